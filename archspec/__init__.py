@@ -1,0 +1,71 @@
+"""archspec compiles a network that is written down in YAML into a JAX program.
+
+    spec = archspec.load("lenet5")              # a path, a path#variant, or a zoo name
+    graph = spec.graph()                        # typed nodes with inferred shapes
+    print(archspec.report(graph))               # parameters, multiply–adds, receptive fields
+    network = archspec.build(graph)             # a Flax NNX module
+    result = archspec.train(spec)               # a run folder with checkpoints and curves
+
+Names are imported when first used; `load`, `report` and everything before them need no JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.diagnostics import Diagnostic as Diagnostic
+    from archspec.diagnostics import ShapeError as ShapeError
+    from archspec.diagnostics import SpecError as SpecError
+    from archspec.graph import Graph as Graph
+    from archspec.graph import Node as Node
+    from archspec.layer import Cost as Cost
+    from archspec.layer import Example as Example
+    from archspec.layer import Layer as Layer
+    from archspec.layer import Weight as Weight
+    from archspec.layer import Window as Window
+    from archspec.loading import Spec as Spec
+    from archspec.loading import load as load
+    from archspec.lower import build as build
+    from archspec.reports import Report as Report
+    from archspec.reports import report as report
+    from archspec.training.run import train as train
+    from archspec.types import TensorType as TensorType
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cost": "archspec.layer",
+    "Diagnostic": "archspec.diagnostics",
+    "Example": "archspec.layer",
+    "Graph": "archspec.graph",
+    "Layer": "archspec.layer",
+    "Node": "archspec.graph",
+    "Report": "archspec.reports",
+    "ShapeError": "archspec.diagnostics",
+    "Spec": "archspec.loading",
+    "SpecError": "archspec.diagnostics",
+    "TensorType": "archspec.types",
+    "Weight": "archspec.layer",
+    "Window": "archspec.layer",
+    "build": "archspec.lower",
+    "load": "archspec.loading",
+    "report": "archspec.reports",
+    "train": "archspec.training.run",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'archspec' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,378 @@
+"""The command line. Each command imports what it needs when it runs.
+
+Exit status: 0 fine (warnings allowed), 1 the spec or its data is wrong, 2 the command line is wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Diagnostic, Findings, SpecError, count, render_json, render_text
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.spec.document import Override
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except SpecError as error:
+        _show(error.diagnostics, options)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe has gone, which is no error of ours; nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="archspec",
+        description="Compiles networks written in YAML into JAX: checks, reports, trains.",
+        epilog="SPEC is a path, a path with #variant, or a name from `archspec zoo`.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.set_defaults(run=_version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    command = _command(commands, "validate", _validate, "check specs; a family file checks every variant")
+    command.add_argument("specs", nargs="+", metavar="SPEC")
+    _spec_options(command)
+    command.epilog = "example: archspec validate specs/zoo/lenet.yaml"
+
+    command = _command(commands, "show", _show_spec, "print the elaborated spec, every default filled in")
+    command.add_argument("spec", metavar="SPEC")
+    command.add_argument("--graph", action="store_true", help="print the graph's nodes with inputs and shapes instead")
+    _spec_options(command)
+    command.epilog = "example: archspec show lenet5 --set classes=26"
+
+    command = _command(commands, "report", _report, "parameters, multiply–adds, shapes and receptive fields")
+    command.add_argument("specs", nargs="+", metavar="SPEC")
+    command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
+    command.add_argument("--batch", type=_positive, default=1, metavar="N", help="samples per forward pass (default 1)")
+    _spec_options(command, formats=("table", "json"))
+    command.epilog = "example: archspec report lenet5 --format json"
+
+    command = _command(commands, "train", _train, "train a network; checkpoints, metrics and curves in a run folder")
+    command.add_argument("spec", metavar="SPEC")
+    command.add_argument("--workdir", type=Path, metavar="DIR", help="run folder (default runs/NAME)")
+    command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
+    _spec_options(command)
+    command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
+
+    command = _command(commands, "eval", _eval, "evaluate a trained run on its held-out data")
+    command.add_argument("folder", type=Path, metavar="RUN")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec eval runs/lenet5"
+
+    command = _command(commands, "predict", _predict, "classify image files with a trained run")
+    command.add_argument("folder", type=Path, metavar="RUN")
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    command.add_argument("--top", type=_positive, default=3, metavar="K", help="classes to print (default 3)")
+    command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec predict runs/lenet5 seven.png"
+
+    command = _command(commands, "layers", _layers, "list the layer kinds, or all about one")
+    command.add_argument("kind", nargs="?", metavar="KIND")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec layers conv"
+
+    command = _command(commands, "zoo", _zoo, "list the networks that come with archspec")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+
+    command = _command(commands, "schema", _schema, "print the language's JSON Schema, for editors")
+    command.epilog = "example: archspec schema > archspec.schema.json"
+
+    command = _command(commands, "doctor", _doctor, "versions, devices and what is missing")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+    command.set_defaults(run=run)
+    return command
+
+
+def _spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="override a value: train.epochs=2, args.classes=26",
+    )
+    command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
+    command.add_argument("--strict", action="store_true", help="warnings are errors")
+    command.add_argument("--format", choices=formats, default=formats[0])
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None:
+    """Prints diagnostics: text on standard error, JSON on standard output."""
+    if getattr(options, "format", "text") == "json":
+        print(render_json(diagnostics))
+    elif diagnostics:
+        print(render_text(diagnostics, colour=_colour()), file=sys.stderr)
+
+
+def _overrides(options: argparse.Namespace) -> list[Override]:
+    """The overrides of `--set` and `--input`. Raises `SpecError` when one cannot be understood."""
+    from archspec.spec.document import parse_override, python_override
+
+    findings = Findings()
+    found = [parse_override(text, findings) for text in options.overrides]
+    if options.input:
+        parts = options.input.lower().replace("×", "x").split("x")
+        if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+            findings.error(
+                "E113", f"--input takes HxW or HxWxC, not {options.input[:60]!r}", help=["for example --input 224x224"]
+            )
+        else:
+            names = ("height", "width", "channels")
+            sizes = zip(names, parts, strict=False)
+            found.extend(python_override(("input", name), int(part)) for name, part in sizes)
+    findings.raise_if_failed()
+    return [item for item in found if item is not None]
+
+
+def _failed(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> bool:
+    return any(item.severity == "error" or options.strict for item in diagnostics)
+
+
+def _open(target: str, options: argparse.Namespace) -> Spec:
+    """One checked spec. Warnings are printed; raises `SpecError` on errors, and with --strict on warnings."""
+    from archspec.loading import open_spec
+
+    spec = open_spec(target, _overrides(options))
+    diagnostics = spec.diagnostics
+    if _failed(diagnostics, options):
+        raise SpecError(diagnostics)
+    if options.format != "json":
+        _show(diagnostics, options)
+    return spec
+
+
+def _version(options: argparse.Namespace) -> int:
+    from archspec import __version__
+
+    if not options.version:
+        _parser().print_help()
+        return 2
+    print(f"archspec {__version__}")
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from archspec.loading import open_specs
+
+    overrides = _overrides(options)
+    found: list[Diagnostic] = []
+    for target in options.specs:
+        try:
+            specs = open_specs(target, overrides)
+        except SpecError as error:
+            found.extend(error.diagnostics)
+            continue
+        found.extend(_of_family(specs))
+        for spec in specs:
+            if options.format != "json" and not _failed(spec.diagnostics, options):
+                graph = spec.graph().pruned("eval")
+                print(
+                    f"ok: {spec.name} — {count(len(graph.nodes), 'layer')}, {graph.count('trainable'):,} parameters, "
+                    f"{graph.macs:,} multiply–adds"
+                )
+    unique = list(dict.fromkeys(found))
+    _show(unique, options)
+    return 1 if _failed(unique, options) else 0
+
+
+def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
+    """The diagnostics of a file's variants, each once, saying which variants it concerns unless it is all."""
+    from dataclasses import replace
+
+    where: dict[Diagnostic, list[str]] = {}
+    for spec in specs:
+        for item in spec.diagnostics:
+            where.setdefault(item, []).append(spec.variant or "no variant")
+    return [
+        item
+        if len(names) == len(specs)
+        else replace(item, notes=(*item.notes, f"in {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"))
+        for item, names in where.items()
+    ]
+
+
+def _show_spec(options: argparse.Namespace) -> int:
+    spec = _open(options.spec, options)
+    if not options.graph:
+        print(spec.to_yaml(), end="")
+        return 0
+    from archspec.reports import report
+
+    made = report(spec.graph(), mode="train")
+    if options.format == "json":
+        from archspec.reports.json import render
+
+        print(render(made))
+        return 0
+    from archspec.reports.table import aligned
+
+    rows = [(row.name, row.kind, ", ".join(row.inputs), "×".join(map(str, row.output))) for row in made.rows]
+    print("\n".join(aligned([("layer", "kind", "from", "output"), *rows], [False, False, False, True])))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from archspec.reports import report
+    from archspec.reports.json import to_dict
+    from archspec.reports.table import render
+
+    made = [report(_open(target, options).graph(), mode=options.mode, batch=options.batch) for target in options.specs]
+    if options.format == "json":
+        plain = [to_dict(item) for item in made]
+        print(json.dumps(plain[0] if len(plain) == 1 else plain, indent=2, ensure_ascii=False))
+    else:
+        print("\n\n".join(render(item) for item in made))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    spec = _open(options.spec, options)
+    from archspec.training.run import train
+
+    result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv))
+    print(result.summary())
+    return 0
+
+
+def _eval(options: argparse.Namespace) -> int:
+    from archspec.training.inference import evaluate
+
+    metrics = evaluate(options.folder)
+    if options.format == "json":
+        print(json.dumps(metrics))
+    else:
+        print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from archspec.training.inference import predict
+
+    answers = predict(options.folder, options.images, top=options.top, invert=options.invert)
+    if options.format == "json":
+        plain = [
+            {"image": str(path), "classes": [{"class": name, "probability": value} for name, value in classes]}
+            for path, classes in answers
+        ]
+        print(json.dumps(plain, indent=2, ensure_ascii=False))
+    else:
+        for path, classes in answers:
+            print(f"{path}: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value in classes))
+    return 0
+
+
+def _layers(options: argparse.Namespace) -> int:
+    from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
+    from archspec.kinds import find_kind, kind_names
+
+    if options.kind is None:
+        names = kind_names("layers")
+        print(json.dumps([kind_to_dict(name) for name in names], indent=2) if options.format == "json" else describe_kinds())
+        return 0
+    if find_kind("layers", options.kind) is None:
+        from archspec.diagnostics import did_you_mean
+
+        findings = Findings()
+        findings.error(
+            "E204",
+            f"`{options.kind[:60]}` is not a layer kind",
+            help=[did_you_mean(options.kind, kind_names("layers")) or "`archspec layers` lists them"],
+        )
+        findings.raise_if_failed()
+    if options.format == "json":
+        print(json.dumps(kind_to_dict(options.kind), indent=2, ensure_ascii=False))
+    else:
+        print(describe_kind(options.kind))
+    return 0
+
+
+def _zoo(options: argparse.Namespace) -> int:
+    from archspec.loading import load, zoo_variants
+    from archspec.reports.table import aligned, si
+
+    rows = []
+    for name, (_, variant) in zoo_variants().items():
+        if variant is None:
+            continue
+        spec = load(name)
+        graph = spec.graph().pruned("eval")
+        rows.append((name, spec.header.title, graph))
+    if options.format == "json":
+        plain = [
+            {"name": name, "title": title, "params": graph.count("trainable"), "macs": graph.macs}
+            for name, title, graph in rows
+        ]
+        print(json.dumps(plain, indent=2, ensure_ascii=False))
+        return 0
+    head = ("name", "input", "params", "MACs", "title")
+    lines = [
+        (name, str(graph.input), f"{graph.count('trainable'):,}", si(graph.macs), title) for name, title, graph in rows
+    ]
+    print("\n".join(aligned([head, *lines], [False, True, True, True, False])))
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from archspec.spec.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from archspec.doctor import examine, render
+
+    facts = examine()
+    print(json.dumps(facts, indent=2) if options.format == "json" else render(facts))
+    return 0 if facts["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What dataset kinds share: reading files, splitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.dataset import Data, Split
+from archspec.diagnostics import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file. Never unpickles. Raises `DataError`."""
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    if not path.is_file():
+        raise DataError("E505", f"there is no file {path}", help=["relative paths start from the spec's folder"])
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise DataError("E506", f"{path} holds one array, not an .npz archive")
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise DataError("E506", f"{path} is not a readable .npz file: {error}") from None
+
+
+def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
+    """Images as (N, H, W, C) uint8 or float32 and labels as (N,) int32. Raises `DataError`."""
+    import numpy as np
+
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or 0 in images.shape:
+        shape = "×".join(map(str, images.shape))
+        raise DataError("E507", f"{name}: images must be N×H×W or N×H×W×C, not {shape}")
+    if images.dtype.kind == "f":
+        images = images.astype(np.float32)
+        if not np.isfinite(images).all():
+            raise DataError("E507", f"{name}: some pixels are not finite numbers")
+    elif images.dtype != np.uint8:
+        raise DataError("E507", f"{name}: pixels must be uint8 or floating point, not {images.dtype}")
+    if labels.ndim == 2 and 1 in labels.shape:
+        labels = labels.reshape(-1)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError("E507", f"{name}: labels must be N whole numbers, not {labels.dtype} of {labels.ndim} axes")
+    if len(images) != len(labels):
+        raise DataError("E507", f"{name}: there are {len(images):,} images but {len(labels):,} labels")
+    if labels.min() < 0 or labels.max() >= 2**20:
+        raise DataError("E507", f"{name}: labels run from {labels.min()} to {labels.max()}; they count from 0")
+    return Split(images, labels.astype(np.int32))
+
+
+def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+    """Two splits, the second with this fraction of every class, chosen at random by the seed."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    held: list[np.ndarray] = []
+    for label in np.unique(split.labels):
+        members = generator.permutation(np.flatnonzero(split.labels == label))
+        held.append(members[: round(fraction * len(members))])
+    chosen = np.sort(np.concatenate(held))
+    rest = np.setdiff1d(np.arange(len(split.labels)), chosen)
+    if not len(chosen) or not len(rest):
+        raise DataError("E507", f"holding out {fraction:.3g} of {len(split.labels):,} samples leaves a part empty")
+    return Split(split.images[rest], split.labels[rest]), Split(split.images[chosen], split.labels[chosen])
+
+
+def numbered(name: str, train: Split, test: Split) -> Data:
+    """Data whose classes are known by their numbers."""
+    count = int(max(train.labels.max(), test.labels.max())) + 1
+    if train.images.shape[1:] != test.images.shape[1:]:
+        sizes = ("×".join(map(str, split.images.shape[1:])) for split in (train, test))
+        raise DataError("E507", f"{name}: training images are {next(sizes)}, test images {next(sizes)}")
+    return Data(name, train, test, tuple(map(str, range(count))))

@@ -1,0 +1,47 @@
+"""The base class of datasets, and what loading one gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.kinds import Kind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, H, W, C), uint8 or float32, and labels (N,), int32."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset in memory. `name` is what diagnostics call it."""
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+    @property
+    def class_count(self) -> int:
+        return len(self.class_names)
+
+
+class Dataset(Kind):
+    """Base of all datasets."""
+
+    def located(self, folder: Path) -> Dataset:
+        """The dataset with paths that were relative to a folder made absolute."""
+        path = getattr(self, "path", None)
+        return self if path is None else self.model_copy(update={"path": str((folder / path).resolve())})
+
+    def load(self) -> Data:
+        """Reads the dataset. Raises `DataError` with the reason when it cannot."""
+        raise NotImplementedError

@@ -1,0 +1,293 @@
+"""What is wrong with a spec, as data; renderers turn it into text or JSON.
+
+A `Diagnostic` says what is wrong (code, message), where (spans into the files that were read), why (notes) and
+what to do about it (help). The codes are listed in docs/diagnostics.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+MAX_SHOWN = 50
+"""Diagnostics printed as text before the rest is only counted; JSON has them all."""
+
+_MAX_FRAME_WIDTH = 160
+
+
+class Source:
+    """One text that was read: a file, a `--set` value, standard input."""
+
+    __slots__ = ("_lines", "name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self._lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """The line with this 1-based number, without its end; empty beyond the text."""
+        if self._lines is None:
+            self._lines = self.text.splitlines()
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a source. Lines and columns count from 1; the end column is exclusive."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "file": self.source.name,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A span with the words to print under it."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `primary` is where it is, `secondary` where the other thing that it speaks of is."""
+
+    code: str
+    message: str
+    primary: Label | None = None
+    severity: Severity = "error"
+    secondary: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        def label(item: Label) -> dict[str, Any]:
+            return {**item.span.to_json(), "label": item.text}
+
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "primary": label(self.primary) if self.primary else None,
+            "secondary": [label(item) for item in self.secondary],
+            "notes": list(self.notes),
+            "help": list(self.help),
+        }
+
+
+class SpecError(Exception):
+    """Raised by the Python API when a spec is wrong; `diagnostics` holds everything that was found."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n" + render_text(self.diagnostics))
+
+
+class ShapeError(Exception):
+    """Raised by a layer's `infer`: the reason alone. The graph adds the node, its place and its inputs.
+
+    `code` is E301 unless the reason has its own; `help` lists ways out in numbers; `field` names the layer's field
+    that the frame should point at.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "E301", help: Iterable[str] = (), field: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.help = tuple(help)
+        self.field = field
+
+
+class DataError(Exception):
+    """Raised while data is read or run folders are opened: the reason alone. `train` adds the place in the spec."""
+
+    def __init__(self, code: str, message: str, *, help: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = tuple(help)
+
+    def located(self, span: Span | None) -> SpecError:
+        """The same as a diagnostic with a place."""
+        primary = Label(span) if span is not None else None
+        return SpecError([Diagnostic(self.code, self.message, primary, help=self.help)])
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects diagnostics while a spec is read, so that all of them can be shown at once."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+    _seen: set[Diagnostic] = field(default_factory=set)
+
+    def add(self, item: Diagnostic) -> None:
+        """Keeps the diagnostic unless the same one is there already."""
+        if item not in self._seen:
+            self._seen.add(item)
+            self.items.append(item)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        label: str = "",
+        *,
+        secondary: Iterable[Label] = (),
+        notes: Iterable[str] = (),
+        help: Iterable[str] = (),
+        severity: Severity = "error",
+    ) -> None:
+        primary = Label(span, label) if span is not None else None
+        self.add(Diagnostic(code, message, primary, severity, tuple(secondary), tuple(notes), tuple(help)))
+
+    def warning(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        label: str = "",
+        *,
+        secondary: Iterable[Label] = (),
+        notes: Iterable[str] = (),
+        help: Iterable[str] = (),
+    ) -> None:
+        self.error(code, message, span, label, secondary=secondary, notes=notes, help=help, severity="warning")
+
+    @property
+    def failed(self) -> bool:
+        return any(item.severity == "error" for item in self.items)
+
+    def sorted(self) -> list[Diagnostic]:
+        """By place: file in order of first mention, then line and column; those without a place come first."""
+        order: dict[str, int] = {}
+        for item in self.items:
+            if item.primary:
+                order.setdefault(item.primary.span.source.name, len(order))
+
+        def key(item: Diagnostic) -> tuple[int, int, int]:
+            if item.primary is None:
+                return (-1, 0, 0)
+            span = item.primary.span
+            return (order[span.source.name], span.line, span.column)
+
+        return sorted(self.items, key=key)
+
+    def raise_if_failed(self) -> None:
+        """Raises `SpecError` with everything found when any of it is an error."""
+        if self.failed:
+            raise SpecError(self.sorted())
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """`did you mean …?` for the choice nearest to the word, or None when nothing is near."""
+    found = get_close_matches(word[:100], sorted(set(choices)), n=1, cutoff=0.6)
+    return f"did you mean `{found[0]}`?" if found else None
+
+
+def listed(words: Iterable[str], limit: int = 12) -> str:
+    """`a, b and c`, cut after `limit` words."""
+    items = list(words)
+    if len(items) > limit:
+        return ", ".join(items[:limit]) + f" and {len(items) - limit} more"
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+_COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "place": "\x1b[36m", "help": "\x1b[32m", "bold": "\x1b[1m"}
+_RESET = "\x1b[0m"
+
+
+def render_text(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
+    """Frames with source lines, one per diagnostic, then a count. Colour only where the caller asks for it."""
+
+    def paint(style: str, text: str) -> str:
+        return f"{_COLOURS[style]}{text}{_RESET}" if colour and text else text
+
+    blocks = ["\n".join(_frame(item, paint)) for item in diagnostics[:MAX_SHOWN]]
+    errors = sum(item.severity == "error" for item in diagnostics)
+    warnings = len(diagnostics) - errors
+    if len(diagnostics) > MAX_SHOWN:
+        blocks.append(f"{len(diagnostics) - MAX_SHOWN} more are not shown; --format json lists them all")
+    counts = [count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
+    if counts:
+        blocks.append(" and ".join(counts))
+    return "\n\n".join(blocks)
+
+
+def count(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def render_json(diagnostics: Sequence[Diagnostic]) -> str:
+    """A JSON list, one object a diagnostic, with the same content as the text."""
+    return json.dumps([item.to_json() for item in diagnostics], indent=2, ensure_ascii=False)
+
+
+def _frame(item: Diagnostic, paint: Any) -> Iterator[str]:
+    yield paint(item.severity, f"{item.severity}[{item.code}]") + paint("bold", f": {_printable(item.message)}")
+    labels = ([item.primary] if item.primary else []) + list(item.secondary)
+    width = max([len(str(label.span.line)) for label in labels if label.span.line], default=1) + 1
+    margin = " " * width
+    previous: Source | None = None
+    for index, label in enumerate(labels):
+        span = label.span
+        if span.source is not previous:
+            yield f"{margin}{paint('place', '┌─')} {span}"
+            yield f"{margin}{paint('place', '│')}"
+        else:
+            yield f"{margin}{paint('place', '·')}"
+        previous = span.source
+        yield from _snippet(label, width, "^" if index == 0 else "-", item.severity, paint)
+    for note in item.notes:
+        yield f"{margin}{paint('place', '=')} note: {_printable(note)}"
+    for text in item.help:
+        yield f"{margin}{paint('help', '= help')}: {_printable(text)}"
+
+
+def _snippet(label: Label, width: int, mark: str, severity: str, paint: Any) -> Iterator[str]:
+    span = label.span
+    line = span.source.line(span.line)
+    end = span.end_column if span.end_line == span.line else len(line.rstrip()) + 1
+    length = max(1, end - span.column)
+    start = span.column - 1
+    cut = 0
+    if len(line) > _MAX_FRAME_WIDTH:
+        cut = max(0, min(start - 40, len(line) - _MAX_FRAME_WIDTH))
+        line = line[cut : cut + _MAX_FRAME_WIDTH]
+        length = max(1, min(length, len(line) - (start - cut)))
+    number = f"{span.line:>{width - 1}} "
+    yield f"{paint('place', number + '│')} {_printable(line)}"
+    yield (
+        f"{' ' * width}{paint('place', '│')} {' ' * (start - cut)}"
+        f"{paint(severity, mark * length)}{' ' + _printable(label.text) if label.text else ''}"
+    )
+
+
+def _printable(text: str) -> str:
+    """The text with every control character replaced, so that a spec cannot drive the terminal."""
+    return "".join(char if char.isprintable() else (" " if char == "\t" else "�") for char in text)

@@ -1,0 +1,338 @@
+"""`$(…)`: arithmetic over arguments and loop variables.
+
+Python's grammar is parsed with `ast` and only whitelisted nodes are evaluated, here and not by Python: no attributes,
+no calls but those below, numbers and lists bounded.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from archspec.diagnostics import did_you_mean, listed
+from archspec.source import describe
+
+MAX_LENGTH = 1_000
+MAX_MAGNITUDE = 2**63
+MAX_ITEMS = 100_000
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be evaluated. `offset` counts characters from the expression's first one."""
+
+    def __init__(self, message: str, offset: int = 0, length: int = 1, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.length = length
+        self.help = help
+
+
+Environment = Mapping[str, Any]
+"""Names that expressions may use, and their values."""
+
+
+def _divisible(a: int, b: int) -> bool:
+    """Whether a is a multiple of b."""
+    return a % b == 0
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "len": len,
+    "min": min,
+    "max": max,
+    "round": round,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "divisible": _divisible,
+}
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+
+
+def evaluate(text: str, env: Environment) -> Any:
+    """The value of an expression, given without its `$( )`. Raises `ExpressionError`."""
+    return _Evaluator(env).value(_parse(text))
+
+
+def evaluate_text(text: str, env: Environment) -> Any:
+    """A scalar that may hold `$(…)`: one expression alone keeps its type, inside text it is inserted.
+
+    Raises `ExpressionError` with the offset in `text`.
+    """
+    parts = list(_parts(text))
+    if len(parts) == 1 and parts[0][2]:
+        return _at(parts[0], env)
+    pieces = []
+    for part in parts:
+        if not part[2]:
+            pieces.append(part[1])
+            continue
+        value = _at(part, env)
+        if isinstance(value, (list, tuple, dict)) or value is None:
+            raise ExpressionError(f"{describe(value)} cannot be inserted into text", part[0], len(part[1]))
+        pieces.append(describe(value) if isinstance(value, bool) else str(value))
+    result = "".join(pieces)
+    if len(result) > 10 * MAX_LENGTH:
+        raise ExpressionError(f"the text grows beyond {10 * MAX_LENGTH:,} characters")
+    return result
+
+
+def _at(part: tuple[int, str, bool], env: Environment) -> Any:
+    try:
+        return evaluate(part[1], env)
+    except ExpressionError as error:
+        error.offset += part[0]
+        raise
+
+
+_OPEN = re.compile(r"\$\(")
+
+
+def _parts(text: str) -> Iterator[tuple[int, str, bool]]:
+    """(offset, text, whether it is an expression) for the pieces of a scalar."""
+    position = 0
+    while found := _OPEN.search(text, position):
+        if found.start() > position:
+            yield position, text[position : found.start()], False
+        end = _closing(text, found.end())
+        yield found.end(), text[found.end() : end], True
+        position = end + 1
+    if position < len(text):
+        yield position, text[position:], False
+
+
+def _closing(text: str, start: int) -> int:
+    depth = 1
+    quote = ""
+    for index in range(start, len(text)):
+        char = text[index]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if depth == 0:
+                return index
+    raise ExpressionError("$( is never closed", start - 2, 2, "add the missing )")
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> ast.expr:
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, this one has {len(text)}")
+    stripped = text.strip()
+    if not stripped:
+        raise ExpressionError("$( ) is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse("(" + text + "\n)", mode="eval").body
+    except SyntaxError as error:
+        offset = min(max((error.offset or 1) - 2, 0), len(text) - 1) if error.lineno == 1 else len(text) - 1
+        raise ExpressionError(f"not an expression: {error.msg}", offset) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError(f"not an expression: {str(error) or 'nested too deeply'}") from None
+
+
+class _Evaluator:
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+
+    def value(self, node: ast.expr) -> Any:
+        try:
+            handler = getattr(self, "_" + type(node).__name__.lower(), None)
+            if handler is None:
+                raise ExpressionError(
+                    f"{_WORDS.get(type(node).__name__, type(node).__name__)} has no place in an expression",
+                    help="arithmetic, comparison, and/or/not, a if c else b, indexing, "
+                    + listed(FUNCTIONS)
+                    + " are there",
+                )
+            return bounded(handler(node))
+        except ExpressionError as error:
+            if error.offset == 0 and error.length == 1 and node.lineno == 1:
+                error.offset = max(node.col_offset - 1, 0)
+                error.length = (node.end_col_offset or node.col_offset + 1) - node.col_offset
+            raise
+        except RecursionError:
+            raise ExpressionError("nested too deeply") from None
+
+    def _constant(self, node: ast.Constant) -> Any:
+        if node.value is None or isinstance(node.value, (bool, int, float, str)):
+            return node.value
+        raise ExpressionError(f"{type(node.value).__name__} has no place in an expression")
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in self.env:
+            return self.env[node.id]
+        if node.id in _CONSTANTS:
+            return _CONSTANTS[node.id]
+        known = [*self.env, *FUNCTIONS]
+        names = listed(sorted(self.env)) or "none"
+        raise ExpressionError(
+            f"`{node.id}` is not defined here",
+            help=did_you_mean(node.id, known) or f"names that are: {names}",
+        )
+
+    def _list(self, node: ast.List) -> list[Any]:
+        return [self.value(item) for item in node.elts]
+
+    def _tuple(self, node: ast.Tuple) -> list[Any]:
+        return [self.value(item) for item in node.elts]
+
+    def _unaryop(self, node: ast.UnaryOp) -> Any:
+        value = self.value(node.operand)
+        if isinstance(node.op, ast.Not):
+            return not value
+        if isinstance(node.op, ast.Invert):
+            raise ExpressionError("~ has no place in an expression")
+        _require_number(value)
+        return -value if isinstance(node.op, ast.USub) else +value
+
+    def _binop(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(left, str) and isinstance(right, str):
+            return left + right
+        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
+            return left + right
+        _require_number(left)
+        _require_number(right)
+        try:
+            if isinstance(node.op, ast.Pow):
+                return _power(left, right)
+            return _ARITHMETIC[type(node.op)](left, right)
+        except KeyError:
+            raise ExpressionError("this operator has no place in an expression; + - * / // % ** do") from None
+        except ZeroDivisionError:
+            raise ExpressionError("division by zero") from None
+        except OverflowError:
+            raise ExpressionError("the result is too large") from None
+
+    def _boolop(self, node: ast.BoolOp) -> Any:
+        stop = isinstance(node.op, ast.Or)
+        value: Any = None
+        for item in node.values:
+            value = self.value(item)
+            if bool(value) == stop:
+                break
+        return value
+
+    def _compare(self, node: ast.Compare) -> bool:
+        left = self.value(node.left)
+        for op, item in zip(node.ops, node.comparators, strict=True):
+            right = self.value(item)
+            compare = _COMPARISONS.get(type(op))
+            if compare is None:
+                raise ExpressionError("`is` has no place in an expression; == does")
+            try:
+                if not compare(left, right):
+                    return False
+            except TypeError:
+                raise ExpressionError(f"{describe(left)} and {describe(right)} cannot be compared") from None
+            left = right
+        return True
+
+    def _ifexp(self, node: ast.IfExp) -> Any:
+        return self.value(node.body if self.value(node.test) else node.orelse)
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        value, index = self.value(node.value), self.value(node.slice)
+        if isinstance(value, dict):
+            if index in value if isinstance(index, str) else False:
+                return value[index]
+            raise ExpressionError(f"there is no {describe(index)}; there are {listed(map(str, value))}")
+        if not isinstance(value, (list, tuple)):
+            raise ExpressionError(f"{describe(value)} is not a list")
+        if not isinstance(index, int) or isinstance(index, bool):
+            raise ExpressionError(f"an index is a whole number, not {describe(index)}")
+        if not -len(value) <= index < len(value):
+            raise ExpressionError(f"index {index} is outside the list's {len(value)} items (0 to {len(value) - 1})")
+        return value[index]
+
+    def _call(self, node: ast.Call) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise ExpressionError(
+                f"`{name or 'this'}` is not a function here",
+                help=did_you_mean(name, FUNCTIONS) or "functions: " + listed(FUNCTIONS),
+            )
+        if node.keywords:
+            raise ExpressionError("functions take no keywords here")
+        arguments = [self.value(item) for item in node.args]
+        try:
+            return function(*arguments)
+        except ZeroDivisionError:
+            raise ExpressionError("division by zero") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            given = listed(describe(item) for item in arguments) or "nothing"
+            raise ExpressionError(f"{name} cannot take {given}: {error}") from None
+
+
+_WORDS = {
+    "Attribute": "an attribute",
+    "Lambda": "lambda",
+    "Slice": "a slice",
+    "Dict": "a dict",
+    "Set": "a set",
+    "ListComp": "a comprehension",
+    "GeneratorExp": "a comprehension",
+    "JoinedStr": "an f-string",
+    "NamedExpr": "an assignment",
+    "Starred": "a star",
+    "Await": "await",
+    "Yield": "yield",
+}
+
+
+def _require_number(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ExpressionError(f"arithmetic needs numbers, not {describe(value)}")
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
+        if exponent * math.log2(abs(base)) > 63:
+            raise ExpressionError(f"{describe(base)} ** {describe(exponent)} is larger than 2^63")
+    result = base**exponent
+    if isinstance(result, complex):
+        raise ExpressionError(f"{describe(base)} ** {describe(exponent)} is not a real number")
+    return result
+
+
+def bounded(value: Any) -> Any:
+    """The value if it lies within bounds. Raises `ExpressionError`."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_MAGNITUDE:
+        raise ExpressionError("the result is larger than 2^63")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ExpressionError("the result is not a finite number")
+    if isinstance(value, (list, str)) and len(value) > MAX_ITEMS:
+        raise ExpressionError(f"the result has more than {MAX_ITEMS:,} items")
+    return value

@@ -1,0 +1,97 @@
+"""Types of fields that the kinds share: numbers, pairs, paddings.
+
+Each accepts what the language writes and gives one normal form, with a message that a reader of the spec understands.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MAX_SIZE = 2**31 - 1
+
+PositiveInt = Annotated[int, Field(strict=True, gt=0, le=MAX_SIZE)]
+NonNegativeInt = Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+NonNegativeNumber = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Text = Annotated[str, Field(strict=True, max_length=10_000)]
+
+Rounding = Literal["floor", "ceil", "exact"]
+"""What becomes of (W1 − F + 2P)/S + 1 when it is not a whole number."""
+
+Sides = tuple[tuple[int, int], tuple[int, int]]
+"""((top, bottom), (left, right))."""
+
+
+def _is_int(value: Any, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= MAX_SIZE
+
+
+def _is_ints(value: Any, low: int) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(_is_int(item, low) for item in value)
+
+
+def _read_pair(value: Any) -> Any:
+    if _is_int(value, 1):
+        return (value, value)
+    if _is_ints(value, 1):
+        return tuple(value)
+    raise PydanticCustomError("pair", "must be a whole number of 1 or more, or two of them: [height, width]")
+
+
+def read_sides(value: Any) -> Sides:
+    """`1`, `[h, w]` or `[[top, bottom], [left, right]]` as the last of these."""
+    if _is_int(value, 0):
+        return ((value, value), (value, value))
+    if _is_ints(value, 0):
+        return ((value[0], value[0]), (value[1], value[1]))
+    if isinstance(value, (list, tuple)) and len(value) == 2 and all(_is_ints(item, 0) for item in value):
+        return ((value[0][0], value[0][1]), (value[1][0], value[1][1]))
+    raise PydanticCustomError(
+        "sides", "must be a whole number of 0 or more, [height, width], or [[top, bottom], [left, right]]"
+    )
+
+
+def _read_padding(value: Any) -> Any:
+    if isinstance(value, str):
+        if value in ("same", "same_upper", "valid"):
+            return value
+        raise PydanticCustomError(
+            "padding", "must be same, same_upper, valid, a number, [height, width] or [[top, bottom], [left, right]]"
+        )
+    return read_sides(value)
+
+
+def _pair_schema(low: int) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "integer", "minimum": low}, "minItems": 2, "maxItems": 2}
+
+
+_SIDES_SCHEMA = [
+    {"type": "integer", "minimum": 0},
+    _pair_schema(0),
+    {"type": "array", "items": _pair_schema(0), "minItems": 2, "maxItems": 2},
+]
+
+Pair = Annotated[
+    tuple[int, int],
+    BeforeValidator(_read_pair),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _pair_schema(1)]}),
+]
+"""A size over height and width: one number for both, or [height, width]."""
+
+Border = Annotated[Sides, BeforeValidator(read_sides), WithJsonSchema({"anyOf": _SIDES_SCHEMA})]
+"""Pixels on the four sides."""
+
+Padding = Annotated[
+    Sides | Literal["same", "same_upper", "valid"],
+    BeforeValidator(_read_padding),
+    WithJsonSchema({"anyOf": [{"enum": ["same", "same_upper", "valid"]}, *_SIDES_SCHEMA]}),
+]
+"""Pixels on the four sides, or a rule: `same` is (F−1)/2·dilation on both sides for odd kernels (the papers' and
+PyTorch's meaning), `same_upper` is TensorFlow's (the output is ceil(W1/S); an odd pixel goes to the bottom and right),
+`valid` is none."""

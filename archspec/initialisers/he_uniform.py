@@ -1,0 +1,19 @@
+"""He's initialiser, uniform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.initialiser import Initialiser
+
+if TYPE_CHECKING:
+    from jax.nn.initializers import Initializer
+
+
+class HeUniform(Initialiser):
+    """Uniform with variance 2/fan_in, for rectifiers (He et al. 2015)."""
+
+    def build(self) -> Initializer:
+        from jax.nn import initializers
+
+        return initializers.he_uniform()

@@ -1,0 +1,19 @@
+"""LeCun's initialiser, uniform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.initialiser import Initialiser
+
+if TYPE_CHECKING:
+    from jax.nn.initializers import Initializer
+
+
+class LecunUniform(Initialiser):
+    """Uniform with variance 1/fan_in (LeCun et al. 1998, Efficient BackProp)."""
+
+    def build(self) -> Initializer:
+        from jax.nn import initializers
+
+        return initializers.lecun_uniform()

@@ -1,0 +1,19 @@
+"""All ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.initialiser import Initialiser
+
+if TYPE_CHECKING:
+    from jax.nn.initializers import Initializer
+
+
+class Ones(Initialiser):
+    """All ones."""
+
+    def build(self) -> Initializer:
+        from jax.nn import initializers
+
+        return initializers.ones

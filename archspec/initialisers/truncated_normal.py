@@ -1,0 +1,26 @@
+"""Truncated normal distribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import PositiveNumber
+from archspec.initialiser import Initialiser
+
+if TYPE_CHECKING:
+    from jax.nn.initializers import Initializer
+
+
+class TruncatedNormal(Initialiser):
+    """Normal with mean 0, cut at two standard deviations."""
+
+    main: ClassVar[str] = "stddev"
+
+    stddev: Annotated[PositiveNumber, Field(description="standard deviation before the cut")] = 0.01
+
+    def build(self) -> Initializer:
+        from jax.nn import initializers
+
+        return initializers.truncated_normal(self.stddev)

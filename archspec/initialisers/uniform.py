@@ -1,0 +1,31 @@
+"""Uniform distribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import PositiveNumber
+from archspec.initialiser import Initialiser
+
+if TYPE_CHECKING:
+    import jax
+    from jax.nn.initializers import Initializer
+
+
+class Uniform(Initialiser):
+    """Uniform within ±scale."""
+
+    main: ClassVar[str] = "scale"
+
+    scale: Annotated[PositiveNumber, Field(description="half the width of the range")] = 0.01
+
+    def build(self) -> Initializer:
+        import jax
+        import jax.numpy as jnp
+
+        def draw(key: jax.Array, shape: tuple[int, ...], dtype: object = jnp.float32, **_: object) -> jax.Array:
+            return jax.random.uniform(key, shape, dtype, -self.scale, self.scale)
+
+        return draw

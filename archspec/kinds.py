@@ -1,0 +1,137 @@
+"""Kinds: the named alternatives of the language (layers, initialisers, optimisers, schedules, losses, datasets).
+
+A kind is a pydantic model in a file of its own, `archspec/<family>/<kind>.py`, found by that file's name and
+imported when a spec first names it. Other packages add kinds with an entry point in the group
+`archspec.<family>` whose name is the kind's and whose value is the class.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+FAMILIES = {
+    "layers": "layer",
+    "initialisers": "initialiser",
+    "optimisers": "optimiser",
+    "schedules": "schedule",
+    "losses": "loss",
+    "data": "dataset",
+}
+"""Folder of each family and the word for one of its members."""
+
+
+class Kind(BaseModel):
+    """Base of all kinds. Its fields are the fields of the language; `kind` follows from the class's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: ClassVar[str]
+    main: ClassVar[str | None] = None
+    """The field that a plain value sets: `dense: 84` is `dense: {units: 84}`."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def to_plain(self) -> Any:
+        """The kind as the language writes it: `relu`, or `{conv: {filters: 6, kernel: [5, 5]}}`."""
+        fields = {name: plain(getattr(self, name)) for name in type(self).model_fields if getattr(self, name) is not None}
+        return {self.kind: fields} if fields else self.kind
+
+
+def plain(value: Any) -> Any:
+    """A field's value in terms of JSON and YAML: tuples become lists, kinds what the language writes."""
+    if isinstance(value, Kind):
+        return value.to_plain()
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+@cache
+def builtin_kinds(family: str) -> tuple[str, ...]:
+    """Kinds of a family that this package has, by the names of their files."""
+    package = import_module(f"archspec.{family}")
+    return tuple(sorted(info.name for info in iter_modules(package.__path__) if not info.name.startswith("_")))
+
+
+@cache
+def _entry_points(family: str) -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=f"archspec.{family}")}
+
+
+def kind_names(family: str) -> list[str]:
+    """Every kind of a family, other packages' included."""
+    return sorted({*builtin_kinds(family), *_entry_points(family)})
+
+
+@cache
+def find_kind(family: str, name: str) -> type[Kind] | None:
+    """The class of a kind, or None if there is none of that name. A built-in kind cannot be replaced."""
+    if name in builtin_kinds(family):
+        module = import_module(f"archspec.{family}.{name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__:
+                if value.kind == name:
+                    return value
+        raise ImportError(f"{module.__name__} defines no kind `{name}`")
+    point = _entry_points(family).get(name)
+    if point is None:
+        return None
+    found = point.load()
+    if not (isinstance(found, type) and issubclass(found, Kind)):
+        raise ImportError(f"entry point {point.value} of {name} is not a class of kinds")
+    found.kind = name
+    return found
+
+
+class KindOf:
+    """Marks a field that holds a kind of a family: `Annotated[Initialiser, *kind_of("initialisers")]`."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+
+    def __call__(self, value: Any) -> Any:
+        """Turns what the language writes (`he_normal`, `{normal: 0.01}`) into the kind, for use from Python."""
+        if isinstance(value, Kind) or value is None:
+            return value
+        word = FAMILIES[self.family]
+        name, content = (value, None) if isinstance(value, str) else (None, None)
+        if isinstance(value, dict) and len(value) == 1:
+            name, content = next(iter(value.items()))
+        kind = find_kind(self.family, name) if isinstance(name, str) else None
+        if kind is None:
+            raise PydanticCustomError("kind", "is not one of the {word}s", {"word": word})
+        if content is None:
+            content = {}
+        elif not isinstance(content, dict):
+            content = {kind.main or "": content}
+        return kind.model_validate(content)
+
+
+def kind_of(family: str) -> tuple[KindOf, BeforeValidator]:
+    """Metadata for a field that holds a kind of this family."""
+    marker = KindOf(family)
+    return marker, BeforeValidator(marker, json_schema_input_type=Any)
+
+
+def family_of_field(metadata: list[Any]) -> str | None:
+    """The family of a field that holds a kind; None for every other field."""
+    return next((item.family for item in metadata if isinstance(item, KindOf)), None)
+

@@ -1,0 +1,108 @@
+"""The base class of layer kinds: fields, shape rule, cost and lowering of one kind stand in one class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from archspec.kinds import Kind
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+Role = Literal["trainable", "frozen", "statistics"]
+
+
+class Weight(NamedTuple):
+    """One array that a layer owns: its attribute's name in the lowered module, its shape and its role."""
+
+    name: str
+    shape: tuple[int, ...]
+    role: Role = "trainable"
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class Cost(NamedTuple):
+    """What one sample costs in one forward pass.
+
+    `macs` are multiply–adds of convolutions and dense layers; `other` counts element-wise, bias, normalisation and
+    pooling operations.
+    """
+
+    macs: int = 0
+    other: int = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: 2·MACs + the others."""
+        return 2 * self.macs + self.other
+
+
+class Window(NamedTuple):
+    """What one output position sees of the input, per axis (height, width).
+
+    `kernel` is the extent with dilation, `pad` the padding on the top and left.
+    """
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+
+
+class Example(NamedTuple):
+    """A use of a kind for the documentation and the conformance tests: fields as the language writes them."""
+
+    fields: Any
+    inputs: tuple[tuple[int, ...], ...] = ((8, 9, 4),)
+
+
+class Layer(Kind):
+    """Base of all layer kinds.
+
+    A subclass declares its fields, and overrides `infer`, `build` and, where the defaults are wrong, `weights`, `cost`
+    and `footprint`. The first paragraph of its docstring and the fields' descriptions are what `archspec layers` prints.
+    Flax and JAX are imported inside `build` only.
+    """
+
+    min_inputs: ClassVar[int] = 1
+    max_inputs: ClassVar[int | None] = 1
+    """How many inputs `from` may give; None is any number."""
+
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    uses_mode: ClassVar[bool] = False
+    """The lowered module takes `train=`, a Python bool."""
+    uses_key: ClassVar[bool] = False
+    """The lowered module takes `key=`, a JAX random key while training and None otherwise."""
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The output's type. Raises `ShapeError` with the reason when the inputs do not fit."""
+        return inputs[0]
+
+    def weights(self, *inputs: TensorType) -> Sequence[Weight]:
+        """The arrays that the lowered module owns, by attribute name."""
+        return ()
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        """Operations of one sample's forward pass in evaluation."""
+        return Cost()
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
+        """For the receptive field; None when every output depends on the whole map."""
+        return Window()
+
+    def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        """What is allowed here but probably not meant."""
+        return ()
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        """The Flax module; called with one array of shape (batch, *shape) per input, returns one.
+
+        A kind with `uses_mode` is also given `train=`, one with `uses_key` is given `key=`.
+        """
+        raise NotImplementedError

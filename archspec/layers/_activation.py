@@ -1,0 +1,33 @@
+"""What activations share: element-wise, no weights, one line of lowering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archspec.layer import Cost, Example, Layer
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Activation(Layer):
+    """An element-wise function without weights; subclasses give `function`."""
+
+    operations: ClassVar[int] = 1
+    """Floating-point operations counted per element."""
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({}, ((7,),)))
+
+    def function(self) -> Callable[[Any], Any]:
+        """The function of one array; imports JAX."""
+        raise NotImplementedError
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=self.operations * output.size)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.apply import Apply
+
+        return Apply(self.function())

@@ -1,0 +1,39 @@
+"""What convolutions share: kernel, stride, dilation, bias, initialisers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from archspec.fields import Flag, Pair
+from archspec.initialiser import Initialiser
+from archspec.initialisers.lecun_normal import LecunNormal
+from archspec.initialisers.zeros import Zeros
+from archspec.kinds import kind_of
+from archspec.layers._window import Windowed
+
+
+class Convolution(Windowed):
+    """A window with trainable weights."""
+
+    kernel: Annotated[Pair, Field(description="kernel size in pixels")]
+    stride: Annotated[Pair, Field(description="step between windows in pixels")] = (1, 1)
+    dilation: Annotated[Pair, Field(description="distance between the kernel's taps in pixels")] = (1, 1)
+    bias: Annotated[Flag, Field(description="adds one trainable number per filter")] = True
+    init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
+        LecunNormal()
+    )
+    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = Zeros()
+
+    @property
+    def taps(self) -> tuple[int, int]:
+        return self.kernel
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        return self.stride
+
+    @property
+    def spread(self) -> tuple[int, int]:
+        return self.dilation

@@ -1,0 +1,45 @@
+"""What joins share: two or more inputs that must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from archspec.diagnostics import ShapeError
+from archspec.layer import Example, Layer
+from archspec.types import TensorType
+
+AXES = ("height", "width", "channels")
+
+
+class Join(Layer):
+    """A layer of two or more inputs."""
+
+    min_inputs: ClassVar[int] = 2
+    max_inputs: ClassVar[int | None] = None
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((5, 6, 4), (5, 6, 4))),
+        Example({}, ((5, 6, 4), (5, 6, 4), (5, 6, 4))),
+        Example({}, ((7,), (7,))),
+    )
+
+
+def disagreement(inputs: Sequence[TensorType], axes: int) -> str | None:
+    """Which of the first `axes` axes differ between the inputs, in words; None when none does."""
+    first = inputs[0]
+    if any(x.is_map != first.is_map for x in inputs):
+        return "some inputs are maps and some are vectors"
+    names = AXES[:axes] if first.is_map else ("features",)[:axes]
+    for axis, name in enumerate(names):
+        sizes = [x.shape[axis] for x in inputs]
+        if len(set(sizes)) > 1:
+            return f"{name} differs: {', '.join(map(str, sizes))}"
+    return None
+
+
+def require_equal(inputs: Sequence[TensorType], kind: str) -> None:
+    """Raises `ShapeError` unless all inputs have one shape; nothing is broadcast."""
+    reason = disagreement(inputs, 3)
+    if reason:
+        raise ShapeError(f"{kind} takes inputs of equal shape, but {reason}", code="E306")

@@ -1,0 +1,39 @@
+"""What poolings share: a window that slides over each channel by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Pair
+from archspec.layer import Cost
+from archspec.layers._window import Windowed
+from archspec.types import TensorType
+
+
+class Pool(Windowed):
+    """A pooling over windows; without a stride the windows lie side by side."""
+
+    main: ClassVar[str] = "window"
+    extent_field: ClassVar[str] = "window"
+
+    window: Annotated[Pair, Field(description="window size in pixels")]
+    stride: Annotated[
+        Pair | None, Field(description="step between windows in pixels; the window's size if left out")
+    ] = None
+
+    @property
+    def taps(self) -> tuple[int, int]:
+        return self.window
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        return self.stride or self.window
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        height, width = self.fit(inputs[0])
+        return TensorType((height.output, width.output, inputs[0].channels), inputs[0].dtype)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=output.size * self.window[0] * self.window[1])

@@ -1,0 +1,61 @@
+"""Adaptive average pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Pair
+from archspec.layer import Cost, Example, Layer, Window
+from archspec.layers._window import require_map
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class AdaptiveAvgPool(Layer):
+    """The mean of each of h×w bins that cover the map, whatever its size.
+
+    Bin i spans floor(i·H/h) … ceil((i+1)·H/h), PyTorch's rule; bins overlap where h does not divide H.
+    """
+
+    main: ClassVar[str] = "size"
+
+    size: Annotated[Pair, Field(description="output height and width")]
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(7, ((14, 14, 3),)),
+        Example({"size": [3, 2]}, ((8, 5, 3),)),
+        Example(5, ((3, 4, 2),)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        require_map(inputs[0], self.kind)
+        return TensorType((*self.size, inputs[0].channels), inputs[0].dtype)
+
+    def _bins(self, x: TensorType) -> list[tuple[int, int]]:
+        """Start and extent of the largest bin on each axis."""
+        found = []
+        for size, bins in zip(x.shape[:2], self.size, strict=True):
+            spans = [(i * size // bins, -((i + 1) * size // -bins)) for i in range(bins)]
+            found.append(max((stop - start, start) for start, stop in spans))
+        return found
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        (height, _), (width, _) = self._bins(inputs[0])
+        return Cost(other=output.size * height * width)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
+        (height, _), (width, _) = self._bins(inputs[0])
+        stride = [max(1, size // bins) for size, bins in zip(inputs[0].shape[:2], self.size, strict=True)]
+        return Window((height, width), (stride[0], stride[1]))
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.pooling import adaptive_avg_pool
+
+        return Apply(partial(adaptive_avg_pool, size=self.size))

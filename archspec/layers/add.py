@@ -1,0 +1,31 @@
+"""Sum of branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.layer import Cost
+from archspec.layers._join import Join, require_equal
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Add(Join):
+    """Element-wise sum of inputs of equal shape; nothing is broadcast."""
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        require_equal(inputs, self.kind)
+        return inputs[0]
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=(len(inputs) - 1) * output.size)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import reduce
+        from operator import add
+
+        from archspec.nn.apply import Apply
+
+        return Apply(lambda *xs: reduce(add, xs))

@@ -1,0 +1,57 @@
+"""Average pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Flag
+from archspec.layer import Example
+from archspec.layers._pool import Pool
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class AvgPool(Pool):
+    """The mean of each window, channel by channel. W2 = (W1 − F + 2P)/S + 1.
+
+    What ceil rounding adds beyond the padded input never counts, as in PyTorch.
+    """
+
+    count_pad: Annotated[
+        Flag, Field(description="zeros of the padding count in the mean, as in Caffe and PyTorch's default")
+    ] = True
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(2),
+        Example({"window": 3, "stride": 2, "pad": 1, "rounding": "ceil"}),
+        Example({"window": [3, 2], "stride": [2, 1], "pad": [[1, 1], [0, 1]], "count_pad": False}),
+    )
+
+    def divisors(self, x: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """How many rows and columns each window counts."""
+        found = []
+        for axis, fit in enumerate(self.fit(x)):
+            low = -fit.before if self.count_pad else 0
+            high = x.shape[axis] + (fit.after if self.count_pad else 0)
+            starts = (index * self.steps[axis] - fit.before for index in range(fit.output))
+            found.append(
+                tuple(min(start + self.window[axis], high) - max(start, low) for start in starts)
+            )
+        return found[0], found[1]
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.pooling import avg_pool
+
+        (x,) = inputs
+        return Apply(
+            partial(
+                avg_pool, window=self.window, stride=self.steps, padding=self.padding(x), divisors=self.divisors(x)
+            )
+        )

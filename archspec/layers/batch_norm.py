@@ -1,0 +1,55 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Flag, PositiveNumber, Probability
+from archspec.layer import Cost, Example, Layer, Weight
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class BatchNorm(Layer):
+    """Normalises each channel over batch, height and width: scale·(x − μ)/√(σ² + ε) + bias (Ioffe & Szegedy 2015).
+
+    Training uses the batch's mean and variance and moves the running ones; evaluation uses the running ones. The running
+    variance is the unbiased one, as in PyTorch.
+    """
+
+    epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5
+    momentum: Annotated[
+        Probability, Field(description="share of the running statistics that a step keeps; PyTorch's is 1 − this")
+    ] = 0.9
+    scale: Annotated[Flag, Field(description="one trainable factor per channel")] = True
+    bias: Annotated[Flag, Field(description="one trainable summand per channel")] = True
+
+    uses_mode: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}),
+        Example({"epsilon": 0.001, "momentum": 0.99, "scale": False}),
+        Example({"bias": False}, ((7,),)),
+    )
+
+    def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
+        shape = (inputs[0].channels,)
+        trainable = [Weight(name, shape) for name in ("scale", "bias") if getattr(self, name)]
+        return (*trainable, Weight("mean", shape, "statistics"), Weight("var", shape, "statistics"))
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=2 * output.size)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.batch_norm import BatchNorm as Module
+
+        return Module(
+            inputs[0].channels,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            use_scale=self.scale,
+            use_bias=self.bias,
+        )

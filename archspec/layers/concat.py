@@ -1,0 +1,36 @@
+"""Concatenation of branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archspec.diagnostics import ShapeError
+from archspec.layer import Example
+from archspec.layers._join import Join, disagreement
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Concat(Join):
+    """Stacks inputs along channels: maps of equal height and width, or vectors."""
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, ((5, 6, 4), (5, 6, 1), (5, 6, 3))),
+        Example({}, ((7,), (2,))),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        reason = disagreement(inputs, 2 if inputs[0].is_map else 0)
+        if reason:
+            raise ShapeError(f"{self.kind} takes maps of equal height and width, but {reason}", code="E306")
+        channels = sum(x.channels for x in inputs)
+        return TensorType((*inputs[0].shape[:-1], channels), inputs[0].dtype)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        import jax.numpy as jnp
+
+        from archspec.nn.apply import Apply
+
+        return Apply(lambda *xs: jnp.concatenate(xs, axis=-1))

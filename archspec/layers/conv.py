@@ -1,0 +1,76 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.diagnostics import ShapeError
+from archspec.fields import PositiveInt
+from archspec.layer import Cost, Example, Weight
+from archspec.layers._convolution import Convolution
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Conv(Convolution):
+    """2-D convolution over height × width × channels. W2 = (W1 − F + 2P)/S + 1.
+
+    Input (H, W, C), output (H2, W2, filters); kernel (F, F, C/groups, filters).
+    """
+
+    main: ClassVar[str] = "filters"
+
+    filters: Annotated[PositiveInt, Field(description="output channels")]
+    groups: Annotated[
+        PositiveInt, Field(description="groups that input channels and filters are split into; each sees only its own")
+    ] = 1
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"filters": 6, "kernel": 5, "pad": "same"}),
+        Example({"filters": 8, "kernel": [3, 1], "stride": [2, 1], "pad": [[1, 0], [0, 2]], "bias": False}),
+        Example({"filters": 6, "kernel": 3, "dilation": 2, "groups": 2, "rounding": "ceil"}),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        height, width = self.fit(x)
+        for count, what in ((x.channels, "input channels"), (self.filters, "filters")):
+            if count % self.groups:
+                near = [n for n in range(1, count + 1) if x.channels % n == 0 and self.filters % n == 0]
+                raise ShapeError(
+                    f"{count} {what} do not divide into {self.groups} groups",
+                    code="E305",
+                    help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"] if near else [],
+                    field="groups",
+                )
+        return TensorType((height.output, width.output, self.filters), x.dtype)
+
+    def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", (*self.kernel, inputs[0].channels // self.groups, self.filters))
+        return (kernel, Weight("bias", (self.filters,))) if self.bias else (kernel,)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        per_output = self.kernel[0] * self.kernel[1] * inputs[0].channels // self.groups
+        return Cost(macs=output.size * per_output, other=output.size if self.bias else 0)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from flax import nnx
+
+        (x,) = inputs
+        return nnx.Conv(
+            x.channels,
+            self.filters,
+            self.kernel,
+            self.stride,
+            padding=self.padding(x),
+            kernel_dilation=self.dilation,
+            feature_group_count=self.groups,
+            use_bias=self.bias,
+            kernel_init=self.init.build(),
+            bias_init=self.bias_init.build(),
+            rngs=rngs,
+        )

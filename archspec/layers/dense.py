@@ -1,0 +1,76 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.diagnostics import ShapeError
+from archspec.fields import Flag, PositiveInt
+from archspec.initialiser import Initialiser
+from archspec.initialisers.lecun_normal import LecunNormal
+from archspec.initialisers.zeros import Zeros
+from archspec.kinds import kind_of
+from archspec.layer import Cost, Example, Layer, Weight
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+def require_vector(x: TensorType, kind: str) -> None:
+    """Raises `ShapeError` unless the input is a vector of features."""
+    if x.is_map:
+        raise ShapeError(
+            f"{kind} takes a vector of features, but its input is {x}, a map",
+            code="E302",
+            help=[f"put `flatten` before it: {x} becomes {x.size:,} features", "or `global_avg_pool`"],
+        )
+
+
+class Dense(Layer):
+    """Fully connected layer: y = x·W + b.
+
+    Input (features,), output (units,); kernel (features, units).
+    """
+
+    main: ClassVar[str] = "units"
+
+    units: Annotated[PositiveInt, Field(description="output features")]
+    bias: Annotated[Flag, Field(description="adds one trainable number per unit")] = True
+    init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
+        LecunNormal()
+    )
+    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = Zeros()
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(84, ((120,),)),
+        Example({"units": 5, "bias": False, "init": "he_normal"}, ((7,),)),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        require_vector(inputs[0], self.kind)
+        return TensorType((self.units,), inputs[0].dtype)
+
+    def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", (inputs[0].channels, self.units))
+        return (kernel, Weight("bias", (self.units,))) if self.bias else (kernel,)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(macs=inputs[0].size * self.units, other=self.units if self.bias else 0)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
+        return None
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from flax import nnx
+
+        return nnx.Linear(
+            inputs[0].channels,
+            self.units,
+            use_bias=self.bias,
+            kernel_init=self.init.build(),
+            bias_init=self.bias_init.build(),
+            rngs=rngs,
+        )

@@ -1,0 +1,34 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Probability
+from archspec.layer import Example, Layer
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Dropout(Layer):
+    """In training sets each element to 0 with this probability and divides the rest by 1 − rate (Srivastava et al. 2014).
+
+    Evaluation changes nothing.
+    """
+
+    main: ClassVar[str] = "rate"
+
+    rate: Annotated[Probability, Field(description="probability that an element is dropped")] = 0.5
+
+    uses_mode: ClassVar[bool] = True
+    uses_key: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example(0.25, ((7,),)))
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.dropout import Dropout as Module
+
+        return Module(self.rate)

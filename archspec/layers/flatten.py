@@ -1,0 +1,28 @@
+"""Map to vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archspec.layer import Example, Layer
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Flatten(Layer):
+    """Writes a map as a vector: (H, W, C) becomes (H·W·C,), channels varying fastest. A vector stays as it is."""
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({}, ((7,),)))
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        return TensorType((inputs[0].size,), inputs[0].dtype)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
+        return None
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.apply import Apply
+
+        return Apply(lambda x: x.reshape(x.shape[0], -1))

@@ -1,0 +1,39 @@
+"""Global average pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Flag
+from archspec.layer import Cost, Example, Layer
+from archspec.layers._window import require_map
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class GlobalAvgPool(Layer):
+    """The mean of each channel over the whole map: (H, W, C) becomes (C,) (Lin et al. 2013)."""
+
+    keep_dims: Annotated[Flag, Field(description="gives 1×1×C, a map, instead of a vector")] = False
+
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}))
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        require_map(x, self.kind)
+        return TensorType((1, 1, x.channels) if self.keep_dims else (x.channels,), x.dtype)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=inputs[0].size)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
+        return None
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.apply import Apply
+
+        return Apply(lambda x: x.mean((1, 2), keepdims=self.keep_dims))

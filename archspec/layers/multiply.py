@@ -1,0 +1,47 @@
+"""Product of branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archspec.layer import Cost, Example
+from archspec.layers._join import Join, require_equal
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Multiply(Join):
+    """Element-wise product of inputs of equal shape, or of a map and gates.
+
+    A gate is 1×1×C (one factor a channel, as in squeeze-and-excitation) or H×W×1 (one factor a position).
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *Join.examples,
+        Example({}, ((5, 6, 4), (1, 1, 4))),
+        Example({}, ((5, 6, 1), (5, 6, 4))),
+    )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        whole = max(inputs, key=lambda x: x.size)
+        if whole.is_map:
+            height, width, channels = whole.shape
+            gates = ((1, 1, channels), (height, width, 1))
+            rest = [x for x in inputs if x.shape not in gates]
+        else:
+            rest = list(inputs)
+        require_equal(rest or [whole], self.kind)
+        return whole
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=(len(inputs) - 1) * output.size)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import reduce
+        from operator import mul
+
+        from archspec.nn.apply import Apply
+
+        return Apply(lambda *xs: reduce(mul, xs))

@@ -1,0 +1,86 @@
+"""Convolution whose filters see some of the input's channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, field_validator
+
+from archspec.diagnostics import ShapeError
+from archspec.fields import NonNegativeInt
+from archspec.layer import Cost, Example, Weight
+from archspec.layers._convolution import Convolution
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class PartialConv(Convolution):
+    """Convolution by a connection table: each filter sees only the input channels listed for it (LeCun et al. 1998, Table I).
+
+    Input (H, W, C), output (H2, W2, number of lists). Only connected kernels are weights: (F, F, connections).
+    """
+
+    connections: Annotated[
+        tuple[tuple[NonNegativeInt, ...], ...],
+        Field(description="for each filter the input channels that it sees, counted from 0", min_length=1),
+    ]
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"kernel": 3, "connections": [[0], [0, 1], [3, 1, 2]]}),
+        Example({"kernel": [2, 3], "stride": 2, "pad": "valid", "bias": False, "connections": [[1, 2]]}),
+    )
+
+    @field_validator("connections")
+    @classmethod
+    def _check(cls, value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        for index, channels in enumerate(value):
+            if not channels:
+                raise ValueError(f"filter {index} sees no channel")
+            if len(set(channels)) < len(channels):
+                raise ValueError(f"filter {index} lists a channel twice")
+        return value
+
+    @property
+    def count(self) -> int:
+        """Connected pairs of input channel and filter."""
+        return sum(map(len, self.connections))
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        height, width = self.fit(x)
+        for index, channels in enumerate(self.connections):
+            if max(channels) >= x.channels:
+                raise ShapeError(
+                    f"connects filter {index} to channel {max(channels)}, but its input has channels 0 to {x.channels - 1}",
+                    code="E305",
+                    field="connections",
+                )
+        return TensorType((height.output, width.output, len(self.connections)), x.dtype)
+
+    def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
+        kernel = Weight("kernel", (*self.kernel, self.count))
+        return (kernel, Weight("bias", (len(self.connections),))) if self.bias else (kernel,)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        positions = output.shape[0] * output.shape[1]
+        per_position = self.kernel[0] * self.kernel[1] * self.count
+        return Cost(macs=positions * per_position, other=output.size if self.bias else 0)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.partial_conv import PartialConv as Module
+
+        (x,) = inputs
+        return Module(
+            x.channels,
+            self.connections,
+            kernel=self.kernel,
+            stride=self.stride,
+            padding=self.padding(x),
+            dilation=self.dilation,
+            use_bias=self.bias,
+            kernel_init=self.init.build(),
+            bias_init=self.bias_init.build(),
+            rngs=rngs,
+        )

@@ -1,0 +1,19 @@
+"""Logistic function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from archspec.layers._activation import Activation
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(−x))."""
+
+    operations: ClassVar[int] = 4
+
+    def function(self) -> Callable[[Any], Any]:
+        import jax
+
+        return jax.nn.sigmoid

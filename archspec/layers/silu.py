@@ -1,0 +1,19 @@
+"""Sigmoid-weighted linear unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from archspec.layers._activation import Activation
+
+
+class Silu(Activation):
+    """x·σ(x), also called swish (Elfwing et al. 2018)."""
+
+    operations: ClassVar[int] = 5
+
+    def function(self) -> Callable[[Any], Any]:
+        import jax
+
+        return jax.nn.silu

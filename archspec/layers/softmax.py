@@ -1,0 +1,19 @@
+"""Softmax over channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from archspec.layers._activation import Activation
+
+
+class Softmax(Activation):
+    """exp(x_c) / Σ exp(x), over the last axis."""
+
+    operations: ClassVar[int] = 5
+
+    def function(self) -> Callable[[Any], Any]:
+        import jax
+
+        return jax.nn.softmax

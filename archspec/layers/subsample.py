@@ -1,0 +1,35 @@
+"""LeNet's trainable pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archspec.layer import Cost, Example, Weight
+from archspec.layers._pool import Pool
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Subsample(Pool):
+    """LeNet's pooling: the mean of each window times a trainable coefficient, plus a trainable bias, one of each per map.
+
+    LeCun et al. 1998 add the window's values instead of averaging them: the same function with the coefficient divided by
+    the window's area. Zeros of the padding count.
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"window": [2, 3], "stride": 2, "pad": 1}))
+
+    def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
+        shape = (inputs[0].channels,)
+        return Weight("coefficient", shape), Weight("bias", shape)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=output.size * (self.window[0] * self.window[1] + 2))
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from archspec.nn.subsample import Subsample as Module
+
+        (x,) = inputs
+        return Module(x.channels, window=self.window, stride=self.steps, padding=self.padding(x))

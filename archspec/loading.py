@@ -1,0 +1,364 @@
+"""From a path or a zoo name to a `Spec`: the checked description of one network, from which everything else is made."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.diagnostics import Diagnostic, Findings, Span, SpecError, did_you_mean, listed
+from archspec.elaborate import elaborate
+from archspec.source import Located, Scalar
+from archspec.source import Mapping as LocatedMapping
+from archspec.spec.checks import check_defaults, check_published, unused_arguments
+from archspec.spec.document import (
+    Document,
+    Override,
+    apply_override,
+    bind_arguments,
+    default_variant,
+    open_document,
+    python_override,
+    variant_arguments,
+    with_variant,
+)
+from archspec.spec.network import Header, Input, Published
+from archspec.spec.reading import read_model
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+    from archspec.spec.train import Train
+
+
+class Spec:
+    """One network: a file, the variant chosen, and its arguments.
+
+    Reading it has checked everything but the layers; `graph` checks those. Both raise `SpecError` with all that is
+    wrong. `warnings` holds what is allowed but probably not meant.
+    """
+
+    def __init__(
+        self, document: Document, overrides: Sequence[Override] = (), findings: Findings | None = None
+    ) -> None:
+        self._original = document
+        self._overrides = tuple(overrides)
+        findings = findings or Findings()
+        self._document = _bound(document, self._overrides, findings)
+        root = self._document.root
+        header = _section(Header, _header(root), self._document, findings, "the spec", _top(root))
+        input = self._read_input(findings)
+        self.train: Train | None = self._read_train(findings)
+        self.published: Published | None = self._read_published(findings)
+        check_defaults(self._document, findings)
+        self._findings = findings
+        self._header = header
+        self._input = input
+
+    def _read_input(self, findings: Findings) -> Input | None:
+        root = self._document.root
+        node = root.get("input")
+        if isinstance(node, LocatedMapping):
+            key = root.key("input")
+            return _section(Input, node, self._document, findings, "input", key.span if key else node.span)
+        if node is None:
+            findings.error(
+                "E203",
+                "the spec needs `input`",
+                _top(root),
+                help=["for example `input: {height: 32, width: 32, channels: 1}`"],
+            )
+        return None
+
+    def _read_train(self, findings: Findings) -> Train | None:
+        root = self._document.root
+        node, key = root.get("train"), root.key("train")
+        if not isinstance(node, LocatedMapping) or key is None:
+            return None
+        from archspec.spec.train import Train
+
+        found: Train | None = _section(Train, node, self._document, findings, "train", key.span)
+        # From here on the spec can be used from any folder.
+        return found and found.model_copy(update={"dataset": found.dataset.located(self.folder)})
+
+    def _read_published(self, findings: Findings) -> Published | None:
+        """The figures of the chosen variant: `published` has one entry a variant, or the figures themselves."""
+        node = self._document.root.get("published")
+        key = self._document.root.key("published")
+        if not isinstance(node, LocatedMapping) or key is None:
+            return None
+        variants = self._document.variants
+        if variants:
+            for name, name_key, _ in node.items():
+                if name not in variants:
+                    hint = did_you_mean(name, variants)
+                    findings.error(
+                        "E212", f"`published` names no variant `{name[:60]}`", name_key.span, help=[hint] if hint else []
+                    )
+            inner, inner_key = node.get(self._document.variant or ""), node.key(self._document.variant or "")
+            if inner is None or inner_key is None:
+                return None
+            if not isinstance(inner, LocatedMapping):
+                findings.error("E206", f"published figures are a mapping, not {inner.described}", inner.span)
+                return None
+            node, key = inner, inner_key
+        return _section(Published, node, self._document, findings, "published", key.span)
+
+    @property
+    def name(self) -> str:
+        """The network's name: the variant's, or the file's."""
+        self._findings.raise_if_failed()
+        assert self._header is not None
+        return self.variant or self._header.name
+
+    @property
+    def header(self) -> Header:
+        self._findings.raise_if_failed()
+        assert self._header is not None
+        return self._header
+
+    @property
+    def input(self) -> Input:
+        self._findings.raise_if_failed()
+        assert self._input is not None
+        return self._input
+
+    @property
+    def variant(self) -> str | None:
+        """The chosen variant, or the one that changes nothing."""
+        return self._document.variant
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        """The network's arguments and their values."""
+        return dict(self._document.env)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths in the spec start from."""
+        return self._document.path.parent if self._document.path else Path()
+
+    @property
+    def path(self) -> Path | None:
+        return self._document.path
+
+    @cached_property
+    def _elaborated(self) -> tuple[Graph | None, Findings]:
+        findings = Findings(list(self._findings.items))
+        graph = None
+        if self._input is not None and self._header is not None:
+            graph = elaborate(self._document, self._input, self.variant or self._header.name, findings)
+        if graph is not None and self.published is not None and not self._overrides:
+            key = self._document.root.key("published")
+            check_published(graph, self.published, key.span if key else None, findings)
+        unused_arguments(self._document, findings)
+        return graph, findings
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Everything found, warnings included, without raising."""
+        with _no_collection():
+            return tuple(self._elaborated[1].sorted())
+
+    def graph(self, input: tuple[int, ...] | None = None) -> Graph:
+        """The network's graph, train-only parts included.
+
+        `input` is another (height, width) or (height, width, channels) to infer shapes for. Raises `SpecError`.
+        """
+        if input is not None:
+            names = ("height", "width", "channels")
+            sizes = [python_override(("input", name), size) for name, size in zip(names, input, strict=False)]
+            return Spec(self._original, [*self._overrides, *sizes]).graph()
+        with _no_collection():
+            graph, findings = self._elaborated
+        findings.raise_if_failed()
+        assert graph is not None
+        return graph
+
+    def place(self, *path: str) -> Span | None:
+        """Where the value at this path was written, or the nearest thing around it."""
+        node: Located | None = self._document.root
+        found: Span | None = None
+        for name in path:
+            if not isinstance(node, LocatedMapping) or name not in node.entries:
+                break
+            key, node = node.entries[name]
+            found = key.span
+        return found
+
+    def to_yaml(self) -> str:
+        """The elaborated spec: every layer and every default written out. Reading it gives the same graph."""
+        from archspec.spec.writing import elaborated_yaml
+
+        return elaborated_yaml(self)
+
+    def _repr_html_(self) -> str:
+        return self.graph()._repr_html_()
+
+    def __repr__(self) -> str:
+        return f"<Spec {self._document.path or ''}{'#' + self.variant if self.variant else ''}>"
+
+
+def load(path_or_name: str | Path, variant: str | None = None, **args: Any) -> Spec:
+    """Reads a spec: a path, a path with `#variant`, or a zoo name; keywords set the network's arguments.
+
+    Raises `SpecError` with everything that is wrong in its sections.
+    """
+    overrides = [python_override(("args", name), value) for name, value in args.items()]
+    spec = open_spec(str(path_or_name), overrides, variant=variant)
+    spec._findings.raise_if_failed()
+    return spec
+
+
+def open_spec(target: str, overrides: Sequence[Override] = (), *, variant: str | None = None) -> Spec:
+    """As `load`, but what is wrong in the spec's sections is left in `Spec.diagnostics`.
+
+    Raises `SpecError` only when there is no such file or variant, or the text is not YAML.
+    """
+    findings = Findings()
+    with _no_collection():
+        document, named = _open(target, findings)
+        return _chosen(document, variant or named or default_variant(document), overrides, findings)
+
+
+def open_specs(target: str, overrides: Sequence[Override] = ()) -> list[Spec]:
+    """Every network that a target names: one for a variant or a file without variants, else one a variant."""
+    findings = Findings()
+    with _no_collection():
+        document, named = _open(target, findings)
+        names: list[str | None] = [named] if named else list(document.variants)
+        base_is_complete = all(argument.default is not None for argument in document.arguments.values())
+        if not names or (not named and base_is_complete and default_variant(document) is None):
+            names.insert(0, None)
+        return [_chosen(document, name, overrides, findings) for name in names]
+
+
+def _open(target: str, findings: Findings) -> tuple[Document, str | None]:
+    path, named = find_spec(target, findings)
+    document = open_document(path, findings) if path else None
+    if document is None:
+        raise SpecError(findings.sorted())
+    return document, named
+
+
+def _chosen(document: Document, variant: str | None, overrides: Sequence[Override], findings: Findings) -> Spec:
+    mine = Findings(list(findings.items))
+    chosen = with_variant(document, variant, None, mine)
+    if chosen is None:
+        raise SpecError(mine.sorted())
+    return Spec(chosen, overrides, mine)
+
+
+def zoo_folder() -> Path:
+    """Where the zoo's files are: in the installed package, or in the checkout beside it."""
+    inside = Path(__file__).parent / "zoo"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "specs" / "zoo"
+
+
+def zoo_variants() -> dict[str, tuple[Path, str | None]]:
+    """Every name in the zoo: file and variant."""
+    found: dict[str, tuple[Path, str | None]] = {}
+    for path in sorted(zoo_folder().glob("*.yaml")):
+        document = open_document(path, Findings())
+        names = list(document.variants) if document else []
+        found.setdefault(path.stem, (path, None))
+        for name in names:
+            found[name] = (path, name)
+    return found
+
+
+def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
+    """The file and variant that `path`, `path#variant` or a zoo name stand for."""
+    plain = Path(target)
+    if _is_file(plain):
+        return plain, None
+    base, mark, variant = target.rpartition("#")
+    if mark and _is_file(Path(base)):
+        return Path(base), variant
+    name, wanted = (base, variant) if mark else (target, None)
+    found = _in_zoo(name)
+    if found:
+        path, zoo_variant = found
+        return path, wanted or zoo_variant
+    looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
+    if looks_like_path:
+        help = ["give the path of a spec, or a name from `archspec zoo`"]
+    else:
+        names = list(zoo_variants())
+        hint = did_you_mean(name, names)
+        help = [hint or f"the zoo has {listed(names, 40)}"]
+    what = "file" if looks_like_path else "file, and no network in the zoo, called"
+    findings.error("E101", f"there is no {what} {name[:200]}", help=help)
+    return None, None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _in_zoo(name: str) -> tuple[Path, str | None] | None:
+    """A zoo name's file and variant. Only files whose text has the name are read."""
+    if not re.fullmatch(r"[\w.-]{1,100}", name):
+        return None
+    for path in sorted(zoo_folder().glob("*.yaml")):
+        text = path.read_text("utf-8")
+        if re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
+            document = open_document(path, Findings())
+            if document and name in document.variants:
+                return path, name
+    direct = zoo_folder() / f"{name}.yaml"
+    return (direct, None) if direct.is_file() else None
+
+
+def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:
+    """The document with overrides applied and arguments bound: defaults, then the variant's, then those given."""
+    given: dict[str, tuple[Scalar, Located]] = dict(variant_arguments(document))
+    for override in overrides:
+        path = override.path
+        if path[0] in document.arguments and len(path) == 1:
+            path = ("args", *path)
+        if path[0] == "args" and len(path) == 2:
+            given[path[1]] = (Scalar(override.key.source, override.key.place, path[1]), override.value)
+        elif path[0] == "args":
+            findings.error("E113", "an argument is set as a whole", override.key.span, help=["--set args.name=value"])
+        else:
+            document = apply_override(document, override, findings)
+    bind_arguments(document, given, findings)
+    return document
+
+
+def _header(root: LocatedMapping) -> LocatedMapping:
+    entries = {name: (key, value) for name, key, value in root.items() if name in Header.model_fields}
+    result = LocatedMapping(root.source, root.place, entries)
+    result.dynamic = root.dynamic
+    return result
+
+
+def _top(root: LocatedMapping) -> Span:
+    """Where missing sections are reported: the first key."""
+    return next(iter(root.entries.values()))[0].span if root.entries else root.span
+
+
+def _section(
+    model: type[Any], node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span
+) -> Any:
+    return read_model(model, node, document.env, findings, what, owner)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pauses garbage collection: reading builds many objects and drops few, and collections would cost time
+    that grows faster than the spec."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,193 @@
+"""Graph → Flax NNX module, and the pure functions that everything compiled is made of.
+
+The module's attribute paths are the node paths: node `layer1.0.conv2` is `network.layer1[0].conv2`. The graph decides
+what is called while tracing; nothing of it is left in the compiled program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import jax
+from flax import nnx, traverse_util
+
+from archspec.graph import INPUT, Graph, Node
+
+Arrays = dict[str, jax.Array]
+"""Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
+
+Outputs = jax.Array | dict[str, jax.Array]
+
+
+class Scope(nnx.Module):
+    """The modules of one scope, by name."""
+
+
+class Step(NamedTuple):
+    """One call while tracing."""
+
+    path: tuple[str | int, ...]
+    inputs: tuple[int, ...]
+    uses_mode: bool
+    uses_key: bool
+    hash: int
+
+
+class Program(NamedTuple):
+    """The calls that a mode's outputs need, in order, and where the outputs are."""
+
+    steps: tuple[Step, ...]
+    outputs: tuple[tuple[str, int], ...]
+
+
+class Network(nnx.Module):
+    """A lowered graph. Calling it gives the array of its one output, or a dict of arrays by output names.
+
+    In training every output is returned, in evaluation those that are not train-only.
+    """
+
+    _programs: tuple[Program, Program]
+    """For evaluation and training."""
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Outputs:
+        """x is (batch, height, width, channels). `key` is needed while training networks with random layers.
+
+        Raises ValueError when a random layer has no key.
+        """
+        program = self._programs[train]
+        values: dict[int, jax.Array] = {INPUT: x}
+        values.update(self._calls(x, train, key))
+        found = {name: values[index] for name, index in program.outputs}
+        return next(iter(found.values())) if len(self._programs[1].outputs) == 1 else found
+
+    def trace(self, x: jax.Array, key: jax.Array | None = None) -> Iterator[tuple[int, jax.Array]]:
+        """Every node's output while training, by the node's index in the graph, one by one."""
+        return self._calls(x, True, key)
+
+    def _calls(self, x: jax.Array, train: bool, key: jax.Array | None) -> Iterator[tuple[int, jax.Array]]:
+        values: dict[int, jax.Array] = {INPUT: x}
+        for index, step in enumerate(self._programs[train].steps):
+            options: dict[str, Any] = {}
+            if step.uses_mode:
+                options["train"] = train
+            if step.uses_key and train:
+                if key is None:
+                    raise ValueError(f"{'.'.join(map(str, step.path))} is random and needs a key while training")
+                # A layer's key depends on its own path alone, so other layers can come and go.
+                options["key"] = jax.random.fold_in(key, step.hash)
+            values[index] = self.at(step.path)(*(values[source] for source in step.inputs), **options)
+            yield index, values[index]
+
+    def at(self, path: tuple[str | int, ...]) -> Any:
+        """The module at a path."""
+        found: Any = self
+        for part in path:
+            found = found[part] if isinstance(part, int) else getattr(found, part)
+        return found
+
+
+def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
+    """The Flax module of a graph, its weights drawn anew.
+
+    A node's weights depend on the seed and its own path only. `rngs` gives the seed's key where it is given.
+    """
+    key = jax.random.key(seed) if rngs is None else rngs.params()
+    network = Network()
+    tree: dict[str, Any] = {}
+    for node in graph.nodes:
+        parts = node.path.split(".")
+        at = tree
+        for part in parts[:-1]:
+            at = at.setdefault(part, {})
+        at[parts[-1]] = node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.path.encode()))))
+    for name, value in tree.items():
+        setattr(network, attribute(name), _assembled(value))
+    network._programs = (_program(graph.pruned("eval"), tree), _program(graph.pruned("train"), tree))
+    return network
+
+
+def attribute(name: str) -> str:
+    """The attribute for a name in a scope: the name itself unless modules use it for themselves."""
+    return f"{name}_" if hasattr(Network, name) else name
+
+
+def _is_list(value: Mapping[str, Any]) -> bool:
+    return list(value) == [str(index) for index in range(len(value))]
+
+
+def _assembled(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if _is_list(value):
+        return nnx.List([_assembled(item) for item in value.values()])
+    scope = Scope()
+    for name, item in value.items():
+        setattr(scope, attribute(name), _assembled(item))
+    return scope
+
+
+def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
+    steps = tuple(
+        Step(
+            _path(node, tree),
+            node.inputs,
+            node.layer.uses_mode,
+            node.layer.uses_key,
+            crc32(node.path.encode()),
+        )
+        for node in graph.nodes
+    )
+    return Program(steps, tuple((output.name, output.node) for output in graph.outputs))
+
+
+def _path(node: Node, tree: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """A node's path in the module: numbers index lists, names are attributes."""
+    path: list[str | int] = []
+    at: Any = tree
+    for depth, part in enumerate(node.path.split(".")):
+        path.append(int(part) if depth and _is_list(at) else attribute(part))
+        at = at[part]
+    return tuple(path)
+
+
+@dataclass(frozen=True)
+class Pure:
+    """What a network is besides its arrays; with them it is a pure function that can be jitted and differentiated."""
+
+    definition: Any
+    paths: dict[str, tuple[str | int, ...]]
+
+    def merge(self, params: Arrays, statistics: Arrays) -> Network:
+        """The network that holds these arrays."""
+        network: Network = nnx.merge(self.definition, self._nested(params), self._nested(statistics))
+        return network
+
+    def apply(
+        self, params: Arrays, statistics: Arrays, x: jax.Array, *, train: bool, key: jax.Array | None = None
+    ) -> tuple[Outputs, Arrays]:
+        """Outputs for x of shape (batch, height, width, channels), and the statistics afterwards."""
+        network = self.merge(params, statistics)
+        outputs = network(x, train=train, key=key)
+        return outputs, split(network)[2]
+
+    def _nested(self, arrays: Arrays) -> dict[Any, Any]:
+        return traverse_util.unflatten_dict({self.paths[name]: value for name, value in arrays.items()})
+
+
+def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
+    """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
+    definition, params, rest = nnx.split(network, nnx.Param, ...)
+    paths: dict[str, tuple[str | int, ...]] = {}
+
+    def flat(state: Any) -> Arrays:
+        found: Arrays = {}
+        for path, value in traverse_util.flatten_dict(nnx.to_pure_dict(state)).items():
+            name = ".".join(map(str, path))
+            paths[name] = path
+            found[name] = value
+        return found
+
+    return Pure(definition, paths), flat(params), flat(rest)

@@ -1,0 +1,1 @@
+"""Flax modules that Flax itself lacks."""

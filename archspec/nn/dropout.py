@@ -1,0 +1,22 @@
+"""Dropout whose key is given at the call, so that a module holds no random state."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+
+class Dropout(nnx.Module):
+    """Drops elements while training."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
+        if not train or self.rate == 0:
+            return x
+        if key is None:
+            raise ValueError("dropout needs a key while training")
+        keep = jax.random.bernoulli(key, 1 - self.rate, x.shape)
+        return jnp.where(keep, x / (1 - self.rate), 0)

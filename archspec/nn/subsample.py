@@ -1,0 +1,27 @@
+"""LeNet's trainable pooling."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+
+from archspec.nn.pooling import Pair, Sides
+
+
+class Subsample(nnx.Module):
+    """coefficient·mean(window) + bias; one coefficient and one bias per channel."""
+
+    def __init__(self, channels: int, *, window: Pair, stride: Pair, padding: Sides) -> None:
+        self.window = window
+        self.stride = stride
+        self.padding = padding
+        self.coefficient = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        sides = ((0, 0), *self.padding, (0, 0))
+        total = lax.reduce_window(x, 0.0, lax.add, (1, *self.window, 1), (1, *self.stride, 1), sides)
+        mean = total / (self.window[0] * self.window[1])
+        return mean * self.coefficient[...] + self.bias[...]

@@ -1,0 +1,1 @@
+"""Optimisers, one kind a file."""

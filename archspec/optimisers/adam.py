@@ -1,0 +1,27 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from archspec.fields import PositiveNumber, Probability
+from archspec.optimiser import Optimiser
+
+if TYPE_CHECKING:
+    import optax
+
+
+class Adam(Optimiser):
+    """Adam (Kingma & Ba 2015); weight decay is L2."""
+
+    beta1: Annotated[Probability, Field(description="decay of the mean gradient")] = 0.9
+    beta2: Annotated[Probability, Field(description="decay of the mean squared gradient")] = 0.999
+    epsilon: Annotated[PositiveNumber, Field(description="added to the root of the mean square")] = 1e-8
+
+    def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
+        import optax
+
+        return optax.chain(*self.l2(), optax.adam(self.rate(schedule), self.beta1, self.beta2, self.epsilon))

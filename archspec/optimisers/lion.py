@@ -1,0 +1,28 @@
+"""Lion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from archspec.fields import Probability
+from archspec.optimiser import Optimiser
+
+if TYPE_CHECKING:
+    import optax
+
+
+class Lion(Optimiser):
+    """Lion, which steps by the sign of an interpolated momentum (Chen et al. 2023); weight decay is decoupled."""
+
+    beta1: Annotated[Probability, Field(description="weight of the momentum in the step's direction")] = 0.9
+    beta2: Annotated[Probability, Field(description="decay of the momentum")] = 0.99
+
+    def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
+        import optax
+
+        return optax.lion(
+            self.rate(schedule), self.beta1, self.beta2, weight_decay=self.weight_decay, mask=self.mask
+        )

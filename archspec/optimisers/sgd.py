@@ -1,0 +1,27 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from archspec.fields import Flag, Probability
+from archspec.optimiser import Optimiser
+
+if TYPE_CHECKING:
+    import optax
+
+
+class Sgd(Optimiser):
+    """Stochastic gradient descent with momentum; weight decay is L2 (PyTorch's form of the update)."""
+
+    momentum: Annotated[Probability, Field(description="share of the last step's direction that is kept")] = 0.9
+    nesterov: Annotated[Flag, Field(description="looks ahead along the momentum (Nesterov 1983)")] = False
+
+    def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
+        import optax
+
+        sgd = optax.sgd(self.rate(schedule), self.momentum or None, self.nesterov)
+        return optax.chain(*self.l2(), sgd)

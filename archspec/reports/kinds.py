@@ -1,0 +1,90 @@
+"""What `archspec layers` prints, made from the kinds' classes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from archspec.kinds import Kind, find_kind, kind_names, plain
+from archspec.layer import Layer
+from archspec.reports.table import aligned
+
+
+def summary(kind: type[Kind]) -> str:
+    """The first sentence of a kind's documentation."""
+    text = inspect.getdoc(kind) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _default(info: FieldInfo) -> str:
+    return "required" if info.is_required() else written(plain(info.default))
+
+
+def written(value: Any) -> str:
+    """A value as the language writes it, in one line."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {written(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return json.dumps(value)
+
+
+def _fields(kind: type[Kind]) -> list[tuple[str, FieldInfo]]:
+    """Fields with the required ones first."""
+    return sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
+
+
+def examples(kind: type[Kind]) -> list[str]:
+    """The kind's examples as lines of a `layers:` list."""
+    found = kind.examples if issubclass(kind, Layer) else ()
+    return [f"- {kind.kind}" if example.fields in ({}, None) else f"- {kind.kind}: {written(example.fields)}" for example in found]
+
+
+def kind_to_dict(name: str, family: str = "layers") -> dict[str, Any]:
+    """A kind as plain data: summary, fields with defaults and descriptions, examples."""
+    kind = find_kind(family, name)
+    assert kind is not None
+    return {
+        "kind": name,
+        "summary": summary(kind),
+        "main": kind.main,
+        "fields": {
+            field: {
+                "required": info.is_required(),
+                "default": None if info.is_required() else plain(info.default),
+                "description": info.description,
+            }
+            for field, info in _fields(kind)
+        },
+        "examples": examples(kind),
+    }
+
+
+def describe_kinds() -> str:
+    """One line a kind."""
+    rows = []
+    for name in kind_names("layers"):
+        kind = find_kind("layers", name)
+        assert kind is not None
+        rows.append((name, summary(kind)))
+    return "\n".join(aligned(rows, [False, False]))
+
+
+def describe_kind(name: str) -> str:
+    """All about one kind: documentation, fields, examples."""
+    kind = find_kind("layers", name)
+    assert kind is not None
+    lines = [name, "", inspect.getdoc(kind) or ""]
+    rows = [(field, _default(info), info.description or "") for field, info in _fields(kind)]
+    if rows:
+        main = f" (a plain value sets {kind.main})" if kind.main else ""
+        lines += ["", f"fields{main}:", *("  " + line for line in aligned([("field", "default", ""), *rows], [False] * 3))]
+    lines += ["", "examples:", *("  " + line for line in examples(kind))]
+    return "\n".join(lines)

@@ -1,0 +1,25 @@
+"""Half a cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import NonNegativeNumber
+from archspec.schedule import Schedule
+
+
+class Cosine(Schedule):
+    """Falls from 1 to `final` along half a cosine (Loshchilov \& Hutter 2017)."""
+
+    main: ClassVar[str] = "final"
+
+    final: Annotated[NonNegativeNumber, Field(description="the factor at the last step")] = 0.0
+
+    def after_warmup(self, steps: int, steps_per_epoch: int) -> Callable[[Any], Any]:
+        import optax
+
+        found: Callable[[Any], Any] = optax.cosine_decay_schedule(1.0, steps, self.final)
+        return found

@@ -1,0 +1,480 @@
+"""YAML 1.2 text → values that know their place.
+
+The text is parsed by PyYAML's event parser (libyaml where it is there); scalars are resolved here by YAML 1.2's core
+schema: `no`, `on` and `off` are strings, `5e-4` is a number. Duplicate keys, tags that build objects, and texts that
+would expand beyond bounds are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archspec.diagnostics import Findings, Label, Source, Span
+
+MAX_BYTES = 32 * 2**20
+MAX_DEPTH = 60
+MAX_ALIASED = 1_000_000
+"""Values that aliases may add to a document when they are written out."""
+
+
+class Located:
+    """A YAML value with its place. `size` counts the values in it, itself included, aliases written out."""
+
+    __slots__ = ("column", "dynamic", "end_column", "end_line", "line", "size", "source")
+
+    def __init__(self, source: Source, place: tuple[int, int, int, int]) -> None:
+        self.source = source
+        self.line, self.column, self.end_line, self.end_column = place
+        self.size = 1
+        self.dynamic = False
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        return (self.line, self.column, self.end_line, self.end_column)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source, self.line, self.column, self.end_line, self.end_column)
+
+    @property
+    def plain(self) -> Any:
+        """The value in plain Python, `$(…)` as text."""
+        raise NotImplementedError
+
+    @property
+    def described(self) -> str:
+        """What was written, in a few words, for messages."""
+        raise NotImplementedError
+
+
+class Scalar(Located):
+    """A string, number, boolean or null. `dynamic` says that it holds `$(…)`."""
+
+    __slots__ = ("lead", "value")
+
+    def __init__(
+        self, source: Source, place: tuple[int, int, int, int], value: Any, lead: int | None = None
+    ) -> None:
+        super().__init__(source, place)
+        self.value = value
+        self.lead = lead
+        """Characters before the value's first one (a quote), or None where offsets in it are not columns."""
+        self.dynamic = isinstance(value, str) and "$(" in value
+
+    @property
+    def plain(self) -> Any:
+        return self.value
+
+    @property
+    def described(self) -> str:
+        return describe(self.value)
+
+    def span_at(self, offset: int, length: int) -> Span:
+        """The place of a part of the value, or of all of it where the text was folded or escaped."""
+        if self.lead is None:
+            return self.span
+        column = self.column + self.lead + offset
+        return Span(self.source, self.line, column, self.line, column + max(1, length))
+
+
+class Sequence(Located):
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, source: Source, place: tuple[int, int, int, int], items: list[Located]) -> None:
+        super().__init__(source, place)
+        self.items = items
+
+    @property
+    def plain(self) -> list[Any]:
+        return [item.plain for item in self.items]
+
+    @property
+    def described(self) -> str:
+        return "a list"
+
+
+class Mapping(Located):
+    """A mapping with string keys, in the order written."""
+
+    __slots__ = ("entries",)
+
+    def __init__(
+        self, source: Source, place: tuple[int, int, int, int], entries: dict[str, tuple[Scalar, Located]]
+    ) -> None:
+        super().__init__(source, place)
+        self.entries = entries
+
+    def get(self, key: str) -> Located | None:
+        found = self.entries.get(key)
+        return found[1] if found else None
+
+    def key(self, key: str) -> Scalar | None:
+        found = self.entries.get(key)
+        return found[0] if found else None
+
+    def items(self) -> Iterator[tuple[str, Scalar, Located]]:
+        for name, (key, value) in self.entries.items():
+            yield name, key, value
+
+    def without(self, *keys: str) -> Mapping:
+        """The mapping with these keys left out."""
+        entries = {name: entry for name, entry in self.entries.items() if name not in keys}
+        result = Mapping(self.source, self.place, entries)
+        result.dynamic = self.dynamic
+        return result
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return {name: value.plain for name, (_, value) in self.entries.items()}
+
+    @property
+    def described(self) -> str:
+        return "a mapping"
+
+
+def describe(value: Any) -> str:
+    """A value in a few words, for messages."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else value[:37] + "…")
+    if isinstance(value, (list, tuple)):
+        return "a list" if len(str(value)) > 40 else str(list(value))
+    if isinstance(value, dict):
+        return "a mapping"
+    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
+    return text
+
+
+def merged(base: Located, over: Located) -> Located:
+    """`over` laid on `base`: mappings merge key by key, everything else is replaced."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    entries = dict(base.entries)
+    for name, (key, value) in over.entries.items():
+        below = entries.get(name)
+        entries[name] = (key, merged(below[1], value) if below else value)
+    result = Mapping(over.source, over.place, entries)
+    result.dynamic = base.dynamic or over.dynamic
+    return result
+
+
+def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
+    """The mapping that a spec file holds, or None with the reason among the findings."""
+    name = name or str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        findings.error("E101", f"cannot read {name}: {reason}")
+        return None
+    if len(data) > MAX_BYTES:
+        findings.error("E101", f"{name} is larger than {MAX_BYTES // 2**20} MiB, the largest spec that is read")
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.error(
+            "E102",
+            f"{name} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start} (line {line})",
+            help=["save the file as UTF-8"],
+        )
+        return None
+    value = read_text(text, name, findings)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        findings.error(
+            "E103",
+            f"a spec is a mapping with name, input and layers, not {value.described}",
+            value.span,
+            help=["begin with `archspec: 1`, `name:`, `input:` and `layers:`"],
+        )
+        return None
+    return value
+
+
+def read_text(text: str, name: str, findings: Findings) -> Located | None:
+    """The value of a YAML text, or None with the reason among the findings."""
+    source = Source(name, text)
+    return _Composer(source, findings).compose()
+
+
+_INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_NUMERIC = frozenset("+-.0123456789")
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {"str": str, "int": int, "float": (float, int), "bool": bool, "null": type(None)}
+
+
+def resolve_plain(text: str) -> Any:
+    """The value of a plain scalar by YAML 1.2's core schema. Raises ValueError for a number beyond bounds."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in _NUMERIC:
+        return text
+    if _INT.match(text):
+        if len(text) > 40:
+            raise ValueError("the number has more than 40 digits")
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    return float(text) if _FLOAT.match(text) else text
+
+
+_PROBLEMS = {
+    "did not find expected key": "the indentation of this line fits no mapping above it",
+    "did not find expected ',' or '}'": "expected `,` or `}` here",
+    "did not find expected ',' or ']'": "expected `,` or `]` here",
+    "did not find expected '-' indicator": "expected `-` here: the lines of a list begin in one column",
+    "mapping values are not allowed in this context": "a `:` cannot stand here",
+    "found character that cannot start any token": "this character cannot begin a value",
+    "could not find expected ':'": "a `:` is missing after this key",
+    "block sequence entries are not allowed in this context": "a list cannot begin here",
+}
+"""libyaml's words in words for people who write specs."""
+
+
+class _Stop(Exception):
+    """Ends reading; the reason is among the findings."""
+
+
+class _Composer:
+    """Builds `Located` values from parser events."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self.source = source
+        self.findings = findings
+        self.anchors: dict[str, Located | None] = {}
+        self.aliased = 0
+
+    def compose(self) -> Located | None:
+        import yaml
+
+        try:
+            return self._document(yaml)
+        except _Stop:
+            return None
+        except yaml.MarkedYAMLError as error:
+            self._syntax_error(error)
+        except yaml.YAMLError as error:
+            position = getattr(error, "position", None)
+            where = f" at position {position}" if isinstance(position, int) else ""
+            reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+            self.findings.error("E104", f"{self.source.name} is not YAML: {reason}{where}", self._start())
+        except (ValueError, OverflowError, UnicodeError) as error:
+            self.findings.error("E104", f"{self.source.name} is not YAML: {error}", self._start())
+        return None
+
+    def _start(self) -> Span:
+        return Span(self.source, 1, 1, 1, 1)
+
+    def _document(self, yaml: Any) -> Located | None:
+        parser = _parser(yaml, self.source.text)
+        next_event = parser.get_event
+        next_event()  # stream start
+        event = next_event()
+        if isinstance(event, yaml.StreamEndEvent):
+            self.findings.error(
+                "E103",
+                f"{self.source.name} is empty",
+                help=["begin with `archspec: 1`, `name:`, `input:` and `layers:`"],
+            )
+            return None
+        value = self._value(yaml, next_event, next_event(), 0)
+        next_event()  # document end
+        event = next_event()
+        if not isinstance(event, yaml.StreamEndEvent):
+            self.findings.error(
+                "E104",
+                "a file holds one YAML document; a second one begins here",
+                self._span(event.start_mark, event.end_mark),
+                help=["remove the `---`, or put the second document into a file of its own"],
+            )
+            return None
+        return value
+
+    def _value(self, yaml: Any, next_event: Any, event: Any, depth: int) -> Located:
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            return self._anchored(event, self._scalar(event))
+        if kind is yaml.AliasEvent:
+            return self._alias(event)
+        if depth >= MAX_DEPTH:
+            self._stop(event, "E106", f"values are nested more than {MAX_DEPTH} deep")
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None  # an alias inside its own anchor finds this
+        if kind is yaml.SequenceStartEvent:
+            return self._anchored(event, self._sequence(yaml, next_event, event, depth))
+        return self._anchored(event, self._mapping(yaml, next_event, event, depth))
+
+    def _sequence(self, yaml: Any, next_event: Any, start: Any, depth: int) -> Sequence:
+        self._check_tag(start, "seq")
+        items: list[Located] = []
+        size, dynamic = 1, False
+        while type(event := next_event()) is not yaml.SequenceEndEvent:
+            item = self._value(yaml, next_event, event, depth + 1)
+            items.append(item)
+            size += item.size
+            dynamic = dynamic or item.dynamic
+        result = Sequence(self.source, self._place(start.start_mark, event.end_mark), items)
+        result.size, result.dynamic = size, dynamic
+        return result
+
+    def _mapping(self, yaml: Any, next_event: Any, start: Any, depth: int) -> Mapping:
+        self._check_tag(start, "map")
+        entries: dict[str, tuple[Scalar, Located]] = {}
+        size, dynamic = 1, False
+        while type(event := next_event()) is not yaml.MappingEndEvent:
+            key = self._value(yaml, next_event, event, depth + 1)
+            value = self._value(yaml, next_event, next_event(), depth + 1)
+            if not isinstance(key, Scalar) or not isinstance(key.value, str):
+                self.findings.error(
+                    "E107",
+                    f"keys are text, not {key.described}",
+                    key.span,
+                    help=[f'write "{key.value}" in quotes'] if isinstance(key, Scalar) else [],
+                )
+                continue
+            if key.value == "<<":
+                self.findings.error(
+                    "E107",
+                    "merge keys (`<<`) are not part of YAML 1.2",
+                    key.span,
+                    help=["use `defaults:`, a block, or `extends:` for what is shared"],
+                )
+                continue
+            earlier = entries.get(key.value)
+            if earlier:
+                self.findings.error(
+                    "E108",
+                    f"`{key.value}` is given twice",
+                    key.span,
+                    "again here",
+                    secondary=[Label(earlier[0].span, "first here")],
+                    help=["remove one of them"],
+                )
+                continue
+            entries[key.value] = (key, value)
+            size += 1 + value.size
+            dynamic = dynamic or value.dynamic or key.dynamic
+        result = Mapping(self.source, self._place(start.start_mark, event.end_mark), entries)
+        result.size, result.dynamic = size, dynamic
+        return result
+
+    def _scalar(self, event: Any) -> Scalar:
+        text: str = event.value
+        plain = event.style is None or event.style == ""
+        value: Any = text
+        if event.tag is None or event.tag == "!":
+            if plain and event.implicit[0]:
+                try:
+                    value = resolve_plain(text)
+                except ValueError as error:
+                    self._error(event, "E109", str(error))
+                    value = 0
+        else:
+            value = self._tagged(event, text)
+        start, end = event.start_mark, event.end_mark
+        lead = (end.column - start.column - len(text)) // 2 if start.line == end.line else None
+        return Scalar(self.source, self._place(start, end), value, lead if lead in (0, 1) else None)
+
+    def _tagged(self, event: Any, text: str) -> Any:
+        short = event.tag.removeprefix(_TAG)
+        expected = _TAGS.get(short)
+        if expected is None:
+            self._error(event, "E105", f"the tag {event.tag} is refused: a spec holds plain values only")
+            return text
+        if short == "str":
+            return text
+        try:
+            value = resolve_plain(text)
+        except ValueError as error:
+            self._error(event, "E109", str(error))
+            return 0
+        if not isinstance(value, expected):
+            self._error(event, "E105", f"{describe(text)} is not of the type that its tag !!{short} says")
+        return value
+
+    def _check_tag(self, event: Any, expected: str) -> None:
+        if event.tag not in (None, "!", _TAG + expected):
+            self._error(event, "E105", f"the tag {event.tag} is refused: a spec holds plain values only")
+
+    def _alias(self, event: Any) -> Located:
+        if event.anchor not in self.anchors:
+            self._stop(event, "E110", f"there is no anchor &{event.anchor} before this alias")
+        target = self.anchors[event.anchor]
+        if target is None:
+            self._stop(event, "E110", f"the alias *{event.anchor} lies inside what it stands for")
+        assert target is not None
+        self.aliased += target.size
+        if self.aliased > MAX_ALIASED:
+            self._stop(event, "E106", f"aliases expand to more than {MAX_ALIASED:,} values")
+        return target
+
+    def _anchored(self, event: Any, value: Located) -> Located:
+        if event.anchor is not None:
+            self.anchors[event.anchor] = value
+        return value
+
+    def _place(self, start: Any, end: Any) -> tuple[int, int, int, int]:
+        return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _span(self, start: Any, end: Any) -> Span:
+        return Span(self.source, *self._place(start, end))
+
+    def _error(self, event: Any, code: str, message: str) -> None:
+        self.findings.error(code, message, self._span(event.start_mark, event.end_mark))
+
+    def _stop(self, event: Any, code: str, message: str) -> None:
+        self._error(event, code, message)
+        raise _Stop
+
+    def _syntax_error(self, error: Any) -> None:
+        mark = error.problem_mark or error.context_mark
+        span = self._span(mark, mark) if mark else self._start()
+        problem = _PROBLEMS.get(error.problem or "", error.problem or "the text cannot be parsed")
+        help = []
+        line = self.source.line(span.line)
+        if "$(" in line and "{" in line:
+            help.append('inside { } quote an expression that has a comma or bracket: {times: "$(depths[0])"}')
+        elif "\t" in line[: max(1, len(line) - len(line.lstrip()))] or "'\\t'" in problem:
+            help.append("indent with spaces, not tabs")
+        secondary = []
+        if error.context_mark and error.context_mark.line != mark.line:
+            secondary.append(Label(self._span(error.context_mark, error.context_mark), error.context or ""))
+        self.findings.error("E104", f"not YAML: {problem}", span, secondary=secondary, help=help)
+
+
+def _parser(yaml: Any, text: str) -> Any:
+    """An event parser over the text: libyaml's, or PyYAML's own where the C library is missing."""
+    if yaml.__with_libyaml__:
+        from yaml._yaml import CParser
+
+        return CParser(text)
+    from yaml.parser import Parser
+    from yaml.reader import Reader
+    from yaml.scanner import Scanner
+
+    class PurePythonParser(Reader, Scanner, Parser):  # type: ignore[misc]
+        def __init__(self, stream: str) -> None:
+            Reader.__init__(self, stream)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+
+    return PurePythonParser(text)

@@ -1,0 +1,1 @@
+"""What a spec says, section by section: pydantic models and how text becomes them."""

@@ -1,0 +1,88 @@
+"""Checks of a document as a whole: defaults, arguments that nothing reads, published figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Findings, Span, did_you_mean, listed
+from archspec.kinds import builtin_kinds, find_kind
+from archspec.source import Located, Mapping, Scalar, Sequence
+from archspec.spec.document import Document
+from archspec.spec.network import Published
+from archspec.spec.reading import unknown_kind
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+
+
+def check_defaults(document: Document, findings: Findings) -> None:
+    """Reports unknown kinds and fields under `defaults:`, used or not."""
+    node = document.defaults
+    for name, key, value in node.items() if node else ():
+        kind = find_kind("layers", name)
+        if kind is None:
+            unknown_kind(name, key.span, builtin_kinds("layers"), "layer kind", findings)
+        elif not isinstance(value, Mapping):
+            findings.error("E206", f"defaults of {name} are a mapping of fields, not {value.described}", value.span)
+        else:
+            for field_name, field_key, _ in value.items():
+                if field_name not in kind.model_fields:
+                    hint = did_you_mean(field_name, kind.model_fields)
+                    findings.error(
+                        "E201",
+                        f"{name} has no field `{field_name[:60]}`",
+                        field_key.span,
+                        help=[hint or f"fields: {listed(kind.model_fields, 30)}"],
+                    )
+
+
+def unused_arguments(document: Document, findings: Findings) -> None:
+    """Warns of arguments, the spec's and its blocks', that no `$(…)` reads."""
+    used = set(_identifiers(document.root))
+    for argument in document.arguments.values():
+        if argument.name not in used:
+            _unused(argument.name, "the spec", argument.key.span, findings)
+    for block in document.blocks.values():
+        if block.document.root is not document.root:
+            continue
+        inner = set(_identifiers(block.layers))
+        for other in block.arguments.values():
+            inner.update(_identifiers(other.default))
+        for argument in block.arguments.values():
+            if argument.name not in inner:
+                _unused(argument.name, f"block `{block.name}`", argument.key.span, findings)
+
+
+def _unused(name: str, what: str, span: Span, findings: Findings) -> None:
+    findings.warning("W201", f"nothing reads the argument `{name}` of {what}", span, help=[f"$({name}) reads it"])
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _identifiers(node: Located | None) -> Iterable[str]:
+    stack = [node] if node is not None else []
+    while stack:
+        item = stack.pop()
+        if not item.dynamic:
+            continue
+        if isinstance(item, Scalar):
+            yield from _WORD.findall(item.value)
+        elif isinstance(item, Sequence):
+            stack.extend(item.items)
+        elif isinstance(item, Mapping):
+            for _, key, value in item.items():
+                stack.extend((key, value))
+
+
+def check_published(graph: Graph, published: Published, span: Span | None, findings: Findings) -> None:
+    """Warns where the network misses the figures that its file states."""
+    seen = graph.pruned("eval")
+    trainable = seen.count("trainable")
+    for name, stated, found in (("params", published.params, trainable), ("macs", published.macs, seen.macs)):
+        if stated is not None and stated != found:
+            findings.warning(
+                "W303", f"published {name} of {graph.name} are {stated:,}, but the network has {found:,}", span
+            )

@@ -1,0 +1,109 @@
+"""The sections of a spec that are plain data: header, input, outputs, published figures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from archspec.fields import Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, Text
+
+LANGUAGE_VERSION = 1
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown fields are errors, values are fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Header(Section):
+    """What stands at the top of a spec."""
+
+    archspec: Annotated[Literal[1], Field(description="version of the language")]
+    name: Annotated[Text, Field(description="short name; also names the run folder", pattern=r"^[\w.-]{1,100}$")]
+    title: Annotated[Text, Field(description="one line for people")] = ""
+    paper: Annotated[Text, Field(description="where the network was published")] = ""
+    notes: Annotated[Text, Field(description="what a reader should know, such as choices where sources disagree")] = ""
+    task: Annotated[Literal["classification"], Field(description="what the outputs mean")] = "classification"
+
+
+class Input(Section):
+    """The network's input: images of height × width × channels, and how pixels become numbers."""
+
+    height: Annotated[PositiveInt, Field(description="in pixels")]
+    width: Annotated[PositiveInt, Field(description="in pixels")]
+    channels: Annotated[PositiveInt, Field(description="1 for grey, 3 for red, green and blue")]
+    range: Annotated[
+        tuple[Number, Number],
+        Field(description="pixel values that the network expects: 0…255 bytes are scaled linearly into it"),
+    ] = (0.0, 1.0)
+    mean: Annotated[
+        tuple[Number, ...] | None, Field(description="subtracted, one number per channel, in units of `range`")
+    ] = None
+    std: Annotated[
+        tuple[PositiveNumber, ...] | None, Field(description="divided by afterwards, one number per channel")
+    ] = None
+    fit: Annotated[
+        Literal["exact", "pad", "resize"],
+        Field(description="images of another size: exact refuses, pad centres them on a border, resize is bilinear"),
+    ] = "exact"
+
+    @model_validator(mode="after")
+    def _check(self) -> Input:
+        if self.range[0] >= self.range[1]:
+            raise ValueError("`range` must be [low, high] with low < high")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if values is not None and len(values) != self.channels:
+                raise ValueError(f"`{name}` has {len(values)} numbers for {self.channels} channels")
+        return self
+
+
+class OutputSpec(Section):
+    """One thing that the network returns."""
+
+    source: Annotated[Text, Field(alias="from", description="name of the layer or scope")]
+    weight: Annotated[NonNegativeNumber, Field(description="share in the training loss")] = 1.0
+    train_only: Annotated[Flag, Field(description="left out of evaluation, with all that only it needs")] = False
+
+
+class Published(Section):
+    """Figures that the network is known to have; a spec that misses them is reported."""
+
+    params: Annotated[PositiveInt | None, Field(description="trainable parameters")] = None
+    macs: Annotated[PositiveInt | None, Field(description="multiply–adds of convolutions and dense layers")] = None
+    top1: Annotated[PositiveNumber | None, Field(description="accuracy in percent")] = None
+    top5: Annotated[PositiveNumber | None, Field(description="accuracy in percent, five guesses")] = None
+    source: Annotated[Text, Field(description="where the figures stand")]
+    note: Annotated[Text, Field(description="what to know about them")] = ""
+
+
+SECTIONS: dict[str, str] = {
+    "archspec": "version of the language",
+    "name": "short name",
+    "title": "one line for people",
+    "paper": "where the network was published",
+    "notes": "what a reader should know",
+    "task": "what the outputs mean",
+    "args": "the network's arguments with their defaults",
+    "variants": "named sets of arguments",
+    "import": "files whose blocks are used",
+    "extends": "a spec that this one starts from",
+    "defaults": "fields for every layer of a kind",
+    "blocks": "layer kinds that the spec defines",
+    "input": "what goes in",
+    "layers": "the network",
+    "outputs": "what comes out",
+    "train": "how it is trained",
+    "published": "figures that it must meet",
+}
+"""Every top-level key."""
+
+VARIANT_SECTIONS = ("title", "paper", "notes", "input", "layers", "outputs", "train")
+"""Sections that a variant may lay over the file's, beside setting arguments."""
+
+
+def header_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """The part of a spec's top level that `Header` reads."""
+    return {name: value for name, value in values.items() if name in Header.model_fields}

@@ -1,0 +1,286 @@
+"""Located YAML → pydantic models: `$(…)` is evaluated and every error is put at the place it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from archspec.diagnostics import Findings, Span, did_you_mean, listed
+from archspec.expressions import Environment, ExpressionError, evaluate_text
+from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names
+from archspec.source import Located, Scalar, Sequence, describe
+from archspec.source import Mapping as LocatedMapping
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields by the names that the language has for them."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+class Failed:
+    """Stands for a value that could not be read; the reason is among the findings."""
+
+
+FAILED = Failed()
+
+
+def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
+    """The node in plain Python with every `$(…)` evaluated, or `FAILED`."""
+    if not node.dynamic:
+        return node.plain
+    if isinstance(node, Scalar):
+        try:
+            return evaluate_text(node.value, env)
+        except ExpressionError as error:
+            findings.error(
+                "E202",
+                error.message,
+                node.span_at(error.offset, error.length),
+                help=[error.help] if error.help else [],
+            )
+            return FAILED
+    if isinstance(node, Sequence):
+        items = [evaluate(item, env, findings) for item in node.items]
+        return FAILED if any(item is FAILED for item in items) else items
+    assert isinstance(node, LocatedMapping)
+    values = {name: evaluate(value, env, findings) for name, _, value in node.items()}
+    return FAILED if any(value is FAILED for value in values.values()) else values
+
+
+def read_model(
+    model: type[Model],
+    node: LocatedMapping,
+    env: Environment,
+    findings: Findings,
+    what: str,
+    owner: Span,
+    *,
+    also: Iterable[str] = (),
+) -> Model | None:
+    """The model that a mapping describes, or None with the reasons among the findings.
+
+    `what` names the thing in messages, `owner` is where missing fields are reported, `also` lists keys that
+    did-you-mean may suggest although the model has no such field.
+    """
+    values: dict[str, Any] = {}
+    unread: set[str] = set()
+    complete = True
+    fields = fields_of(model)
+    for name, key, value_node in node.items():
+        info = fields.get(name)
+        if info is None:
+            _unknown_field(name, key, model, findings, what, also)
+            complete = False
+            continue
+        family = family_of_field(info.metadata)
+        annotation = info.annotation
+        value: Any
+        if family:
+            value = read_kind(family, value_node, env, findings)
+        elif isinstance(value_node, LocatedMapping) and isinstance(annotation, type) and issubclass(
+            annotation, BaseModel
+        ):
+            value = read_model(annotation, value_node, env, findings, f"{what}.{name}", key.span) or FAILED
+        else:
+            value = evaluate(value_node, env, findings)
+        if value is FAILED:
+            unread.add(name)
+            complete = False
+        else:
+            values[name] = value
+    try:
+        result = model.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            if not (detail["loc"] and detail["loc"][0] in unread):
+                _field_error(detail, model, node, findings, what, owner)
+        return None
+    return result if complete else None
+
+
+def read_kind(
+    family: str,
+    node: Located,
+    env: Environment,
+    findings: Findings,
+) -> Any:
+    """The kind that a node names (`relu`, `{dense: 84}`, `{sgd: {momentum: 0.9}}`), or `FAILED`."""
+    word = FAMILIES[family]
+    content: Located | None = None
+    name_node: Located = node
+    if isinstance(node, LocatedMapping):
+        if len(node.entries) != 1:
+            findings.error(
+                "E205",
+                f"{_article(word)} is one kind with its fields, not a mapping of {len(node.entries)} keys",
+                node.span,
+                help=[f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"],
+            )
+            return FAILED
+        name_node, content = next(iter(node.entries.values()))
+    name = evaluate(name_node, env, findings)
+    if name is FAILED:
+        return FAILED
+    kind = find_kind(family, name) if isinstance(name, str) else None
+    if kind is None:
+        unknown_kind(name, name_node.span, kind_names(family), word, findings)
+        return FAILED
+    return read_kind_fields(kind, content, name_node, env, findings)
+
+
+def read_kind_fields(
+    kind: type[Kind], content: Located | None, name_node: Located, env: Environment, findings: Findings
+) -> Any:
+    """A kind from what follows its name: nothing, its main value, or a mapping of fields; or `FAILED`."""
+    fields = as_fields(kind, content, name_node, findings)
+    if fields is None:
+        return FAILED
+    found = read_model(kind, fields, env, findings, kind.kind, name_node.span)
+    return FAILED if found is None else found
+
+
+def as_fields(
+    kind: type[Kind], content: Located | None, name_node: Located, findings: Findings
+) -> LocatedMapping | None:
+    """What follows a kind's name as a mapping of fields."""
+    if isinstance(content, LocatedMapping):
+        return content
+    empty = LocatedMapping(name_node.source, name_node.place, {})
+    if content is None or (isinstance(content, Scalar) and content.value is None):
+        return empty
+    if kind.main is None:
+        findings.error(
+            "E205",
+            f"{kind.kind} takes no value, but is given {content.described}",
+            content.span,
+            help=[_fields_help(kind)],
+        )
+        return None
+    key = Scalar(content.source, content.place, kind.main)
+    result = LocatedMapping(content.source, content.place, {kind.main: (key, content)})
+    result.dynamic = content.dynamic
+    return result
+
+
+def unknown_kind(name: Any, span: Span, known: Iterable[str], word: str, findings: Findings) -> None:
+    """Reports a name that is no kind, with the nearest that is."""
+    known = list(known)
+    hint = did_you_mean(name, known) if isinstance(name, str) else None
+    findings.error(
+        "E204",
+        f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
+        span,
+        help=[hint or f"there are {listed(known, 60)}"],
+    )
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _fields_help(model: type[BaseModel]) -> str:
+    names = list(fields_of(model))
+    return f"fields: {listed(names, 30)}" if names else "it has no fields"
+
+
+def _unknown_field(
+    name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
+) -> None:
+    hint = did_you_mean(name, [*fields_of(model), *also])
+    findings.error(
+        "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
+    )
+
+
+def _field_error(
+    detail: ErrorDetails,
+    model: type[BaseModel],
+    node: LocatedMapping,
+    findings: Findings,
+    what: str,
+    owner: Span,
+) -> None:
+    loc = detail["loc"]
+    if detail["type"] == "missing" and len(loc) == 1:
+        name = str(loc[0])
+        info = fields_of(model)[name]
+        findings.error(
+            "E203",
+            f"{what} needs `{name}`",
+            owner,
+            help=[f"{name}: {info.description}"] if info.description else [],
+        )
+        return
+    if not loc:
+        findings.error("E206", f"{what}: {_reason(detail)}", owner)
+        return
+    place: Located | None = node
+    names: list[str] = []
+    for part in loc:
+        inner = _inside(place, part)
+        if inner is None and names:
+            break
+        place = inner
+        names.append(f"[{part}]" if isinstance(part, int) else (f".{part}" if names else str(part)))
+    value = f", not {place.described}" if isinstance(place, Scalar) and not place.dynamic else ""
+    if isinstance(place, Scalar) and place.dynamic:
+        value = f", but {place.value} is {describe(detail['input'])}"
+    elif place is not None and not value and detail["type"] not in _SELF_EXPLAINING:
+        value = f", not {describe(place.plain)}"
+    choices = str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+    hint = did_you_mean(str(detail["input"]), choices) if detail["type"] == "literal_error" else None
+    findings.error(
+        "E206",
+        f"`{''.join(names)}` of {what} {_reason(detail)}{value}",
+        place.span if place is not None else owner,
+        help=[hint] if hint else [],
+    )
+
+
+_SELF_EXPLAINING = {"value_error", "too_short", "too_long"}
+
+_REASONS: Mapping[str, str] = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "missing": "is missing",
+    "literal_error": "must be one of {expected}",
+    "extra_forbidden": "is not a field",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+def _reason(detail: ErrorDetails) -> str:
+    known = _REASONS.get(detail["type"])
+    if known:
+        context = {key: str(value).replace("'", "") for key, value in detail.get("ctx", {}).items()}
+        return known.format(**context)
+    message = detail["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _inside(node: Located | None, part: int | str) -> Located | None:
+    if isinstance(node, LocatedMapping) and isinstance(part, str):
+        return node.get(part)
+    if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+        return node.items[part]
+    return None

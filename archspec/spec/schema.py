@@ -1,0 +1,218 @@
+"""The language as JSON Schema (draft 2020-12), so that editors complete and check specs.
+
+Made from the pydantic classes themselves. Blocks are kinds that only the spec knows, so an entry may have any key;
+whether it names a block is for `archspec validate` to say.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from pydantic import BaseModel
+
+from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
+from archspec.spec.document import TYPE_WORDS
+from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, Input, OutputSpec, Published
+from archspec.spec.reading import fields_of
+from archspec.spec.train import Train
+
+Schema = dict[str, Any]
+
+_EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
+_LAYERS: Schema = {"$ref": "#/$defs/layers"}
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_]*)*$"
+
+
+def json_schema() -> Schema:
+    """The schema of a spec file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "archspec 1",
+        "description": "A neural network for archspec.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["archspec", "name"],
+        "properties": _sections(),
+        "$defs": {
+            "expression": {"type": "string", "pattern": r"\$\("},
+            "layers": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/entry"}}, {"type": "null"}]},
+            "entry": _entry(),
+            **{word.replace(" ", "_"): _choice(family) for family, word in FAMILIES.items() if family != "layers"},
+        },
+    }
+
+
+def _sections() -> Schema:
+    header = _properties(Header)
+    header["archspec"] = {"const": 1}
+    args = {"type": "object", "description": f"defaults, or a type word: {', '.join(TYPE_WORDS)}"}
+    own: Schema = {
+        "input": _object(Input),
+        "layers": _LAYERS,
+        "outputs": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [{"type": "string"}, _object(OutputSpec)]},
+        },
+        "train": _object(Train),
+    }
+    published = _object(Published)
+    sections: Schema = {
+        **header,
+        **own,
+        "args": args,
+        "variants": {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    {
+                        "type": "object",
+                        "properties": {
+                            name: schema for name, schema in {**header, **own}.items() if name in VARIANT_SECTIONS
+                        },
+                    },
+                    {"type": "null"},
+                ]
+            },
+        },
+        "import": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        "extends": {"type": "string"},
+        "defaults": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {name: _object(_kind("layers", name), required=False) for name in kind_names("layers")},
+        },
+        "blocks": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["layers"],
+                "properties": {"args": args, "layers": _LAYERS},
+            },
+        },
+        "published": {"anyOf": [published, {"type": "object", "additionalProperties": published}]},
+    }
+    return {name: {"description": text, **sections[name]} for name, text in SECTIONS.items()}
+
+
+def _entry() -> Schema:
+    kinds: Schema = {name: _content(_kind("layers", name), _common()) for name in kind_names("layers")}
+    layers = _LAYERS
+    branches = {
+        "anyOf": [{"type": "array", "items": layers}, {"type": "object", "additionalProperties": layers}],
+    }
+    structure = {
+        "repeat": (
+            {"times": _or_expression({"type": "integer", "minimum": 0}), "as": {"type": "string"}, "layers": layers},
+            ["times", "layers"],
+        ),
+        "parallel": (
+            {"branches": branches, "join": _or_expression({"enum": ["concat", "add", "multiply"]})},
+            ["branches"],
+        ),
+        "residual": (
+            {
+                "layers": layers,
+                "shortcut": {"anyOf": [{"enum": ["identity", "projection", "auto"]}, layers, _EXPRESSION]},
+            },
+            ["layers"],
+        ),
+    }
+    for name, (properties, required) in structure.items():
+        kinds[name] = {
+            "type": "object",
+            "additionalProperties": False,
+            "required": required,
+            "properties": {**properties, **_common()},
+        }
+    return {
+        "anyOf": [
+            {"enum": kind_names("layers")},
+            {"type": "string", "description": "a block, or an expression that names a kind"},
+            {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": kinds},
+        ]
+    }
+
+
+def _common() -> Schema:
+    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    return {
+        "name": {
+            "anyOf": [{"type": "string", "pattern": _NAME}, {"type": "integer"}, _EXPRESSION],
+            "description": "the layer's name in its scope",
+        },
+        "from": {**names, "description": "the layers whose outputs it takes, instead of the one before"},
+        "when": {**_or_expression({"type": "boolean"}), "description": "whether the layer is there"},
+    }
+
+
+def _choice(family: str) -> Schema:
+    names = kind_names(family)
+    bare = [name for name in names if not any(info.is_required() for info in _kind(family, name).model_fields.values())]
+    return {
+        "anyOf": [
+            {"enum": bare},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {name: _content(_kind(family, name), {}) for name in names},
+            },
+            _EXPRESSION,
+        ]
+    }
+
+
+def _kind(family: str, name: str) -> type[Kind]:
+    found = find_kind(family, name)
+    assert found is not None
+    return found
+
+
+def _content(kind: type[Kind], common: Schema) -> Schema:
+    """What may follow a kind's name: its fields, its main value, or nothing when no field is required."""
+    fields = _object(kind)
+    fields["properties"].update(common)
+    choices: list[Schema] = [fields]
+    if kind.main is not None:
+        choices.append(fields["properties"][kind.main])
+    if not fields.get("required"):
+        choices.append({"type": "null"})
+    documentation = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
+    return {"description": documentation, "anyOf": choices}
+
+
+def _object(model: type[BaseModel], *, required: bool = True) -> Schema:
+    schema: Schema = {"type": "object", "additionalProperties": False, "properties": _properties(model)}
+    needed = [name for name, info in fields_of(model).items() if info.is_required()]
+    return {**schema, "required": needed} if required and needed else schema
+
+
+def _properties(model: type[BaseModel]) -> Schema:
+    """Each field's schema, or an expression in its place."""
+    made = model.model_json_schema()
+    properties: Schema = {}
+    for name, info in fields_of(model).items():
+        family = family_of_field(info.metadata)
+        if family:
+            schema: Schema = {"$ref": f"#/$defs/{FAMILIES[family]}"}
+            properties[name] = {**schema, "description": info.description or ""}
+            continue
+        schema = {key: value for key, value in made["properties"][name].items() if key not in ("title", "default")}
+        description = schema.pop("description", info.description or "")
+        properties[name] = {**_or_expression(schema), "description": description}
+        if not info.is_required():
+            properties[name]["default"] = plain(info.default)
+    return properties
+
+
+def _or_expression(schema: Schema) -> Schema:
+    choices = schema["anyOf"] if set(schema) == {"anyOf"} else [schema]
+    choices = [{**item, "items": _items(item["items"])} if "items" in item else item for item in choices]
+    return {"anyOf": [*choices, _EXPRESSION]}
+
+
+def _items(schema: Schema) -> Schema:
+    return schema if schema.get("anyOf") else _or_expression(schema)

@@ -1,0 +1,84 @@
+"""The elaborated spec as YAML: one flat list of layers under their full paths, every default written out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from archspec.graph import INPUT, Graph
+from archspec.kinds import plain
+from archspec.source import resolve_plain
+from archspec.spec.network import LANGUAGE_VERSION
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+
+_ENDLESS = 2**31
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every string that YAML 1.2 would read as something else, and never writes aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    try:
+        quoted = not isinstance(resolve_plain(value), str)
+    except ValueError:
+        quoted = True
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if quoted else None)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def _dump(value: Any, *, flow: bool) -> str:
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=_ENDLESS
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def elaborated_yaml(spec: Spec) -> str:
+    """The spec without arguments, blocks and repeats. Raises `SpecError` where the spec is wrong."""
+    graph = spec.graph()
+    header = {name: value for name, value in plain(spec.header).items() if value != ""}
+    lines = [_dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
+    lines.append("input: " + _dump(_given(plain(spec.input)), flow=True))
+    lines.append("layers:")
+    lines.extend(f"  - {kind}: {_dump(fields, flow=True)}" for kind, fields in _entries(graph))
+    lines.append("outputs:")
+    for output in graph.outputs:
+        source = "input" if output.node == INPUT else graph.nodes[output.node].path
+        fields = {"from": source, "weight": output.weight, "train_only": output.train_only}
+        lines.append(f"  {output.name}: {_dump(fields, flow=True)}")
+    if spec.train is not None:
+        lines.append("train:")
+        for name, value in plain(spec.train).items():
+            if value is not None:
+                lines.append(f"  {name}: {_dump(value, flow=True)}")
+    if spec.published is not None:
+        lines.append("published: " + _dump(_given(plain(spec.published)), flow=True))
+    return "\n".join(lines) + "\n"
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None and value != ""}
+
+
+def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
+    """Kind and fields of every node; `from` only where a node does not follow the one before it."""
+    found = []
+    for index, node in enumerate(graph.nodes):
+        fields: dict[str, Any] = {"name": node.path}
+        before = INPUT if index == 0 else index - 1
+        if node.inputs != (before,):
+            names = ["input" if source == INPUT else graph.nodes[source].path for source in node.inputs]
+            fields["from"] = names[0] if len(names) == 1 else names
+        written = node.layer.to_plain()
+        fields.update(written[node.kind] if isinstance(written, dict) else {})
+        found.append((node.kind, fields))
+    return found

@@ -1,0 +1,1 @@
+"""Training, evaluation and prediction: pure pytrees in, pure pytrees out."""

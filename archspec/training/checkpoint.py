@@ -1,0 +1,52 @@
+"""Checkpoints, written and read by Orbax."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from archspec.diagnostics import DataError
+from archspec.training.folder import CHECKPOINTS
+
+KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints of a run, one an epoch, of which the last few are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
+        self.path = (folder / CHECKPOINTS).resolve()
+        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, enable_async_checkpointing=True)
+        self.manager = ocp.CheckpointManager(self.path, options=options)
+
+    @property
+    def latest(self) -> int | None:
+        """The last epoch that was saved whole."""
+        epoch: int | None = self.manager.latest_step()
+        return epoch
+
+    def save(self, epoch: int, state: dict[str, Any]) -> None:
+        """Saves in the background; the arrays are copied first."""
+        self.manager.save(epoch, args=ocp.args.StandardSave(state))
+
+    def restore(self, like: dict[str, Any]) -> dict[str, Any]:
+        """The last state saved, with the structure of another. Raises `DataError` when it cannot be read."""
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        try:
+            found: dict[str, Any] = self.manager.restore(self.latest, args=ocp.args.StandardRestore(abstract))
+        except (ValueError, OSError, KeyError, TypeError, FileNotFoundError) as error:
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise DataError(
+                "E513", f"the checkpoint {self.path / str(self.latest)} cannot be read: {reason}", help=["--overwrite trains anew"]
+            ) from None
+        return found
+
+    def close(self) -> None:
+        """Waits for what is being written."""
+        self.manager.wait_until_finished()
+        self.manager.close()

@@ -1,0 +1,155 @@
+"""The run folder: what a run was made of and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from archspec import __version__
+from archspec.diagnostics import DataError
+
+SPEC = "spec.yaml"
+RUN = "run.json"
+METRICS = "metrics.jsonl"
+CURVES = "curves.png"
+CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+REPORT = "report.txt"
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that holds one run."""
+
+    path: Path
+
+    @property
+    def spec_text(self) -> str | None:
+        """The elaborated spec of the run in this folder; None where there is no run."""
+        try:
+            return (self.path / SPEC).read_text("utf-8")
+        except OSError:
+            return None
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / RESULT).is_file()
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One record an epoch. A line that a killed process left unfinished is passed over."""
+        try:
+            lines = (self.path / METRICS).read_text("utf-8").splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def keep_metrics(self, epochs: int) -> list[dict[str, Any]]:
+        """Drops the records after an epoch: those of work that is done again."""
+        kept = [record for record in self.metrics() if record["epoch"] <= epochs]
+        write(self.path / METRICS, "".join(json.dumps(record) + "\n" for record in kept))
+        return kept
+
+    def add_metrics(self, record: dict[str, Any]) -> None:
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def begin(self, spec_text: str, report: str, seed: int, command: str | None) -> None:
+        """Creates the folder with what the run is made of."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write(self.path / RUN, json.dumps(surroundings(seed, command), indent=2) + "\n")
+        write(self.path / REPORT, report + "\n")
+        write(self.path / SPEC, spec_text)
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces a file as a whole, so that a killed process leaves the old one or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, "utf-8")
+    os.replace(partial, path)
+
+
+def surroundings(seed: int, command: str | None) -> dict[str, Any]:
+    """Versions, devices, seed and command line."""
+    import jax
+
+    return {
+        "archspec": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")},
+        "platform": platform.platform(),
+        "devices": [f"{device.platform} {device.device_kind}" for device in jax.devices()],
+        "seed": seed,
+        "command": command or " ".join(sys.argv),
+    }
+
+
+def choose_folder(name: str, spec_text: str, workdir: Path | None, overwrite: bool) -> RunFolder:
+    """The folder to run in.
+
+    Without a workdir it is runs/NAME, or runs/NAME-2 and so on where those hold runs of other specs. Raises `DataError`
+    where the workdir holds another spec's run, or something that is no run.
+    """
+    if workdir is None:
+        number = 1
+        while True:
+            folder = RunFolder(Path("runs") / (name if number == 1 else f"{name}-{number}"))
+            if not _occupied(folder.path) or folder.spec_text == spec_text:
+                break
+            number += 1
+    else:
+        folder = RunFolder(workdir)
+        _check_workdir(folder, spec_text, overwrite)
+    if overwrite and folder.spec_text is not None:
+        _clear(folder)
+    return folder
+
+
+def _occupied(path: Path) -> bool:
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
+def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
+    held = folder.spec_text
+    if held is None and _occupied(folder.path):
+        raise DataError(
+            "E511", f"{folder.path} is not empty and holds no run", help=["choose an empty or a new folder as --workdir"]
+        )
+    if held is not None and held != spec_text and not overwrite:
+        changed = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
+        raise DataError(
+            "E510",
+            f"{folder.path} holds a run of another spec; this one differs in: {'; '.join(changed)[:300] or 'what it lacks'}",
+            help=["choose another --workdir", "--overwrite deletes the old run"],
+        )
+
+
+def _clear(folder: RunFolder) -> None:
+    """Deletes the files of a run, and nothing else that may lie beside them."""
+    import shutil
+
+    for name in (CHECKPOINTS, TENSORBOARD):
+        shutil.rmtree(folder.path / name, ignore_errors=True)
+    for name in (RESULT, METRICS, CURVES, REPORT, RUN, SPEC):
+        (folder.path / name).unlink(missing_ok=True)
+
+
+def open_run(path: Path) -> RunFolder:
+    """A folder that holds a run. Raises `DataError` when it does not."""
+    folder = RunFolder(path)
+    if folder.spec_text is None:
+        what = "is no folder" if not path.is_dir() else f"holds no run: it has no {SPEC}"
+        raise DataError("E512", f"{path} {what}", help=["give the folder that `archspec train` printed"])
+    return folder

@@ -1,0 +1,128 @@
+"""Images as arrays: checked against the spec, brought to its size, turned into numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from archspec.dataset import Data, Split
+from archspec.diagnostics import DataError
+from archspec.graph import Graph
+from archspec.spec.network import Input
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+
+
+def check_data(data: Data, spec: Spec, graph: Graph) -> None:
+    """Checks classes, value range and image size against the spec, before the first step.
+
+    Raises `SpecError`; each message names what the data has and what the spec says.
+    """
+    place = spec.place("train", "dataset") or spec.place("train")
+    try:
+        for output in graph.outputs:
+            kind = graph.output_type(output)
+            if kind.is_map:
+                raise DataError(
+                    "E501",
+                    f"output `{output.name}` is a map of {kind}, but classification needs one number per class",
+                    help=["end with `flatten` or `global_avg_pool`, then `dense`"],
+                )
+            if kind.channels != data.class_count:
+                raise DataError(
+                    "E501",
+                    f"{data.name} has {data.class_count} classes, but output `{output.name}` of {graph.name} has "
+                    f"{kind.channels} units",
+                    help=[f"--set args.classes={data.class_count}"] if "classes" in graph.args else [],
+                )
+        for split in (data.train, data.test):
+            _check_range(data.name, split, spec.input)
+            _check_size(data.name, split, spec.input)
+    except DataError as error:
+        raise error.located(place) from None
+
+
+def _check_range(name: str, split: Split, input: Input) -> None:
+    if split.images.dtype == np.uint8:
+        return
+    low, high = float(split.images.min()), float(split.images.max())
+    if low < input.range[0] or high > input.range[1]:
+        raise DataError(
+            "E502",
+            f"pixels of {name} run from {low:.4g} to {high:.4g}, but the input's range is "
+            f"{input.range[0]:.4g} to {input.range[1]:.4g}",
+            help=[f"--set 'input.range=[{low:.4g}, {high:.4g}]'", "or scale the data"],
+        )
+
+
+def _check_size(name: str, split: Split, input: Input) -> None:
+    height, width, channels = split.images.shape[1:]
+    if channels != input.channels:
+        raise DataError(
+            "E503",
+            f"images of {name} have {channels} channels, but the input has {input.channels}",
+            help=[f"--set input.channels={channels}"],
+        )
+    if (height, width) == (input.height, input.width) or input.fit == "resize":
+        return
+    message = f"images of {name} are {height}×{width}, but the input is {input.height}×{input.width}"
+    if input.fit == "exact":
+        fits = height <= input.height and width <= input.width
+        raise DataError(
+            "E503",
+            message,
+            help=[
+                f"--input {height}x{width}",
+                *(["--set input.fit=pad centres them on a border"] if fits else []),
+                "--set input.fit=resize scales them",
+            ],
+        )
+    if height > input.height or width > input.width:
+        raise DataError(
+            "E503", f"{message}: a border makes them no smaller", help=["--set input.fit=resize", f"--input {height}x{width}"]
+        )
+
+
+def fitted(images: np.ndarray, input: Input) -> np.ndarray:
+    """Images (N, H, W, C) at the input's size: as they are, on a border of the range's low value, or resized."""
+    height, width = images.shape[1:3]
+    if (height, width) == (input.height, input.width):
+        return images
+    if input.fit == "pad":
+        low = 0 if images.dtype == np.uint8 else input.range[0]
+        over = (input.height - height, input.width - width)
+        sides = [(0, 0), *((size // 2, size - size // 2) for size in over), (0, 0)]
+        return np.pad(images, sides, constant_values=low)
+    return resized(images, input.height, input.width)
+
+
+def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Images (N, H, W, C) resized bilinearly, antialiased when they shrink, in their own type."""
+    shape = (height, width, images.shape[-1])
+    parts = []
+    for start in range(0, len(images), 1024):
+        part = jnp.asarray(images[start : start + 1024], jnp.float32)
+        made = np.asarray(jax.image.resize(part, (part.shape[0], *shape), "bilinear"))
+        parts.append(np.rint(made).clip(0, 255).astype(np.uint8) if images.dtype == np.uint8 else made)
+    return np.concatenate(parts)
+
+
+def normalised(images: jax.Array, input: Input) -> jax.Array:
+    """Pixels as the numbers that the network expects; runs inside the compiled step.
+
+    Bytes are scaled linearly into the input's range, then mean and standard deviation are applied.
+    """
+    x = images.astype(jnp.float32)
+    low, high = input.range
+    if images.dtype == jnp.uint8:
+        x = x * ((high - low) / 255)
+        x = x + low if low else x
+    if input.mean is not None:
+        x = x - np.asarray(input.mean, np.float32)
+    if input.std is not None:
+        x = x / np.asarray(input.std, np.float32)
+    return x

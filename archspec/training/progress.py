@@ -1,0 +1,80 @@
+"""Progress: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+UPDATES_PER_SECOND = 4
+
+
+class Progress:
+    """Says how training goes. `shown` is False for silence."""
+
+    def __init__(self, total_steps: int, done: int, batch: int, shown: bool) -> None:
+        self.shown = shown
+        self.batch = batch
+        self.done = done
+        self.bar: Bar | None = None
+        self.task: TaskID | None = None
+        self.begun = time.monotonic()
+        self.due = self.begun
+        if shown and sys.stderr.isatty():
+            self._open_bar(total_steps)
+
+    def _open_bar(self, total_steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("training", total=total_steps, completed=self.done, figures="")
+        self.bar.start()
+
+    @property
+    def wants_figures(self) -> bool:
+        """Whether it is time to fetch figures from the device for the bar."""
+        return self.bar is not None and time.monotonic() >= self.due
+
+    def figures(self, step: int, epoch: int, loss: float, accuracy: float, images_per_second: float) -> None:
+        """Moves the bar."""
+        self.due = time.monotonic() + 1 / UPDATES_PER_SECOND
+        if self.bar is not None and self.task is not None:
+            text = f"loss {loss:.4f}  accuracy {100 * accuracy:.1f} %  {images_per_second:,.0f} images/s"
+            self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
+
+    def epoch(self, record: dict[str, Any], epochs: int) -> None:
+        """Says how an epoch ended."""
+        test = record["test"]
+        text = (
+            f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {record['train']['loss']:.4f}  "
+            f"held out: loss {test['loss']:.4f}  top-1 {100 * test['top1']:.2f} %"
+            + (f"  top-5 {100 * test['top5']:.2f} %" if "top5" in test else "")
+            + f"  {record['images_per_second']:,.0f} images/s"
+        )
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Prints a line without breaking the bar."""
+        if self.bar is not None:
+            self.bar.console.print(text, highlight=False, markup=False)
+        elif self.shown:
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()

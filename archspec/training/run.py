@@ -1,0 +1,238 @@
+"""A training run, from a spec to a folder with checkpoints, metrics and curves."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from archspec.dataset import Data, Split
+from archspec.diagnostics import DataError
+from archspec.graph import Graph
+from archspec.lower import Arrays
+from archspec.reports import report
+from archspec.training import curves
+from archspec.training.checkpoint import Checkpoints
+from archspec.training.evaluation import Evaluator
+from archspec.training.failure import first_broken_layer
+from archspec.training.feeding import epoch_order, feed
+from archspec.training.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
+from archspec.training.images import check_data, fitted
+from archspec.training.progress import Progress
+from archspec.training.steps import State, Steps, empty_sums, make_steps
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.spec.train import Train
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run. `accuracy` is the share of held-out samples that the last epoch's network gets right."""
+
+    folder: Path
+    accuracy: float
+    metrics: list[dict[str, Any]]
+    params: Arrays = field(repr=False)
+    statistics: Arrays = field(repr=False)
+
+    def summary(self) -> str:
+        """The result in words."""
+        last = self.metrics[-1]
+        top5 = f", top-5 {100 * last['test']['top5']:.2f} %" if "top5" in last["test"] else ""
+        return "\n".join(
+            [
+                f"held-out accuracy {100 * self.accuracy:.2f} %{top5} after {last['epoch']} epochs",
+                f"curves  {self.folder / CURVES}",
+                f"metrics {self.folder / METRICS}",
+                f"folder  {self.folder}",
+            ]
+        )
+
+
+def train(
+    spec: Spec,
+    workdir: Path | str | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = True,
+    command: str | None = None,
+) -> Result:
+    """Trains a network as its `train:` section says and returns the result.
+
+    The run folder is `workdir`, or runs/NAME. A run that was stopped goes on from its last checkpoint; one that is
+    finished is returned as it is unless `overwrite` is set. Raises `SpecError` when spec, data or folder are wrong.
+    """
+    graph = spec.graph()
+    recipe = spec.train
+    if recipe is None:
+        raise DataError(
+            "E504", f"{spec.name} has no `train:` section", help=["for example `train: {dataset: mnist5k, epochs: 10}`"]
+        ).located(None)
+    spec_text = spec.to_yaml()
+    try:
+        folder = choose_folder(spec.name, spec_text, Path(workdir) if workdir is not None else None, overwrite)
+        data = recipe.dataset.load()
+    except DataError as error:
+        raise error.located(spec.place("train", "dataset") if error.code < "E510" else None) from None
+    check_data(data, spec, graph)
+    data = replace(data, train=_fitted(data.train, spec), test=_fitted(data.test, spec))
+    run = _Run(spec, graph, recipe, data, folder, progress)
+    if folder.spec_text is None:
+        folder.begin(spec_text, str(report(graph)), recipe.seed, command)
+    try:
+        return run.go()
+    except DataError as error:
+        raise error.located(None) from None
+    finally:
+        run.close()
+
+
+def _fitted(split: Split, spec: Spec) -> Split:
+    return Split(fitted(split.images, spec.input), split.labels)
+
+
+class _Run:
+    def __init__(self, spec: Spec, graph: Graph, recipe: Train, data: Data, folder: RunFolder, shown: bool) -> None:
+        self.spec = spec
+        self.graph = graph
+        self.recipe = recipe
+        self.data = data
+        self.folder = folder
+        self.shown = shown
+        self.batch = min(recipe.batch_size, len(data.train.labels))
+        self.steps_per_epoch = len(data.train.labels) // self.batch
+        self.steps: Steps = make_steps(graph, spec.input, recipe, self.steps_per_epoch)
+        self.checkpoints = Checkpoints(folder.path)
+        self.feed = feed(data.train)
+
+    def go(self) -> Result:
+        done = self.checkpoints.latest or 0
+        state = self.steps.initial()
+        if done:
+            state = self.checkpoints.restore(state)
+        records = self.folder.keep_metrics(done)
+        if self.folder.finished and done >= self.recipe.epochs:
+            if self.shown:
+                print(f"{self.folder.path} is trained already; --overwrite trains anew")
+            return self.result(records, state)
+        progress = Progress(self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, self.batch, self.shown)
+        if done:
+            progress.say(f"going on in {self.folder.path} after epoch {done}")
+        evaluate = Evaluator(self.steps, self.data.test, self.data.class_count)
+        writer = _writer(self.folder.path / TENSORBOARD, done)
+        try:
+            for epoch in range(done + 1, self.recipe.epochs + 1):
+                state, record = self.epoch(state, epoch, progress)
+                record["test"] = evaluate(state["params"], state["statistics"])
+                self.folder.add_metrics(record)
+                self.checkpoints.save(epoch, state)
+                _log(writer, record)
+                records.append(record)
+                progress.epoch(record, self.recipe.epochs)
+        except KeyboardInterrupt:
+            self.checkpoints.close()
+            last = self.checkpoints.latest
+            progress.say(
+                f"stopped; the same command goes on after epoch {last}" if last else "stopped before the first checkpoint"
+            )
+            raise
+        finally:
+            progress.close()
+            writer.close()
+        return self.result(records, state)
+
+    def epoch(self, state: State, epoch: int, progress: Progress) -> tuple[State, dict[str, Any]]:
+        """One pass over the data. Raises `DataError` when the loss is not finite."""
+        begun = time.monotonic()
+        order = self.order(epoch)
+        state = {**state, "sums": empty_sums()}
+        first = (epoch - 1) * self.steps_per_epoch
+        for index, (images, labels) in enumerate(self.feed.batches(order)):
+            state = self.steps.train(state, images, labels)
+            if progress.wants_figures:
+                sums = jax.device_get(state["sums"])
+                count = int(sums["count"])
+                rate = count / (time.monotonic() - begun)
+                progress.figures(
+                    first + index + 1, epoch, float(sums["loss"]) / count, float(sums["correct"]) / count, rate
+                )
+        sums = jax.device_get(state["sums"])
+        if sums["failed"] >= 0:
+            self.fail(int(sums["failed"]))
+        seconds = time.monotonic() - begun
+        count = int(sums["count"])
+        step = epoch * self.steps_per_epoch
+        return state, {
+            "epoch": epoch,
+            "step": step,
+            "learning_rate": self.steps.learning_rate(step - 1),
+            "seconds": round(seconds, 3),
+            "images_per_second": round(count / seconds, 1),
+            "train": {"loss": float(sums["loss"]) / count, "accuracy": float(sums["correct"]) / count},
+        }
+
+    def order(self, epoch: int) -> Any:
+        return epoch_order(self.recipe.seed, epoch, len(self.data.train.labels), self.batch)
+
+    def fail(self, step: int) -> None:
+        """Does the failing epoch again from the last checkpoint to find the layer, then raises `DataError`."""
+        self.checkpoints.manager.wait_until_finished()
+        done = self.checkpoints.latest or 0
+        state = self.checkpoints.restore(self.steps.initial()) if done else self.steps.initial()
+        epoch, index = divmod(step, self.steps_per_epoch)
+        images = None
+        for number, (images, labels) in enumerate(self.feed.batches(self.order(epoch + 1))):
+            if number == index:
+                break
+            state = self.steps.train(state, images, labels)
+        layer = None
+        if images is not None:
+            layer = first_broken_layer(self.graph, self.steps.pure, state, images, self.spec.input)
+        where = f"the first layer whose output is not finite is {layer}" if layer else "every layer's output is finite"
+        good = f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
+        rate = self.steps.learning_rate(step)
+        raise DataError(
+            "E520",
+            f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {good}",
+            help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps"],
+        )
+
+    def result(self, records: list[dict[str, Any]], state: State) -> Result:
+        """Writes what a finished run ends with."""
+        self.checkpoints.manager.wait_until_finished()
+        last = records[-1]
+        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES)
+        write(
+            self.folder.path / RESULT,
+            json.dumps(
+                {"accuracy": last["test"]["top1"], "epochs": last["epoch"], "classes": list(self.data.class_names)}
+            )
+            + "\n",
+        )
+        host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
+        return Result(self.folder.path, last["test"]["top1"], records, host["params"], host["statistics"])
+
+    def close(self) -> None:
+        self.checkpoints.close()
+
+
+def _writer(path: Path, done: int) -> Any:
+    from tensorboardX import SummaryWriter
+
+    return SummaryWriter(str(path), purge_step=done + 1 if done else None)
+
+
+def _log(writer: Any, record: dict[str, Any]) -> None:
+    epoch = record["epoch"]
+    for part in ("train", "test"):
+        for name, value in record[part].items():
+            writer.add_scalar(f"{part}/{name}", value, epoch)
+    for name in ("learning_rate", "images_per_second"):
+        writer.add_scalar(name, record[name], epoch)
+    writer.flush()

@@ -1,0 +1,42 @@
+"""Types of the values that flow through a graph."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+
+class TensorType(NamedTuple):
+    """The type of one sample's tensor, the batch axis left out.
+
+    `shape` is (height, width, channels) for maps and (features,) for vectors.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    def __str__(self) -> str:
+        return "×".join(map(str, self.shape))
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it has height, width and channels."""
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """Number of elements of one sample."""
+        return prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """Length of the last axis: channels of maps, features of vectors."""
+        return self.shape[-1]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of one sample."""
+        return self.size * DTYPE_BYTES[self.dtype]
+
+
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

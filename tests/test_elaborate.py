@@ -1,0 +1,373 @@
+"""The language: what specs expand to. Paths, order, equivalent spellings, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.graph import Graph
+from archspec.loading import load, open_spec
+
+INPUT = "input: {height: 16, width: 16, channels: 4}\n"
+Write = Callable[..., Path]
+
+
+def graph(path: Path, **args: object) -> Graph:
+    return load(path, **args).graph()
+
+
+def paths(made: Graph) -> list[str]:
+    return [node.path for node in made.nodes]
+
+
+def codes(path: Path) -> list[str]:
+    try:
+        return [item.code for item in open_spec(str(path)).diagnostics]
+    except SpecError as error:
+        return [item.code for item in error.diagnostics]
+
+
+def same(a: Graph, b: Graph) -> bool:
+    """Equal but for names: layers, wiring and types."""
+    return [(n.layer, n.inputs, n.output) for n in a.nodes] == [(n.layer, n.inputs, n.output) for n in b.nodes]
+
+
+def test_chain_and_automatic_names(write: Write) -> None:
+    made = graph(write(INPUT + "layers: [relu, {conv: {filters: 3, kernel: 1}}, relu, relu6, relu6, flatten, {dense: 7}]"))
+    assert paths(made) == ["relu1", "conv1", "relu2", "relu6_1", "relu6_2", "flatten1", "dense1"]
+    assert [node.inputs for node in made.nodes] == [(i - 1,) for i in range(7)]
+    assert made.nodes[-1].output.shape == (7,)
+
+
+def test_automatic_names_avoid_given_ones(write: Write) -> None:
+    made = graph(write(INPUT + "layers: [{relu: {name: relu1}}, relu, relu]"))
+    assert paths(made) == ["relu1", "relu2", "relu3"]
+
+
+def test_from_takes_other_inputs(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + """
+layers:
+  - conv: {name: a, filters: 4, kernel: 1}
+  - conv: {name: b, filters: 4, kernel: 1, from: input}
+  - add: {from: [a, b]}
+  - concat: {from: [add1, input]}
+"""
+        )
+    )
+    assert [node.inputs for node in made.nodes] == [(-1,), (-1,), (0, 1), (2, -1)]
+    assert made.nodes[-1].output.channels == 8
+
+
+def test_when_leaves_layers_out(write: Write) -> None:
+    text = INPUT + "args: {deep: false}\nlayers:\n  - relu\n  - tanh: {when: $(deep)}\n  - relu: {when: $(not deep)}\n"
+    assert [node.kind for node in graph(write(text)).nodes] == ["relu", "relu"]
+    assert [node.kind for node in graph(write(text), deep=True).nodes] == ["relu", "tanh"]
+
+
+def test_a_repeat_equals_its_unrolled_form(write: Write) -> None:
+    rolled = graph(
+        write(INPUT + "layers:\n  - repeat: {times: 3, as: i, layers: [{conv: {filters: $(4 + i), kernel: 1}}, relu]}\n")
+    )
+    written = ", ".join(f"{{conv: {{filters: {4 + i}, kernel: 1}}}}, relu" for i in range(3))
+    unrolled = graph(write(INPUT + f"layers: [{written}]"))
+    assert same(rolled, unrolled)
+    assert paths(rolled) == paths(unrolled)
+
+
+def test_named_repeats_number_their_rounds(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + """
+blocks:
+  unit: {args: {width: int}, layers: [{conv: {name: conv1, filters: $(width), kernel: 1}}, relu]}
+layers:
+  - repeat: {name: stage, times: 2, layers: [{unit: {width: 4}}]}
+  - repeat: {name: short, times: 2, layers: [{unit: 4}]}
+  - repeat: {name: plain, times: 2, layers: [relu]}
+  - repeat: {name: pair, times: 2, layers: [relu, {tanh: {name: t}}]}
+  - add: {from: [stage, short, pair.1.t, pair.0]}
+"""
+        )
+    )
+    assert paths(made) == [
+        *(f"{name}.{i}.{leaf}" for name in ("stage", "short") for i in range(2) for leaf in ("conv1", "relu1")),
+        "plain.0",
+        "plain.1",
+        *(f"pair.{i}.{leaf}" for i in range(2) for leaf in ("relu1", "t")),
+        "add1",
+    ]
+    index = {node.path: i for i, node in enumerate(made.nodes)}
+    assert made.nodes[-1].inputs == tuple(index[p] for p in ("stage.1.relu1", "short.1.relu1", "pair.1.t", "pair.0.t"))
+
+
+def test_residual_equals_parallel_and_add(write: Write) -> None:
+    body = "[{conv: {filters: 4, kernel: 3, pad: same}}, relu]"
+    residual = graph(write(INPUT + f"layers: [relu, {{residual: {{layers: {body}}}}}]"))
+    parallel = graph(write(INPUT + f"layers: [relu, {{parallel: {{join: add, branches: [{body}, []]}}}}]"))
+    by_hand = graph(
+        write(
+            INPUT
+            + "layers: [{relu: {name: r}}, {conv: {filters: 4, kernel: 3, pad: same}}, {relu: {name: s}}, {add: {from: [s, r]}}]"
+        )
+    )
+    assert same(residual, parallel)
+    assert same(residual, by_hand)
+
+
+@pytest.mark.parametrize("size", [16, 15, 7])
+def test_projection_meets_the_body(write: Write, size: int) -> None:
+    made = graph(
+        write(
+            f"""
+input: {{height: {size}, width: {size + 2}, channels: 4}}
+layers:
+  - residual:
+      shortcut: auto
+      layers:
+        - conv: {{filters: 8, kernel: 3, stride: 2, pad: 1}}
+"""
+        )
+    )
+    assert [node.kind for node in made.nodes] == ["conv", "conv", "batch_norm", "add"]
+    assert paths(made)[1:3] == ["shortcut1.conv", "shortcut1.batch_norm"]
+
+
+def test_shortcut_auto_is_identity_where_shapes_agree(write: Write) -> None:
+    made = graph(write(INPUT + "layers: [{residual: {shortcut: auto, layers: [relu]}}]"))
+    assert [node.kind for node in made.nodes] == ["relu", "add"]
+    assert made.nodes[1].inputs == (0, -1)
+
+
+def test_parallel_branches_by_name_and_joins(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + """
+layers:
+  - parallel:
+      name: mix
+      branches:
+        one: [{conv: {filters: 2, kernel: 1}}]
+        three: [relu, {conv: {filters: 3, kernel: 3, pad: same}}]
+        pass: []
+  - relu: {from: mix.one}
+  - relu: {from: mix}
+"""
+        )
+    )
+    assert paths(made) == ["mix.one.conv1", "mix.three.relu1", "mix.three.conv1", "mix.concat1", "relu2"]
+    assert made.nodes[-1].output.channels == 2 + 3 + 4
+
+
+def test_blocks_see_their_arguments_and_the_specs(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + """
+args: {width: 8, act: relu}
+blocks:
+  outer:
+    args: {width: int, factor: 2}
+    layers: [{inner: {units: $(width * factor)}}, $(act)]
+  inner:
+    args: {units: int}
+    layers: [{conv: {filters: $(units), kernel: 1}}]
+layers:
+  - outer: {width: $(width)}
+  - outer: {name: last, width: 3, factor: 1}
+"""
+        )
+    )
+    assert paths(made) == ["outer1.inner1.conv1", "outer1.relu1", "last.inner1.conv1", "last.relu1"]
+    assert [node.output.channels for node in made.nodes] == [16, 16, 3, 3]
+
+
+def test_paths_depend_on_nothing_outside_their_scope(write: Write) -> None:
+    block = "blocks: {unit: {layers: [{conv: {filters: 4, kernel: 1}}, relu]}}\n"
+    alone = graph(write(INPUT + block + "layers: [{unit: {name: u}}]"))
+    among = graph(write(INPUT + block + "layers: [{conv: {filters: 4, kernel: 1}}, relu, {unit: {name: u}}, relu]"))
+    assert set(paths(alone)) < set(paths(among))
+
+
+def test_defaults_fill_fields_and_yield_to_what_is_written(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + """
+args: {b: false}
+defaults: {conv: {bias: $(b), kernel: 3, pad: same}}
+layers: [{conv: 4}, {conv: {filters: 4, bias: true, kernel: 1}}]
+"""
+        )
+    )
+    first, second = (node.layer for node in made.nodes)
+    assert (first.bias, first.kernel, first.pad) == (False, (3, 3), "same")
+    assert (second.bias, second.kernel, second.pad) == (True, (1, 1), "same")
+
+
+def test_variants_set_arguments_and_lay_over_sections(write: Write) -> None:
+    path = write(
+        """
+args: {width: 4, depth: 1}
+input: {height: 8, width: 8, channels: 3}
+variants:
+  small: {}
+  wide: {width: 32}
+  big: {input: {height: 16}, layers: [{conv: {name: only, filters: $(width), kernel: 3}}]}
+layers: [{repeat: {times: $(depth), layers: [{conv: {filters: $(width), kernel: 1}}]}}]
+"""
+    )
+    assert load(path).variant == "small"
+    assert load(path).name == "small"
+    assert graph(path).nodes[0].output.shape == (8, 8, 4)
+    assert load(f"{path}#wide").graph().nodes[0].output.shape == (8, 8, 32)
+    big = load(path, "big", width=5).graph()
+    assert paths(big) == ["only"]
+    assert big.nodes[0].output.shape == (14, 6, 5)
+    assert len(load(path, depth=3).graph().nodes) == 3
+
+
+def test_extends_and_import(write: Write) -> None:
+    write(
+        """
+args: {width: 6}
+defaults: {conv: {bias: false}}
+blocks: {unit: {layers: [{conv: {filters: $(width), kernel: 1}}]}}
+input: {height: 8, width: 8, channels: 3}
+layers: [unit]
+train: {epochs: 3}
+""",
+        "base.yaml",
+    )
+    child = write("extends: base.yaml\nargs: {width: 9}\ninput: {height: 4}\ntrain: {batch_size: 7}\n", "child.yaml")
+    spec = load(child)
+    assert spec.graph().nodes[0].output.shape == (4, 8, 9)
+    assert spec.train is not None
+    assert (spec.train.epochs, spec.train.batch_size) == (3, 7)
+    user = write(
+        "import: [base.yaml]\nargs: {width: 2}\ninput: {height: 8, width: 8, channels: 3}\nlayers: [unit, {conv: 5}]\n"
+        "defaults: {conv: {kernel: 3}}\n",
+        "user.yaml",
+    )
+    made = graph(user)
+    assert [node.output.channels for node in made.nodes] == [6, 5]
+    assert [node.layer.bias for node in made.nodes] == [False, True]
+
+
+def test_files_in_a_circle_are_refused(write: Write) -> None:
+    a = write("extends: b.yaml\nlayers: []\n", "a.yaml")
+    write("extends: a.yaml\n", "b.yaml")
+    assert codes(a) == ["E111"]
+    c = write("import: [d.yaml]\n" + INPUT + "layers: [relu]\n", "c.yaml")
+    write("import: [c.yaml]\n", "d.yaml")
+    assert "E111" in codes(c)
+    assert codes(write("extends: nowhere.yaml\n", "e.yaml")) == ["E101"]
+
+
+def test_outputs_and_pruning(write: Write) -> None:
+    spec = load(
+        write(
+            INPUT
+            + """
+layers:
+  - conv: {name: body, filters: 4, kernel: 1}
+  - conv: {name: aux, filters: 2, kernel: 1}
+  - relu: {name: lost, from: body}
+  - conv: {name: head, filters: 3, kernel: 1, from: body}
+outputs:
+  logits: head
+  side: {from: aux, weight: 0.3, train_only: true}
+"""
+        )
+    )
+    full = spec.graph()
+    assert paths(full) == ["body", "aux", "head"]
+    assert [(o.name, o.weight, o.train_only) for o in full.outputs] == [("logits", 1.0, False), ("side", 0.3, True)]
+    assert paths(full.pruned("eval")) == ["body", "head"]
+    assert [item.code for item in spec.diagnostics] == ["W302"]
+
+
+def test_expressions_work_in_every_section(write: Write) -> None:
+    spec = load(
+        write(
+            """
+args: {size: 12, last: fc, lr: 0.5}
+input: {height: $(size), width: $(size + 2), channels: 1}
+layers: [flatten, {dense: {name: fc, units: 3}}]
+outputs: {logits: {from: $(last), weight: $(lr)}}
+train: {optimiser: {sgd: {learning_rate: $(lr / 2)}}, epochs: $(size)}
+"""
+        )
+    )
+    assert spec.input.width == 14
+    assert spec.graph().outputs[0].weight == 0.5
+    assert spec.train is not None
+    assert spec.train.epochs == 12
+    assert spec.train.optimiser.learning_rate == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("layers: [{repeat: {times: 1000, layers: [{repeat: {times: 1000, layers: [relu]}}]}}]", "E401"),
+        ("layers: [{repeat: {times: 999999999, layers: []}}]", "E401"),
+        ("layers: [{repeat: {times: 999999999, layers: [{relu: {when: false}}]}}]", "E401"),
+        ("blocks: {a: {layers: [b]}, b: {layers: [a]}}\nlayers: [a]", "E214"),
+        ("blocks: {a: {layers: [a]}}\nlayers: [a]", "E214"),
+        ("layers: [{repeat: {times: $(9 ** 99), layers: [relu]}}]", "E202"),
+        ("layers: [{dense: $(2 ** 62)}]", "E206"),
+    ],
+)
+def test_expansion_is_bounded(write: Write, text: str, code: str) -> None:
+    assert code in codes(write(INPUT + text))
+
+
+def test_deep_chains_of_blocks_are_bounded(write: Write) -> None:
+    blocks = "".join(f"  b{i}: {{layers: [b{i + 1}]}}\n" for i in range(500))
+    assert "E402" in codes(write(INPUT + f"blocks:\n{blocks}  b500: {{layers: [relu]}}\nlayers: [b0]\n"))
+
+
+def test_what_show_prints_gives_the_same_graph(write: Write, tmp_path: Path) -> None:
+    spec = load(
+        write(
+            INPUT
+            + """
+args: {n: 2}
+blocks:
+  unit:
+    args: {width: int}
+    layers:
+      - residual: {shortcut: auto, layers: [{conv: {filters: $(width), kernel: 3, pad: same}}, batch_norm, relu]}
+layers:
+  - repeat: {name: stage, times: $(n), as: i, layers: [{unit: {width: $(8 * (i + 1))}}]}
+  - parallel: {branches: {a: [{max_pool: {window: 3, stride: 1, pad: 1}}], b: []}}
+  - global_avg_pool
+  - dense: 5
+train: {epochs: 2, loss: {cross_entropy: {label_smoothing: 0.1}}}
+"""
+        )
+    )
+    written = tmp_path / "again.yaml"
+    written.write_text(spec.to_yaml(), encoding="utf-8")
+    again = load(written)
+    assert again.graph().nodes == spec.graph().nodes
+    assert again.graph().outputs == spec.graph().outputs
+    assert again.train == spec.train
+    assert again.input == spec.input
+    assert again.to_yaml() == spec.to_yaml()
+
+
+def test_another_input_infers_anew(write: Write) -> None:
+    spec = load(write(INPUT + "layers: [{conv: {filters: 3, kernel: 3}}]"))
+    assert spec.graph().nodes[0].output.shape == (14, 14, 3)
+    assert spec.graph(input=(32, 20)).nodes[0].output.shape == (30, 18, 3)
+    assert spec.graph(input=(32, 20, 1)).input.shape == (32, 20, 1)
+    with pytest.raises(SpecError):
+        spec.graph(input=(2, 2))

@@ -1,0 +1,102 @@
+"""`$(…)`: values, refusals and their places."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archspec.expressions import ExpressionError, evaluate_text
+
+ENV = {"width": 64, "depths": [3, 4, 6, 3], "block": "basic", "wide": True, "rate": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$(2 * width)", 128),
+        ("$(width / 2)", 32.0),
+        ("$(width // 3)", 21),
+        ("$(-width % 10)", 6),
+        ("$(2 ** 10)", 1024),
+        ("$(depths[1])", 4),
+        ("$(depths[-1])", 3),
+        ("$(len(depths))", 4),
+        ("$(max(depths))", 6),
+        ("$(min(1, 2))", 1),
+        ("$(round(2.6))", 3),
+        ("$(ceil(7 / 2))", 4),
+        ("$(floor(7 / 2))", 3),
+        ("$(divisible(width, 8))", True),
+        ("$(2 if wide and not width < 3 else 1)", 2),
+        ("$(1 < 2 <= 2)", True),
+        ("$(width in [32, 64])", True),
+        ("$(block == 'basic')", True),
+        ("$(block)", "basic"),
+        ("$(depths)", [3, 4, 6, 3]),
+        ("$([1] + depths)", [1, 3, 4, 6, 3]),
+        ("$(null)", None),
+        ("$(true)", True),
+        ("enc$(width)", "enc64"),
+        ("$(block)_$(width + 1)", "basic_65"),
+        ("on: $(wide)", "on: true"),
+        ("$( ')' )", ")"),
+        ("plain", "plain"),
+    ],
+)
+def test_values(text: str, value: object) -> None:
+    found = evaluate_text(text, ENV)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "offset"),
+    [
+        ("$(widht)", "`widht` is not defined here", 2),
+        ("$(1 + widht)", "`widht` is not defined here", 6),
+        ("$(width.bit_length())", "not a function", 2),
+        ("$(width.real)", "an attribute has no place", 2),
+        ("$(__import__('os'))", "`__import__` is not a function", 2),
+        ("$(open('x'))", "`open` is not a function", 2),
+        ("$([x for x in depths])", "a comprehension has no place", 2),
+        ("$(lambda: 1)", "lambda has no place", 2),
+        ("$(f'{width}')", "an f-string has no place", 2),
+        ("$(depths[9])", "index 9 is outside the list's 4 items", 2),
+        ("$(depths[0:2])", "a slice has no place", 9),
+        ("$(1 / 0)", "division by zero", 2),
+        ("$(9 ** 9 ** 9)", "larger than 2^63", 2),
+        ("$('a' * 99)", "arithmetic needs numbers", 2),
+        ("$(1e308 * 10)", "not a finite number", 2),
+        ("$(1 << 80)", "operator has no place", 2),
+        ("$(block < 1)", "cannot be compared", 2),
+        ("$(wide + 1)", "arithmetic needs numbers, not true", 2),
+        ("$(width", "never closed", 0),
+        ("$()", "empty", 2),
+        ("$(1 +)", "not an expression", 4),
+        ("x$(depths)", "cannot be inserted into text", 3),
+        ("$(min())", "min cannot take nothing", 2),
+        ("$(" + "(" * 300 + "1" + ")" * 300 + ")", "not an expression", 2),
+        ("$(" + "-" * 900 + "1)", "nested too deeply", 2),
+        ("$(" + "1+" * 600 + "1)", "at most 1000 characters", 2),
+    ],
+)
+def test_refusals(text: str, words: str, offset: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        evaluate_text(text, ENV)
+    assert words in caught.value.message
+    if len(text) < 100:
+        assert caught.value.offset == offset
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 50), st.sampled_from(["+", "-", "*", "//", "%", "/"]))
+def test_arithmetic_is_pythons(a: int, b: int, operator: str) -> None:
+    assert evaluate_text(f"$(a {operator} b)", {"a": a, "b": b}) == eval(f"a {operator} b", {}, {"a": a, "b": b})
+
+
+@given(st.text(alphabet="$()[]{}'\"+-*/%<>=!&|^~.,:;abcdef0123456789 \n\\_", max_size=60))
+def test_no_text_gets_past_an_answer(text: str) -> None:
+    try:
+        evaluate_text(f"$({text})", ENV)
+    except ExpressionError as error:
+        assert error.message

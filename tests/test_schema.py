@@ -1,0 +1,66 @@
+"""The JSON Schema against an independent validator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from archspec.kinds import find_kind, kind_names
+from archspec.loading import zoo_folder
+from archspec.spec.schema import json_schema
+
+BASE = {"archspec": 1, "name": "x", "input": {"height": 8, "width": 8, "channels": 1}}
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", sorted(zoo_folder().glob("*.yaml")), ids=lambda path: path.name)
+def test_the_zoo_is_valid(validator: jsonschema.Draft202012Validator, path: Path) -> None:
+    assert list(validator.iter_errors(yaml.safe_load(path.read_text("utf-8")))) == []
+
+
+@pytest.mark.parametrize("name", kind_names("layers"))
+def test_every_example_is_valid(validator: jsonschema.Draft202012Validator, name: str) -> None:
+    kind: Any = find_kind("layers", name)
+    for example in kind.examples:
+        entry = name if example.fields in ({}, None) else {name: example.fields}
+        assert list(validator.iter_errors({**BASE, "layers": [entry]})) == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"conv": {"filters": 6, "kernel": 3, "kernal": 3}},
+        {"conv": {"filters": -6, "kernel": 3}},
+        {"conv": {"kernel": 3}},
+        {"conv": {"filters": 6, "kernel": [3, 3, 3]}},
+        {"dense": "many"},
+        {"conv": {"filters": 1, "kernel": 1, "init": "hee_normal"}},
+        {"repeat": {"layers": []}},
+        {"repeat": {"times": 2, "layers": [5]}},
+        {"relu": {}, "tanh": {}},
+        5,
+    ],
+)
+def test_wrong_entries_are_not(validator: jsonschema.Draft202012Validator, entry: object) -> None:
+    assert list(validator.iter_errors({**BASE, "layers": [entry]})) != []
+
+
+def test_expressions_stand_anywhere(validator: jsonschema.Draft202012Validator) -> None:
+    entry = {"conv": {"filters": "$(2 * w)", "kernel": ["$(k)", 3], "bias": "$(b)", "when": "$(b)"}}
+    assert list(validator.iter_errors({**BASE, "layers": [entry, "$(act)", {"$(block)": {"w": 3}}]})) == []
+    assert list(validator.iter_errors({**BASE, "layers": [], "train": {"epochs": "$(n)"}})) == []
+
+
+def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> None:
+    for wrong in ({"layer": []}, {"train": {"epoch": 3}}, {"train": {"optimiser": "sgdd"}}, {"archspec": 2}):
+        assert list(validator.iter_errors({**BASE, "layers": [], **wrong})) != []
