@@ -309,12 +309,16 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _layers(options: argparse.Namespace) -> int:
-    from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
     from archspec.kinds import find_kind, kind_names
+    from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
 
     if options.kind is None:
         names = kind_names("layers")
-        print(json.dumps([kind_to_dict(name) for name in names], indent=2) if options.format == "json" else describe_kinds())
+        print(
+            json.dumps([kind_to_dict(name) for name in names], indent=2)
+            if options.format == "json"
+            else describe_kinds()
+        )
         return 0
     if find_kind("layers", options.kind) is None:
         from archspec.diagnostics import did_you_mean

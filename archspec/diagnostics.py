@@ -110,9 +110,7 @@ class ShapeError(Exception):
     that the frame should point at.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "E301", help: Iterable[str] = (), field: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "E301", help: Iterable[str] = (), field: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code

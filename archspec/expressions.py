@@ -318,9 +318,9 @@ def _require_number(value: Any) -> None:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
-        if exponent * math.log2(abs(base)) > 63:
-            raise ExpressionError(f"{describe(base)} ** {describe(exponent)} is larger than 2^63")
+    whole = isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1
+    if whole and exponent * math.log2(abs(base)) > 63:
+        raise ExpressionError(f"{describe(base)} ** {describe(exponent)} is larger than 2^63")
     result = base**exponent
     if isinstance(result, complex):
         raise ExpressionError(f"{describe(base)} ** {describe(exponent)} is not a real number")

@@ -45,7 +45,9 @@ class Kind(BaseModel):
 
     def to_plain(self) -> Any:
         """The kind as the language writes it: `relu`, or `{conv: {filters: 6, kernel: [5, 5]}}`."""
-        fields = {name: plain(getattr(self, name)) for name in type(self).model_fields if getattr(self, name) is not None}
+        fields = {
+            name: plain(getattr(self, name)) for name in type(self).model_fields if getattr(self, name) is not None
+        }
         return {self.kind: fields} if fields else self.kind
 
 
@@ -87,9 +89,10 @@ def find_kind(family: str, name: str) -> type[Kind] | None:
     if name in builtin_kinds(family):
         module = import_module(f"archspec.{family}.{name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__:
-                if value.kind == name:
-                    return value
+            is_kind = isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
+            if is_kind and value.kind == name:
+                found: type[Kind] = value
+                return found
         raise ImportError(f"{module.__name__} defines no kind `{name}`")
     point = _entry_points(family).get(name)
     if point is None:
@@ -112,7 +115,8 @@ class KindOf:
         if isinstance(value, Kind) or value is None:
             return value
         word = FAMILIES[self.family]
-        name, content = (value, None) if isinstance(value, str) else (None, None)
+        name: Any = value
+        content: Any = None
         if isinstance(value, dict) and len(value) == 1:
             name, content = next(iter(value.items()))
         kind = find_kind(self.family, name) if isinstance(name, str) else None
@@ -134,4 +138,3 @@ def kind_of(family: str) -> tuple[KindOf, BeforeValidator]:
 def family_of_field(metadata: list[Any]) -> str | None:
     """The family of a field that holds a kind; None for every other field."""
     return next((item.family for item in metadata if isinstance(item, KindOf)), None)
-

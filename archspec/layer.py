@@ -65,7 +65,7 @@ class Layer(Kind):
     """Base of all layer kinds.
 
     A subclass declares its fields, and overrides `infer`, `build` and, where the defaults are wrong, `weights`, `cost`
-    and `footprint`. The first paragraph of its docstring and the fields' descriptions are what `archspec layers` prints.
+    and `footprint`. `archspec layers` prints its docstring and its fields' descriptions.
     Flax and JAX are imported inside `build` only.
     """
 

@@ -27,7 +27,7 @@ from archspec.spec.document import (
     with_variant,
 )
 from archspec.spec.network import Header, Input, Published
-from archspec.spec.reading import read_model
+from archspec.spec.reading import Model, read_model
 
 if TYPE_CHECKING:
     from archspec.graph import Graph
@@ -96,7 +96,10 @@ class Spec:
                 if name not in variants:
                     hint = did_you_mean(name, variants)
                     findings.error(
-                        "E212", f"`published` names no variant `{name[:60]}`", name_key.span, help=[hint] if hint else []
+                        "E212",
+                        f"`published` names no variant `{name[:60]}`",
+                        name_key.span,
+                        help=[hint] if hint else [],
                     )
             inner, inner_key = node.get(self._document.variant or ""), node.key(self._document.variant or "")
             if inner is None or inner_key is None:
@@ -346,8 +349,8 @@ def _top(root: LocatedMapping) -> Span:
 
 
 def _section(
-    model: type[Any], node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span
-) -> Any:
+    model: type[Model], node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span
+) -> Model | None:
     return read_model(model, node, document.env, findings, what, owner)
 
 

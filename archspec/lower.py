@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import jax
-from flax import nnx, traverse_util
+from flax import nnx
 
 from archspec.graph import INPUT, Graph, Node
 
@@ -174,20 +174,27 @@ class Pure:
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:
-        return traverse_util.unflatten_dict({self.paths[name]: value for name, value in arrays.items()})
+        nested: dict[Any, Any] = {}
+        for name, value in arrays.items():
+            *scopes, last = self.paths[name]
+            at = nested
+            for part in scopes:
+                at = at.setdefault(part, {})
+            at[last] = value
+        return nested
 
 
 def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
     """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
-    definition, params, rest = nnx.split(network, nnx.Param, ...)
+    definition, params, *rest = nnx.split(network, nnx.Param, ...)
     paths: dict[str, tuple[str | int, ...]] = {}
 
     def flat(state: Any) -> Arrays:
         found: Arrays = {}
-        for path, value in traverse_util.flatten_dict(nnx.to_pure_dict(state)).items():
+        for path, value in nnx.to_flat_state(state):
             name = ".".join(map(str, path))
             paths[name] = path
-            found[name] = value
+            found[name] = value[...]
         return found
 
-    return Pure(definition, paths), flat(params), flat(rest)
+    return Pure(definition, paths), flat(params), flat(rest[0])

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Optimiser(Kind):
     """Base of all optimisers.
 
-    Weight decay is either L2 regularisation, added to the gradient as in PyTorch's SGD, or decoupled from it as in AdamW;
-    each optimiser says which.
+    Weight decay is either L2 regularisation, added to the gradient as in PyTorch's SGD, or decoupled from it as in
+    AdamW; each optimiser says which.
     """
 
     main: ClassVar[str] = "learning_rate"

@@ -55,9 +55,7 @@ class Scalar(Located):
 
     __slots__ = ("lead", "value")
 
-    def __init__(
-        self, source: Source, place: tuple[int, int, int, int], value: Any, lead: int | None = None
-    ) -> None:
+    def __init__(self, source: Source, place: tuple[int, int, int, int], value: Any, lead: int | None = None) -> None:
         super().__init__(source, place)
         self.value = value
         self.lead = lead
@@ -149,8 +147,7 @@ def describe(value: Any) -> str:
         return "a list" if len(str(value)) > 40 else str(list(value))
     if isinstance(value, dict):
         return "a mapping"
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
-    return text
+    return str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
 
 
 def merged(base: Located, over: Located) -> Located:
@@ -221,7 +218,13 @@ _CONSTANTS: dict[str, Any] = {
 }
 _NUMERIC = frozenset("+-.0123456789")
 _TAG = "tag:yaml.org,2002:"
-_TAGS = {"str": str, "int": int, "float": (float, int), "bool": bool, "null": type(None)}
+_TAGS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "null": (type(None),),
+}
 
 
 def resolve_plain(text: str) -> Any:
@@ -250,7 +253,7 @@ _PROBLEMS = {
 """libyaml's words in words for people who write specs."""
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818 (not an error by itself)
     """Ends reading; the reason is among the findings."""
 
 
@@ -471,7 +474,7 @@ def _parser(yaml: Any, text: str) -> Any:
     from yaml.reader import Reader
     from yaml.scanner import Scanner
 
-    class PurePythonParser(Reader, Scanner, Parser):  # type: ignore[misc]
+    class PurePythonParser(Reader, Scanner, Parser):
         def __init__(self, stream: str) -> None:
             Reader.__init__(self, stream)
             Scanner.__init__(self)

@@ -36,7 +36,9 @@ def same(a: Graph, b: Graph) -> bool:
 
 
 def test_chain_and_automatic_names(write: Write) -> None:
-    made = graph(write(INPUT + "layers: [relu, {conv: {filters: 3, kernel: 1}}, relu, relu6, relu6, flatten, {dense: 7}]"))
+    made = graph(
+        write(INPUT + "layers: [relu, {conv: {filters: 3, kernel: 1}}, relu, relu6, relu6, flatten, {dense: 7}]")
+    )
     assert paths(made) == ["relu1", "conv1", "relu2", "relu6_1", "relu6_2", "flatten1", "dense1"]
     assert [node.inputs for node in made.nodes] == [(i - 1,) for i in range(7)]
     assert made.nodes[-1].output.shape == (7,)
@@ -72,7 +74,9 @@ def test_when_leaves_layers_out(write: Write) -> None:
 
 def test_a_repeat_equals_its_unrolled_form(write: Write) -> None:
     rolled = graph(
-        write(INPUT + "layers:\n  - repeat: {times: 3, as: i, layers: [{conv: {filters: $(4 + i), kernel: 1}}, relu]}\n")
+        write(
+            INPUT + "layers:\n  - repeat: {times: 3, as: i, layers: [{conv: {filters: $(4 + i), kernel: 1}}, relu]}\n"
+        )
     )
     written = ", ".join(f"{{conv: {{filters: {4 + i}, kernel: 1}}}}, relu" for i in range(3))
     unrolled = graph(write(INPUT + f"layers: [{written}]"))
@@ -113,8 +117,8 @@ def test_residual_equals_parallel_and_add(write: Write) -> None:
     parallel = graph(write(INPUT + f"layers: [relu, {{parallel: {{join: add, branches: [{body}, []]}}}}]"))
     by_hand = graph(
         write(
-            INPUT
-            + "layers: [{relu: {name: r}}, {conv: {filters: 4, kernel: 3, pad: same}}, {relu: {name: s}}, {add: {from: [s, r]}}]"
+            INPUT + "layers: [{relu: {name: r}}, {conv: {filters: 4, kernel: 3, pad: same}}, "
+            "{relu: {name: s}}, {add: {from: [s, r]}}]"
         )
     )
     assert same(residual, parallel)

@@ -40,7 +40,9 @@ class Idx(Dataset):
     def load(self) -> Data:
         folder = Path(self.path)
         if not folder.is_dir():
-            raise DataError("E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"])
+            raise DataError(
+                "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
+            )
         train, test = (self._part(folder, part) for part in ("train", "test"))
         first = min(train.labels.min(), test.labels.min())
         if first == 1:
@@ -68,7 +70,9 @@ class Idx(Dataset):
         stems = {path.name.removesuffix(".gz") for path in found}
         if len(stems) > 1:
             raise DataError(
-                "E505", f"{folder} has several files of {part} {what}: {listed(sorted(stems))}", help=["say which: `split:`"]
+                "E505",
+                f"{folder} has several files of {part} {what}: {listed(sorted(stems))}",
+                help=["say which: `split:`"],
             )
         if not found:
             raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -10,7 +10,6 @@ from archspec.fields import PositiveNumber
 from archspec.initialiser import Initialiser
 
 if TYPE_CHECKING:
-    import jax
     from jax.nn.initializers import Initializer
 
 
@@ -25,7 +24,7 @@ class Uniform(Initialiser):
         import jax
         import jax.numpy as jnp
 
-        def draw(key: jax.Array, shape: tuple[int, ...], dtype: object = jnp.float32, **_: object) -> jax.Array:
-            return jax.random.uniform(key, shape, dtype, -self.scale, self.scale)
+        def draw(key: jax.Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> jax.Array:
+            return jax.random.uniform(key, shape, dtype, -self.scale, self.scale, out_sharding=out_sharding)
 
         return draw

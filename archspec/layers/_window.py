@@ -63,8 +63,9 @@ def fit_axis(
         before, after = pad
     room = size - extent + before + after
     if room < 0:
+        arithmetic = _arithmetic(size, kernel, dilation, before, after, stride)
         raise ShapeError(
-            f"does not fit: {_arithmetic(size, kernel, dilation, before, after, stride)} = {_signed(room // stride + 1)}",
+            f"does not fit: {arithmetic} = {_signed(room // stride + 1)}",
             help=_ways_to_fit(size, kernel, dilation, before, after, field),
             field=field,
         )

@@ -38,9 +38,7 @@ class AvgPool(Pool):
             low = -fit.before if self.count_pad else 0
             high = x.shape[axis] + (fit.after if self.count_pad else 0)
             starts = (index * self.steps[axis] - fit.before for index in range(fit.output))
-            found.append(
-                tuple(min(start + self.window[axis], high) - max(start, low) for start in starts)
-            )
+            found.append(tuple(min(start + self.window[axis], high) - max(start, low) for start in starts))
         return found[0], found[1]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
@@ -51,7 +49,5 @@ class AvgPool(Pool):
 
         (x,) = inputs
         return Apply(
-            partial(
-                avg_pool, window=self.window, stride=self.steps, padding=self.padding(x), divisors=self.divisors(x)
-            )
+            partial(avg_pool, window=self.window, stride=self.steps, padding=self.padding(x), divisors=self.divisors(x))
         )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class BatchNorm(Layer):
     """Normalises each channel over batch, height and width: scale·(x − μ)/√(σ² + ε) + bias (Ioffe & Szegedy 2015).
 
-    Training uses the batch's mean and variance and moves the running ones; evaluation uses the running ones. The running
-    variance is the unbiased one, as in PyTorch.
+    Training uses the batch's mean and variance and moves the running ones; evaluation uses the running ones.
+    The running variance is the unbiased one, as in PyTorch.
     """
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5

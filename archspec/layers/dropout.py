@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Dropout(Layer):
-    """In training sets each element to 0 with this probability and divides the rest by 1 − rate (Srivastava et al. 2014).
+    """In training sets elements to 0 at random and divides the rest by 1 − rate (Srivastava et al. 2014).
 
     Evaluation changes nothing.
     """

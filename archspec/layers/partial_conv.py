@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PartialConv(Convolution):
-    """Convolution by a connection table: each filter sees only the input channels listed for it (LeCun et al. 1998, Table I).
+    """Convolution by a connection table: each filter sees only the channels listed for it (LeCun et al. 1998, Table I).
 
     Input (H, W, C), output (H2, W2, number of lists). Only connected kernels are weights: (F, F, connections).
     """
@@ -53,7 +53,8 @@ class PartialConv(Convolution):
         for index, channels in enumerate(self.connections):
             if max(channels) >= x.channels:
                 raise ShapeError(
-                    f"connects filter {index} to channel {max(channels)}, but its input has channels 0 to {x.channels - 1}",
+                    f"connects filter {index} to channel {max(channels)}, "
+                    f"but its input has channels 0 to {x.channels - 1}",
                     code="E305",
                     field="connections",
                 )

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Subsample(Pool):
-    """LeNet's pooling: the mean of each window times a trainable coefficient, plus a trainable bias, one of each per map.
+    """LeNet's pooling: the mean of each window times a trainable coefficient plus a trainable bias, per map.
 
-    LeCun et al. 1998 add the window's values instead of averaging them: the same function with the coefficient divided by
-    the window's area. Zeros of the padding count.
+    LeCun et al. 1998 add the window's values instead of averaging them: the same function with the coefficient divided
+    by the window's area. Zeros of the padding count.
     """
 
     examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"window": [2, 3], "stride": 2, "pad": 1}))

@@ -18,7 +18,8 @@ def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilati
     low = jnp.asarray(-jnp.inf, x.dtype)
     sides = ((0, 0), *padding, (0, 0))
     if dilation == (1, 1):
-        return lax.reduce_window(x, -np.inf, lax.max, (1, *window, 1), (1, *stride, 1), sides)
+        largest: jax.Array = lax.reduce_window(x, -np.inf, lax.max, (1, *window, 1), (1, *stride, 1), sides)
+        return largest
     # The gradient of reduce_window does not know dilation; a maximum over the window's taps does.
     padded = lax.pad(x, low, [(before, after, 0) for before, after in sides])
     extents = [(taps - 1) * step + 1 for taps, step in zip(window, dilation, strict=True)]
@@ -45,7 +46,7 @@ def avg_pool(
     divisors: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> jax.Array:
     """The sum of each window over the number of rows times columns that count in it."""
-    total = lax.reduce_window(x, 0.0, lax.add, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
+    total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
     rows, columns = divisors
     if len(set(rows)) == len(set(columns)) == 1:
         return total / (rows[0] * columns[0])

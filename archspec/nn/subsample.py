@@ -22,6 +22,6 @@ class Subsample(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         sides = ((0, 0), *self.padding, (0, 0))
-        total = lax.reduce_window(x, 0.0, lax.add, (1, *self.window, 1), (1, *self.stride, 1), sides)
+        total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *self.window, 1), (1, *self.stride, 1), sides)
         mean = total / (self.window[0] * self.window[1])
         return mean * self.coefficient[...] + self.bias[...]

@@ -23,6 +23,4 @@ class Lion(Optimiser):
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax
 
-        return optax.lion(
-            self.rate(schedule), self.beta1, self.beta2, weight_decay=self.weight_decay, mask=self.mask
-        )
+        return optax.lion(self.rate(schedule), self.beta1, self.beta2, weight_decay=self.weight_decay, mask=self.mask)

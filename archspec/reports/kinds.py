@@ -44,7 +44,10 @@ def _fields(kind: type[Kind]) -> list[tuple[str, FieldInfo]]:
 def examples(kind: type[Kind]) -> list[str]:
     """The kind's examples as lines of a `layers:` list."""
     found = kind.examples if issubclass(kind, Layer) else ()
-    return [f"- {kind.kind}" if example.fields in ({}, None) else f"- {kind.kind}: {written(example.fields)}" for example in found]
+    return [
+        f"- {kind.kind}" if example.fields in ({}, None) else f"- {kind.kind}: {written(example.fields)}"
+        for example in found
+    ]
 
 
 def kind_to_dict(name: str, family: str = "layers") -> dict[str, Any]:
@@ -85,6 +88,10 @@ def describe_kind(name: str) -> str:
     rows = [(field, _default(info), info.description or "") for field, info in _fields(kind)]
     if rows:
         main = f" (a plain value sets {kind.main})" if kind.main else ""
-        lines += ["", f"fields{main}:", *("  " + line for line in aligned([("field", "default", ""), *rows], [False] * 3))]
+        lines += [
+            "",
+            f"fields{main}:",
+            *("  " + line for line in aligned([("field", "default", ""), *rows], [False] * 3)),
+        ]
     lines += ["", "examples:", *("  " + line for line in examples(kind))]
     return "\n".join(lines)

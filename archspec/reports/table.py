@@ -59,7 +59,10 @@ def totals(report: Report) -> list[tuple[str, str]]:
         ("multiply–adds", f"{found['macs']:,} ({si(found['macs'])})"),
         ("FLOPs", f"{found['flops']:,} ({si(found['flops'])})"),
         ("weights", mebibytes(memory["weights_bytes"])),
-        ("activations", f"{mebibytes(memory['activations_bytes'])}, the largest {mebibytes(memory['largest_activation_bytes'])}"),
+        (
+            "activations",
+            f"{mebibytes(memory['activations_bytes'])}, the largest {mebibytes(memory['largest_activation_bytes'])}",
+        ),
     ]
 
 

@@ -12,7 +12,7 @@ from archspec.schedule import Schedule
 
 
 class Cosine(Schedule):
-    """Falls from 1 to `final` along half a cosine (Loshchilov \& Hutter 2017)."""
+    r"""Falls from 1 to `final` along half a cosine (Loshchilov \& Hutter 2017)."""
 
     main: ClassVar[str] = "final"
 

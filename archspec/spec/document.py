@@ -179,9 +179,7 @@ class _Opener:
 
         for name, key, value in node.items():
             if name in STRUCTURE or name in builtin_kinds("layers"):
-                self.findings.error(
-                    "E208", f"`{name}` is a built-in kind; a block needs another name", key.span
-                )
+                self.findings.error("E208", f"`{name}` is a built-in kind; a block needs another name", key.span)
                 continue
             if not _NAME.match(name):
                 self.findings.error("E208", f"`{name[:60]}` cannot name a block: letters, digits and _ can", key.span)
@@ -387,15 +385,13 @@ def python_override(path: tuple[str, ...], value: Any) -> Override:
     return Override(path, locate(value, source), Scalar(source, (1, 1, 1, 2), path[-1]))
 
 
-def locate(value: Any, source: Source) -> Located:
-    """A plain Python value as if it stood in a source."""
-    place = (1, 1, 1, 2)
+def locate(value: Any, source: Source, place: tuple[int, int, int, int] = (1, 1, 1, 2)) -> Located:
+    """A plain Python value as if it stood at a place in a source."""
     if isinstance(value, (list, tuple)):
-        return Sequence(source, place, [locate(item, source) for item in value])
+        return Sequence(source, place, [locate(item, source, place) for item in value])
     if isinstance(value, dict):
-        return LocatedMapping(
-            source, place, {str(k): (Scalar(source, place, str(k)), locate(v, source)) for k, v in value.items()}
-        )
+        entries = {str(k): (Scalar(source, place, str(k)), locate(v, source, place)) for k, v in value.items()}
+        return LocatedMapping(source, place, entries)
     return Scalar(source, place, value)
 
 

@@ -85,8 +85,10 @@ def read_model(
         value: Any
         if family:
             value = read_kind(family, value_node, env, findings)
-        elif isinstance(value_node, LocatedMapping) and isinstance(annotation, type) and issubclass(
-            annotation, BaseModel
+        elif (
+            isinstance(value_node, LocatedMapping)
+            and isinstance(annotation, type)
+            and issubclass(annotation, BaseModel)
         ):
             value = read_model(annotation, value_node, env, findings, f"{what}.{name}", key.span) or FAILED
         else:

@@ -68,7 +68,9 @@ def _sections() -> Schema:
                     {
                         "type": "object",
                         "properties": {
-                            name: schema for name, schema in {**header, **own}.items() if name in VARIANT_SECTIONS
+                            name: _partial(schema)
+                            for name, schema in {**header, **own}.items()
+                            if name in VARIANT_SECTIONS
                         },
                     },
                     {"type": "null"},
@@ -94,6 +96,11 @@ def _sections() -> Schema:
         "published": {"anyOf": [published, {"type": "object", "additionalProperties": published}]},
     }
     return {name: {"description": text, **sections[name]} for name, text in SECTIONS.items()}
+
+
+def _partial(schema: Schema) -> Schema:
+    """For what is laid over another section: nothing is required."""
+    return {name: value for name, value in schema.items() if name != "required"}
 
 
 def _entry() -> Schema:

@@ -30,6 +30,4 @@ class Train(Section):
     )
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = Constant()
     loss: Annotated[Loss, *kind_of("losses"), Field(description="what is made small")] = CrossEntropy()
-    seed: Annotated[
-        NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")
-    ] = 0
+    seed: Annotated[NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")] = 0

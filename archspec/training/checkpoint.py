@@ -42,7 +42,9 @@ class Checkpoints:
         except (ValueError, OSError, KeyError, TypeError, FileNotFoundError) as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DataError(
-                "E513", f"the checkpoint {self.path / str(self.latest)} cannot be read: {reason}", help=["--overwrite trains anew"]
+                "E513",
+                f"the checkpoint {self.path / str(self.latest)} cannot be read: {reason}",
+                help=["--overwrite trains anew"],
             ) from None
         return found
 

@@ -23,7 +23,12 @@ def draw(records: list[dict[str, Any]], title: str, path: Path) -> None:
         values = [factor * record["test"][held] for record in records]
         axes.plot(epochs, values, label="held out", color="C1", marker="o", markersize=3)
         axes.annotate(
-            f"{values[-1]:.4g}", (epochs[-1], values[-1]), xytext=(6, 0), textcoords="offset points", va="center", color="C1"
+            f"{values[-1]:.4g}",
+            (epochs[-1], values[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color="C1",
         )
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)

@@ -17,7 +17,7 @@ BATCH = 500
 
 
 class Evaluator:
-    """Evaluates a split again and again, in batches of one size; the last is filled up with samples that do not count."""
+    """Evaluates a split again and again, in batches of one size; what fills up the last does not count."""
 
     def __init__(self, steps: Steps, split: Split, classes: int) -> None:
         self.steps = steps

@@ -13,9 +13,7 @@ from archspec.spec.network import Input
 from archspec.training.images import normalised
 
 
-def first_broken_layer(
-    graph: Graph, pure: Pure, state: dict[str, Any], images: jax.Array, input: Input
-) -> str | None:
+def first_broken_layer(graph: Graph, pure: Pure, state: dict[str, Any], images: jax.Array, input: Input) -> str | None:
     """The path of the first layer whose output for a batch is not finite; None when all are.
 
     `state` is the state before the step. The first layer with weights that are not finite is named for those.

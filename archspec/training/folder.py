@@ -125,13 +125,16 @@ def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
     held = folder.spec_text
     if held is None and _occupied(folder.path):
         raise DataError(
-            "E511", f"{folder.path} is not empty and holds no run", help=["choose an empty or a new folder as --workdir"]
+            "E511",
+            f"{folder.path} is not empty and holds no run",
+            help=["choose an empty or a new folder as --workdir"],
         )
     if held is not None and held != spec_text and not overwrite:
-        changed = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
+        lines = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
+        changed = "; ".join(lines)[:300] or "what it lacks"
         raise DataError(
             "E510",
-            f"{folder.path} holds a run of another spec; this one differs in: {'; '.join(changed)[:300] or 'what it lacks'}",
+            f"{folder.path} holds a run of another spec; this one differs in: {changed}",
             help=["choose another --workdir", "--overwrite deletes the old run"],
         )
 

@@ -83,7 +83,9 @@ def _check_size(name: str, split: Split, input: Input) -> None:
         )
     if height > input.height or width > input.width:
         raise DataError(
-            "E503", f"{message}: a border makes them no smaller", help=["--set input.fit=resize", f"--input {height}x{width}"]
+            "E503",
+            f"{message}: a border makes them no smaller",
+            help=["--set input.fit=resize", f"--input {height}x{width}"],
         )
 
 

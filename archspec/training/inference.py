@@ -45,8 +45,8 @@ def predict(
 ) -> list[tuple[Path, list[tuple[str, float]]]]:
     """The most probable classes of image files, with probabilities, by a run's last checkpoint.
 
-    `invert` turns dark ink on light paper into light on dark, as MNIST has it. Raises `SpecError` for a folder without a
-    run and for files that are no images.
+    `invert` turns dark ink on light paper into light on dark, as MNIST has it. Raises `SpecError` for a folder without
+    a run and for files that are no images.
     """
     folder, spec = _opened(path)
     try:
@@ -104,10 +104,12 @@ def read_image(path: Path, input: Input, *, invert: bool = False) -> np.ndarray:
     height, width = pixels.shape[:2]
     batch = pixels[None]
     if input.fit == "pad" and height <= input.height and width <= input.width:
-        return fitted(batch, input)[0]
+        batch = fitted(batch, input)
+        height, width = batch.shape[1:3]
     if (height, width) != (input.height, input.width):
         batch = resized(batch, input.height, input.width)
-    return batch[0]
+    found: np.ndarray = batch[0]
+    return found
 
 
 def _opened(path: Path) -> tuple[RunFolder, Spec]:

@@ -121,7 +121,9 @@ class _Run:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             return self.result(records, state)
-        progress = Progress(self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, self.batch, self.shown)
+        progress = Progress(
+            self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, self.batch, self.shown
+        )
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
         evaluate = Evaluator(self.steps, self.data.test, self.data.class_count)
@@ -139,7 +141,9 @@ class _Run:
             self.checkpoints.close()
             last = self.checkpoints.latest
             progress.say(
-                f"stopped; the same command goes on after epoch {last}" if last else "stopped before the first checkpoint"
+                f"stopped; the same command goes on after epoch {last}"
+                if last
+                else "stopped before the first checkpoint"
             )
             raise
         finally:
@@ -195,7 +199,9 @@ class _Run:
         if images is not None:
             layer = first_broken_layer(self.graph, self.steps.pure, state, images, self.spec.input)
         where = f"the first layer whose output is not finite is {layer}" if layer else "every layer's output is finite"
-        good = f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
+        good = (
+            f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
+        )
         rate = self.steps.learning_rate(step)
         raise DataError(
             "E520",

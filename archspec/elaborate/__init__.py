@@ -1,0 +1,40 @@
+"""Document → graph: blocks, repeats, branches and `$(…)` are expanded, every layer's shape is inferred.
+
+Errors are collected, not raised: a layer that cannot be read or does not fit leaves an unknown value behind, and what
+depends on it is passed over in silence.
+"""
+
+from __future__ import annotations
+
+from archspec.diagnostics import Findings
+from archspec.elaborate.entries import Expander
+from archspec.elaborate.outputs import outputs, warn_unused
+from archspec.elaborate.placing import Placer
+from archspec.elaborate.scope import Frame, Scope, StopElaboration
+from archspec.graph import INPUT, Graph, prune
+from archspec.spec.document import Document
+from archspec.spec.network import Input
+from archspec.types import TensorType
+
+
+def elaborate(document: Document, input: Input, name: str, findings: Findings) -> Graph | None:
+    """The graph of a document whose arguments are bound, or None with the reasons among the findings."""
+    layers = document.root.get("layers")
+    if layers is None:
+        key = document.root.key("name")
+        findings.error("E203", "the spec needs `layers`", key.span if key else document.root.span)
+        return None
+    placer = Placer(TensorType((input.height, input.width, input.channels)), findings)
+    expander = Expander(document, placer, findings)
+    frame = Frame(Scope(), document.env, document)
+    try:
+        end = expander.chain(layers, frame, (INPUT,), "layers")
+        ends = outputs(expander, frame.scope, end)
+    except StopElaboration:
+        return None
+    if ends is None or findings.failed:
+        return None
+    nodes = tuple(placer.nodes)
+    warn_unused(expander, nodes, ends)
+    nodes, ends = prune(nodes, ends)
+    return Graph(name, placer.input, nodes, ends, variant=document.variant, args=dict(document.env))

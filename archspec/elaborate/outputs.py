@@ -1,0 +1,80 @@
+"""What the network returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
+from archspec.graph import INPUT, Node, Output, needed
+from archspec.source import Located, Mapping, Scalar, describe
+from archspec.spec.network import OutputSpec
+from archspec.spec.reading import FAILED, evaluate, read_model
+
+if TYPE_CHECKING:
+    from archspec.elaborate.entries import Expander
+
+
+def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None:
+    node = x.document.root.get("outputs")
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return last_output(x, scope, end)
+    if not isinstance(node, Mapping):
+        return None
+    found: list[Output] = []
+    for name, key, value in node.items():
+        spec = output(x, name, key, value)
+        if spec is None:
+            continue
+        place = value.get("from") if isinstance(value, Mapping) else value
+        values = x.lookup(spec.source, place or value, scope)
+        if UNKNOWN in values:
+            continue
+        if len(values) != 1:
+            x.findings.error("E307", f"output `{name}` must be one value", value.span)
+            continue
+        found.append(Output(name, values[0], spec.weight, spec.train_only))
+    if len(found) == len(node.entries) and not any(not output.train_only for output in found):
+        x.findings.error("E215", "no output is left for evaluation", node.span, help=["one must not be `train_only`"])
+        return None
+    return tuple(found) if len(found) == len(node.entries) else None
+
+
+def output(x: Expander, name: str, key: Scalar, value: Located) -> OutputSpec | None:
+    if not NAME.match(name):
+        x.findings.error("E213", f"`{name[:60]}` cannot be a name", key.span)
+        return None
+    env = x.document.env
+    if isinstance(value, Mapping):
+        return read_model(OutputSpec, value, env, x.findings, f"output `{name}`", key.span)
+    source = evaluate(value, env, x.findings)
+    if source is FAILED:
+        return None
+    if not isinstance(source, str):
+        x.findings.error("E206", f"output `{name}` names a layer, not {describe(source)}", value.span)
+        return None
+    return OutputSpec.model_validate({"from": source})
+
+
+def last_output(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None:
+    if UNKNOWN in end:
+        return None
+    if len(end) != 1:
+        x.findings.error("E307", f"the network ends in {len(end)} values", help=["join them, or name `outputs`"])
+        return None
+    if end[0] == INPUT:
+        layers = x.document.root.get("layers")
+        x.findings.error("E216", "the network has no layers", layers.span if layers else None)
+        return None
+    return (Output("output", end[0]),)
+
+
+def warn_unused(x: Expander, nodes: tuple[Node, ...], outputs: tuple[Output, ...]) -> None:
+    keep = needed(nodes, (output.node for output in outputs))
+    for index, node in enumerate(nodes):
+        if index not in keep and index not in x.placer.consumed:
+            x.findings.warning(
+                "W302",
+                f"nothing uses the output of {node.path}; it is left out of the network",
+                node.span,
+                help=["take it with `from:`, name it in `outputs:`, or remove it"],
+            )

@@ -1,0 +1,203 @@
+"""Places layers in the graph: infers types, and says why a layer does not fit."""
+
+from __future__ import annotations
+
+from archspec.cost import POINT, receptive_field
+from archspec.diagnostics import Findings, Label, ShapeError, Span, listed
+from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.graph import INPUT, Node, needed
+from archspec.layer import Layer
+from archspec.source import Mapping
+from archspec.types import TensorType
+
+MAX_NODES = 200_000
+MAX_SIZE_SEARCHES = 3
+
+
+class Placer:
+    """The nodes so far. Layers that do not fit leave `UNKNOWN` behind."""
+
+    def __init__(self, input: TensorType, findings: Findings) -> None:
+        self.input = input
+        self.findings = findings
+        self.nodes: list[Node] = []
+        self.consumed: set[int] = set()
+        self.searches = 0
+        self.leaves: set[str] = set()
+        self.branches: set[str] = set()
+
+    def add(self, layer: Layer, name: str, entry: Entry, frame: Frame, values: Values, help: str = "") -> Values:
+        """Adds a node, or reports why its layer does not fit."""
+        path = frame.scope.prefix + name
+        if len(self.nodes) >= MAX_NODES:
+            self.stop("E401", f"the network grows beyond {MAX_NODES:,} layers", entry.span, frame)
+        self.consumed.update(values)
+        node: Node | None = None
+        if UNKNOWN not in values and self.count_inputs(layer, path, entry, frame, values):
+            types = tuple(self.type_of(value) for value in values)
+            try:
+                output = layer.infer(*types)
+            except ShapeError as error:
+                self.misfit(error, layer, path, entry, frame, values, help)
+            else:
+                fields = [self.nodes[value].receptive_field if value != INPUT else POINT for value in values]
+                field = receptive_field(layer.footprint(types, output), fields, types)
+                node = Node(path, layer, values, types, output, field, entry.span)
+                for text in layer.warnings(types, output):
+                    self.findings.warning(
+                        "W301",
+                        f"{path}: {text}",
+                        entry.span,
+                        f"input is {listed(map(str, types))}, output is {output}",
+                        secondary=callers(frame),
+                    )
+        result: Values = (UNKNOWN,)
+        if node is not None and self.is_free(path, entry):
+            self.nodes.append(node)
+            result = (len(self.nodes) - 1,)
+        self.register(entry, name, result, frame.scope)
+        return result
+
+    def is_free(self, path: str, entry: Entry) -> bool:
+        """Whether a layer's path is no scope's path, and no part of it is a layer's: both are attributes."""
+        parts = path.split(".")
+        above = {".".join(parts[:count]) for count in range(1, len(parts))}
+        taken = next((name for name in above if name in self.leaves), path if path in self.branches else None)
+        self.leaves.add(path)
+        self.branches |= above
+        if taken is not None:
+            self.findings.error(
+                "E211",
+                f"`{taken}` cannot be both a layer and a scope with layers inside",
+                entry.name_node.span,
+                help=["choose another name"],
+            )
+        return taken is None
+
+    def count_inputs(self, layer: Layer, path: str, entry: Entry, frame: Frame, values: Values) -> bool:
+        low, high, count = layer.min_inputs, layer.max_inputs, len(values)
+        if low <= count and (high is None or count <= high):
+            return True
+        wanted = f"{low} or more inputs" if high is None else ("one input" if high == 1 else f"{low} to {high} inputs")
+        self.findings.error(
+            "E307",
+            f"{path} takes {wanted}, but has {count}",
+            entry.span,
+            secondary=callers(frame),
+            help=["name them: `from: [a, b]`" if count < low else "join them first, with concat, add or multiply"],
+        )
+        return False
+
+    def type_of(self, value: int) -> TensorType:
+        return self.input if value == INPUT else self.nodes[value].output
+
+    def misfit(
+        self,
+        error: ShapeError,
+        layer: Layer,
+        path: str,
+        entry: Entry,
+        frame: Frame,
+        values: Values,
+        help: str,
+    ) -> None:
+        """Reports why a layer does not fit: the reason is the layer's, node, place and inputs are added here."""
+        span = self.field_span(error.field, layer, entry)
+        label = "; ".join(self.origin(value) for value in values) if len(values) == 1 else ""
+        notes = [] if label else [f"input {i + 1}: {self.origin(value)}" for i, value in enumerate(values)]
+        ways = list(error.help)
+        size = self.smallest_input(layer, values)
+        if size:
+            ways.append(f"or an input of {size[0]}×{size[1]} or more: --input {size[0]}x{size[1]}")
+        self.findings.error(
+            error.code,
+            f"{path} {error.message}" if not error.message.startswith(layer.kind) else f"{path}: {error.message}",
+            span,
+            f"input is {label}" if label else "",
+            secondary=callers(frame),
+            notes=notes,
+            help=[*ways, *([help] if help else [])],
+        )
+
+    def field_span(self, field: str | None, layer: Layer, entry: Entry) -> Span:
+        content = entry.content
+        if field is None or content is None:
+            return entry.span
+        if not isinstance(content, Mapping):
+            return content.span if field == layer.main else entry.span
+        key, value = content.key(field), content.get(field)
+        if key is None or value is None:
+            return entry.span
+        if key.source is value.source and key.line == value.end_line:
+            return Span(key.source, key.line, key.column, value.end_line, value.end_column)
+        return value.span
+
+    def origin(self, value: int) -> str:
+        if value == INPUT:
+            return f"{self.input}, the network's input"
+        node = self.nodes[value]
+        line = f" (line {node.span.line})" if node.span else ""
+        return f"{node.output}, from {node.path}{line}"
+
+    def smallest_input(self, layer: Layer, values: Values) -> tuple[int, int] | None:
+        """The smallest larger input, in the same proportions, in which the layer fits."""
+        nodes = tuple(self.nodes)
+        indices = sorted(needed(nodes, values))
+        if self.searches >= MAX_SIZE_SEARCHES or len(indices) > 2_000:
+            return None
+        self.searches += 1
+        height, width, channels = self.input.shape
+
+        def fits(scale: float) -> tuple[int, int] | None:
+            size = (-int(-height * scale // 1), -int(-width * scale // 1))
+            types = {INPUT: TensorType((*size, channels))}
+            try:
+                for index in indices:
+                    node = nodes[index]
+                    types[index] = node.layer.infer(*(types[source] for source in node.inputs))
+                layer.infer(*(types[value] for value in values))
+            except ShapeError:
+                return None
+            return size
+
+        high = 2.0
+        while fits(high) is None:
+            high *= 2
+            if high * max(height, width) > 2**15:
+                return None
+        low = high / 2
+        while (high - low) * max(height, width) >= 0.5:
+            middle = (low + high) / 2
+            low, high = (low, middle) if fits(middle) else (middle, high)
+        return fits(high)
+
+    def register(self, entry: Entry, name: str, values: Values, scope: Scope) -> None:
+        """Gives a name in a scope its values. The name may have dots; it must not be taken."""
+        earlier = scope.names.get(name)
+        if earlier is not None:
+            again = "again here"
+            help = "choose another name"
+            if earlier[1] == entry.name_node.span:
+                again = "in every round of a repeat"
+                help = f"insert the loop variable, `name: {name}$(i)`, or give the repeat a name"
+            self.findings.error(
+                "E211",
+                f"the name `{scope.prefix}{name}` is taken",
+                entry.name_node.span,
+                again,
+                secondary=[] if earlier[1] == entry.name_node.span else [Label(earlier[1], "first here")],
+                help=[help],
+            )
+            return
+        scope.names[name] = (values, entry.name_node.span)
+
+    def stop(self, code: str, message: str, span: Span, frame: Frame) -> None:
+        self.findings.error(
+            code, message, span, secondary=callers(frame), help=["look at the `times` of repeats, and at blocks"]
+        )
+        raise StopElaboration
+
+
+def callers(frame: Frame) -> list[Label]:
+    """Where the blocks that are being expanded were called, innermost first."""
+    return [Label(span, f"in block `{name}`, called here") for name, span in reversed(frame.calls[-3:])]

@@ -1,0 +1,96 @@
+"""What expansion carries along: scopes with their names, frames, entries taken apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from archspec.diagnostics import Span
+from archspec.expressions import Environment
+from archspec.source import Located
+from archspec.spec.document import Document
+
+UNKNOWN = -2
+"""Stands for a value whose layer could not be read or does not fit."""
+
+COMMON = ("name", "from", "when")
+"""Fields of every entry."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(?:\.[A-Za-z0-9][A-Za-z0-9_]*)*\Z")
+"""A name in a scope; one with dots stands for a path, as elaborated specs have them."""
+
+Values = tuple[int, ...]
+"""What a chain carries from one entry to the next: usually one value, several where branches meet."""
+
+
+class StopElaboration(Exception):  # noqa: N818 (not an error by itself: the reason is among the findings)
+    """Ends elaboration; the reason is among the findings."""
+
+
+@dataclass
+class Scope:
+    """A stretch of the network with names of its own. `prefix` ends with a dot unless it is empty."""
+
+    prefix: str = ""
+    parent: Scope | None = None
+    names: dict[str, tuple[Values, Span]] = field(default_factory=dict)
+    children: dict[str, Scope] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def automatic(self, kind: str) -> str:
+        """The next free name for an unnamed entry: the kind and a counter within this scope."""
+        separator = "_" if kind[-1].isdigit() else ""
+        while True:
+            self.counters[kind] = self.counters.get(kind, 0) + 1
+            name = f"{kind}{separator}{self.counters[kind]}"
+            if name not in self.names:
+                return name
+
+    def inner(self, name: str) -> Scope:
+        """A scope inside this one."""
+        scope = Scope(f"{self.prefix}{name}.", self)
+        self.children[name] = scope
+        return scope
+
+    def find(self, name: str) -> Values | None:
+        """The values of a name here, or of a path into inner scopes."""
+        if name in self.names:
+            return self.names[name][0]
+        parts = name.split(".")
+        for count in range(1, len(parts)):
+            child = self.children.get(".".join(parts[:count]))
+            found = child.find(".".join(parts[count:])) if child else None
+            if found is not None:
+                return found
+        return None
+
+
+@dataclass
+class Frame:
+    """Where expansion stands: the scope, what `$(…)` sees, whose defaults hold, and the blocks being expanded."""
+
+    scope: Scope
+    env: Environment
+    document: Document
+    calls: tuple[tuple[str, Span], ...] = ()
+    depth: int = 0
+
+    def inner(self, *, scope: Scope | None = None, env: Environment | None = None) -> Frame:
+        """A frame one level further in."""
+        return Frame(scope or self.scope, self.env if env is None else env, self.document, self.calls, self.depth + 1)
+
+    def named(self, name: str, env: Environment | None = None) -> Frame:
+        """A frame in a scope of its own."""
+        return self.inner(scope=self.scope.inner(name), env=env)
+
+
+@dataclass
+class Entry:
+    """One entry of a `layers:` list, taken apart. `span` is its kind's place."""
+
+    kind: str
+    kind_node: Located
+    content: Located | None
+    name: str | None
+    name_node: Located
+    span: Span

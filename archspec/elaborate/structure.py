@@ -1,0 +1,276 @@
+"""Entries that arrange others: blocks, `repeat`, `parallel`, `residual`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from typing import TYPE_CHECKING, Any
+
+from archspec.diagnostics import did_you_mean, listed
+from archspec.elaborate.placing import callers
+from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Values
+from archspec.source import Located, Mapping, Scalar, Sequence, describe
+from archspec.spec.document import Block, bind, locate
+from archspec.spec.reading import FAILED, evaluate
+
+if TYPE_CHECKING:
+    from archspec.elaborate.entries import Expander
+
+
+def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> Mapping | None:
+    """The fields of a structural entry, checked for names."""
+    if not isinstance(entry.content, Mapping):
+        x.findings.error(
+            "E203",
+            f"{entry.kind} needs {listed(f'`{name}`' for name in required)}",
+            entry.span,
+            help=[f"fields: {listed([*known, *COMMON])}"],
+        )
+        return None
+    good = True
+    for name, key, _ in entry.content.items():
+        if name not in known and name not in COMMON:
+            hint = did_you_mean(name, [*known, *COMMON])
+            x.findings.error(
+                "E201",
+                f"{entry.kind} has no field `{name[:60]}`",
+                key.span,
+                help=[hint or f"fields: {listed([*known, *COMMON])}"],
+            )
+            good = False
+    for name in required:
+        if name not in entry.content.entries:
+            x.findings.error("E203", f"{entry.kind} needs `{name}`", entry.span)
+            good = False
+    return entry.content if good else None
+
+
+def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values) -> Values:
+    """A call of a block: its arguments are evaluated here, its layers where it was defined."""
+    name = entry.name or frame.scope.automatic(entry.kind)
+    result: Values = (UNKNOWN,)
+    arguments = call_arguments(x, block, entry, frame)
+    if arguments is not None and not is_recursive(x, block, entry, frame):
+        env = {**block.document.env, **arguments}
+        inner = frame.named(name, env)
+        inner.document = block.document
+        inner.calls = (*frame.calls, (block.name, entry.span))
+        result = x.chain(block.layers, inner, values, f"layers of block {block.name}")
+    x.placer.register(entry, name, result, frame.scope)
+    return result
+
+
+def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dict[str, Any] | None:
+    given: dict[str, tuple[Scalar, Located]] = {}
+    content = entry.content
+    if isinstance(content, Mapping):
+        given = {name: (key, value) for name, key, value in content.items() if name not in COMMON}
+    elif content is not None and not (isinstance(content, Scalar) and content.value is None):
+        first = next(iter(block.arguments), None)
+        if first is None:
+            x.findings.error("E205", f"block `{block.name}` takes no value", content.span)
+            return None
+        given = {first: (Scalar(content.source, content.place, first), content)}
+    return bind(
+        block.arguments,
+        given,
+        block.document.env,
+        frame.env,
+        x.findings,
+        f"block `{block.name}`",
+        entry.span,
+    )
+
+
+def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
+    names = [name for name, _ in frame.calls]
+    if block.name not in names:
+        return False
+    circle = " → ".join([*names[names.index(block.name) :], block.name])
+    x.findings.error("E214", f"block `{block.name}` calls itself: {circle}", entry.span)
+    return True
+
+
+def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    content = fields(x, entry, ("times", "as", "layers"), ("times", "layers"))
+    if content is None:
+        return (UNKNOWN,)
+    times_node, layers = content.get("times"), content.get("layers")
+    assert times_node is not None
+    times = evaluate(times_node, frame.env, x.findings)
+    if times is FAILED:
+        return (UNKNOWN,)
+    if not isinstance(times, int) or isinstance(times, bool) or times < 0:
+        x.findings.error(
+            "E206", f"`times` of repeat must be a whole number of 0 or more, not {describe(times)}", times_node.span
+        )
+        return (UNKNOWN,)
+    counter = loop_variable(x, content)
+    if counter is FAILED:
+        return (UNKNOWN,)
+    single = single_entry(layers)
+    outer = frame.inner() if entry.name is None else frame.named(entry.name)
+    for index in range(times):
+        x.count_step(entry.kind_node, frame)
+        env = frame.env if counter is None else {**frame.env, counter: index}
+        inner = Frame(outer.scope, env, frame.document, frame.calls, outer.depth)
+        if entry.name is None:
+            values = x.chain(layers, inner, values, "layers of repeat")
+        elif single is not None:
+            values = x.entry(single, inner, values, name=str(index))
+        else:
+            inner.scope = outer.scope.inner(str(index))
+            values = x.chain(layers, inner, values, "layers of repeat")
+            outer.scope.names[str(index)] = (values, entry.name_node.span)
+    if entry.name is not None:
+        x.placer.register(entry, entry.name, values, frame.scope)
+    return values
+
+
+def loop_variable(x: Expander, content: Mapping) -> Any:
+    node = content.get("as")
+    if node is None:
+        return None
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier():
+        return node.value
+    x.findings.error("E206", f"`as` of repeat names a variable, not {node.described}", node.span)
+    return FAILED
+
+
+def single_entry(layers: Located | None) -> Located | None:
+    """The one unnamed entry of a body, which then takes the number of the round as its name."""
+    if not isinstance(layers, Sequence) or len(layers.items) != 1:
+        return None
+    item = layers.items[0]
+    if isinstance(item, Mapping) and len(item.entries) == 1:
+        content = next(iter(item.entries.values()))[1]
+        return None if isinstance(content, Mapping) and content.get("name") is not None else item
+    return item if isinstance(item, Scalar) else None
+
+
+def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    content = fields(x, entry, ("branches", "join"), ("branches",))
+    branches = content.get("branches") if content else None
+    if content is None or branches is None:
+        return (UNKNOWN,)
+    inner = frame.inner() if entry.name is None else frame.named(entry.name)
+    ends: list[int] = []
+    if isinstance(branches, Sequence):
+        for item in branches.items:
+            ends.extend(x.chain(item, inner, values, "branches of parallel"))
+    elif isinstance(branches, Mapping):
+        for name, key, item in branches.items():
+            branch = Entry("branch", key, None, name, key, key.span)
+            if not NAME.match(name):
+                x.findings.error("E213", f"`{name[:60]}` cannot be a name", key.span)
+                continue
+            found = x.chain(item, inner.named(name), values, f"branch {name}")
+            x.placer.register(branch, name, found, inner.scope)
+            ends.extend(found)
+    else:
+        x.findings.error("E206", f"`branches` is a list of lists of layers, not {branches.described}", branches.span)
+        return (UNKNOWN,)
+    if not ends:
+        x.findings.error("E206", "`branches` of parallel is empty", branches.span)
+        return (UNKNOWN,)
+    node = content.get("join")
+    how = "concat" if node is None else evaluate(node, frame.env, x.findings)
+    if how is FAILED:
+        return (UNKNOWN,)
+    if how not in ("concat", "add", "multiply"):
+        assert node is not None
+        hint = did_you_mean(str(how), ("concat", "add", "multiply"))
+        x.findings.error(
+            "E206",
+            f"`join` is concat, add or multiply, not {describe(how)}",
+            node.span,
+            help=[hint] if hint else [],
+        )
+        return (UNKNOWN,)
+    return join(x, how, entry, frame, inner, tuple(ends))
+
+
+def join(x: Expander, kind: str, entry: Entry, frame: Frame, inner: Frame, values: Values, help: str = "") -> Values:
+    """Joins branches; a named structure stands for the join's output."""
+    if len(values) > 1:
+        plain = Entry(kind, entry.kind_node, None, None, entry.kind_node, entry.span)
+        layer = x.read_layer(plain, frame)
+        if layer is None:
+            return (UNKNOWN,)
+        values = x.placer.add(layer, inner.scope.automatic(kind), plain, inner, values, help)
+    if entry.name is not None:
+        x.placer.register(entry, entry.name, values, frame.scope)
+    return values
+
+
+def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    content = fields(x, entry, ("layers", "shortcut"), ("layers",))
+    if content is None:
+        return (UNKNOWN,)
+    inner = frame.inner() if entry.name is None else frame.named(entry.name)
+    body = x.chain(content.get("layers"), inner, values, "layers of residual")
+    node = content.get("shortcut")
+    how: Any = "identity"
+    if isinstance(node, Sequence):
+        how = "layers"
+    elif node is not None:
+        how = evaluate(node, frame.env, x.findings)
+    if how is FAILED or UNKNOWN in body or UNKNOWN in values:
+        return join(x, "add", entry, frame, inner, (UNKNOWN, UNKNOWN))
+    if how == "auto":
+        same = [x.placer.type_of(value) for value in body] == [x.placer.type_of(value) for value in values]
+        how = "identity" if same else "projection"
+    help = ""
+    if how == "identity":
+        shortcut = values
+        help = "`shortcut: projection` brings the input to the body's shape with a strided 1×1 convolution"
+    elif how == "layers":
+        branch = inner.named(inner.scope.automatic("shortcut"))
+        shortcut = x.chain(node, branch, values, "shortcut of residual")
+    elif how == "projection":
+        shortcut = projection(x, entry, frame, inner, values, body)
+    else:
+        assert node is not None
+        hint = did_you_mean(str(how), ("identity", "projection", "auto"))
+        x.findings.error(
+            "E206",
+            f"`shortcut` is identity, projection, auto or a list of layers, not {describe(how)}",
+            node.span,
+            help=[hint] if hint else [],
+        )
+        shortcut = (UNKNOWN,)
+    return join(x, "add", entry, frame, inner, (*body, *shortcut), help)
+
+
+def projection(x: Expander, entry: Entry, frame: Frame, inner: Frame, values: Values, body: Values) -> Values:
+    """A strided 1×1 convolution and batch normalisation (He et al. 2016, option B)."""
+    have, want = x.placer.type_of(values[0]), x.placer.type_of(body[0])
+    strides = []
+    if have.is_map and want.is_map:
+        for axis in (0, 1):
+            fitting = (s for s in range(1, have.shape[axis] + 1) if (have.shape[axis] - 1) // s + 1 == want.shape[axis])
+            strides.append(next(fitting, 0))
+    if not strides or 0 in strides:
+        x.findings.error(
+            "E306",
+            f"no strided 1×1 convolution brings {have} to {want}",
+            entry.span,
+            secondary=callers(frame),
+            help=["give the shortcut as a list of layers"],
+        )
+        return (UNKNOWN,)
+    branch = inner.named(inner.scope.automatic("shortcut"))
+    key = entry.kind_node
+    for kind, fields in (
+        ("conv", {"filters": want.channels, "kernel": 1, "stride": strides, "bias": False}),
+        ("batch_norm", {}),
+    ):
+        place = (key.source, key.place)
+        given: dict[str, tuple[Scalar, Located]] = {
+            name: (Scalar(*place, name), locate(value, *place)) for name, value in fields.items()
+        }
+        part = Entry(kind, key, Mapping(*place, given), None, key, entry.span)
+        layer = x.read_layer(part, frame)
+        if layer is None:
+            return (UNKNOWN,)
+        values = x.placer.add(layer, kind, part, branch, values)
+    return values
