@@ -7,12 +7,20 @@ what to do about it (help). The codes are listed in docs/diagnostics.md.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+
+MAX_ALIKE = 3
+"""Findings of one code at one place, such as a layer in a repeat, that are kept."""
+
+MAX_COMPARED = 400
+"""Names that did-you-mean looks at."""
 
 MAX_SHOWN = 50
 """Diagnostics printed as text before the rest is only counted; JSON has them all."""
@@ -21,13 +29,14 @@ _MAX_FRAME_WIDTH = 160
 
 
 class Source:
-    """One text that was read: a file, a `--set` value, standard input."""
+    """One text that was read: a file, or a `--set` value. Relative paths in it start from `folder`."""
 
-    __slots__ = ("_lines", "name", "text")
+    __slots__ = ("_lines", "folder", "name", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, folder: Path | None = None) -> None:
         self.name = name
         self.text = text
+        self.folder = folder or Path()
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
@@ -139,12 +148,18 @@ class Findings:
 
     items: list[Diagnostic] = field(default_factory=list)
     _seen: set[Diagnostic] = field(default_factory=set)
+    _alike: Counter[tuple[str, Span]] = field(default_factory=Counter)
 
     def add(self, item: Diagnostic) -> None:
-        """Keeps the diagnostic unless the same one is there already."""
-        if item not in self._seen:
-            self._seen.add(item)
-            self.items.append(item)
+        """Keeps the diagnostic unless the same one, or several of its code at its place, are there already."""
+        if item in self._seen:
+            return
+        self._seen.add(item)
+        if item.primary is not None:
+            self._alike[item.code, item.primary.span] += 1
+            if self._alike[item.code, item.primary.span] > MAX_ALIKE:
+                return
+        self.items.append(item)
 
     def error(
         self,
@@ -201,7 +216,11 @@ class Findings:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean …?` for the choice nearest to the word, or None when nothing is near."""
-    found = get_close_matches(word[:100], sorted(set(choices)), n=1, cutoff=0.6)
+    known = sorted(set(choices))
+    if len(known) > MAX_COMPARED:
+        # Comparing is slow; among very many names only those that begin alike are looked at.
+        known = [name for name in known if name[:1] == word[:1] and abs(len(name) - len(word)) < 3][:MAX_COMPARED]
+    found = get_close_matches(word[:100], known, n=1, cutoff=0.6)
     return f"did you mean `{found[0]}`?" if found else None
 
 

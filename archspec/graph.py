@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -121,7 +121,7 @@ class Graph:
         return fragment(self)
 
 
-def needed(nodes: tuple[Node, ...], ends: Iterable[int]) -> set[int]:
+def needed(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:
     """Indices of the nodes that the given ones depend on, themselves included."""
     found: set[int] = set()
     stack = [end for end in ends if end != INPUT]

@@ -27,7 +27,14 @@ FAMILIES = {
     "losses": "loss",
     "data": "dataset",
 }
-"""Folder of each family and the word for one of its members."""
+"""Folder of each family and the word for one of its members, which is also the module of its base class."""
+
+RESERVED = ("name", "from", "when")
+"""Fields that every entry of a `layers:` list has; no kind may have its own."""
+
+
+class KindError(Exception):
+    """A kind that another package offers cannot be used; the words say why."""
 
 
 class Kind(BaseModel):
@@ -79,8 +86,15 @@ def _entry_points(family: str) -> dict[str, EntryPoint]:
 
 
 def kind_names(family: str) -> list[str]:
-    """Every kind of a family, other packages' included."""
-    return sorted({*builtin_kinds(family), *_entry_points(family)})
+    """Every kind of a family, other packages' included where they load."""
+    return sorted({*builtin_kinds(family), *(name for name in _entry_points(family) if _loads(family, name))})
+
+
+def _loads(family: str, name: str) -> bool:
+    try:
+        return find_kind(family, name) is not None
+    except KindError:
+        return False
 
 
 @cache
@@ -95,13 +109,26 @@ def find_kind(family: str, name: str) -> type[Kind] | None:
                 return found
         raise ImportError(f"{module.__name__} defines no kind `{name}`")
     point = _entry_points(family).get(name)
-    if point is None:
-        return None
-    found = point.load()
-    if not (isinstance(found, type) and issubclass(found, Kind)):
-        raise ImportError(f"entry point {point.value} of {name} is not a class of kinds")
-    found.kind = name
-    return found
+    return None if point is None else _loaded(point, family)
+
+
+def _loaded(point: EntryPoint, family: str) -> type[Kind]:
+    """Another package's kind. Raises `KindError` when it does not load or is none."""
+    word = FAMILIES[family]
+    offered = f"the kind `{point.name}` of {point.dist.name if point.dist else 'another package'}"
+    try:
+        found = point.load()
+    except Exception as error:
+        raise KindError(f"{offered} does not load: {type(error).__name__}: {str(error)[:200]}") from error
+    base = getattr(import_module(f"archspec.{word}"), word.capitalize())
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise KindError(f"{offered} is no subclass of archspec.{word}.{word.capitalize()}")
+    kind: type[Kind] = found
+    if kind.kind != point.name:
+        raise KindError(f"{offered} is a class of the kind `{kind.kind}`: entry point and class must agree")
+    if family == "layers" and set(RESERVED) & set(kind.model_fields):
+        raise KindError(f"{offered} has a field called {', '.join(set(RESERVED) & set(kind.model_fields))}")
+    return kind
 
 
 class KindOf:

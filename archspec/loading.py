@@ -82,7 +82,7 @@ class Spec:
 
         found: Train | None = _section(Train, node, self._document, findings, "train", key.span)
         # From here on the spec can be used from any folder.
-        return found and found.model_copy(update={"dataset": found.dataset.located(self.folder)})
+        return found and found.model_copy(update={"dataset": found.dataset.located(_folder_of(node.get("dataset")))})
 
     def _read_published(self, findings: Findings) -> Published | None:
         """The figures of the chosen variant: `published` has one entry a variant, or the figures themselves."""
@@ -341,6 +341,13 @@ def _header(root: LocatedMapping) -> LocatedMapping:
     result = LocatedMapping(root.source, root.place, entries)
     result.dynamic = root.dynamic
     return result
+
+
+def _folder_of(node: Located | None) -> Path:
+    """Where the path in a dataset's entry starts from: the folder of the file that it stands in."""
+    while isinstance(node, LocatedMapping) and node.entries:
+        node = node.get("path") or next(iter(node.entries.values()))[1]
+    return node.source.folder if node is not None else Path()
 
 
 def _top(root: LocatedMapping) -> Span:

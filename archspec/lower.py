@@ -114,6 +114,11 @@ def attribute(name: str) -> str:
     return f"{name}_" if hasattr(Network, name) else name
 
 
+def _written(part: str) -> str:
+    """The name that an attribute stands for."""
+    return part[:-1] if part.endswith("_") and attribute(part[:-1]) == part else part
+
+
 def _is_list(value: Mapping[str, Any]) -> bool:
     return list(value) == [str(index) for index in range(len(value))]
 
@@ -158,7 +163,7 @@ class Pure:
     """What a network is besides its arrays; with them it is a pure function that can be jitted and differentiated."""
 
     definition: Any
-    paths: dict[str, tuple[str | int, ...]]
+    paths: dict[str, tuple[Any, ...]]
 
     def merge(self, params: Arrays, statistics: Arrays) -> Network:
         """The network that holds these arrays."""
@@ -187,12 +192,12 @@ class Pure:
 def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
     """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
     definition, params, *rest = nnx.split(network, nnx.Param, ...)
-    paths: dict[str, tuple[str | int, ...]] = {}
+    paths: dict[str, tuple[Any, ...]] = {}
 
     def flat(state: Any) -> Arrays:
         found: Arrays = {}
         for path, value in nnx.to_flat_state(state):
-            name = ".".join(map(str, path))
+            name = ".".join(_written(str(part)) for part in path)
             paths[name] = path
             found[name] = value[...]
         return found

@@ -150,6 +150,13 @@ def describe(value: Any) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
 
 
+CHOICES = frozenset({"dataset", "optimiser", "schedule", "loss", "init", "bias_init"})
+"""Fields that hold one kind with its fields: another kind replaces it, the same kind merges."""
+
+WHOLE = frozenset({"outputs"})
+"""Mappings that are replaced as a whole."""
+
+
 def merged(base: Located, over: Located) -> Located:
     """`over` laid on `base`: mappings merge key by key, everything else is replaced."""
     if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
@@ -157,10 +164,15 @@ def merged(base: Located, over: Located) -> Located:
     entries = dict(base.entries)
     for name, (key, value) in over.entries.items():
         below = entries.get(name)
-        entries[name] = (key, merged(below[1], value) if below else value)
+        replaced = below is None or name in WHOLE or (name in CHOICES and not _same_kind(below[1], value))
+        entries[name] = (key, value if replaced or below is None else merged(below[1], value))
     result = Mapping(over.source, over.place, entries)
     result.dynamic = base.dynamic or over.dynamic
     return result
+
+
+def _same_kind(a: Located, b: Located) -> bool:
+    return isinstance(a, Mapping) and isinstance(b, Mapping) and a.entries.keys() == b.entries.keys()
 
 
 def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
@@ -186,7 +198,7 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
             help=["save the file as UTF-8"],
         )
         return None
-    value = read_text(text, name, findings)
+    value = read_text(text, name, findings, folder=path.parent)
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -200,9 +212,9 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
     return value
 
 
-def read_text(text: str, name: str, findings: Findings) -> Located | None:
-    """The value of a YAML text, or None with the reason among the findings."""
-    source = Source(name, text)
+def read_text(text: str, name: str, findings: Findings, *, folder: Path | None = None) -> Located | None:
+    """The value of a YAML text, or None with the reason among the findings. Paths in it start from the folder."""
+    source = Source(name, text, folder)
     return _Composer(source, findings).compose()
 
 

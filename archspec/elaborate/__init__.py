@@ -26,7 +26,7 @@ def elaborate(document: Document, input: Input, name: str, findings: Findings) -
         return None
     placer = Placer(TensorType((input.height, input.width, input.channels)), findings)
     expander = Expander(document, placer, findings)
-    frame = Frame(Scope(), document.env, document)
+    frame = Frame(Scope(inputs=(INPUT,)), document.env, document)
     try:
         end = expander.chain(layers, frame, (INPUT,), "layers")
         ends = outputs(expander, frame.scope, end)

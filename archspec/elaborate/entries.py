@@ -8,8 +8,7 @@ from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
-from archspec.graph import INPUT
-from archspec.kinds import find_kind, kind_names
+from archspec.kinds import KindError, find_kind, kind_names
 from archspec.layer import Layer
 from archspec.source import Located, Mapping, Scalar, Sequence, describe, merged
 from archspec.spec.document import STRUCTURE, Document
@@ -18,7 +17,7 @@ from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unkno
 MAX_STEPS = 400_000
 """Entries looked at, those that `when` leaves out included."""
 MAX_NESTING = 64
-MAX_FINDINGS = 1_000
+MAX_FINDINGS = 300
 
 
 class Expander:
@@ -56,8 +55,13 @@ class Expander:
         entry.name = entry.name or name
         if isinstance(entry.content, Mapping):
             when = self.condition(entry.content, frame)
+            if when is False:
+                if entry.name is None and entry.kind not in STRUCTURE:
+                    # It counts all the same, so that automatic names do not depend on what is left out.
+                    frame.scope.automatic(entry.kind)
+                return values
             if when is not True:
-                return values if when is False else (UNKNOWN,)
+                return (UNKNOWN,)
             source = entry.content.get("from")
             if source is not None:
                 values = self.resolve(source, frame)
@@ -151,8 +155,6 @@ class Expander:
         if not isinstance(name, str):
             self.findings.error("E206", f"a layer's name is text, not {describe(name)}", place.span)
             return (UNKNOWN,)
-        if name == "input":
-            return (INPUT,)
         known: list[str] = ["input"]
         at: Scope | None = scope
         while at is not None:
@@ -160,7 +162,13 @@ class Expander:
             if found is not None:
                 return found
             known.extend(at.names)
+            if at.inputs is not None:
+                break
             at = at.parent
+        if at is not None and at.inputs is not None and name.split(".")[0] == "input":
+            numbered = {f"input.{index}": (value,) for index, value in enumerate(at.inputs)}
+            if name in ("input", *numbered):
+                return numbered.get(name, at.inputs)
         hint = did_you_mean(name, known)
         later = self.defined_later(name)
         self.findings.error(
@@ -191,7 +199,11 @@ class Expander:
         return self.placer.add(layer, name, entry, frame, values)
 
     def read_layer(self, entry: Entry, frame: Frame) -> Layer | None:
-        kind = find_kind("layers", entry.kind)
+        try:
+            kind = find_kind("layers", entry.kind)
+        except KindError as error:
+            self.findings.error("E217", str(error), entry.span)
+            return None
         if kind is None:
             known = {*kind_names("layers"), *frame.document.blocks, *STRUCTURE}
             unknown_kind(entry.kind, entry.kind_node.span, known, "layer kind or block", self.findings)

@@ -39,6 +39,8 @@ class Placer:
                 output = layer.infer(*types)
             except ShapeError as error:
                 self.misfit(error, layer, path, entry, frame, values, help)
+            except Exception as error:
+                self.defect(error, layer, path, entry)
             else:
                 fields = [self.nodes[value].receptive_field if value != INPUT else POINT for value in values]
                 field = receptive_field(layer.footprint(types, output), fields, types)
@@ -52,17 +54,22 @@ class Placer:
                         secondary=callers(frame),
                     )
         result: Values = (UNKNOWN,)
-        if node is not None and self.is_free(path, entry):
+        if node is not None and self.is_free(path, name, entry, frame.scope):
             self.nodes.append(node)
             result = (len(self.nodes) - 1,)
         self.register(entry, name, result, frame.scope)
         return result
 
-    def is_free(self, path: str, entry: Entry) -> bool:
+    def is_free(self, path: str, name: str, entry: Entry, scope: Scope) -> bool:
         """Whether a layer's path is no scope's path, and no part of it is a layer's: both are attributes."""
         parts = path.split(".")
         above = {".".join(parts[:count]) for count in range(1, len(parts))}
         taken = next((name for name in above if name in self.leaves), path if path in self.branches else None)
+        if taken is None and path in self.leaves and name not in scope.names:
+            self.findings.error(
+                "E211", f"the name `{path}` is taken", entry.name_node.span, help=["choose another name"]
+            )
+            return False
         self.leaves.add(path)
         self.branches |= above
         if taken is not None:
@@ -73,6 +80,16 @@ class Placer:
                 help=["choose another name"],
             )
         return taken is None
+
+    def defect(self, error: Exception, layer: Layer, path: str, entry: Entry) -> None:
+        """Reports a kind whose own code fails, as other packages' may."""
+        kind = type(layer)
+        self.findings.error(
+            "E218",
+            f"{path}: the kind `{layer.kind}` failed with {type(error).__name__}: {str(error)[:200]}",
+            entry.span,
+            help=[f"this is a defect of {kind.__module__}.{kind.__qualname__}"],
+        )
 
     def count_inputs(self, layer: Layer, path: str, entry: Entry, frame: Frame, values: Values) -> bool:
         low, high, count = layer.min_inputs, layer.max_inputs, len(values)
@@ -141,11 +158,13 @@ class Placer:
 
     def smallest_input(self, layer: Layer, values: Values) -> tuple[int, int] | None:
         """The smallest larger input, in the same proportions, in which the layer fits."""
-        nodes = tuple(self.nodes)
-        indices = sorted(needed(nodes, values))
-        if self.searches >= MAX_SIZE_SEARCHES or len(indices) > 2_000:
+        if self.searches >= MAX_SIZE_SEARCHES:
             return None
         self.searches += 1
+        nodes = self.nodes
+        indices = sorted(needed(nodes, values))
+        if len(indices) > 2_000:
+            return None
         height, width, channels = self.input.shape
 
         def fits(scale: float) -> tuple[int, int] | None:

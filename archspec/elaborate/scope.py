@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from archspec.diagnostics import Span
 from archspec.expressions import Environment
+from archspec.kinds import RESERVED
 from archspec.source import Located
 from archspec.spec.document import Document
 
 UNKNOWN = -2
 """Stands for a value whose layer could not be read or does not fit."""
 
-COMMON = ("name", "from", "when")
+COMMON = RESERVED
 """Fields of every entry."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(?:\.[A-Za-z0-9][A-Za-z0-9_]*)*\Z")
@@ -29,13 +30,19 @@ class StopElaboration(Exception):  # noqa: N818 (not an error by itself: the rea
 
 @dataclass
 class Scope:
-    """A stretch of the network with names of its own. `prefix` ends with a dot unless it is empty."""
+    """A stretch of the network with names of its own. `prefix` ends with a dot unless it is empty.
+
+    Names are looked up from the inside out, up to the block that is being expanded: a block sees nothing of its caller
+    but its input and its arguments.
+    """
 
     prefix: str = ""
     parent: Scope | None = None
     names: dict[str, tuple[Values, Span]] = field(default_factory=dict)
     children: dict[str, Scope] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    inputs: Values | None = None
+    """What `input` stands for: the network's or the block's input. None where the enclosing scope says."""
 
     def automatic(self, kind: str) -> str:
         """The next free name for an unnamed entry: the kind and a counter within this scope."""

@@ -50,9 +50,10 @@ def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values)
     result: Values = (UNKNOWN,)
     arguments = call_arguments(x, block, entry, frame)
     if arguments is not None and not is_recursive(x, block, entry, frame):
-        env = {**block.document.env, **arguments}
-        inner = frame.named(name, env)
-        inner.document = block.document
+        home = block.document or x.document
+        inner = frame.named(name, {**home.env, **arguments})
+        inner.document = home
+        inner.scope.inputs = values
         inner.calls = (*frame.calls, (block.name, entry.span))
         result = x.chain(block.layers, inner, values, f"layers of block {block.name}")
     x.placer.register(entry, name, result, frame.scope)
@@ -73,7 +74,7 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
     return bind(
         block.arguments,
         given,
-        block.document.env,
+        (block.document or x.document).env,
         frame.env,
         x.findings,
         f"block `{block.name}`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -14,6 +15,9 @@ from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from flax import nnx
+
+MAX_TRIED = 4096
+"""Numbers of groups that are tried for a way out."""
 
 
 class Conv(Convolution):
@@ -40,11 +44,12 @@ class Conv(Convolution):
         height, width = self.fit(x)
         for count, what in ((x.channels, "input channels"), (self.filters, "filters")):
             if count % self.groups:
-                near = [n for n in range(1, count + 1) if x.channels % n == 0 and self.filters % n == 0]
+                common = gcd(x.channels, self.filters)
+                near = [n for n in range(1, min(common, MAX_TRIED) + 1) if common % n == 0]
                 raise ShapeError(
                     f"{count} {what} do not divide into {self.groups} groups",
                     code="E305",
-                    help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"] if near else [],
+                    help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"],
                     field="groups",
                 )
         return TensorType((height.output, width.output, self.filters), x.dtype)

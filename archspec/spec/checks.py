@@ -40,12 +40,12 @@ def check_defaults(document: Document, findings: Findings) -> None:
 
 def unused_arguments(document: Document, findings: Findings) -> None:
     """Warns of arguments, the spec's and its blocks', that no `$(…)` reads."""
-    used = set(_identifiers(document.root))
+    used = set(_identifiers(document.written))
     for argument in document.arguments.values():
         if argument.name not in used:
             _unused(argument.name, "the spec", argument.key.span, findings)
     for block in document.blocks.values():
-        if block.document.root is not document.root:
+        if block.document is not None:
             continue
         inner = set(_identifiers(block.layers))
         for other in block.arguments.values():

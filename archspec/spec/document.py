@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Source, Span, did_you_mean, listed
 from archspec.expressions import Environment
-from archspec.source import Located, Scalar, Sequence, describe, merged, read_file, read_text
+from archspec.source import CHOICES, Located, Scalar, Sequence, describe, merged, read_file, read_text
 from archspec.source import Mapping as LocatedMapping
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import FAILED, evaluate
@@ -53,21 +53,25 @@ class Argument:
 
 @dataclass
 class Block:
-    """A layer kind that a spec defines."""
+    """A layer kind that a spec defines. `document` is the library it comes from, None for the spec's own."""
 
     name: str
     key: Scalar
     arguments: dict[str, Argument]
     layers: Located | None
-    document: Document
+    document: Document | None = None
 
 
 @dataclass
 class Document:
-    """One file with what it extends merged in. `values` are its arguments, evaluated; `env` gives them to `$(…)`."""
+    """One file with what it extends merged in. `env` gives its arguments to `$(…)`.
+
+    `written` is the root as it was before a variant or overrides changed it.
+    """
 
     root: LocatedMapping
     path: Path | None
+    written: LocatedMapping
     arguments: dict[str, Argument] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     env: Environment = field(default_factory=dict)
@@ -96,23 +100,29 @@ class _Opener:
         self.libraries: dict[Path, Document | None] = {}
 
     def open(self, path: Path, chain: tuple[Path, ...], *, library: bool, span: Span | None = None) -> Document | None:
-        root = self._root(path, chain, span)
+        imports: list[Scalar] = []
+        root = self._root(path, chain, span, imports)
         if root is None:
             return None
-        document = Document(root, path)
+        document = Document(root, path, root)
         chain = (*chain, path.resolve())
         self._check_sections(root)
-        for other in self._imports(document, chain):
-            for name, block in other.blocks.items():
-                document.blocks.setdefault(name, block)
+        for item in imports:
+            other = self._library(item, chain)
+            for block in other.blocks.values() if other else ():
+                self._add_block(document, block, item)
         document.arguments = declared(root.get("args"), "args", self.findings)
         self._blocks(document)
         if library:
+            for block in document.blocks.values():
+                block.document = block.document or document
             bind_arguments(document, {}, self.findings, lenient=True)
         return document
 
-    def _root(self, path: Path, chain: tuple[Path, ...], span: Span | None) -> LocatedMapping | None:
-        """The file's mapping, laid over the one that it extends."""
+    def _root(
+        self, path: Path, chain: tuple[Path, ...], span: Span | None, imports: list[Scalar]
+    ) -> LocatedMapping | None:
+        """The file's mapping, laid over the one that it extends; what both import is added to `imports`."""
         if path.resolve() in chain:
             names = " → ".join(item.name for item in (*chain, path))
             self.findings.error("E111", f"files refer to each other in a circle: {names}", span)
@@ -127,13 +137,16 @@ class _Opener:
             )
             return None
         root = read_file(path, self.findings)
-        base_node = root.get("extends") if root else None
-        if root is None or base_node is None:
+        if root is None:
+            return None
+        imports.extend(self._imports(root))
+        base_node = root.get("extends")
+        if base_node is None:
             return root
         if not isinstance(base_node, Scalar) or not isinstance(base_node.value, str):
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
-        base = self._root(path.parent / base_node.value, (*chain, path.resolve()), base_node.span)
+        base = self._root(path.parent / base_node.value, (*chain, path.resolve()), base_node.span, imports)
         if base is None:
             return None
         found = merged(base.without("extends"), root)
@@ -153,23 +166,34 @@ class _Opener:
             elif name in _MAPPINGS and not isinstance(value, LocatedMapping):
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span)
 
-    def _imports(self, document: Document, chain: tuple[Path, ...]) -> Iterable[Document]:
-        node = document.root.get("import")
+    def _imports(self, root: LocatedMapping) -> Iterable[Scalar]:
+        node = root.get("import")
         if node is None:
             return
-        items = node.items if isinstance(node, Sequence) else [node]
-        for item in items:
-            if not isinstance(item, Scalar) or not isinstance(item.value, str):
+        for item in node.items if isinstance(node, Sequence) else [node]:
+            if isinstance(item, Scalar) and isinstance(item.value, str):
+                yield item
+            else:
                 self.findings.error("E112", "`import` is a list of file paths", item.span)
-                continue
-            assert document.path is not None
-            path = document.path.parent / item.value
-            key = path.resolve()
-            if key not in self.libraries or key in chain:
-                self.libraries[key] = self.open(path, chain, library=True, span=item.span)
-            found = self.libraries[key]
-            if found:
-                yield found
+
+    def _library(self, item: Scalar, chain: tuple[Path, ...]) -> Document | None:
+        path = item.source.folder / item.value
+        key = path.resolve()
+        if key not in self.libraries or key in chain:
+            self.libraries[key] = self.open(path, chain, library=True, span=item.span)
+        return self.libraries[key]
+
+    def _add_block(self, document: Document, block: Block, item: Scalar) -> None:
+        earlier = document.blocks.get(block.name)
+        if earlier is not None and earlier is not block:
+            self.findings.error(
+                "E208",
+                f"two imported files define the block `{block.name}`",
+                item.span,
+                secondary=[Label(earlier.key.span, "first here"), Label(block.key.span, "and here")],
+                help=["rename one of them"],
+            )
+        document.blocks[block.name] = block
 
     def _blocks(self, document: Document) -> None:
         node = document.root.get("blocks")
@@ -202,7 +226,7 @@ class _Opener:
             if layers is None:
                 self.findings.error("E203", f"block `{name}` needs `layers`", key.span)
             arguments = declared(value.get("args"), f"block `{name}`", self.findings)
-            document.blocks[name] = Block(name, key, arguments, layers, document)
+            document.blocks[name] = Block(name, key, arguments, layers)
 
 
 _MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published")
@@ -343,7 +367,7 @@ def with_variant(document: Document, variant: str | None, span: Span | None, fin
 
 
 def _replaced(document: Document, root: LocatedMapping, variant: str | None) -> Document:
-    return Document(root, document.path, document.arguments, document.blocks, document.env, variant)
+    return replace(document, root=root, variant=variant)
 
 
 def variant_arguments(document: Document) -> dict[str, tuple[Scalar, Located]]:
@@ -419,7 +443,9 @@ def apply_override(document: Document, override: Override, findings: Findings) -
     return _replaced(document, root, document.variant)
 
 
-def _set(node: Located | None, path: tuple[str, ...], override: Override, findings: Findings) -> Located | None:
+def _set(
+    node: Located | None, path: tuple[str, ...], override: Override, findings: Findings, parent: str = ""
+) -> Located | None:
     """The tree with the value at this path replaced; None with the reason when the path leads nowhere."""
     if not path:
         return override.value
@@ -435,7 +461,7 @@ def _set(node: Located | None, path: tuple[str, ...], override: Override, findin
                 help=[f"the list has {len(node.items)} items, counted from 0; layers can be given by name"],
             )
             return None
-        value = _set(node.items[index], rest, override, findings)
+        value = _set(node.items[index], rest, override, findings, head)
         if value is None:
             return None
         items = [*node.items[:index], value, *node.items[index + 1 :]]
@@ -443,12 +469,14 @@ def _set(node: Located | None, path: tuple[str, ...], override: Override, findin
         result.dynamic = node.dynamic or value.dynamic
         return result
     entries = dict(node.entries) if isinstance(node, LocatedMapping) else {}
-    if isinstance(node, LocatedMapping) and head not in entries and len(entries) == 1:
+    if parent in CHOICES and head not in entries:
+        entries = {}  # another kind takes the place of the one that was chosen
+    elif isinstance(node, LocatedMapping) and head not in entries and len(entries) == 1:
         # An entry of a list of layers: the kind stands between the entry and its fields.
         only, (_, content) = next(iter(entries.items()))
         if isinstance(content, LocatedMapping) and content.get("name") is not None:
             head, rest = only, path
-    value = _set(entries[head][1] if head in entries else None, rest, override, findings)
+    value = _set(entries[head][1] if head in entries else None, rest, override, findings, head)
     if value is None:
         return None
     entries[head] = (entries[head][0] if head in entries else Scalar(source, override.key.place, head), value)

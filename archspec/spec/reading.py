@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import Environment, ExpressionError, evaluate_text
-from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names
+from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
 from archspec.source import Located, Scalar, Sequence, describe
 from archspec.source import Mapping as LocatedMapping
 
@@ -131,7 +131,11 @@ def read_kind(
     name = evaluate(name_node, env, findings)
     if name is FAILED:
         return FAILED
-    kind = find_kind(family, name) if isinstance(name, str) else None
+    try:
+        kind = find_kind(family, name) if isinstance(name, str) else None
+    except KindError as error:
+        findings.error("E217", str(error), name_node.span)
+        return FAILED
     if kind is None:
         unknown_kind(name, name_node.span, kind_names(family), word, findings)
         return FAILED

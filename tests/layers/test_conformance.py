@@ -1,0 +1,225 @@
+"""The one harness that every layer kind passes: the hand-written rules against tracing, over generated sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+import yaml
+from flax import nnx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archspec.diagnostics import Findings, ShapeError
+from archspec.elaborate.entries import Expander
+from archspec.kinds import find_kind, kind_names
+from archspec.layer import Example, Layer
+from archspec.layers._window import Windowed
+from archspec.loading import load
+from archspec.source import Located, read_text
+from archspec.spec.reading import FAILED, read_kind
+from archspec.types import TensorType
+
+KINDS = kind_names("layers")
+
+
+def kind_of(name: str) -> type[Layer]:
+    found = find_kind("layers", name)
+    assert found is not None
+    assert issubclass(found, Layer)
+    return found
+
+
+def read(written: Any) -> Layer:
+    """The layer that an entry of a spec gives."""
+    findings = Findings()
+    node = read_text(yaml.safe_dump(written), "t.yaml", findings)
+    assert isinstance(node, Located)
+    layer = read_kind("layers", node, {}, findings)
+    assert layer is not FAILED, [item.message for item in findings.items]
+    assert isinstance(layer, Layer)
+    return layer
+
+
+def from_example(name: str, example: Example) -> tuple[Layer, tuple[TensorType, ...]]:
+    written = name if example.fields in ({}, None) else {name: example.fields}
+    return read(written), tuple(TensorType(shape) for shape in example.inputs)
+
+
+def call(layer: Layer, module: nnx.Module, arrays: list[jax.Array], train: bool) -> jax.Array:
+    options: dict[str, Any] = {}
+    if layer.uses_mode:
+        options["train"] = train
+    if layer.uses_key:
+        options["key"] = jax.random.key(1) if train else None
+    return module(*arrays, **options)  # type: ignore[operator]
+
+
+def traced_type(layer: Layer, inputs: tuple[TensorType, ...]) -> TensorType:
+    def run(*arrays: jax.Array) -> jax.Array:
+        return call(layer, layer.build(inputs, nnx.Rngs(0)), list(arrays), train=False)
+
+    shapes = [jax.ShapeDtypeStruct((2, *kind.shape), kind.dtype) for kind in inputs]
+    out = jax.eval_shape(run, *shapes)
+    assert out.shape[0] == 2
+    return TensorType(out.shape[1:], out.dtype.name)
+
+
+CASES = [
+    pytest.param(name, example, id=f"{name}-{index}")
+    for name in KINDS
+    for index, example in enumerate(kind_of(name).examples)
+]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_has_examples_and_says_what_it_is(name: str) -> None:
+    kind = kind_of(name)
+    assert kind.examples
+    assert kind.__doc__
+    assert kind.kind == name
+    for field, info in kind.model_fields.items():
+        assert info.description, f"{name}.{field} has no description"
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_the_inferred_type_is_the_traced_one(name: str, example: Example) -> None:
+    layer, inputs = from_example(name, example)
+    assert layer.infer(*inputs) == traced_type(layer, inputs)
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_declared_weights_are_the_modules(name: str, example: Example) -> None:
+    layer, inputs = from_example(name, example)
+    module = layer.build(inputs, nnx.Rngs(0))
+    roles = {"BatchStat": "statistics", "Frozen": "frozen", "Param": "trainable"}
+    found = {
+        (".".join(map(str, path)), tuple(variable[...].shape), roles[type(variable).__name__])
+        for path, variable in nnx.to_flat_state(nnx.state(module))
+    }
+    assert found == {tuple(weight) for weight in layer.weights(*inputs)}
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_jit_and_gradients(name: str, example: Example) -> None:
+    layer, inputs = from_example(name, example)
+    definition, params, rest = nnx.split(layer.build(inputs, nnx.Rngs(0)), nnx.Param, ...)
+    keys = jax.random.split(jax.random.key(0), len(inputs))
+    arrays = [jax.random.normal(key, (3, *kind.shape)) for key, kind in zip(keys, inputs, strict=True)]
+
+    def loss(params: Any, arrays: list[jax.Array]) -> jax.Array:
+        out = call(layer, nnx.merge(definition, params, rest, copy=True), arrays, train=True)
+        return jnp.sum(jnp.sin(out))
+
+    value, gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(params, arrays)
+    assert jnp.isfinite(value)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradients))
+    eager = loss(params, arrays)
+    assert jnp.allclose(value, eager, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_yaml_round_trip(name: str, example: Example) -> None:
+    layer, _ = from_example(name, example)
+    assert read(layer.to_plain()) == layer
+
+
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_costs_are_counts(name: str, example: Example) -> None:
+    layer, inputs = from_example(name, example)
+    cost = layer.cost(inputs, layer.infer(*inputs))
+    assert cost.macs >= 0
+    assert cost.other >= 0
+    assert cost.flops == 2 * cost.macs + cost.other
+
+
+sizes = st.integers(1, 4)
+pairs = st.one_of(sizes, st.lists(sizes, min_size=2, max_size=2))
+margin = st.integers(0, 3)
+paddings = st.one_of(
+    margin,
+    st.lists(margin, min_size=2, max_size=2),
+    st.lists(st.lists(margin, min_size=2, max_size=2), min_size=2, max_size=2),
+    st.sampled_from(["same", "same_upper", "valid"]),
+)
+WINDOWED = [name for name in KINDS if issubclass(kind_of(name), Windowed)]
+FIELDS = {
+    "conv": {"filters": st.sampled_from([2, 4]), "groups": st.sampled_from([1, 2])},
+    "partial_conv": {"connections": st.just([[0], [1, 0]])},
+}
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_windows_of_all_sizes(name: str, data: st.DataObject) -> None:
+    kind = kind_of(name)
+    strategies: dict[str, Any] = {
+        "stride": pairs,
+        "pad": paddings,
+        "rounding": st.sampled_from(["floor", "ceil", "exact"]),
+        kind.extent_field: pairs,  # type: ignore[attr-defined]
+        **({"dilation": pairs} if "dilation" in kind.model_fields else {}),
+        **FIELDS.get(name, {}),
+    }
+    layer = read({name: {field: data.draw(strategy, field) for field, strategy in strategies.items()}})
+    shape = (data.draw(st.integers(1, 12), "height"), data.draw(st.integers(1, 12), "width"), 4)
+    inputs = (TensorType(shape),)
+    try:
+        inferred = layer.infer(*inputs)
+    except ShapeError as error:
+        assert error.message
+        return
+    assert inferred == traced_type(layer, inputs)
+
+
+@pytest.mark.parametrize("name", ["adaptive_avg_pool", "crop", "pad"])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_resizing_kinds_of_all_sizes(name: str, data: st.DataObject) -> None:
+    fields: dict[str, Any]
+    if name == "adaptive_avg_pool":
+        fields = {"size": data.draw(pairs)}
+    elif name == "crop":
+        fields = {"size": data.draw(pairs)} if data.draw(st.booleans()) else {"sides": data.draw(paddings)}
+    else:
+        fields = {"sides": data.draw(paddings), "mode": data.draw(st.sampled_from(["constant", "reflect", "edge"]))}
+    if isinstance(fields.get("sides"), str):
+        fields["sides"] = 1
+    layer = read({name: fields})
+    inputs = (TensorType((data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)), 2)),)
+    try:
+        inferred = layer.infer(*inputs)
+    except ShapeError:
+        return
+    assert inferred == traced_type(layer, inputs)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ({"pad": "same"}, {"pad": [[2, 2], [1, 1]]}),
+        ({"pad": "valid"}, {}),
+        ({"pad": [2, 1]}, {"pad": [[2, 2], [1, 1]]}),
+        ({"stride": 2}, {"stride": [2, 2]}),
+    ],
+)
+def test_equivalent_spellings(a: dict[str, Any], b: dict[str, Any]) -> None:
+    x = TensorType((9, 8, 3))
+    one, two = (read({"conv": {"filters": 2, "kernel": [5, 3], **fields}}) for fields in (a, b))
+    assert one.infer(x) == two.infer(x)
+    assert one.padding(x) == two.padding(x)  # type: ignore[attr-defined]
+
+
+def test_the_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    relu = kind_of("relu")
+    monkeypatch.setattr(relu, "infer", lambda self, x: TensorType((x.shape[0] + 1, *x.shape[1:])))
+    with pytest.raises(AssertionError):
+        test_the_inferred_type_is_the_traced_one("relu", relu.examples[0])
+
+
+def test_kinds_of_the_zoo_are_found_by_file_name() -> None:
+    assert Expander is not None
+    assert {node.kind for node in load("lenet5").graph().nodes} <= set(KINDS)
