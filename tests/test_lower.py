@@ -1,0 +1,186 @@
+"""Lowering: module paths, modes, purity, and a compiled program without a trace of the graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import archspec
+from archspec.loading import load
+from archspec.lower import build, split
+
+Write = Callable[..., Path]
+INPUT = "input: {height: 8, width: 8, channels: 4}\n"
+
+
+def primitives(function: Callable[..., Any], *arrays: Any) -> Counter[str]:
+    """The primitives of a traced function, inner functions included."""
+    found: Counter[str] = Counter()
+
+    def count(jaxpr: Any) -> None:
+        for equation in jaxpr.eqns:
+            inner = [v for v in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns"))]
+            bodies = [getattr(v, "jaxpr", v) for v in inner if hasattr(getattr(v, "jaxpr", v), "eqns")]
+            for body in bodies:
+                count(body)
+            if not bodies:
+                found[equation.primitive.name] += 1
+
+    count(jax.make_jaxpr(function)(*arrays).jaxpr)
+    return found
+
+
+class LeNet5(nnx.Module):
+    """LeNet-5 as one writes it by hand in Flax."""
+
+    def __init__(self, rngs: nnx.Rngs) -> None:
+        self.c1 = nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs)
+        self.c3 = nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs)
+        self.c5 = nnx.Linear(400, 120, rngs=rngs)
+        self.f6 = nnx.Linear(120, 84, rngs=rngs)
+        self.output = nnx.Linear(84, 10, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nnx.avg_pool(jnp.tanh(self.c1(x)), (2, 2), (2, 2))
+        x = nnx.avg_pool(jnp.tanh(self.c3(x)), (2, 2), (2, 2))
+        x = x.reshape(x.shape[0], -1)
+        x = jnp.tanh(self.c5(x))
+        x = jnp.tanh(self.f6(x))
+        return self.output(x)
+
+
+def test_the_compiled_lenet5_is_the_one_written_by_hand() -> None:
+    pure, params, statistics = split(build(load("lenet5").graph()))
+    definition, state = nnx.split(LeNet5(nnx.Rngs(0)))
+    x = jnp.ones((2, 32, 32, 1))
+    ours = primitives(lambda p, x: pure.apply(p, statistics, x, train=False)[0], params, x)
+    by_hand = primitives(lambda s, x: nnx.merge(definition, s)(x), state, x)
+    assert ours == by_hand
+    # The same weights give the same logits.
+    network = LeNet5(nnx.Rngs(0))
+    for name, value in params.items():
+        layer, weight = name.split(".")
+        setattr(getattr(network, layer), weight, nnx.Param(value))
+    x = jax.random.normal(jax.random.key(0), (3, 32, 32, 1))
+    assert jnp.allclose(pure.apply(params, statistics, x, train=False)[0], network(x), atol=1e-6)
+
+
+def test_gradients_trace_to_the_same_primitives() -> None:
+    pure, params, statistics = split(build(load("lenet5").graph()))
+    definition, state = nnx.split(LeNet5(nnx.Rngs(0)))
+    x = jnp.ones((2, 32, 32, 1))
+    ours = primitives(jax.grad(lambda p: pure.apply(p, statistics, x, train=True)[0].sum()), params)
+    by_hand = primitives(jax.grad(lambda s: nnx.merge(definition, s)(x).sum()), state)
+    assert ours == by_hand
+
+
+def test_attribute_paths_are_node_paths(write: Write) -> None:
+    graph = load(
+        write(
+            INPUT
+            + """
+blocks: {unit: {layers: [{conv: {name: conv1, filters: 4, kernel: 1}}, batch_norm]}}
+layers:
+  - repeat: {name: layer1, times: 2, layers: [unit]}
+  - conv: {name: train, filters: 2, kernel: 1}
+  - global_avg_pool
+  - dense: {name: fc, units: 3}
+"""
+        )
+    ).graph()
+    network: Any = build(graph)
+    assert isinstance(network.layer1[1].conv1, nnx.Conv)
+    assert isinstance(network.fc, nnx.Linear)
+    _, params, statistics = split(network)
+    declared = {
+        f"{node.path}.{weight.name}": (weight.role, weight.shape) for node in graph.nodes for weight in node.weights
+    }
+    found = {
+        **{name: ("trainable", value.shape) for name, value in params.items()},
+        **{name: ("statistics", value.shape) for name, value in statistics.items()},
+    }
+    assert found == declared
+    assert network(jnp.ones((2, 8, 8, 4))).shape == (2, 3)
+
+
+def test_weights_depend_on_the_path_and_the_seed_alone(write: Write) -> None:
+    short = write(INPUT + "layers: [{conv: {name: a, filters: 4, kernel: 1}}]", "short.yaml")
+    conv = "{conv: {name: %s, filters: 4, kernel: 1}}"
+    long = write(INPUT + f"layers: [{conv % 'b'}, relu, {conv % 'a'}]", "long.yaml")
+    one, two = (split(build(load(path).graph(), seed=7))[1] for path in (short, long))
+    assert jnp.array_equal(one["a.kernel"], two["a.kernel"])
+    assert not jnp.array_equal(two["a.kernel"], two["b.kernel"])
+    other = split(build(load(short).graph(), seed=8))[1]
+    assert not jnp.array_equal(one["a.kernel"], other["a.kernel"])
+    given = split(archspec.build(load(short).graph(), nnx.Rngs(7)))[1]
+    assert given["a.kernel"].shape == one["a.kernel"].shape
+
+
+def test_dropout_keys_are_given_at_the_call(write: Write) -> None:
+    network = build(load(write(INPUT + "layers: [{dropout: {name: d, rate: 0.5}}]")).graph())
+    longer = build(load(write(INPUT + "layers: [relu, {dropout: {name: d, rate: 0.5}}, identity]")).graph())
+    x = jnp.ones((2, 8, 8, 4))
+    assert jnp.array_equal(network(x), x)
+    with pytest.raises(ValueError, match="d is random and needs a key"):
+        network(x, train=True)
+    key = jax.random.key(3)
+    dropped = network(x, train=True, key=key)
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    assert jnp.array_equal(dropped, network(x, train=True, key=key))
+    assert not jnp.array_equal(dropped, network(x, train=True, key=jax.random.key(4)))
+    assert jnp.array_equal(dropped, longer(x, train=True, key=key))
+
+
+def test_statistics_are_new_values_and_never_changed_in_place(write: Write) -> None:
+    pure, params, statistics = split(build(load(write(INPUT + "layers: [{batch_norm: {name: n}}]")).graph()))
+    x = jax.random.normal(jax.random.key(0), (4, 8, 8, 4)) + 3
+    before = {name: np.array(value) for name, value in statistics.items()}
+    compiled = jax.jit(lambda s, x: pure.apply(params, s, x, train=True))
+    _, after = compiled(statistics, x)
+    assert jnp.allclose(after["n.mean"], 0.1 * x.mean((0, 1, 2)), atol=1e-5)
+    assert all(np.array_equal(before[name], statistics[name]) for name in before)
+    _, same = pure.apply(params, statistics, x, train=False)
+    assert all(jnp.array_equal(same[name], statistics[name]) for name in statistics)
+
+
+def test_train_only_outputs_are_left_out_of_evaluation(write: Write) -> None:
+    graph = load(
+        write(
+            INPUT
+            + "layers: [{conv: {name: a, filters: 2, kernel: 1}}, {conv: {name: b, filters: 3, kernel: 1, from: a}}]\n"
+            "outputs: {main: a, aux: {from: b, weight: 0.3, train_only: true}}\n"
+        )
+    ).graph()
+    network = build(graph)
+    x = jnp.ones((1, 8, 8, 4))
+    assert set(network(x)) == {"main"}
+    assert set(network(x, train=True)) == {"main", "aux"}
+    assert primitives(lambda x: network(x), x)["conv_general_dilated"] == 1
+
+
+def test_thousands_of_layers(write: Write) -> None:
+    graph = load(write(INPUT + "layers: [{repeat: {times: 2000, layers: [relu]}}]")).graph()
+    assert build(graph)(jnp.ones((1, 8, 8, 4))).shape == (1, 8, 8, 4)
+
+
+def test_the_worked_convolution_of_the_lectures(write: Write) -> None:
+    import json
+
+    worked = json.loads((Path(__file__).parent / "worked_convolution.json").read_text())
+    x = jnp.asarray(worked["x_padded"], jnp.float32).transpose(1, 2, 0)[None, 1:-1, 1:-1]
+    spec = "input: {height: 5, width: 5, channels: 3}\nlayers: [{conv: {name: c, filters: 2, kernel: 3, stride: 2, pad: 1}}]"
+    pure, _, statistics = split(build(load(write(spec)).graph()))
+    params = {
+        "c.kernel": jnp.asarray(worked["w"], jnp.float32).transpose(2, 3, 1, 0),
+        "c.bias": jnp.asarray(worked["b"], jnp.float32),
+    }
+    found = pure.apply(params, statistics, x, train=False)[0]
+    assert np.array_equal(np.asarray(found)[0].transpose(2, 0, 1), np.asarray(worked["out"]))

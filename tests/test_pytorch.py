@@ -1,0 +1,92 @@
+"""Numerics against what PyTorch computed for the same numbers (tests/pytorch/record.py made the record)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from archspec.kinds import find_kind
+from archspec.layer import Layer
+from archspec.losses.cross_entropy import CrossEntropy
+from archspec.optimiser import Optimiser
+from archspec.types import TensorType
+from tests.pytorch.cases import BATCH, BATCH_NORM_STEPS, CASES, OPTIMISER_STEPS, OPTIMISERS, numbers
+
+RECORD = np.load(Path(__file__).parent / "pytorch" / "recorded.npz")
+
+
+def close(found: Any, name: str, tolerance: float = 1e-5) -> None:
+    """Within a share of the largest element."""
+    expected = RECORD[name]
+    assert np.shape(found) == expected.shape
+    assert np.abs(np.asarray(found) - expected).max() <= tolerance * max(1e-6, np.abs(expected).max())
+
+
+def layer_of(entry: Any) -> Layer:
+    kind_name, fields = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+    kind = find_kind("layers", kind_name)
+    assert kind is not None
+    layer = kind.model_validate(fields if isinstance(fields, dict) else {kind.main: fields})
+    assert isinstance(layer, Layer)
+    return layer
+
+
+def with_weights(layer: Layer, inputs: tuple[TensorType, ...]) -> Any:
+    """The layer's module with weights by the rule: the first array at offset 1, the second at 2."""
+    module: Any = layer.build(inputs, nnx.Rngs(0))
+    for offset, weight in enumerate((w for w in layer.weights(*inputs) if w.role == "trainable"), 1):
+        setattr(module, weight.name, nnx.Param(jnp.asarray(numbers(weight.shape, float(offset)))))
+    return module
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_gradients(name: str) -> None:
+    case = CASES[name]
+    module = with_weights(layer_of(case.entry), (TensorType(case.shape),))
+    x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
+    close(module(x), f"{name}.output")
+    close(jax.grad(lambda x: jnp.sin(module(x)).sum())(x), f"{name}.gradient")
+
+
+def test_batch_norm_after_training_steps() -> None:
+    module = with_weights(layer_of("batch_norm"), (TensorType((4, 5, 3)),))
+    for step in range(BATCH_NORM_STEPS):
+        x = jnp.asarray(numbers((BATCH, 4, 5, 3), float(step)))
+        y = module(x, train=True)
+    close(y, "batch_norm.output")
+    gradient = jax.grad(lambda x: jnp.sin(nnx.merge(*nnx.split(module), copy=True)(x, train=True)).sum())
+    close(gradient(x), "batch_norm.gradient", 1e-4)
+    close(module.mean[...], "batch_norm.mean")
+    close(module.var[...], "batch_norm.var")
+    close(module(jnp.asarray(numbers((BATCH, 4, 5, 3), 99.0))), "batch_norm.eval")
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers(name: str) -> None:
+    kind = find_kind("optimisers", name.split("_")[0])
+    assert kind is not None
+    optimiser = kind.model_validate({**OPTIMISERS[name], "decay": "all"})
+    assert isinstance(optimiser, Optimiser)
+    transformation = optimiser.build(lambda step: 1.0)
+    params = {"weight": jnp.asarray(numbers((4, 3), 1.0))}
+    state = transformation.init(params)
+    for step in range(OPTIMISER_STEPS):
+        factor = jnp.asarray(numbers((4, 3), float(step)))
+        gradients = jax.grad(lambda p, factor=factor: jnp.sin(p["weight"] * factor).sum())(params)
+        updates, state = transformation.update(gradients, state, params)
+        params = optax.apply_updates(params, updates)
+    close(params["weight"], f"{name}.weight", 3e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy(smoothing: float) -> None:
+    loss = CrossEntropy(label_smoothing=smoothing).build()
+    logits, labels = jnp.asarray(numbers((6, 5), 0.0)), jnp.asarray([0, 1, 2, 3, 4, 0])
+    close(loss(logits, labels).mean(), f"cross_entropy_{smoothing}")
