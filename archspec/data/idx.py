@@ -90,17 +90,18 @@ def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("E506", f"{path} cannot be read: {error}") from None
     axes = 3 if what == "images" else 1
-    header = np.frombuffer(data[: 4 * (axes + 1)], ">u4")
+    start = 4 * (axes + 1)
+    header = np.frombuffer(data[: min(start, len(data)) // 4 * 4], ">u4")
     if len(header) < axes + 1 or header[0] != _MAGIC[what]:
         magic = int(header[0]) if len(header) else "none"
         raise DataError("E506", f"{path} is not an IDX file of {what}: its magic number is {magic}, not {_MAGIC[what]}")
     shape = tuple(int(size) for size in header[1:])
     expected = int(np.prod(shape, dtype=object))
-    if len(data) - 4 * (axes + 1) != expected:
+    if len(data) - start != expected:
         raise DataError(
             "E506",
             f"{path} should hold {expected:,} bytes of {what} ({'×'.join(map(str, shape))}), "
-            f"but holds {len(data) - 4 * (axes + 1):,}",
+            f"but holds {len(data) - start:,}",
             help=["download it again"],
         )
-    return np.frombuffer(data, np.uint8, offset=4 * (axes + 1)).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -42,12 +42,20 @@ def compute(entry, x):
         return F.linear(x, weight, torch.tensor(numbers((fields,), 2.0)))
     if kind == "max_pool":
         return F.max_pool2d(
-            x, fields["window"], fields["stride"], fields.get("pad", 0), fields.get("dilation", 1),
+            x,
+            fields["window"],
+            fields["stride"],
+            fields.get("pad", 0),
+            fields.get("dilation", 1),
             ceil_mode=fields.get("rounding") == "ceil",
         )
     if kind == "avg_pool":
         return F.avg_pool2d(
-            x, fields["window"], fields["stride"], fields["pad"], fields.get("rounding") == "ceil",
+            x,
+            fields["window"],
+            fields["stride"],
+            fields["pad"],
+            fields.get("rounding") == "ceil",
             fields.get("count_pad", True),
         )
     if kind == "adaptive_avg_pool":
@@ -106,8 +114,12 @@ for name, options in OPTIMISERS.items():
     kind = name.split("_")[0]
     given = {"lr" if key == "learning_rate" else key: value for key, value in options.items()}
     weight = torch.nn.Parameter(torch.tensor(numbers((4, 3), 1.0)))
-    optimiser = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW,
-                 "rmsprop": torch.optim.RMSprop}[kind]([weight], **given)
+    optimiser = {
+        "sgd": torch.optim.SGD,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "rmsprop": torch.optim.RMSprop,
+    }[kind]([weight], **given)
     for step in range(OPTIMISER_STEPS):
         optimiser.zero_grad()
         (weight * torch.tensor(numbers((4, 3), float(step)))).sin().sum().backward()

@@ -1,0 +1,280 @@
+"""Training runs: determinism, resume after a kill, run folders, failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+from archspec.training import feeding
+from archspec.training.inference import evaluate, predict
+from archspec.training.run import train
+from archspec.training.steps import make_steps
+
+Write = Callable[..., Path]
+
+NET = """
+input: {height: 28, width: 28, channels: 1}
+layers:
+  - conv: {name: c, filters: 4, kernel: 5, stride: 3}
+  - batch_norm: {name: n}
+  - relu
+  - flatten
+  - dropout: 0.2
+  - dense: {name: out, units: 10}
+train: {dataset: %s, batch_size: 50, epochs: %d, optimiser: {sgd: {learning_rate: 0.05}}, schedule: cosine}
+"""
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small .npz of digits."""
+    source = Path(__file__).parents[2] / "archspec" / "data" / "files" / "mnist5k.npz"
+    with np.load(source) as file:
+        chosen = np.arange(0, 5000, 5)
+        path = tmp_path_factory.mktemp("data") / "digits.npz"
+        np.savez(path, x=file["x"][chosen], y=file["y"][chosen])
+    return path
+
+
+def net(write: Write, digits: Path, epochs: int = 3, **changes: str) -> Path:
+    text = NET % (f"{{npz: {digits}}}", epochs)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return write(text)
+
+
+def equal(a: Any, b: Any) -> bool:
+    return all(np.array_equal(a[name], b[name]) for name in {*a, *b})
+
+
+def code(error: pytest.ExceptionInfo[SpecError]) -> str:
+    return error.value.diagnostics[0].code
+
+
+def test_a_run_learns_and_its_folder_says_how(write: Write, digits: Path, tmp_path: Path) -> None:
+    result = train(load(net(write, digits)), tmp_path / "run", progress=False)
+    assert result.accuracy > 0.6
+    names = {path.name for path in result.folder.iterdir()}
+    assert names >= {"spec.yaml", "run.json", "metrics.jsonl", "report.txt", "curves.png", "checkpoints", "tensorboard"}
+    records = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert records[-1]["test"]["top1"] == result.accuracy <= records[-1]["test"]["top5"]
+    assert records[0]["learning_rate"] > records[-1]["learning_rate"] > 0
+    run = json.loads((result.folder / "run.json").read_text())
+    assert {"archspec", "python", "packages", "devices", "seed", "command"} <= set(run)
+    assert (result.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert any(path.stat().st_size for path in (result.folder / "tensorboard").iterdir())
+    assert load(result.folder / "spec.yaml").graph().nodes == load(net(write, digits)).graph().nodes
+    assert evaluate(result.folder) == pytest.approx(records[-1]["test"])
+
+
+def test_same_command_same_bits(write: Write, digits: Path, tmp_path: Path) -> None:
+    spec = load(net(write, digits))
+    one, two = (train(spec, tmp_path / name, progress=False) for name in ("a", "b"))
+    assert equal(one.params, two.params)
+    assert equal(one.statistics, two.statistics)
+    other = load(net(write, digits, **{"batch_size: 50": "batch_size: 50, seed: 1"}))
+    assert not equal(one.params, train(other, tmp_path / "c", progress=False).params)
+
+
+def test_a_killed_run_ends_with_the_same_bits(write: Write, digits: Path, tmp_path: Path) -> None:
+    spec = net(write, digits, epochs=12)
+    whole = train(load(spec), tmp_path / "whole", progress=False)
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "archspec.cli", "train", str(spec), "--workdir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+    metrics = folder / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.is_file() and metrics.read_text().count("\n") >= 4) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "result.json").exists(), "the run ended before it was killed"
+    resumed = train(load(spec), folder, progress=False)
+    assert [record["epoch"] for record in resumed.metrics] == list(range(1, 13))
+    assert equal(whole.params, resumed.params)
+    assert equal(whole.statistics, resumed.statistics)
+    timeless = [{k: v for k, v in record.items() if "second" not in k} for record in whole.metrics]
+    assert timeless == [{k: v for k, v in record.items() if "second" not in k} for record in resumed.metrics]
+
+
+def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_path: Path) -> None:
+    spec, other = load(net(write, digits, 1)), load(write((NET % (f"{{npz: {digits}}}", 2)), "other.yaml"))
+    folder = tmp_path / "run"
+    first = train(spec, folder, progress=False)
+    again = train(spec, folder, progress=False)
+    assert equal(first.params, again.params)
+    assert again.metrics == first.metrics
+    with pytest.raises(SpecError) as error:
+        train(other, folder, progress=False)
+    assert code(error) == "E510"
+    assert "epochs: 2" in error.value.diagnostics[0].message
+    assert len(train(other, folder, overwrite=True, progress=False).metrics) == 2
+    busy = tmp_path / "busy"
+    busy.mkdir()
+    (busy / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(SpecError) as error:
+            train(spec, busy, overwrite=overwrite, progress=False)
+        assert code(error) == "E511"
+    assert [path.name for path in busy.iterdir()] == ["thesis.tex"]
+
+
+def test_default_folders_count_up(write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert train(load(net(write, digits, 1)), progress=False).folder == Path("runs/net")
+    assert train(load(net(write, digits, 2)), progress=False).folder == Path("runs/net-2")
+    assert train(load(net(write, digits, 1)), progress=False).folder == Path("runs/net")
+
+
+def test_a_loss_that_is_not_finite_names_step_and_layer(write: Write, digits: Path, tmp_path: Path) -> None:
+    path = net(
+        write, digits, 3, **{"learning_rate: 0.05": "learning_rate: 1.0e+30", "- batch_norm: {name: n}": "- relu"}
+    )
+    with pytest.raises(SpecError) as error:
+        train(load(path), tmp_path / "run", progress=False)
+    assert code(error) == "E520"
+    message = error.value.diagnostics[0].message
+    assert "at step " in message
+    assert "not finite is c" in message or "not finite is out" in message
+    assert "there is no checkpoint yet" in message
+
+
+def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -> None:
+    spec = load(net(write, digits))
+    assert spec.train is not None
+    data = spec.train.dataset.load()
+    steps = make_steps(spec.graph(), spec.input, spec.train, 10)
+    state = steps.initial()
+    first = state
+    feed = feeding.DeviceFeed(data.train)
+    for epoch in (1, 2):
+        for images, labels in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
+            state = steps.train(state, images, labels)
+    assert steps.train._cache_size() == 1  # type: ignore[attr-defined]
+    assert feeding._gather._cache_size() == 1
+    assert first["params"]["c.kernel"].is_deleted()
+    assert int(state["step"]) == 32
+
+
+def test_the_host_feeds_the_same_batches_as_the_device(write: Write, digits: Path) -> None:
+    spec = load(net(write, digits))
+    assert spec.train is not None
+    split = spec.train.dataset.load().train
+    order = feeding.epoch_order(3, 2, len(split.labels), 64)
+    for start in (0, 5):
+        host = list(feeding.HostFeed(split).batches(order, start))
+        device = list(feeding.DeviceFeed(split).batches(order, start))
+        assert len(host) == len(device) == len(order) - start
+        for one, two in zip(host, device, strict=True):
+            assert np.array_equal(one[0], two[0])
+            assert np.array_equal(one[1], two[1])
+
+
+def test_large_data_trains_to_the_same_bits(
+    write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = load(net(write, digits, 2))
+    one = train(spec, tmp_path / "a", progress=False)
+    monkeypatch.setattr(feeding, "DEVICE_BYTES", 0)
+    assert equal(one.params, train(spec, tmp_path / "b", progress=False).params)
+
+
+def test_fewer_samples_than_a_batch_train_all_the_same(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "few.npz"
+    np.savez(path, x=np.zeros((12, 28, 28), np.uint8), y=np.arange(12) % 2)
+    text = (NET % (f"{{npz: {path}}}", 2)).replace("units: 10", "units: 2")
+    result = train(load(write(text)), tmp_path / "run", progress=False)
+    assert len(result.metrics) == 2
+    assert "top5" not in result.metrics[0]["test"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code_expected", "words"),
+    [
+        ({"units: 10": "units: 7"}, "E501", ("10 classes", "7 units")),
+        ({"height: 28": "height: 32"}, "E503", ("28×28", "32×28")),
+        ({"channels: 1": "channels: 3"}, "E503", ("1 channels", "has 3")),
+        ({"- flatten": "- identity", "- dense: {name: out, units: 10}": "- relu"}, "E501", ("is a map",)),
+    ],
+)
+def test_data_is_checked_before_the_first_step(
+    write: Write, digits: Path, tmp_path: Path, change: dict[str, str], code_expected: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SpecError) as error:
+        train(load(net(write, digits, **change)), tmp_path / "run", progress=False)
+    diagnostic = error.value.diagnostics[0]
+    assert diagnostic.code == code_expected
+    assert all(word in diagnostic.message for word in words)
+    assert diagnostic.primary is not None
+    assert diagnostic.primary.span.line > 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_value_range_is_checked(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "float.npz"
+    np.savez(path, x=np.linspace(-1, 1, 20 * 28 * 28, dtype=np.float32).reshape(20, 28, 28), y=np.arange(20) % 10)
+    with pytest.raises(SpecError) as error:
+        train(load(net(write, path)), tmp_path / "run", progress=False)
+    assert code(error) == "E502"
+    assert "-1 to 1" in error.value.diagnostics[0].message
+    ranged = net(write, path, 1, **{"channels: 1": "channels: 1, range: [-1, 1]"})
+    train(load(ranged), tmp_path / "run", progress=False)
+
+
+def test_prediction_from_image_files(write: Write, digits: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    result = train(load(net(write, digits, 8)), tmp_path / "run", progress=False)
+    with np.load(digits) as file:
+        images, labels = file["x"], file["y"]
+    paths = []
+    for index in range(0, 1000, 40):
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(images[index]).save(path)
+        paths.append(path)
+    answers = predict(result.folder, paths, top=3)
+    right = sum(
+        answer[0][0] == str(labels[index]) for index, (_, answer) in zip(range(0, 1000, 40), answers, strict=True)
+    )
+    assert right >= 18
+    for _, answer in answers:
+        chances = [value for _, value in answer]
+        assert chances == sorted(chances, reverse=True)
+        assert 0 < sum(chances) <= 1 + 1e-5
+    # Ink on paper, larger, in colour: the same digit.
+    large = Image.fromarray(255 - images[0]).convert("RGB").resize((280, 280), Image.Resampling.BILINEAR)
+    large.save(tmp_path / "large.jpg", quality=95)
+    ((_, inverted),) = predict(result.folder, [tmp_path / "large.jpg"], top=1, invert=True)
+    assert inverted[0][0] == answers[0][1][0][0]
+
+
+def test_wrong_folders_and_images_are_answered(write: Write, digits: Path, tmp_path: Path) -> None:
+    for function in (evaluate, lambda path: predict(path, [tmp_path / "x.png"])):
+        with pytest.raises(SpecError) as error:
+            function(tmp_path / "nowhere")
+        assert code(error) == "E512"
+    result = train(load(net(write, digits, 1)), tmp_path / "run", progress=False)
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    for path in (text, tmp_path / "none.png", tmp_path):
+        with pytest.raises(SpecError) as error:
+            predict(result.folder, [path])
+        assert code(error) == "E521"
+
+
+def test_devices_are_not_needed_to_be_known() -> None:
+    assert jax.local_devices()
