@@ -229,7 +229,7 @@ def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
     where: dict[Diagnostic, list[str]] = {}
     for spec in specs:
         for item in spec.diagnostics:
-            where.setdefault(item, []).append(spec.variant or "no variant")
+            where.setdefault(item, []).append(spec.variant or "the spec without a variant")
     return [
         item
         if len(names) == len(specs)

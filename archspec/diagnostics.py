@@ -150,6 +150,10 @@ class Findings:
     _seen: set[Diagnostic] = field(default_factory=set)
     _alike: Counter[tuple[str, Span]] = field(default_factory=Counter)
 
+    def copy(self) -> Findings:
+        """The same findings, to be added to."""
+        return Findings(list(self.items), set(self._seen), Counter(self._alike))
+
     def add(self, item: Diagnostic) -> None:
         """Keeps the diagnostic unless the same one, or several of its code at its place, are there already."""
         if item in self._seen:

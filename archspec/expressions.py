@@ -26,6 +26,9 @@ MAX_ITEMS = 100_000
 class ExpressionError(Exception):
     """An expression that cannot be evaluated. `offset` counts characters from the expression's first one."""
 
+    silent = False
+    """Whether the reason was reported before, where the value that is missing should have been made."""
+
     def __init__(self, message: str, offset: int = 0, length: int = 1, help: str | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -33,6 +36,12 @@ class ExpressionError(Exception):
         self.length = length
         self.help = help
 
+
+class Missing:
+    """Stands for the value of an argument that could not be read."""
+
+
+MISSING = Missing()
 
 Environment = Mapping[str, Any]
 """Names that expressions may use, and their values."""
@@ -191,7 +200,12 @@ class _Evaluator:
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self.env:
-            return self.env[node.id]
+            value = self.env[node.id]
+            if value is MISSING:
+                error = ExpressionError(f"`{node.id}` has no value")
+                error.silent = True
+                raise error
+            return value
         if node.id in _CONSTANTS:
             return _CONSTANTS[node.id]
         known = [*self.env, *FUNCTIONS]

@@ -150,14 +150,14 @@ class Spec:
 
     @cached_property
     def _elaborated(self) -> tuple[Graph | None, Findings]:
-        findings = Findings(list(self._findings.items))
-        graph = None
-        if self._input is not None and self._header is not None:
-            graph = elaborate(self._document, self._input, self.variant or self._header.name, findings)
+        findings = self._findings.copy()
+        name = self.variant or (self._header.name if self._header else "")
+        graph = elaborate(self._document, self._input, name, findings)
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)
-        unused_arguments(self._document, findings)
+        if not findings.failed:
+            unused_arguments(self._document, findings)
         return graph, findings
 
     @property
@@ -248,7 +248,7 @@ def _open(target: str, findings: Findings) -> tuple[Document, str | None]:
 
 
 def _chosen(document: Document, variant: str | None, overrides: Sequence[Override], findings: Findings) -> Spec:
-    mine = Findings(list(findings.items))
+    mine = findings.copy()
     chosen = with_variant(document, variant, None, mine)
     if chosen is None:
         raise SpecError(mine.sorted())

@@ -27,7 +27,7 @@ def primitives(function: Callable[..., Any], *arrays: Any) -> Counter[str]:
 
     def count(jaxpr: Any) -> None:
         for equation in jaxpr.eqns:
-            inner = [v for v in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns"))]
+            inner = jax.tree.leaves(list(equation.params.values()), is_leaf=lambda v: hasattr(v, "eqns"))
             bodies = [getattr(v, "jaxpr", v) for v in inner if hasattr(getattr(v, "jaxpr", v), "eqns")]
             for body in bodies:
                 count(body)
@@ -176,7 +176,8 @@ def test_the_worked_convolution_of_the_lectures(write: Write) -> None:
 
     worked = json.loads((Path(__file__).parent / "worked_convolution.json").read_text())
     x = jnp.asarray(worked["x_padded"], jnp.float32).transpose(1, 2, 0)[None, 1:-1, 1:-1]
-    spec = "input: {height: 5, width: 5, channels: 3}\nlayers: [{conv: {name: c, filters: 2, kernel: 3, stride: 2, pad: 1}}]"
+    conv = "{conv: {name: c, filters: 2, kernel: 3, stride: 2, pad: 1}}"
+    spec = f"input: {{height: 5, width: 5, channels: 3}}\nlayers: [{conv}]"
     pure, _, statistics = split(build(load(write(spec)).graph()))
     params = {
         "c.kernel": jnp.asarray(worked["w"], jnp.float32).transpose(2, 3, 1, 0),

@@ -10,25 +10,30 @@ from archspec.diagnostics import Findings
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.outputs import outputs, warn_unused
 from archspec.elaborate.placing import Placer
-from archspec.elaborate.scope import Frame, Scope, StopElaboration
+from archspec.elaborate.scope import UNKNOWN, Frame, Scope, StopElaboration
 from archspec.graph import INPUT, Graph, prune
 from archspec.spec.document import Document
 from archspec.spec.network import Input
 from archspec.types import TensorType
 
 
-def elaborate(document: Document, input: Input, name: str, findings: Findings) -> Graph | None:
-    """The graph of a document whose arguments are bound, or None with the reasons among the findings."""
+def elaborate(document: Document, input: Input | None, name: str, findings: Findings) -> Graph | None:
+    """The graph of a document whose arguments are bound, or None with the reasons among the findings.
+
+    Without an input, because its section is wrong, the layers are checked as far as they can be.
+    """
     layers = document.root.get("layers")
     if layers is None:
         key = document.root.key("name")
         findings.error("E203", "the spec needs `layers`", key.span if key else document.root.span)
         return None
-    placer = Placer(TensorType((input.height, input.width, input.channels)), findings)
+    start = UNKNOWN if input is None else INPUT
+    size = (1, 1, 1) if input is None else (input.height, input.width, input.channels)
+    placer = Placer(TensorType(size), findings)
     expander = Expander(document, placer, findings)
-    frame = Frame(Scope(inputs=(INPUT,)), document.env, document)
+    frame = Frame(Scope(inputs=(start,)), document.env, document)
     try:
-        end = expander.chain(layers, frame, (INPUT,), "layers")
+        end = expander.chain(layers, frame, (start,), "layers")
         ends = outputs(expander, frame.scope, end)
     except StopElaboration:
         return None

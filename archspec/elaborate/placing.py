@@ -128,7 +128,7 @@ class Placer:
             ways.append(f"or an input of {size[0]}×{size[1]} or more: --input {size[0]}x{size[1]}")
         self.findings.error(
             error.code,
-            f"{path} {error.message}" if not error.message.startswith(layer.kind) else f"{path}: {error.message}",
+            f"{path} {error.message}" if error.message.startswith("does not fit") else f"{path}: {error.message}",
             span,
             f"input is {label}" if label else "",
             secondary=callers(frame),

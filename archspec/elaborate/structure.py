@@ -27,9 +27,11 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
         )
         return None
     good = True
+    meant: set[str | None] = set()
     for name, key, _ in entry.content.items():
         if name not in known and name not in COMMON:
             hint = did_you_mean(name, [*known, *COMMON])
+            meant.add(hint)
             x.findings.error(
                 "E201",
                 f"{entry.kind} has no field `{name[:60]}`",
@@ -38,7 +40,7 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
             )
             good = False
     for name in required:
-        if name not in entry.content.entries:
+        if name not in entry.content.entries and did_you_mean(name, [name]) not in meant:
             x.findings.error("E203", f"{entry.kind} needs `{name}`", entry.span)
             good = False
     return entry.content if good else None
@@ -71,7 +73,8 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
             x.findings.error("E205", f"block `{block.name}` takes no value", content.span)
             return None
         given = {first: (Scalar(content.source, content.place, first), content)}
-    return bind(
+    values: dict[str, Any] = {}
+    complete = bind(
         block.arguments,
         given,
         (block.document or x.document).env,
@@ -79,7 +82,9 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
         x.findings,
         f"block `{block.name}`",
         entry.span,
+        values,
     )
+    return values if complete else None
 
 
 def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
@@ -215,6 +220,16 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         how = "layers"
     elif node is not None:
         how = evaluate(node, frame.env, x.findings)
+    if how not in ("identity", "projection", "auto", "layers", FAILED):
+        assert node is not None
+        hint = did_you_mean(str(how), ("identity", "projection", "auto"))
+        x.findings.error(
+            "E206",
+            f"`shortcut` is identity, projection, auto or a list of layers, not {describe(how)}",
+            node.span,
+            help=[hint] if hint else [],
+        )
+        how = FAILED
     if how is FAILED or UNKNOWN in body or UNKNOWN in values:
         return join(x, "add", entry, frame, inner, (UNKNOWN, UNKNOWN))
     if how == "auto":
@@ -227,18 +242,8 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     elif how == "layers":
         branch = inner.named(inner.scope.automatic("shortcut"))
         shortcut = x.chain(node, branch, values, "shortcut of residual")
-    elif how == "projection":
-        shortcut = projection(x, entry, frame, inner, values, body)
     else:
-        assert node is not None
-        hint = did_you_mean(str(how), ("identity", "projection", "auto"))
-        x.findings.error(
-            "E206",
-            f"`shortcut` is identity, projection, auto or a list of layers, not {describe(how)}",
-            node.span,
-            help=[hint] if hint else [],
-        )
-        shortcut = (UNKNOWN,)
+        shortcut = projection(x, entry, frame, inner, values, body)
     return join(x, "add", entry, frame, inner, (*body, *shortcut), help)
 
 

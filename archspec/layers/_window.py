@@ -47,7 +47,7 @@ def fit_axis(
     if pad == "same":
         if extent % 2 == 0:
             raise ShapeError(
-                f"pad: same needs an odd {field}, but the {axis} of {_extent_text(kernel, dilation)} is even",
+                f"pad: same needs an odd {field}, but its {axis} is {_extent_text(kernel, dilation)}",
                 code="E304",
                 help=[
                     f"make the {field} odd, for example {kernel + 1}",
@@ -176,11 +176,13 @@ class Windowed(Layer):
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         height, width = self.fit(inputs[0])
         lost = [
-            f"the last {fit.unread} of {size} {rows} of the input"
-            for fit, size, rows in zip((height, width), inputs[0].shape, ("rows", "columns"), strict=False)
+            f"the last {row if fit.unread == 1 else f'{fit.unread} {row}s'} of {size}"
+            for fit, size, row in zip((height, width), inputs[0].shape, ("row", "column"), strict=False)
             if fit.unread
         ]
-        return [f"{' and '.join(lost)} {'is' if len(lost) == 1 else 'are'} never read"] if lost else ()
+        return (
+            [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} never read"] if lost else ()
+        )
 
 
 def require_map(x: TensorType, kind: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Source, Span, did_you_mean, listed
-from archspec.expressions import Environment
+from archspec.expressions import MISSING, Environment
 from archspec.source import CHOICES, Located, Scalar, Sequence, describe, merged, read_file, read_text
 from archspec.source import Mapping as LocatedMapping
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
@@ -261,8 +261,10 @@ def bind_arguments(
 ) -> None:
     """Evaluates a document's arguments, in the order declared, and gives them to its expressions."""
     env: Environment = {}
-    values = bind(document.arguments, given, env, env, findings, "the spec", None, lenient=lenient)
-    document.env = values or {}
+    values: dict[str, Any] = {}
+    bind(document.arguments, given, env, env, findings, "the spec", None, values, lenient=lenient)
+    # What uses an argument without a value is passed over in silence: the reason is among the findings.
+    document.env = {name: values.get(name, MISSING) for name in document.arguments}
 
 
 def bind(
@@ -273,12 +275,13 @@ def bind(
     findings: Findings,
     what: str,
     owner: Span | None,
+    values: dict[str, Any],
     *,
     lenient: bool = False,
-) -> dict[str, Any] | None:
+) -> bool:
     """Values of arguments: those given are evaluated in the caller's environment, defaults in the definition's own.
 
-    None when some could not be had; the reasons are among the findings.
+    They are put into `values`. False when some could not be had; the reasons are among the findings.
     """
     complete = True
     for name, (key, _) in given.items():
@@ -287,7 +290,6 @@ def bind(
             known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
             findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or known])
             complete = False
-    values: dict[str, Any] = {}
     for name, argument in arguments.items():
         scope = {**env, **values}
         default = FAILED
@@ -321,7 +323,7 @@ def bind(
             complete = False
         else:
             values[name] = value
-    return values if complete or lenient else None
+    return complete
 
 
 def _types_of(default: Any) -> tuple[type, ...] | None:

@@ -40,6 +40,8 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
         try:
             return evaluate_text(node.value, env)
         except ExpressionError as error:
+            if error.silent:
+                return FAILED
             findings.error(
                 "E202",
                 error.message,
@@ -73,11 +75,12 @@ def read_model(
     values: dict[str, Any] = {}
     unread: set[str] = set()
     complete = True
+    meant: set[str | None] = set()
     fields = fields_of(model)
     for name, key, value_node in node.items():
         info = fields.get(name)
         if info is None:
-            _unknown_field(name, key, model, findings, what, also)
+            meant.add(_unknown_field(name, key, model, findings, what, also))
             complete = False
             continue
         family = family_of_field(info.metadata)
@@ -102,7 +105,10 @@ def read_model(
         result = model.model_validate(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            if not (detail["loc"] and detail["loc"][0] in unread):
+            misspelt = (
+                detail["type"] == "missing" and did_you_mean(str(detail["loc"][0]), [str(detail["loc"][0])]) in meant
+            )
+            if not misspelt and not (detail["loc"] and detail["loc"][0] in unread):
                 _field_error(detail, model, node, findings, what, owner)
         return None
     return result if complete else None
@@ -199,11 +205,13 @@ def _fields_help(model: type[BaseModel]) -> str:
 
 def _unknown_field(
     name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
-) -> None:
+) -> str | None:
+    """Reports a field that there is not; returns the did-you-mean."""
     hint = did_you_mean(name, [*fields_of(model), *also])
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )
+    return hint
 
 
 def _field_error(

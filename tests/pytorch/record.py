@@ -16,7 +16,7 @@ from cases import BATCH, BATCH_NORM_STEPS, CASES, OPTIMISER_STEPS, OPTIMISERS, n
 def pad_sides(fields, kernel, dilation):
     pad = fields.get("pad", 0)
     if pad == "same":
-        pad = [(k - 1) // 2 * d for k, d in zip(kernel, dilation)]
+        pad = [(k - 1) // 2 * d for k, d in zip(kernel, dilation, strict=True)]
     pad = [pad, pad] if isinstance(pad, int) else pad
     return [[p, p] if isinstance(p, int) else p for p in pad]
 

@@ -226,7 +226,7 @@ def test_data_is_checked_before_the_first_step(
 
 def test_the_value_range_is_checked(write: Write, tmp_path: Path) -> None:
     path = tmp_path / "float.npz"
-    np.savez(path, x=np.linspace(-1, 1, 20 * 28 * 28, dtype=np.float32).reshape(20, 28, 28), y=np.arange(20) % 10)
+    np.savez(path, x=np.linspace(-1, 1, 50 * 28 * 28, dtype=np.float32).reshape(50, 28, 28), y=np.arange(50) % 10)
     with pytest.raises(SpecError) as error:
         train(load(net(write, path)), tmp_path / "run", progress=False)
     assert code(error) == "E502"
