@@ -21,6 +21,7 @@ from archspec.spec.document import (
     apply_override,
     bind_arguments,
     default_variant,
+    is_file,
     open_document,
     python_override,
     variant_arguments,
@@ -276,10 +277,10 @@ def zoo_variants() -> dict[str, tuple[Path, str | None]]:
 def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
     """The file and variant that `path`, `path#variant` or a zoo name stand for."""
     plain = Path(target)
-    if _is_file(plain):
+    if is_file(plain):
         return plain, None
     base, mark, variant = target.rpartition("#")
-    if mark and _is_file(Path(base)):
+    if mark and is_file(Path(base)):
         return Path(base), variant
     name, wanted = (base, variant) if mark else (target, None)
     found = _in_zoo(name)
@@ -296,13 +297,6 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
     what = "file" if looks_like_path else "file, and no network in the zoo, called"
     findings.error("E101", f"there is no {what} {name[:200]}", help=help)
     return None, None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _in_zoo(name: str) -> tuple[Path, str | None] | None:

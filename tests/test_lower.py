@@ -49,11 +49,11 @@ class LeNet5(nnx.Module):
         self.output = nnx.Linear(84, 10, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nnx.avg_pool(jnp.tanh(self.c1(x)), (2, 2), (2, 2))
-        x = nnx.avg_pool(jnp.tanh(self.c3(x)), (2, 2), (2, 2))
+        x = nnx.max_pool(nnx.relu(self.c1(x)), (2, 2), (2, 2))
+        x = nnx.max_pool(nnx.relu(self.c3(x)), (2, 2), (2, 2))
         x = x.reshape(x.shape[0], -1)
-        x = jnp.tanh(self.c5(x))
-        x = jnp.tanh(self.f6(x))
+        x = nnx.relu(self.c5(x))
+        x = nnx.relu(self.f6(x))
         return self.output(x)
 
 

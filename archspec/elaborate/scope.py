@@ -46,7 +46,7 @@ class Scope:
 
     def automatic(self, kind: str) -> str:
         """The next free name for an unnamed entry: the kind and a counter within this scope."""
-        separator = "_" if kind[-1].isdigit() else ""
+        separator = "_" if kind[-1:].isdigit() else ""
         while True:
             self.counters[kind] = self.counters.get(kind, 0) + 1
             name = f"{kind}{separator}{self.counters[kind]}"

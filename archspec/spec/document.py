@@ -93,6 +93,18 @@ def open_document(path: Path, findings: Findings, *, library: bool = False) -> D
     return _Opener(findings).open(path, (), library=library)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a path that the system refuses is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_path(node: Located) -> bool:
+    return isinstance(node, Scalar) and isinstance(node.value, str) and "\0" not in node.value
+
+
 class _Opener:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
@@ -131,7 +143,7 @@ class _Opener:
         if self.files > MAX_FILES:
             self.findings.error("E111", f"more than {MAX_FILES} files are involved", span)
             return None
-        if span is not None and not path.is_file():
+        if span is not None and not is_file(path):
             self.findings.error(
                 "E101", f"there is no file {path}", span, help=["paths are relative to the file that names them"]
             )
@@ -143,9 +155,10 @@ class _Opener:
         base_node = root.get("extends")
         if base_node is None:
             return root
-        if not isinstance(base_node, Scalar) or not isinstance(base_node.value, str):
+        if not _is_path(base_node):
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
+        assert isinstance(base_node, Scalar)
         base = self._root(path.parent / base_node.value, (*chain, path.resolve()), base_node.span, imports)
         if base is None:
             return None
@@ -171,7 +184,7 @@ class _Opener:
         if node is None:
             return
         for item in node.items if isinstance(node, Sequence) else [node]:
-            if isinstance(item, Scalar) and isinstance(item.value, str):
+            if isinstance(item, Scalar) and _is_path(item):
                 yield item
             else:
                 self.findings.error("E112", "`import` is a list of file paths", item.span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
 from archspec.training.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
 from archspec.training.images import check_data, fitted
+from archspec.training.interrupt import held_back
 from archspec.training.progress import Progress
 from archspec.training.steps import State, Steps, empty_sums, make_steps
 
@@ -129,14 +131,15 @@ class _Run:
         evaluate = Evaluator(self.steps, self.data.test, self.data.class_count)
         writer = _writer(self.folder.path / TENSORBOARD, done)
         try:
-            for epoch in range(done + 1, self.recipe.epochs + 1):
-                state, record = self.epoch(state, epoch, progress)
-                record["test"] = evaluate(state["params"], state["statistics"])
-                self.folder.add_metrics(record)
-                self.checkpoints.save(epoch, state)
-                _log(writer, record)
-                records.append(record)
-                progress.epoch(record, self.recipe.epochs)
+            with held_back() as check:
+                for epoch in range(done + 1, self.recipe.epochs + 1):
+                    state, record = self.epoch(state, epoch, progress, check)
+                    record["test"] = evaluate(state["params"], state["statistics"])
+                    self.folder.add_metrics(record)
+                    self.checkpoints.save(epoch, state)
+                    _log(writer, record)
+                    records.append(record)
+                    progress.epoch(record, self.recipe.epochs)
         except KeyboardInterrupt:
             self.checkpoints.close()
             last = self.checkpoints.latest
@@ -151,13 +154,16 @@ class _Run:
             writer.close()
         return self.result(records, state)
 
-    def epoch(self, state: State, epoch: int, progress: Progress) -> tuple[State, dict[str, Any]]:
-        """One pass over the data. Raises `DataError` when the loss is not finite."""
+    def epoch(
+        self, state: State, epoch: int, progress: Progress, check: Callable[[], None]
+    ) -> tuple[State, dict[str, Any]]:
+        """One pass over the data; `check` is called between steps. Raises `DataError` when the loss is not finite."""
         begun = time.monotonic()
         order = self.order(epoch)
         state = {**state, "sums": empty_sums()}
         first = (epoch - 1) * self.steps_per_epoch
         for index, (images, labels) in enumerate(self.feed.batches(order)):
+            check()
             state = self.steps.train(state, images, labels)
             if progress.wants_figures:
                 sums = jax.device_get(state["sums"])

@@ -161,11 +161,12 @@ def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -
     state = steps.initial()
     first = state
     feed = feeding.DeviceFeed(data.train)
+    gathers = feeding._gather._cache_size()
     for epoch in (1, 2):
         for images, labels in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
             state = steps.train(state, images, labels)
     assert steps.train._cache_size() == 1  # type: ignore[attr-defined]
-    assert feeding._gather._cache_size() == 1
+    assert feeding._gather._cache_size() <= gathers + 1
     assert first["params"]["c.kernel"].is_deleted()
     assert int(state["step"]) == 32
 
@@ -230,7 +231,7 @@ def test_the_value_range_is_checked(write: Write, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as error:
         train(load(net(write, path)), tmp_path / "run", progress=False)
     assert code(error) == "E502"
-    assert "-1 to 1" in error.value.diagnostics[0].message
+    assert "from -1 to 0.92, but the input's range is 0 to 1" in error.value.diagnostics[0].message
     ranged = net(write, path, 1, **{"channels: 1": "channels: 1, range: [-1, 1]"})
     train(load(ranged), tmp_path / "run", progress=False)
 

@@ -1,0 +1,78 @@
+"""The Python API as the README shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+import archspec
+
+Write = Callable[..., Path]
+
+
+def test_from_a_name_to_a_module() -> None:
+    spec = archspec.load("lenet5", classes=26)
+    assert spec.name == "lenet5"
+    assert spec.args == {"classes": 26}
+    graph = spec.graph()
+    report = archspec.report(graph)
+    assert report.totals["params"]["trainable"] == 61_706 + 16 * 85
+    assert "84" in str(report)
+    network = archspec.build(graph, rngs=nnx.Rngs(0))
+    assert isinstance(network, nnx.Module)
+    assert network(jnp.zeros((2, 32, 32, 1))).shape == (2, 26)
+
+
+def test_notebooks_show_tables() -> None:
+    spec = archspec.load("lenet5")
+    for shown in (spec, spec.graph(), archspec.report(spec.graph())):
+        html = shown._repr_html_()
+        assert "<table>" in html
+        assert "61,706" in html
+
+
+def test_html_is_escaped(write: Write) -> None:
+    path = write(
+        "args: {n: 3, s: '<script>'}\ninput: {height: 4, width: 4, channels: 1}\nlayers: [flatten, {dense: $(n)}]\n"
+    )
+    assert "<script" not in archspec.load(path)._repr_html_()
+
+
+def test_errors_are_one_exception_with_all_diagnostics(write: Write) -> None:
+    path = write(
+        "input: {height: 4, width: 4, channels: 1}\nlayers: [tahn, {conv: {filters: 3, kernel: 9}}, {dense: x}]\n"
+    )
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.load(path).graph()
+    assert {item.code for item in error.value.diagnostics} == {"E204", "E206"}
+    assert "tahn" in str(error.value)
+    with pytest.raises(archspec.SpecError, match="no argument `clases`"):
+        archspec.load("lenet5", clases=3)
+    with pytest.raises(archspec.SpecError, match="no variant"):
+        archspec.load("lenet5", variant="huge")
+
+
+def test_names_are_lazy_and_listed() -> None:
+    assert set(archspec.__all__) <= set(dir(archspec))
+    for name in archspec.__all__:
+        assert getattr(archspec, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        archspec.nonsense  # noqa: B018
+
+
+def test_reports_refuse_a_batch_of_nothing() -> None:
+    with pytest.raises(ValueError, match="batch"):
+        archspec.report(archspec.load("lenet5").graph(), batch=0)
+
+
+def test_layers_can_be_made_in_python() -> None:
+    from archspec.layers.conv import Conv
+
+    layer = Conv(filters=6, kernel=5, init={"normal": 0.01})
+    assert layer.infer(archspec.TensorType((32, 32, 1))) == archspec.TensorType((28, 28, 6))
+    with pytest.raises(archspec.ShapeError, match="does not fit"):
+        layer.infer(archspec.TensorType((3, 3, 1)))

@@ -1,0 +1,229 @@
+"""The command line: what each command prints, its exit status, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.cli import main
+from archspec.kinds import kind_names
+
+ROOT = Path(__file__).parent.parent
+Write = Callable[..., Path]
+SMALL = "args: {n: 3}\ninput: {height: 8, width: 8, channels: 1}\nlayers: [flatten, {dense: {name: fc, units: $(n)}}]\n"
+
+
+def run(*command: str) -> int:
+    try:
+        return main(list(command))
+    except SystemExit as error:
+        return int(error.code or 0)
+
+
+def test_validate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("validate", str(ROOT / "specs" / "zoo" / "lenet.yaml")) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 4
+    assert out[0] == "ok: lenet5 — 12 layers, 61,706 parameters, 416,520 multiply–adds"
+
+
+def test_validate_goes_on_after_a_file_that_is_missing(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("validate", "nowhere.yaml", str(write(SMALL))) == 1
+    found = capsys.readouterr()
+    assert "ok: net" in found.out
+    assert "E101" in found.err
+
+
+def test_overrides(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(write(SMALL))
+    for override in ("args.n=7", "n=7", "layers.fc.units=7", "layers.1.dense.units=7"):
+        assert run("report", path, "--set", override, "--format", "json") == 0
+        assert json.loads(capsys.readouterr().out)["layers"][-1]["output"] == [7]
+    assert run("report", path, "--input", "4x6x2", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["input"] == [4, 6, 2]
+    assert (
+        run("show", "lenet5", "--set", "train.optimiser.sgd.learning_rate=0.3", "--set", "train.dataset.idx=/data") == 0
+    )
+    out = capsys.readouterr().out
+    assert "optimiser: {sgd: {learning_rate: 0.3" in out
+    assert "dataset: {idx: {path: /data" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "train"], "--set takes path=value"),
+        (["--set", "trian.epochs=3"], "did you mean `train`?"),
+        (["--set", "train.epoch=3"], "did you mean `epochs`?"),
+        (["--set", "args.m=3"], "the spec has no argument `m`"),
+        (["--set", "n=many"], "must be a whole number, not 'many'"),
+        (["--set", "n=[1"], "not YAML"),
+        (["--set", "layers.9=relu"], "the list has 2 items"),
+        (["--set", "blocks.a=1"], "cannot be set"),
+        (["--input", "big"], "--input takes HxW"),
+        (["--input", "0x3"], "must be greater than 0"),
+    ],
+)
+def test_wrong_overrides_are_answered(
+    write: Write, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert run("report", str(write(SMALL)), *arguments) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["report"],
+        ["report", "x", "--format", "xml"],
+        ["report", "x", "--batch", "0"],
+        ["report", "x", "--nope"],
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_names_that_are_nearly_in_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("report", "lenet6") == 1
+    assert "did you mean `lenet" in capsys.readouterr().err
+    assert run("report", "lenet5#big") == 1
+    assert "there is no variant `big`" in capsys.readouterr().err
+    assert run("report", str(ROOT / "specs" / "zoo" / "lenet.yaml#lenet1")) == 0
+    assert "2,578" in capsys.readouterr().out
+
+
+def test_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("report", "lenet5", "lenet1") == 0
+    out = capsys.readouterr().out
+    assert "lenet5: input 32×32×1 (H×W×C), batch 1, eval mode, float32" in out
+    assert "trainable parameters  61,706" in out
+    assert "trainable parameters  2,578" in out
+    assert run("report", "lenet5", "--format", "json", "--batch", "8") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) >= {"spec", "variant", "args", "input", "batch", "mode", "layers", "totals"}
+    assert set(report["layers"][0]) >= {
+        "name", "kind", "inputs", "output", "params", "macs", "flops", "activation_bytes", "receptive_field",
+    }  # fmt: skip
+    assert report["totals"]["macs"] == 8 * 416_520
+    assert report["totals"]["params"] == {"trainable": 61_706, "frozen": 0, "statistics": 0}
+    assert report["totals"]["flops"] == sum(row["flops"] for row in report["layers"])
+
+
+def test_modes_of_a_report(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(write(SMALL + "outputs: {main: flatten1, aux: {from: fc, train_only: true}}\n"))
+    rows = {}
+    for mode in ("eval", "train"):
+        assert run("report", path, "--mode", mode, "--format", "json") == 0
+        rows[mode] = [row["name"] for row in json.loads(capsys.readouterr().out)["layers"]]
+    assert rows == {"eval": ["flatten1"], "train": ["flatten1", "fc"]}
+
+
+def test_show_prints_a_spec_and_a_graph(capsys: pytest.CaptureFixture[str], write: Write) -> None:
+    assert run("show", "lenet1") == 0
+    text = capsys.readouterr().out
+    assert run("validate", str(write(text, whole=True))) == 0
+    assert "2,578 parameters, 91,520 multiply–adds" in capsys.readouterr().out
+    assert run("show", "lenet5", "--graph") == 0
+    assert re.search(r"^c3 +conv +s2 +10×10×16$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_layers_are_documented_from_their_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("layers") == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()] == kind_names("layers")
+    assert run("layers", "conv") == 0
+    out = capsys.readouterr().out
+    assert "filters" in out
+    assert "required" in out
+    assert "- conv: {filters: 6, kernel: 5, pad: same}" in out
+    assert run("layers", "conv", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["fields"]["kernel"]["required"]
+    assert run("layers", "convv") == 1
+    assert "did you mean `conv`?" in capsys.readouterr().err
+
+
+def test_zoo_schema_doctor_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("zoo") == 0
+    assert re.search(r"^lenet5_1998 +32×32×1 +60,000 +325.7 k", capsys.readouterr().out, re.MULTILINE)
+    assert run("zoo", "--format", "json") == 0
+    assert {"name": "lenet1", "title": "LeNet-1, the recogniser of 1990", "params": 2578, "macs": 91520} in json.loads(
+        capsys.readouterr().out
+    )
+    assert run("schema") == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "archspec 1"
+    assert run("doctor") == 0
+    assert "nothing is missing" in capsys.readouterr().out
+    assert run("doctor", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["devices"]
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("archspec ")
+
+
+def test_the_shim_and_pipes(write: Write) -> None:
+    command = [sys.executable, str(ROOT / "cli.py"), "report", "lenet5"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "61,706" in found.stdout
+    closed = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {' '.join(command)} | head -1"], capture_output=True, text=True
+    )
+    assert "Traceback" not in closed.stderr
+
+
+def test_train_eval_predict(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    net = "input: {height: 28, width: 28, channels: 1}\nlayers: [flatten, {dense: 10}]\ntrain: {epochs: 1}\n"
+    folder = str(tmp_path / "run")
+    assert run("train", str(write(net)), "--workdir", folder) == 0
+    found = capsys.readouterr()
+    assert re.search(r"held-out accuracy \d\d\.\d\d %, top-5 \d\d\.\d\d % after 1 epochs?", found.out)
+    assert "epoch 1/1" in found.err
+    assert run("eval", folder) == 0
+    assert re.search(r"top1 0\.\d{4}", capsys.readouterr().out)
+    assert run("eval", folder, "--format", "json") == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"loss", "top1", "top5"}
+    Image.new("L", (28, 28)).save(tmp_path / "black.png")
+    assert run("predict", folder, str(tmp_path / "black.png"), "--top", "2") == 0
+    assert re.search(r"black.png: \d \d+\.\d %, \d \d+\.\d %", capsys.readouterr().out)
+    assert run("predict", folder, str(tmp_path / "none.png")) == 1
+    assert "E521" in capsys.readouterr().err
+    assert run("eval", str(tmp_path)) == 1
+    assert "E512" in capsys.readouterr().err
+
+
+def test_training_needs_a_recipe(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", str(write(SMALL)), "--workdir", str(tmp_path / "run")) == 1
+    assert "net has no `train:` section" in capsys.readouterr().err
+
+
+def test_interrupted_training_ends_politely(write: Write, tmp_path: Path) -> None:
+    net = "input: {height: 28, width: 28, channels: 1}\nlayers: [flatten, {dense: 10}]\ntrain: {epochs: 500}\n"
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archspec.cli", "train", str(write(net)), "--workdir", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    metrics = folder / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.is_file() and metrics.read_text().count("\n") >= 2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(r"stopped; the same command goes on after epoch \d+", err)
+    assert "Traceback" not in err
