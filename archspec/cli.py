@@ -6,12 +6,12 @@ Exit status: 0 fine (warnings allowed), 1 the spec or its data is wrong, 2 the c
 from __future__ import annotations
 
 import argparse
-import json
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, Findings, SpecError, count, render_json, render_text
 
@@ -28,6 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     run: Callable[[argparse.Namespace], int] = options.run
+    # Commands that only read build many objects and drop few: collecting garbage would only cost them time.
+    collecting = gc.isenabled() and run not in (_train, _eval, _predict)
+    if collecting:
+        gc.disable()
+    # Pydantic looks through every installed package for plugins; none is of use here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         status = run(options)
         sys.stdout.flush()
@@ -42,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has gone, which is no error of ours; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,6 +197,12 @@ def _open(target: str, options: argparse.Namespace) -> Spec:
     return spec
 
 
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def _version(options: argparse.Namespace) -> int:
     from archspec import __version__
 
@@ -266,7 +281,7 @@ def _report(options: argparse.Namespace) -> int:
     made = [report(_open(target, options).graph(), mode=options.mode, batch=options.batch) for target in options.specs]
     if options.format == "json":
         plain = [to_dict(item) for item in made]
-        print(json.dumps(plain[0] if len(plain) == 1 else plain, indent=2, ensure_ascii=False))
+        print(_json(plain[0] if len(plain) == 1 else plain))
     else:
         print("\n\n".join(render(item) for item in made))
     return 0
@@ -286,7 +301,7 @@ def _eval(options: argparse.Namespace) -> int:
 
     metrics = evaluate(options.folder)
     if options.format == "json":
-        print(json.dumps(metrics))
+        print(_json(metrics))
     else:
         print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     return 0
@@ -301,7 +316,7 @@ def _predict(options: argparse.Namespace) -> int:
             {"image": str(path), "classes": [{"class": name, "probability": value} for name, value in classes]}
             for path, classes in answers
         ]
-        print(json.dumps(plain, indent=2, ensure_ascii=False))
+        print(_json(plain))
     else:
         for path, classes in answers:
             print(f"{path}: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value in classes))
@@ -314,11 +329,7 @@ def _layers(options: argparse.Namespace) -> int:
 
     if options.kind is None:
         names = kind_names("layers")
-        print(
-            json.dumps([kind_to_dict(name) for name in names], indent=2)
-            if options.format == "json"
-            else describe_kinds()
-        )
+        print(_json([kind_to_dict(name) for name in names]) if options.format == "json" else describe_kinds())
         return 0
     if find_kind("layers", options.kind) is None:
         from archspec.diagnostics import did_you_mean
@@ -331,7 +342,7 @@ def _layers(options: argparse.Namespace) -> int:
         )
         findings.raise_if_failed()
     if options.format == "json":
-        print(json.dumps(kind_to_dict(options.kind), indent=2, ensure_ascii=False))
+        print(_json(kind_to_dict(options.kind)))
     else:
         print(describe_kind(options.kind))
     return 0
@@ -353,7 +364,7 @@ def _zoo(options: argparse.Namespace) -> int:
             {"name": name, "title": title, "params": graph.count("trainable"), "macs": graph.macs}
             for name, title, graph in rows
         ]
-        print(json.dumps(plain, indent=2, ensure_ascii=False))
+        print(_json(plain))
         return 0
     head = ("name", "input", "params", "MACs", "title")
     lines = [
@@ -366,7 +377,7 @@ def _zoo(options: argparse.Namespace) -> int:
 def _schema(options: argparse.Namespace) -> int:
     from archspec.spec.schema import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    print(_json(json_schema()))
     return 0
 
 
@@ -374,7 +385,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from archspec.doctor import examine, render
 
     facts = examine()
-    print(json.dumps(facts, indent=2) if options.format == "json" else render(facts))
+    print(_json(facts) if options.format == "json" else render(facts))
     return 0 if facts["ok"] else 1
 
 

@@ -6,11 +6,9 @@ what to do about it (help). The codes are listed in docs/diagnostics.md.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -220,6 +218,8 @@ class Findings:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean …?` for the choice nearest to the word, or None when nothing is near."""
+    from difflib import get_close_matches
+
     known = sorted(set(choices))
     if len(known) > MAX_COMPARED:
         # Comparing is slow; among very many names only those that begin alike are looked at.
@@ -266,6 +266,8 @@ def count(number: int, word: str) -> str:
 
 def render_json(diagnostics: Sequence[Diagnostic]) -> str:
     """A JSON list, one object a diagnostic, with the same content as the text."""
+    import json
+
     return json.dumps([item.to_json() for item in diagnostics], indent=2, ensure_ascii=False)
 
 

@@ -11,7 +11,7 @@ import re
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -40,11 +40,25 @@ class KindError(Exception):
 class Kind(BaseModel):
     """Base of all kinds. Its fields are the fields of the language; `kind` follows from the class's name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     kind: ClassVar[str]
     main: ClassVar[str | None] = None
     """The field that a plain value sets: `dense: 84` is `dense: {units: 84}`."""
+
+    @classmethod
+    def plain_default(cls, **fields: Any) -> Self:
+        """The kind with these fields and defaults for the rest, which must be right: nothing is validated.
+
+        Building a validator takes milliseconds, which a kind that is a mere default need not cost.
+        """
+        return cast("Self", cls.model_construct(**fields))
+
+    @classmethod
+    def needs_validation(cls) -> bool:
+        """Whether the kind can be wrong although no field is given."""
+        required = any(info.is_required() for info in cls.model_fields.values())
+        return required or bool(cls.__pydantic_decorators__.model_validators)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -52,9 +66,8 @@ class Kind(BaseModel):
 
     def to_plain(self) -> Any:
         """The kind as the language writes it: `relu`, or `{conv: {filters: 6, kernel: [5, 5]}}`."""
-        fields = {
-            name: plain(getattr(self, name)) for name in type(self).model_fields if getattr(self, name) is not None
-        }
+        names = sorted(type(self).model_fields, key=lambda name: not type(self).model_fields[name].is_required())
+        fields = {name: plain(getattr(self, name)) for name in names if getattr(self, name) is not None}
         return {self.kind: fields} if fields else self.kind
 
 

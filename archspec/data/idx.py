@@ -12,7 +12,7 @@ from pydantic import Field
 from archspec.data._files import as_split, numbered
 from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
-from archspec.fields import Flag, Text
+from archspec.fields import FilePath, Flag, Text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ class Idx(Dataset):
 
     main: ClassVar[str] = "path"
 
-    path: Annotated[Text, Field(description="the folder; relative paths start from the spec's folder")]
+    path: Annotated[FilePath, Field(description="the folder; relative paths start from the spec's folder")]
     split: Annotated[
         Text | None, Field(description="which of several sets in the folder, such as EMNIST's letters")
     ] = None

@@ -10,7 +10,7 @@ from pydantic import Field
 from archspec.data._files import as_split, holdout, numbered, read_npz
 from archspec.dataset import Data, Dataset
 from archspec.diagnostics import DataError, listed
-from archspec.fields import NonNegativeInt, Text
+from archspec.fields import FilePath, NonNegativeInt
 
 
 class Npz(Dataset):
@@ -21,7 +21,7 @@ class Npz(Dataset):
 
     main: ClassVar[str] = "path"
 
-    path: Annotated[Text, Field(description="the file; relative paths start from the spec's folder")]
+    path: Annotated[FilePath, Field(description="the file; relative paths start from the spec's folder")]
     holdout: Annotated[
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, where the file has x and y")
     ] = 0.2

@@ -8,7 +8,7 @@ from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
-from archspec.kinds import KindError, find_kind, kind_names
+from archspec.kinds import Kind, KindError, find_kind, kind_names
 from archspec.layer import Layer
 from archspec.source import Located, Mapping, Scalar, Sequence, describe, merged
 from archspec.spec.document import STRUCTURE, Document
@@ -228,7 +228,11 @@ class Expander:
             static = static and not below.dynamic
             if below.dynamic:
                 env = {**frame.document.env, **frame.env}
-        layer = read_model(kind, fields, env, self.findings, kind.kind, entry.span, also=COMMON)
+        layer: Kind | None
+        if not fields.entries and not kind.needs_validation():
+            layer = kind.plain_default()
+        else:
+            layer = read_model(kind, fields, env, self.findings, kind.kind, entry.span, also=COMMON)
         assert layer is None or isinstance(layer, Layer)
         if static:
             self.instances[key] = (origin, layer)

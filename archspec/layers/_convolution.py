@@ -22,9 +22,11 @@ class Convolution(Windowed):
     dilation: Annotated[Pair, Field(description="distance between the kernel's taps in pixels")] = (1, 1)
     bias: Annotated[Flag, Field(description="adds one trainable number per filter")] = True
     init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
-        LecunNormal()
+        LecunNormal.plain_default()
     )
-    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = Zeros()
+    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = (
+        Zeros.plain_default()
+    )
 
     @property
     def taps(self) -> tuple[int, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from archspec.fields import Pair
 from archspec.layer import Cost
@@ -22,6 +22,12 @@ class Pool(Windowed):
     stride: Annotated[
         Pair | None, Field(description="step between windows in pixels; the window's size if left out")
     ] = None
+
+    @model_validator(mode="after")
+    def _side_by_side(self) -> Self:
+        if self.stride is None:
+            object.__setattr__(self, "stride", self.window)
+        return self
 
     @property
     def taps(self) -> tuple[int, int]:

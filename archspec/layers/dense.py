@@ -40,9 +40,11 @@ class Dense(Layer):
     units: Annotated[PositiveInt, Field(description="output features")]
     bias: Annotated[Flag, Field(description="adds one trainable number per unit")] = True
     init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
-        LecunNormal()
+        LecunNormal.plain_default()
     )
-    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = Zeros()
+    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = (
+        Zeros.plain_default()
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example(84, ((120,),)),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from archspec.fields import Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, Text
+from archspec.fields import Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, ShortName, Text
 
 LANGUAGE_VERSION = 1
 
@@ -14,14 +14,14 @@ LANGUAGE_VERSION = 1
 class Section(BaseModel):
     """Base of the sections: unknown fields are errors, values are fixed once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Header(Section):
     """What stands at the top of a spec."""
 
     archspec: Annotated[Literal[1], Field(description="version of the language")]
-    name: Annotated[Text, Field(description="short name; also names the run folder", pattern=r"^[\w.-]{1,100}$")]
+    name: Annotated[ShortName, Field(description="short name; also names the run folder")]
     title: Annotated[Text, Field(description="one line for people")] = ""
     paper: Annotated[Text, Field(description="where the network was published")] = ""
     notes: Annotated[Text, Field(description="what a reader should know, such as choices where sources disagree")] = ""

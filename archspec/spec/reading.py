@@ -155,6 +155,8 @@ def read_kind_fields(
     fields = as_fields(kind, content, name_node, findings)
     if fields is None:
         return FAILED
+    if not fields.entries and not kind.needs_validation():
+        return kind.plain_default()
     found = read_model(kind, fields, env, findings, kind.kind, name_node.span)
     return FAILED if found is None else found
 

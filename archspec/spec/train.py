@@ -22,12 +22,14 @@ from archspec.spec.network import Section
 class Train(Section):
     """How a network is trained."""
 
-    dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k()
+    dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k.plain_default()
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
     epochs: Annotated[PositiveInt, Field(description="passes over the training data")] = 10
-    optimiser: Annotated[Optimiser, *kind_of("optimisers"), Field(description="how weights are changed")] = Sgd(
-        learning_rate=0.1
+    optimiser: Annotated[Optimiser, *kind_of("optimisers"), Field(description="how weights are changed")] = (
+        Sgd.plain_default(learning_rate=0.1)
     )
-    schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = Constant()
-    loss: Annotated[Loss, *kind_of("losses"), Field(description="what is made small")] = CrossEntropy()
+    schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
+        Constant.plain_default()
+    )
+    loss: Annotated[Loss, *kind_of("losses"), Field(description="what is made small")] = CrossEntropy.plain_default()
     seed: Annotated[NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")] = 0
