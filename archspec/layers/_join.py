@@ -34,7 +34,7 @@ def disagreement(inputs: Sequence[TensorType], axes: int) -> str | None:
     for axis, name in enumerate(names):
         sizes = [x.shape[axis] for x in inputs]
         if len(set(sizes)) > 1:
-            return f"{name} differs: {', '.join(map(str, sizes))}"
+            return f"they differ in {name}: {', '.join(map(str, sizes))}"
     return None
 
 

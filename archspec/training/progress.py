@@ -59,6 +59,8 @@ class Progress:
 
     def epoch(self, record: dict[str, Any], epochs: int) -> None:
         """Says how an epoch ended."""
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=record["step"])
         test = record["test"]
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {record['train']['loss']:.4f}  "
