@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ def test_linear_and_cosine_fall_from_one_to_final() -> None:
     line = schedule("linear", final=0.2)
     assert line[0] == 1.0
     assert line[20] == pytest.approx(0.6)
-    assert all(a > b for a, b in zip(line, line[1:], strict=False))
+    assert all(a > b for a, b in pairwise(line))
     cosine = schedule("cosine")
     assert cosine[0] == 1.0
     assert cosine[20] == pytest.approx(0.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from archspec.diagnostics import DataError
@@ -31,8 +32,8 @@ class Checkpoints:
         return epoch
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Saves in the background; the arrays are copied first."""
-        self.manager.save(epoch, args=ocp.args.StandardSave(state))
+        """Saves in the background. The arrays are copied, since the next step uses the state's own up."""
+        self.manager.save(epoch, args=ocp.args.StandardSave(jax.tree.map(jnp.copy, state)))
 
     def restore(self, like: dict[str, Any]) -> dict[str, Any]:
         """The last state saved, with the structure of another. Raises `DataError` when it cannot be read."""

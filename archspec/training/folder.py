@@ -39,6 +39,11 @@ class RunFolder:
             return None
 
     @property
+    def begun(self) -> bool:
+        """Whether all that a run begins with is there."""
+        return self.spec_text is not None and (self.path / RUN).is_file()
+
+    @property
     def finished(self) -> bool:
         return (self.path / RESULT).is_file()
 
@@ -69,9 +74,10 @@ class RunFolder:
     def begin(self, spec_text: str, report: str, seed: int, command: str | None) -> None:
         """Creates the folder with what the run is made of."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write(self.path / RUN, json.dumps(surroundings(seed, command), indent=2) + "\n")
-        write(self.path / REPORT, report + "\n")
+        # The spec comes first: from then on the folder is known as this run's, wherever it is killed.
         write(self.path / SPEC, spec_text)
+        write(self.path / REPORT, report + "\n")
+        write(self.path / RUN, json.dumps(surroundings(seed, command), indent=2) + "\n")
 
 
 def write(path: Path, text: str) -> None:

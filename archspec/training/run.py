@@ -84,15 +84,20 @@ def train(
         raise error.located(spec.place("train", "dataset") if error.code < "E510" else None) from None
     check_data(data, spec, graph)
     data = replace(data, train=_fitted(data.train, spec), test=_fitted(data.test, spec))
-    run = _Run(spec, graph, recipe, data, folder, progress)
-    if folder.spec_text is None:
-        folder.begin(spec_text, str(report(graph)), recipe.seed, command)
     try:
-        return run.go()
+        if not folder.begun:
+            folder.begin(spec_text, str(report(graph)), recipe.seed, command)
+        run = _Run(spec, graph, recipe, data, folder, progress)
+        try:
+            return run.go()
+        finally:
+            run.close()
     except DataError as error:
         raise error.located(None) from None
-    finally:
-        run.close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        place = f" {error.filename}" if error.filename else ""
+        raise DataError("E514", f"the run folder {folder.path} cannot be used:{place} {reason}").located(None) from None
 
 
 def _fitted(split: Split, spec: Spec) -> Split:

@@ -133,6 +133,15 @@ def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_p
     assert [path.name for path in busy.iterdir()] == ["thesis.tex"]
 
 
+def test_folders_that_cannot_be_written_are_answered(write: Write, digits: Path, tmp_path: Path) -> None:
+    spec = load(net(write, digits, 1))
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(SpecError) as error:
+            train(spec, folder, progress=False)
+        assert code(error) in ("E511", "E514")
+
+
 def test_default_folders_count_up(write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert train(load(net(write, digits, 1)), progress=False).folder == Path("runs/net")
