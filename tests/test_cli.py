@@ -188,7 +188,7 @@ def test_train_eval_predict(write: Write, tmp_path: Path, capsys: pytest.Capture
     folder = str(tmp_path / "run")
     assert run("train", str(write(net)), "--workdir", folder) == 0
     found = capsys.readouterr()
-    assert re.search(r"held-out accuracy \d\d\.\d\d %, top-5 \d\d\.\d\d % after 1 epochs?", found.out)
+    assert re.search(r"held-out accuracy \d\d\.\d\d %, top-5 \d\d\.\d\d % after 1 epoch$", found.out, re.MULTILINE)
     assert "epoch 1/1" in found.err
     assert run("eval", folder) == 0
     assert re.search(r"top1 0\.\d{4}", capsys.readouterr().out)

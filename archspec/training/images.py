@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.dataset import Data, Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.spec.network import Input
 
@@ -64,7 +64,7 @@ def _check_size(name: str, split: Split, input: Input) -> None:
     if channels != input.channels:
         raise DataError(
             "E503",
-            f"images of {name} have {channels} channels, but the input has {input.channels}",
+            f"images of {name} have {count(channels, 'channel')}, but the input has {input.channels}",
             help=[f"--set input.channels={channels}"],
         )
     if (height, width) == (input.height, input.width) or input.fit == "resize":

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from archspec.dataset import Data, Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.reports import report
@@ -49,7 +49,7 @@ class Result:
         top5 = f", top-5 {100 * last['test']['top5']:.2f} %" if "top5" in last["test"] else ""
         return "\n".join(
             [
-                f"held-out accuracy {100 * self.accuracy:.2f} %{top5} after {last['epoch']} epochs",
+                f"held-out accuracy {100 * self.accuracy:.2f} %{top5} after {count(last['epoch'], 'epoch')}",
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 f"folder  {self.folder}",
@@ -95,9 +95,8 @@ def train(
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:
-        reason = error.strerror or str(error)
-        place = f" {error.filename}" if error.filename else ""
-        raise DataError("E514", f"the run folder {folder.path} cannot be used:{place} {reason}").located(None) from None
+        reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
 
 
 def _fitted(split: Split, spec: Spec) -> Split:

@@ -217,7 +217,7 @@ def test_fewer_samples_than_a_batch_train_all_the_same(write: Write, tmp_path: P
     [
         ({"units: 10": "units: 7"}, "E501", ("10 classes", "7 units")),
         ({"height: 28": "height: 32"}, "E503", ("28×28", "32×28")),
-        ({"channels: 1": "channels: 3"}, "E503", ("1 channels", "has 3")),
+        ({"channels: 1": "channels: 3"}, "E503", ("1 channel,", "has 3")),
         ({"- flatten": "- identity", "- dense: {name: out, units: 10}": "- relu"}, "E501", ("is a map",)),
     ],
 )
