@@ -1,0 +1,166 @@
+"""Names, paths and merging: what binds to what, and what replaces what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.graph import Graph
+from archspec.loading import load, open_spec
+
+INPUT = "input: {height: 16, width: 16, channels: 4}\n"
+Write = Callable[..., Path]
+
+
+def codes(path: Path | str) -> list[str]:
+    try:
+        return [item.code for item in open_spec(str(path)).diagnostics]
+    except SpecError as error:
+        return [item.code for item in error.diagnostics]
+
+
+def inputs(graph: Graph) -> dict[str, tuple[str, ...]]:
+    names = ["input" if index < 0 else graph.nodes[index].path for index in range(-1, len(graph.nodes))]
+    return {
+        node.path: tuple(names[source + 1] if source >= 0 else "input" for source in node.inputs)
+        for node in graph.nodes
+    }
+
+
+def test_blocks_see_the_chosen_variants_arguments_and_defaults(write: Write) -> None:
+    path = write(
+        INPUT
+        + """
+args: {w: 4, act: relu}
+variants: {a: {}, b: {w: 8, act: tanh}}
+defaults: {conv: {bias: false}}
+blocks: {unit: {layers: [{conv: {filters: $(w), kernel: 1}}, $(act)]}}
+layers: [unit]
+"""
+    )
+    for variant, channels, act in (("a", 4, "relu"), ("b", 8, "tanh")):
+        nodes = load(path, variant).graph().nodes
+        assert [node.kind for node in nodes] == ["conv", act]
+        assert nodes[0].output.channels == channels
+        assert nodes[0].layer.bias is False
+    assert load(path, "b", w=3).graph().nodes[0].output.channels == 3
+
+
+def test_a_block_sees_nothing_of_its_caller_but_its_input(write: Write) -> None:
+    hidden = INPUT + "blocks: {b: {layers: [{relu: {from: outside}}]}}\nlayers: [{relu: {name: outside}}, b]\n"
+    assert codes(write(hidden)) == ["E210"]
+    own = load(
+        write(
+            INPUT
+            + "blocks: {b: {layers: [{relu: {name: r}}, {add: {from: [r, input]}}]}}\n"
+            + "layers: [{tanh: {name: t}}, {b: {name: x}}]\n"
+        )
+    ).graph()
+    assert inputs(own)["x.add1"] == ("x.r", "t")
+    two = load(
+        write(
+            INPUT
+            + "blocks: {b: {layers: [{relu: {from: input.1}}, {concat: {from: [input, relu1]}}]}}\n"
+            + "layers: [{tanh: {name: t}}, {b: {name: x, from: [input, t]}}]\n"
+        )
+    ).graph()
+    assert inputs(two)["x.relu1"] == ("t",)
+    assert inputs(two)["x.concat1"] == ("input", "t", "x.relu1")
+    loop = INPUT + "blocks: {b: {layers: [{relu: {name: $(i)}}]}}\nlayers: [{repeat: {times: 2, as: i, layers: [b]}}]\n"
+    assert "E202" in codes(write(loop))
+
+
+def test_paths_reach_into_scopes(write: Write) -> None:
+    graph = load(
+        write(
+            INPUT
+            + """
+blocks: {unit: {layers: [{conv: {name: c, filters: 4, kernel: 1}}, relu]}}
+layers:
+  - unit: {name: e}
+  - repeat: {name: s, times: 2, layers: [unit]}
+  - add: {name: sum, from: [e.c, s.0.c, s]}
+outputs: {main: sum, tap: s.1.c}
+"""
+        )
+    ).graph()
+    assert inputs(graph)["sum"] == ("e.c", "s.0.c", "s.1.relu1")
+    assert graph.nodes[graph.outputs[1].node].path == "s.1.c"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[{repeat: {name: s, times: 2, layers: [relu]}}, {relu: {name: s.0}}]",
+        "[{relu: {name: a}}, {relu: {name: a.b}}]",
+        "[{relu: {name: a.b}}, {relu: {name: a}}]",
+        "[relu, {tanh: {name: relu1}}]",
+    ],
+)
+def test_paths_are_unique(write: Write, layers: str) -> None:
+    assert "E211" in codes(write(INPUT + f"layers: {layers}\n"))
+
+
+def test_what_when_leaves_out_counts_all_the_same(write: Write) -> None:
+    path = write(INPUT + "args: {big: false}\nlayers: [relu, {relu: {when: $(big)}}, relu]\n")
+    assert [node.path for node in load(path).graph().nodes] == ["relu1", "relu3"]
+    assert [node.path for node in load(path, big=True).graph().nodes] == ["relu1", "relu2", "relu3"]
+
+
+def test_another_kind_replaces_and_the_same_kind_merges(write: Write) -> None:
+    write(
+        INPUT
+        + "layers: [{relu: {name: r}}]\noutputs: {logits: r}\n"
+        + "train: {optimiser: {sgd: {learning_rate: 0.1, momentum: 0.5}}}\n",
+        "base.yaml",
+    )
+    other = load(write("extends: base.yaml\ntrain: {optimiser: {adam: {learning_rate: 0.2}}}\n", "other.yaml")).train
+    assert other is not None
+    assert other.optimiser.to_plain() == {"adam": pytest.approx(other.optimiser.to_plain()["adam"])}
+    assert other.optimiser.learning_rate == 0.2
+    same = load(write("extends: base.yaml\ntrain: {optimiser: {sgd: {learning_rate: 0.2}}}\n", "same.yaml")).train
+    assert same is not None
+    assert same.optimiser.to_plain()["sgd"]["momentum"] == 0.5
+    whole = load(write("extends: base.yaml\nlayers: [{relu: {name: z}}]\noutputs: {main: z}\n", "whole.yaml"))
+    assert [output.name for output in whole.graph().outputs] == ["main"]
+    init = (
+        INPUT
+        + "defaults: {conv: {init: {normal: 0.1}}}\nlayers: [{conv: {filters: 2, kernel: 1, init: {uniform: 0.2}}}]"
+    )
+    assert load(write(init)).graph().nodes[0].layer.init.to_plain() == {"uniform": {"scale": 0.2}}
+
+
+def test_paths_start_from_the_file_that_names_them(write: Write, tmp_path: Path) -> None:
+    write("args: {}\nblocks: {unit: {layers: [relu]}}\n", "sub/lib.yaml")
+    write("import: [lib.yaml]\n" + INPUT + "layers: [unit]\ntrain: {dataset: {npz: d.npz}}\n", "sub/base.yaml")
+    write("blocks: {other: {layers: [tanh]}}\n", "lib.yaml")
+    spec = load(write("extends: sub/base.yaml\nimport: [lib.yaml]\nlayers: [unit, other]\n", "top.yaml"))
+    assert [node.kind for node in spec.graph().nodes] == ["relu", "tanh"]
+    assert spec.train is not None
+    assert spec.train.dataset.to_plain()["npz"]["path"] == str(tmp_path / "sub" / "d.npz")
+
+
+def test_imported_blocks_must_not_clash(write: Write) -> None:
+    for name in ("one", "two"):
+        write("blocks: {unit: {layers: [relu]}}\n", f"{name}.yaml")
+    path = write("import: [one.yaml, two.yaml]\n" + INPUT + "layers: [unit]\n")
+    assert codes(path) == ["E208"]
+
+
+def test_one_mistake_gives_one_message(write: Write) -> None:
+    chain = "".join("  - conv: {filters: 4, kernel: 3}\n  - batch_norm\n" for _ in range(20))
+    assert codes(write(INPUT + "layers:\n  - conv: {filters: 4, kernel: 99}\n" + chain)) == ["E301"]
+    assert codes(write("args: {n: [1}\n" + INPUT + "layers: [relu]\n")) == ["E104"]
+    assert codes(
+        write("args: {n: $(1/0)}\n" + INPUT + "layers: [{dense: $(n)}, {conv: {filters: $(n), kernel: 1}}]\n")
+    ) == ["E202"]
+
+
+def test_wrong_specs_of_great_size_are_answered(write: Write) -> None:
+    assert codes(write(INPUT + "layers: [{conv: {filters: 2000000011, kernel: 1, groups: 2}}]\n")) == ["E305"]
+    many = "".join(f"  - relu: {{name: layer{i}}}\n" for i in range(20_000))
+    wrong = "".join(f"  - relu: {{from: layr{i}}}\n" for i in range(500))
+    assert len(codes(write(INPUT + "layers:\n" + many + wrong))) > 100
