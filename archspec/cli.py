@@ -17,13 +17,14 @@ from archspec.diagnostics import Diagnostic, Findings, SpecError, count, render_
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.document import Override
+    from archspec.spec.overrides import Override
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(words[0] if words and words[0] in _COMMANDS else None)
+    options = parser.parse_args(words)
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             gc.enable()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands; where one is chosen, only its options are set up."""
     parser = argparse.ArgumentParser(
         prog="archspec",
         description="Compiles networks written in YAML into JAX: checks, reports, trains.",
@@ -62,38 +64,50 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=_version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, (run, options, help) in _COMMANDS.items():
+        command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        command.set_defaults(run=run)
+        if chosen in (None, name):
+            options(command)
+    return parser
 
-    command = _command(commands, "validate", _validate, "check specs; a family file checks every variant")
+
+def _validate_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("specs", nargs="+", metavar="SPEC")
     _spec_options(command)
     command.epilog = "example: archspec validate specs/zoo/lenet.yaml"
 
-    command = _command(commands, "show", _show_spec, "print the elaborated spec, every default filled in")
+
+def _show_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("spec", metavar="SPEC")
     command.add_argument("--graph", action="store_true", help="print the graph's nodes with inputs and shapes instead")
     _spec_options(command)
     command.epilog = "example: archspec show lenet5 --set classes=26"
 
-    command = _command(commands, "report", _report, "parameters, multiply–adds, shapes and receptive fields")
+
+def _report_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
     command.add_argument("--batch", type=_positive, default=1, metavar="N", help="samples per forward pass (default 1)")
     _spec_options(command, formats=("table", "json"))
     command.epilog = "example: archspec report lenet5 --format json"
 
-    command = _command(commands, "train", _train, "train a network; checkpoints, metrics and curves in a run folder")
+
+def _train_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("spec", metavar="SPEC")
     command.add_argument("--workdir", type=Path, metavar="DIR", help="run folder (default runs/NAME)")
     command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
     _spec_options(command)
     command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
 
-    command = _command(commands, "eval", _eval, "evaluate a trained run on its held-out data")
+
+def _eval_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN")
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec eval runs/lenet5"
 
-    command = _command(commands, "predict", _predict, "classify image files with a trained run")
+
+def _predict_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN")
     command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     command.add_argument("--top", type=_positive, default=3, metavar="K", help="classes to print (default 3)")
@@ -101,31 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec predict runs/lenet5 seven.png"
 
-    command = _command(commands, "layers", _layers, "list the layer kinds, or all about one")
+
+def _layers_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("kind", nargs="?", metavar="KIND")
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec layers conv"
 
-    command = _command(commands, "zoo", _zoo, "list the networks that come with archspec")
+
+def _zoo_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--format", choices=("text", "json"), default="text")
 
-    command = _command(commands, "schema", _schema, "print the language's JSON Schema, for editors")
+
+def _schema_options(command: argparse.ArgumentParser) -> None:
     command.epilog = "example: archspec schema > archspec.schema.json"
 
-    command = _command(commands, "doctor", _doctor, "versions, devices and what is missing")
+
+def _doctor_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--format", choices=("text", "json"), default="text")
-    return parser
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    help: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-    command.set_defaults(run=run)
-    return command
 
 
 def _spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
@@ -162,7 +168,7 @@ def _show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> Non
 
 def _overrides(options: argparse.Namespace) -> list[Override]:
     """The overrides of `--set` and `--input`. Raises `SpecError` when one cannot be understood."""
-    from archspec.spec.document import parse_override, python_override
+    from archspec.spec.overrides import parse_override, python_override
 
     findings = Findings()
     found = [parse_override(text, findings) for text in options.overrides]
@@ -349,8 +355,9 @@ def _layers(options: argparse.Namespace) -> int:
 
 
 def _zoo(options: argparse.Namespace) -> int:
-    from archspec.loading import load, zoo_variants
+    from archspec.loading import load
     from archspec.reports.table import aligned, si
+    from archspec.zoo import zoo_variants
 
     rows = []
     for name, (_, variant) in zoo_variants().items():
@@ -387,6 +394,21 @@ def _doctor(options: argparse.Namespace) -> int:
     facts = examine()
     print(_json(facts) if options.format == "json" else render(facts))
     return 0 if facts["ok"] else 1
+
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None], str]] = {
+    "validate": (_validate, _validate_options, "check specs; a family file checks every variant"),
+    "show": (_show_spec, _show_options, "print the elaborated spec, every default filled in"),
+    "report": (_report, _report_options, "parameters, multiply–adds, shapes and receptive fields"),
+    "train": (_train, _train_options, "train a network; checkpoints, metrics and curves in a run folder"),
+    "eval": (_eval, _eval_options, "evaluate a trained run on its held-out data"),
+    "predict": (_predict, _predict_options, "classify image files with a trained run"),
+    "layers": (_layers, _layers_options, "list the layer kinds, or all about one"),
+    "zoo": (_zoo, _zoo_options, "list the networks that come with archspec"),
+    "schema": (_schema, _schema_options, "print the language's JSON Schema, for editors"),
+    "doctor": (_doctor, _doctor_options, "versions, devices and what is missing"),
+}
+"""Every command: what runs it, what sets its options up, and its help."""
 
 
 if __name__ == "__main__":

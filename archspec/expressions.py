@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from archspec.diagnostics import did_you_mean, listed
-from archspec.source import describe
+from archspec.located import describe
 
 MAX_LENGTH = 1_000
 MAX_MAGNITUDE = 2**63

@@ -7,10 +7,10 @@ imported when a spec first names it. Other packages add kinds with an entry poin
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -88,7 +88,8 @@ def plain(value: Any) -> Any:
 def builtin_kinds(family: str) -> tuple[str, ...]:
     """Kinds of a family that this package has, by the names of their files."""
     package = import_module(f"archspec.{family}")
-    return tuple(sorted(info.name for info in iter_modules(package.__path__) if not info.name.startswith("_")))
+    files = (name for folder in package.__path__ for name in os.listdir(folder))
+    return tuple(sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")))
 
 
 @cache

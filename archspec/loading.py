@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Findings, Span, SpecError, did_you_mean, listed
+from archspec.diagnostics import Diagnostic, Findings, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
-from archspec.source import Located, Scalar
-from archspec.source import Mapping as LocatedMapping
+from archspec.located import Located, Scalar
+from archspec.located import Mapping as LocatedMapping
 from archspec.spec.checks import check_defaults, check_published, unused_arguments
 from archspec.spec.document import (
     Document,
-    Override,
-    apply_override,
     bind_arguments,
     default_variant,
-    is_file,
     open_document,
-    python_override,
     variant_arguments,
     with_variant,
 )
 from archspec.spec.network import Header, Input, Published
+from archspec.spec.overrides import Override, apply_override, python_override
 from archspec.spec.reading import Model, read_model
+from archspec.zoo import find_spec
 
 if TYPE_CHECKING:
     from archspec.graph import Graph
@@ -39,7 +36,7 @@ class Spec:
     """One network: a file, the variant chosen, and its arguments.
 
     Reading it has checked everything but the layers; `graph` checks those. Both raise `SpecError` with all that is
-    wrong. `warnings` holds what is allowed but probably not meant.
+    wrong. `diagnostics` holds everything, warnings too.
     """
 
     def __init__(
@@ -254,63 +251,6 @@ def _chosen(document: Document, variant: str | None, overrides: Sequence[Overrid
     if chosen is None:
         raise SpecError(mine.sorted())
     return Spec(chosen, overrides, mine)
-
-
-def zoo_folder() -> Path:
-    """Where the zoo's files are: in the installed package, or in the checkout beside it."""
-    inside = Path(__file__).parent / "zoo"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "specs" / "zoo"
-
-
-def zoo_variants() -> dict[str, tuple[Path, str | None]]:
-    """Every name in the zoo: file and variant."""
-    found: dict[str, tuple[Path, str | None]] = {}
-    for path in sorted(zoo_folder().glob("*.yaml")):
-        document = open_document(path, Findings())
-        names = list(document.variants) if document else []
-        found.setdefault(path.stem, (path, None))
-        for name in names:
-            found[name] = (path, name)
-    return found
-
-
-def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
-    """The file and variant that `path`, `path#variant` or a zoo name stand for."""
-    plain = Path(target)
-    if is_file(plain):
-        return plain, None
-    base, mark, variant = target.rpartition("#")
-    if mark and is_file(Path(base)):
-        return Path(base), variant
-    name, wanted = (base, variant) if mark else (target, None)
-    found = _in_zoo(name)
-    if found:
-        path, zoo_variant = found
-        return path, wanted or zoo_variant
-    looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
-    if looks_like_path:
-        help = ["give the path of a spec, or a name from `archspec zoo`"]
-    else:
-        names = list(zoo_variants())
-        hint = did_you_mean(name, names)
-        help = [hint or f"the zoo has {listed(names, 40)}"]
-    what = "file" if looks_like_path else "file, and no network in the zoo, called"
-    findings.error("E101", f"there is no {what} {name[:200]}", help=help)
-    return None, None
-
-
-def _in_zoo(name: str) -> tuple[Path, str | None] | None:
-    """A zoo name's file and variant. Only files whose text has the name are read."""
-    if not re.fullmatch(r"[\w.-]{1,100}", name):
-        return None
-    for path in sorted(zoo_folder().glob("*.yaml")):
-        text = path.read_text("utf-8")
-        if re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
-            document = open_document(path, Findings())
-            if document and name in document.variants:
-                return path, name
-    direct = zoo_folder() / f"{name}.yaml"
-    return (direct, None) if direct.is_file() else None
 
 
 def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:

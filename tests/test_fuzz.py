@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from archspec.diagnostics import SpecError, render_json, render_text
-from archspec.loading import open_specs, zoo_folder
+from archspec.loading import open_specs
+from archspec.zoo import zoo_folder
 
 RICH = """
 archspec: 1

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from archspec.kinds import find_kind, kind_names
-from archspec.loading import zoo_folder
 from archspec.spec.schema import json_schema
+from archspec.zoo import zoo_folder
 
 BASE = {"archspec": 1, "name": "x", "input": {"height": 8, "width": 8, "channels": 1}}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import Findings
-from archspec.source import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, Mapping, Scalar, Sequence, merged, read_file, read_text
+from archspec.located import Mapping, Scalar, Sequence, merged
+from archspec.source import MAX_ALIASED, MAX_BYTES, MAX_DEPTH, read_file, read_text
 
 
 def parse(text: str) -> tuple[object, Findings]:

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from archspec.loading import load, zoo_variants
+from archspec.loading import load
 from archspec.lower import build, split
 from archspec.reports import report
+from archspec.zoo import zoo_variants
 
 NAMES = [name for name, (_, variant) in zoo_variants().items() if variant]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
 from archspec.graph import INPUT, Node, Output, needed
-from archspec.source import Located, Mapping, Scalar, describe
+from archspec.located import Located, Mapping, Scalar, describe
 from archspec.spec.network import OutputSpec
 from archspec.spec.reading import FAILED, evaluate, read_model
 

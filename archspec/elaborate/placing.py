@@ -7,7 +7,7 @@ from archspec.diagnostics import Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.graph import INPUT, Node, needed
 from archspec.layer import Layer
-from archspec.source import Mapping
+from archspec.located import Mapping
 from archspec.types import TensorType
 
 MAX_NODES = 200_000

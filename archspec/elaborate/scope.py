@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from archspec.diagnostics import Span
 from archspec.expressions import Environment
 from archspec.kinds import RESERVED
-from archspec.source import Located
+from archspec.located import Located
 from archspec.spec.document import Document
 
 UNKNOWN = -2

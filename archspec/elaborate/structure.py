@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import did_you_mean, listed
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Values
-from archspec.source import Located, Mapping, Scalar, Sequence, describe
-from archspec.spec.document import Block, bind, locate
+from archspec.located import Located, Mapping, Scalar, Sequence, describe
+from archspec.spec.arguments import bind
+from archspec.spec.document import Block
+from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values)
 
 
 def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dict[str, Any] | None:
+    """Values of a block's arguments at a call; a plain value is the first one's. None with the reasons reported."""
     given: dict[str, tuple[Scalar, Located]] = {}
     content = entry.content
     if isinstance(content, Mapping):
@@ -88,6 +91,7 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
 
 
 def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
+    """Whether a block is called while it is being expanded, which is reported."""
     names = [name for name, _ in frame.calls]
     if block.name not in names:
         return False
@@ -97,6 +101,7 @@ def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
 
 
 def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    """Expands the layers so many times in a chain; named, each round is a scope with its number."""
     content = fields(x, entry, ("times", "as", "layers"), ("times", "layers"))
     if content is None:
         return (UNKNOWN,)
@@ -133,6 +138,7 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
 
 
 def loop_variable(x: Expander, content: Mapping) -> Any:
+    """The name of the variable that counts rounds; None without one, `FAILED` when it is no name."""
     node = content.get("as")
     if node is None:
         return None
@@ -154,6 +160,7 @@ def single_entry(layers: Located | None) -> Located | None:
 
 
 def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    """Expands branches that all take the same values, and joins what they give."""
     content = fields(x, entry, ("branches", "join"), ("branches",))
     branches = content.get("branches") if content else None
     if content is None or branches is None:
@@ -209,6 +216,7 @@ def join(x: Expander, kind: str, entry: Entry, frame: Frame, inner: Frame, value
 
 
 def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+    """Expands layers and a shortcut around them, and adds the two (He et al. 2016)."""
     content = fields(x, entry, ("layers", "shortcut"), ("layers",))
     if content is None:
         return (UNKNOWN,)

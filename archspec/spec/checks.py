@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.kinds import builtin_kinds, find_kind
-from archspec.source import Located, Mapping, Scalar, Sequence
+from archspec.located import Located, Mapping, Scalar, Sequence
 from archspec.spec.document import Document
 from archspec.spec.network import Published
 from archspec.spec.reading import unknown_kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -102,8 +102,3 @@ SECTIONS: dict[str, str] = {
 
 VARIANT_SECTIONS = ("title", "paper", "notes", "input", "layers", "outputs", "train")
 """Sections that a variant may lay over the file's, beside setting arguments."""
-
-
-def header_fields(values: dict[str, Any]) -> dict[str, Any]:
-    """The part of a spec's top level that `Header` reads."""
-    return {name: value for name, value in values.items() if name in Header.model_fields}

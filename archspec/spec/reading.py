@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import Environment, ExpressionError, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
-from archspec.source import Located, Scalar, Sequence, describe
-from archspec.source import Mapping as LocatedMapping
+from archspec.located import Located, Scalar, Sequence, describe
+from archspec.located import Mapping as LocatedMapping
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
-from archspec.spec.document import TYPE_WORDS
+from archspec.spec.arguments import TYPE_WORDS
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, Input, OutputSpec, Published
 from archspec.spec.reading import fields_of
 from archspec.spec.train import Train

@@ -18,7 +18,8 @@ from archspec.kinds import find_kind, kind_names
 from archspec.layer import Example, Layer
 from archspec.layers._window import Windowed
 from archspec.loading import load
-from archspec.source import Located, read_text
+from archspec.located import Located
+from archspec.source import read_text
 from archspec.spec.reading import FAILED, read_kind
 from archspec.types import TensorType
 

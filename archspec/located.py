@@ -1,0 +1,163 @@
+"""YAML values that know their place in the text that they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archspec.diagnostics import Source, Span
+
+
+class Located:
+    """A YAML value with its place. `size` counts the values in it, itself included, aliases written out."""
+
+    __slots__ = ("column", "dynamic", "end_column", "end_line", "line", "size", "source")
+
+    def __init__(self, source: Source, place: tuple[int, int, int, int]) -> None:
+        self.source = source
+        self.line, self.column, self.end_line, self.end_column = place
+        self.size = 1
+        self.dynamic = False
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        return (self.line, self.column, self.end_line, self.end_column)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source, self.line, self.column, self.end_line, self.end_column)
+
+    @property
+    def plain(self) -> Any:
+        """The value in plain Python, `$(…)` as text."""
+        raise NotImplementedError
+
+    @property
+    def described(self) -> str:
+        """What was written, in a few words, for messages."""
+        raise NotImplementedError
+
+
+class Scalar(Located):
+    """A string, number, boolean or null. `dynamic` says that it holds `$(…)`."""
+
+    __slots__ = ("lead", "value")
+
+    def __init__(self, source: Source, place: tuple[int, int, int, int], value: Any, lead: int | None = None) -> None:
+        super().__init__(source, place)
+        self.value = value
+        self.lead = lead
+        """Characters before the value's first one (a quote), or None where offsets in it are not columns."""
+        self.dynamic = isinstance(value, str) and "$(" in value
+
+    @property
+    def plain(self) -> Any:
+        return self.value
+
+    @property
+    def described(self) -> str:
+        return describe(self.value)
+
+    def span_at(self, offset: int, length: int) -> Span:
+        """The place of a part of the value, or of all of it where the text was folded or escaped."""
+        if self.lead is None:
+            return self.span
+        column = self.column + self.lead + offset
+        return Span(self.source, self.line, column, self.line, column + max(1, length))
+
+
+class Sequence(Located):
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, source: Source, place: tuple[int, int, int, int], items: list[Located]) -> None:
+        super().__init__(source, place)
+        self.items = items
+
+    @property
+    def plain(self) -> list[Any]:
+        return [item.plain for item in self.items]
+
+    @property
+    def described(self) -> str:
+        return "a list"
+
+
+class Mapping(Located):
+    """A mapping with string keys, in the order written."""
+
+    __slots__ = ("entries",)
+
+    def __init__(
+        self, source: Source, place: tuple[int, int, int, int], entries: dict[str, tuple[Scalar, Located]]
+    ) -> None:
+        super().__init__(source, place)
+        self.entries = entries
+
+    def get(self, key: str) -> Located | None:
+        found = self.entries.get(key)
+        return found[1] if found else None
+
+    def key(self, key: str) -> Scalar | None:
+        found = self.entries.get(key)
+        return found[0] if found else None
+
+    def items(self) -> Iterator[tuple[str, Scalar, Located]]:
+        for name, (key, value) in self.entries.items():
+            yield name, key, value
+
+    def without(self, *keys: str) -> Mapping:
+        """The mapping with these keys left out."""
+        entries = {name: entry for name, entry in self.entries.items() if name not in keys}
+        result = Mapping(self.source, self.place, entries)
+        result.dynamic = self.dynamic
+        return result
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return {name: value.plain for name, (_, value) in self.entries.items()}
+
+    @property
+    def described(self) -> str:
+        return "a mapping"
+
+
+def describe(value: Any) -> str:
+    """A value in a few words, for messages."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else value[:37] + "…")
+    if isinstance(value, (list, tuple)):
+        return "a list" if len(str(value)) > 40 else str(list(value))
+    if isinstance(value, dict):
+        return "a mapping"
+    return str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
+
+
+CHOICES = frozenset({"dataset", "optimiser", "schedule", "loss", "init", "bias_init"})
+"""Fields that hold one kind with its fields: another kind replaces it, the same kind merges."""
+
+WHOLE = frozenset({"outputs"})
+"""Mappings that are replaced as a whole."""
+
+
+def merged(base: Located, over: Located) -> Located:
+    """`over` laid on `base`: mappings merge key by key, everything else is replaced."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    entries = dict(base.entries)
+    for name, (key, value) in over.entries.items():
+        below = entries.get(name)
+        replaced = below is None or name in WHOLE or (name in CHOICES and not _same_kind(below[1], value))
+        entries[name] = (key, value if replaced or below is None else merged(below[1], value))
+    result = Mapping(over.source, over.place, entries)
+    result.dynamic = base.dynamic or over.dynamic
+    return result
+
+
+def _same_kind(a: Located, b: Located) -> bool:
+    return isinstance(a, Mapping) and isinstance(b, Mapping) and a.entries.keys() == b.entries.keys()

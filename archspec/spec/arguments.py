@@ -1,0 +1,138 @@
+"""Arguments of specs and blocks: declared with a type or a default, bound to values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
+from archspec.expressions import Environment
+from archspec.located import Located, Scalar, describe
+from archspec.located import Mapping as LocatedMapping
+from archspec.spec.network import SECTIONS
+from archspec.spec.reading import FAILED, evaluate
+
+TYPE_WORDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "str": (str,),
+    "list": (list,),
+}
+"""Words that declare an argument as required, and the types they accept."""
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass
+class Argument:
+    """A declared argument: the type it must have, and its default unless it is required."""
+
+    name: str
+    key: Scalar
+    types: tuple[type, ...] | None
+    default: Located | None
+
+
+def declared(node: Located | None, what: str, findings: Findings) -> dict[str, Argument]:
+    """The arguments that an `args:` mapping declares."""
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return {}
+    if not isinstance(node, LocatedMapping):
+        if what != "args":
+            findings.error("E206", f"`args` of {what} is a mapping, not {node.described}", node.span)
+        return {}
+    found = {}
+    for name, key, value in node.items():
+        if not NAME.match(name) or name in ("name", "from", "when", "input", "true", "false", "null"):
+            findings.error("E209", f"`{name[:60]}` cannot name an argument", key.span)
+            continue
+        if what == "args" and name in SECTIONS:
+            findings.error("E209", f"`{name}` is a section and cannot name an argument", key.span)
+            continue
+        word = value.value if isinstance(value, Scalar) else None
+        if isinstance(word, str) and word in TYPE_WORDS:
+            found[name] = Argument(name, key, TYPE_WORDS[word], None)
+        else:
+            found[name] = Argument(name, key, None, value)
+    return found
+
+
+def bind(
+    arguments: Mapping[str, Argument],
+    given: Mapping[str, tuple[Scalar, Located]],
+    env: Environment,
+    caller: Environment,
+    findings: Findings,
+    what: str,
+    owner: Span | None,
+    values: dict[str, Any],
+    *,
+    lenient: bool = False,
+) -> bool:
+    """Values of arguments: those given are evaluated in the caller's environment, defaults in the definition's own.
+
+    They are put into `values`. False when some could not be had; the reasons are among the findings.
+    """
+    complete = True
+    for name, (key, _) in given.items():
+        if name not in arguments:
+            hint = did_you_mean(name, arguments)
+            known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
+            findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or known])
+            complete = False
+    for name, argument in arguments.items():
+        scope = {**env, **values}
+        default = FAILED
+        if argument.default is not None:
+            default = evaluate(argument.default, scope, findings)
+        types = argument.types or _types_of(default)
+        if name in given:
+            node = given[name][1]
+            value = evaluate(node, scope if caller is env else caller, findings)
+            if value is not FAILED and types and not _is_of(value, types):
+                findings.error(
+                    "E206",
+                    f"argument `{name}` of {what} must be {_type_words(types)}, not {describe(value)}",
+                    node.span,
+                    secondary=[Label(argument.key.span, "declared here")],
+                )
+                value = FAILED
+        elif argument.default is None:
+            if not lenient:
+                findings.error(
+                    "E203",
+                    f"{what} needs the argument `{name}`",
+                    owner or argument.key.span,
+                    secondary=[Label(argument.key.span, "declared here")] if owner else [],
+                    help=[f"choose a variant, or give --set args.{name}=…"] if owner is None else [],
+                )
+            value = FAILED
+        else:
+            value = default
+        if value is FAILED:
+            complete = False
+        else:
+            values[name] = value
+    return complete
+
+
+def _types_of(default: Any) -> tuple[type, ...] | None:
+    if default is FAILED or default is None:
+        return None
+    if isinstance(default, float):
+        return (float, int)
+    return (type(default),)
+
+
+def _is_of(value: Any, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types)
+
+
+def _type_words(types: tuple[type, ...]) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list: "a list"}
+    return words.get(types[0], types[0].__name__)

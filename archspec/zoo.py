@@ -1,0 +1,66 @@
+"""The networks that come with archspec, and what a SPEC on the command line stands for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from archspec.diagnostics import Findings, did_you_mean, listed
+from archspec.spec.document import is_file, open_document
+
+
+def zoo_folder() -> Path:
+    """Where the zoo's files are: in the installed package, or in the checkout beside it."""
+    inside = Path(__file__).parent / "specs" / "zoo"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "specs" / "zoo"
+
+
+def zoo_variants() -> dict[str, tuple[Path, str | None]]:
+    """Every name in the zoo: file and variant."""
+    found: dict[str, tuple[Path, str | None]] = {}
+    for path in sorted(zoo_folder().glob("*.yaml")):
+        document = open_document(path, Findings())
+        names = list(document.variants) if document else []
+        found.setdefault(path.stem, (path, None))
+        for name in names:
+            found[name] = (path, name)
+    return found
+
+
+def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
+    """The file and variant that `path`, `path#variant` or a zoo name stand for."""
+    plain = Path(target)
+    if is_file(plain):
+        return plain, None
+    base, mark, variant = target.rpartition("#")
+    if mark and is_file(Path(base)):
+        return Path(base), variant
+    name, wanted = (base, variant) if mark else (target, None)
+    found = _in_zoo(name)
+    if found:
+        path, zoo_variant = found
+        return path, wanted or zoo_variant
+    looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
+    if looks_like_path:
+        help = ["give the path of a spec, or a name from `archspec zoo`"]
+    else:
+        names = list(zoo_variants())
+        hint = did_you_mean(name, names)
+        help = [hint or f"the zoo has {listed(names, 40)}"]
+    what = "file" if looks_like_path else "file, and no network in the zoo, called"
+    findings.error("E101", f"there is no {what} {name[:200]}", help=help)
+    return None, None
+
+
+def _in_zoo(name: str) -> tuple[Path, str | None] | None:
+    """A zoo name's file and variant. Only files whose text has the name are read."""
+    if not re.fullmatch(r"[\w.-]{1,100}", name):
+        return None
+    for path in sorted(zoo_folder().glob("*.yaml")):
+        text = path.read_text("utf-8")
+        if re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
+            document = open_document(path, Findings())
+            if document and name in document.variants:
+                return path, name
+    direct = zoo_folder() / f"{name}.yaml"
+    return (direct, None) if direct.is_file() else None
