@@ -262,7 +262,14 @@ def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
 def _show_spec(options: argparse.Namespace) -> int:
     spec = _open(options.spec, options)
     if not options.graph:
-        print(spec.to_yaml(), end="")
+        text = spec.to_yaml()
+        if options.format == "json":
+            from archspec.source import read_text
+
+            value = read_text(text, "elaborated", Findings())
+            print(_json(value.plain if value else None))
+        else:
+            print(text, end="")
         return 0
     from archspec.reports import report
 

@@ -135,6 +135,10 @@ def test_show_prints_a_spec_and_a_graph(capsys: pytest.CaptureFixture[str], writ
     text = capsys.readouterr().out
     assert run("validate", str(write(text, whole=True))) == 0
     assert "2,578 parameters, 91,520 multiply–adds" in capsys.readouterr().out
+    assert run("show", "lenet1", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["layers"][0]["conv"]["name"] == "h1"
+    assert run("show", "lenet1", "--graph", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["layers"][0]["name"] == "h1"
     assert run("show", "lenet5", "--graph") == 0
     assert re.search(r"^c3 +conv +s2 +10×10×16$", capsys.readouterr().out, re.MULTILINE)
 
