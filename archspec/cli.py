@@ -10,9 +10,9 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec import options as of
 from archspec.diagnostics import Diagnostic, Findings, SpecError, count, render_json, render_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     run: Callable[[argparse.Namespace], int] = options.run
     # Commands that only read build many objects and drop few: collecting garbage would only cost them time.
-    collecting = gc.isenabled() and run not in (_train, _eval, _predict)
+    collecting = gc.isenabled() and run not in (_train, _eval, _predict, _weights)
     if collecting:
         gc.disable()
     # Pydantic looks through every installed package for plugins; none is of use here.
@@ -70,88 +70,6 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         if chosen in (None, name):
             options(command)
     return parser
-
-
-def _validate_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("specs", nargs="+", metavar="SPEC")
-    _spec_options(command)
-    command.epilog = "example: archspec validate specs/zoo/lenet.yaml"
-
-
-def _show_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("spec", metavar="SPEC")
-    command.add_argument("--graph", action="store_true", help="print the graph's nodes with inputs and shapes instead")
-    _spec_options(command)
-    command.epilog = "example: archspec show lenet5 --set classes=26"
-
-
-def _report_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("specs", nargs="+", metavar="SPEC")
-    command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
-    command.add_argument("--batch", type=_positive, default=1, metavar="N", help="samples per forward pass (default 1)")
-    _spec_options(command, formats=("table", "json"))
-    command.epilog = "example: archspec report lenet5 --format json"
-
-
-def _train_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("spec", metavar="SPEC")
-    command.add_argument("--workdir", type=Path, metavar="DIR", help="run folder (default runs/NAME)")
-    command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
-    _spec_options(command)
-    command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
-
-
-def _eval_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="RUN")
-    command.add_argument("--format", choices=("text", "json"), default="text")
-    command.epilog = "example: archspec eval runs/lenet5"
-
-
-def _predict_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="RUN")
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    command.add_argument("--top", type=_positive, default=3, metavar="K", help="classes to print (default 3)")
-    command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
-    command.add_argument("--format", choices=("text", "json"), default="text")
-    command.epilog = "example: archspec predict runs/lenet5 seven.png"
-
-
-def _layers_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("kind", nargs="?", metavar="KIND")
-    command.add_argument("--format", choices=("text", "json"), default="text")
-    command.epilog = "example: archspec layers conv"
-
-
-def _zoo_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", choices=("text", "json"), default="text")
-
-
-def _schema_options(command: argparse.ArgumentParser) -> None:
-    command.epilog = "example: archspec schema > archspec.schema.json"
-
-
-def _doctor_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", choices=("text", "json"), default="text")
-
-
-def _spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="overrides",
-        help="override a value: train.epochs=2, args.classes=26",
-    )
-    command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
-    command.add_argument("--strict", action="store_true", help="warnings are errors")
-    command.add_argument("--format", choices=formats, default=formats[0])
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def _colour() -> bool:
@@ -316,23 +234,58 @@ def _eval(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(_json(metrics))
     else:
-        print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if isinstance(value, float)))
+        if "iou" in metrics:
+            from archspec.training.inference import class_names_of
+            from archspec.training.tasks import class_table
+
+            print(class_table(class_names_of(options.folder, len(metrics["iou"])), metrics["iou"]))
     return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
     from archspec.training.inference import predict
 
-    answers = predict(options.folder, options.images, top=options.top, invert=options.invert)
+    answers = predict(options.folder, options.images, top=options.top, invert=options.invert, output=options.output)
     if options.format == "json":
-        plain = [
-            {"image": str(path), "classes": [{"class": name, "probability": value} for name, value in classes]}
-            for path, classes in answers
-        ]
-        print(_json(plain))
+        print(_json([answer.to_dict() for answer in answers]))
     else:
-        for path, classes in answers:
-            print(f"{path}: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value in classes))
+        for answer in answers:
+            said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)
+            print(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else ""))
+    return 0
+
+
+def _weights(options: argparse.Namespace) -> int:
+    return _weights_import(options) if options.action == "import" else _weights_export(options)
+
+
+def _weights_import(options: argparse.Namespace) -> int:
+    from archspec.weights.folder import import_weights
+
+    found = import_weights(
+        options.spec,
+        options.file,
+        options.output,
+        names=options.names,
+        partial=options.partial,
+        overrides=_overrides(options),
+    )
+    if options.format == "json":
+        print(_json({"folder": str(options.output), **found.to_dict()}))
+    else:
+        print(f"{found.summary()}\nfolder {options.output}")
+    return 0
+
+
+def _weights_export(options: argparse.Namespace) -> int:
+    from archspec.weights.folder import export_weights
+
+    names, tensors = export_weights(options.folder, options.file, names=options.names)
+    if options.format == "json":
+        print(_json({"file": str(options.file), "names": names, "tensors": tensors}))
+    else:
+        print(f"{options.file}: {count(tensors, 'tensor')}, named as {names} has them")
     return 0
 
 
@@ -404,16 +357,17 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None], str]] = {
-    "validate": (_validate, _validate_options, "check specs; a family file checks every variant"),
-    "show": (_show_spec, _show_options, "print the elaborated spec, every default filled in"),
-    "report": (_report, _report_options, "parameters, multiply–adds, shapes and receptive fields"),
-    "train": (_train, _train_options, "train a network; checkpoints, metrics and curves in a run folder"),
-    "eval": (_eval, _eval_options, "evaluate a trained run on its held-out data"),
-    "predict": (_predict, _predict_options, "classify image files with a trained run"),
-    "layers": (_layers, _layers_options, "list the layer kinds, or all about one"),
-    "zoo": (_zoo, _zoo_options, "list the networks that come with archspec"),
-    "schema": (_schema, _schema_options, "print the language's JSON Schema, for editors"),
-    "doctor": (_doctor, _doctor_options, "versions, devices and what is missing"),
+    "validate": (_validate, of.validate_options, "check specs; a family file checks every variant"),
+    "show": (_show_spec, of.show_options, "print the elaborated spec, every default filled in"),
+    "report": (_report, of.report_options, "parameters, multiply–adds, shapes and receptive fields"),
+    "train": (_train, of.train_options, "train a network; checkpoints, metrics and curves in a run folder"),
+    "eval": (_eval, of.eval_options, "evaluate a trained run on its held-out data"),
+    "predict": (_predict, of.predict_options, "classify image files with a trained run"),
+    "weights": (_weights, of.weights_options, "import and export weights"),
+    "layers": (_layers, of.layers_options, "list the layer kinds, or all about one"),
+    "zoo": (_zoo, of.zoo_options, "list the networks that come with archspec"),
+    "schema": (_schema, of.schema_options, "print the language's JSON Schema, for editors"),
+    "doctor": (_doctor, of.doctor_options, "versions, devices and what is missing"),
 }
 """Every command: what runs it, what sets its options up, and its help."""
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, H, W, C), uint8 or float32, and labels (N,), int32."""
+    """Images (N, H, W, C), uint8 or float32, and labels: int32 (N,), or of pixels (N, H, W) in a signed integer type.
+
+    A label below 0 counts for nothing.
+    """
 
     images: np.ndarray
     labels: np.ndarray

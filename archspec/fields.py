@@ -14,6 +14,7 @@ MAX_SIZE = 2**31 - 1
 
 PositiveInt = Annotated[int, Field(strict=True, gt=0, le=MAX_SIZE)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)]
+Count = Annotated[int, Field(strict=True, gt=0, le=10**18)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 NonNegativeNumber = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
@@ -47,6 +48,14 @@ def _read_pair(value: Any) -> Any:
     if _is_ints(value, 1):
         return tuple(value)
     raise PydanticCustomError("pair", "must be a whole number of 1 or more, or two of them: [height, width]")
+
+
+def _read_offset(value: Any) -> Any:
+    if _is_int(value, 0):
+        return (value, value)
+    if _is_ints(value, 0):
+        return tuple(value)
+    raise PydanticCustomError("offset", "must be a whole number of 0 or more, or two of them: [height, width]")
 
 
 def read_sides(value: Any) -> Sides:
@@ -88,6 +97,13 @@ Pair = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _pair_schema(1)]}),
 ]
 """A size over height and width: one number for both, or [height, width]."""
+
+Offset = Annotated[
+    tuple[int, int],
+    BeforeValidator(_read_offset),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _pair_schema(0)]}),
+]
+"""Pixels over height and width, 0 or more: one number for both, or [height, width]."""
 
 Border = Annotated[Sides, BeforeValidator(read_sides), WithJsonSchema({"anyOf": _SIDES_SCHEMA})]
 """Pixels on the four sides."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Span
-from archspec.layer import Cost, Layer, Role, Weight
+from archspec.layer import Cost, Layer, Port, Role, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ INPUT = -1
 class Node:
     """One layer at its place in the network.
 
-    `inputs` are indices of earlier nodes (`INPUT` for the network's input), `input_types` their types.
+    `inputs` are indices of earlier nodes (`INPUT` for the network's input), `input_types` the types of what the layer
+    takes of them.
     """
 
     path: str
@@ -36,6 +37,11 @@ class Node:
     @property
     def kind(self) -> str:
         return self.layer.kind
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """What the layer takes of each input."""
+        return self.layer.ports(len(self.inputs))
 
     @cached_property
     def weights(self) -> tuple[Weight, ...]:

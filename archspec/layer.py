@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -15,12 +15,22 @@ if TYPE_CHECKING:
 Role = Literal["trainable", "frozen", "statistics"]
 
 
+Port = Literal["value", "shape", "indices"]
+"""What a layer takes of an input: its value, its shape only, or where its maxima were."""
+
+
 class Weight(NamedTuple):
-    """One array that a layer owns: its attribute's name in the lowered module, its shape and its role."""
+    """One array that a layer owns: its attribute's name in the lowered module, its shape and its role.
+
+    `axes` names the axes where other frameworks have the same array in another order: height and width of a kernel `H`
+    and `W`, input and output channels `I` and `O`, a channel of the layer's input `C`. A transposed convolution's are
+    `HWio`, since its groups divide the output.
+    """
 
     name: str
     shape: tuple[int, ...]
     role: Role = "trainable"
+    axes: str = ""
 
     @property
     def size(self) -> int:
@@ -46,19 +56,23 @@ class Cost(NamedTuple):
 class Window(NamedTuple):
     """What one output position sees of the input, per axis (height, width).
 
-    `kernel` is the extent with dilation, `pad` the padding on the top and left.
+    `kernel` is the extent with dilation, `pad` the padding on the top and left. A stride below 1 is that of a layer
+    that enlarges its input.
     """
 
     kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    pad: tuple[int, int] = (0, 0)
+    stride: tuple[float, float] = (1, 1)
+    pad: tuple[float, float] = (0, 0)
 
 
 class Example(NamedTuple):
-    """A use of a kind for the documentation and the conformance tests: fields as the language writes them."""
+    """A use of a kind for the documentation and the conformance tests: fields as the language writes them.
+
+    `inputs` are shapes, or types where a shape does not say it all.
+    """
 
     fields: Any
-    inputs: tuple[tuple[int, ...], ...] = ((8, 9, 4),)
+    inputs: tuple[tuple[int, ...] | TensorType, ...] = ((8, 9, 4),)
 
 
 class Layer(Kind):
@@ -73,12 +87,29 @@ class Layer(Kind):
     max_inputs: ClassVar[int | None] = 1
     """How many inputs `from` may give; None is any number."""
 
+    references: ClassVar[Mapping[str, Port]] = {}
+    """Fields that name another layer, and what is taken of it. Where they are given, these are the last inputs."""
+
     examples: ClassVar[tuple[Example, ...]] = ()
 
     uses_mode: ClassVar[bool] = False
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False
     """The lowered module takes `key=`, a JAX random key while training and None otherwise."""
+
+    def referred(self) -> dict[str, Port]:
+        """The fields that name another layer and are given."""
+        return {name: port for name, port in self.references.items() if getattr(self, name) is not None}
+
+    def ports(self, count: int) -> tuple[Port, ...]:
+        """What is taken of each of so many inputs."""
+        referred = list(self.referred().values()) if self.references else []
+        values: list[Port] = ["value"] * (count - len(referred))
+        return (*values, *referred)
+
+    def tap_indices(self, *inputs: TensorType) -> TensorType | None:
+        """The type of the indices that the layer can give beside its output; its module then takes `indices=True`."""
+        return None
 
     def infer(self, *inputs: TensorType) -> TensorType:
         """The output's type. Raises `ShapeError` with the reason when the inputs do not fit."""

@@ -22,7 +22,7 @@ from archspec.spec.document import (
     variant_arguments,
     with_variant,
 )
-from archspec.spec.network import Header, Input, Published
+from archspec.spec.network import Header, Input, Published, WeightSet
 from archspec.spec.overrides import Override, apply_override, python_override
 from archspec.spec.reading import Model, read_model
 from archspec.zoo import find_spec
@@ -51,6 +51,7 @@ class Spec:
         input = self._read_input(findings)
         self.train: Train | None = self._read_train(findings)
         self.published: Published | None = self._read_published(findings)
+        self.weights: dict[str, WeightSet] = self._read_weights(findings)
         check_defaults(self._document, findings)
         self._findings = findings
         self._header = header
@@ -80,7 +81,13 @@ class Spec:
 
         found: Train | None = _section(Train, node, self._document, findings, "train", key.span)
         # From here on the spec can be used from any folder.
-        return found and found.model_copy(update={"dataset": found.dataset.located(_folder_of(node.get("dataset")))})
+        if found is None:
+            return None
+        changed: dict[str, Any] = {"dataset": found.dataset.located(_folder_of(node.get("dataset")))}
+        if found.init_from is not None:
+            path = str((_folder_of(node.get("init_from")) / found.init_from.path).resolve())
+            changed["init_from"] = found.init_from.model_copy(update={"path": path})
+        return found.model_copy(update=changed)
 
     def _read_published(self, findings: Findings) -> Published | None:
         """The figures of the chosen variant: `published` has one entry a variant, or the figures themselves."""
@@ -107,6 +114,17 @@ class Spec:
                 return None
             node, key = inner, inner_key
         return _section(Published, node, self._document, findings, "published", key.span)
+
+    def _read_weights(self, findings: Findings) -> dict[str, WeightSet]:
+        """The weight sets by name, in order."""
+        node = self._document.root.get("weights")
+        found: dict[str, WeightSet] = {}
+        for name, key, value in node.items() if isinstance(node, LocatedMapping) else ():
+            if isinstance(value, LocatedMapping):
+                weights = _section(WeightSet, value, self._document, findings, f"weights `{name[:60]}`", key.span)
+                if weights is not None:
+                    found[name] = weights
+        return found
 
     @property
     def name(self) -> str:

@@ -27,10 +27,12 @@ class Scope(nnx.Module):
 
 
 class Step(NamedTuple):
-    """One call while tracing."""
+    """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value."""
 
+    name: str
     path: tuple[str | int, ...]
-    inputs: tuple[int, ...]
+    inputs: tuple[tuple[int, bool], ...]
+    gives_indices: bool
     uses_mode: bool
     uses_key: bool
     hash: int
@@ -52,34 +54,50 @@ class Network(nnx.Module):
     _programs: tuple[Program, Program]
     """For evaluation and training."""
 
-    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> Outputs:
+    def __call__(
+        self,
+        x: jax.Array,
+        *,
+        train: bool = False,
+        key: jax.Array | None = None,
+        frozen: frozenset[str] = frozenset(),
+    ) -> Outputs:
         """x is (batch, height, width, channels). `key` is needed while training networks with random layers.
+
+        Layers whose paths are `frozen` run as in evaluation: they use their statistics and leave them as they are.
 
         Raises ValueError when a random layer has no key.
         """
         program = self._programs[train]
         values: dict[int, jax.Array] = {INPUT: x}
-        values.update(self._calls(x, train, key))
+        values.update(self._calls(x, train, key, frozen))
         found = {name: values[index] for name, index in program.outputs}
         return next(iter(found.values())) if len(self._programs[1].outputs) == 1 else found
 
-    def trace(self, x: jax.Array, key: jax.Array | None = None) -> Iterator[tuple[int, jax.Array]]:
+    def trace(
+        self, x: jax.Array, key: jax.Array | None = None, frozen: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output while training, by the node's index in the graph, one by one."""
-        return self._calls(x, True, key)
+        return self._calls(x, True, key, frozen)
 
-    def _calls(self, x: jax.Array, train: bool, key: jax.Array | None) -> Iterator[tuple[int, jax.Array]]:
-        values: dict[int, jax.Array] = {INPUT: x}
+    def _calls(
+        self, x: jax.Array, train: bool, key: jax.Array | None, frozen: frozenset[str]
+    ) -> Iterator[tuple[int, jax.Array]]:
+        values: dict[tuple[int, bool], jax.Array] = {(INPUT, False): x}
         for index, step in enumerate(self._programs[train].steps):
-            options: dict[str, Any] = {}
+            options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
             if step.uses_mode:
-                options["train"] = train
+                options["train"] = train and step.name not in frozen
             if step.uses_key and train:
                 if key is None:
-                    raise ValueError(f"{'.'.join(map(str, step.path))} is random and needs a key while training")
+                    raise ValueError(f"{step.name} is random and needs a key while training")
                 # A layer's key depends on its own path alone, so other layers can come and go.
                 options["key"] = jax.random.fold_in(key, step.hash)
-            values[index] = self.at(step.path)(*(values[source] for source in step.inputs), **options)
-            yield index, values[index]
+            found = self.at(step.path)(*(values[source] for source in step.inputs), **options)
+            if step.gives_indices:
+                found, values[index, True] = found
+            values[index, False] = found
+            yield index, found
 
     def at(self, path: tuple[str | int, ...]) -> Any:
         """The module at a path."""
@@ -135,15 +153,24 @@ def _assembled(value: Any) -> Any:
 
 
 def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
+    taken = [
+        tuple(
+            (source, port == "indices") for source, port in zip(node.inputs, node.ports, strict=True) if port != "shape"
+        )
+        for node in graph.nodes
+    ]
+    indexed = {source for inputs in taken for source, indices in inputs if indices}
     steps = tuple(
         Step(
+            node.path,
             _path(node, tree),
-            node.inputs,
+            taken[index],
+            index in indexed,
             node.layer.uses_mode,
             node.layer.uses_key,
             crc32(node.path.encode()),
         )
-        for node in graph.nodes
+        for index, node in enumerate(graph.nodes)
     )
     return Program(steps, tuple((output.name, output.node) for output in graph.outputs))
 
@@ -171,11 +198,18 @@ class Pure:
         return network
 
     def apply(
-        self, params: Arrays, statistics: Arrays, x: jax.Array, *, train: bool, key: jax.Array | None = None
+        self,
+        params: Arrays,
+        statistics: Arrays,
+        x: jax.Array,
+        *,
+        train: bool,
+        key: jax.Array | None = None,
+        frozen: frozenset[str] = frozenset(),
     ) -> tuple[Outputs, Arrays]:
         """Outputs for x of shape (batch, height, width, channels), and the statistics afterwards."""
         network = self.merge(params, statistics)
-        outputs = network(x, train=train, key=key)
+        outputs = network(x, train=train, key=key, frozen=frozen)
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:

@@ -6,14 +6,28 @@ from math import prod
 from typing import NamedTuple
 
 
+class Taps(NamedTuple):
+    """How windows lay on the map whose maxima they took: what the number of a tap within its window stands for.
+
+    `before` is the padding on the top and left.
+    """
+
+    map: tuple[int, ...]
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    before: tuple[int, int]
+    dilation: tuple[int, int]
+
+
 class TensorType(NamedTuple):
     """The type of one sample's tensor, the batch axis left out.
 
-    `shape` is (height, width, channels) for maps and (features,) for vectors.
+    `shape` is (height, width, channels) for maps and (features,) for vectors. `taps` is for indices of maxima only.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
+    taps: Taps | None = None
 
     def __str__(self) -> str:
         return "×".join(map(str, self.shape))
@@ -39,4 +53,4 @@ class TensorType(NamedTuple):
         return self.size * DTYPE_BYTES[self.dtype]
 
 
-DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int32": 4, "uint8": 1}

@@ -64,8 +64,8 @@ def by_hand(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
 def from_yaml(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     spec = load("lenet5")
     assert spec.train is not None
-    steps = make_steps(spec.graph(), spec.input, spec.train, 125)
-    held = [steps.initial()]
+    steps = make_steps(spec, 125)
+    held = [steps.initial(None)]
 
     def run() -> object:
         held[0] = steps.train(held[0], images, labels)

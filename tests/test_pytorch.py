@@ -17,7 +17,17 @@ from archspec.layer import Layer
 from archspec.losses.cross_entropy import CrossEntropy
 from archspec.optimiser import Optimiser
 from archspec.types import TensorType
-from tests.pytorch.cases import BATCH, BATCH_NORM_STEPS, CASES, OPTIMISER_STEPS, OPTIMISERS, numbers
+from tests.pytorch.cases import (
+    BATCH,
+    BATCH_NORM_STEPS,
+    CASES,
+    CLASS_WEIGHTS,
+    IGNORED,
+    OPTIMISER_STEPS,
+    OPTIMISERS,
+    UNPOOLED,
+    numbers,
+)
 
 RECORD = np.load(Path(__file__).parent / "pytorch" / "recorded.npz")
 
@@ -85,8 +95,57 @@ def test_optimisers(name: str) -> None:
     close(params["weight"], f"{name}.weight", 3e-5)
 
 
+def mean_loss(kind: CrossEntropy, labels: list[int]) -> Any:
+    """The loss of a batch as a function of its logits."""
+    loss = kind.build()
+
+    def mean(logits: jax.Array) -> jax.Array:
+        losses, weights = loss(logits, jnp.asarray(labels))
+        return jnp.asarray(losses.sum() / weights.sum())
+
+    return mean
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_cross_entropy(smoothing: float) -> None:
-    loss = CrossEntropy(label_smoothing=smoothing).build()
-    logits, labels = jnp.asarray(numbers((6, 5), 0.0)), jnp.asarray([0, 1, 2, 3, 4, 0])
-    close(loss(logits, labels).mean(), f"cross_entropy_{smoothing}")
+    loss = mean_loss(CrossEntropy(label_smoothing=smoothing), [0, 1, 2, 3, 4, 0])
+    close(loss(jnp.asarray(numbers((6, 5), 0.0))), f"cross_entropy_{smoothing}")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("ignored", {}),
+        ("ignored_weighted", {"class_weights": CLASS_WEIGHTS}),
+        ("ignored_smooth", {"class_weights": CLASS_WEIGHTS, "label_smoothing": 0.1}),
+    ],
+)
+def test_labels_that_do_not_count(name: str, fields: dict[str, Any]) -> None:
+    loss = mean_loss(CrossEntropy.model_validate(fields), IGNORED)
+    logits = jnp.asarray(numbers((6, 5), 0.0))
+    close(loss(logits), f"cross_entropy_{name}")
+    close(jax.grad(loss)(logits), f"cross_entropy_{name}.gradient")
+
+
+@pytest.mark.parametrize("name", UNPOOLED)
+def test_unpooling(name: str) -> None:
+    case = UNPOOLED[name]
+    pool = layer_of(case.entry)
+    x_type = TensorType(case.shape)
+    indices = pool.tap_indices(x_type)
+    assert indices is not None
+    pooled_type = pool.infer(x_type)
+    unpool = layer_of({"max_unpool": "pool1"})
+    assert unpool.infer(pooled_type, indices) == x_type
+    pooling: Any = pool.build((x_type,), nnx.Rngs(0))
+    unpooling: Any = unpool.build((pooled_type, indices), nnx.Rngs(0))
+
+    def there_and_back(x: jax.Array) -> jax.Array:
+        pooled, taps = pooling(x, indices=True)
+        found: jax.Array = unpooling((2 * pooled) ** 2, taps)
+        return found
+
+    x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
+    close(there_and_back(x), f"{name}.output")
+    close(jax.grad(lambda x: jnp.sin(there_and_back(x)).sum())(x), f"{name}.gradient")
+    assert bool((pooling(x, indices=True)[0] == pooling(x)).all())

@@ -31,7 +31,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
-    """Images as (N, H, W, C) uint8 or float32 and labels as (N,) int32. Raises `DataError`."""
+    """Images as (N, H, W, C) uint8 or float32, labels as (N,) int32, or as (N, H, W) where they are of pixels.
+
+    Raises `DataError`.
+    """
     import numpy as np
 
     if images.ndim == 3:
@@ -45,15 +48,37 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
             raise DataError("E507", f"{name}: some pixels are not finite numbers")
     elif images.dtype != np.uint8:
         raise DataError("E507", f"{name}: pixels must be uint8 or floating point, not {images.dtype}")
+    if labels.ndim == 4 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
     if labels.ndim == 2 and 1 in labels.shape:
         labels = labels.reshape(-1)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError("E507", f"{name}: labels must be N whole numbers, not {labels.dtype} of {labels.ndim} axes")
+    if labels.ndim not in (1, 3) or labels.dtype.kind not in "iu":
+        raise DataError(
+            "E507", f"{name}: labels must be N or N×H×W whole numbers, not {labels.dtype} of {labels.ndim} axes"
+        )
     if len(images) != len(labels):
         raise DataError("E507", f"{name}: there are {len(images):,} images but {len(labels):,} labels")
+    if labels.ndim == 3:
+        if labels.shape != images.shape[:3]:
+            sizes = ["×".join(map(str, shape)) for shape in (labels.shape, images.shape[:3])]
+            raise DataError("E507", f"{name}: labels of pixels are {sizes[0]}, but the images {sizes[1]}")
+        return Split(images, as_masks(labels, None, name))
     if labels.min() < 0 or labels.max() >= 2**20:
         raise DataError("E507", f"{name}: labels run from {labels.min()} to {labels.max()}; they count from 0")
     return Split(images, labels.astype(np.int32))
+
+
+def as_masks(labels: np.ndarray, ignore: int | None, name: str) -> np.ndarray:
+    """Labels of pixels in the smallest signed type, −1 where they are below 0 or ignored. Raises `DataError`."""
+    import numpy as np
+
+    found = labels.astype(np.int32)
+    found[found < 0] = -1
+    if ignore is not None:
+        found[found == ignore] = -1
+    if found.max() >= 2**15:
+        raise DataError("E507", f"{name}: the label {found.max()} of a pixel is too large; labels count classes from 0")
+    return found.astype(np.int8 if found.max() < 2**7 else np.int16)
 
 
 def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
@@ -62,8 +87,10 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
 
     generator = np.random.default_rng(seed)
     held: list[np.ndarray] = []
-    for label in np.unique(split.labels):
-        members = generator.permutation(np.flatnonzero(split.labels == label))
+    # Labels of pixels put no image into a class.
+    classes = split.labels if split.labels.ndim == 1 else np.zeros(len(split.labels), np.int32)
+    for label in np.unique(classes):
+        members = generator.permutation(np.flatnonzero(classes == label))
         held.append(members[: round(fraction * len(members))])
     chosen = np.sort(np.concatenate(held))
     rest = np.setdiff1d(np.arange(len(split.labels)), chosen)

@@ -196,7 +196,21 @@ class Expander:
         if layer is None:
             self.placer.register(entry, name, (UNKNOWN,), frame.scope)
             return (UNKNOWN,)
-        return self.placer.add(layer, name, entry, frame, values)
+        references = self.references(layer, entry, frame) if layer.references else ()
+        return self.placer.add(layer, name, entry, frame, values, references=references)
+
+    def references(self, layer: Layer, entry: Entry, frame: Frame) -> Values:
+        """The nodes that a layer's fields name, looked up as `from` does."""
+        found: list[int] = []
+        for field in layer.referred():
+            written = entry.content.get(field) if isinstance(entry.content, Mapping) else entry.content
+            place = written if written is not None else entry.name_node
+            values = self.lookup(getattr(layer, field), place, frame.scope)
+            if len(values) != 1:
+                self.findings.error("E307", f"`{field}` names one value, not {len(values)}", place.span)
+                values = (UNKNOWN,)
+            found.extend(values)
+        return tuple(found)
 
     def read_layer(self, entry: Entry, frame: Frame) -> Layer | None:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from archspec.cost import POINT, receptive_field
+from collections.abc import Iterator
+
+from archspec.cost import POINT, ReceptiveField, receptive_field
 from archspec.diagnostics import Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.graph import INPUT, Node, needed
@@ -26,15 +28,26 @@ class Placer:
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
 
-    def add(self, layer: Layer, name: str, entry: Entry, frame: Frame, values: Values, help: str = "") -> Values:
-        """Adds a node, or reports why its layer does not fit."""
+    def add(
+        self,
+        layer: Layer,
+        name: str,
+        entry: Entry,
+        frame: Frame,
+        values: Values,
+        help: str = "",
+        references: Values = (),
+    ) -> Values:
+        """Adds a node, or reports why its layer does not fit. `references` are what its fields name."""
         path = frame.scope.prefix + name
         if len(self.nodes) >= MAX_NODES:
             self.stop("E401", f"the network grows beyond {MAX_NODES:,} layers", entry.span, frame)
+        known = UNKNOWN not in values and self.count_inputs(layer, path, entry, frame, values)
+        values = (*values, *references)
         self.consumed.update(values)
         node: Node | None = None
-        if UNKNOWN not in values and self.count_inputs(layer, path, entry, frame, values):
-            types = tuple(self.type_of(value) for value in values)
+        types = self.types_of(layer, values, path, entry) if known and UNKNOWN not in values else None
+        if types is not None:
             try:
                 output = layer.infer(*types)
             except ShapeError as error:
@@ -42,8 +55,7 @@ class Placer:
             except Exception as error:
                 self.defect(error, layer, path, entry)
             else:
-                fields = [self.nodes[value].receptive_field if value != INPUT else POINT for value in values]
-                field = receptive_field(layer.footprint(types, output), fields, types)
+                field = self.field_of(layer, values, types, output)
                 node = Node(path, layer, values, types, output, field, entry.span)
                 for text in layer.warnings(types, output):
                     self.findings.warning(
@@ -59,6 +71,38 @@ class Placer:
             result = (len(self.nodes) - 1,)
         self.register(entry, name, result, frame.scope)
         return result
+
+    def types_of(self, layer: Layer, values: Values, path: str, entry: Entry) -> tuple[TensorType, ...] | None:
+        """The types of what a layer takes of its inputs; None where it wants indices of a layer that has none."""
+        found = []
+        for value, port in zip(values, layer.ports(len(values)), strict=True):
+            kind: TensorType | None = self.type_of(value)
+            if port == "indices":
+                node = self.nodes[value] if value != INPUT else None
+                kind = node.layer.tap_indices(*node.input_types) if node else None
+                if kind is None:
+                    name = next(name for name, port in layer.referred().items() if port == "indices")
+                    what = f"`{node.path}`, a {node.kind}," if node else "the network's input"
+                    self.findings.error(
+                        "E308",
+                        f"{path}: {what} has no indices; a max_pool has",
+                        self.field_span(name, layer, entry),
+                        help=[f"`{name}` names the max_pool that this layer undoes"],
+                    )
+            if kind is None:
+                return None
+            found.append(kind)
+        return tuple(found)
+
+    def field_of(
+        self, layer: Layer, values: Values, types: tuple[TensorType, ...], output: TensorType
+    ) -> ReceptiveField:
+        """The receptive field, over every input of which more than the shape is taken."""
+        ports = layer.ports(len(values))
+        fields = [self.nodes[value].receptive_field if value != INPUT else POINT for value in values]
+        taken = [index for index, port in enumerate(ports) if port != "shape"]
+        footprint = layer.footprint(types, output)
+        return receptive_field(footprint, [fields[index] for index in taken], [types[index] for index in taken])
 
     def is_free(self, path: str, name: str, entry: Entry, scope: Scope) -> bool:
         """Whether a layer's path is no scope's path, and no part of it is a layer's: both are attributes."""
@@ -170,11 +214,21 @@ class Placer:
         def fits(scale: float) -> tuple[int, int] | None:
             size = (-int(-height * scale // 1), -int(-width * scale // 1))
             types = {INPUT: TensorType((*size, channels))}
+            places: dict[int, TensorType | None] = {}
+
+            def taken(layer: Layer, values: Values) -> Iterator[TensorType]:
+                for value, port in zip(values, layer.ports(len(values)), strict=True):
+                    kind = places[value] if port == "indices" else types[value]
+                    assert kind is not None
+                    yield kind
+
             try:
                 for index in indices:
                     node = nodes[index]
-                    types[index] = node.layer.infer(*(types[source] for source in node.inputs))
-                layer.infer(*(types[value] for value in values))
+                    inputs = tuple(taken(node.layer, node.inputs))
+                    types[index] = node.layer.infer(*inputs)
+                    places[index] = node.layer.tap_indices(*inputs)
+                layer.infer(*taken(layer, values))
             except ShapeError:
                 return None
             return size

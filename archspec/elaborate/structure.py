@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
 
 
+SHORTCUTS = ("identity", "projection", "zero_pad", "auto")
+
+
 def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> Mapping | None:
     """The fields of a structural entry, checked for names."""
     if not isinstance(entry.content, Mapping):
@@ -228,21 +231,21 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         how = "layers"
     elif node is not None:
         how = evaluate(node, frame.env, x.findings)
-    if how not in ("identity", "projection", "auto", "layers", FAILED):
+    if how not in (*SHORTCUTS, "layers", FAILED):
         assert node is not None
-        hint = did_you_mean(str(how), ("identity", "projection", "auto"))
+        hint = did_you_mean(str(how), SHORTCUTS)
         x.findings.error(
             "E206",
-            f"`shortcut` is identity, projection, auto or a list of layers, not {describe(how)}",
+            f"`shortcut` is {', '.join(SHORTCUTS)} or a list of layers, not {describe(how)}",
             node.span,
             help=[hint] if hint else [],
         )
         how = FAILED
     if how is FAILED or UNKNOWN in body or UNKNOWN in values:
         return join(x, "add", entry, frame, inner, (UNKNOWN, UNKNOWN))
-    if how == "auto":
+    if how in ("auto", "zero_pad"):
         same = [x.placer.type_of(value) for value in body] == [x.placer.type_of(value) for value in values]
-        how = "identity" if same else "projection"
+        how = "identity" if same else ("projection" if how == "auto" else how)
     help = ""
     if how == "identity":
         shortcut = values
@@ -251,33 +254,39 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         branch = inner.named(inner.scope.automatic("shortcut"))
         shortcut = x.chain(node, branch, values, "shortcut of residual")
     else:
-        shortcut = projection(x, entry, frame, inner, values, body)
+        shortcut = changed(x, how, entry, frame, inner, values, body)
     return join(x, "add", entry, frame, inner, (*body, *shortcut), help)
 
 
-def projection(x: Expander, entry: Entry, frame: Frame, inner: Frame, values: Values, body: Values) -> Values:
-    """A strided 1×1 convolution and batch normalisation (He et al. 2016, option B)."""
+def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, values: Values, body: Values) -> Values:
+    """The input brought to the body's shape (He et al. 2016).
+
+    `projection`, option B: a strided 1×1 convolution and batch normalisation. `zero_pad`, option A: every stride-th
+    pixel, and channels of zeros.
+    """
     have, want = x.placer.type_of(values[0]), x.placer.type_of(body[0])
     strides = []
-    if have.is_map and want.is_map:
+    if have.is_map and want.is_map and (how == "projection" or have.channels <= want.channels):
         for axis in (0, 1):
             fitting = (s for s in range(1, have.shape[axis] + 1) if (have.shape[axis] - 1) // s + 1 == want.shape[axis])
             strides.append(next(fitting, 0))
     if not strides or 0 in strides:
+        what = "strided 1×1 convolution" if how == "projection" else "stride with channels of zeros"
         x.findings.error(
             "E306",
-            f"no strided 1×1 convolution brings {have} to {want}",
+            f"no {what} brings {have} to {want}",
             entry.span,
             secondary=callers(frame),
             help=["give the shortcut as a list of layers"],
         )
         return (UNKNOWN,)
     branch = inner.named(inner.scope.automatic("shortcut"))
+    parts: list[tuple[str, dict[str, Any]]] = [("pad_channels", {"channels": want.channels, "stride": strides})]
+    if how == "projection":
+        conv = {"filters": want.channels, "kernel": 1, "stride": strides, "bias": False}
+        parts = [("conv", conv), ("batch_norm", {})]
     key = entry.kind_node
-    for kind, fields in (
-        ("conv", {"filters": want.channels, "kernel": 1, "stride": strides, "bias": False}),
-        ("batch_norm", {}),
-    ):
+    for kind, fields in parts:
         place = (key.source, key.place)
         given: dict[str, tuple[Scalar, Located]] = {
             name: (Scalar(*place, name), locate(value, *place)) for name, value in fields.items()

@@ -37,8 +37,8 @@ class BatchNorm(Layer):
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
         shape = (inputs[0].channels,)
-        trainable = [Weight(name, shape) for name in ("scale", "bias") if getattr(self, name)]
-        return (*trainable, Weight("mean", shape, "statistics"), Weight("var", shape, "statistics"))
+        trainable = [Weight(name, shape, axes="C") for name in ("scale", "bias") if getattr(self, name)]
+        return (*trainable, *(Weight(name, shape, "statistics", axes="C") for name in ("mean", "var")))
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=2 * output.size)

@@ -55,8 +55,9 @@ class Conv(Convolution):
         return TensorType((height.output, width.output, self.filters), x.dtype)
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", (*self.kernel, inputs[0].channels // self.groups, self.filters))
-        return (kernel, Weight("bias", (self.filters,))) if self.bias else (kernel,)
+        shape = (*self.kernel, inputs[0].channels // self.groups, self.filters)
+        kernel = Weight("kernel", shape, axes="HWIO")
+        return (kernel, Weight("bias", (self.filters,), axes="O")) if self.bias else (kernel,)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         per_output = self.kernel[0] * self.kernel[1] * inputs[0].channels // self.groups

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from archspec.diagnostics import ShapeError
-from archspec.fields import Border, Pair, Sides
-from archspec.layer import Example, Layer, Window
+from archspec.fields import Border, Offset, Pair, Sides, Text
+from archspec.layer import Example, Layer, Port, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -17,58 +18,78 @@ if TYPE_CHECKING:
 
 
 class Crop(Layer):
-    """Takes pixels away on the four sides of a map, or keeps a centred part of it."""
+    """Takes pixels away on the four sides of a map, or keeps a part of it: of a size, or like another layer."""
 
     main: ClassVar[str] = "sides"
 
     sides: Annotated[
         Border | None, Field(description="pixels taken: all, [height, width] or [[top, bottom], [left, right]]")
     ] = None
-    size: Annotated[
-        Pair | None, Field(description="height and width kept, centred; an odd pixel is taken at the bottom and right")
+    size: Annotated[Pair | None, Field(description="height and width kept")] = None
+    like: Annotated[Text | None, Field(description="name of a layer whose height and width are kept")] = None
+    offset: Annotated[
+        Offset | None,
+        Field(
+            description="rows and columns taken at the top and left, with `size` or `like`; centred if left out, "
+            "an odd pixel being taken at the bottom and right"
+        ),
     ] = None
 
+    references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
     examples: ClassVar[tuple[Example, ...]] = (
         Example(1),
         Example({"sides": [[0, 1], [2, 3]]}),
         Example({"size": [5, 4]}),
+        Example({"like": "conv1", "offset": [1, 0]}, ((8, 9, 4), (5, 6, 2))),
     )
 
     @model_validator(mode="after")
     def _check(self) -> Crop:
-        if (self.sides is None) == (self.size is None):
-            raise ValueError("give either `sides` or `size`")
+        if sum(value is not None for value in (self.sides, self.size, self.like)) != 1:
+            raise ValueError("give one of `sides`, `size` and `like`")
+        if self.offset is not None and self.sides is not None:
+            raise ValueError("`offset` goes with `size` or `like`")
         return self
 
-    def taken(self, x: TensorType) -> Sides:
+    def taken(self, *inputs: TensorType) -> Sides:
         """Pixels taken on the four sides. Raises `ShapeError` when the map is too small."""
-        require_map(x, self.kind)
+        x = inputs[0]
+        for kind in inputs:
+            require_map(kind, self.kind)
         if self.sides is not None:
             for size, sides, axis in zip(x.shape, self.sides, ("height", "width"), strict=False):
                 if sum(sides) >= size:
                     raise ShapeError(f"takes {sum(sides)} pixels of a {axis} of {size}", field="sides")
             return self.sides
-        assert self.size is not None
+        kept = inputs[1].shape[:2] if self.size is None else self.size
+        field = "like" if self.size is None else "size"
         found = []
-        for have, keep, axis in zip(x.shape, self.size, ("height", "width"), strict=False):
+        for index, axis in enumerate(("height", "width")):
+            have, keep = x.shape[index], kept[index]
             if keep > have:
-                raise ShapeError(f"keeps {keep} pixels of a {axis} of {have}", field="size")
-            found.append(((have - keep) // 2, (have - keep + 1) // 2))
+                raise ShapeError(f"keeps {keep} pixels of a {axis} of {have}", field=field)
+            first = (have - keep) // 2 if self.offset is None else self.offset[index]
+            if first + keep > have:
+                raise ShapeError(
+                    f"takes {first} and keeps {keep} pixels of a {axis} of {have}",
+                    help=[f"an offset of {have - keep} or less fits"],
+                    field="offset",
+                )
+            found.append((first, have - keep - first))
         return found[0], found[1]
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        (x,) = inputs
-        height, width = (size - sum(sides) for size, sides in zip(x.shape, self.taken(x), strict=False))
+        x = inputs[0]
+        height, width = (size - sum(sides) for size, sides in zip(x.shape, self.taken(*inputs), strict=False))
         return TensorType((height, width, x.channels), x.dtype)
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        (top, _), (left, _) = self.taken(inputs[0])
+        (top, _), (left, _) = self.taken(*inputs)
         return Window(pad=(-top, -left))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply
 
-        (x,) = inputs
-        (top, bottom), (left, right) = self.taken(x)
-        height, width, _ = x.shape
+        (top, bottom), (left, right) = self.taken(*inputs)
+        height, width, _ = inputs[0].shape
         return Apply(lambda value: value[:, top : height - bottom, left : width - right, :])

@@ -56,8 +56,8 @@ class Dense(Layer):
         return TensorType((self.units,), inputs[0].dtype)
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", (inputs[0].channels, self.units))
-        return (kernel, Weight("bias", (self.units,))) if self.bias else (kernel,)
+        kernel = Weight("kernel", (inputs[0].channels, self.units), axes="CO")
+        return (kernel, Weight("bias", (self.units,), axes="O")) if self.bias else (kernel,)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(macs=inputs[0].size * self.units, other=self.units if self.bias else 0)

@@ -9,14 +9,17 @@ from pydantic import Field
 from archspec.fields import Pair
 from archspec.layer import Example
 from archspec.layers._pool import Pool
-from archspec.types import TensorType
+from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
     from flax import nnx
 
 
 class MaxPool(Pool):
-    """The largest value of each window, channel by channel. Padding never wins. W2 = (W1 − F + 2P)/S + 1."""
+    """The largest value of each window, channel by channel. Padding never wins. W2 = (W1 − F + 2P)/S + 1.
+
+    `max_unpool` can ask it where the maxima were.
+    """
 
     dilation: Annotated[Pair, Field(description="distance between the window's taps in pixels")] = (1, 1)
 
@@ -30,18 +33,16 @@ class MaxPool(Pool):
     def spread(self) -> tuple[int, int]:
         return self.dilation
 
+    def tap_indices(self, *inputs: TensorType) -> TensorType:
+        """The number of the tap that won in each window, counted row by row; the first of equals."""
+        height, width = self.fit(inputs[0])
+        taps = Taps(inputs[0].shape, self.window, self.steps, (height.before, width.before), self.dilation)
+        count = self.window[0] * self.window[1]
+        return TensorType(self.infer(*inputs).shape, "uint8" if count <= 256 else "int32", taps)
+
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
-        from functools import partial
+        from archspec.nn.pooling import MaxPool as Module
 
-        from archspec.nn.apply import Apply
-        from archspec.nn.pooling import max_pool
-
-        return Apply(
-            partial(
-                max_pool,
-                window=self.window,
-                stride=self.steps,
-                padding=self.padding(inputs[0]),
-                dilation=self.dilation,
-            )
-        )
+        taps = self.tap_indices(*inputs).taps
+        assert taps is not None
+        return Module(taps, self.padding(inputs[0]))

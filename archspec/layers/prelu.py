@@ -23,7 +23,7 @@ class Prelu(Layer):
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"shared": True, "slope": 0.1}, ((7,),)))
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
-        return (Weight("slope", (1 if self.shared else inputs[0].channels,)),)
+        return (Weight("slope", (1,)) if self.shared else Weight("slope", (inputs[0].channels,), axes="C"),)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=2 * output.size)

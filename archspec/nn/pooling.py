@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax import lax
+
+from archspec.types import Taps
 
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]
@@ -35,6 +39,83 @@ def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilati
         for left in range(window[1])
     ]
     return reduce(jnp.maximum, taps)
+
+
+class MaxPool(nnx.Module):
+    """The maximum of each window; with `indices` also the number of the tap that it came from."""
+
+    def __init__(self, taps: Taps, padding: Sides) -> None:
+        self.taps = taps
+        self.padding = padding
+
+    def __call__(self, x: jax.Array, *, indices: bool = False) -> jax.Array | tuple[jax.Array, jax.Array]:
+        if indices:
+            return max_pool_with_indices(x, self.taps, self.padding)
+        taps = self.taps
+        return max_pool(x, window=taps.window, stride=taps.stride, padding=self.padding, dilation=taps.dilation)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def max_pool_with_indices(x: jax.Array, taps: Taps, padding: Sides) -> tuple[jax.Array, jax.Array]:
+    """The maximum of each window and the number of its tap, row by row; of equals the first, as PyTorch has it."""
+    largest = max_pool(x, window=taps.window, stride=taps.stride, padding=padding, dilation=taps.dilation)
+    sides = [(0, 0, 0), *((before, after, 0) for before, after in padding), (0, 0, 0)]
+    padded = lax.pad(x, jnp.asarray(-jnp.inf, x.dtype), sides)
+    count = taps.window[0] * taps.window[1]
+    numbers = jnp.full(largest.shape, 0, jnp.uint8 if count <= 256 else jnp.int32)
+    for number in reversed(range(count)):
+        row, column = divmod(number, taps.window[1])
+        top, left = row * taps.dilation[0], column * taps.dilation[1]
+        tap = padded[
+            :,
+            top : top + (largest.shape[1] - 1) * taps.stride[0] + 1 : taps.stride[0],
+            left : left + (largest.shape[2] - 1) * taps.stride[1] + 1 : taps.stride[1],
+            :,
+        ]
+        numbers = jnp.where(
+            (tap == largest) | (jnp.isnan(tap) & jnp.isnan(largest)), numbers.dtype.type(number), numbers
+        )
+    return largest, numbers
+
+
+def _pool_forward(x: jax.Array, taps: Taps, padding: Sides) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    found = max_pool_with_indices(x, taps, padding)
+    return found, found[1]
+
+
+def _pool_backward(
+    taps: Taps, padding: Sides, numbers: jax.Array, gradients: tuple[jax.Array, Any]
+) -> tuple[jax.Array]:
+    # Each maximum's gradient goes back to where it came from: the indices say it all, the input need not be kept.
+    return (max_unpool(gradients[0], numbers, taps),)
+
+
+max_pool_with_indices.defvjp(_pool_forward, _pool_backward)
+
+
+def max_unpool(x: jax.Array, numbers: jax.Array, taps: Taps) -> jax.Array:
+    """Puts each value where the maximum was; the rest is 0, and values that meet at one pixel are added up."""
+    height, width, _ = taps.map
+    rows, columns = taps.window
+    if taps.stride == taps.window and taps.dilation == (1, 1):
+        # Windows lie side by side: a comparison with every tap's number is the output already, but for the margins.
+        batch, down, across, channels = x.shape
+        kinds = np.arange(rows * columns, dtype=numbers.dtype).reshape(rows, 1, columns, 1)
+        placed = jnp.where(numbers[:, :, None, :, None, :] == kinds, x[:, :, None, :, None, :], 0)
+        placed = placed.reshape(batch, down * rows, across * columns, channels)
+        top, left = taps.before
+        margins = ((-top, height - down * rows + top), (-left, width - across * columns + left))
+        return lax.pad(placed, jnp.zeros((), x.dtype), [(0, 0, 0), *((*margin, 0) for margin in margins), (0, 0, 0)])
+    total = jnp.zeros((x.shape[0], height, width, x.shape[-1]), x.dtype)
+    for number in range(rows * columns):
+        chosen = jnp.where(numbers == number, x, 0)
+        config = [(0, 0, 0)]
+        for axis, tap in enumerate(divmod(number, columns)):
+            start = tap * taps.dilation[axis] - taps.before[axis]
+            reach = (x.shape[axis + 1] - 1) * taps.stride[axis] + 1
+            config.append((start, taps.map[axis] - start - reach, taps.stride[axis] - 1))
+        total = total + lax.pad(chosen, jnp.zeros((), x.dtype), [*config, (0, 0, 0)])
+    return total
 
 
 def avg_pool(

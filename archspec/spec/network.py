@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from archspec.fields import Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, ShortName, Text
+from archspec.fields import Count, Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, ShortName, Text
 
 LANGUAGE_VERSION = 1
+
+Task = Literal["classification", "segmentation"]
 
 
 class Section(BaseModel):
@@ -25,7 +27,9 @@ class Header(Section):
     title: Annotated[Text, Field(description="one line for people")] = ""
     paper: Annotated[Text, Field(description="where the network was published")] = ""
     notes: Annotated[Text, Field(description="what a reader should know, such as choices where sources disagree")] = ""
-    task: Annotated[Literal["classification"], Field(description="what the outputs mean")] = "classification"
+    task: Annotated[
+        Task, Field(description="what the outputs mean: a class of the image, or of each of its pixels")
+    ] = "classification"
 
 
 class Input(Section):
@@ -45,9 +49,16 @@ class Input(Section):
         tuple[PositiveNumber, ...] | None, Field(description="divided by afterwards, one number per channel")
     ] = None
     fit: Annotated[
-        Literal["exact", "pad", "resize"],
-        Field(description="images of another size: exact refuses, pad centres them on a border, resize is bilinear"),
+        Literal["exact", "pad", "resize", "crop"],
+        Field(
+            description="images of another size: exact refuses, pad centres them on a border, resize scales both "
+            "sides, crop scales the shorter side to `short_side` and keeps the middle"
+        ),
     ] = "exact"
+    short_side: Annotated[PositiveInt | None, Field(description="with `fit: crop`; the input's own if left out")] = None
+    interpolation: Annotated[
+        Literal["bilinear", "bicubic"], Field(description="how images are scaled, antialiased when they shrink")
+    ] = "bilinear"
 
     @model_validator(mode="after")
     def _check(self) -> Input:
@@ -57,6 +68,8 @@ class Input(Section):
             values = getattr(self, name)
             if values is not None and len(values) != self.channels:
                 raise ValueError(f"`{name}` has {len(values)} numbers for {self.channels} channels")
+        if self.short_side is not None and (self.fit != "crop" or self.short_side < max(self.height, self.width)):
+            raise ValueError("`short_side` goes with `fit: crop`, and is the input's height and width or more")
         return self
 
 
@@ -71,12 +84,30 @@ class OutputSpec(Section):
 class Published(Section):
     """Figures that the network is known to have; a spec that misses them is reported."""
 
-    params: Annotated[PositiveInt | None, Field(description="trainable parameters")] = None
-    macs: Annotated[PositiveInt | None, Field(description="multiply–adds of convolutions and dense layers")] = None
+    params: Annotated[Count | None, Field(description="trainable parameters in evaluation")] = None
+    train_params: Annotated[Count | None, Field(description="trainable parameters with what only training needs")] = (
+        None
+    )
+    macs: Annotated[Count | None, Field(description="multiply–adds of convolutions and dense layers")] = None
     top1: Annotated[PositiveNumber | None, Field(description="accuracy in percent")] = None
     top5: Annotated[PositiveNumber | None, Field(description="accuracy in percent, five guesses")] = None
     source: Annotated[Text, Field(description="where the figures stand")]
     note: Annotated[Text, Field(description="what to know about them")] = ""
+
+
+class WeightSet(Section):
+    """Weights of this network that the wider world has: how their tensors are called, and what they expect."""
+
+    source: Annotated[Text, Field(description="what the weights are")] = ""
+    names: Annotated[
+        dict[Text, Text],
+        Field(
+            description="node paths and what the tensors of those nodes are called; * stands for a part of a path "
+            "between dots, ** for any part, {number} for the node's place in its scope. The first that fits holds"
+        ),
+    ] = {}
+    input: Annotated[dict[Text, Any], Field(description="fields of `input` that the weights expect")] = {}
+    classes: Annotated[Literal["imagenet", "voc"] | None, Field(description="names of the classes")] = None
 
 
 SECTIONS: dict[str, str] = {
@@ -97,8 +128,9 @@ SECTIONS: dict[str, str] = {
     "outputs": "what comes out",
     "train": "how it is trained",
     "published": "figures that it must meet",
+    "weights": "weights of the wider world: names of their tensors, what they expect",
 }
 """Every top-level key."""
 
-VARIANT_SECTIONS = ("title", "paper", "notes", "input", "layers", "outputs", "train")
+VARIANT_SECTIONS = ("title", "paper", "notes", "input", "layers", "outputs", "train", "task", "weights")
 """Sections that a variant may lay over the file's, beside setting arguments."""

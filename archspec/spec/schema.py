@@ -7,13 +7,13 @@ whether it names a block is for `archspec validate` to say.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
 from archspec.spec.arguments import TYPE_WORDS
-from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, Input, OutputSpec, Published
+from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, Input, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of
 from archspec.spec.train import Train
 
@@ -56,6 +56,12 @@ def _sections() -> Schema:
         },
         "train": _object(Train),
     }
+    weights: Schema = {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"anyOf": [_object(WeightSet), {"type": "null"}]}},
+            {"type": "null"},
+        ]
+    }
     published = _object(Published)
     sections: Schema = {
         **header,
@@ -69,7 +75,7 @@ def _sections() -> Schema:
                         "type": "object",
                         "properties": {
                             name: _partial(schema)
-                            for name, schema in {**header, **own}.items()
+                            for name, schema in {**header, **own, "weights": weights}.items()
                             if name in VARIANT_SECTIONS
                         },
                     },
@@ -93,6 +99,7 @@ def _sections() -> Schema:
                 "properties": {"args": args, "layers": _LAYERS},
             },
         },
+        "weights": weights,
         "published": {"anyOf": [published, {"type": "object", "additionalProperties": published}]},
     }
     return {name: {"description": text, **sections[name]} for name, text in SECTIONS.items()}
@@ -121,7 +128,7 @@ def _entry() -> Schema:
         "residual": (
             {
                 "layers": layers,
-                "shortcut": {"anyOf": [{"enum": ["identity", "projection", "auto"]}, layers, _EXPRESSION]},
+                "shortcut": {"anyOf": [{"enum": ["identity", "projection", "zero_pad", "auto"]}, layers, _EXPRESSION]},
             },
             ["layers"],
         ),
@@ -208,11 +215,23 @@ def _properties(model: type[BaseModel]) -> Schema:
             properties[name] = {**schema, "description": info.description or ""}
             continue
         schema = {key: value for key, value in made["properties"][name].items() if key not in ("title", "default")}
+        sections = {section.__name__: section for section in _sections_in(info.annotation)}
+        if sections:
+            choices = [
+                _object(sections[item["$ref"].rpartition("/")[2]]) if "$ref" in item else item
+                for item in schema["anyOf"]
+            ]
+            schema = {**schema, "anyOf": choices}
         description = schema.pop("description", info.description or "")
         properties[name] = {**_or_expression(schema), "description": description}
         if not info.is_required():
             properties[name]["default"] = plain(info.default)
     return properties
+
+
+def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an optional field may hold."""
+    return [item for item in get_args(annotation) if isinstance(item, type) and issubclass(item, BaseModel)]
 
 
 def _or_expression(schema: Schema) -> Schema:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from archspec.data.mnist5k import Mnist5k
 from archspec.dataset import Dataset
-from archspec.fields import NonNegativeInt, PositiveInt
+from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Text
 from archspec.kinds import kind_of
 from archspec.loss import Loss
 from archspec.losses.cross_entropy import CrossEntropy
@@ -17,6 +17,42 @@ from archspec.optimisers.sgd import Sgd
 from archspec.schedule import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
+
+
+class Augment(Section):
+    """Random changes of the training images, anew at each step, drawn from the seed."""
+
+    random_crop: Annotated[
+        NonNegativeInt,
+        Field(description="pixels of border that an image gets before its size is cut out anywhere (He et al. 2016)"),
+    ] = 0
+    random_flip: Annotated[Flag, Field(description="half of the images are mirrored, left to right")] = False
+
+
+class InitFrom(Section):
+    """Where training begins instead of at weights drawn at random: transfer learning."""
+
+    path: Annotated[
+        FilePath,
+        Field(
+            description="folder of a run or of imported weights, or a file of tensors; relative to the spec's folder"
+        ),
+    ]
+    exclude: Annotated[
+        tuple[Text, ...],
+        Field(description="layers that begin anew, and tensors that are left out: paths, scopes, or patterns with *"),
+    ] = ()
+    freeze: Annotated[
+        tuple[Text, ...],
+        Field(description="layers that stay as they are, statistics included: paths, scopes, or patterns with *"),
+    ] = ()
+    freeze_epochs: Annotated[
+        PositiveInt | None, Field(description="epochs after which everything is trained; all of them if left out")
+    ] = None
+
+
+def _read_init(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
 
 
 class Train(Section):
@@ -32,4 +68,10 @@ class Train(Section):
         Constant.plain_default()
     )
     loss: Annotated[Loss, *kind_of("losses"), Field(description="what is made small")] = CrossEntropy.plain_default()
+    init_from: Annotated[
+        InitFrom | None,
+        BeforeValidator(_read_init, json_schema_input_type=InitFrom | str | None),
+        Field(description="weights to begin with: a path, or a path with what to leave out and to freeze"),
+    ] = None
+    augment: Annotated[Augment | None, Field(description="random changes of the training images")] = None
     seed: Annotated[NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")] = 0

@@ -75,10 +75,14 @@ def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
     for index, node in enumerate(graph.nodes):
         fields: dict[str, Any] = {"name": node.path}
         before = INPUT if index == 0 else index - 1
-        if node.inputs != (before,):
-            names = ["input" if source == INPUT else graph.nodes[source].path for source in node.inputs]
-            fields["from"] = names[0] if len(names) == 1 else names
+        names = ["input" if source == INPUT else graph.nodes[source].path for source in node.inputs]
+        referred = node.layer.referred() if node.layer.references else {}
+        data = len(names) - len(referred)
+        if node.inputs[:data] != (before,):
+            fields["from"] = names[0] if data == 1 else names[:data]
         written = node.layer.to_plain()
         fields.update(written[node.kind] if isinstance(written, dict) else {})
+        # Names of other layers were looked up where the layer stood; here only full paths hold.
+        fields.update(zip(referred, names[data:], strict=True))
         found.append((node.kind, fields))
     return found

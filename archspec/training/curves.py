@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from archspec.training.tasks import Task
 
-def draw(records: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Writes a PNG with two panels: loss in training and held out, accuracy held out and in training."""
+
+def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> None:
+    """Writes a PNG with two panels: loss in training and held out; accuracy so too, and mean IoU for segmentation."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -17,11 +19,19 @@ def draw(records: list[dict[str, Any]], title: str, path: Path) -> None:
     figure.suptitle(title)
     losses, accuracies = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
-    panels = ((losses, "loss", "loss", 1.0, "loss"), (accuracies, "accuracy", "top1", 100.0, "accuracy in %"))
-    for axes, trained, held, factor, label in panels:
-        for part, name, colour in (("train", trained, "C0"), ("test", held, "C1")):
+    extra = [] if task.headline == task.accuracy else [("test", task.headline, "mean IoU, held out", "C2")]
+    panels = (
+        (losses, [("train", "loss", "training", "C0"), ("test", "loss", "held out", "C1")], 1.0, "loss"),
+        (
+            accuracies,
+            [("train", "accuracy", "training", "C0"), ("test", task.accuracy, "held out", "C1"), *extra],
+            100.0,
+            "share of right pixels, mean IoU, in %" if extra else "accuracy in %",
+        ),
+    )
+    for axes, lines, factor, label in panels:
+        for part, name, words, colour in lines:
             values = [factor * record[part][name] for record in records]
-            words = "training" if part == "train" else "held out"
             axes.plot(
                 epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker="o", markersize=3
             )

@@ -13,7 +13,9 @@ from archspec.spec.network import Input
 from archspec.training.images import normalised
 
 
-def first_broken_layer(graph: Graph, pure: Pure, state: dict[str, Any], images: jax.Array, input: Input) -> str | None:
+def first_broken_layer(
+    graph: Graph, pure: Pure, state: dict[str, Any], images: jax.Array, input: Input, frozen: frozenset[str]
+) -> str | None:
     """The path of the first layer whose output for a batch is not finite; None when all are.
 
     `state` is the state before the step. The first layer with weights that are not finite is named for those.
@@ -21,7 +23,7 @@ def first_broken_layer(graph: Graph, pure: Pure, state: dict[str, Any], images: 
     network = pure.merge(state["params"], state["statistics"])
     key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
     values = {INPUT: normalised(images, input)}
-    for index, value in network.trace(values[INPUT], key):
+    for index, value in network.trace(values[INPUT], key, frozen):
         if not bool(jnp.isfinite(value).all()):
             return graph.nodes[index].path
     return None

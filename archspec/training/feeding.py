@@ -20,7 +20,7 @@ def fits_on_device(split: Split) -> bool:
     """Whether a split is small enough to stay on the device."""
     stats = jax.local_devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
-    return split.images.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
+    return split.images.nbytes + split.labels.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
 
 
 def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:

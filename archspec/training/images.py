@@ -12,31 +12,35 @@ from archspec.dataset import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.spec.network import Input
+from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
 
 
 def check_data(data: Data, spec: Spec, graph: Graph) -> None:
-    """Checks classes, value range and image size against the spec, before the first step.
+    """Checks task, classes, value range and image size against the spec, before the first step.
 
     Raises `SpecError`; each message names what the data has and what the spec says.
     """
     place = spec.place("train", "dataset") or spec.place("train")
     try:
+        _check_task(data, spec)
         for output in graph.outputs:
             kind = graph.output_type(output)
-            if kind.is_map:
+            if spec.header.task == "segmentation":
+                _check_map(output.name, kind, spec.input)
+            elif kind.is_map:
                 raise DataError(
                     "E501",
                     f"output `{output.name}` is a map of {kind}, but classification needs one number per class",
-                    help=["end with `flatten` or `global_avg_pool`, then `dense`"],
+                    help=["end with `flatten` or `global_avg_pool`, then `dense`", "or `task: segmentation`"],
                 )
             if kind.channels != data.class_count:
                 raise DataError(
                     "E501",
                     f"{data.name} has {data.class_count} classes, but output `{output.name}` of {graph.name} has "
-                    f"{kind.channels} units",
+                    f"{kind.channels} {'channels' if kind.is_map else 'units'}",
                     help=[f"--set args.classes={data.class_count}"] if "classes" in graph.args else [],
                 )
         for split in (data.train, data.test):
@@ -44,6 +48,26 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             _check_size(data.name, split, spec.input)
     except DataError as error:
         raise error.located(place) from None
+
+
+def _check_task(data: Data, spec: Spec) -> None:
+    of_pixels = data.train.labels.ndim > 1
+    if of_pixels != (spec.header.task == "segmentation"):
+        has, other = ("pixel", "segmentation") if of_pixels else ("image", "classification")
+        raise DataError(
+            "E501",
+            f"{data.name} has a label per {has}, but the task is {spec.header.task}",
+            help=[f"`task: {other}`, or other data"],
+        )
+
+
+def _check_map(name: str, kind: TensorType, input: Input) -> None:
+    if not kind.is_map or kind.shape[:2] != (input.height, input.width):
+        raise DataError(
+            "E501",
+            f"output `{name}` is {kind}, but segmentation needs a map of the input's {input.height}×{input.width}",
+            help=["end with `resize: {like: input}`, or `crop: {like: input}`"],
+        )
 
 
 def _check_range(name: str, split: Split, input: Input) -> None:
@@ -67,7 +91,7 @@ def _check_size(name: str, split: Split, input: Input) -> None:
             f"images of {name} have {count(channels, 'channel')}, but the input has {input.channels}",
             help=[f"--set input.channels={channels}"],
         )
-    if (height, width) == (input.height, input.width) or input.fit == "resize":
+    if (height, width) == (input.height, input.width) or input.fit in ("resize", "crop"):
         return
     message = f"images of {name} are {height}×{width}, but the input is {input.height}×{input.width}"
     if input.fit == "exact":
@@ -89,26 +113,51 @@ def _check_size(name: str, split: Split, input: Input) -> None:
         )
 
 
-def fitted(images: np.ndarray, input: Input) -> np.ndarray:
-    """Images (N, H, W, C) at the input's size: as they are, on a border of the range's low value, or resized."""
+def fitted(split: Split, input: Input) -> Split:
+    """Images (N, H, W, C) at the input's size, and labels of pixels with them.
+
+    As they are, on a border of the range's low value that has no label, resized, or scaled and cut out in the middle.
+    """
+    images, labels = split.images, split.labels
+    of_pixels = labels.ndim > 1
     height, width = images.shape[1:3]
     if (height, width) == (input.height, input.width):
-        return images
+        return split
     if input.fit == "pad":
         low = 0 if images.dtype == np.uint8 else input.range[0]
         over = (input.height - height, input.width - width)
-        sides = [(0, 0), *((size // 2, size - size // 2) for size in over), (0, 0)]
-        return np.pad(images, sides, constant_values=low)
-    return resized(images, input.height, input.width)
+        sides = [(size // 2, size - size // 2) for size in over]
+        images = np.pad(images, [(0, 0), *sides, (0, 0)], constant_values=low)
+        return Split(images, np.pad(labels, [(0, 0), *sides], constant_values=-1) if of_pixels else labels)
+    size, corner = (input.height, input.width), (0, 0)
+    if input.fit == "crop":
+        size, corner = crop_box((height, width), input)
+    images = resized(images, *size, input.interpolation)
+    if of_pixels:
+        rows, columns = (np.arange(new) * old // new for new, old in zip(size, (height, width), strict=True))
+        labels = labels[:, rows][:, :, columns]
+    top, left = corner
+    part = np.s_[:, top : top + input.height, left : left + input.width]
+    return Split(images[part], labels[part] if of_pixels else labels)
 
 
-def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Images (N, H, W, C) resized bilinearly, antialiased when they shrink, in their own type."""
+def crop_box(size: tuple[int, int], input: Input) -> tuple[tuple[int, int], tuple[int, int]]:
+    """For `fit: crop`: the height and width that an image is scaled to, and where its middle begins."""
+    side = input.short_side or max(input.height, input.width)
+    short = min(size)
+    scaled = tuple(side if extent == short else side * extent // short for extent in size)
+    corner = tuple(round((have - want) / 2) for have, want in zip(scaled, (input.height, input.width), strict=True))
+    return (scaled[0], scaled[1]), (corner[0], corner[1])
+
+
+def resized(images: np.ndarray, height: int, width: int, interpolation: str = "bilinear") -> np.ndarray:
+    """Images (N, H, W, C) resized, antialiased when they shrink, in their own type."""
     shape = (height, width, images.shape[-1])
+    way = {"bilinear": "bilinear", "bicubic": "cubic"}[interpolation]
     parts = []
     for start in range(0, len(images), 1024):
         part = jnp.asarray(images[start : start + 1024], jnp.float32)
-        made = np.asarray(jax.image.resize(part, (part.shape[0], *shape), "bilinear"))
+        made = np.asarray(jax.image.resize(part, (part.shape[0], *shape), way))
         parts.append(np.rint(made).clip(0, 255).astype(np.uint8) if images.dtype == np.uint8 else made)
     return np.concatenate(parts)
 

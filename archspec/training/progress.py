@@ -57,16 +57,14 @@ class Progress:
             text = f"loss {loss:.4f}  accuracy {100 * accuracy:.1f} %  {images_per_second:,.0f} images/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
-    def epoch(self, record: dict[str, Any], epochs: int) -> None:
-        """Says how an epoch ended."""
+    def epoch(self, record: dict[str, Any], epochs: int, metrics: str) -> None:
+        """Says how an epoch ended; `metrics` are the held-out ones in words."""
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=record["step"])
         test = record["test"]
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {record['train']['loss']:.4f}  "
-            f"held out: loss {test['loss']:.4f}  top-1 {100 * test['top1']:.2f} %"
-            + (f"  top-5 {100 * test['top5']:.2f} %" if "top5" in test else "")
-            + f"  {record['images_per_second']:,.0f} images/s"
+            f"held out: loss {test['loss']:.4f}  {metrics}  {record['images_per_second']:,.4g} images/s"
         )
         self.say(text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +12,25 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from archspec.dataset import Data, Split
+from archspec.dataset import Data
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.reports import report
+from archspec.spec.network import Task as TaskName
 from archspec.training import curves
+from archspec.training.beginning import initial_weights
 from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
 from archspec.training.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
+from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, fitted
 from archspec.training.interrupt import held_back
 from archspec.training.progress import Progress
 from archspec.training.steps import State, Steps, empty_sums, make_steps
+from archspec.training.tasks import TASKS, class_table
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -35,21 +39,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `accuracy` is the share of held-out samples that the last epoch's network gets right."""
+    """What came of a run.
+
+    `accuracy` is the share of held-out labels, of images or of pixels, that the last epoch's network gets right;
+    `mean_iou` is there for segmentation.
+    """
 
     folder: Path
-    accuracy: float
+    task: TaskName
     metrics: list[dict[str, Any]]
+    classes: tuple[str, ...] = field(repr=False)
     params: Arrays = field(repr=False)
     statistics: Arrays = field(repr=False)
 
+    @property
+    def test(self) -> dict[str, Any]:
+        """The held-out metrics of the last epoch."""
+        found: dict[str, Any] = self.metrics[-1]["test"]
+        return found
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.test[TASKS[self.task].accuracy])
+
+    @property
+    def mean_iou(self) -> float | None:
+        return self.test.get("mean_iou")
+
     def summary(self) -> str:
         """The result in words."""
-        last = self.metrics[-1]
-        top5 = f", top-5 {100 * last['test']['top5']:.2f} %" if "top5" in last["test"] else ""
+        epochs = count(self.metrics[-1]["epoch"], "epoch")
+        if self.mean_iou is not None:
+            said = f"held-out mean IoU {100 * self.mean_iou:.2f} %, pixel accuracy {100 * self.accuracy:.2f} %"
+            table = [class_table(self.classes, self.test["iou"])]
+        else:
+            top5 = f", top-5 {100 * self.test['top5']:.2f} %" if "top5" in self.test else ""
+            said, table = f"held-out accuracy {100 * self.accuracy:.2f} %{top5}", []
         return "\n".join(
             [
-                f"held-out accuracy {100 * self.accuracy:.2f} %{top5} after {count(last['epoch'], 'epoch')}",
+                f"{said} after {epochs}",
+                *table,
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 f"folder  {self.folder}",
@@ -83,9 +112,11 @@ def train(
     except DataError as error:
         raise error.located(spec.place("train", "dataset") if error.code < "E510" else None) from None
     check_data(data, spec, graph)
-    data = replace(data, train=_fitted(data.train, spec), test=_fitted(data.test, spec))
+    data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
     try:
+        frozen_at(recipe, graph, 1)
         if not folder.begun:
+            _check_source(recipe, folder)
             folder.begin(spec_text, str(report(graph)), recipe.seed, command)
         run = _Run(spec, graph, recipe, data, folder, progress)
         try:
@@ -99,8 +130,9 @@ def train(
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
 
 
-def _fitted(split: Split, spec: Spec) -> Split:
-    return Split(fitted(split.images, spec.input), split.labels)
+def _check_source(recipe: Train, folder: RunFolder) -> None:
+    if recipe.init_from is not None and Path(recipe.init_from.path) == folder.path.resolve():
+        raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
 
 
 class _Run:
@@ -113,15 +145,43 @@ class _Run:
         self.shown = shown
         self.batch = min(recipe.batch_size, len(data.train.labels))
         self.steps_per_epoch = len(data.train.labels) // self.batch
-        self.steps: Steps = make_steps(graph, spec.input, recipe, self.steps_per_epoch)
+        self.task = TASKS[spec.header.task]
+        self.loss = recipe.loss.fitted(data.train.labels, data.class_count)
+        self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
         self.feed = feed(data.train)
 
+    def steps(self, epoch: int) -> Steps:
+        """The compiled functions of an epoch; they change where what was frozen thaws."""
+        frozen = frozen_at(self.recipe, self.graph, epoch)
+        begin = self.recipe.init_from
+        thawed = begin is not None and begin.freeze_epochs is not None and epoch > begin.freeze_epochs
+        offset = begin.freeze_epochs * self.steps_per_epoch if thawed and begin and begin.freeze_epochs else 0
+        if offset not in self.stretches:
+            self.stretches[offset] = make_steps(
+                self.spec,
+                self.steps_per_epoch,
+                loss=self.loss,
+                frozen=frozen,
+                offset=offset,
+            )
+        return self.stretches[offset]
+
+    def state_after(self, epoch: int) -> State:
+        """The state at the end of an epoch, from its checkpoint; before the first, the initial one."""
+        if epoch:
+            return self.checkpoints.restore(self.steps(epoch).template)
+        begin = self.recipe.init_from
+        return self.steps(1).initial(initial_weights(begin, self.spec, self.graph) if begin else None)
+
+    def entering(self, epoch: int, state: State) -> State:
+        """The state at the start of an epoch: where what was frozen thaws, the optimiser begins anew."""
+        thaws = epoch > 1 and self.steps(epoch) is not self.steps(epoch - 1)
+        return self.steps(epoch).continued(state) if thaws else state
+
     def go(self) -> Result:
         done = self.checkpoints.latest or 0
-        state = self.steps.initial()
-        if done:
-            state = self.checkpoints.restore(state)
+        state = self.state_after(done)
         records = self.folder.keep_metrics(done)
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
@@ -132,18 +192,18 @@ class _Run:
         )
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
-        evaluate = Evaluator(self.steps, self.data.test, self.data.class_count)
+        evaluate = Evaluator(self.steps(done + 1), self.data.test, self.task, self.graph)
         writer = _writer(self.folder.path / TENSORBOARD, done)
         try:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
-                    state, record = self.epoch(state, epoch, progress, check)
+                    state, record = self.epoch(self.entering(epoch, state), epoch, progress, check)
                     record["test"] = evaluate(state["params"], state["statistics"])
                     self.folder.add_metrics(record)
                     self.checkpoints.save(epoch, state)
-                    _log(writer, record)
+                    _log(writer, record, self.data.class_names)
                     records.append(record)
-                    progress.epoch(record, self.recipe.epochs)
+                    progress.epoch(record, self.recipe.epochs, self.task.said(record["test"]))
         except KeyboardInterrupt:
             self.checkpoints.close()
             last = self.checkpoints.latest
@@ -164,17 +224,18 @@ class _Run:
         """One pass over the data; `check` is called between steps. Raises `DataError` when the loss is not finite."""
         begun = time.monotonic()
         order = self.order(epoch)
+        steps = self.steps(epoch)
         state = {**state, "sums": empty_sums()}
         first = (epoch - 1) * self.steps_per_epoch
         for index, (images, labels) in enumerate(self.feed.batches(order)):
             check()
-            state = self.steps.train(state, images, labels)
+            state = steps.train(state, images, labels)
             if progress.wants_figures:
                 sums = jax.device_get(state["sums"])
                 count = int(sums["count"])
                 rate = count / (time.monotonic() - begun)
                 progress.figures(
-                    first + index + 1, epoch, float(sums["loss"]) / count, float(sums["correct"]) / count, rate
+                    first + index + 1, epoch, float(sums["loss"]) / count, float(sums["accuracy"]) / count, rate
                 )
         sums = jax.device_get(state["sums"])
         if sums["failed"] >= 0:
@@ -185,10 +246,10 @@ class _Run:
         return state, {
             "epoch": epoch,
             "step": step,
-            "learning_rate": self.steps.learning_rate(step - 1),
+            "learning_rate": steps.learning_rate(step - 1),
             "seconds": round(seconds, 3),
             "images_per_second": round(count / seconds, 1),
-            "train": {"loss": float(sums["loss"]) / count, "accuracy": float(sums["correct"]) / count},
+            "train": {"loss": float(sums["loss"]) / count, "accuracy": float(sums["accuracy"]) / count},
         }
 
     def order(self, epoch: int) -> Any:
@@ -198,21 +259,23 @@ class _Run:
         """Does the failing epoch again from the last checkpoint to find the layer, then raises `DataError`."""
         self.checkpoints.manager.wait_until_finished()
         done = self.checkpoints.latest or 0
-        state = self.checkpoints.restore(self.steps.initial()) if done else self.steps.initial()
         epoch, index = divmod(step, self.steps_per_epoch)
+        steps = self.steps(epoch + 1)
+        state = self.entering(epoch + 1, self.state_after(done))
         images = None
         for number, (images, labels) in enumerate(self.feed.batches(self.order(epoch + 1))):
             if number == index:
                 break
-            state = self.steps.train(state, images, labels)
+            state = steps.train(state, images, labels)
         layer = None
         if images is not None:
-            layer = first_broken_layer(self.graph, self.steps.pure, state, images, self.spec.input)
+            frozen = frozen_at(self.recipe, self.graph, epoch + 1)
+            layer = first_broken_layer(self.graph, steps.pure, state, images, self.spec.input, frozen.layers)
         where = f"the first layer whose output is not finite is {layer}" if layer else "every layer's output is finite"
         good = (
             f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
         )
-        rate = self.steps.learning_rate(step)
+        rate = steps.learning_rate(step)
         raise DataError(
             "E520",
             f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {good}",
@@ -223,16 +286,22 @@ class _Run:
         """Writes what a finished run ends with."""
         self.checkpoints.manager.wait_until_finished()
         last = records[-1]
-        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES)
+        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.task)
         write(
             self.folder.path / RESULT,
             json.dumps(
-                {"accuracy": last["test"]["top1"], "epochs": last["epoch"], "classes": list(self.data.class_names)}
+                {
+                    "accuracy": last["test"][self.task.accuracy],
+                    self.task.headline: last["test"][self.task.headline],
+                    "epochs": last["epoch"],
+                    "classes": list(self.data.class_names),
+                }
             )
             + "\n",
         )
         host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
-        return Result(self.folder.path, last["test"]["top1"], records, host["params"], host["statistics"])
+        names = self.data.class_names
+        return Result(self.folder.path, self.spec.header.task, records, names, host["params"], host["statistics"])
 
     def close(self) -> None:
         self.checkpoints.close()
@@ -244,11 +313,14 @@ def _writer(path: Path, done: int) -> Any:
     return SummaryWriter(str(path), purge_step=done + 1 if done else None)
 
 
-def _log(writer: Any, record: dict[str, Any]) -> None:
+def _log(writer: Any, record: dict[str, Any], classes: Sequence[str]) -> None:
     epoch = record["epoch"]
     for part in ("train", "test"):
         for name, value in record[part].items():
-            writer.add_scalar(f"{part}/{name}", value, epoch)
+            values = dict(zip(classes, value, strict=True)) if isinstance(value, list) else {"": value}
+            for own, number in values.items():
+                if number is not None:
+                    writer.add_scalar(f"{part}/{name}/{own}".rstrip("/"), number, epoch)
     for name in ("learning_rate", "images_per_second"):
         writer.add_scalar(name, record[name], epoch)
     writer.flush()

@@ -2,99 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from archspec.graph import Graph
+from archspec.loss import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, split
-from archspec.spec.network import Input
-from archspec.spec.train import Train
+from archspec.training.augmentation import augmented
+from archspec.training.freezing import NOTHING, Frozen
 from archspec.training.images import normalised
+from archspec.training.tasks import TASKS, Sums, share_right
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+
+TINY = 1e-30
 
 State = dict[str, Any]
 """params, statistics, optimiser, key (as data), step; and `sums`, what the epoch's metrics are made of."""
 
 
 class Steps(NamedTuple):
-    """Compiled functions of one network and recipe."""
+    """Compiled functions of one network and recipe, for a stretch of training in which the same arrays are frozen."""
 
-    initial: Callable[[], State]
+    initial: Callable[[Arrays | None], State]
+    """(initial arrays by name, or None) → state; the arrays given take the place of those drawn."""
+    template: State
+    """The state's shapes and types."""
+    continued: Callable[[State], State]
+    """A state of another stretch of training → the same with an optimiser that begins anew."""
     train: Callable[[State, jax.Array, jax.Array], State]
     """(state, images, labels) → state; the state given is used up."""
-    evaluate: Callable[[Arrays, Arrays, jax.Array, jax.Array], dict[str, jax.Array]]
-    """(params, statistics, images, labels) → sums; samples with label −1 do not count."""
+    evaluate: Callable[[Arrays, Arrays, jax.Array, jax.Array], Sums]
+    """(params, statistics, images, labels) → sums; labels below 0 do not count."""
     learning_rate: Callable[[int], float]
     pure: Pure
 
 
-def make_steps(graph: Graph, input: Input, train: Train, steps_per_epoch: int) -> Steps:
-    """Compiles nothing yet: each function is compiled when first called, once."""
+def make_steps(
+    spec: Spec,
+    steps_per_epoch: int,
+    *,
+    loss: Loss | None = None,
+    frozen: Frozen = NOTHING,
+    offset: int = 0,
+) -> Steps:
+    """The functions of a spec that has a recipe. Nothing is compiled yet: each function is when first called, once.
+
+    `loss` is the recipe's unless one is given that was fitted to the data. `offset` is the number of steps that came
+    before this stretch: the schedule goes on from there.
+    """
+    train, graph, input, task = spec.train, spec.graph(), spec.input, TASKS[spec.header.task]
+    assert train is not None
     pure, params, statistics = split(build(graph, seed=train.seed))
     factor = train.schedule.build(train.epochs, steps_per_epoch)
-    optimiser = train.optimiser.build(factor)
-    sample_loss = train.loss.build()
+    optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
+    label_loss = (loss or train.loss).build()
     weights = {output.name: output.weight for output in graph.outputs}
-    main = next(output.name for output in graph.outputs if not output.train_only)
+    main = main_output(graph)
 
-    def initial() -> State:
+    def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in arrays.items() if name not in frozen.arrays}
+
+    def initial(given: Arrays | None = None) -> State:
         # The initial arrays are copied, since the first step uses its state up.
-        copy = jax.tree.map(jnp.copy, {"params": params, "statistics": statistics})
+        laid = {
+            "params": {name: (given or {}).get(name, value) for name, value in params.items()},
+            "statistics": {name: (given or {}).get(name, value) for name, value in statistics.items()},
+        }
+        copy = jax.tree.map(lambda value: jnp.array(value, copy=True), laid)
         key = jax.random.fold_in(jax.random.key(train.seed), 1)
         return {
             **copy,
-            "optimiser": optimiser.init(copy["params"]),
+            "optimiser": optimiser.init(trained(copy["params"])),
             "key": jax.random.key_data(key),
             "step": jnp.zeros((), jnp.int32),
             "sums": empty_sums(),
         }
 
-    def loss_of(params: Arrays, state: State, x: jax.Array, labels: jax.Array) -> tuple[jax.Array, tuple[Any, Any]]:
-        key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
-        outputs, statistics = pure.apply(params, state["statistics"], x, train=True, key=key)
-        named = _named(outputs, main)
-        loss = sum(weights[name] * sample_loss(logits, labels).mean() for name, logits in named.items())
-        return jnp.asarray(loss), (named[main], statistics)
+    def continued(state: State) -> State:
+        return {**state, "optimiser": optimiser.init(trained(state["params"]))}
+
+    def loss_of(
+        trainable: Arrays, state: State, x: jax.Array, labels: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, tuple[Any, Any]]:
+        arrays = {name: trainable.get(name, value) for name, value in state["params"].items()}
+        outputs, statistics = pure.apply(arrays, state["statistics"], x, train=True, key=key, frozen=frozen.layers)
+        named = named_outputs(outputs, main)
+        total = jnp.zeros(())
+        for name, logits in named.items():
+            losses, counts = label_loss(logits, labels)
+            # A batch without a label that counts has no loss.
+            total = total + weights[name] * losses.sum() / jnp.maximum(counts.sum(), TINY)
+        return total, (named[main], statistics)
 
     def train_step(state: State, images: jax.Array, labels: jax.Array) -> State:
-        x = normalised(images, input)
+        key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
+        x, labels = normalised(images, input), labels.astype(jnp.int32)
+        if train.augment is not None:
+            # A key of its own: 0 is no layer's.
+            x, labels = augmented(x, labels, train.augment, jax.random.fold_in(key, 0))
         gradient = jax.value_and_grad(loss_of, has_aux=True)
-        (loss, (logits, statistics)), gradients = gradient(state["params"], state, x, labels)
-        updates, optimiser_state = optimiser.update(gradients, state["optimiser"], state["params"])
-        sums = state["sums"]
+        before = trained(state["params"])
+        (loss, (logits, statistics)), gradients = gradient(before, state, x, labels, key)
+        updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
+        after = optax.apply_updates(before, updates)
+        sums, count = state["sums"], len(labels)
         return {
-            "params": optax.apply_updates(state["params"], updates),
+            "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": statistics,
             "optimiser": optimiser_state,
             "key": state["key"],
             "step": state["step"] + 1,
             "sums": {
-                "loss": sums["loss"] + loss * len(labels),
-                "correct": sums["correct"] + jnp.sum(rank_of(logits, labels) < 1),
-                "count": sums["count"] + len(labels),
+                "loss": sums["loss"] + loss * count,
+                "accuracy": sums["accuracy"] + share_right(logits, labels) * count,
+                "count": sums["count"] + count,
                 # The first step whose loss is not finite, or −1.
                 "failed": jnp.where((sums["failed"] < 0) & ~jnp.isfinite(loss), state["step"], sums["failed"]),
             },
         }
 
-    def evaluate_step(params: Arrays, statistics: Arrays, images: jax.Array, labels: jax.Array) -> dict[str, jax.Array]:
+    def evaluate_step(params: Arrays, statistics: Arrays, images: jax.Array, labels: jax.Array) -> Sums:
         outputs, _ = pure.apply(params, statistics, normalised(images, input), train=False)
-        logits = _named(outputs, main)[main]
-        counts = labels >= 0
-        known = jnp.maximum(labels, 0)
-        rank = rank_of(logits, known)
-        return {
-            "loss": jnp.sum(jnp.where(counts, sample_loss(logits, known), 0.0)),
-            "top1": jnp.sum(counts & (rank < 1)),
-            "top5": jnp.sum(counts & (rank < 5)),
-            "count": jnp.sum(counts),
-        }
+        logits, labels = named_outputs(outputs, main)[main], labels.astype(jnp.int32)
+        losses, counts = label_loss(logits, labels)
+        return {"loss": losses.sum(), "weight": counts.sum(), **task.sums(logits, labels)}
 
     return Steps(
         initial,
+        jax.eval_shape(initial),
+        continued,
         jax.jit(train_step, donate_argnums=0),
         jax.jit(evaluate_step),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
@@ -106,22 +148,17 @@ def empty_sums() -> dict[str, jax.Array]:
     """Sums at the start of an epoch."""
     return {
         "loss": jnp.zeros(()),
-        "correct": jnp.zeros((), jnp.int32),
+        "accuracy": jnp.zeros(()),
         "count": jnp.zeros((), jnp.int32),
         "failed": jnp.full((), -1, jnp.int32),
     }
 
 
-def rank_of(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """How many classes come before the label's: 0 is a right answer. Of equal logits the first class comes first.
-
-    A label whose logit is not a number comes last.
-    """
-    own = jnp.take_along_axis(logits, labels[:, None], axis=-1)
-    before = jnp.arange(logits.shape[-1]) < labels[:, None]
-    ahead = (logits > own) | ((logits == own) & before)
-    return jnp.where(jnp.isnan(own[:, 0]), logits.shape[-1], ahead.sum(-1))
+def main_output(graph: Graph) -> str:
+    """The output that predictions are made of: the first that evaluation has."""
+    return next(output.name for output in graph.outputs if not output.train_only)
 
 
-def _named(outputs: Outputs, main: str) -> dict[str, jax.Array]:
+def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:
+    """A network's outputs by name, where there is one only too."""
     return outputs if isinstance(outputs, dict) else {main: outputs}

@@ -46,9 +46,39 @@ CASES: dict[str, Case] = {
     "hard_swish": Case("hard_swish", (9,)),
     "tanh": Case("tanh", (9,)),
     "softmax": Case("softmax", (9,)),
+    "transposed_conv": Case({"transposed_conv": {"filters": 3, "kernel": 4, "stride": 2, "pad": 1}}, (4, 5, 2)),
+    "transposed_conv_output_pad": Case(
+        {"transposed_conv": {"filters": 4, "kernel": [3, 2], "stride": [2, 3], "pad": [1, 0], "output_pad": [1, 2]}},
+        (4, 3, 2),
+    ),
+    "transposed_conv_groups": Case(
+        {"transposed_conv": {"filters": 6, "kernel": 3, "stride": 2, "groups": 2, "output_pad": 1}}, (3, 4, 4)
+    ),
+    "transposed_conv_dilated": Case(
+        {"transposed_conv": {"filters": 4, "kernel": 3, "stride": 2, "pad": 1, "dilation": 2, "groups": 2}}, (4, 5, 4)
+    ),
+    "transposed_conv_sparse": Case({"transposed_conv": {"filters": 2, "kernel": 2, "stride": 3}}, (3, 4, 2)),
+    "resize_bilinear": Case({"resize": {"size": [7, 11]}}, (4, 5, 2)),
+    "resize_bilinear_down": Case({"resize": {"size": [3, 2]}}, (7, 5, 2)),
+    "resize_corners": Case({"resize": {"size": [7, 11], "align_corners": True}}, (4, 5, 2)),
+    "resize_corners_down": Case({"resize": {"size": [3, 1], "align_corners": True}}, (7, 5, 2)),
+    "resize_nearest": Case({"resize": {"size": [7, 11], "mode": "nearest"}}, (4, 5, 2)),
+    "resize_nearest_twice": Case({"resize": {"factor": 2, "mode": "nearest"}}, (4, 5, 2)),
 }
 
+UNPOOLED: dict[str, Case] = {
+    "unpool_even": Case({"max_pool": 2}, (6, 8, 2)),
+    "unpool_odd": Case({"max_pool": {"window": 2, "rounding": "ceil"}}, (7, 9, 2)),
+    "unpool_floor": Case({"max_pool": {"window": [3, 2], "stride": [3, 2]}}, (8, 7, 3)),
+    "unpool_padded": Case({"max_pool": {"window": 2, "stride": 2, "pad": 1}}, (5, 7, 2)),
+    "unpool_gaps": Case({"max_pool": {"window": 2, "stride": 3}}, (7, 9, 2)),
+}
+"""Poolings; the case doubles what they give, squares it and puts it back where the maxima were."""
+
 BATCH = 3
+IGNORED = [0, 1, -1, 3, 4, -1]
+"""Labels of the cross-entropy case with labels that do not count, and its class weights."""
+CLASS_WEIGHTS = [0.5, 2.0, 1.0, 0.25, 3.0]
 BATCH_NORM_STEPS = 10
 OPTIMISER_STEPS = 12
 OPTIMISERS: dict[str, dict[str, Any]] = {

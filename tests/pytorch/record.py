@@ -10,7 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from cases import BATCH, BATCH_NORM_STEPS, CASES, OPTIMISER_STEPS, OPTIMISERS, numbers
+from cases import (
+    BATCH,
+    BATCH_NORM_STEPS,
+    CASES,
+    CLASS_WEIGHTS,
+    IGNORED,
+    OPTIMISER_STEPS,
+    OPTIMISERS,
+    UNPOOLED,
+    numbers,
+)
 
 
 def pad_sides(fields, kernel, dilation):
@@ -37,6 +47,17 @@ def compute(entry, x):
         bias = torch.tensor(numbers((filters,), 2.0))
         weight = torch.tensor(weight.copy())
         return F.conv2d(x, weight, bias, pair(fields.get("stride", 1)), 0, dilation, groups)
+    if kind == "transposed_conv":
+        kernel, groups, filters = pair(fields["kernel"]), fields.get("groups", 1), fields["filters"]
+        weight = torch.tensor(numbers((*kernel, x.shape[1], filters // groups), 1.0).transpose(2, 3, 0, 1).copy())
+        bias = torch.tensor(numbers((filters,), 2.0))
+        named = {"padding": "pad", "output_padding": "output_pad", "dilation": "dilation"}
+        options = {name: fields.get(own, 1 if name == "dilation" else 0) for name, own in named.items()}
+        return F.conv_transpose2d(x, weight, bias, fields["stride"], groups=groups, **options)
+    if kind == "resize":
+        size = fields.get("size", [fields.get("factor", 1) * n for n in x.shape[2:]])
+        corners = fields.get("align_corners", False) if fields.get("mode") != "nearest" else None
+        return F.interpolate(x, size, mode=fields.get("mode", "bilinear"), align_corners=corners)
     if kind == "dense":
         weight = torch.tensor(numbers((x.shape[1], fields), 1.0).T.copy())
         return F.linear(x, weight, torch.tensor(numbers((fields,), 2.0)))
@@ -97,6 +118,20 @@ for name, case in CASES.items():
     found[f"{name}.output"] = to_numpy(y)
     found[f"{name}.gradient"] = to_numpy(x.grad)
 
+for name, case in UNPOOLED.items():
+    fields = next(iter(case.entry.values()))
+    fields = fields if isinstance(fields, dict) else {"window": fields}
+    x = to_torch(numbers((BATCH, *case.shape), 0.0)).requires_grad_()
+    window, stride = fields["window"], fields.get("stride", fields["window"])
+    pad = fields.get("pad", 0)
+    pooled, indices = F.max_pool2d(
+        x, window, stride, pad, ceil_mode=fields.get("rounding") == "ceil", return_indices=True
+    )
+    y = F.max_unpool2d((2 * pooled) ** 2, indices, window, stride, pad, output_size=x.shape[2:])
+    torch.sin(y).sum().backward()
+    found[f"{name}.output"] = to_numpy(y)
+    found[f"{name}.gradient"] = to_numpy(x.grad)
+
 norm = torch.nn.BatchNorm2d(3)
 with torch.no_grad():
     norm.weight.copy_(torch.tensor(numbers((3,), 1.0)))
@@ -131,5 +166,16 @@ labels = torch.tensor([0, 1, 2, 3, 4, 0])
 for smoothing in (0.0, 0.1):
     loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
     found[f"cross_entropy_{smoothing}"] = loss.detach().numpy()
+
+for name, options in {
+    "ignored": {},
+    "ignored_weighted": {"weight": torch.tensor(CLASS_WEIGHTS)},
+    "ignored_smooth": {"weight": torch.tensor(CLASS_WEIGHTS), "label_smoothing": 0.1},
+}.items():
+    logits = torch.tensor(numbers((6, 5), 0.0)).requires_grad_()
+    loss = F.cross_entropy(logits, torch.tensor(IGNORED), ignore_index=-1, **options)
+    loss.backward()
+    found[f"cross_entropy_{name}"] = loss.detach().numpy()
+    found[f"cross_entropy_{name}.gradient"] = logits.grad.numpy()
 
 np.savez_compressed(Path(__file__).parent / "recorded.npz", **found)

@@ -166,8 +166,8 @@ def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -
     spec = load(net(write, digits))
     assert spec.train is not None
     data = spec.train.dataset.load()
-    steps = make_steps(spec.graph(), spec.input, spec.train, 10)
-    state = steps.initial()
+    steps = make_steps(spec, 10)
+    state = steps.initial(None)
     first = state
     feed = feeding.DeviceFeed(data.train)
     gathers = feeding._gather._cache_size()
@@ -258,18 +258,18 @@ def test_prediction_from_image_files(write: Write, digits: Path, tmp_path: Path)
         paths.append(path)
     answers = predict(result.folder, paths, top=3)
     right = sum(
-        answer[0][0] == str(labels[index]) for index, (_, answer) in zip(range(0, 1000, 40), answers, strict=True)
+        answer.classes[0][0] == str(labels[index]) for index, answer in zip(range(0, 1000, 40), answers, strict=True)
     )
     assert right >= 18
-    for _, answer in answers:
-        chances = [value for _, value in answer]
+    for answer in answers:
+        chances = [value for _, value in answer.classes]
         assert chances == sorted(chances, reverse=True)
         assert 0 < sum(chances) <= 1 + 1e-5
     # Ink on paper, larger, in colour: the same digit.
     large = Image.fromarray(255 - images[0]).convert("RGB").resize((280, 280), Image.Resampling.BILINEAR)
     large.save(tmp_path / "large.jpg", quality=95)
-    ((_, inverted),) = predict(result.folder, [tmp_path / "large.jpg"], top=1, invert=True)
-    assert inverted[0][0] == answers[0][1][0][0]
+    (inverted,) = predict(result.folder, [tmp_path / "large.jpg"], top=1, invert=True)
+    assert inverted.classes[0][0] == answers[0].classes[0][0]
 
 
 def test_wrong_folders_and_images_are_answered(write: Write, digits: Path, tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Digits on a canvas, to be found pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from archspec.data.mnist5k import Mnist5k
+from archspec.dataset import Data, Dataset, Split
+from archspec.diagnostics import DataError
+from archspec.fields import NonNegativeInt, PositiveInt
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SIDE = 28
+INK = 96
+"""Grey from which a pixel counts as the digit's."""
+
+
+class DigitCanvas(Dataset):
+    """Canvases with real digits at random places, for segmentation: background, and the classes 0 to 9.
+
+    Training canvases show the 4,000 training digits of mnist5k, held-out ones its 1,000 held-out digits. A pixel of
+    more than a third of full ink has its digit's class, the rest is background; digits do not overlap. Bytes, one
+    channel.
+    """
+
+    height: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more")] = 64
+    width: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more")] = 64
+    digits: Annotated[PositiveInt, Field(description="digits on a canvas; fewer where they find no room")] = 4
+    train: Annotated[PositiveInt, Field(description="canvases to train on")] = 1000
+    test: Annotated[PositiveInt, Field(description="canvases held out")] = 200
+    seed: Annotated[NonNegativeInt, Field(description="which digits lie where")] = 0
+
+    def load(self) -> Data:
+        if min(self.height, self.width) < SIDE:
+            raise DataError("E507", f"a canvas of {self.height}×{self.width} has no room for a digit of {SIDE}×{SIDE}")
+        source = Mnist5k.plain_default().load()
+        parts = [
+            self._canvases(split, count, [self.seed, place])
+            for place, (split, count) in enumerate(((source.train, self.train), (source.test, self.test)))
+        ]
+        return Data(self.kind, parts[0], parts[1], ("background", *map(str, range(10))))
+
+    def _canvases(self, source: Split, count: int, seed: list[int]) -> Split:
+        import numpy as np
+
+        generator = np.random.default_rng(seed)
+        images = np.zeros((count, self.height, self.width, 1), np.uint8)
+        labels = np.zeros((count, self.height, self.width), np.int8)
+        for image, label in zip(images, labels, strict=True):
+            for chosen in generator.integers(len(source.labels), size=self.digits):
+                self._place(source.images[chosen, ..., 0], int(source.labels[chosen]), image, label, generator)
+        return Split(images, labels)
+
+    def _place(
+        self, digit: np.ndarray, number: int, image: np.ndarray, label: np.ndarray, generator: np.random.Generator
+    ) -> None:
+        """Lays a digit where no other lies; gives up after some tries."""
+        import numpy as np
+
+        ink = digit > INK
+        rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+        own = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        height, width = ink[own].shape
+        for _ in range(20):
+            top = int(generator.integers(self.height - height + 1))
+            left = int(generator.integers(self.width - width + 1))
+            there = np.s_[top : top + height, left : left + width]
+            if not label[there].any():
+                image[there][..., 0] = np.maximum(image[there][..., 0], digit[own])
+                label[there][ink[own]] = number + 1
+                return

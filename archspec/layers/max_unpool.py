@@ -1,0 +1,73 @@
+"""Unpooling with the indices of a maximum pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.diagnostics import ShapeError
+from archspec.fields import Text
+from archspec.layer import Cost, Example, Layer, Port, Window
+from archspec.types import Taps, TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+_POOLED = TensorType((4, 5, 3), "uint8", Taps((8, 9, 3), (2, 2), (2, 2), (0, 0), (1, 1)))
+_OVERLAPPING = TensorType((3, 4, 2), "uint8", Taps((5, 7, 2), (3, 3), (2, 2), (1, 1), (1, 1)))
+
+
+class MaxUnpool(Layer):
+    """Puts each value back where a max_pool found its maximum, and zeros elsewhere (Badrinarayanan et al. 2017).
+
+    The input has the shape that the max_pool gave, the output the shape that it took, odd sizes included. Where the
+    pooling's windows overlap, values that meet at one pixel are added up.
+    """
+
+    main: ClassVar[str] = "indices"
+
+    indices: Annotated[Text, Field(description="name of the max_pool that this undoes")]
+
+    references: ClassVar[Mapping[str, Port]] = {"indices": "indices"}
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("pool1", ((4, 5, 3), _POOLED)),
+        Example({"indices": "pool1"}, ((3, 4, 2), _OVERLAPPING)),
+    )
+
+    def _taps(self, indices: TensorType) -> Taps:
+        assert indices.taps is not None
+        return indices.taps
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        x, indices = inputs
+        if x.shape != indices.shape:
+            raise ShapeError(
+                f"{self.indices} gave {indices}, so that is what it undoes, but its input is {x}",
+                code="E306",
+                help=["bring the input to that shape, with a 1×1 convolution if the channels differ"],
+                field="indices",
+            )
+        return TensorType(self._taps(indices).map, x.dtype)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=output.size)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
+        taps = self._taps(inputs[1])
+        down, across = taps.stride
+        # The first value lies somewhere in the first window; its middle stands for it.
+        pad = [
+            -(before - (size - 1) / 2) / step
+            for before, size, step in zip(taps.before, taps.window, taps.stride, strict=True)
+        ]
+        return Window(stride=(1 / down, 1 / across), pad=(pad[0], pad[1]))
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.pooling import max_unpool
+
+        return Apply(partial(max_unpool, taps=self._taps(inputs[1])))

@@ -1,0 +1,114 @@
+"""Interpolation to another size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from archspec.diagnostics import ShapeError
+from archspec.fields import MAX_SIZE, Flag, Pair, Text
+from archspec.layer import Cost, Example, Layer, Port, Window
+from archspec.layers._window import require_map
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+def _read_factors(value: Any) -> Any:
+    both = list(value) if isinstance(value, (list, tuple)) else [value, value]
+    for item in both:
+        if isinstance(item, bool) or not isinstance(item, (int, float)) or not 0 < item <= 1e6:
+            both = []
+    if len(both) != 2:
+        raise PydanticCustomError("factors", "must be a number above 0, or two of them: [height, width]")
+    return (float(both[0]), float(both[1]))
+
+
+_FACTOR = {"type": "number", "exclusiveMinimum": 0}
+Factors = Annotated[
+    tuple[float, float],
+    BeforeValidator(_read_factors),
+    WithJsonSchema({"anyOf": [_FACTOR, {"type": "array", "items": _FACTOR, "minItems": 2, "maxItems": 2}]}),
+]
+
+
+class Resize(Layer):
+    """Resizes a map, to a size, by a factor, or like another layer. Nothing is smoothed first when it shrinks.
+
+    Pixel i of the output lies at (i + 0.5)·W1/W2 − 0.5 of the input, or, with `align_corners`, at
+    i·(W1 − 1)/(W2 − 1), so that the corners meet; `nearest` takes pixel floor(i·W1/W2). All as in PyTorch.
+    """
+
+    main: ClassVar[str] = "factor"
+
+    factor: Annotated[Factors | None, Field(description="output size over input size, rounded down")] = None
+    size: Annotated[Pair | None, Field(description="output height and width")] = None
+    like: Annotated[Text | None, Field(description="name of a layer whose height and width the output gets")] = None
+    mode: Annotated[
+        Literal["bilinear", "nearest"], Field(description="bilinear between four pixels, or the nearest one")
+    ] = "bilinear"
+    align_corners: Annotated[Flag, Field(description="corner pixels keep their places; bilinear only")] = False
+
+    references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(2),
+        Example({"size": [5, 13], "align_corners": True}),
+        Example({"factor": [0.5, 1.5], "mode": "nearest"}),
+        Example({"like": "conv1"}, ((4, 5, 2), (7, 9, 3))),
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Resize:
+        if sum(value is not None for value in (self.factor, self.size, self.like)) != 1:
+            raise ValueError("give one of `factor`, `size` and `like`")
+        if self.align_corners and self.mode == "nearest":
+            raise ValueError("`align_corners` needs `mode: bilinear`")
+        return self
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        x = inputs[0]
+        for kind in inputs:
+            require_map(kind, self.kind)
+        if self.like is not None:
+            height, width = inputs[1].shape[:2]
+        elif self.size is not None:
+            height, width = self.size
+        else:
+            assert self.factor is not None
+            height, width = (int(size * factor) for size, factor in zip(x.shape[:2], self.factor, strict=True))
+        if not 0 < height <= MAX_SIZE or not 0 < width <= MAX_SIZE:
+            raise ShapeError(f"makes {height}×{width} of {x}", field="factor")
+        return TensorType((height, width, x.channels), x.dtype)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=(6 if self.mode == "bilinear" else 1) * output.size)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
+        kernels, strides, pads = [], [], []
+        for before, after in zip(inputs[0].shape[:2], output.shape[:2], strict=True):
+            kernel = 2 if self.mode == "bilinear" and before != after else 1
+            if self.align_corners:
+                stride = (before - 1) / (after - 1) if after > 1 else 1.0
+                first = 0.0
+            else:
+                stride = before / after
+                first = (stride - 1) / 2
+            kernels.append(kernel)
+            strides.append(stride)
+            pads.append((kernel - 1) / 2 - first)
+        return Window((kernels[0], kernels[1]), (strides[0], strides[1]), (pads[0], pads[1]))
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.upsampling import bilinear, nearest
+
+        height, width, _ = self.infer(*inputs).shape
+        if self.mode == "nearest":
+            return Apply(partial(nearest, size=(height, width)))
+        return Apply(partial(bilinear, size=(height, width), align_corners=self.align_corners))

@@ -1,0 +1,56 @@
+"""Unpooling without indices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from archspec.fields import Pair
+from archspec.layer import Cost, Example, Layer, Window
+from archspec.layers._window import require_map
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class Unpool(Layer):
+    """Makes a block of pixels of each pixel: copies of it, or it in the upper left corner of zeros.
+
+    Output (H·factor, W·factor, C). `max_unpool` puts values back where a pooling found them, `resize` interpolates.
+    """
+
+    main: ClassVar[str] = "factor"
+
+    factor: Annotated[Pair, Field(description="height and width of the block that each pixel becomes")]
+    mode: Annotated[
+        Literal["nearest", "bed_of_nails"],
+        Field(description="nearest: every pixel of the block; bed_of_nails: the first, the others are 0"),
+    ] = "nearest"
+
+    examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"factor": [3, 2], "mode": "bed_of_nails"}))
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        require_map(x, self.kind)
+        height, width, channels = x.shape
+        return TensorType((height * self.factor[0], width * self.factor[1], channels), x.dtype)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
+        down, across = self.factor
+        stride = (1 / down, 1 / across)
+        if self.mode == "bed_of_nails":
+            return Window(stride=stride)
+        return Window(stride=stride, pad=((1 - 1 / down) / 2, (1 - 1 / across) / 2))
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=output.size)
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.upsampling import bed_of_nails, repeated
+
+        return Apply(partial(repeated if self.mode == "nearest" else bed_of_nails, factor=self.factor))

@@ -1,0 +1,31 @@
+"""Patterns of paths: `*` is a part of a path between dots, `**` any part."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+_STARS = re.compile(r"(\*\*?)")
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The regular expression of a pattern; each run of stars is a group."""
+    parts = _STARS.split(pattern)
+    kinds = {"*": "([^.]*)", "**": "(.*)"}
+    return re.compile("".join(kinds.get(part, re.escape(part)) for part in parts))
+
+
+def path_matches(pattern: str, path: str) -> bool:
+    """Whether a pattern names a path or a scope that it lies in."""
+    parts = path.split(".")
+    return any(compiled(pattern).fullmatch(".".join(parts[:count])) for count in range(1, len(parts) + 1))
+
+
+def rewritten(pattern: str, replacement: str, path: str) -> str | None:
+    """The path with what a pattern's stars stand for put in place of the replacement's; None where it does not fit."""
+    match = compiled(pattern).fullmatch(path)
+    if match is None:
+        return None
+    found = list(match.groups())
+    return _STARS.sub(lambda _: found.pop(0) if found else "", replacement)

@@ -1,0 +1,62 @@
+"""Which arrays training leaves as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from archspec.diagnostics import DataError, did_you_mean
+from archspec.graph import Graph
+from archspec.patterns import path_matches
+from archspec.spec.train import Train
+
+
+class Frozen(NamedTuple):
+    """Arrays by name, and the layers that run as in evaluation, since nothing of theirs may change."""
+
+    arrays: frozenset[str] = frozenset()
+    layers: frozenset[str] = frozenset()
+
+
+NOTHING = Frozen()
+
+
+def frozen_at(train: Train, graph: Graph, epoch: int) -> Frozen:
+    """What is frozen in an epoch; epochs count from 1. Raises `DataError`."""
+    begin = train.init_from
+    if begin is None or (begin.freeze_epochs is not None and epoch > begin.freeze_epochs):
+        return NOTHING
+    return frozen_by(begin.freeze, graph)
+
+
+def frozen_by(patterns: Sequence[str], graph: Graph) -> Frozen:
+    """What patterns of paths freeze. Raises `DataError` where a pattern names no layer with weights, or all of them."""
+    layers = frozenset(chosen(patterns, graph))
+    arrays = frozenset(
+        f"{node.path}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
+    )
+    left = [node.path for node in graph.nodes if node.path not in layers and node.count("trainable")]
+    if patterns and not left:
+        raise DataError("E516", "`freeze` names every layer with weights, so there is nothing to train")
+    return Frozen(arrays, layers)
+
+
+def chosen(patterns: Iterable[str], graph: Graph) -> list[str]:
+    """The layers with weights that patterns name. Raises `DataError` where a pattern names none."""
+    weighty = [node.path for node in graph.nodes if node.weights]
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        paths = [path for path in weighty if path_matches(pattern, path)]
+        if not paths:
+            scopes = {part for path in weighty for part in (path, path.split(".")[0])}
+            hint = did_you_mean(pattern, scopes)
+            raise DataError(
+                "E515",
+                f"`{pattern[:100]}` names no layer of {graph.name} that has weights",
+                help=[
+                    hint
+                    or "a path, a scope, or a pattern: conv1, layer1, layer*.0.conv2; `archspec show --graph` has all"
+                ],
+            )
+        found.update(dict.fromkeys(paths))
+    return list(found)

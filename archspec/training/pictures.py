@@ -1,0 +1,113 @@
+"""Image files in, masks out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from archspec.dataset import Split
+from archspec.diagnostics import DataError
+from archspec.spec.network import Input
+from archspec.training.images import crop_box, fitted
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def read_pixels(path: Path, mode: str) -> np.ndarray:
+    """An image file as bytes (height, width, channels) in a mode of Pillow's. Raises `DataError`.
+
+    Orientation is taken from EXIF, transparency is laid on black unless the mode has it.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+                clear = image.convert("RGBA")
+                image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+                image.alpha_composite(clear)
+            if image.mode.startswith("I;16"):
+                # Pillow clips 16-bit greys to 255 instead of scaling them.
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            pixels = np.asarray(image.convert(mode))
+    except UnidentifiedImageError:
+        raise DataError("E521", f"{path} is not an image that Pillow can read") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError("E521", f"{path} cannot be read: {reason}") from None
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def read_image(path: Path, input: Input, *, invert: bool = False) -> tuple[np.ndarray, tuple[int, int]]:
+    """An image file as bytes (height, width, channels) of the input's size, and its own height and width.
+
+    Where the spec says `fit: pad` an image that is not larger than the input is centred on a border, where it says
+    `fit: crop` the middle is kept; every other image of another size is resized. Raises `DataError`.
+    """
+    if input.channels not in MODES:
+        raise DataError("E521", f"the input has {input.channels} channels; image files have 1, 3 or 4")
+    pixels = read_pixels(path, MODES[input.channels])
+    if invert:
+        pixels = 255 - pixels
+    height, width = pixels.shape[:2]
+    if input.fit == "pad" and height <= input.height and width <= input.width:
+        return fitted(Split(pixels[None], np.zeros(1, np.int32)), input).images[0], (height, width)
+    if input.fit == "crop":
+        scaled, (top, left) = crop_box((height, width), input)
+        pixels = scale(pixels, scaled, input.interpolation)
+        return pixels[top : top + input.height, left : left + input.width], (height, width)
+    return scale(pixels, (input.height, input.width), input.interpolation), (height, width)
+
+
+def scale(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """Bytes (H, W, C) at another height and width, antialiased where they shrink; `nearest` for labels."""
+    from PIL import Image
+
+    if pixels.shape[:2] == size:
+        return pixels
+    way = {
+        "bilinear": Image.Resampling.BILINEAR,
+        "bicubic": Image.Resampling.BICUBIC,
+        "nearest": Image.Resampling.NEAREST,
+    }[interpolation]
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    found = np.asarray(image.resize((size[1], size[0]), way))
+    return found[..., None] if found.ndim == 2 else found
+
+
+def palette(classes: int) -> np.ndarray:
+    """One colour (red, green, blue) per class, as PASCAL VOC has them: the bits of the number, dealt out in turn."""
+    colours = np.zeros((classes, 3), np.uint8)
+    for number in range(classes):
+        rest = number
+        for place in range(7, -1, -1):
+            for channel in range(3):
+                colours[number, channel] |= ((rest >> channel) & 1) << place
+            rest >>= 3
+    return colours
+
+
+def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
+    """A map of classes (height, width) as a PNG whose pixels are the classes and whose palette colours them."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(mask.astype(np.uint8), mode="P")
+    image.putpalette(palette(classes).tobytes())
+    image.save(path)
+
+
+def own_size(mask: np.ndarray, size: tuple[int, int], input: Input) -> np.ndarray:
+    """A mask of the input's size as the image itself lay: border away, or scaled to the image's height and width.
+
+    Under `fit: crop` the mask is of the part that was kept.
+    """
+    height, width = size
+    if input.fit == "pad" and height <= input.height and width <= input.width:
+        top, left = (input.height - height) // 2, (input.width - width) // 2
+        return mask[top : top + height, left : left + width]
+    if input.fit == "crop":
+        return mask
+    return scale(mask.astype(np.uint8)[..., None], size, "nearest")[..., 0]

@@ -1,0 +1,1 @@
+"""Weights of the wider world, in and out."""

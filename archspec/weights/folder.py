@@ -1,0 +1,161 @@
+"""Imported weights: a folder with the elaborated spec and the arrays, for `predict`, `export` and `init_from`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from archspec.diagnostics import DataError, listed
+from archspec.graph import Graph
+from archspec.lower import Arrays, build, split
+from archspec.spec.overrides import python_override
+from archspec.training.folder import RESULT, SPEC, write
+from archspec.weights.files import open_tensors, write_tensors
+from archspec.weights.layout import LayoutError, order_of, orders, to_torch
+from archspec.weights.matching import Match, match
+from archspec.weights.naming import NATIVE, namings
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.spec.overrides import Override
+
+WEIGHTS = "weights.safetensors"
+IMPORT = "import.json"
+CLASSES = Path(__file__).parent / "classes"
+
+
+def tables(spec: Spec) -> dict[str, dict[str, str]]:
+    """The tables of names that a spec has."""
+    return {name: dict(weights.names) for name, weights in spec.weights.items()}
+
+
+def import_weights(
+    target: str,
+    file: Path,
+    output: Path,
+    *,
+    names: str | None = None,
+    partial: bool = False,
+    overrides: list[Override] | None = None,
+) -> Match:
+    """Reads a file of tensors into a network and writes the folder `output`.
+
+    The input section is what the weights expect, but for what is overridden. Raises `SpecError` where anything but a
+    full match would need `partial`, and where file or folder cannot be used.
+    """
+    from archspec.loading import open_spec
+
+    given = list(overrides or [])
+    spec = open_spec(target, given)
+    graph = spec.graph()
+    try:
+        _check_output(output)
+        with open_tensors(file) as tensors:
+            found = match(graph, tables(spec), tensors, names)
+            digest = tensors.digest
+        if not found.full and not partial:
+            raise DataError(
+                "E537",
+                f"{file} is no full match for {graph.name}: {found.summary()}".replace("\n", "; "),
+                help=["--partial takes what matches and draws the rest at random", *_way_out(found, graph)],
+            )
+        known = spec.weights.get(found.naming)
+        if known is not None:
+            expected = [python_override(("input", name), value) for name, value in known.input.items()]
+            spec = open_spec(target, [*expected, *given])
+        params, statistics = initial_arrays(graph, found.arrays)
+        arrays = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
+        write_tensors(output / WEIGHTS, arrays, {"format": NATIVE, "network": graph.name})
+        write(output / SPEC, spec.to_yaml())
+        about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
+        write(output / IMPORT, json.dumps(about, indent=2) + "\n")
+        if known is not None and known.classes is not None:
+            labels = class_names(known.classes)
+            if len(labels) == graph.output_type(graph.outputs[0]).channels:
+                write(output / RESULT, json.dumps({"classes": labels}) + "\n")
+    except DataError as error:
+        raise error.located(None) from None
+    except OSError as error:
+        raise DataError("E534", f"{output} cannot be written: {error.strerror or error}").located(None) from None
+    return found
+
+
+def _check_output(output: Path) -> None:
+    held = {item.name for item in output.iterdir()} if output.is_dir() else set()
+    if (output.exists() and not output.is_dir()) or held - {WEIGHTS, SPEC, IMPORT, RESULT}:
+        raise DataError(
+            "E511", f"{output} is not empty and holds no import", help=["choose an empty or a new folder as -o"]
+        )
+
+
+def _way_out(found: Match, graph: Graph) -> list[str]:
+    main = graph.outputs[0]
+    if main.node >= 0 and any(name.startswith(graph.nodes[main.node].path) for name in found.misshaped):
+        return ["another number of classes: --set args.classes=N"] if "classes" in graph.args else []
+    return []
+
+
+def initial_arrays(graph: Graph, arrays: dict[str, Any] | Any) -> tuple[Arrays, Arrays]:
+    """Parameters and statistics of a network: the arrays given, and the rest drawn anew."""
+    _, params, statistics = split(build(graph))
+    return (
+        {name: arrays.get(name, value) for name, value in params.items()},
+        {name: arrays.get(name, value) for name, value in statistics.items()},
+    )
+
+
+def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tuple[str, int]:
+    """Writes the arrays of a run or an import as a safetensors file, and says by which names and how many.
+
+    The names are those that they came by, or else the spec's first table, or PyTorch's words. Raises `SpecError`.
+    """
+    from archspec.training.inference import opened, restored
+
+    run, spec = opened(folder)
+    arrays = {name: np.asarray(jax.device_get(value)) for name, value in restored(run, spec).items()}
+    graph = spec.graph()
+    try:
+        known = namings(graph, tables(spec))
+        chosen = names or imported_names(folder) or next(iter(known))
+        if chosen not in known:
+            raise DataError("E535", f"{graph.name} has no names `{chosen[:60]}`", help=[f"there are {listed(known)}"])
+        if file.suffix != ".safetensors":
+            raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
+        layouts = orders(graph)
+        tensors = {}
+        for name, place in known[chosen].items():
+            array = arrays[place.name]
+            try:
+                tensors[name] = to_torch(array, place.weight, order_of(place.node, layouts)) if place.torch else array
+            except LayoutError as error:
+                raise DataError(
+                    "E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]
+                ) from None
+        write_tensors(file, tensors, {"format": "pt", "network": graph.name})
+    except DataError as error:
+        raise error.located(None) from None
+    return chosen, len(tensors)
+
+
+def imported_names(folder: Path) -> str | None:
+    """The naming by which a folder's weights came; None where they were trained."""
+    try:
+        found: str | None = json.loads((folder / IMPORT).read_text("utf-8"))["names"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
+
+
+def class_names(kind: str) -> list[str]:
+    """The names of ImageNet's 1,000 or PASCAL VOC's 21 classes."""
+    return (CLASSES / f"{kind}.txt").read_text("utf-8").splitlines()
+
+
+def read_folder(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of an imported folder by name. Raises `DataError`."""
+    with open_tensors(folder / WEIGHTS) as tensors:
+        return {name: tensors.read(name) for name in tensors.shapes}

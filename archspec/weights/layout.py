@@ -1,0 +1,143 @@
+"""Arrays in PyTorch's order of axes and back, by the names of a weight's axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import numpy as np
+
+from archspec.graph import INPUT, Graph, Node
+from archspec.layer import Weight
+
+Order = tuple[tuple[int, int, int], ...] | None
+"""How the features of a vector came about: (height, width, channels) one after the other; None where it is unknown."""
+
+
+UNKNOWN_ORDER = "goes with features whose order in PyTorch is unknown: a layer mixes them after flattening"
+
+
+class LayoutError(Exception):
+    """An array cannot be brought to the other layout; the words say why."""
+
+
+def orders(graph: Graph) -> dict[str, Order]:
+    """For each node whose first input is a vector, how that vector was flattened.
+
+    PyTorch flattens channels first, this package channels last. What a flattened map goes through on its way to a dense
+    layer keeps the order: layers of one input that leave its shape, and concatenation.
+    """
+    after: dict[int, Order] = {INPUT: ((1, 1, graph.input.channels),)}
+    found: dict[str, Order] = {}
+    for index, node in enumerate(graph.nodes):
+        before = [after[source] for source in node.inputs]
+        if not node.input_types[0].is_map:
+            found[node.path] = before[0]
+        after[index] = _after(node, before)
+    return found
+
+
+def _after(node: Node, before: list[Order]) -> Order:
+    if node.output.is_map:
+        return None
+    first = node.input_types[0]
+    mixes = any("O" in weight.axes for weight in node.weights)
+    if first.is_map and node.kind == "flatten":
+        height, width, channels = first.shape
+        return ((height, width, channels),)
+    if first.is_map or mixes:
+        return ((1, 1, node.output.channels),)
+    if node.kind == "concat":
+        return None if None in before else tuple(part for order in before for part in order or ())
+    if len(set(before)) == 1 and node.output.shape == first.shape:
+        return before[0]
+    # A layer that does something else to the features: harmless where they were never a map.
+    plain = all(order is not None and all(part[:2] == (1, 1) for part in order) for order in before)
+    return ((1, 1, node.output.channels),) if plain else None
+
+
+def from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
+    """An array of PyTorch's layout in this package's. Raises `LayoutError` where its shape does not fit."""
+    found = _from_torch(array, weight, order)
+    if found is None or found.shape != weight.shape:
+        raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(to_torch_shape(weight, order))}")
+    return np.ascontiguousarray(found)
+
+
+def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray | None:
+    if weight.axes in ("HWIO", "HWio"):
+        rows, columns, inner, outer = weight.shape
+        if array.ndim == 2 and weight.axes == "HWIO" and array.shape == (outer, inner * rows * columns):
+            # A dense layer as a convolution over the whole of its map (Long et al. 2015, section 3.1).
+            array = array.reshape(outer, inner, rows, columns)
+        if array.ndim != 4:
+            return None
+        return array.transpose(2, 3, 1, 0) if weight.axes == "HWIO" else array.transpose(2, 3, 0, 1)
+    if weight.axes == "CO":
+        if array.ndim == 4 and prod(array.shape[1:]) == weight.shape[0]:
+            # A convolution over the whole map as a dense layer.
+            whole = (array.shape[2], array.shape[3], array.shape[1])
+            if array.shape[2:] != (1, 1) and order != (whole,):
+                return None
+            array = array.reshape(array.shape[0], -1)
+        return _channels_last(array.T, order) if array.ndim == 2 and array.shape[::-1] == weight.shape else None
+    if weight.axes == "C":
+        return _channels_last(array, order) if array.shape == weight.shape else None
+    return array
+
+
+def to_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
+    """An array of this package's layout in PyTorch's."""
+    if weight.axes == "HWIO":
+        array = array.transpose(3, 2, 0, 1)
+    elif weight.axes == "HWio":
+        array = array.transpose(2, 3, 0, 1)
+    elif weight.axes == "CO":
+        array = _channels_first(array, order).T
+    elif weight.axes == "C":
+        array = _channels_first(array, order)
+    return np.ascontiguousarray(array)
+
+
+def to_torch_shape(weight: Weight, order: Order) -> tuple[int, ...]:
+    """The shape that an array has in PyTorch's layout."""
+    places = {"HWIO": (3, 2, 0, 1), "HWio": (2, 3, 0, 1), "CO": (1, 0)}.get(weight.axes)
+    return weight.shape if places is None else tuple(weight.shape[place] for place in places)
+
+
+def _channels_last(array: np.ndarray, order: Order) -> np.ndarray:
+    """The first axis from (C, H, W) order to (H, W, C)."""
+    if order is None:
+        raise LayoutError(
+            "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening"
+        )
+    parts = np.split(array, np.cumsum([prod(part) for part in order])[:-1])
+    turned = [
+        part.reshape(channels, height, width, *array.shape[1:]).transpose(1, 2, 0, *range(3, array.ndim + 2))
+        for part, (height, width, channels) in zip(parts, order, strict=True)
+    ]
+    return np.concatenate([part.reshape(-1, *array.shape[1:]) for part in turned])
+
+
+def _channels_first(array: np.ndarray, order: Order) -> np.ndarray:
+    """The first axis from (H, W, C) order to (C, H, W)."""
+    if order is None:
+        raise LayoutError(
+            "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening"
+        )
+    parts = np.split(array, np.cumsum([prod(part) for part in order])[:-1])
+    turned = [
+        part.reshape(*shape, *array.shape[1:]).transpose(2, 0, 1, *range(3, array.ndim + 2))
+        for part, shape in zip(parts, order, strict=True)
+    ]
+    return np.concatenate([part.reshape(-1, *array.shape[1:]) for part in turned])
+
+
+def order_of(node: Node, found: Mapping[str, Order]) -> Order:
+    """The order of the features that a node's arrays go with."""
+    return found.get(node.path, ((1, 1, node.input_types[0].channels),))
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """`64×3×7×7`; a number without axes is `a number`."""
+    return "×".join(map(str, shape)) or "a number"

@@ -1,0 +1,74 @@
+"""How other frameworks call the tensors of a graph's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from archspec.graph import Graph, Node
+from archspec.layer import Weight
+from archspec.patterns import rewritten
+
+NATIVE = "archspec"
+"""The naming of this package: node path and attribute, arrays as they are."""
+PLAIN = "pytorch"
+"""Node paths with PyTorch's words for the arrays, in PyTorch's layout: what a spec without a table of names has."""
+
+TORCH_WORDS = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean": "running_mean", "var": "running_var"}
+"""PyTorch's words for arrays; others are the same."""
+
+
+class Place(NamedTuple):
+    """Where a tensor belongs: a node's array, and whether it comes in PyTorch's layout."""
+
+    node: Node
+    weight: Weight
+    torch: bool
+
+    @property
+    def name(self) -> str:
+        """The array's name here."""
+        return f"{self.node.path}.{self.weight.name}"
+
+
+Naming = dict[str, Place]
+"""Where each tensor of a file belongs, by the tensor's name."""
+
+
+def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
+    """Every way in which a file may call the tensors: the spec's own tables in their order, then the general ways."""
+    numbers = _numbers(graph)
+    found = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
+    found[PLAIN] = _by_table(graph, {}, numbers)
+    found[NATIVE] = {
+        f"{node.path}.{weight.name}": Place(node, weight, False) for node in graph.nodes for weight in node.weights
+    }
+    return found
+
+
+def _by_table(graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int]) -> Naming:
+    found: Naming = {}
+    for node in graph.nodes:
+        name = _renamed(node.path, table, numbers[node.path])
+        for weight in node.weights:
+            found[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Place(node, weight, True)
+    return found
+
+
+def _renamed(path: str, table: Mapping[str, str], number: int) -> str:
+    for pattern, replacement in table.items():
+        found = rewritten(pattern, replacement, path)
+        if found is not None:
+            return found.replace("{number}", str(number))
+    return path
+
+
+def _numbers(graph: Graph) -> dict[str, int]:
+    """Each node's place among the layers of its scope, counted from 0: its index in a PyTorch Sequential."""
+    counts: dict[str, int] = {}
+    found = {}
+    for node in graph.nodes:
+        scope = node.path.rpartition(".")[0]
+        found[node.path] = counts.get(scope, 0)
+        counts[scope] = found[node.path] + 1
+    return found
