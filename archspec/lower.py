@@ -6,7 +6,7 @@ what is called while tracing; nothing of it is left in the compiled program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -113,6 +113,25 @@ def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Netwo
     A node's weights depend on the seed and its own path only. `rngs` gives the seed's key where it is given.
     """
     key = jax.random.key(seed) if rngs is None else rngs.params()
+
+    def module(node: Node) -> nnx.Module:
+        return node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.path.encode()))))
+
+    return _network(graph, module)
+
+
+def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
+    """As `split` of a graph's network, with shapes and types in place of arrays: nothing is drawn or allocated."""
+
+    def module(node: Node) -> nnx.Module:
+        # Layer by layer: one trace of them all would take time that grows with the square of their number.
+        found: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
+        return found
+
+    return split(_network(graph, module))
+
+
+def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
     network = Network()
     tree: dict[str, Any] = {}
     for node in graph.nodes:
@@ -120,7 +139,7 @@ def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Netwo
         at = tree
         for part in parts[:-1]:
             at = at.setdefault(part, {})
-        at[parts[-1]] = node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.path.encode()))))
+        at[parts[-1]] = module(node)
     for name, value in tree.items():
         setattr(network, attribute(name), _assembled(value))
     network._programs = (_program(graph.pruned("eval"), tree), _program(graph.pruned("train"), tree))
@@ -233,7 +252,7 @@ def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
         for path, value in nnx.to_flat_state(state):
             name = ".".join(_written(str(part)) for part in path)
             paths[name] = path
-            found[name] = value[...]
+            (found[name],) = jax.tree.leaves(value)
         return found
 
     return Pure(definition, paths), flat(params), flat(rest[0])

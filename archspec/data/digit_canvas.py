@@ -23,20 +23,22 @@ class DigitCanvas(Dataset):
     """Canvases with real digits at random places, for segmentation: background, and the classes 0 to 9.
 
     Training canvases show the 4,000 training digits of mnist5k, held-out ones its 1,000 held-out digits. A pixel of
-    more than a third of full ink has its digit's class, the rest is background; digits do not overlap. Bytes, one
-    channel.
+    more than a third of full ink has its digit's class, and so have the pixels within `margin` of it; the rest is
+    background. Digits do not overlap. Bytes, one channel.
     """
 
-    height: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more")] = 64
-    width: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more")] = 64
+    height: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more and the margins")] = 64
+    width: Annotated[PositiveInt, Field(description="of a canvas in pixels, 28 or more and the margins")] = 64
     digits: Annotated[PositiveInt, Field(description="digits on a canvas; fewer where they find no room")] = 4
+    margin: Annotated[NonNegativeInt, Field(description="pixels around the ink that are the digit's too")] = 2
     train: Annotated[PositiveInt, Field(description="canvases to train on")] = 1000
     test: Annotated[PositiveInt, Field(description="canvases held out")] = 200
     seed: Annotated[NonNegativeInt, Field(description="which digits lie where")] = 0
 
     def load(self) -> Data:
-        if min(self.height, self.width) < SIDE:
-            raise DataError("E507", f"a canvas of {self.height}×{self.width} has no room for a digit of {SIDE}×{SIDE}")
+        side = SIDE + 2 * self.margin
+        if min(self.height, self.width) < side:
+            raise DataError("E507", f"a canvas of {self.height}×{self.width} has no room for a digit of {side}×{side}")
         source = Mnist5k.plain_default().load()
         parts = [
             self._canvases(split, count, [self.seed, place])
@@ -61,7 +63,8 @@ class DigitCanvas(Dataset):
         """Lays a digit where no other lies; gives up after some tries."""
         import numpy as np
 
-        ink = digit > INK
+        ink = _spread(np.pad(digit > INK, self.margin), self.margin)
+        digit = np.pad(digit, self.margin)
         rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
         own = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         height, width = ink[own].shape
@@ -73,3 +76,13 @@ class DigitCanvas(Dataset):
                 image[there][..., 0] = np.maximum(image[there][..., 0], digit[own])
                 label[there][ink[own]] = number + 1
                 return
+
+
+def _spread(ink: np.ndarray, margin: int) -> np.ndarray:
+    """The pixels within so many steps, straight or diagonal, of the ink."""
+    import numpy as np
+
+    for axis in (0, 1):
+        lines = [np.roll(ink, shift, axis) for shift in range(-margin, margin + 1)]
+        ink = np.logical_or.reduce(lines)
+    return ink

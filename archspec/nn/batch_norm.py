@@ -30,8 +30,9 @@ class BatchNorm(nnx.Module):
             mean = x.mean(axes)
             var = jnp.mean(lax.square(x - mean), axes)
             unbiased = lax.stop_gradient(var) * (count / max(1, count - 1))
-            self.mean[...] = self.momentum * self.mean[...] + (1 - self.momentum) * lax.stop_gradient(mean)
-            self.var[...] = self.momentum * self.var[...] + (1 - self.momentum) * unbiased
+            kept = self.momentum
+            self.mean.set_value(kept * self.mean[...] + (1 - kept) * lax.stop_gradient(mean))
+            self.var.set_value(kept * self.var[...] + (1 - kept) * unbiased)
         else:
             mean, var = self.mean[...], self.var[...]
         factor = lax.rsqrt(var + self.epsilon)

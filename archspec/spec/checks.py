@@ -42,7 +42,8 @@ def unused_arguments(document: Document, findings: Findings) -> None:
     """Warns of arguments, the spec's and its blocks', that no `$(…)` reads."""
     used = set(_identifiers(document.written))
     for argument in document.arguments.values():
-        if argument.name not in used:
+        # An argument of a file that this one extends may well be read by what was left behind there.
+        if argument.name not in used and (document.path is None or argument.key.source.name == str(document.path)):
             _unused(argument.name, "the spec", argument.key.span, findings)
     for block in document.blocks.values():
         if block.document is not None:

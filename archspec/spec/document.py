@@ -129,12 +129,31 @@ class _Opener:
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
         assert isinstance(base_node, Scalar)
-        base = self._root(path.parent / base_node.value, (*chain, path.resolve()), base_node.span, imports)
+        file, _, variant = base_node.value.partition("#")
+        base = self._root(path.parent / file, (*chain, path.resolve()), base_node.span, imports)
+        if base is not None and variant:
+            base = self._of_variant(base, variant, base_node.span)
         if base is None:
             return None
         found = merged(base.without("extends"), root)
         assert isinstance(found, LocatedMapping)
         return found
+
+    def _of_variant(self, root: LocatedMapping, variant: str, span: Span) -> LocatedMapping | None:
+        """A file's mapping as one of its variants has it: its sections laid over, its arguments the defaults.
+
+        Other variants and the figures published for them are left behind.
+        """
+        chosen = with_variant(Document(root, None, root), variant, span, self.findings)
+        if chosen is None:
+            return None
+        given = variant_arguments(chosen)
+        root = chosen.root
+        if given and "args" in root.entries:
+            key, args = root.entries["args"]
+            over = LocatedMapping(key.source, key.place, given)
+            root = LocatedMapping(root.source, root.place, {**root.entries, "args": (key, merged(args, over))})
+        return root.without("variants", "published")
 
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
@@ -146,7 +165,7 @@ class _Opener:
                     key.span,
                     help=[hint or f"sections: {listed(SECTIONS, 30)}"],
                 )
-            elif name in _MAPPINGS and not isinstance(value, LocatedMapping):
+            elif name in _MAPPINGS and not isinstance(value, LocatedMapping) and not _is_null(value):
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span)
 
     def _imports(self, root: LocatedMapping) -> Iterable[Scalar]:
@@ -212,7 +231,11 @@ class _Opener:
             document.blocks[name] = Block(name, key, arguments, layers)
 
 
-_MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published")
+def _is_null(node: Located) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+_MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published", "weights")
 
 
 def bind_arguments(

@@ -60,6 +60,9 @@ def elaborated_yaml(spec: Spec) -> str:
         for name, value in plain(spec.train).items():
             if value is not None:
                 lines.append(f"  {name}: {_dump(value, flow=True)}")
+    if spec.weights:
+        lines.append("weights:")
+        lines.extend(f"  {name}: {_dump(_given(plain(found)), flow=True)}" for name, found in spec.weights.items())
     if spec.published is not None:
         lines.append("published: " + _dump(_given(plain(spec.published)), flow=True))
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ import numpy as np
 
 from archspec.diagnostics import DataError
 from archspec.loading import Spec, load
-from archspec.lower import Arrays, Pure, build, split
+from archspec.lower import Arrays, Pure, outline
 from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
 from archspec.training.folder import RESULT, SPEC, RunFolder, open_run
@@ -85,9 +85,9 @@ def predict(
     except DataError as error:
         raise error.located(None) from None
     graph = spec.graph()
-    pure, params, statistics = split(build(graph.pruned("eval")))
+    pure, *shapes = outline(graph.pruned("eval"))
     arrays = restored(folder, spec)
-    params, statistics = ({name: arrays[name] for name in part} for part in (params, statistics))
+    params, statistics = ({name: arrays[name] for name in part} for part in shapes)
     logits = _logits(pure, spec, params, statistics, [pixels for pixels, _ in read], main_output(graph))
     classes = _class_names(folder)
 

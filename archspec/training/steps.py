@@ -11,7 +11,7 @@ import optax
 
 from archspec.graph import Graph
 from archspec.loss import Loss
-from archspec.lower import Arrays, Outputs, Pure, build, split
+from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.training.augmentation import augmented
 from archspec.training.freezing import NOTHING, Frozen
 from archspec.training.images import normalised
@@ -58,7 +58,7 @@ def make_steps(
     """
     train, graph, input, task = spec.train, spec.graph(), spec.input, TASKS[spec.header.task]
     assert train is not None
-    pure, params, statistics = split(build(graph, seed=train.seed))
+    pure, _, _ = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
     label_loss = (loss or train.loss).build()
@@ -69,16 +69,15 @@ def make_steps(
         return {name: value for name, value in arrays.items() if name not in frozen.arrays}
 
     def initial(given: Arrays | None = None) -> State:
-        # The initial arrays are copied, since the first step uses its state up.
-        laid = {
-            "params": {name: (given or {}).get(name, value) for name, value in params.items()},
-            "statistics": {name: (given or {}).get(name, value) for name, value in statistics.items()},
-        }
-        copy = jax.tree.map(lambda value: jnp.array(value, copy=True), laid)
+        drawn = split(build(graph, seed=train.seed))[1:]
+        laid = [{name: (given or {}).get(name, value) for name, value in part.items()} for part in drawn]
+        # The arrays are copied, since the first step uses its state up.
+        params, statistics = jax.tree.map(lambda value: jnp.array(value, copy=True), laid)
         key = jax.random.fold_in(jax.random.key(train.seed), 1)
         return {
-            **copy,
-            "optimiser": optimiser.init(trained(copy["params"])),
+            "params": params,
+            "statistics": statistics,
+            "optimiser": optimiser.init(trained(params)),
             "key": jax.random.key_data(key),
             "step": jnp.zeros((), jnp.int32),
             "sums": empty_sums(),

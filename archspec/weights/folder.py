@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from archspec.diagnostics import DataError, listed
 from archspec.graph import Graph
-from archspec.lower import Arrays, build, split
+from archspec.lower import build, split
 from archspec.spec.overrides import python_override
 from archspec.training.folder import RESULT, SPEC, write
 from archspec.weights.files import open_tensors, write_tensors
@@ -67,9 +67,7 @@ def import_weights(
         if known is not None:
             expected = [python_override(("input", name), value) for name, value in known.input.items()]
             spec = open_spec(target, [*expected, *given])
-        params, statistics = initial_arrays(graph, found.arrays)
-        arrays = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
-        write_tensors(output / WEIGHTS, arrays, {"format": NATIVE, "network": graph.name})
+        write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
         about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
         write(output / IMPORT, json.dumps(about, indent=2) + "\n")
@@ -99,13 +97,13 @@ def _way_out(found: Match, graph: Graph) -> list[str]:
     return []
 
 
-def initial_arrays(graph: Graph, arrays: dict[str, Any] | Any) -> tuple[Arrays, Arrays]:
-    """Parameters and statistics of a network: the arrays given, and the rest drawn anew."""
+def completed(graph: Graph, found: Match) -> dict[str, np.ndarray]:
+    """All arrays of a network: those matched, the rest drawn anew where there is a rest."""
+    if not (found.missing or found.misshaped):
+        return dict(found.arrays)
     _, params, statistics = split(build(graph))
-    return (
-        {name: arrays.get(name, value) for name, value in params.items()},
-        {name: arrays.get(name, value) for name, value in statistics.items()},
-    )
+    drawn = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
+    return {**drawn, **found.arrays}
 
 
 def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tuple[str, int]:

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from archspec.data.cifar import Cifar
+from archspec.data.digit_canvas import DigitCanvas
 from archspec.data.idx import Idx
 from archspec.data.mnist5k import Mnist5k
 from archspec.data.npz import Npz
+from archspec.data.segmentation_folder import SegmentationFolder
 from archspec.diagnostics import DataError
 
 
@@ -145,3 +148,151 @@ def test_bytes_that_are_no_npz_are_answered(tmp_path: Path, content: bytes) -> N
     with pytest.raises(DataError) as error:
         Npz(path=str(tmp_path / "none.npz")).load()
     assert error.value.code == "E505"
+
+
+def squares(folder: Path, count: int = 6, size: tuple[int, int] = (8, 6)) -> None:
+    """Images and masks of the same names."""
+    from PIL import Image
+
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        pixels = np.full((*size, 3), 40 * index, np.uint8)
+        mask = np.full(size, index % 3, np.uint8)
+        mask[0] = 255
+        Image.fromarray(pixels).save(folder / "images" / f"{index}.jpg")
+        Image.fromarray(mask).save(folder / "masks" / f"{index}.png")
+
+
+def test_segmentation_folders_by_lists_by_folders_and_without(tmp_path: Path) -> None:
+    squares(tmp_path / "listed")
+    (tmp_path / "listed" / "train.txt").write_text("0\n1.jpg\n2\n\n3\n")
+    (tmp_path / "listed" / "val.txt").write_text("4\n5\n")
+    squares(tmp_path / "parts" / "train", 4)
+    squares(tmp_path / "parts" / "test", 2)
+    squares(tmp_path / "plain")
+    for name, sizes in (("listed", (4, 2)), ("parts", (4, 2)), ("plain", (5, 1))):
+        data = SegmentationFolder(path=str(tmp_path / name)).load()
+        assert (len(data.train.labels), len(data.test.labels)) == sizes
+        assert data.train.images.shape[1:] == (8, 6, 3)
+        assert data.train.labels.shape[1:] == (8, 6)
+        assert data.train.labels.dtype == np.int8
+        assert (data.train.labels[:, 0] == -1).all()
+        assert data.class_names == ("0", "1", "2")
+    listed = SegmentationFolder(path=str(tmp_path / "listed"), grey=True, size=(4, 12), classes=("a", "b", "c")).load()
+    assert listed.train.images.shape == (4, 4, 12, 1)
+    assert [int(label[1, 0]) for label in listed.train.labels] == [0, 1, 2, 0]
+    assert listed.class_names == ("a", "b", "c")
+
+
+def damage_folder(folder: Path, how: str) -> None:
+    from PIL import Image
+
+    squares(folder)
+    if how == "no mask":
+        (folder / "masks" / "3.png").unlink()
+    elif how == "no images":
+        for path in (folder / "images").iterdir():
+            path.unlink()
+    elif how == "no folder":
+        (folder / "masks").rename(folder / "labels")
+    elif how == "colour mask":
+        Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(folder / "masks" / "3.png")
+    elif how == "sizes differ":
+        Image.fromarray(np.zeros((9, 6), np.uint8)).save(folder / "masks" / "3.png")
+    elif how == "images differ":
+        Image.fromarray(np.zeros((9, 6), np.uint8)).save(folder / "masks" / "3.png")
+        Image.fromarray(np.zeros((9, 6, 3), np.uint8)).save(folder / "images" / "3.jpg")
+    elif how == "no image":
+        (folder / "images" / "3.jpg").write_bytes(b"text")
+    elif how == "unknown name":
+        (folder / "train.txt").write_text("0\n1\nseven\n")
+    elif how == "twins":
+        Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(folder / "images" / "3.png")
+    elif how == "many labels":
+        (folder / "classes.txt").write_text("a\nb\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("no mask", "has 3, but"),
+        ("no images", "has no images"),
+        ("no folder", "there is no folder"),
+        ("colour mask", "not the numbers of their classes"),
+        ("sizes differ", "is 8×6, but"),
+        ("images differ", "`size: [8, 6]`"),
+        ("no image", "not an image"),
+        ("unknown name", "seven"),
+        ("twins", "two files of one name"),
+        ("many labels", "has the label 2"),
+    ],
+)
+def test_damaged_segmentation_folders_are_answered(tmp_path: Path, how: str, words: str) -> None:
+    damage_folder(tmp_path / "data", how)
+    with pytest.raises(DataError) as error:
+        SegmentationFolder(path=str(tmp_path / "data")).load()
+    assert words in " ".join([str(error.value.message), *error.value.help])
+
+
+def test_npz_with_labels_of_pixels(tmp_path: Path) -> None:
+    x = np.zeros((10, 4, 5), np.uint8)
+    y = np.zeros((10, 4, 5), np.int64)
+    y[:, 1] = 2
+    y[:, 2] = -7
+    np.savez(tmp_path / "m.npz", x=x, y=y)
+    data = Npz(path=str(tmp_path / "m.npz")).load()
+    assert data.train.labels.shape == (8, 4, 5)
+    assert data.class_count == 3
+    assert set(np.unique(data.train.labels)) == {-1, 0, 2}
+    np.savez(tmp_path / "m.npz", x=x, y=y[:, :3])
+    with pytest.raises(DataError, match="10×3×5"):
+        Npz(path=str(tmp_path / "m.npz")).load()
+
+
+def test_cifar_folders(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    records = generator.integers(0, 256, (6, 20, 3073), dtype=np.uint8)
+    records[..., 0] %= 10
+    for index in range(5):
+        records[index].tofile(tmp_path / f"data_batch_{index + 1}.bin")
+    with pytest.raises(DataError, match=r"test_batch\.bin"):
+        Cifar(path=str(tmp_path)).load()
+    records[5].tofile(tmp_path / "test_batch.bin")
+    (tmp_path / "batches.meta.txt").write_text("\n".join(f"class {number}" for number in range(10)) + "\n\n")
+    data = Cifar(path=str(tmp_path)).load()
+    assert data.train.images.shape == (100, 32, 32, 3)
+    assert np.array_equal(data.test.labels, records[5, :, 0])
+    assert np.array_equal(data.test.images[3, :, :, 1].reshape(-1), records[5, 3, 1 + 1024 : 1 + 2048])
+    assert data.class_names[7] == "class 7"
+    records[5, :, 0] = 200
+    records[5].tofile(tmp_path / "test_batch.bin")
+    with pytest.raises(DataError, match="label 200"):
+        Cifar(path=str(tmp_path)).load()
+    (tmp_path / "test_batch.bin").write_bytes(b"short")
+    with pytest.raises(DataError, match="5 bytes"):
+        Cifar(path=str(tmp_path)).load()
+
+
+def test_cifar_100_has_two_labels(tmp_path: Path) -> None:
+    records = np.random.default_rng(0).integers(0, 100, (2, 10, 3074), dtype=np.uint8)
+    records[0].tofile(tmp_path / "train.bin")
+    records[1].tofile(tmp_path / "test.bin")
+    data = Cifar(path=str(tmp_path)).load()
+    assert np.array_equal(data.train.labels, records[0, :, 1])
+    assert data.class_count == 100
+
+
+def test_canvases_hold_the_digits_that_their_masks_say() -> None:
+    data = DigitCanvas(height=40, width=56, digits=2, margin=1, train=30, test=10).load()
+    again = DigitCanvas(height=40, width=56, digits=2, margin=1, train=30, test=10).load()
+    assert np.array_equal(data.train.images, again.train.images)
+    assert data.train.images.shape == (30, 40, 56, 1)
+    assert data.train.labels.shape == (30, 40, 56)
+    ink = data.train.images[..., 0] > 96
+    assert (data.train.labels[ink] > 0).all()
+    assert (data.train.labels > 0).sum() > ink.sum()
+    assert len(np.unique(data.train.labels)) == 11
+    assert data.class_names[:2] == ("background", "0")
+    with pytest.raises(DataError, match="no room"):
+        DigitCanvas(height=28, width=56).load()

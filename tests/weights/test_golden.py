@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from archspec.loading import load
-from archspec.lower import build, split
+from archspec.lower import outline
 from archspec.weights.folder import import_weights, read_folder
 from tests.weights.rule import tensors
 
@@ -31,9 +31,9 @@ def outputs_of(network: str, folder: Path, size: int) -> dict[str, np.ndarray]:
     assert found.naming == "torchvision"
     spec = load(folder / "imported" / "spec.yaml")
     graph = spec.graph((size, size)).pruned("eval")
-    pure, params, statistics = split(build(graph))
+    pure, *shapes = outline(graph)
     arrays = read_folder(folder / "imported")
-    params, statistics = ({name: jnp.asarray(arrays[name]) for name in part} for part in (params, statistics))
+    params, statistics = ({name: jnp.asarray(arrays[name]) for name in part} for part in shapes)
     generator = np.random.default_rng(crc32(f"{network}/input".encode()))
     x = generator.standard_normal((1, 3, size, size)).astype(np.float32).transpose(0, 2, 3, 1)
     run = jax.jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])

@@ -1,0 +1,247 @@
+"""Segmentation: metrics against counting by hand, runs that learn, masks in files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from archspec.cli import main
+from archspec.dataset import Split
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+from archspec.losses.cross_entropy import median_frequency
+from archspec.spec.network import Input
+from archspec.spec.train import Augment
+from archspec.training.augmentation import augmented
+from archspec.training.images import fitted
+from archspec.training.inference import evaluate, predict
+from archspec.training.pictures import own_size, palette
+from archspec.training.run import train
+from archspec.training.tasks import TASKS
+
+Write = Callable[..., Path]
+
+NET = """
+task: segmentation
+input: {height: 24, width: 20, channels: 1}
+layers:
+  - conv: {name: c1, filters: 8, kernel: 3, pad: same}
+  - batch_norm
+  - relu
+  - max_pool: {name: p1, window: 2, rounding: ceil}
+  - conv: {name: c2, filters: 8, kernel: 3, pad: same}
+  - relu
+  - max_unpool: {indices: p1}
+  - conv: {name: score, filters: 3, kernel: 3, pad: same}
+train:
+  dataset: %s
+  batch_size: 8
+  epochs: 14
+  optimiser: {adam: 0.02}
+  loss: {cross_entropy: {class_weights: %s}}
+"""
+
+
+def shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bright squares are class 1, dim ones class 2; a row of void pixels at the top."""
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 30, (count, 24, 20, 1)).astype(np.uint8)
+    labels = np.zeros((count, 24, 20), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        for number, light in ((1, 220), (2, 120)):
+            top, left = generator.integers(1, 16), generator.integers(0, 12)
+            image[top : top + 8, left : left + 8] = light
+            label[top : top + 8, left : left + 8] = number
+        label[0] = 255
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images and masks with lists."""
+    root = tmp_path_factory.mktemp("squares")
+    images, labels = shapes(80, 0)
+    for part in ("images", "masks"):
+        (root / part).mkdir()
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        Image.fromarray(image[..., 0]).save(root / "images" / f"{index}.png")
+        mask = Image.fromarray(label, mode="P")
+        mask.putpalette(palette(256).tobytes())
+        mask.save(root / "masks" / f"{index}.png")
+    (root / "train.txt").write_text("\n".join(map(str, range(64))))
+    (root / "val.txt").write_text("\n".join(map(str, range(64, 80))))
+    (root / "classes.txt").write_text("floor\nlamp\nshade\n")
+    return root
+
+
+def net(write: Write, folder: Path, weights: str = "null", **changes: str) -> Path:
+    text = NET % (f"{{segmentation_folder: {{path: {folder}, grey: true}}}}", weights)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return write(text)
+
+
+@pytest.mark.parametrize("weights", ["null", "median_frequency", "[1, 2, 2]"])
+def test_a_network_learns_and_says_how_well(write: Write, folder: Path, tmp_path: Path, weights: str) -> None:
+    result = train(load(net(write, folder, weights)), tmp_path / "run", progress=False)
+    assert result.mean_iou is not None
+    assert result.mean_iou > 0.7
+    assert result.accuracy > 0.9
+    assert result.classes == ("floor", "lamp", "shade")
+    assert "mean IoU" in result.summary()
+    assert "lamp" in result.summary()
+    found = evaluate(tmp_path / "run")
+    assert found["mean_iou"] == pytest.approx(result.mean_iou, abs=1e-6)
+    assert found["loss"] == pytest.approx(result.test["loss"], rel=1e-4)
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
+    held = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert held["classes"] == ["floor", "lamp", "shade"]
+    assert held["mean_iou"] == result.mean_iou
+
+
+def test_masks_are_written_in_colour_and_at_the_images_size(
+    write: Write, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    train(load(net(write, folder, **{"channels: 1}": "channels: 1, fit: resize}"})), run, progress=False)
+    images, labels = shapes(2, 9)
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "a.png")
+    Image.fromarray(images[1, ..., 0]).resize((60, 72), Image.Resampling.NEAREST).save(tmp_path / "b.png")
+    answers = predict(run, [tmp_path / "a.png", tmp_path / "b.png"], output=tmp_path / "masks")
+    for answer, label, factor in zip(answers, labels, (1, 3), strict=True):
+        assert answer.mask is not None
+        with Image.open(answer.mask) as image:
+            assert image.mode == "P"
+            assert image.size == (20 * factor, 24 * factor)
+            mask = np.asarray(image)
+            colours = np.asarray(image.convert("RGB"))
+        assert np.array_equal(colours, palette(3)[mask])
+        known = label != 255
+        large = np.kron(label, np.ones((factor, factor), np.uint8))
+        right = (mask == large)[np.kron(known, np.ones((factor, factor), bool))]
+        assert right.mean() > 0.85
+        assert sum(share for _, share in answer.classes) == pytest.approx(1)
+    capsys.readouterr()
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
+    assert "→" in capsys.readouterr().out
+    assert (tmp_path / "m2" / "a_mask.png").is_file()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.png").write_bytes((tmp_path / "a.png").read_bytes())
+    with pytest.raises(SpecError):
+        predict(run, [tmp_path / "a.png", tmp_path / "other" / "a.png"], output=tmp_path / "m3")
+    assert main(["eval", str(run)]) == 0
+    assert "shade" in capsys.readouterr().out
+
+
+def test_a_stopped_run_goes_on_with_the_same_bits(write: Write, folder: Path, tmp_path: Path) -> None:
+    from archspec.training import run as module
+
+    spec = load(net(write, folder, "median_frequency"))
+    whole = train(spec, tmp_path / "whole", progress=False)
+    saved = module._Run.epoch
+
+    def stopping(self: Any, state: Any, epoch: int, *rest: Any) -> Any:
+        if epoch == 4:
+            raise KeyboardInterrupt
+        return saved(self, state, epoch, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module._Run, "epoch", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec, tmp_path / "parts", progress=False)
+    again = train(spec, tmp_path / "parts", progress=False)
+    assert all(np.array_equal(whole.params[name], again.params[name]) for name in whole.params)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("filters: 3, kernel: 3", "filters: 4, kernel: 3", "has 3 classes"),
+        ("task: segmentation", "task: classification", "a label per pixel"),
+        ("pad: same}\ntrain", "pad: 0}\ntrain", "needs a map of the input's 24×20"),
+        ("height: 24", "height: 25", "24×20"),
+    ],
+)
+def test_what_does_not_fit_is_answered(
+    write: Write, folder: Path, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    with pytest.raises(SpecError) as error:
+        train(load(net(write, folder, **{old: new})), tmp_path / "run", progress=False)
+    assert words in str(error.value)
+
+
+classes = st.integers(2, 5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_metrics_are_those_of_counting(data: st.DataObject) -> None:
+    count = data.draw(classes)
+    labels = np.array(data.draw(st.lists(st.integers(-1, count - 1), min_size=12, max_size=12))).reshape(2, 2, 3)
+    guesses = np.array(data.draw(st.lists(st.integers(0, count - 1), min_size=12, max_size=12))).reshape(2, 2, 3)
+    logits = np.eye(count, dtype=np.float32)[guesses]
+    task = TASKS["segmentation"]
+    sums = {name: np.asarray(value) for name, value in task.sums(jnp.asarray(logits), jnp.asarray(labels)).items()}
+    found = task.metrics(sums)
+    counted = labels >= 0
+    shares = []
+    for number in range(count):
+        both = (counted & (labels == number) & (guesses == number)).sum()
+        either = (counted & ((labels == number) | (guesses == number))).sum()
+        shares.append(both / either if either else None)
+    assert found["iou"] == pytest.approx(shares)
+    known = [share for share in shares if share is not None]
+    assert found["mean_iou"] == pytest.approx(np.mean(known) if known else 0)
+    right = (labels == guesses)[counted]
+    assert found["pixel_accuracy"] == pytest.approx(right.mean() if len(right) else 0)
+
+
+def test_median_frequency_is_the_papers() -> None:
+    """Class 0 fills both images by half, class 1 half of the first, class 2 a quarter of the second."""
+    labels = np.array([[[0, 0], [1, 1]], [[0, 0], [2, -1]]])
+    # f = 4/7, 2/4, 1/3 of the labels in images where the class occurs; their median is 1/2.
+    assert median_frequency(labels, 4) == pytest.approx((0.5 / (4 / 7), 1.0, 1.5, 0.0))
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize", "crop"])
+def test_labels_go_where_their_pixels_go(fit: str) -> None:
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(1, 4, 6, 1)
+    labels = images[..., 0].astype(np.int8)
+    size = {"pad": (8, 10), "resize": (8, 12), "crop": (4, 4)}[fit]
+    input = Input(height=size[0], width=size[1], channels=1, fit=fit)  # type: ignore[arg-type]
+    found = fitted(Split(images, labels), input)
+    assert found.images.shape[1:3] == found.labels.shape[1:] == size
+    if fit == "pad":
+        assert np.array_equal(found.labels[0, 2:6, 2:8], labels[0])
+        assert (found.labels == -1).sum() == 80 - 24
+        assert np.array_equal(own_size(found.labels[0], (4, 6), input), labels[0])
+    elif fit == "resize":
+        assert np.array_equal(found.labels[0], np.kron(labels[0], np.ones((2, 2), np.int8)))
+        assert np.array_equal(own_size(found.labels[0], (4, 6), input), labels[0])
+    else:
+        assert np.array_equal(found.labels[0], labels[0, :, 1:5])
+
+
+def test_augmentation_moves_labels_with_their_pixels() -> None:
+    import jax
+
+    x = jnp.asarray(np.random.default_rng(0).integers(1, 100, (16, 6, 5, 1)).astype(np.float32))
+    labels = x[..., 0].astype(jnp.int32)
+    moved, with_them = augmented(x, labels, Augment(random_crop=2, random_flip=True), jax.random.key(3))
+    inside = np.asarray(with_them) >= 0
+    assert np.array_equal(np.asarray(moved)[..., 0][inside], np.asarray(with_them)[inside])
+    assert np.all(np.asarray(moved)[..., 0][~inside] == 0)
+    assert 0 < (~inside).sum() < inside.sum()
+    assert not np.array_equal(moved, x)
+    mirrored, _ = augmented(x, labels, Augment(random_flip=True), jax.random.key(0))
+    flipped = sum(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, np.asarray(x), strict=True))
+    assert 0 < flipped < 16

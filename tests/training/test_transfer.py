@@ -1,0 +1,182 @@
+"""Transfer learning: what is taken over, what is frozen, what thaws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+from archspec.training import run as module
+from archspec.training.inference import opened, predict, restored
+from archspec.training.run import train
+from archspec.weights.folder import export_weights
+
+Write = Callable[..., Path]
+
+BODY = """
+input: {height: 12, width: 12, channels: 1}
+layers:
+  - conv: {name: body.c, filters: 4, kernel: 3}
+  - batch_norm: {name: body.n}
+  - relu
+  - flatten
+  - dropout: 0.2
+  - dense: {name: %s, units: %d}
+train:
+  dataset: {npz: %s}
+  batch_size: 20
+  epochs: %d
+  optimiser: {sgd: {learning_rate: 0.05, weight_decay: 0.01, decay: all}}
+  schedule: cosine
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two small sets of different classes."""
+    generator = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("data")
+    paths = []
+    for classes in (4, 3):
+        y = np.arange(200) % classes
+        x = generator.integers(0, 90, (200, 12, 12)).astype(np.uint8)
+        for image, label in zip(x, y, strict=True):
+            image[3 * label : 3 * label + 3, :] += 120
+        paths.append(folder / f"{classes}.npz")
+        np.savez(paths[-1], x=x, y=y)
+    return paths[0], paths[1]
+
+
+@pytest.fixture(scope="module")
+def source(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run of four classes."""
+    folder = tmp_path_factory.mktemp("source")
+    (folder / "net.yaml").write_text("archspec: 1\nname: source\n" + BODY % ("head", 4, data[0], 3))
+    return train(load(folder / "net.yaml"), folder / "run", progress=False).folder
+
+
+def target(write: Write, data: tuple[Path, Path], init: str, head: str = "head", epochs: int = 4) -> Path:
+    return write(BODY % (head, 3, data[1], epochs) + f"  init_from: {init}\n")
+
+
+def arrays_of(folder: Path) -> dict[str, np.ndarray]:
+    run, spec = opened(folder)
+    return {name: np.asarray(value) for name, value in restored(run, spec).items()}
+
+
+def test_a_frozen_body_stays_as_it_was_to_the_bit(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    before = arrays_of(source)
+    spec = load(target(write, data, f"{{path: {source}, exclude: [head], freeze: [body]}}"))
+    result = train(spec, tmp_path / "run", progress=False)
+    after = arrays_of(tmp_path / "run")
+    body = [name for name in before if name.startswith("body.")]
+    assert len(body) == 6
+    for name in body:
+        assert np.array_equal(before[name], after[name]), name
+    assert before["head.kernel"].shape[1] == 4
+    assert after["head.kernel"].shape[1] == 3
+    assert result.accuracy > 0.8
+    state = module.Checkpoints(tmp_path / "run").manager.restore(4)
+    assert "body.c.kernel" not in str(jax.tree.structure(state["optimiser"]))
+
+
+def test_what_is_frozen_thaws_and_resumes_with_the_same_bits(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    spec = load(target(write, data, f"{{path: {source}, exclude: [head], freeze: [body], freeze_epochs: 2}}"))
+    before = arrays_of(source)
+    whole = train(spec, tmp_path / "whole", progress=False)
+    assert not np.array_equal(before["body.c.kernel"], whole.params["body.c.kernel"])
+    assert not np.array_equal(before["body.n.mean"], whole.statistics["body.n.mean"])
+    saved = module._Run.epoch
+    for stop in (2, 3, 4):  # within the frozen stretch, at its end, after it
+
+        def stopping(self: module._Run, state: module.State, epoch: int, *rest: object, stop: int = stop) -> object:
+            if epoch == stop:
+                raise KeyboardInterrupt
+            return saved(self, state, epoch, *rest)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module._Run, "epoch", stopping)
+            with pytest.raises(KeyboardInterrupt):
+                train(spec, tmp_path / str(stop), progress=False)
+        again = train(spec, tmp_path / str(stop), progress=False)
+        for name, value in whole.params.items():
+            assert np.array_equal(value, again.params[name]), (stop, name)
+        for name, value in whole.statistics.items():
+            assert np.array_equal(value, again.statistics[name]), (stop, name)
+    rates = [record["learning_rate"] for record in whole.metrics]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_runs_can_be_used_when_their_source_is_gone(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from PIL import Image
+
+    shutil.copytree(source, tmp_path / "copy")
+    spec = load(target(write, data, f"{{path: {tmp_path / 'copy'}, exclude: [head], freeze: [body]}}"))
+    train(spec, tmp_path / "run", progress=False)
+    shutil.rmtree(tmp_path / "copy")
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "black.png")
+    assert predict(tmp_path / "run", [tmp_path / "black.png"])
+    assert train(spec, tmp_path / "run", progress=False).metrics
+
+
+def test_a_file_of_tensors_does_as_well(write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path) -> None:
+    export_weights(source, tmp_path / "w.safetensors", names="pytorch")
+    init = f"{{path: {tmp_path / 'w.safetensors'}, exclude: [head], freeze: [body.*]}}"
+    train(load(target(write, data, init, epochs=1)), tmp_path / "run", progress=False)
+    before, after = arrays_of(source), arrays_of(tmp_path / "run")
+    assert all(np.array_equal(before[name], after[name]) for name in before if name.startswith("body."))
+
+
+def test_a_head_of_another_name_is_excluded_on_both_sides(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    init = f"{{path: {source}, exclude: [head, top], freeze: ['b*']}}"
+    train(load(target(write, data, init, "top", 1)), tmp_path / "run", progress=False)
+    assert "top.kernel" in arrays_of(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("init", "code", "words"),
+    [
+        ("SOURCE", "E537", "exclude: [head]"),
+        ("{path: SOURCE, exclude: [haed]}", "E515", "haed"),
+        ("{path: SOURCE, exclude: [head], freeze: [bodi]}", "E515", "did you mean `body`"),
+        ("{path: SOURCE, exclude: [head], freeze: ['**']}", "E516", "nothing to train"),
+        ("nowhere", "E531", "nowhere"),
+        ("TMP", "E512", "holds no run"),
+        ("{path: TMP/run, exclude: [head]}", "E511", "is what `init_from` names"),
+    ],
+)
+def test_what_cannot_begin_is_answered(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path, init: str, code: str, words: str
+) -> None:
+    init = init.replace("SOURCE", str(source)).replace("TMP", str(tmp_path))
+    with pytest.raises(SpecError) as error:
+        train(load(target(write, data, init)), tmp_path / "run", progress=False)
+    assert error.value.diagnostics[0].code == code
+    assert words in str(error.value)
+
+
+def test_mis_shaped_tensors_name_their_layer(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    arrays = arrays_of(source)
+    save_file({**arrays, "body.c.kernel": arrays["body.c.kernel"][:2].copy()}, tmp_path / "w.safetensors")
+    with pytest.raises(SpecError) as error:
+        train(load(target(write, data, f"{{path: {tmp_path}/w.safetensors, exclude: [head]}}")), tmp_path / "r")
+    assert "body.c.kernel is 2×3×1×4, not 3×3×1×4" in str(error.value)
+    assert "exclude: [body.c]" in str(error.value)

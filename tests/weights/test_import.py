@@ -1,0 +1,257 @@
+"""Import and export: what matches, what does not, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from archspec.cli import main
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+from archspec.lower import build, split
+from archspec.training.inference import predict
+from archspec.weights.folder import class_names, export_weights, import_weights, read_folder
+from archspec.weights.layout import from_torch, order_of, orders, to_torch
+
+Write = Callable[..., Path]
+
+NET = """
+input: {height: 9, width: 8, channels: 3}
+layers:
+  - conv: {name: c, filters: 4, kernel: 3, groups: 1}
+  - batch_norm: {name: n}
+  - relu
+  - max_pool: 2
+  - flatten
+  - batch_norm: {name: m}
+  - dropout: 0.5
+  - dense: {name: d, units: 5}
+  - prelu: {name: p}
+  - dense: {name: e, units: 3}
+"""
+
+
+def torch_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Every array of a spec's network in PyTorch's layout and words, each element its own number."""
+    graph = load(path).graph()
+    layouts = orders(graph)
+    words = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean": "running_mean", "var": "running_var"}
+    found: dict[str, np.ndarray] = {}
+    for node in graph.nodes:
+        for weight in node.weights:
+            array = np.arange(weight.size, dtype=np.float32).reshape(weight.shape) + 1
+            name = f"{node.path}.{words.get(weight.name, weight.name)}"
+            found[name] = to_torch(array, weight, order_of(node, layouts))
+    return found
+
+
+def errors(error: pytest.ExceptionInfo[SpecError]) -> str:
+    return "\n".join(f"{item.code} {item.message} {' '.join(item.help)}" for item in error.value.diagnostics)
+
+
+def test_layouts_go_there_and_back(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    assert found.full
+    assert found.naming == "pytorch"
+    arrays = read_folder(tmp_path / "net")
+    for node in load(spec).graph().nodes:
+        for weight in node.weights:
+            own = arrays[f"{node.path}.{weight.name}"]
+            assert own.shape == weight.shape
+            assert np.array_equal(np.sort(own.reshape(-1)), np.arange(weight.size) + 1)
+    names, count = export_weights(tmp_path / "net", tmp_path / "out.safetensors")
+    assert (names, count) == ("pytorch", 15)
+    before, after = load_file(tmp_path / "in.safetensors"), load_file(tmp_path / "out.safetensors")
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_features_after_flattening_are_in_pytorchs_order(write: Write) -> None:
+    """A dense layer after a flattened map: channels first there, channels last here."""
+    spec = write(
+        "input: {height: 2, width: 3, channels: 4}\nlayers: [flatten, {dense: {name: d, units: 2, bias: false}}]"
+    )
+    graph = load(spec).graph()
+    x = np.random.default_rng(0).standard_normal((5, 2, 3, 4)).astype(np.float32)
+    theirs = np.random.default_rng(1).standard_normal((2, 24)).astype(np.float32)
+    expected = x.transpose(0, 3, 1, 2).reshape(5, -1) @ theirs.T
+    pure, params, statistics = split(build(graph))
+    node = graph.by_path()["d"]
+    kernel = from_torch(theirs, node.weights[0], order_of(node, orders(graph)))
+    found, _ = pure.apply({"d.kernel": jnp.asarray(kernel)}, statistics, jnp.asarray(x), train=False)
+    assert params["d.kernel"].shape == kernel.shape
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_two_flattened_maps_side_by_side(write: Write) -> None:
+    spec = write(
+        "input: {height: 4, width: 4, channels: 2}\n"
+        "layers:\n"
+        "  - parallel: {branches: [[flatten], [{max_pool: 2}, flatten]]}\n"
+        "  - dense: {name: d, units: 3, bias: false}\n"
+    )
+    graph = load(spec).graph()
+    assert orders(graph)["d"] == ((4, 4, 2), (2, 2, 2))
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.module."])
+def test_prefixes_of_wrappers_are_seen_through(write: Write, tmp_path: Path, prefix: str) -> None:
+    spec = write(NET)
+    tensors = {f"{prefix}{name}": value for name, value in torch_tensors(spec).items()}
+    tensors[f"{prefix}n.num_batches_tracked"] = np.zeros((), np.int64)
+    save_file(tensors, tmp_path / "in.safetensors")
+    if prefix == "model.module.":
+        with pytest.raises(SpecError) as error:
+            import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+        assert "E536" in errors(error)
+    else:
+        assert import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net").full
+
+
+def damaged(spec: Path) -> dict[str, np.ndarray]:
+    tensors = torch_tensors(spec)
+    del tensors["d.bias"]
+    tensors["stray.weight"] = np.zeros(3, np.float32)
+    tensors["e.weight"] = np.zeros((7, 5), np.float32)
+    return tensors
+
+
+def test_anything_but_a_full_match_needs_to_be_asked_for(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    save_file(damaged(spec), tmp_path / "in.safetensors")
+    with pytest.raises(SpecError) as error:
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    text = errors(error)
+    assert "E537" in text
+    assert "--partial" in text
+    for name in ("d.bias", "stray.weight", "e.kernel", "7×5", "3×5"):
+        assert name in text
+    assert not (tmp_path / "net").exists()
+    found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", partial=True)
+    assert (found.missing, found.unexpected) == (("d.bias",), ("stray.weight",))
+    assert found.misshaped == {"e.kernel": "is 7×5, not 3×5"}
+    assert "drawn at random" in found.summary()
+    arrays = read_folder(tmp_path / "net")
+    _, params, _ = split(build(load(spec).graph()))
+    assert np.array_equal(arrays["e.kernel"], params["e.kernel"])
+    assert np.array_equal(np.sort(arrays["c.kernel"].reshape(-1)), np.arange(108) + 1)
+    record = json.loads((tmp_path / "net" / "import.json").read_text())
+    assert record["missing"] == ["d.bias"]
+    assert len(record["sha256"]) == 64
+
+
+def test_a_network_of_other_names_is_refused(write: Write, tmp_path: Path) -> None:
+    save_file({"x.y": np.zeros(2, np.float32)}, tmp_path / "in.safetensors")
+    with pytest.raises(SpecError) as error:
+        import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net")
+    assert "E536" in errors(error)
+    assert "x.y" in errors(error)
+    with pytest.raises(SpecError) as error:
+        import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net", names="keras")
+    assert "E535" in errors(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x00" * 64, b"\xff" * 64])
+def test_files_that_are_no_tensors_are_answered(write: Write, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "in.safetensors").write_bytes(content)
+    with pytest.raises(SpecError) as error:
+        import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net")
+    assert "E532" in errors(error)
+    with pytest.raises(SpecError) as error:
+        import_weights(str(write(NET)), tmp_path / "none.safetensors", tmp_path / "net")
+    assert "E531" in errors(error)
+
+
+class Bomb:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+def test_pickles_never_run(write: Write, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+    with pytest.raises(SpecError) as error:
+        import_weights(str(write(NET)), tmp_path / name, tmp_path / "net")
+    assert "E533" in errors(error) or "E532" in errors(error)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_with_other_things_is_not_written_to(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "thesis.txt").write_text("all of it")
+    with pytest.raises(SpecError) as error:
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    assert "E511" in errors(error)
+    assert [item.name for item in (tmp_path / "net").iterdir()] == ["thesis.txt"]
+
+
+def test_the_weight_sets_preprocessing_and_classes_come_along(tmp_path: Path) -> None:
+    """Through the command line: import, what it says, and the top five with names."""
+    from PIL import Image
+
+    from tests.weights.rule import tensors
+
+    save_file(tensors("torchvision", "resnet18"), tmp_path / "in.safetensors")
+    folder = tmp_path / "net"
+    command = [sys.executable, "-m", "archspec.cli", "weights", "import", "resnet18", str(tmp_path / "in.safetensors")]
+    done = subprocess.run([*command, "-o", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "102 tensors matched, named as torchvision has them (so are those of timm)" in done.stdout
+    spec = load(folder / "spec.yaml")
+    assert (spec.input.fit, spec.input.short_side, spec.input.mean) == ("crop", 256, (0.485, 0.456, 0.406))
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)).save(tmp_path / "noise.png")
+    (answer,) = predict(folder, [tmp_path / "noise.png"], top=5)
+    assert len(answer.classes) == 5
+    assert {name for name, _ in answer.classes} <= set(class_names("imagenet"))
+    assert main(["weights", "export", str(folder), str(tmp_path / "out.safetensors"), "--names", "timm"]) == 0
+    before, after = load_file(tmp_path / "in.safetensors"), load_file(tmp_path / "out.safetensors")
+    assert {name for name in before if not name.endswith("num_batches_tracked")} == set(after)
+    assert all(np.array_equal(before[name], after[name]) for name in after)
+
+
+def test_preprocessing_is_torchvisions(tmp_path: Path) -> None:
+    """Shorter side to 256, the middle 224×224, mean and deviation: by Pillow and NumPy alone."""
+    from PIL import Image
+
+    from archspec.training.images import normalised
+    from archspec.training.pictures import read_image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (301, 402, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    input = load("resnet18").input.model_copy(
+        update={"fit": "crop", "short_side": 256, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    )
+    found, size = read_image(tmp_path / "image.png", input)
+    assert size == (301, 402)
+    scaled = Image.fromarray(pixels).resize((256 * 402 // 301, 256), Image.Resampling.BILINEAR)
+    left, top = round((scaled.width - 224) / 2), round((scaled.height - 224) / 2)
+    expected = np.asarray(scaled.crop((left, top, left + 224, top + 224)))
+    assert np.array_equal(found, expected)
+    numbers = (expected / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    assert np.allclose(normalised(jnp.asarray(found[None]), input)[0], numbers, atol=1e-5)
+
+
+def test_imagenet_has_a_thousand_classes() -> None:
+    names = class_names("imagenet")
+    assert len(names) == 1000
+    assert (names[0], names[281], names[999]) == ("tench", "tabby", "toilet tissue")
+    assert class_names("voc")[:2] == ["background", "aeroplane"]

@@ -1,0 +1,78 @@
+"""Tensor names of torchvision and timm, for every network of the zoo that they have."""
+
+from __future__ import annotations
+
+import pytest
+
+from archspec.loading import load
+from archspec.patterns import path_matches, rewritten
+from archspec.weights.folder import tables
+from archspec.weights.layout import order_of, orders, to_torch_shape
+from archspec.weights.naming import namings
+from archspec.zoo import zoo_variants
+from tests.weights.rule import recorded_names
+
+OWN = {
+    "torchvision/alexnet": "alexnet_one_weird_trick",
+    "torchvision/googlenet": "googlenet_bn",
+    "timm/resnetv2_50": "resnet50_preact",
+    "timm/resnetv2_101": "resnet101_preact",
+}
+
+
+@pytest.mark.parametrize("recorded", recorded_names())
+def test_every_tensor_has_its_array(recorded: str) -> None:
+    library, _, name = recorded.partition("/")
+    spec = load(OWN.get(recorded, name))
+    graph = spec.graph()
+    known = namings(graph, tables(spec))[library]
+    layouts = orders(graph)
+    ours = {key: to_torch_shape(place.weight, order_of(place.node, layouts)) for key, place in known.items()}
+    theirs = {key: tuple(shape) for key, shape in recorded_names()[recorded] if not key.endswith("num_batches_tracked")}
+    assert ours.keys() == theirs.keys()
+    for key, shape in theirs.items():
+        flat = (shape[0], shape[1] * shape[2] * shape[3]) if len(ours[key]) == 2 and len(shape) == 4 else shape
+        assert ours[key] == flat, key
+
+
+def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
+    held = {
+        f"{recorded.partition('/')[0]}/{OWN.get(recorded, recorded.partition('/')[2])}" for recorded in recorded_names()
+    }
+    found = {
+        f"{table}/{name}" for name, (_, variant) in zoo_variants().items() if variant for table in load(name).weights
+    }
+    assert found == held
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "path", "expected"),
+    [
+        ("conv1", "stem.conv", "conv1", "stem.conv"),
+        ("*.one.out.*", "*.branch1.*", "inception3a.one.out.conv", "inception3a.branch1.conv"),
+        ("**.batch_norm*", "**.bn*", "layer1.0.batch_norm2", "layer1.0.bn2"),
+        ("layer1.**", "stages.0.**", "layer1.2.conv1", "stages.0.2.conv1"),
+        ("*.conv", "*.x", "a.b.conv", None),
+        ("conv", "x", "conv1", None),
+        ("a.c", "x", "abc", None),
+    ],
+)
+def test_patterns_rewrite_paths(pattern: str, replacement: str, path: str, expected: str | None) -> None:
+    assert rewritten(pattern, replacement, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("layer1", "layer1.0.conv1", True),
+        ("layer1", "layer10.0", False),
+        ("layer*", "layer4.2.conv1", True),
+        ("layer*.0", "layer4.0.conv1", True),
+        ("*.conv1", "layer1.conv1", True),
+        ("*.conv1", "layer1.0.conv1", False),
+        ("**.conv1", "layer1.0.conv1", True),
+        ("c", "c", True),
+    ],
+)
+def test_a_pattern_names_paths_and_scopes(pattern: str, path: str, fits: bool) -> None:
+    assert path_matches(pattern, path) is fits
