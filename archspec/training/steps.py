@@ -61,9 +61,13 @@ def make_steps(
     pure, _, _ = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
-    label_loss = (loss or train.loss).build()
     weights = {output.name: output.weight for output in graph.outputs}
     main = main_output(graph)
+
+    def label_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
+        found: tuple[jax.Array, jax.Array] = (loss or train.loss).build()(logits, labels)
+        return found
 
     def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in arrays.items() if name not in frozen.arrays}
