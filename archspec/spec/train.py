@@ -44,7 +44,9 @@ class InitFrom(Section):
     ] = ()
     freeze: Annotated[
         tuple[Text, ...],
-        Field(description="layers that stay as they are, statistics included: paths, scopes, or patterns with *"),
+        Field(
+            description="layers that stay as they are, statistics too, unless excluded: paths, scopes, patterns"
+        ),
     ] = ()
     freeze_epochs: Annotated[
         PositiveInt | None, Field(description="epochs after which everything is trained; all of them if left out")

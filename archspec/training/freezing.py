@@ -26,12 +26,17 @@ def frozen_at(train: Train, graph: Graph, epoch: int) -> Frozen:
     begin = train.init_from
     if begin is None or (begin.freeze_epochs is not None and epoch > begin.freeze_epochs):
         return NOTHING
-    return frozen_by(begin.freeze, graph)
+    return frozen_by(begin.freeze, begin.exclude, graph)
 
 
-def frozen_by(patterns: Sequence[str], graph: Graph) -> Frozen:
-    """What patterns of paths freeze. Raises `DataError` where a pattern names no layer with weights, or all of them."""
-    layers = frozenset(chosen(patterns, graph))
+def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> Frozen:
+    """What patterns of paths freeze, but for the layers that begin anew.
+
+    Raises `DataError` where a pattern names no layer with weights, or nothing is left to train.
+    """
+    layers = frozenset(
+        path for path in chosen(patterns, graph) if not any(path_matches(pattern, path) for pattern in exclude)
+    )
     arrays = frozenset(
         f"{node.path}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
     )
