@@ -261,6 +261,7 @@ def _weights(options: argparse.Namespace) -> int:
 
 
 def _weights_import(options: argparse.Namespace) -> int:
+    _open(options.spec, options)  # shows what there is to warn of, and obeys --strict
     from archspec.weights.folder import import_weights
 
     found = import_weights(

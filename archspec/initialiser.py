@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from archspec.kinds import Kind
 
@@ -13,6 +16,24 @@ if TYPE_CHECKING:
 class Initialiser(Kind):
     """Base of all initialisers: how a layer's weights are drawn before training."""
 
+    axes: ClassVar[int] = 1
+    """How many axes an array must have; those that look at the fan-in need two."""
+
     def build(self) -> Initializer:
         """The JAX initialiser: a function of key, shape and dtype."""
         raise NotImplementedError
+
+
+def for_axes(axes: int) -> AfterValidator:
+    """Refuses initialisers that need an array of more axes than a field's array has."""
+
+    def check(found: Initialiser) -> Initialiser:
+        if found.axes > axes:
+            raise PydanticCustomError(
+                "initialiser",
+                "cannot be {kind}, which needs an array of {axes} axes; this one has {own}",
+                {"kind": found.kind, "axes": found.axes, "own": axes},
+            )
+        return found
+
+    return AfterValidator(check)

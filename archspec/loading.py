@@ -13,7 +13,7 @@ from archspec.diagnostics import Diagnostic, Findings, Span, SpecError, did_you_
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.checks import check_defaults, check_published, unused_arguments
+from archspec.spec.checks import check_defaults, check_published, read_weight_set, unused_arguments
 from archspec.spec.document import (
     Document,
     bind_arguments,
@@ -63,7 +63,7 @@ class Spec:
         if isinstance(node, LocatedMapping):
             key = root.key("input")
             return _section(Input, node, self._document, findings, "input", key.span if key else node.span)
-        if node is None:
+        if node is None or (isinstance(node, Scalar) and node.value is None):
             findings.error(
                 "E203",
                 "the spec needs `input`",
@@ -120,10 +120,9 @@ class Spec:
         node = self._document.root.get("weights")
         found: dict[str, WeightSet] = {}
         for name, key, value in node.items() if isinstance(node, LocatedMapping) else ():
-            if isinstance(value, LocatedMapping):
-                weights = _section(WeightSet, value, self._document, findings, f"weights `{name[:60]}`", key.span)
-                if weights is not None:
-                    found[name] = weights
+            weights = read_weight_set(name, key, value, self._document, findings)
+            if weights is not None:
+                found[name] = weights
         return found
 
     @property

@@ -53,6 +53,11 @@ class SegmentationFolder(Dataset):
                 "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
             )
         parts = {part: self._pairs(folder, part) for part in _PARTS}
+        if any(parts.values()) and not all(parts.values()):
+            missing = "test" if parts["train"] else "train"
+            wanted = [name for part in _PARTS[missing] for name in (f"{part}.txt", f"{part}/")]
+            lacks = f"{folder} says what is for one part, but not what is to {missing}: no {listed(wanted)}"
+            raise DataError("E505", lacks)
         if all(parts.values()):
             train, test = self._split(parts["train"]), self._split(parts["test"])
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.initialiser import Initialiser
 
@@ -16,6 +16,8 @@ class Bilinear(Initialiser):
 
     Channel i goes to filter i with the product of two triangles; all other weights are 0.
     """
+
+    axes: ClassVar[int] = 4
 
     def build(self) -> Initializer:
         import jax.numpy as jnp

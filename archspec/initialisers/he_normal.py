@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from archspec.initialiser import Initialiser
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class HeNormal(Initialiser):
     """Truncated normal with variance 2/fan_in, for rectifiers (He et al. 2015, eq. 10)."""
+
+    axes: ClassVar[int] = 2
 
     def build(self) -> Initializer:
         from jax.nn import initializers

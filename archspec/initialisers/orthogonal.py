@@ -20,6 +20,8 @@ class Orthogonal(Initialiser):
 
     scale: Annotated[PositiveNumber, Field(description="factor")] = 1.0
 
+    axes: ClassVar[int] = 2
+
     def build(self) -> Initializer:
         from jax.nn import initializers
 

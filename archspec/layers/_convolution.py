@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from archspec.fields import Flag, Pair
-from archspec.initialiser import Initialiser
+from archspec.initialiser import Initialiser, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
 from archspec.kinds import kind_of
@@ -24,9 +24,9 @@ class Convolution(Windowed):
     init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
         LecunNormal.plain_default()
     )
-    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = (
-        Zeros.plain_default()
-    )
+    bias_init: Annotated[
+        Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")
+    ] = Zeros.plain_default()
 
     @property
     def taps(self) -> tuple[int, int]:

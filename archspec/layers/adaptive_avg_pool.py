@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -35,20 +36,17 @@ class AdaptiveAvgPool(Layer):
         require_map(inputs[0], self.kind)
         return TensorType((*self.size, inputs[0].channels), inputs[0].dtype)
 
-    def _bins(self, x: TensorType) -> list[tuple[int, int]]:
-        """Start and extent of the largest bin on each axis."""
-        found = []
-        for size, bins in zip(x.shape[:2], self.size, strict=True):
-            spans = [(i * size // bins, -((i + 1) * size // -bins)) for i in range(bins)]
-            found.append(max((stop - start, start) for start, stop in spans))
-        return found
+    def _largest_bin(self, x: TensorType) -> tuple[int, int]:
+        """Height and width of the largest bin."""
+        height, width = (_largest_bin(size, bins) for size, bins in zip(x.shape[:2], self.size, strict=True))
+        return height, width
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        (height, _), (width, _) = self._bins(inputs[0])
+        height, width = self._largest_bin(inputs[0])
         return Cost(other=output.size * height * width)
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        (height, _), (width, _) = self._bins(inputs[0])
+        height, width = self._largest_bin(inputs[0])
         stride = [max(1, size // bins) for size, bins in zip(inputs[0].shape[:2], self.size, strict=True)]
         return Window((height, width), (stride[0], stride[1]))
 
@@ -59,3 +57,15 @@ class AdaptiveAvgPool(Layer):
         from archspec.nn.pooling import adaptive_avg_pool
 
         return Apply(partial(adaptive_avg_pool, size=self.size))
+
+
+def _largest_bin(size: int, bins: int) -> int:
+    """The largest ceil((i + 1)·size/bins) − floor(i·size/bins), without looking at every bin.
+
+    With a rest r, i·r mod bins comes as near to bins as their common divisor g allows; a bin that begins there reaches
+    into two pixels more than the whole part if r > g, else into one.
+    """
+    whole, rest = divmod(size, bins)
+    if not rest:
+        return whole
+    return whole + (2 if rest > gcd(size, bins) else 1)

@@ -40,7 +40,8 @@ class Resize(Layer):
     """Resizes a map, to a size, by a factor, or like another layer. Nothing is smoothed first when it shrinks.
 
     Pixel i of the output lies at (i + 0.5)·W1/W2 − 0.5 of the input, or, with `align_corners`, at
-    i·(W1 − 1)/(W2 − 1), so that the corners meet; `nearest` takes pixel floor(i·W1/W2). All as in PyTorch.
+    i·(W1 − 1)/(W2 − 1), so that the corners meet; `nearest` takes pixel floor(i·W1/W2). As PyTorch's interpolate with a
+    size; with a scale_factor that does not give whole sizes it places pixels by the factor instead.
     """
 
     main: ClassVar[str] = "factor"

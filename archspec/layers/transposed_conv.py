@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
-from archspec.initialiser import Initialiser
+from archspec.initialiser import Initialiser, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
 from archspec.kinds import kind_of
@@ -44,9 +44,9 @@ class TransposedConv(Layer):
     init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
         LecunNormal.plain_default()
     )
-    bias_init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the bias")] = (
-        Zeros.plain_default()
-    )
+    bias_init: Annotated[
+        Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")
+    ] = Zeros.plain_default()
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"filters": 4, "kernel": 4, "stride": 2, "init": "bilinear", "bias": False}),

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.kinds import builtin_kinds, find_kind
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.spec.arguments import NAME
 from archspec.spec.document import Document
-from archspec.spec.network import Published
-from archspec.spec.reading import unknown_kind
+from archspec.spec.network import Input, Published, WeightSet
+from archspec.spec.reading import read_model, unknown_kind
 
 if TYPE_CHECKING:
     from archspec.graph import Graph
+
+
+RESERVED_NAMES = ("pytorch", "archspec")
+"""Ways to name tensors that need no table."""
 
 
 def check_defaults(document: Document, findings: Findings) -> None:
@@ -91,3 +96,24 @@ def check_published(graph: Graph, published: Published, span: Span | None, findi
             findings.warning(
                 "W303", f"published {name} of {graph.name} are {stated:,}, but the network has {found:,}", span
             )
+
+
+def read_weight_set(name: str, key: Scalar, node: Located, document: Document, findings: Findings) -> WeightSet | None:
+    """One entry of `weights:`; None where it is left out or wrong."""
+    if isinstance(node, Scalar) and node.value is None:
+        return None
+    what = f"weights `{name[:60]}`"
+    if not NAME.match(name) or name in RESERVED_NAMES:
+        reason = "stands for names that every network has" if name in RESERVED_NAMES else "cannot be a name"
+        findings.error("E213", f"`{name[:60]}` {reason}", key.span, help=["letters, digits and _ can"])
+        return None
+    if not isinstance(node, Mapping):
+        findings.error("E206", f"{what} are a mapping, not {node.described}", node.span)
+        return None
+    given = node.get("input")
+    for field, field_key, _ in given.items() if isinstance(given, Mapping) else ():
+        if field not in Input.model_fields:
+            hint = did_you_mean(field, Input.model_fields)
+            fields = f"fields: {listed(Input.model_fields)}"
+            findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])
+    return read_model(WeightSet, node, document.env, findings, what, key.span)

@@ -149,8 +149,17 @@ class _Opener:
             return None
         given = variant_arguments(chosen)
         root = chosen.root
-        if given and "args" in root.entries:
-            key, args = root.entries["args"]
+        args = root.get("args")
+        known = args.entries if isinstance(args, LocatedMapping) else {}
+        for name, (key, _) in given.items():
+            if name not in known:
+                hint = did_you_mean(name, known)
+                self.findings.error(
+                    "E201", f"the spec has no argument `{name[:60]}`", key.span, help=[hint] if hint else []
+                )
+                return None
+        if given and args is not None:
+            key = root.entries["args"][0]
             over = LocatedMapping(key.source, key.place, given)
             root = LocatedMapping(root.source, root.place, {**root.entries, "args": (key, merged(args, over))})
         return root.without("variants", "published")

@@ -246,7 +246,8 @@ def _field_error(
             break
         place = inner
         names.append(f"[{part}]" if isinstance(part, int) else (f".{part}" if names else str(part)))
-    value = f", not {place.described}" if isinstance(place, Scalar) and not place.dynamic else ""
+    plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
+    value = f", not {place.described}" if plain and place is not None else ""
     if isinstance(place, Scalar) and place.dynamic:
         value = f", but {place.value} is {describe(detail['input'])}"
     elif place is not None and not value and detail["type"] not in _SELF_EXPLAINING:
@@ -261,7 +262,7 @@ def _field_error(
     )
 
 
-_SELF_EXPLAINING = {"value_error", "too_short", "too_long"}
+_SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser"}
 
 _REASONS: Mapping[str, str] = {
     "int_type": "must be a whole number",

@@ -44,9 +44,7 @@ class InitFrom(Section):
     ] = ()
     freeze: Annotated[
         tuple[Text, ...],
-        Field(
-            description="layers that stay as they are, statistics too, unless excluded: paths, scopes, patterns"
-        ),
+        Field(description="layers that stay as they are, statistics too, unless excluded: paths, scopes, patterns"),
     ] = ()
     freeze_epochs: Annotated[
         PositiveInt | None, Field(description="epochs after which everything is trained; all of them if left out")

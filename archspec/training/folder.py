@@ -22,6 +22,8 @@ CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 REPORT = "report.txt"
 RESULT = "result.json"
+WEIGHTS = "weights.safetensors"
+IMPORT = "import.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,20 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         return (self.path / RESULT).is_file()
+
+    @property
+    def imported(self) -> bool:
+        """Whether the folder holds imported weights instead of a run."""
+        return (self.path / IMPORT).is_file()
+
+    def clear(self) -> None:
+        """Deletes the files of a run or an import, and nothing else that may lie beside them."""
+        import shutil
+
+        for name in (CHECKPOINTS, TENSORBOARD):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in (RESULT, METRICS, CURVES, REPORT, RUN, WEIGHTS, IMPORT, SPEC):
+            (self.path / name).unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
         """One record an epoch. A line that a killed process left unfinished is passed over."""
@@ -112,14 +128,12 @@ def choose_folder(name: str, spec_text: str, workdir: Path | None, overwrite: bo
         number = 1
         while True:
             folder = RunFolder(Path("runs") / (name if number == 1 else f"{name}-{number}"))
-            if not _occupied(folder.path) or folder.spec_text == spec_text:
+            if not _occupied(folder.path) or (folder.spec_text == spec_text and not folder.imported):
                 break
             number += 1
     else:
         folder = RunFolder(workdir)
         _check_workdir(folder, spec_text, overwrite)
-    if overwrite and folder.spec_text is not None:
-        _clear(folder)
     return folder
 
 
@@ -135,6 +149,12 @@ def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
             f"{folder.path} is not empty and holds no run",
             help=["choose an empty or a new folder as --workdir"],
         )
+    if folder.imported and not overwrite:
+        raise DataError(
+            "E511",
+            f"{folder.path} holds imported weights",
+            help=["choose another --workdir, and `init_from` to begin with them", "--overwrite deletes them"],
+        )
     if held is not None and held != spec_text and not overwrite:
         lines = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
         changed = "; ".join(lines)[:300] or "what it lacks"
@@ -143,16 +163,6 @@ def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
             f"{folder.path} holds a run of another spec; this one differs in: {changed}",
             help=["choose another --workdir", "--overwrite deletes the old run"],
         )
-
-
-def _clear(folder: RunFolder) -> None:
-    """Deletes the files of a run, and nothing else that may lie beside them."""
-    import shutil
-
-    for name in (CHECKPOINTS, TENSORBOARD):
-        shutil.rmtree(folder.path / name, ignore_errors=True)
-    for name in (RESULT, METRICS, CURVES, REPORT, RUN, SPEC):
-        (folder.path / name).unlink(missing_ok=True)
 
 
 def open_run(path: Path) -> RunFolder:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
 
 
+CHUNK_BYTES = 2**27
+"""Images that are resized at once are no more than this, as numbers."""
+
+
 def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     """Checks task, classes, value range and image size against the spec, before the first step.
 
@@ -26,16 +30,9 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     place = spec.place("train", "dataset") or spec.place("train")
     try:
         _check_task(data, spec)
+        check_outputs(spec, graph)
         for output in graph.outputs:
             kind = graph.output_type(output)
-            if spec.header.task == "segmentation":
-                _check_map(output.name, kind, spec.input)
-            elif kind.is_map:
-                raise DataError(
-                    "E501",
-                    f"output `{output.name}` is a map of {kind}, but classification needs one number per class",
-                    help=["end with `flatten` or `global_avg_pool`, then `dense`", "or `task: segmentation`"],
-                )
             if kind.channels != data.class_count:
                 raise DataError(
                     "E501",
@@ -48,6 +45,20 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             _check_size(data.name, split, spec.input)
     except DataError as error:
         raise error.located(place) from None
+
+
+def check_outputs(spec: Spec, graph: Graph) -> None:
+    """Checks that the outputs are what the task needs. Raises `DataError`."""
+    for output in graph.outputs:
+        kind = graph.output_type(output)
+        if spec.header.task == "segmentation":
+            _check_map(output.name, kind, spec.input)
+        elif kind.is_map:
+            raise DataError(
+                "E501",
+                f"output `{output.name}` is a map of {kind}, but classification needs one number per class",
+                help=["end with `flatten` or `global_avg_pool`, then `dense`", "or `task: segmentation`"],
+            )
 
 
 def _check_task(data: Data, spec: Spec) -> None:
@@ -134,7 +145,9 @@ def fitted(split: Split, input: Input) -> Split:
         size, corner = crop_box((height, width), input)
     images = resized(images, *size, input.interpolation)
     if of_pixels:
-        rows, columns = (np.arange(new) * old // new for new, old in zip(size, (height, width), strict=True))
+        rows, columns = (
+            (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size, (height, width), strict=True)
+        )
         labels = labels[:, rows][:, :, columns]
     top, left = corner
     part = np.s_[:, top : top + input.height, left : left + input.width]
@@ -155,8 +168,9 @@ def resized(images: np.ndarray, height: int, width: int, interpolation: str = "b
     shape = (height, width, images.shape[-1])
     way = {"bilinear": "bilinear", "bicubic": "cubic"}[interpolation]
     parts = []
-    for start in range(0, len(images), 1024):
-        part = jnp.asarray(images[start : start + 1024], jnp.float32)
+    chunk = max(1, CHUNK_BYTES // (4 * max(images[0].size, height * width * images.shape[-1])))
+    for start in range(0, len(images), chunk):
+        part = jnp.asarray(images[start : start + chunk], jnp.float32)
         made = np.asarray(jax.image.resize(part, (part.shape[0], *shape), way))
         parts.append(np.rint(made).clip(0, 255).astype(np.uint8) if images.dtype == np.uint8 else made)
     return np.concatenate(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,19 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.diagnostics import DataError
+from archspec.graph import Graph
 from archspec.loading import Spec, load
 from archspec.lower import Arrays, Pure, outline
 from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
-from archspec.training.folder import RESULT, SPEC, RunFolder, open_run
+from archspec.training.folder import CHECKPOINTS, RESULT, SPEC, RunFolder, open_run
 from archspec.training.freezing import frozen_at
-from archspec.training.images import check_data, fitted, normalised
+from archspec.training.images import check_data, check_outputs, fitted, normalised
 from archspec.training.pictures import own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
 BATCH = 16
 """Images that are predicted at once."""
+MAX_CLASSES = 256
+"""Classes that a palette has colours for."""
 
 
 class Answer(NamedTuple):
@@ -56,11 +59,11 @@ def evaluate(path: Path) -> Metrics:
         ).located(None)
     try:
         data = spec.train.dataset.load()
-        loss = spec.train.loss.fitted(data.train.labels, data.class_count)
     except DataError as error:
         raise error.located(spec.place("train", "dataset")) from None
     graph = spec.graph()
     check_data(data, spec, graph)
+    loss = spec.train.loss.fitted(fitted(data.train, spec.input).labels, data.class_count)
     arrays = restored(folder, spec)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
@@ -79,68 +82,84 @@ def predict(
     Raises `SpecError` for a folder without weights and for files that are no images.
     """
     folder, spec = opened(path)
+    graph = spec.graph()
     try:
-        read = [read_image(image, spec.input, invert=invert) for image in images]
-        names = _mask_names(images) if spec.header.task == "segmentation" else []
+        check_outputs(spec, graph)
+        if spec.header.task == "segmentation":
+            masks = _mask_files(images, output or Path("masks"), graph)
+        elif output is not None:
+            raise DataError("E504", f"{graph.name} classifies whole images: there are no masks to write to {output}")
+        else:
+            masks = []
+        pure, *shapes = outline(graph.pruned("eval"))
+        arrays = restored(folder, spec)
+        params, statistics = ({name: arrays[name] for name in part} for part in shapes)
+        names = _class_names(folder)
+        answers = []
+        for place, found in enumerate(_found(pure, spec, params, statistics, images, invert)):
+            if not masks:
+                answers.append(Answer(images[place], _best(found.numbers, names, top)))
+                continue
+            mask = own_size(found.numbers, found.size, spec.input)
+            classes = graph.output_type(graph.outputs[0]).channels
+            write_mask(masks[place], mask, classes)
+            shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
+            answers.append(Answer(images[place], _best(shares, names, top), masks[place]))
     except DataError as error:
         raise error.located(None) from None
-    graph = spec.graph()
-    pure, *shapes = outline(graph.pruned("eval"))
-    arrays = restored(folder, spec)
-    params, statistics = ({name: arrays[name] for name in part} for part in shapes)
-    logits = _logits(pure, spec, params, statistics, [pixels for pixels, _ in read], main_output(graph))
-    classes = _class_names(folder)
-
-    def named(index: int) -> str:
-        return classes[index] if index < len(classes) else str(index)
-
-    answers = []
-    for place, (image, (_, size)) in enumerate(zip(images, read, strict=True)):
-        if spec.header.task == "classification":
-            shares = np.asarray(jax.nn.softmax(logits[place]))
-            best = np.argsort(-shares, kind="stable")[:top]
-            answers.append(Answer(image, [(named(int(i)), float(shares[i])) for i in best]))
-            continue
-        mask = own_size(logits[place].argmax(-1), size, spec.input)
-        file = (output or Path("masks")) / names[place]
-        try:
-            write_mask(file, mask, logits[place].shape[-1])
-        except OSError as error:
-            raise DataError("E534", f"{file} cannot be written: {error.strerror or error}").located(None) from None
-        shares = np.bincount(mask.reshape(-1), minlength=logits[place].shape[-1]) / mask.size
-        present = [int(i) for i in np.argsort(-shares, kind="stable")[:top] if shares[i]]
-        answers.append(Answer(image, [(named(i), float(shares[i])) for i in present], file))
     return answers
 
 
-def _mask_names(images: Sequence[Path]) -> list[str]:
-    """A file name for each image's mask. Raises `DataError` where two images would have the same."""
-    names = [f"{image.stem}_mask.png" for image in images]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            first = images[names.index(name)]
+def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str, float]]:
+    """The largest shares that are not 0, with the names of their classes."""
+    best = [int(index) for index in np.argsort(-shares, kind="stable")[:top] if shares[index]]
+    return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in best]
+
+
+def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path]:
+    """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
+    if graph.output_type(graph.outputs[0]).channels > MAX_CLASSES:
+        raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
+    files: dict[Path, Path] = {}
+    for image in images:
+        file = output / f"{image.stem}_mask.png"
+        if file in files:
             raise DataError(
-                "E521", f"{first} and {images[index]} would have one mask, {name}", help=["predict them apart"]
+                "E521", f"{files[file]} and {image} would have one mask, {file}", help=["predict them apart"]
             )
-    return names
+        if file.exists() and file.parent.resolve() in {other.parent.resolve() for other in images}:
+            raise DataError("E534", f"{file} is there already, beside the images", help=["another --output"])
+        files[file] = image
+    return list(files)
 
 
-def _logits(
-    pure: Pure, spec: Spec, params: Arrays, statistics: Arrays, images: Sequence[np.ndarray], main: str
-) -> list[np.ndarray]:
+class _Found(NamedTuple):
+    """What was found of an image: probabilities of classes, or the class of each pixel; and the image's own size."""
+
+    numbers: np.ndarray
+    size: tuple[int, int]
+
+
+def _found(
+    pure: Pure, spec: Spec, params: Arrays, statistics: Arrays, images: Sequence[Path], invert: bool
+) -> Iterator[_Found]:
+    """Batch by batch, so that no more than a batch is held. Raises `DataError` for files that are no images."""
+    main = main_output(spec.graph())
+
     @jax.jit
     def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:
         outputs, _ = pure.apply(params, statistics, normalised(batch, spec.input), train=False)
-        return named_outputs(outputs, main)[main]
+        logits = named_outputs(outputs, main)[main]
+        return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
 
-    found: list[np.ndarray] = []
-    size = min(BATCH, len(images))
-    for start in range(0, len(images), size):
-        part = list(images[start : start + size])
+    count = min(BATCH, len(images))
+    for start in range(0, len(images), count):
+        read = [read_image(image, spec.input, invert=invert) for image in images[start : start + count]]
         # A last batch that is not full is filled up, so that nothing is compiled again.
-        full = np.stack(part + [part[-1]] * (size - len(part)))
-        found.extend(np.asarray(forward(params, statistics, jnp.asarray(full)))[: len(part)])
-    return found
+        full = [pixels for pixels, _ in read] + [read[-1][0]] * (count - len(read))
+        numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
+        for own, (_, size) in zip(numbers, read, strict=False):
+            yield _Found(own, size)
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:
@@ -154,20 +173,21 @@ def opened(path: Path) -> tuple[RunFolder, Spec]:
 
 def restored(folder: RunFolder, spec: Spec) -> Arrays:
     """Parameters and statistics by name: imported, or of the last checkpoint. Raises `SpecError`."""
-    from archspec.weights.folder import WEIGHTS, read_folder
+    from archspec.weights.folder import read_folder
 
     graph = spec.graph()
     try:
-        if (folder.path / WEIGHTS).is_file():
+        if folder.imported:
             return _complete(
                 {name: jnp.asarray(value) for name, value in read_folder(folder.path).items()}, folder, spec
             )
+        none = DataError("E513", f"{folder.path} has no checkpoint yet", help=["`archspec train` goes on with it"])
+        if spec.train is None or not (folder.path / CHECKPOINTS).is_dir():
+            raise none
         checkpoints = Checkpoints(folder.path)
         try:
-            if checkpoints.latest is None or spec.train is None:
-                raise DataError(
-                    "E513", f"{folder.path} has no checkpoint yet", help=["`archspec train` goes on with it"]
-                )
+            if checkpoints.latest is None:
+                raise none
             frozen = frozen_at(spec.train, graph, checkpoints.latest)
             steps = make_steps(spec, 1, frozen=frozen)
             state = checkpoints.restore(steps.template)

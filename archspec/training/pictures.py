@@ -90,13 +90,19 @@ def palette(classes: int) -> np.ndarray:
 
 
 def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
-    """A map of classes (height, width) as a PNG whose pixels are the classes and whose palette colours them."""
+    """A map of classes (height, width) as a PNG whose pixels are the classes and whose palette colours them.
+
+    Raises `DataError` when it cannot be written.
+    """
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
     image.putpalette(palette(classes).tobytes())
-    image.save(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+    except OSError as error:
+        raise DataError("E534", f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def own_size(mask: np.ndarray, size: tuple[int, int], input: Input) -> np.ndarray:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from archspec.dataset import Data
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
+from archspec.loss import Loss
 from archspec.lower import Arrays
 from archspec.reports import report
 from archspec.spec.network import Task as TaskName
@@ -114,11 +115,15 @@ def train(
     check_data(data, spec, graph)
     data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
     try:
+        # Everything that can be wrong is looked at before a folder is touched.
+        loss = recipe.loss.fitted(data.train.labels, data.class_count)
         frozen_at(recipe, graph, 1)
-        if not folder.begun:
-            _check_source(recipe, folder)
+        anew = overwrite or not folder.begun
+        given = _beginning(recipe, spec, graph, folder) if anew else None
+        if anew:
+            folder.clear()
             folder.begin(spec_text, str(report(graph)), recipe.seed, command)
-        run = _Run(spec, graph, recipe, data, folder, progress)
+        run = _Run(spec, graph, recipe, data, folder, progress, loss, given)
         try:
             return run.go()
         finally:
@@ -130,13 +135,27 @@ def train(
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
 
 
-def _check_source(recipe: Train, folder: RunFolder) -> None:
-    if recipe.init_from is not None and Path(recipe.init_from.path) == folder.path.resolve():
+def _beginning(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder) -> Arrays | None:
+    """The weights that the recipe begins with; None where they are drawn."""
+    if recipe.init_from is None:
+        return None
+    if Path(recipe.init_from.path) == folder.path.resolve():
         raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
+    return initial_weights(recipe.init_from, spec, graph)
 
 
 class _Run:
-    def __init__(self, spec: Spec, graph: Graph, recipe: Train, data: Data, folder: RunFolder, shown: bool) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        graph: Graph,
+        recipe: Train,
+        data: Data,
+        folder: RunFolder,
+        shown: bool,
+        loss: Loss,
+        given: Arrays | None,
+    ) -> None:
         self.spec = spec
         self.graph = graph
         self.recipe = recipe
@@ -146,7 +165,8 @@ class _Run:
         self.batch = min(recipe.batch_size, len(data.train.labels))
         self.steps_per_epoch = len(data.train.labels) // self.batch
         self.task = TASKS[spec.header.task]
-        self.loss = recipe.loss.fitted(data.train.labels, data.class_count)
+        self.loss = loss
+        self.given = given
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
         self.feed = feed(data.train)
@@ -171,8 +191,10 @@ class _Run:
         """The state at the end of an epoch, from its checkpoint; before the first, the initial one."""
         if epoch:
             return self.checkpoints.restore(self.steps(epoch).template)
-        begin = self.recipe.init_from
-        return self.steps(1).initial(initial_weights(begin, self.spec, self.graph) if begin else None)
+        if self.given is None:
+            # Begun, but killed before the first checkpoint; or begun just now.
+            self.given = _beginning(self.recipe, self.spec, self.graph, self.folder)
+        return self.steps(1).initial(self.given)
 
     def entering(self, epoch: int, state: State) -> State:
         """The state at the start of an epoch: where what was frozen thaws, the optimiser begins anew."""

@@ -72,7 +72,9 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             head = file.read(16)
     except OSError as error:
         raise DataError("E531", f"{path} cannot be read: {error.strerror}") from None
-    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or path.suffix in PICKLES:
+    # A safetensors file is a length in eight bytes, which may look like anything, and then JSON.
+    pickled = head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or path.suffix in PICKLES
+    if pickled and head[8:9] != b"{":
         yield _pickled(path)
         return
     from safetensors import SafetensorError, safe_open

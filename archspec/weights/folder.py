@@ -13,7 +13,7 @@ from archspec.diagnostics import DataError, listed
 from archspec.graph import Graph
 from archspec.lower import build, split
 from archspec.spec.overrides import python_override
-from archspec.training.folder import RESULT, SPEC, write
+from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, match
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.overrides import Override
 
-WEIGHTS = "weights.safetensors"
-IMPORT = "import.json"
 CLASSES = Path(__file__).parent / "classes"
 
 
@@ -71,10 +69,10 @@ def import_weights(
         write(output / SPEC, spec.to_yaml())
         about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
         write(output / IMPORT, json.dumps(about, indent=2) + "\n")
-        if known is not None and known.classes is not None:
-            labels = class_names(known.classes)
-            if len(labels) == graph.output_type(graph.outputs[0]).channels:
-                write(output / RESULT, json.dumps({"classes": labels}) + "\n")
+        labels = class_names(known.classes) if known is not None and known.classes is not None else []
+        (output / RESULT).unlink(missing_ok=True)
+        if labels and len(labels) == graph.output_type(graph.outputs[0]).channels:
+            write(output / RESULT, json.dumps({"classes": labels}) + "\n")
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:
@@ -84,7 +82,8 @@ def import_weights(
 
 def _check_output(output: Path) -> None:
     held = {item.name for item in output.iterdir()} if output.is_dir() else set()
-    if (output.exists() and not output.is_dir()) or held - {WEIGHTS, SPEC, IMPORT, RESULT}:
+    others = held - {WEIGHTS, SPEC, IMPORT, RESULT}
+    if (output.exists() and not output.is_dir()) or others or (held and IMPORT not in held):
         raise DataError(
             "E511", f"{output} is not empty and holds no import", help=["choose an empty or a new folder as -o"]
         )
@@ -121,6 +120,8 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
         chosen = names or imported_names(folder) or next(iter(known))
         if chosen not in known:
             raise DataError("E535", f"{graph.name} has no names `{chosen[:60]}`", help=[f"there are {listed(known)}"])
+        if file.resolve() == (folder / WEIGHTS).resolve():
+            raise DataError("E534", f"{file} holds the weights of this folder", help=["choose another file"])
         if file.suffix != ".safetensors":
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         layouts = orders(graph)

@@ -207,6 +207,8 @@ def damage_folder(folder: Path, how: str) -> None:
         (folder / "images" / "3.jpg").write_bytes(b"text")
     elif how == "unknown name":
         (folder / "train.txt").write_text("0\n1\nseven\n")
+    elif how == "one list":
+        (folder / "test.txt").write_text("0\n1\n")
     elif how == "twins":
         Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(folder / "images" / "3.png")
     elif how == "many labels":
@@ -224,6 +226,7 @@ def damage_folder(folder: Path, how: str) -> None:
         ("images differ", "`size: [8, 6]`"),
         ("no image", "not an image"),
         ("unknown name", "seven"),
+        ("one list", "no train.txt"),
         ("twins", "two files of one name"),
         ("many labels", "has the label 2"),
     ],

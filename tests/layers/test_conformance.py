@@ -238,3 +238,13 @@ def test_the_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kinds_of_the_zoo_are_found_by_file_name() -> None:
     assert Expander is not None
     assert {node.kind for node in load("lenet5").graph().nodes} <= set(KINDS)
+
+
+def test_the_largest_adaptive_bin_is_found_without_looking_at_every_bin() -> None:
+    from archspec.layers.adaptive_avg_pool import _largest_bin
+
+    for size in range(1, 40):
+        for bins in range(1, 40):
+            extents = [-((i + 1) * size // -bins) - i * size // bins for i in range(bins)]
+            assert _largest_bin(size, bins) == max(extents)
+    assert _largest_bin(6, 724406816) == 2

@@ -134,6 +134,10 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
     assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
     assert "→" in capsys.readouterr().out
     assert (tmp_path / "m2" / "a_mask.png").is_file()
+    # Nothing that lies beside the images is replaced.
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path)]) == 0
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path)]) == 1
+    assert "E534" in capsys.readouterr().err
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.png").write_bytes((tmp_path / "a.png").read_bytes())
     with pytest.raises(SpecError):
@@ -179,6 +183,32 @@ def test_what_does_not_fit_is_answered(
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("task", "end", "words"),
+    [
+        ("segmentation", "[{global_avg_pool: {}}, {dense: 3}]", "needs a map"),
+        ("classification", "[{conv: {filters: 3, kernel: 1}}]", "one number per class"),
+        ("segmentation", "[{conv: {filters: 300, kernel: 1}}]", "more than 256 classes"),
+    ],
+)
+def test_predictions_need_the_outputs_of_their_task(
+    write: Write, tmp_path: Path, task: str, end: str, words: str
+) -> None:
+    from safetensors.numpy import save_file
+
+    from archspec.lower import build, split
+    from archspec.weights.folder import import_weights
+
+    spec = write(f"task: {task}\ninput: {{height: 6, width: 6, channels: 1}}\nlayers: {end}\n")
+    _, params, _ = split(build(load(spec).graph()))
+    save_file({name: np.asarray(value) for name, value in params.items()}, tmp_path / "w.safetensors")
+    import_weights(str(spec), tmp_path / "w.safetensors", tmp_path / "net")
+    Image.fromarray(np.zeros((6, 6), np.uint8)).save(tmp_path / "x.png")
+    with pytest.raises(SpecError) as error:
+        predict(tmp_path / "net", [tmp_path / "x.png"])
+    assert words in str(error.value)
+
+
 classes = st.integers(2, 5)
 
 
@@ -210,6 +240,18 @@ def test_median_frequency_is_the_papers() -> None:
     labels = np.array([[[0, 0], [1, 1]], [[0, 0], [2, -1]]])
     # f = 4/7, 2/4, 1/3 of the labels in images where the class occurs; their median is 1/2.
     assert median_frequency(labels, 4) == pytest.approx((0.5 / (4 / 7), 1.0, 1.5, 0.0))
+
+
+def test_frequencies_of_images_labels() -> None:
+    assert median_frequency(np.array([0] * 90 + [1] * 9 + [2]), 3) == pytest.approx((0.1, 1.0, 9.0))
+
+
+def test_labels_shrink_about_the_centres_of_their_pixels() -> None:
+    labels = np.random.default_rng(0).integers(0, 9, (1, 21, 64)).astype(np.int8)
+    input = Input(height=6, width=8, channels=1, fit="resize")
+    found = fitted(Split(np.zeros((1, 21, 64, 1), np.uint8), labels), input)
+    by_pillow = Image.fromarray(labels[0].astype(np.uint8)).resize((8, 6), Image.Resampling.NEAREST)
+    assert np.array_equal(found.labels[0], np.asarray(by_pillow))
 
 
 @pytest.mark.parametrize("fit", ["pad", "resize", "crop"])

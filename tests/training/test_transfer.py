@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.training import run as module
-from archspec.training.inference import opened, predict, restored
+from archspec.training.inference import evaluate, opened, predict, restored
 from archspec.training.run import train
-from archspec.weights.folder import export_weights
+from archspec.weights.folder import export_weights, import_weights
 
 Write = Callable[..., Path]
 
@@ -171,6 +171,40 @@ def test_what_cannot_begin_is_answered(
         train(load(target(write, data, init)), tmp_path / "run", progress=False)
     assert error.value.diagnostics[0].code == code
     assert words in str(error.value)
+
+
+def test_nothing_is_deleted_before_everything_else_is_right(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(source, run)
+    held = sorted(path.name for path in run.iterdir())
+    for init in (f"{{path: {run}, exclude: [head]}}", f"{tmp_path}/nothing", f"{{path: {source}}}"):
+        with pytest.raises(SpecError):
+            train(load(target(write, data, init)), run, overwrite=True, progress=False)
+        assert sorted(path.name for path in run.iterdir()) == held
+    # What could not begin leaves no folder that would be in the way of the next attempt.
+    with pytest.raises(SpecError):
+        train(load(target(write, data, str(source))), tmp_path / "new", progress=False)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_does_not_mix_with_imported_weights(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    export_weights(source, tmp_path / "w.safetensors", names="pytorch")
+    spec = source.parent / "net.yaml"
+    import_weights(str(spec), tmp_path / "w.safetensors", tmp_path / "net")
+    with pytest.raises(SpecError) as error:
+        train(load(spec), tmp_path / "net", progress=False)
+    assert error.value.diagnostics[0].code == "E511"
+    result = train(load(spec), tmp_path / "net", overwrite=True, progress=False)
+    assert evaluate(tmp_path / "net")["top1"] == result.accuracy
+    with pytest.raises(SpecError) as error:
+        export_weights(source, source / "weights.safetensors")
+    assert error.value.diagnostics[0].code == "E534"
 
 
 def test_mis_shaped_tensors_name_their_layer(

@@ -193,6 +193,32 @@ def test_pickles_never_run(write: Write, tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_header_may_look_like_a_pickle(write: Write, tmp_path: Path) -> None:
+    """The first bytes of a safetensors file are a length."""
+    from archspec.weights.files import open_tensors, write_tensors
+
+    path = tmp_path / "w.safetensors"
+    for padding in range(400, 700):
+        write_tensors(path, {"fc.kernel": np.zeros((2, 2), np.float32)}, {"network": "x" * padding})
+        if path.read_bytes()[:2] == b"\x80\x02":
+            break
+    assert path.read_bytes()[:2] == b"\x80\x02"
+    with open_tensors(path) as file:
+        assert file.shapes == {"fc.kernel": (2, 2)}
+
+
+def test_a_spec_of_ones_own_is_not_replaced(write: Write, tmp_path: Path) -> None:
+    spec = write(NET, "mine/spec.yaml")
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    text = spec.read_text()
+    with pytest.raises(SpecError) as error:
+        import_weights(str(spec), tmp_path / "in.safetensors", spec.parent)
+    assert "E511" in errors(error)
+    assert spec.read_text() == text
+    for _ in range(2):  # an import is replaced by another
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+
+
 def test_a_folder_with_other_things_is_not_written_to(write: Write, tmp_path: Path) -> None:
     spec = write(NET)
     save_file(torch_tensors(spec), tmp_path / "in.safetensors")
