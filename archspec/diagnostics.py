@@ -128,16 +128,17 @@ class ShapeError(Exception):
 class DataError(Exception):
     """Raised while data is read or run folders are opened: the reason alone. `train` adds the place in the spec."""
 
-    def __init__(self, code: str, message: str, *, help: Iterable[str] = ()) -> None:
+    def __init__(self, code: str, message: str, *, notes: Iterable[str] = (), help: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.notes = tuple(notes)
         self.help = tuple(help)
 
     def located(self, span: Span | None) -> SpecError:
         """The same as a diagnostic with a place."""
         primary = Label(span) if span is not None else None
-        return SpecError([Diagnostic(self.code, self.message, primary, help=self.help)])
+        return SpecError([Diagnostic(self.code, self.message, primary, notes=self.notes, help=self.help)])
 
 
 @dataclass(slots=True)

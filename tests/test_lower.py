@@ -185,3 +185,23 @@ def test_the_worked_convolution_of_the_lectures(write: Write) -> None:
     }
     found = pure.apply(params, statistics, x, train=False)[0]
     assert np.array_equal(np.asarray(found)[0].transpose(2, 0, 1), np.asarray(worked["out"]))
+
+
+def test_unpooling_costs_the_indices_and_the_output() -> None:
+    """Memory of the compiled functions, by XLA's own account: no copies of the output for each tap."""
+    from archspec.nn.pooling import max_pool_with_indices, max_unpool
+    from archspec.types import Taps
+
+    taps = Taps((45, 60, 64), (2, 2), (2, 2), (0, 0), (1, 1))
+    pooled = jax.ShapeDtypeStruct((4, 23, 30, 64), jnp.float32)
+    indices = jax.ShapeDtypeStruct((4, 23, 30, 64), jnp.uint8)
+    output_bytes = 4 * 4 * 45 * 60 * 64
+    forward = jax.jit(lambda x, i: max_unpool(x, i, taps)).lower(pooled, indices).compile().memory_analysis()
+    assert forward is not None
+    assert forward.output_size_in_bytes == output_bytes
+    assert forward.temp_size_in_bytes <= output_bytes
+    # Backward through the pooling, only the indices are kept of the forward pass.
+    x = jax.ShapeDtypeStruct((4, 45, 60, 64), jnp.float32)
+    _, vjp = jax.eval_shape(lambda x: jax.vjp(lambda x: max_pool_with_indices(x, taps, ((0, 1), (0, 0)))[0], x), x)
+    kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(vjp))
+    assert kept == 4 * 23 * 30 * 64

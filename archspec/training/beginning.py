@@ -37,7 +37,8 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Arrays:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
         raise DataError(
             "E537",
-            f"{path} is no full match for {graph.name}: {left.summary()}".replace("\n", "; "),
+            f"{path} is no full match for {graph.name}",
+            notes=left.lists(),
             help=[f"exclude: [{', '.join(dict.fromkeys(concerned[:6]))}] leaves them out"],
         )
     return {name: jnp.asarray(value) for name, value in left.arrays.items()}

@@ -104,15 +104,16 @@ def predict(
             classes = graph.output_type(graph.outputs[0]).channels
             write_mask(masks[place], mask, classes)
             shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
-            answers.append(Answer(images[place], _best(shares, names, top), masks[place]))
+            present = [item for item in _best(shares, names, top) if item[1]]
+            answers.append(Answer(images[place], present, masks[place]))
     except DataError as error:
         raise error.located(None) from None
     return answers
 
 
 def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str, float]]:
-    """The largest shares that are not 0, with the names of their classes."""
-    best = [int(index) for index in np.argsort(-shares, kind="stable")[:top] if shares[index]]
+    """The largest shares, with the names of their classes."""
+    best = [int(index) for index in np.argsort(-shares, kind="stable")[:top]]
     return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in best]
 
 

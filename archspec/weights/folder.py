@@ -58,7 +58,8 @@ def import_weights(
         if not found.full and not partial:
             raise DataError(
                 "E537",
-                f"{file} is no full match for {graph.name}: {found.summary()}".replace("\n", "; "),
+                f"{file} is no full match for {graph.name}",
+                notes=found.lists(),
                 help=["--partial takes what matches and draws the rest at random", *_way_out(found, graph)],
             )
         known = spec.weights.get(found.naming)
@@ -91,8 +92,9 @@ def _check_output(output: Path) -> None:
 
 def _way_out(found: Match, graph: Graph) -> list[str]:
     main = graph.outputs[0]
-    if main.node >= 0 and any(name.startswith(graph.nodes[main.node].path) for name in found.misshaped):
-        return ["another number of classes: --set args.classes=N"] if "classes" in graph.args else []
+    last = graph.nodes[main.node].path if main.node >= 0 else ""
+    if "classes" in graph.args and found.misshaped and all(name.startswith(f"{last}.") for name in found.misshaped):
+        return ["the file is of another number of classes: --set args.classes=N"]
     return []
 
 

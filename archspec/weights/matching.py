@@ -53,17 +53,25 @@ class Match:
             {name: reason for name, reason in self.misshaped.items() if name not in left},
         )
 
-    def summary(self) -> str:
-        """The four lists, long ones cut."""
+    def lists(self) -> list[str]:
+        """The four lists in words, long ones cut."""
         alike = f" (so are those of {listed(self.same)})" if self.same else ""
         lines = [f"{count(len(self.matched), 'tensor')} matched, named as {self.naming} has them{alike}"]
         for what, names in (
-            ("missing from the file, so drawn at random", self.missing),
-            ("unexpected, so left out", self.unexpected),
-            ("of another shape, so drawn at random", [f"{name} {reason}" for name, reason in self.misshaped.items()]),
+            ("missing from the file", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape", [f"{name} {reason}" for name, reason in self.misshaped.items()]),
         ):
             if names:
-                lines.append(f"{len(names):,} {what}: {listed(names)}")
+                lines.append(f"{len(names):,} {what}: {listed(names, 6)}")
+        return lines
+
+    def summary(self) -> str:
+        """The lists, and what became of what did not match."""
+        lines = self.lists()
+        random = len(self.missing) + len(self.misshaped)
+        if random:
+            lines.append(f"{count(random, 'array')} {'was' if random == 1 else 'were'} drawn at random")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

@@ -35,22 +35,33 @@ def pair(value):
     return [value, value] if isinstance(value, int) else list(value)
 
 
+leaves = []
+"""The weights of the case that is computed, and how their axes lie here."""
+
+
+def leaf(array, axes):
+    """An array of ours as a tensor with its axes in PyTorch's order; `axes` brings its gradient back."""
+    back = np.argsort(axes)
+    tensor = torch.tensor(array.transpose(axes).copy()).requires_grad_()
+    leaves.append((tensor, back))
+    return tensor
+
+
 def compute(entry, x):
     """The output for x, (N, C, H, W) or (N, features), with weights by the rule."""
     kind, fields = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
     if kind == "conv":
         kernel, dilation = pair(fields["kernel"]), pair(fields.get("dilation", 1))
         groups, filters = fields.get("groups", 1), fields["filters"]
-        weight = numbers((*kernel, x.shape[1] // groups, filters), 1.0).transpose(3, 2, 0, 1)
+        weight = leaf(numbers((*kernel, x.shape[1] // groups, filters), 1.0), (3, 2, 0, 1))
         top, left = pad_sides(fields, kernel, dilation)
         x = F.pad(x, (*left, *top))
-        bias = torch.tensor(numbers((filters,), 2.0))
-        weight = torch.tensor(weight.copy())
+        bias = leaf(numbers((filters,), 2.0), (0,))
         return F.conv2d(x, weight, bias, pair(fields.get("stride", 1)), 0, dilation, groups)
     if kind == "transposed_conv":
         kernel, groups, filters = pair(fields["kernel"]), fields.get("groups", 1), fields["filters"]
-        weight = torch.tensor(numbers((*kernel, x.shape[1], filters // groups), 1.0).transpose(2, 3, 0, 1).copy())
-        bias = torch.tensor(numbers((filters,), 2.0))
+        weight = leaf(numbers((*kernel, x.shape[1], filters // groups), 1.0), (2, 3, 0, 1))
+        bias = leaf(numbers((filters,), 2.0), (0,))
         named = {"padding": "pad", "output_padding": "output_pad", "dilation": "dilation"}
         options = {name: fields.get(own, 1 if name == "dilation" else 0) for name, own in named.items()}
         return F.conv_transpose2d(x, weight, bias, fields["stride"], groups=groups, **options)
@@ -59,8 +70,7 @@ def compute(entry, x):
         corners = fields.get("align_corners", False) if fields.get("mode") != "nearest" else None
         return F.interpolate(x, size, mode=fields.get("mode", "bilinear"), align_corners=corners)
     if kind == "dense":
-        weight = torch.tensor(numbers((x.shape[1], fields), 1.0).T.copy())
-        return F.linear(x, weight, torch.tensor(numbers((fields,), 2.0)))
+        return F.linear(x, leaf(numbers((x.shape[1], fields), 1.0), (1, 0)), leaf(numbers((fields,), 2.0), (0,)))
     if kind == "max_pool":
         return F.max_pool2d(
             x,
@@ -84,7 +94,7 @@ def compute(entry, x):
     if kind == "lrn":
         return F.local_response_norm(x, fields["size"], fields["alpha"], fields.get("beta", 0.75), fields.get("k", 1.0))
     if kind == "prelu":
-        return F.prelu(x, torch.tensor(numbers((x.shape[1],), 1.0)))
+        return F.prelu(x, leaf(numbers((x.shape[1],), 1.0), (0,)))
     functions = {
         "relu": F.relu,
         "relu6": F.relu6,
@@ -113,10 +123,13 @@ def to_numpy(x):
 found = {}
 for name, case in CASES.items():
     x = to_torch(numbers((BATCH, *case.shape), 0.0)).requires_grad_()
+    leaves.clear()
     y = compute(case.entry, x)
     torch.sin(y).sum().backward()
     found[f"{name}.output"] = to_numpy(y)
     found[f"{name}.gradient"] = to_numpy(x.grad)
+    for number, (tensor, back) in enumerate(leaves):
+        found[f"{name}.weight{number}"] = tensor.grad.numpy().transpose(back)
 
 for name, case in UNPOOLED.items():
     fields = next(iter(case.entry.values()))
