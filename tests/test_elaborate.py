@@ -375,3 +375,62 @@ def test_another_input_infers_anew(write: Write) -> None:
     assert spec.graph(input=(32, 20, 1)).input.shape == (32, 20, 1)
     with pytest.raises(SpecError):
         spec.graph(input=(2, 2))
+
+
+FAMILY = """
+archspec: 1
+name: family
+args: {classes: 10, width: 4, deep: false}
+input: {height: 8, width: 8, channels: 1}
+layers:
+  - conv: {filters: $(width), kernel: 3}
+  - conv: {filters: $(width), kernel: 3, when: $(deep)}
+  - flatten
+  - dense: {name: head, units: $(classes)}
+variants:
+  small: {}
+  large: {width: 8, deep: true, input: {height: 12}}
+  typo: {widht: 8}
+published:
+  large: {params: 7, source: nowhere}
+"""
+
+
+def test_a_spec_may_start_from_a_variant_of_another(write: Write) -> None:
+    write(FAMILY, "family.yaml", whole=True)
+    spec = load(write("extends: family.yaml#large\nargs: {classes: 3}\n"))
+    assert not spec.diagnostics
+    assert spec.args == {"classes": 3, "width": 8, "deep": True}
+    assert spec.input.height == 12
+    assert [node.kind for node in spec.graph().nodes] == ["conv", "conv", "flatten", "dense"]
+    assert spec.name == "net"
+    assert spec.variant is None
+
+
+@pytest.mark.parametrize(("variant", "words"), [("lrage", "did you mean `large`"), ("typo", "no argument `widht`")])
+def test_a_variant_that_cannot_be_started_from_is_answered(write: Write, variant: str, words: str) -> None:
+    write(FAMILY, "family.yaml", whole=True)
+    with pytest.raises(SpecError) as error:
+        load(write(f"extends: family.yaml#{variant}\n")).graph()
+    assert words in str(error.value)
+
+
+def test_references_are_looked_up_as_from_is(write: Write) -> None:
+    """In a block, `input.1` is the second value that `from` gave; names outside are not seen."""
+    spec = write(
+        "input: {height: 9, width: 9, channels: 2}\n"
+        "blocks:\n"
+        "  up: {layers: [{max_unpool: {from: input.0, indices: input.1}}, relu]}\n"
+        "layers:\n"
+        "  - max_pool: {name: p, window: 2, rounding: ceil}\n"
+        "  - conv: {filters: 2, kernel: 1}\n"
+        "  - up: {name: u, from: [conv1, p]}\n"
+        "  - crop: {like: p}\n"
+    )
+    nodes = load(spec).graph().by_path()
+    assert nodes["u.max_unpool1"].output.shape == (9, 9, 2)
+    assert nodes["u.max_unpool1"].ports == ("value", "indices")
+    assert nodes["crop1"].output.shape == (5, 5, 2)
+    assert nodes["crop1"].ports == ("value", "shape")
+    # The map that only lends its shape does not widen what a position sees.
+    assert nodes["crop1"].receptive_field.size == (2, 2)

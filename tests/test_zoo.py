@@ -249,3 +249,14 @@ def test_receptive_fields_are_those_of_araujo(name: str, path: str, size: int) -
     graph = spec_of(name).graph()
     node = [node for node in graph.nodes if node.path == path or node.path.startswith(f"{path}.")][-1]
     assert node.receptive_field.size == (size, size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_elaborated_spec_is_the_same_network(name: str, tmp_path: Path) -> None:
+    spec = spec_of(name)
+    (tmp_path / "again.yaml").write_text(spec.to_yaml(), encoding="utf-8")
+    again = load(tmp_path / "again.yaml")
+    assert again.graph().nodes == spec.graph().nodes
+    assert again.graph().outputs == spec.graph().outputs
+    assert again.weights == spec.weights
+    assert again.to_yaml() == spec.to_yaml()

@@ -160,8 +160,9 @@ class _Opener:
                 return None
         if given and args is not None:
             key = root.entries["args"][0]
-            over = LocatedMapping(key.source, key.place, given)
-            root = LocatedMapping(root.source, root.place, {**root.entries, "args": (key, merged(args, over))})
+            entries = {**root.entries, "args": (key, merged(args, LocatedMapping(key.source, key.place, given)))}
+            root = LocatedMapping(root.source, root.place, entries)
+            root.dynamic = chosen.root.dynamic
         return root.without("variants", "published")
 
     def _check_sections(self, root: LocatedMapping) -> None:
