@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from archspec.data.mnist5k import Mnist5k
 from archspec.dataset import Dataset
@@ -49,6 +49,12 @@ class InitFrom(Section):
     freeze_epochs: Annotated[
         PositiveInt | None, Field(description="epochs after which everything is trained; all of them if left out")
     ] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> InitFrom:
+        if self.freeze_epochs is not None and not self.freeze:
+            raise ValueError("`freeze_epochs` goes with `freeze`")
+        return self
 
 
 def _read_init(value: Any) -> Any:

@@ -129,7 +129,8 @@ def train(
         finally:
             run.close()
     except DataError as error:
-        raise error.located(None) from None
+        of_init = error.code in ("E515", "E516") or error.code >= "E530"
+        raise error.located(spec.place("train", "init_from") if of_init else None) from None
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None

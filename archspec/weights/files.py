@@ -107,9 +107,12 @@ def _pickled(path: Path) -> TensorFile:
 
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception:
+        # What PyTorch says here advises to switch the restriction off.
         raise DataError(
-            "E532", f"{path} cannot be read by PyTorch's restricted reader: {str(error).splitlines()[0][:200]}"
+            "E532",
+            f"{path} cannot be read by PyTorch's restricted reader: it is damaged, or holds more than tensors",
+            help=["a file of tensors alone is a state_dict; safetensors files hold nothing else"],
         ) from None
     for key in NESTED:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
