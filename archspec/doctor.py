@@ -23,6 +23,7 @@ NEEDED = {
     "pillow": "PIL",
     "matplotlib": "matplotlib",
     "rich": "rich",
+    "safetensors": "safetensors",
     "tensorboardX": "tensorboardX",
 }
 """Distributions that archspec uses, with the module that each provides."""
