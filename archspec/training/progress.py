@@ -63,8 +63,8 @@ class Progress:
             self.bar.update(self.task, completed=record["step"])
         test = record["test"]
         text = (
-            f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {record['train']['loss']:.4f}  "
-            f"held out: loss {test['loss']:.4f}  {metrics}  {record['images_per_second']:,.4g} images/s"
+            f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {_loss(record['train']['loss'])}  "
+            f"held out: loss {_loss(test['loss'])}  {metrics}  {record['images_per_second']:,.4g} images/s"
         )
         self.say(text)
 
@@ -78,3 +78,8 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def _loss(value: float) -> str:
+    """Four places, unless it has run away."""
+    return f"{value:.4f}" if value < 10_000 else f"{value:.4g}"
