@@ -129,7 +129,7 @@ def train(
         finally:
             run.close()
     except DataError as error:
-        of_init = error.code in ("E515", "E516") or error.code >= "E530"
+        of_init = error.code in ("E515", "E516") or error.code.startswith("E53")
         raise error.located(spec.place("train", "init_from") if of_init else None) from None
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
