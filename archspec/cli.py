@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from archspec import options as of
@@ -30,13 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     run: Callable[[argparse.Namespace], int] = options.run
     # Commands that only read build many objects and drop few: collecting garbage would only cost them time.
-    collecting = gc.isenabled() and run not in (_train, _eval, _predict, _weights)
+    reads = run not in (_train, _eval, _predict, _weights)
+    collecting = gc.isenabled() and reads
     if collecting:
         gc.disable()
     # Pydantic looks through every installed package for plugins; none is of use here.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        status = run(options)
+        with nullcontext() if reads else _nothing_lost():
+            status = run(options)
         sys.stdout.flush()
         return status
     except SpecError as error:
@@ -70,6 +73,12 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         if chosen in (None, name):
             options(command)
     return parser
+
+
+def _nothing_lost() -> AbstractContextManager[None]:
+    from archspec.training.interrupt import nothing_lost
+
+    return nothing_lost()
 
 
 def _colour() -> bool:

@@ -2,54 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.patterns import path_matches
+from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
+from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
 from archspec.weights.folder import tables
-from archspec.weights.matching import Match, match
+from archspec.weights.matching import Match, match, named_alike
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
 
+SOME = 6
+"""So many layers are named as those to leave out; where more differ, the file is likely the wrong one."""
 
-def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Arrays:
-    """The arrays that `init_from` gives, by name; what it excludes is not among them.
+
+class Beginning(NamedTuple):
+    """Arrays by name, and what one should know about them."""
+
+    arrays: Arrays
+    notes: list[str]
+
+
+def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
+    """The arrays that `init_from` gives; what it excludes is not among them.
 
     Raises `DataError` unless every other array has its tensor and every tensor its array.
     """
     path = Path(begin.path)
     if path.is_dir():
-        found = match(graph, tables(spec), _of_folder(path))
+        tensors, theirs = _of_folder(path)
+        found = match(graph, tables(spec), tensors)
     else:
         with open_tensors(path) as tensors:
             found = match(graph, tables(spec), tensors)
+        known = spec.weights.get(found.naming)
+        theirs = _changed(spec.input, known.input) if known else spec.input
     left = _excluded(begin, found, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
+        layers = list(dict.fromkeys(concerned))
         raise DataError(
             "E537",
             f"{path} is no full match for {graph.name}",
             notes=left.lists(),
-            help=[f"exclude: [{', '.join(dict.fromkeys(concerned[:6]))}] leaves them out"],
+            help=named_alike(tensors)
+            if left.slight
+            else [f"exclude: [{', '.join(layers)}] leaves them out"]
+            if len(layers) <= SOME
+            else [f"{len(layers)} layers differ; `exclude` takes patterns too, such as {layers[-1].split('.')[0]}.**"],
         )
-    return {name: jnp.asarray(value) for name, value in left.arrays.items()}
+    return Beginning(
+        {name: jnp.asarray(value) for name, value in left.arrays.items()}, _other_scaling(path, theirs, spec.input)
+    )
 
 
-def _of_folder(path: Path) -> TensorFile:
+def _of_folder(path: Path) -> tuple[TensorFile, Input]:
     from archspec.training.inference import opened, restored
 
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
-    return TensorFile(path, arrays, {name: value.shape for name, value in arrays.items()})
+    return TensorFile(path, arrays, {name: value.shape for name, value in arrays.items()}), spec.input
+
+
+def _changed(input: Input, fields: Mapping[str, Any]) -> Input:
+    return Input.model_validate({**input.model_dump(), **fields})
+
+
+def _other_scaling(path: Path, theirs: Input, ours: Input) -> list[str]:
+    """A note where the weights expect other numbers of the same pixels than this network's input makes."""
+    if theirs.channels != ours.channels or np.allclose(_numbers(theirs), _numbers(ours), atol=1e-6):
+        return []
+    return [f"note: the weights of {path} expect pixels with {_said(theirs)}, but `input` has {_said(ours)}"]
+
+
+def _numbers(input: Input) -> np.ndarray:
+    """What black and white become, per channel."""
+    pixels = np.array([[0], [255]], np.uint8) * np.ones((1, input.channels), np.uint8)
+    return np.asarray(normalised(jnp.asarray(pixels), input))
+
+
+def _said(input: Input) -> str:
+    fields = {"range": input.range, "mean": input.mean, "std": input.std}
+    return ", ".join(
+        f"{name} [{', '.join(f'{number:g}' for number in value)}]" for name, value in fields.items() if value
+    )
 
 
 def _excluded(begin: InitFrom, found: Match, graph: Graph) -> Match:
@@ -63,7 +110,7 @@ def _excluded(begin: InitFrom, found: Match, graph: Graph) -> Match:
             raise DataError(
                 "E515",
                 f"`exclude: {pattern[:100]}` names no layer of {graph.name} with weights, and no tensor that it lacks",
-                help=[f"layers: {listed(layers)}"],
+                help=[did_you_mean(pattern, [*layers, *found.unexpected]) or f"layers: {listed(layers)}"],
             )
         chosen.extend(here)
         tensors.extend(there)

@@ -41,11 +41,17 @@ class Checkpoints:
         try:
             found: dict[str, Any] = self.manager.restore(self.latest, args=ocp.args.StandardRestore(abstract))
         except (ValueError, OSError, KeyError, TypeError, FileNotFoundError) as error:
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+            damaged = self.path / str(self.latest)
+            older = [epoch for epoch in self.manager.all_steps() if epoch != self.latest]
             raise DataError(
                 "E513",
-                f"the checkpoint {self.path / str(self.latest)} cannot be read: {reason}",
-                help=["--overwrite trains anew"],
+                f"the checkpoint {damaged} is damaged, or is not one of this network",
+                notes=[reason],
+                help=[
+                    *(f"without the folder {damaged} training goes on after epoch {epoch}" for epoch in older[-1:]),
+                    "--overwrite trains anew",
+                ],
             ) from None
         return found
 

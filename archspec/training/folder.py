@@ -143,6 +143,8 @@ def _occupied(path: Path) -> bool:
 
 def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
     held = folder.spec_text
+    if folder.path.is_file():
+        raise DataError("E511", f"{folder.path} is a file", help=["choose an empty or a new folder as --workdir"])
     if held is None and _occupied(folder.path):
         raise DataError(
             "E511",

@@ -1,8 +1,10 @@
-"""Ctrl-C between steps, so that a checkpoint that is being written is never cut off."""
+"""Ctrl-C between steps, so that a checkpoint that is being written is never cut off, and never in vain."""
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,3 +36,26 @@ def held_back() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def nothing_lost() -> Iterator[None]:
+    """Sees to the errors that Python can only print, since what they were raised in has no caller.
+
+    A Ctrl-C that falls into a callback of the garbage collector, of which JAX has one, is sent once more: it would
+    have been printed and forgotten. Reads of a checkpoint that go on after another read of it failed are not told of.
+    """
+    before = sys.unraisablehook
+
+    def see_to(error: sys.UnraisableHookArgs) -> None:
+        if isinstance(error.exc_value, KeyboardInterrupt):
+            # Later, and not from here, where it would be lost again.
+            threading.Timer(0.02, _thread.interrupt_main).start()
+        elif not (isinstance(error.exc_value, RuntimeError) and str(error.exc_value) == "Event loop is closed"):
+            before(error)
+
+    sys.unraisablehook = see_to
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

@@ -64,7 +64,7 @@ class Progress:
         test = record["test"]
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {_loss(record['train']['loss'])}  "
-            f"held out: loss {_loss(test['loss'])}  {metrics}  {record['images_per_second']:,.4g} images/s"
+            f"held out: loss {_loss(test['loss'])}  {metrics}  {_speed(record['images_per_second'])} images/s"
         )
         self.say(text)
 
@@ -83,3 +83,7 @@ class Progress:
 def _loss(value: float) -> str:
     """Four places, unless it has run away."""
     return f"{value:.4f}" if value < 10_000 else f"{value:.4g}"
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

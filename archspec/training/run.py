@@ -104,7 +104,9 @@ def train(
     recipe = spec.train
     if recipe is None:
         raise DataError(
-            "E504", f"{spec.name} has no `train:` section", help=["for example `train: {dataset: mnist5k, epochs: 10}`"]
+            "E504",
+            f"{spec.name} has no `train:` section",
+            help=["for example `train: {dataset: {npz: FILE}, epochs: 10}`, in a spec that `extends` this one"],
         ).located(None)
     spec_text = spec.to_yaml()
     try:
@@ -117,9 +119,12 @@ def train(
     try:
         # Everything that can be wrong is looked at before a folder is touched.
         loss = recipe.loss.fitted(data.train.labels, data.class_count)
-        frozen_at(recipe, graph, 1)
         anew = overwrite or not folder.begun
-        given = _beginning(recipe, spec, graph, folder) if anew else None
+        given = _beginning(recipe, spec, graph, folder, progress) if anew else None
+        frozen_at(recipe, graph, 1)
+        if workdir is None and folder.path.name != spec.name and progress:
+            other = folder.path.with_name(spec.name)
+            print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         if anew:
             folder.clear()
             folder.begin(spec_text, str(report(graph)), recipe.seed, command)
@@ -136,13 +141,16 @@ def train(
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
 
 
-def _beginning(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder) -> Arrays | None:
+def _beginning(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder, shown: bool) -> Arrays | None:
     """The weights that the recipe begins with; None where they are drawn."""
     if recipe.init_from is None:
         return None
     if Path(recipe.init_from.path) == folder.path.resolve():
         raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
-    return initial_weights(recipe.init_from, spec, graph)
+    found = initial_weights(recipe.init_from, spec, graph)
+    if shown and found.notes:
+        print("\n".join(found.notes))
+    return found.arrays
 
 
 class _Run:
@@ -194,7 +202,7 @@ class _Run:
             return self.checkpoints.restore(self.steps(epoch).template)
         if self.given is None:
             # Begun, but killed before the first checkpoint; or begun just now.
-            self.given = _beginning(self.recipe, self.spec, self.graph, self.folder)
+            self.given = _beginning(self.recipe, self.spec, self.graph, self.folder, self.shown)
         return self.steps(1).initial(self.given)
 
     def entering(self, epoch: int, state: State) -> State:

@@ -85,10 +85,12 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             yield TensorFile(path, _Lazy(file, names), shapes)
     except SafetensorError as error:
+        cut = "incomplete" in str(error) or "too small" in str(error).lower() or "TooSmall" in str(error)
         raise DataError(
             "E532",
-            f"{path} is no safetensors file: {str(error)[:200]}",
-            help=["files of safetensors and of PyTorch are read"],
+            f"{path} {'is cut short' if cut else 'is no safetensors file'}",
+            notes=[str(error)[:200]],
+            help=["download or copy it again" if cut else "files of safetensors and of PyTorch are read"],
         ) from None
 
 
@@ -100,7 +102,8 @@ def _pickled(path: Path) -> TensorFile:
             f"{path} is a pickle, which may hold code: it is read where PyTorch is installed, by its restricted reader",
             help=[
                 "install PyTorch, or convert the file where it is installed:",
-                "safetensors.torch.save_file(torch.load('FILE.pth', weights_only=True), 'FILE.safetensors')",
+                f"safetensors.torch.save_file(torch.load('{path}', weights_only=True), "
+                f"'{path.with_suffix('.safetensors')}')",
             ],
         )
     import torch
@@ -145,6 +148,10 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(dict(arrays), partial, metadata=dict(about))
+        # The library makes files that only their owner can read; this one is to be like any other.
+        mask = os.umask(0)
+        os.umask(mask)
+        partial.chmod(0o666 & ~mask)
         os.replace(partial, path)
     except OSError as error:
         raise DataError("E534", f"{path} cannot be written: {error.strerror or error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -16,11 +16,12 @@ from archspec.spec.overrides import python_override
 from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
-from archspec.weights.matching import Match, match
+from archspec.weights.matching import Match, match, named_alike
 from archspec.weights.naming import NATIVE, namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.spec.network import WeightSet
     from archspec.spec.overrides import Override
 
 CLASSES = Path(__file__).parent / "classes"
@@ -60,11 +61,17 @@ def import_weights(
                 "E537",
                 f"{file} is no full match for {graph.name}",
                 notes=found.lists(),
-                help=["--partial takes what matches and draws the rest at random", *_way_out(found, graph)],
+                help=[
+                    *(named_alike(tensors) if found.slight else []),
+                    "--partial takes what matches and draws the rest at random",
+                    *_way_out(found, graph),
+                ],
             )
         known = spec.weights.get(found.naming)
         if known is not None:
-            expected = [python_override(("input", name), value) for name, value in known.input.items()]
+            expected = [
+                python_override(("input", name), value) for name, value in _expected(known, spec, target).items()
+            ]
             spec = open_spec(target, [*expected, *given])
         write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
@@ -81,10 +88,23 @@ def import_weights(
     return found
 
 
+def _expected(known: WeightSet, spec: Spec, target: str) -> dict[str, Any]:
+    """The fields of `input` that a weight set expects, for an input of another size the same share of the picture."""
+    from archspec.loading import open_spec
+
+    usual, own = (max(input.height, input.width) for input in (open_spec(target).input, spec.input))
+    fields = dict(known.input)
+    if isinstance(fields.get("short_side"), int):
+        fields["short_side"] = max(own, round(fields["short_side"] * own / usual))
+    return fields
+
+
 def _check_output(output: Path) -> None:
+    if output.is_file():
+        raise DataError("E511", f"{output} is a file", help=["choose an empty or a new folder as -o"])
     held = {item.name for item in output.iterdir()} if output.is_dir() else set()
     others = held - {WEIGHTS, SPEC, IMPORT, RESULT}
-    if (output.exists() and not output.is_dir()) or others or (held and IMPORT not in held):
+    if others or (held and IMPORT not in held):
         raise DataError(
             "E511", f"{output} is not empty and holds no import", help=["choose an empty or a new folder as -o"]
         )

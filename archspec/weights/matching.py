@@ -25,14 +25,15 @@ class Match:
     """What became of every tensor of a file and every array of a network.
 
     `arrays` are those matched, by their names here; `matched` says from which tensor. `missing` are arrays without a
-    tensor, `unexpected` tensors without an array, `misshaped` pairs whose shapes differ, with the reason.
+    tensor, and what it would be called; `unexpected` tensors without an array; `misshaped` pairs whose shapes differ,
+    with the reason.
     """
 
     naming: str
     same: tuple[str, ...]
     arrays: Mapping[str, np.ndarray] = field(repr=False)
     matched: Mapping[str, str]
-    missing: tuple[str, ...]
+    missing: Mapping[str, str]
     unexpected: tuple[str, ...]
     misshaped: Mapping[str, str]
 
@@ -48,17 +49,22 @@ class Match:
             self.same,
             {name: value for name, value in self.arrays.items() if name not in left},
             {name: tensor for name, tensor in self.matched.items() if name not in left},
-            tuple(name for name in self.missing if name not in left),
+            {name: tensor for name, tensor in self.missing.items() if name not in left},
             tuple(name for name in self.unexpected if name not in unexpected),
             {name: reason for name, reason in self.misshaped.items() if name not in left},
         )
+
+    @property
+    def slight(self) -> bool:
+        """Whether most of the file has no place here."""
+        return len(self.matched) < len(self.unexpected) + len(self.misshaped)
 
     def lists(self) -> list[str]:
         """The four lists in words, long ones cut."""
         alike = f" (so are those of {listed(self.same)})" if self.same else ""
         lines = [f"{count(len(self.matched), 'tensor')} matched, named as {self.naming} has them{alike}"]
         for what, names in (
-            ("missing from the file", self.missing),
+            ("missing from the file", [_both(tensor, name) for name, tensor in self.missing.items()]),
             ("unexpected", self.unexpected),
             ("of another shape", [f"{name} {reason}" for name, reason in self.misshaped.items()]),
         ):
@@ -85,6 +91,10 @@ class Match:
         }
 
 
+def _both(tensor: str, name: str) -> str:
+    return tensor if tensor == name else f"{tensor} ({name})"
+
+
 def _of(name: str, path: str) -> bool:
     return name.rpartition(".")[0] == path
 
@@ -98,18 +108,55 @@ def match(graph: Graph, tables: Mapping[str, Mapping[str, str]], file: TensorFil
     known = namings(graph, tables)
     if naming is not None and naming not in known:
         raise DataError("E535", f"{graph.name} has no names `{naming[:60]}`", help=[f"there are {listed(known)}"])
+    if not file.shapes:
+        raise DataError("E532", f"{file.path} holds no tensors")
     names = _stripped(file.shapes, known)
     counts = {way: len(names.keys() & table.keys()) for way, table in known.items() if naming is None or way == naming}
     best = max(counts, key=lambda way: counts[way])
     if not counts[best]:
-        examples = listed(list(file.shapes), 3)
         raise DataError(
             "E536",
             f"no tensor of {file.path} is called as {graph.name} would have it",
-            help=[f"the file has {examples}", f"{graph.name} expects {listed(list(known[best]), 3)}"],
+            notes=[f"the file has {listed(list(file.shapes), 3)}; {graph.name} expects {listed(list(known[best]), 3)}"],
+            help=named_alike(file),
         )
     same = tuple(way for way in counts if way != best and known[way].keys() == known[best].keys())
-    return _matched(best, same, known[best], names, file, graph)
+    found = _matched(best, same, known[best], names, file, graph)
+    if not found.matched:
+        raise DataError(
+            "E536", f"no tensor of {file.path} fits {graph.name}", notes=found.lists(), help=named_alike(file)
+        )
+    broken = [found.matched[name] for name, array in found.arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        raise DataError(
+            "E539",
+            f"{file.path} has NaN or infinity in {count(len(broken), 'tensor')}: {listed(broken, 6)}",
+            help=["the file is damaged, or the training that it comes from ran away"],
+        )
+    return found
+
+
+def named_alike(file: TensorFile) -> list[str]:
+    """Says which networks of the zoo have exactly the tensors of a file, by name and size, if any have."""
+    from archspec.loading import load
+    from archspec.zoo import zoo_variants
+
+    alike = []
+    for network, (_, variant) in zoo_variants().items():
+        if variant is None:
+            continue
+        spec = load(network)
+        graph = spec.graph()
+        known = namings(graph, {name: weights.names for name, weights in spec.weights.items()})
+        names = _stripped(file.shapes, known)
+        wanted = {name for name in names if not name.endswith(IGNORED)}
+        for table in known.values():
+            if table.keys() == wanted and all(
+                np.prod(file.shapes[names[name]]) == place.weight.size for name, place in table.items()
+            ):
+                alike.append(network)
+                break
+    return [f"its tensors are those of {listed(alike, 4)}"] if alike else []
 
 
 def _stripped(shapes: Mapping[str, Any], known: Mapping[str, Naming]) -> dict[str, str]:
@@ -137,7 +184,7 @@ def _matched(
             matched[place.name] = names[name]
         except LayoutError as error:
             misshaped[place.name] = str(error)
-    missing = tuple(place.name for name, place in table.items() if name not in names)
+    missing = {place.name: name for name, place in table.items() if name not in names}
     unexpected = tuple(written for name, written in names.items() if name not in table and not name.endswith(IGNORED))
     return Match(way, same, arrays, matched, missing, unexpected, misshaped)
 

@@ -156,8 +156,8 @@ def test_a_head_of_another_name_is_excluded_on_both_sides(
     [
         ("SOURCE", "E537", "exclude: [head]"),
         ("{path: SOURCE, exclude: [haed]}", "E515", "haed"),
+        ("{path: SOURCE, exclude: [haed], freeze: ['*']}", "E515", "did you mean `head`"),
         ("{path: SOURCE, exclude: [head], freeze: [bodi]}", "E515", "did you mean `body`"),
-        ("{path: SOURCE, freeze: ['**']}", "E516", "nothing to train"),
         ("nowhere", "E531", "nowhere"),
         ("TMP", "E512", "holds no run"),
         ("{path: TMP/run, exclude: [head]}", "E511", "is what `init_from` names"),
@@ -171,6 +171,14 @@ def test_what_cannot_begin_is_answered(
         train(load(target(write, data, init)), tmp_path / "run", progress=False)
     assert error.value.diagnostics[0].code == code
     assert words in str(error.value)
+
+
+def test_something_must_be_left_to_train(write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path) -> None:
+    path = write(BODY % ("head", 4, data[0], 1) + f"  init_from: {{path: {source}, freeze: ['**']}}\n")
+    with pytest.raises(SpecError, match="nothing to train") as error:
+        train(load(path), tmp_path / "run", progress=False)
+    assert error.value.diagnostics[0].code == "E516"
+    assert not (tmp_path / "run").exists()
 
 
 def test_nothing_is_deleted_before_everything_else_is_right(
@@ -216,3 +224,35 @@ def test_mis_shaped_tensors_name_their_layer(
         train(load(target(write, data, f"{{path: {tmp_path}/w.safetensors, exclude: [head]}}")), tmp_path / "r")
     assert "body.c.kernel is 2×3×1×4, not 3×3×1×4" in str(error.value)
     assert "exclude: [body.c]" in str(error.value)
+
+
+def test_pixels_that_the_weights_do_not_expect_are_noted(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = target(write, data, f"{{path: {source}, exclude: [head]}}", epochs=1)
+    train(load(path), tmp_path / "same")
+    assert "note:" not in capsys.readouterr().out
+    path.write_text(path.read_text().replace("channels: 1}", "channels: 1, mean: [0.5], std: [0.5]}"))
+    train(load(path), tmp_path / "other")
+    text = capsys.readouterr().out
+    assert f"note: the weights of {source} expect pixels with range [0, 1]" in text
+    assert "but `input` has range [0, 1], mean [0.5], std [0.5]" in text
+
+
+def test_another_folder_is_said(
+    write: Write,
+    data: tuple[Path, Path],
+    source: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = target(write, data, f"{{path: {source}, exclude: [head]}}", epochs=1)
+    first = train(load(path))
+    assert "another run" not in capsys.readouterr().out
+    path.write_text(path.read_text().replace("batch_size: 20", "batch_size: 10"))
+    second = train(load(path))
+    text = capsys.readouterr().out
+    assert f"{first.folder} holds another run" in text
+    assert f"this one is in {second.folder}" in text

@@ -19,9 +19,11 @@ from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.spec.overrides import python_override
 from archspec.training.inference import predict
-from archspec.weights.folder import class_names, export_weights, import_weights, read_folder
+from archspec.weights.folder import class_names, export_weights, import_weights, read_folder, tables
 from archspec.weights.layout import from_torch, order_of, orders, to_torch
+from archspec.weights.naming import namings
 
 Write = Callable[..., Path]
 
@@ -140,7 +142,7 @@ def test_anything_but_a_full_match_needs_to_be_asked_for(write: Write, tmp_path:
         assert name in text
     assert not (tmp_path / "net").exists()
     found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", partial=True)
-    assert (found.missing, found.unexpected) == (("d.bias",), ("stray.weight",))
+    assert (found.missing, found.unexpected) == ({"d.bias": "d.bias"}, ("stray.weight",))
     assert found.misshaped == {"e.kernel": "is 7×5, not 3×5"}
     assert "drawn at random" in found.summary()
     arrays = read_folder(tmp_path / "net")
@@ -172,6 +174,72 @@ def test_files_that_are_no_tensors_are_answered(write: Write, tmp_path: Path, co
     with pytest.raises(SpecError) as error:
         import_weights(str(write(NET)), tmp_path / "none.safetensors", tmp_path / "net")
     assert "E531" in errors(error)
+
+
+def test_a_file_that_is_cut_short_says_so(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    (tmp_path / "in.safetensors").write_bytes((tmp_path / "in.safetensors").read_bytes()[:-8])
+    with pytest.raises(SpecError, match="is cut short") as error:
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    assert error.value.diagnostics[0].code == "E532"
+    save_file({}, tmp_path / "none.safetensors")
+    with pytest.raises(SpecError, match="holds no tensors") as error:
+        import_weights(str(spec), tmp_path / "none.safetensors", tmp_path / "net")
+    assert error.value.diagnostics[0].code == "E532"
+
+
+def test_weights_that_are_no_numbers_are_refused(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    tensors = torch_tensors(spec)
+    tensors["d.weight"][1, 2] = np.nan
+    tensors["e.bias"][0] = np.inf
+    save_file(tensors, tmp_path / "in.safetensors")
+    with pytest.raises(SpecError) as error:
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", partial=True)
+    assert error.value.diagnostics[0].code == "E539"
+    assert "2 tensors: d.weight and e.bias" in errors(error)
+    assert not (tmp_path / "net").exists()
+
+
+@pytest.mark.parametrize("target", ["vgg11", "lenet5"])
+def test_the_network_that_a_file_is_of_is_named(tmp_path: Path, target: str) -> None:
+    """Tensors of another network of the zoo: names alike, but not all of them, and names that are not alike at all."""
+    spec = load("lenet_caffe")
+    export = {name: np.zeros(shape, np.float32) for name, shape in _torch_shapes("lenet_caffe").items()}
+    save_file(export, tmp_path / "in.safetensors")
+    with pytest.raises(SpecError) as error:
+        import_weights(target, tmp_path / "in.safetensors", tmp_path / "net")
+    assert f"its tensors are those of {spec.name}" in errors(error)
+
+
+def _torch_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    spec = load(name)
+    layouts = orders(spec.graph())
+    first = next(iter(namings(spec.graph(), tables(spec)).values()))
+    return {
+        tensor: to_torch(np.zeros(place.weight.shape, np.float32), place.weight, order_of(place.node, layouts)).shape
+        for tensor, place in first.items()
+    }
+
+
+def test_an_input_of_another_size_sees_the_same_share_of_the_picture(tmp_path: Path) -> None:
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in _torch_shapes("resnet18").items()}
+    save_file(tensors, tmp_path / "in.safetensors")
+    size = [python_override(("input", "height"), 112), python_override(("input", "width"), 112)]
+    import_weights("resnet18", tmp_path / "in.safetensors", tmp_path / "net", overrides=size)
+    assert load(tmp_path / "net" / "spec.yaml").input.short_side == 128
+
+
+def test_a_written_file_is_as_open_as_any_other(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    export_weights(tmp_path / "net", tmp_path / "out.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "out.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+    with pytest.raises(SpecError, match="is a file"):
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "other")
 
 
 class Bomb:
