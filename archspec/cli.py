@@ -10,7 +10,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from archspec import options as of
@@ -38,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Pydantic looks through every installed package for plugins; none is of use here.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        with nullcontext() if reads else _nothing_lost():
-            status = run(options)
+        if not reads:
+            from archspec.training.interrupt import lose_nothing
+
+            lose_nothing()
+        status = run(options)
         sys.stdout.flush()
         return status
     except SpecError as error:
@@ -73,12 +75,6 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         if chosen in (None, name):
             options(command)
     return parser
-
-
-def _nothing_lost() -> AbstractContextManager[None]:
-    from archspec.training.interrupt import nothing_lost
-
-    return nothing_lost()
 
 
 def _colour() -> bool:

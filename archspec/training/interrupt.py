@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
@@ -38,24 +39,26 @@ def held_back() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def nothing_lost() -> Iterator[None]:
-    """Sees to the errors that Python can only print, since what they were raised in has no caller.
+def lose_nothing() -> None:
+    """From now on, sees to the errors that Python can only print, since what they were raised in has no caller."""
+    if not isinstance(sys.unraisablehook, _Unheard):
+        sys.unraisablehook = _Unheard(sys.unraisablehook)
+
+
+@dataclass(frozen=True)
+class _Unheard:
+    """Answers errors without a caller: two kinds itself, all others as it was done before.
 
     A Ctrl-C that falls into a callback of the garbage collector, of which JAX has one, is sent once more: it would
-    have been printed and forgotten. Reads of a checkpoint that go on after another read of it failed are not told of.
+    have been printed and forgotten. Reads of a checkpoint that go on after another read of it failed are not told of;
+    some of them end when the command has ended.
     """
-    before = sys.unraisablehook
 
-    def see_to(error: sys.UnraisableHookArgs) -> None:
+    before: Callable[[sys.UnraisableHookArgs], object]
+
+    def __call__(self, error: sys.UnraisableHookArgs) -> None:
         if isinstance(error.exc_value, KeyboardInterrupt):
             # Later, and not from here, where it would be lost again.
             threading.Timer(0.02, _thread.interrupt_main).start()
         elif not (isinstance(error.exc_value, RuntimeError) and str(error.exc_value) == "Event loop is closed"):
-            before(error)
-
-    sys.unraisablehook = see_to
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
+            self.before(error)
