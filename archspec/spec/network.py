@@ -108,6 +108,9 @@ class WeightSet(Section):
     ] = {}
     input: Annotated[dict[Text, Any], Field(description="fields of `input` that the weights expect")] = {}
     classes: Annotated[Literal["imagenet", "voc"] | None, Field(description="names of the classes")] = None
+    partial: Annotated[
+        Flag, Field(description="they are those of a network that shares a part with this one, for `init_from`")
+    ] = False
 
 
 SECTIONS: dict[str, str] = {

@@ -17,8 +17,9 @@ from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
-from archspec.weights.folder import tables
+from archspec.weights.folder import named, tables, usual_names
 from archspec.weights.matching import Match, match, named_alike
+from archspec.weights.naming import NATIVE, namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -41,7 +42,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     """
     path = Path(begin.path)
     if path.is_dir():
-        tensors, theirs = _of_folder(path)
+        tensors, theirs = _of_folder(path, graph)
         found = match(graph, tables(spec), tensors)
     else:
         with open_tensors(path) as tensors:
@@ -67,11 +68,15 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     )
 
 
-def _of_folder(path: Path) -> tuple[TensorFile, Input]:
+def _of_folder(path: Path, graph: Graph) -> tuple[TensorFile, Input]:
+    """The arrays of a run or an import, under the names of the wider world where a network has none of these paths."""
     from archspec.training.inference import opened, restored
 
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
+    if not arrays.keys() & namings(graph, {})[NATIVE].keys():
+        own = spec.graph()
+        arrays = named(arrays, own, namings(own, tables(spec))[usual_names(spec)])
     return TensorFile(path, arrays, {name: value.shape for name, value in arrays.items()}), spec.input
 
 

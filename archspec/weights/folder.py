@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, match, named_alike
-from archspec.weights.naming import NATIVE, namings
+from archspec.weights.naming import NATIVE, PLAIN, Naming, namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -130,7 +131,7 @@ def completed(graph: Graph, found: Match) -> dict[str, np.ndarray]:
 def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tuple[str, int]:
     """Writes the arrays of a run or an import as a safetensors file, and says by which names and how many.
 
-    The names are those that they came by, or else the spec's first table, or PyTorch's words. Raises `SpecError`.
+    The names are those that they came by, or else the spec's usual ones. Raises `SpecError`.
     """
     from archspec.training.inference import opened, restored
 
@@ -139,27 +140,36 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
     graph = spec.graph()
     try:
         known = namings(graph, tables(spec))
-        chosen = names or imported_names(folder) or next(iter(known))
+        chosen = names or imported_names(folder) or usual_names(spec)
         if chosen not in known:
             raise DataError("E535", f"{graph.name} has no names `{chosen[:60]}`", help=[f"there are {listed(known)}"])
         if file.resolve() == (folder / WEIGHTS).resolve():
             raise DataError("E534", f"{file} holds the weights of this folder", help=["choose another file"])
         if file.suffix != ".safetensors":
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
-        layouts = orders(graph)
-        tensors = {}
-        for name, place in known[chosen].items():
-            array = arrays[place.name]
-            try:
-                tensors[name] = to_torch(array, place.weight, order_of(place.node, layouts)) if place.torch else array
-            except LayoutError as error:
-                raise DataError(
-                    "E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]
-                ) from None
+        tensors = named(arrays, graph, known[chosen])
         write_tensors(file, tensors, {"format": "pt", "network": graph.name})
     except DataError as error:
         raise error.located(None) from None
     return chosen, len(tensors)
+
+
+def usual_names(spec: Spec) -> str:
+    """The naming of a spec's first table of all its tensors, or PyTorch's words where it has none."""
+    return next((name for name, known in spec.weights.items() if not known.partial), PLAIN)
+
+
+def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dict[str, np.ndarray]:
+    """A network's arrays as a naming calls and lays them out. Raises `DataError` where one has no such layout."""
+    layouts = orders(graph)
+    tensors = {}
+    for name, place in naming.items():
+        array = arrays[place.name]
+        try:
+            tensors[name] = to_torch(array, place.weight, order_of(place.node, layouts)) if place.torch else array
+        except LayoutError as error:
+            raise DataError("E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]) from None
+    return tensors
 
 
 def imported_names(folder: Path) -> str | None:

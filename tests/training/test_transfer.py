@@ -12,7 +12,10 @@ from safetensors.numpy import save_file
 
 from archspec.diagnostics import SpecError
 from archspec.loading import load
+from archspec.lower import build, split
+from archspec.spec.train import InitFrom
 from archspec.training import run as module
+from archspec.training.beginning import initial_weights
 from archspec.training.inference import evaluate, opened, predict, restored
 from archspec.training.run import train
 from archspec.weights.folder import export_weights, import_weights
@@ -256,3 +259,35 @@ def test_another_folder_is_said(
     text = capsys.readouterr().out
     assert f"{first.folder} holds another run" in text
     assert f"this one is in {second.folder}" in text
+
+
+def test_a_classifier_becomes_a_fully_convolutional_network(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    """Its dense layer over the whole map is a convolution, which gives the same numbers in the middle of the image."""
+    path = tmp_path / "dense.yaml"
+    path.write_text(
+        "archspec: 1\nname: fcn\ntask: segmentation\n"
+        "input: {height: 12, width: 12, channels: 1}\n"
+        "layers:\n"
+        "  - conv: {name: top.c, filters: 4, kernel: 3}\n"
+        "  - batch_norm: {name: top.n}\n"
+        "  - relu\n"
+        "  - conv: {name: top.head, filters: 4, kernel: 10}\n"
+        "weights: {source: {names: {top.c: body.c, top.n: body.n, top.head: head}, partial: true}}\n"
+    )
+    spec = load(path)
+    graph = spec.graph()
+    given = initial_weights(InitFrom(path=str(source)), spec, graph)
+    pure, params, statistics = split(build(graph))
+    assert given.arrays.keys() == {*params, *statistics}
+    x = np.random.default_rng(0).uniform(0, 1, (2, 12, 12, 1)).astype(np.float32)
+    found, _ = pure.apply(
+        {name: given.arrays[name] for name in params}, {name: given.arrays[name] for name in statistics}, x, train=False
+    )
+    own = load(source / "spec.yaml").graph()
+    theirs, *parts = split(build(own))
+    arrays = arrays_of(source)
+    expected, _ = theirs.apply(*({name: arrays[name] for name in part} for part in parts), x, train=False)
+    assert found.shape == (2, 1, 1, 4)
+    assert np.allclose(found[:, 0, 0], expected, atol=1e-5)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from archspec.loading import load
 from archspec.patterns import path_matches, rewritten
 from archspec.weights.folder import tables
-from archspec.weights.layout import order_of, orders, to_torch_shape
-from archspec.weights.naming import namings
+from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
+from archspec.weights.naming import PLAIN, namings
 from archspec.zoo import zoo_variants
 from tests.weights.rule import recorded_names
 
@@ -40,9 +41,44 @@ def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
         f"{recorded.partition('/')[0]}/{OWN.get(recorded, recorded.partition('/')[2])}" for recorded in recorded_names()
     }
     found = {
-        f"{table}/{name}" for name, (_, variant) in zoo_variants().items() if variant for table in load(name).weights
+        f"{table}/{name}"
+        for name, (_, variant) in zoo_variants().items()
+        if variant
+        for table, weights in load(name).weights.items()
+        if not weights.partial
     }
     assert found == held
+
+
+@pytest.mark.parametrize(
+    ("network", "table", "source", "part", "left"),
+    [
+        ("fcn32s", "vgg16", "torchvision/vgg16", "backbone.", ("classifier.6.",)),
+        ("fcn8s", "vgg16", "torchvision/vgg16", "backbone.", ("classifier.6.",)),
+        ("fcn_resnet50", "resnet", "torchvision/resnet50", "backbone.", ("fc.",)),
+        ("fcn_resnet101", "resnet", "torchvision/resnet101", "backbone.", ("fc.",)),
+        ("segnet", "vgg16_bn", "torchvision/vgg16_bn", "conv", ("classifier.",)),
+        ("fcn_alexnet", "caffenet", "caffenet", "backbone.", ("fc8.",)),
+    ],
+)
+def test_a_classifier_gives_the_body(network: str, table: str, source: str, part: str, left: tuple[str, ...]) -> None:
+    """Every array of the part that two networks share has its tensor, and no other tensor is left than the head's."""
+    spec = load(network)
+    graph = spec.graph()
+    known = namings(graph, tables(spec))[table]
+    if "/" in source:
+        theirs = {name: tuple(shape) for name, shape in recorded_names()[source] if not name.endswith("tracked")}
+    else:
+        other = load(source).graph()
+        layouts = orders(other)
+        names = namings(other, {})[PLAIN]
+        theirs = {name: to_torch_shape(place.weight, order_of(place.node, layouts)) for name, place in names.items()}
+    body = {name for name, place in known.items() if place.name.startswith(part) and "_D." not in place.name}
+    assert {name for name in theirs if not name.startswith(left)} == body
+    for name in body:
+        place = known[name]
+        zeros = np.broadcast_to(np.float32(0), theirs[name])
+        assert from_torch(zeros, place.weight, order_of(place.node, orders(graph))).shape == place.weight.shape
 
 
 @pytest.mark.parametrize(
