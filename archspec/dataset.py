@@ -48,3 +48,7 @@ class Dataset(Kind):
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""
         raise NotImplementedError
+
+    def stray(self, classes: int) -> str | None:
+        """Where a label lies for which so many classes are too few, in words; None where that is not known."""
+        return None

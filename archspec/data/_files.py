@@ -11,6 +11,14 @@ from archspec.diagnostics import DataError
 if TYPE_CHECKING:
     import numpy as np
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+"""How the names of image files end."""
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images that lie in a folder, by their names."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a .npz file. Never unpickles. Raises `DataError`."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from archspec.data._files import as_masks, holdout
+from archspec.data._files import SUFFIXES, as_masks, holdout, image_files
 from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
@@ -15,8 +17,16 @@ from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
 if TYPE_CHECKING:
     import numpy as np
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
+
+Pairs = list[tuple[Path, Path]]
+"""Files of images, and of their masks."""
+
+
+def _distinct(labels: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    if labels is not None and (not labels or len(set(labels)) < len(labels)):
+        raise PydanticCustomError("labels", "must be one value per class, each another")
+    return labels
 
 
 class SegmentationFolder(Dataset):
@@ -36,6 +46,11 @@ class SegmentationFolder(Dataset):
         tuple[Text, ...] | None,
         Field(description="names of the classes in order; classes.txt in the folder, or numbers, if left out"),
     ] = None
+    labels: Annotated[
+        tuple[NonNegativeInt, ...] | None,
+        AfterValidator(_distinct),
+        Field(description="the pixel value of each class in order, such as [0, 255]; 0, 1, 2, … if left out"),
+    ] = None
     ignore: Annotated[
         NonNegativeInt | None, Field(description="label of pixels that count for nothing; null if there is none")
     ] = 255
@@ -52,25 +67,55 @@ class SegmentationFolder(Dataset):
             raise DataError(
                 "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
             )
+        parts = self._parts(folder)
+        if len(parts) == 1:
+            train, test = holdout(self._split(parts[0]), self.holdout, self.split_seed)
+        else:
+            train, test = self._split(parts[0]), self._split(parts[1])
+        known = int(max(train.labels.max(), test.labels.max())) + 1
+        if known < 2 and self.ignore is not None and any((split.labels < 0).any() for split in (train, test)):
+            rest = "no label but 0: every other" if known else "no label: every"
+            raise DataError(
+                "E507",
+                f"the masks of {folder} have {rest} pixel is {self.ignore}, which `ignore` makes count for nothing",
+                help=[
+                    f"`labels: [0, {self.ignore}]` in the dataset makes {self.ignore} the second class",
+                    "or save masks whose pixels are 0, 1, … for the classes",
+                ],
+            )
+        labels = max(known, len(self.labels or ()))
+        names = self._names(folder, labels)
+        if labels > len(names):
+            has = self.stray(len(names)) or f"`labels` has {count(labels, 'value')}"
+            raise DataError(
+                "E507",
+                f"{has}, but there {'is' if len(names) == 1 else 'are'} {count(len(names), 'class name')}",
+                help=["correct the mask, or name the class in `classes` or classes.txt"],
+            )
+        return Data(folder.name, train, test, names)
+
+    def stray(self, classes: int) -> str | None:
+        paths = [path for part in self._parts(Path(self.path)) for _, path in part]
+        first, found = None, 0
+        for path in paths:
+            mask = read_mask(path)
+            beyond = self._classes(mask, path) >= classes
+            if beyond.any():
+                first = first or _placed(path, mask, beyond)
+                found += 1
+        return f"{first}; {found} of {len(paths)} masks have such labels" if found > 1 else first
+
+    def _parts(self, folder: Path) -> list[Pairs]:
+        """The pairs to train on and those held out, or all of them where the folder does not say."""
         parts = {part: self._pairs(folder, part) for part in _PARTS}
-        if any(parts.values()) and not all(parts.values()):
+        if not any(parts.values()):
+            return [self._all_pairs(folder)]
+        if not all(parts.values()):
             missing = "test" if parts["train"] else "train"
             wanted = [name for part in _PARTS[missing] for name in (f"{part}.txt", f"{part}/")]
             lacks = f"{folder} says what is for one part, but not what is to {missing}: no {listed(wanted)}"
             raise DataError("E505", lacks)
-        if all(parts.values()):
-            train, test = self._split(parts["train"]), self._split(parts["test"])
-        else:
-            train, test = holdout(self._split(self._all_pairs(folder)), self.holdout, self.split_seed)
-        labels = int(max(train.labels.max(), test.labels.max())) + 1
-        names = self._names(folder, labels)
-        if labels > len(names):
-            raise DataError(
-                "E507",
-                f"a mask in {folder} has the label {labels - 1}, but there are {count(len(names), 'class name')}",
-                help=["`ignore: N` leaves a label out"],
-            )
-        return Data(folder.name, train, test, names)
+        return list(parts.values())
 
     def _names(self, folder: Path, labels: int) -> tuple[str, ...]:
         if self.classes is not None:
@@ -81,7 +126,7 @@ class SegmentationFolder(Dataset):
             return tuple(map(str, range(labels)))
         return tuple(line.strip() for line in lines if line.strip())
 
-    def _pairs(self, folder: Path, part: str) -> list[tuple[Path, Path]]:
+    def _pairs(self, folder: Path, part: str) -> Pairs:
         """The pairs of a part that has a list or a folder of its own; empty where it has neither."""
         for name in _PARTS[part]:
             if (folder / name).is_dir():
@@ -92,29 +137,39 @@ class SegmentationFolder(Dataset):
                     names = [line.split()[0] for line in listing.read_text("utf-8").splitlines() if line.strip()]
                 except (OSError, ValueError) as error:
                     raise DataError("E506", f"{listing} cannot be read: {error}") from None
-                known = {image.stem: (image, mask) for image, mask in self._all_pairs(folder)}
-                missing = [name for name in names if Path(name).stem not in known]
+                stems = [Path(name).stem for name in names]
+                known = {image.stem: (image, mask) for image, mask in self._all_pairs(folder, stems)}
+                missing = [name for name, stem in zip(names, stems, strict=True) if stem not in known]
                 if missing or not names:
                     what = f"names {listed(missing, 5)}, of which there is no image" if missing else "is empty"
                     raise DataError("E505", f"{listing} {what}")
-                return [known[Path(name).stem] for name in names]
+                return [known[stem] for stem in stems]
         return []
 
-    def _all_pairs(self, folder: Path) -> list[tuple[Path, Path]]:
+    def _all_pairs(self, folder: Path, listing: Collection[str] | None = None) -> Pairs:
+        """The pairs in a folder. Only images of the listing, where there is one, must have a mask."""
+        wanted = None if listing is None else set(listing)
         found = {name: self._files(folder / name) for name in (self.images, self.masks)}
         images, masks = found[self.images], found[self.masks]
-        single = sorted(images.keys() ^ masks.keys())
+        single = []
+        for has, lacks in ((self.images, self.masks), (self.masks, self.images)):
+            alone = found[has].keys() - found[lacks].keys()
+            names = sorted(found[has][name].name for name in (alone if wanted is None else alone & wanted))
+            if names:
+                said = (
+                    f"{folder / has} has {count(len(names), 'file')} without one of the same name in {folder / lacks}"
+                )
+                single.append(f"{said}: {listed(names, 10)}")
         if single:
-            has, lacks = (self.images, self.masks) if single[0] in images else (self.masks, self.images)
-            raise DataError("E505", f"{folder}/{has} has {single[0]}, but {folder}/{lacks} has no file of that name")
-        return [(images[name], masks[name]) for name in sorted(images)]
+            raise DataError("E505", "; ".join(single))
+        return [(images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
 
     def _files(self, folder: Path) -> dict[str, Path]:
         if not folder.is_dir():
             raise DataError(
                 "E505", f"there is no folder {folder}", help=["`images:` and `masks:` say how the folders are called"]
             )
-        paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+        paths = image_files(folder)
         if not paths:
             raise DataError("E505", f"{folder} has no images", help=[f"files end in {listed(SUFFIXES)}"])
         found = {path.stem: path for path in paths}
@@ -122,7 +177,26 @@ class SegmentationFolder(Dataset):
             raise DataError("E505", f"{folder} has two files of one name but for the ending")
         return found
 
-    def _split(self, pairs: list[tuple[Path, Path]]) -> Split:
+    def _classes(self, mask: np.ndarray, path: Path) -> np.ndarray:
+        """The classes of a mask's pixels, −1 where they count for nothing. Raises `DataError` for unknown values."""
+        import numpy as np
+
+        if self.labels is None:
+            return as_masks(mask, self.ignore, str(path))
+        classes = {value: number for number, value in enumerate(self.labels)}
+        values, places = np.unique(mask, return_inverse=True)
+        unknown = [value for value in values if value >= 0 and value not in classes and value != self.ignore]
+        if unknown:
+            place = _placed(path, mask, np.isin(mask, unknown))
+            raise DataError(
+                "E507",
+                f"{place}, which is not one of `labels`: {listed(map(str, self.labels))}",
+                help=["correct the mask, or add the value to `labels`"],
+            )
+        found = np.array([classes.get(value, -1) for value in values])[places].reshape(mask.shape)
+        return as_masks(found, None, str(path))
+
+    def _split(self, pairs: Pairs) -> Split:
         import numpy as np
 
         from archspec.training.pictures import read_pixels, scale
@@ -145,24 +219,36 @@ class SegmentationFolder(Dataset):
                     help=[f"`size: [{images[0].shape[0]}, {images[0].shape[1]}]` scales all of them"],
                 )
             images.append(image)
-            masks.append(as_masks(mask, self.ignore, str(mask_path)))
+            masks.append(self._classes(mask, mask_path))
         return Split(np.stack(images), np.stack(masks))
 
 
+def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:
+    """A mask, the first pixel of those wanted and its label, in words."""
+    row, column = divmod(int(wanted.argmax()), wanted.shape[1])
+    return f"{path} has the label {mask[row, column]} at row {row}, column {column} (counted from 0)"
+
+
 def read_mask(path: Path) -> np.ndarray:
-    """The classes of a mask's pixels (height, width): palette indices or grey values. Raises `DataError`."""
+    """The values of a mask's pixels (height, width), int32: palette indices or grey values. Raises `DataError`."""
     import numpy as np
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
+            if image.format in ("JPEG", "MPO"):
+                raise DataError(
+                    "E507",
+                    f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
+                    help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
+                )
             if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
                 raise DataError(
                     "E507",
                     f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
                     help=["masks are PNG files of grey or palette pixels, 0 for the first class"],
                 )
-            return np.asarray(image).astype(np.int32).clip(0, 2**16 - 1).astype(np.uint16)
+            return np.asarray(image).astype(np.int32)
     except UnidentifiedImageError:
         raise DataError("E506", f"{path} is not an image that Pillow can read") from None
     except (OSError, ValueError, Image.DecompressionBombError) as error:

@@ -28,21 +28,29 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     Raises `SpecError`; each message names what the data has and what the spec says.
     """
     place = spec.place("train", "dataset") or spec.place("train")
+    dataset = spec.train.dataset if spec.train else None
     try:
         _check_task(data, spec)
         check_outputs(spec, graph)
         for output in graph.outputs:
             kind = graph.output_type(output)
             if kind.channels != data.class_count:
+                stray = dataset.stray(kind.channels) if dataset else None
+                by_value = stray and getattr(dataset, "labels", ()) is None
                 raise DataError(
                     "E501",
-                    f"{data.name} has {data.class_count} classes, but output `{output.name}` of {graph.name} has "
-                    f"{kind.channels} {'channels' if kind.is_map else 'units'}",
-                    help=[f"--set args.classes={data.class_count}"] if "classes" in graph.args else [],
+                    f"{data.name} has {data.class_count} class{'' if data.class_count == 1 else 'es'}, but output "
+                    f"`{output.name}` of {graph.name} has {count(kind.channels, 'channel' if kind.is_map else 'unit')}",
+                    notes=[stray] if stray else [],
+                    help=[
+                        *(["if the label is a mistake, correct the mask"] if stray else []),
+                        *(["`labels` in the dataset lists the pixel values that are classes"] if by_value else []),
+                        *([f"--set args.classes={data.class_count}"] if "classes" in graph.args else []),
+                    ],
                 )
         for split in (data.train, data.test):
             _check_range(data.name, split, spec.input)
-            _check_size(data.name, split, spec.input)
+            _check_size(data.name, split, spec.input, has_grey=hasattr(dataset, "grey"))
     except DataError as error:
         raise error.located(place) from None
 
@@ -94,13 +102,20 @@ def _check_range(name: str, split: Split, input: Input) -> None:
         )
 
 
-def _check_size(name: str, split: Split, input: Input) -> None:
+def _check_size(name: str, split: Split, input: Input, *, has_grey: bool = False) -> None:
     height, width, channels = split.images.shape[1:]
     if channels != input.channels:
         raise DataError(
             "E503",
             f"images of {name} have {count(channels, 'channel')}, but the input has {input.channels}",
-            help=[f"--set input.channels={channels}"],
+            help=[
+                f"--set input.channels={channels}",
+                *(
+                    ["`grey: true` in the dataset reads them as one channel"]
+                    if has_grey and input.channels == 1
+                    else []
+                ),
+            ],
         )
     if (height, width) == (input.height, input.width) or input.fit in ("resize", "crop"):
         return

@@ -17,19 +17,27 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 def read_pixels(path: Path, mode: str) -> np.ndarray:
     """An image file as bytes (height, width, channels) in a mode of Pillow's. Raises `DataError`.
 
-    Orientation is taken from EXIF, transparency is laid on black unless the mode has it.
+    Orientation is taken from EXIF, transparency is laid on black unless the mode has it. Greys of 16 bits are scaled to
+    bytes; pixels whose range the file does not say are refused.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as file:
+            # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
+            if file.mode in ("F", "I") and file.format != "PPM":
+                numbers = "floating-point numbers" if file.mode == "F" else "32-bit numbers"
+                raise DataError(
+                    "E521",
+                    f"{path} has {numbers} as pixels, and does not say which of them is white",
+                    help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
+                )
             image = ImageOps.exif_transpose(file)
             if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
                 clear = image.convert("RGBA")
                 image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
                 image.alpha_composite(clear)
-            if image.mode.startswith("I;16"):
-                # Pillow clips 16-bit greys to 255 instead of scaling them.
+            if image.mode.startswith("I"):
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             pixels = np.asarray(image.convert(mode))
     except UnidentifiedImageError:
@@ -46,8 +54,6 @@ def read_image(path: Path, input: Input, *, invert: bool = False) -> tuple[np.nd
     Where the spec says `fit: pad` an image that is not larger than the input is centred on a border, where it says
     `fit: crop` the middle is kept; every other image of another size is resized. Raises `DataError`.
     """
-    if input.channels not in MODES:
-        raise DataError("E521", f"the input has {input.channels} channels; image files have 1, 3 or 4")
     pixels = read_pixels(path, MODES[input.channels])
     if invert:
         pixels = 255 - pixels

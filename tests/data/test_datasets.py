@@ -189,8 +189,10 @@ def damage_folder(folder: Path, how: str) -> None:
     from PIL import Image
 
     squares(folder)
-    if how == "no mask":
+    if how == "no masks":
         (folder / "masks" / "3.png").unlink()
+        (folder / "masks" / "5.png").unlink()
+        (folder / "images" / "4.jpg").unlink()
     elif how == "no images":
         for path in (folder / "images").iterdir():
             path.unlink()
@@ -213,12 +215,29 @@ def damage_folder(folder: Path, how: str) -> None:
         Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(folder / "images" / "3.png")
     elif how == "many labels":
         (folder / "classes.txt").write_text("a\nb\n")
+    elif how == "stray label":
+        (folder / "classes.txt").write_text("a\nb\nc\n")
+        mask = np.zeros((8, 6), np.uint8)
+        mask[5, 4] = 7
+        Image.fromarray(mask).save(folder / "masks" / "3.png")
+    elif how == "jpeg mask":
+        Image.fromarray(np.zeros((8, 6), np.uint8)).save(folder / "masks" / "3.png", format="JPEG")
+    elif how in ("black and white", "all void"):
+        for path in (folder / "masks").iterdir():
+            mask = np.full((8, 6), 255, np.uint8)
+            mask[:4] = 0 if how == "black and white" else 255
+            Image.fromarray(mask).save(path)
+    elif how == "no range":
+        (folder / "images" / "3.jpg").unlink()
+        Image.fromarray(np.linspace(0, 1, 48, dtype=np.float32).reshape(8, 6)).save(folder / "images" / "3.tif")
 
 
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("no mask", "has 3, but"),
+        ("no masks", "has 2 files without one of the same name in"),
+        ("no masks", ": 3.jpg and 5.jpg; "),
+        ("no masks", ": 4.png"),
         ("no images", "has no images"),
         ("no folder", "there is no folder"),
         ("colour mask", "not the numbers of their classes"),
@@ -228,7 +247,17 @@ def damage_folder(folder: Path, how: str) -> None:
         ("unknown name", "seven"),
         ("one list", "no train.txt"),
         ("twins", "two files of one name"),
-        ("many labels", "has the label 2"),
+        (
+            "many labels",
+            "2.png has the label 2 at row 1, column 0 (counted from 0); 2 of 6 masks have such labels, but",
+        ),
+        ("stray label", "3.png has the label 7 at row 5, column 4 (counted from 0), but there are 3 class names"),
+        ("jpeg mask", "3.png is a JPEG"),
+        ("jpeg mask", "save masks as PNG"),
+        ("black and white", "have no label but 0: every other pixel is 255"),
+        ("black and white", "`labels: [0, 255]` in the dataset"),
+        ("all void", "have no label: every pixel is 255"),
+        ("no range", "3.tif has floating-point numbers as pixels"),
     ],
 )
 def test_damaged_segmentation_folders_are_answered(tmp_path: Path, how: str, words: str) -> None:
@@ -236,6 +265,40 @@ def test_damaged_segmentation_folders_are_answered(tmp_path: Path, how: str, wor
     with pytest.raises(DataError) as error:
         SegmentationFolder(path=str(tmp_path / "data")).load()
     assert words in " ".join([str(error.value.message), *error.value.help])
+
+
+def test_labels_say_which_values_are_classes(tmp_path: Path) -> None:
+    from PIL import Image
+
+    damage_folder(tmp_path, "black and white")
+    data = SegmentationFolder(path=str(tmp_path), labels=(0, 255)).load()
+    assert data.class_names == ("0", "1")
+    assert set(np.unique(data.train.labels[:, :4])) == {0}
+    assert set(np.unique(data.train.labels[:, 4:])) == {1}
+    # The order is the classes', a value that is not named may still be the one to ignore.
+    mask = np.full((8, 6), 9, np.uint8)
+    mask[0], mask[1] = 255, 4
+    Image.fromarray(mask).save(tmp_path / "masks" / "0.png")
+    data = SegmentationFolder(path=str(tmp_path), labels=(255, 0, 4), ignore=9, classes=("a", "b", "c")).load()
+    assert set(np.unique(data.train.labels)) | set(np.unique(data.test.labels)) == {-1, 0, 1, 2}
+    with pytest.raises(
+        DataError, match=r"0\.png has the label 9 at row 2, column 0 .* not one of `labels`: 0, 4 and 255"
+    ):
+        SegmentationFolder(path=str(tmp_path), labels=(0, 4, 255)).load()
+    with pytest.raises(DataError, match="`labels` has 4 values, but there are 3 class names"):
+        SegmentationFolder(path=str(tmp_path), labels=(0, 255, 4, 7), ignore=9, classes=("a", "b", "c")).load()
+    for labels in ((), (0, 0)):
+        with pytest.raises(ValueError, match="one value per class"):
+            SegmentationFolder(path=str(tmp_path), labels=labels)
+
+
+def test_only_listed_images_need_masks(tmp_path: Path) -> None:
+    squares(tmp_path)
+    (tmp_path / "train.txt").write_text("0\n1\n2\n3\n")
+    (tmp_path / "val.txt").write_text("4\n")
+    (tmp_path / "masks" / "5.png").unlink()
+    data = SegmentationFolder(path=str(tmp_path)).load()
+    assert (len(data.train.labels), len(data.test.labels)) == (4, 1)
 
 
 def test_npz_with_labels_of_pixels(tmp_path: Path) -> None:
