@@ -251,14 +251,25 @@ def _eval(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from archspec.training.inference import predict
 
-    answers = predict(options.folder, options.images, top=options.top, invert=options.invert, output=options.output)
+    findings = Findings()
+    answers = predict(
+        options.folder,
+        options.images,
+        top=options.top,
+        invert=options.invert,
+        output=options.output,
+        findings=findings,
+    )
     if options.format == "json":
-        print(_json([answer.to_dict() for answer in answers]))
+        # One document: the answers, then what could not be read.
+        print(_json([*(answer.to_dict() for answer in answers), *(item.to_json() for item in findings.items)]))
     else:
         for answer in answers:
             said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)
             print(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else ""))
-    return 0
+        sys.stdout.flush()
+        _show(findings.items, options)
+    return 1 if findings.failed else 0
 
 
 def _weights(options: argparse.Namespace) -> int:

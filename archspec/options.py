@@ -43,10 +43,10 @@ def eval_options(command: argparse.ArgumentParser) -> None:
 
 def predict_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN")
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
     command.add_argument("--top", type=positive, default=5, metavar="K", help="classes to print (default 5)")
     command.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="where segmentation writes masks (default masks)"
+        "-o", "--output", type=Path, metavar="DIR", help="folder for segmentation's masks (default masks)"
     )
     command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
     command.add_argument("--format", choices=("text", "json"), default="text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.diagnostics import DataError
+from archspec.data._files import SUFFIXES, image_files
+from archspec.diagnostics import DataError, Findings, listed
 from archspec.graph import Graph
 from archspec.loading import Spec, load
 from archspec.lower import Arrays, Pure, outline
@@ -20,7 +22,7 @@ from archspec.training.evaluation import Evaluator
 from archspec.training.folder import CHECKPOINTS, RESULT, SPEC, RunFolder, open_run
 from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, check_outputs, fitted, normalised
-from archspec.training.pictures import own_size, read_image, write_mask
+from archspec.training.pictures import MODES, own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
@@ -28,6 +30,8 @@ BATCH = 16
 """Images that are predicted at once."""
 MAX_CLASSES = 256
 """Classes that a palette has colours for."""
+MASK = "_mask"
+"""What the name of a mask adds to its image's."""
 
 
 class Answer(NamedTuple):
@@ -72,19 +76,39 @@ def evaluate(path: Path) -> Metrics:
 
 
 def predict(
-    path: Path, images: Sequence[Path], *, top: int = 3, invert: bool = False, output: Path | None = None
+    path: Path,
+    images: Sequence[Path],
+    *,
+    top: int = 3,
+    invert: bool = False,
+    output: Path | None = None,
+    findings: Findings | None = None,
 ) -> list[Answer]:
-    """What the network of a run or an import says of image files.
+    """What the network of a run or an import says of image files, and of those in folders.
 
     For classification the `top` most probable classes; for segmentation the classes by their shares of the pixels,
     and a coloured mask of each image in `output`. `invert` turns dark ink on light paper into light on dark, as MNIST
     has it.
-    Raises `SpecError` for a folder without weights and for files that are no images.
+    Raises `SpecError` for a folder without weights, and for all files that are no images, once the others are done;
+    with `findings`, such files are added there instead.
     """
+    found = Findings() if findings is None else findings
+    answers = _answers(path, images, top, invert, output, found)
+    if findings is None:
+        found.raise_if_failed()
+    return answers
+
+
+def _answers(
+    path: Path, given: Sequence[Path], top: int, invert: bool, output: Path | None, findings: Findings
+) -> list[Answer]:
     folder, spec = opened(path)
     graph = spec.graph()
     try:
         check_outputs(spec, graph)
+        if spec.input.channels not in MODES:
+            raise DataError("E521", f"the input has {spec.input.channels} channels; image files have 1, 3 or 4")
+        images = _image_files(given, findings)
         if spec.header.task == "segmentation":
             masks = _mask_files(images, output or Path("masks"), graph)
         elif output is not None:
@@ -96,7 +120,7 @@ def predict(
         params, statistics = ({name: arrays[name] for name in part} for part in shapes)
         names = _class_names(folder)
         answers = []
-        for place, found in enumerate(_found(pure, spec, params, statistics, images, invert)):
+        for place, found in _found(pure, spec, params, statistics, images, invert, findings):
             if not masks:
                 answers.append(Answer(images[place], _best(found.numbers, names, top)))
                 continue
@@ -111,6 +135,17 @@ def predict(
     return answers
 
 
+def _image_files(given: Sequence[Path], findings: Findings) -> list[Path]:
+    """The files among those given, and the images in the folders among them."""
+    files: list[Path] = []
+    for path in given:
+        own = image_files(path) if path.is_dir() else [path]
+        if not own:
+            findings.error("E521", f"{path} has no images", help=[f"files end in {listed(SUFFIXES)}"])
+        files.extend(own)
+    return files
+
+
 def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str, float]]:
     """The largest shares, with the names of their classes."""
     best = [int(index) for index in np.argsort(-shares, kind="stable")[:top]]
@@ -121,15 +156,20 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
     """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
     if graph.output_type(graph.outputs[0]).channels > MAX_CLASSES:
         raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
+    beside = output.resolve() in {image.parent.resolve() for image in images}
+    if beside or (output.is_dir() and any(not path.stem.endswith(MASK) for path in image_files(output))):
+        raise DataError(
+            "E534",
+            f"{output} holds images, among which masks would be taken for images",
+            help=["give the masks a folder of their own: --output DIR"],
+        )
     files: dict[Path, Path] = {}
     for image in images:
-        file = output / f"{image.stem}_mask.png"
+        file = output / f"{image.stem}{MASK}.png"
         if file in files:
             raise DataError(
                 "E521", f"{files[file]} and {image} would have one mask, {file}", help=["predict them apart"]
             )
-        if file.exists() and file.parent.resolve() in {other.parent.resolve() for other in images}:
-            raise DataError("E534", f"{file} is there already, beside the images", help=["another --output"])
         files[file] = image
     return list(files)
 
@@ -142,9 +182,15 @@ class _Found(NamedTuple):
 
 
 def _found(
-    pure: Pure, spec: Spec, params: Arrays, statistics: Arrays, images: Sequence[Path], invert: bool
-) -> Iterator[_Found]:
-    """Batch by batch, so that no more than a batch is held. Raises `DataError` for files that are no images."""
+    pure: Pure,
+    spec: Spec,
+    params: Arrays,
+    statistics: Arrays,
+    images: Sequence[Path],
+    invert: bool,
+    findings: Findings,
+) -> Iterator[tuple[int, _Found]]:
+    """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
     main = main_output(spec.graph())
 
     @jax.jit
@@ -153,14 +199,21 @@ def _found(
         logits = named_outputs(outputs, main)[main]
         return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
 
+    def read() -> Iterator[tuple[int, np.ndarray, tuple[int, int]]]:
+        for place, image in enumerate(images):
+            try:
+                yield place, *read_image(image, spec.input, invert=invert)
+            except DataError as error:
+                findings.error(error.code, error.message, notes=error.notes, help=error.help)
+
+    readable = read()
     count = min(BATCH, len(images))
-    for start in range(0, len(images), count):
-        read = [read_image(image, spec.input, invert=invert) for image in images[start : start + count]]
+    while batch := list(islice(readable, count)):
         # A last batch that is not full is filled up, so that nothing is compiled again.
-        full = [pixels for pixels, _ in read] + [read[-1][0]] * (count - len(read))
+        full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (count - len(batch))
         numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
-        for own, (_, size) in zip(numbers, read, strict=False):
-            yield _Found(own, size)
+        for own, (place, _, size) in zip(numbers, batch, strict=False):
+            yield place, _Found(own, size)
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:

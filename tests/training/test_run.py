@@ -16,10 +16,12 @@ import jax
 import numpy as np
 import pytest
 
-from archspec.diagnostics import SpecError
+from archspec.cli import main
+from archspec.diagnostics import DataError, SpecError
 from archspec.loading import load
 from archspec.training import feeding
 from archspec.training.inference import evaluate, predict
+from archspec.training.pictures import read_pixels
 from archspec.training.run import train
 from archspec.training.steps import make_steps
 
@@ -284,6 +286,52 @@ def test_wrong_folders_and_images_are_answered(write: Write, digits: Path, tmp_p
         with pytest.raises(SpecError) as error:
             predict(result.folder, [path])
         assert code(error) == "E521"
+
+
+def test_predictions_of_folders_and_beside_bad_files(
+    write: Write, digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    run = str(train(load(net(write, digits, 1)), tmp_path / "run", progress=False).folder)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with np.load(digits) as file:
+        images = file["x"]
+    for index in (2, 1, 0):
+        Image.fromarray(images[index]).save(folder / f"{index}.png")
+    Image.fromarray(images[0] / np.float32(255)).save(folder / "float.tif")
+    (folder / "text.png").write_text("no image")
+    (folder / "notes.txt").write_text("no name of an image")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    capsys.readouterr()
+    assert main(["predict", run, str(folder), str(tmp_path / "none.png"), str(empty), "--top", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert [Path(line.split(":")[0]).name for line in out.splitlines()] == ["0.png", "1.png", "2.png"]
+    for name in ("float.tif has floating-point numbers", "text.png is not", "none.png cannot", "empty has no images"):
+        assert name in err
+    assert "4 errors" in err
+    assert main(["predict", run, str(folder), "--format", "json"]) == 1
+    assert [next(iter(item)) for item in json.loads(capsys.readouterr().out)] == ["image"] * 3 + ["code"] * 2
+    with pytest.raises(SpecError) as error:
+        predict(Path(run), [folder])
+    assert len(error.value.diagnostics) == 2
+
+
+def test_deep_greys_are_scaled(tmp_path: Path) -> None:
+    from PIL import Image
+
+    greys = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    deep = greys.astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    Image.fromarray(deep).save(tmp_path / "a.tif")
+    (tmp_path / "a.pgm").write_bytes(b"P5 16 16 65535\n" + deep.astype(">u2").tobytes())
+    for path in sorted(tmp_path.iterdir()):
+        assert np.array_equal(read_pixels(path, "L")[..., 0], greys)
+    Image.fromarray(deep.astype(np.int32)).save(tmp_path / "b.tif")
+    with pytest.raises(DataError, match="32-bit numbers"):
+        read_pixels(tmp_path / "b.tif", "L")
 
 
 def test_devices_are_not_needed_to_be_known() -> None:

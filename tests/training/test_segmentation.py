@@ -134,10 +134,13 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
     assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
     assert "→" in capsys.readouterr().out
     assert (tmp_path / "m2" / "a_mask.png").is_file()
-    # Nothing that lies beside the images is replaced.
-    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path)]) == 0
-    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path)]) == 1
-    assert "E534" in capsys.readouterr().err
+    # Again into the same folder, but never among images, of these inputs or of others.
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
+    for images in (tmp_path, folder / "images"):
+        before = sorted(images.iterdir())
+        assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(images)]) == 1
+        assert "E534" in capsys.readouterr().err
+        assert sorted(images.iterdir()) == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.png").write_bytes((tmp_path / "a.png").read_bytes())
     with pytest.raises(SpecError):
@@ -181,6 +184,29 @@ def test_what_does_not_fit_is_answered(
     with pytest.raises(SpecError) as error:
         train(load(net(write, folder, **{old: new})), tmp_path / "run", progress=False)
     assert words in str(error.value)
+
+
+def test_a_stray_label_is_shown_in_its_mask(write: Write, tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    for index in range(5):
+        mask = np.arange(480).reshape(24, 20) % 3
+        mask[3, 5] = 7 if index == 4 else 0
+        Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "masks" / f"{index}.png")
+        Image.fromarray(np.zeros((24, 20, 3), np.uint8)).save(tmp_path / "images" / f"{index}.png")
+    with pytest.raises(SpecError) as error:
+        train(load(net(write, tmp_path)), tmp_path / "run", progress=False)
+    (found,) = error.value.diagnostics
+    assert found.code == "E501"
+    assert found.notes == (f"{tmp_path / 'masks' / '4.png'} has the label 7 at row 3, column 5 (counted from 0)",)
+    assert any("`labels`" in text for text in found.help)
+    (tmp_path / "masks" / "4.png").unlink()
+    (tmp_path / "images" / "4.png").unlink()
+    with pytest.raises(SpecError) as error:
+        train(load(net(write, tmp_path, **{", grey: true": ""})), tmp_path / "run", progress=False)
+    (found,) = error.value.diagnostics
+    assert found.code == "E503"
+    assert "`grey: true` in the dataset reads them as one channel" in found.help
 
 
 @pytest.mark.parametrize(
