@@ -307,27 +307,33 @@ def _weights_export(options: argparse.Namespace) -> int:
 
 
 def _layers(options: argparse.Namespace) -> int:
-    from archspec.kinds import find_kind, kind_names
+    from archspec.kinds import FAMILIES, kind_names
     from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
 
+    names = {family: kind_names(family) for family in FAMILIES}
     if options.kind is None:
-        names = kind_names("layers")
-        print(_json([kind_to_dict(name) for name in names]) if options.format == "json" else describe_kinds())
+        if options.format == "json":
+            print(_json([kind_to_dict(name, family) for family in FAMILIES for name in names[family]]))
+        else:
+            print(describe_kinds())
         return 0
-    if find_kind("layers", options.kind) is None:
+    families = [family for family in FAMILIES if options.kind in names[family]]
+    if not families:
         from archspec.diagnostics import did_you_mean
 
         findings = Findings()
+        known = [name for own in names.values() for name in own]
         findings.error(
             "E204",
-            f"`{options.kind[:60]}` is not a layer kind",
-            help=[did_you_mean(options.kind, kind_names("layers")) or "`archspec layers` lists them"],
+            f"there is no kind called `{options.kind[:60]}`",
+            help=[did_you_mean(options.kind, known) or "`archspec layers` lists them"],
         )
         findings.raise_if_failed()
     if options.format == "json":
-        print(_json(kind_to_dict(options.kind)))
+        plain = [kind_to_dict(options.kind, family) for family in families]
+        print(_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print(describe_kind(options.kind))
+        print("\n\n".join(describe_kind(options.kind, family) for family in families))
     return 0
 
 
@@ -381,7 +387,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argpar
     "eval": (_eval, of.eval_options, "evaluate a trained run on its held-out data"),
     "predict": (_predict, of.predict_options, "classify image files with a trained run"),
     "weights": (_weights, of.weights_options, "import and export weights"),
-    "layers": (_layers, of.layers_options, "list the layer kinds, or all about one"),
+    "layers": (_layers, of.layers_options, "list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": (_zoo, of.zoo_options, "list the networks that come with archspec"),
     "schema": (_schema, of.schema_options, "print the language's JSON Schema, for editors"),
     "doctor": (_doctor, of.doctor_options, "versions, devices and what is missing"),

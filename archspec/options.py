@@ -74,7 +74,9 @@ def weights_options(command: argparse.ArgumentParser) -> None:
 
 
 def layers_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("kind", nargs="?", metavar="KIND")
+    command.add_argument(
+        "kind", nargs="?", metavar="KIND", help="a kind of any family: conv, segmentation_folder, adam"
+    )
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec layers conv"
 

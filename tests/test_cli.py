@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
-from archspec.kinds import kind_names
+from archspec.kinds import FAMILIES, find_kind, kind_names
 
 ROOT = Path(__file__).parent.parent
 Write = Callable[..., Path]
@@ -145,8 +145,10 @@ def test_show_prints_a_spec_and_a_graph(capsys: pytest.CaptureFixture[str], writ
 
 def test_layers_are_documented_from_their_classes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("layers") == 0
-    out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == kind_names("layers")
+    layers, others = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[0] for line in layers.splitlines()] == kind_names("layers")
+    listed = {line.split()[0]: line.split(maxsplit=1)[1].split(", ") for line in others.splitlines()[1:]}
+    assert listed == {word: kind_names(family) for family, word in FAMILIES.items() if family != "layers"}
     assert run("layers", "conv") == 0
     out = capsys.readouterr().out
     assert "filters" in out
@@ -156,6 +158,23 @@ def test_layers_are_documented_from_their_classes(capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out)["fields"]["kernel"]["required"]
     assert run("layers", "convv") == 1
     assert "did you mean `conv`?" in capsys.readouterr().err
+    assert run("layers", "segmentation_fold") == 1
+    assert "did you mean `segmentation_folder`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_kind_is_documented_whatever_its_family(family: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in kind_names(family):
+        kind = find_kind(family, name)
+        assert kind is not None
+        assert run("layers", name) == 0
+        out = capsys.readouterr().out
+        assert all(f"\n  {field} " in out for field in kind.model_fields)
+        assert run("layers", name, "--format", "json") == 0
+        found = json.loads(capsys.readouterr().out)
+        # A name of two families shows both.
+        found = found if isinstance(found, list) else [found]
+        assert set(kind.model_fields) in [set(item["fields"]) for item in found if item["family"] == FAMILIES[family]]
 
 
 def test_zoo_schema_doctor_version(capsys: pytest.CaptureFixture[str]) -> None:

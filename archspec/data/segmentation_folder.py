@@ -34,7 +34,7 @@ class SegmentationFolder(Dataset):
 
     The folder holds images/ and masks/ with the lists train.txt and test.txt (or val.txt) of names, or without lists,
     a share then being held out; or it holds train/ and test/ (or val/) with images/ and masks/ each. The pixels of a
-    mask are the numbers of their classes, as in PASCAL VOC's palette files.
+    mask are the numbers of their classes, as in PASCAL VOC's palette files, or the values that `labels` lists.
     """
 
     main: ClassVar[str] = "path"

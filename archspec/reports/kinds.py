@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from archspec.kinds import Kind, find_kind, kind_names, plain
+from archspec.kinds import FAMILIES, Kind, find_kind, kind_names, plain
 from archspec.layer import Layer
 from archspec.reports.table import aligned
 
@@ -50,12 +50,13 @@ def examples(kind: type[Kind]) -> list[str]:
     ]
 
 
-def kind_to_dict(name: str, family: str = "layers") -> dict[str, Any]:
+def kind_to_dict(name: str, family: str) -> dict[str, Any]:
     """A kind as plain data: summary, fields with defaults and descriptions, examples."""
     kind = find_kind(family, name)
     assert kind is not None
     return {
         "kind": name,
+        "family": FAMILIES[family],
         "summary": summary(kind),
         "main": kind.main,
         "fields": {
@@ -71,20 +72,22 @@ def kind_to_dict(name: str, family: str = "layers") -> dict[str, Any]:
 
 
 def describe_kinds() -> str:
-    """One line a kind."""
+    """One line a layer, then the names of the other families' kinds."""
     rows = []
     for name in kind_names("layers"):
         kind = find_kind("layers", name)
         assert kind is not None
         rows.append((name, summary(kind)))
-    return "\n".join(aligned(rows, [False, False]))
+    others = [(word, ", ".join(kind_names(family))) for family, word in FAMILIES.items() if family != "layers"]
+    head = "other kinds, of which `archspec layers KIND` tells all as well:"
+    return "\n".join([*aligned(rows, [False, False]), "", head, *aligned(others, [False, False])])
 
 
-def describe_kind(name: str) -> str:
+def describe_kind(name: str, family: str) -> str:
     """All about one kind: documentation, fields, examples."""
-    kind = find_kind("layers", name)
+    kind = find_kind(family, name)
     assert kind is not None
-    lines = [name, "", inspect.getdoc(kind) or ""]
+    lines = [name if family == "layers" else f"{name} ({FAMILIES[family]})", "", inspect.getdoc(kind) or ""]
     rows = [(field, _default(info), info.description or "") for field, info in _fields(kind)]
     if rows:
         main = f" (a plain value sets {kind.main})" if kind.main else ""
@@ -93,5 +96,6 @@ def describe_kind(name: str) -> str:
             f"fields{main}:",
             *("  " + line for line in aligned([("field", "default", ""), *rows], [False] * 3)),
         ]
-    lines += ["", "examples:", *("  " + line for line in examples(kind))]
+    if examples(kind):
+        lines += ["", "examples:", *("  " + line for line in examples(kind))]
     return "\n".join(lines)
