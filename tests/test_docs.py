@@ -1,0 +1,38 @@
+"""The pages of docs/ against the classes that they describe."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from archspec.kinds import KindOf, builtin_kinds, find_kind
+from archspec.reports.kinds import kind_to_dict, written
+
+DOCS = Path(__file__).parent.parent / "docs"
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (DOCS / "datasets.md").read_text("utf-8"), re.M | re.S))
+
+
+@pytest.mark.parametrize("name", builtin_kinds("data"))
+def test_datasets_are_documented_with_every_field(name: str) -> None:
+    """Fields, defaults and words are the class's, so that `archspec layers` and the page say the same."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", SECTIONS[name], re.M)
+    fields = kind_to_dict(name, "data")["fields"]
+    assert rows == [
+        (field, "required" if facts["required"] else written(facts["default"]), facts["description"])
+        for field, facts in fields.items()
+    ]
+
+
+@pytest.mark.parametrize("name", builtin_kinds("data"))
+def test_examples_of_datasets_are_right(name: str) -> None:
+    examples = re.findall(r"^    train:\n(?:      .*\n)+", SECTIONS[name], re.M)
+    assert examples
+    for example in examples:
+        assert type(KindOf("data")(yaml.safe_load(example)["train"]["dataset"])) is find_kind("data", name)
+
+
+def test_every_section_is_a_dataset() -> None:
+    assert set(SECTIONS) == set(builtin_kinds("data"))
