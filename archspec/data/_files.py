@@ -13,11 +13,25 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 """How the names of image files end."""
+PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
+"""What folders call what is trained on, and what is held out."""
 
 
 def image_files(folder: Path) -> list[Path]:
     """The images that lie in a folder, by their names."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def check_alike(image: np.ndarray, path: Path, first: np.ndarray, first_path: Path) -> None:
+    """Raises `DataError` unless an image has the shape of the first one."""
+    if image.shape == first.shape:
+        return
+    sizes = ["×".join(map(str, array.shape[:2])) for array in (image, first)]
+    raise DataError(
+        "E507",
+        f"{path} is {sizes[0]}, but {first_path} is {sizes[1]}",
+        help=[f"`size: [{first.shape[0]}, {first.shape[1]}]` scales all of them"],
+    )
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from archspec.data._files import SUFFIXES, as_masks, holdout, image_files
+from archspec.data._files import PARTS, SUFFIXES, as_masks, check_alike, holdout, image_files
 from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
 
 if TYPE_CHECKING:
     import numpy as np
-
-_PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 
 Pairs = list[tuple[Path, Path]]
 """Files of images, and of their masks."""
@@ -72,6 +70,7 @@ class SegmentationFolder(Dataset):
             train, test = holdout(self._split(parts[0]), self.holdout, self.split_seed)
         else:
             train, test = self._split(parts[0]), self._split(parts[1])
+            check_alike(test.images[0], parts[1][0][0], train.images[0], parts[0][0][0])
         known = int(max(train.labels.max(), test.labels.max())) + 1
         if known < 2 and self.ignore is not None and any((split.labels < 0).any() for split in (train, test)):
             rest = "no label but 0: every other" if known else "no label: every"
@@ -107,12 +106,12 @@ class SegmentationFolder(Dataset):
 
     def _parts(self, folder: Path) -> list[Pairs]:
         """The pairs to train on and those held out, or all of them where the folder does not say."""
-        parts = {part: self._pairs(folder, part) for part in _PARTS}
+        parts = {part: self._pairs(folder, part) for part in PARTS}
         if not any(parts.values()):
             return [self._all_pairs(folder)]
         if not all(parts.values()):
             missing = "test" if parts["train"] else "train"
-            wanted = [name for part in _PARTS[missing] for name in (f"{part}.txt", f"{part}/")]
+            wanted = [name for part in PARTS[missing] for name in (f"{part}.txt", f"{part}/")]
             lacks = f"{folder} says what is for one part, but not what is to {missing}: no {listed(wanted)}"
             raise DataError("E505", lacks)
         return list(parts.values())
@@ -128,7 +127,7 @@ class SegmentationFolder(Dataset):
 
     def _pairs(self, folder: Path, part: str) -> Pairs:
         """The pairs of a part that has a list or a folder of its own; empty where it has neither."""
-        for name in _PARTS[part]:
+        for name in PARTS[part]:
             if (folder / name).is_dir():
                 return self._all_pairs(folder / name)
             listing = folder / f"{name}.txt"
@@ -211,13 +210,8 @@ class SegmentationFolder(Dataset):
             if self.size is not None:
                 image = scale(image, self.size, "bilinear")
                 mask = scale(mask[..., None], self.size, "nearest")[..., 0]
-            if images and image.shape != images[0].shape:
-                first, own = ("×".join(map(str, array.shape[:2])) for array in (images[0], image))
-                raise DataError(
-                    "E507",
-                    f"{image_path} is {own}, but {pairs[0][0]} is {first}",
-                    help=[f"`size: [{images[0].shape[0]}, {images[0].shape[1]}]` scales all of them"],
-                )
+            if images:
+                check_alike(image, image_path, images[0], pairs[0][0])
             images.append(image)
             masks.append(self._classes(mask, mask_path))
         return Split(np.stack(images), np.stack(masks))

@@ -83,6 +83,17 @@ def scale(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.n
     return found[..., None] if found.ndim == 2 else found
 
 
+def filled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bytes (H, W, C) scaled so that they just fill a height and width; of what sticks out, both sides are cut off."""
+    from PIL import Image, ImageOps
+
+    if pixels.shape[:2] == size:
+        return pixels
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    found = np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR))
+    return found[..., None] if found.ndim == 2 else found
+
+
 def palette(classes: int) -> np.ndarray:
     """One colour (red, green, blue) per class, as PASCAL VOC has them: the bits of the number, dealt out in turn."""
     colours = np.zeros((classes, 3), np.uint8)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from archspec.data.cifar import Cifar
 from archspec.data.digit_canvas import DigitCanvas
 from archspec.data.idx import Idx
+from archspec.data.image_folder import ImageFolder
 from archspec.data.mnist5k import Mnist5k
 from archspec.data.npz import Npz
 from archspec.data.segmentation_folder import SegmentationFolder
@@ -152,8 +154,6 @@ def test_bytes_that_are_no_npz_are_answered(tmp_path: Path, content: bytes) -> N
 
 def squares(folder: Path, count: int = 6, size: tuple[int, int] = (8, 6)) -> None:
     """Images and masks of the same names."""
-    from PIL import Image
-
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for index in range(count):
@@ -186,8 +186,6 @@ def test_segmentation_folders_by_lists_by_folders_and_without(tmp_path: Path) ->
 
 
 def damage_folder(folder: Path, how: str) -> None:
-    from PIL import Image
-
     squares(folder)
     if how == "no masks":
         (folder / "masks" / "3.png").unlink()
@@ -268,8 +266,6 @@ def test_damaged_segmentation_folders_are_answered(tmp_path: Path, how: str, wor
 
 
 def test_labels_say_which_values_are_classes(tmp_path: Path) -> None:
-    from PIL import Image
-
     damage_folder(tmp_path, "black and white")
     data = SegmentationFolder(path=str(tmp_path), labels=(0, 255)).load()
     assert data.class_names == ("0", "1")
@@ -299,6 +295,70 @@ def test_only_listed_images_need_masks(tmp_path: Path) -> None:
     (tmp_path / "masks" / "5.png").unlink()
     data = SegmentationFolder(path=str(tmp_path)).load()
     assert (len(data.train.labels), len(data.test.labels)) == (4, 1)
+
+
+def write_image(path: Path, value: int, size: tuple[int, int] = (6, 8)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size, 3), value, np.uint8)).save(path)
+
+
+def test_folders_of_images_with_and_without_their_own_split(tmp_path: Path) -> None:
+    for name, value in (("dog", 200), ("cat", 100)):
+        for number in range(5):
+            write_image(tmp_path / "all" / name / f"{number}.png", value + number)
+    data = ImageFolder(path=str(tmp_path / "all")).load()
+    assert data.class_names == ("cat", "dog")
+    assert (data.train.images.shape, data.test.images.shape) == ((8, 6, 8, 3), (2, 6, 8, 3))
+    for split in (data.train, data.test):
+        assert ((split.images[:, 0, 0, 0] >= 200) == split.labels).all()
+    assert sorted(data.test.labels) == [0, 1]
+    write_image(tmp_path / "two" / "train" / "a" / "1.png", 1)
+    write_image(tmp_path / "two" / "train" / "b" / "1.png", 2)
+    write_image(tmp_path / "two" / "val" / "b" / "1.png", 3)
+    data = ImageFolder(path=str(tmp_path / "two"), grey=True).load()
+    assert data.train.images[..., 0, 0, 0].tolist() == [1, 2]
+    assert (data.test.images[0, 0, 0, 0], data.test.labels.tolist()) == (3, [1])
+    assert data.train.images.shape == (2, 6, 8, 1)
+
+
+def test_images_are_scaled_to_fill_a_size(tmp_path: Path) -> None:
+    """The middle of a wide image: what lies left and right of it is cut off."""
+    wide = np.zeros((10, 40, 3), np.uint8)
+    wide[:, 15:25] = 255
+    (tmp_path / "a").mkdir()
+    Image.fromarray(wide).save(tmp_path / "a" / "wide.png")
+    for number in range(4):
+        write_image(tmp_path / "a" / f"{number}.png", 7, (20 + number, 20))
+    data = ImageFolder(path=str(tmp_path), size=(5, 5)).load()
+    images = np.concatenate([data.train.images, data.test.images])
+    assert images.shape == (5, 5, 5, 3)
+    assert sorted(image[2, 2, 0] for image in images) == [7, 7, 7, 7, 255]
+    assert sorted(int(image.min()) for image in images)[-1] > 200
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "words"),
+    [
+        (["train/a/1.png"], "E505", "no test, val and validation"),
+        (["train/a/1.png", "val/b/1.png"], "E507", "b, which"),
+        (["1.png"], "E505", "no folders"),
+        (["a/1.txt", "b/1.png"], "E505", "no images in a"),
+        (["a/1.png", "a/large.png"], "E507", "`size: [6, 8]` scales all"),
+        (["a/1.png", "b/broken.png"], "E521", "broken.png"),
+        ([], "E505", "there is no folder"),
+    ],
+)
+def test_damaged_folders_of_images_are_answered(tmp_path: Path, files: list[str], code: str, words: str) -> None:
+    for name in files:
+        write_image(tmp_path / "data" / name.replace("txt", "png"), 0, (9, 9) if "large" in name else (6, 8))
+        if name.endswith(".txt"):
+            (tmp_path / "data" / name.replace("txt", "png")).rename(tmp_path / "data" / name)
+        if "broken" in name:
+            (tmp_path / "data" / name).write_bytes(b"no image")
+    with pytest.raises(DataError) as error:
+        ImageFolder(path=str(tmp_path / "data")).load()
+    assert error.value.code == code
+    assert words in error.value.message + " ".join(error.value.help)
 
 
 def test_npz_with_labels_of_pixels(tmp_path: Path) -> None:
