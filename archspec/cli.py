@@ -91,20 +91,12 @@ def _show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> Non
 
 def _overrides(options: argparse.Namespace) -> list[Override]:
     """The overrides of `--set` and `--input`. Raises `SpecError` when one cannot be understood."""
-    from archspec.spec.overrides import parse_override, python_override
+    from archspec.spec.overrides import parse_input, parse_override
 
     findings = Findings()
     found = [parse_override(text, findings) for text in options.overrides]
     if options.input:
-        parts = options.input.lower().replace("×", "x").split("x")
-        if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-            findings.error(
-                "E113", f"--input takes HxW or HxWxC, not {options.input[:60]!r}", help=["for example --input 224x224"]
-            )
-        else:
-            names = ("height", "width", "channels")
-            sizes = zip(names, parts, strict=False)
-            found.extend(python_override(("input", name), int(part)) for name, part in sizes)
+        found.extend(parse_input(options.input, findings))
     findings.raise_if_failed()
     return [item for item in found if item is not None]
 

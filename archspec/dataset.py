@@ -11,6 +11,9 @@ from archspec.kinds import Kind
 if TYPE_CHECKING:
     import numpy as np
 
+RELATIVE = "relative paths start from the spec's folder"
+"""The help of datasets that find no file; `Spec.data_error` says what is true of a path from the command line."""
+
 
 @dataclass(frozen=True)
 class Split:

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Findings, Span, SpecError, did_you_mean
+from archspec.dataset import RELATIVE
+from archspec.diagnostics import DataError, Diagnostic, Findings, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar
 from archspec.located import Mapping as LocatedMapping
@@ -23,7 +24,7 @@ from archspec.spec.document import (
     with_variant,
 )
 from archspec.spec.network import Header, Input, Published, WeightSet
-from archspec.spec.overrides import Override, apply_override, python_override
+from archspec.spec.overrides import COMMAND_LINE, Override, apply_override, python_override
 from archspec.spec.reading import Model, read_model
 from archspec.zoo import find_spec
 
@@ -197,15 +198,33 @@ class Spec:
         return graph
 
     def place(self, *path: str) -> Span | None:
-        """Where the value at this path was written, or the nearest thing around it."""
+        """Where the value at this path was written, or the nearest thing around it.
+
+        That is its key, unless what the key holds came from elsewhere, as from an override.
+        """
         node: Located | None = self._document.root
-        found: Span | None = None
+        key: Scalar | None = None
         for name in path:
             if not isinstance(node, LocatedMapping) or name not in node.entries:
                 break
             key, node = node.entries[name]
-            found = key.span
-        return found
+        inner = _main_value(node)
+        if key is None or inner is None:
+            return None
+        return key.span if inner.source is key.source else inner.span
+
+    def data_error(self, error: DataError) -> SpecError:
+        """What is wrong with the dataset, at its place."""
+        path = _main_value(self._dataset)
+        if path is not None and path.source.name == COMMAND_LINE:
+            start = "relative paths on the command line start from the current folder"
+            error.help = tuple(start if text == RELATIVE else text for text in error.help)
+        return error.located(self.place("train", "dataset") or self.place("train"))
+
+    @property
+    def _dataset(self) -> Located | None:
+        train = self._document.root.get("train")
+        return train.get("dataset") if isinstance(train, LocatedMapping) else None
 
     def to_yaml(self) -> str:
         """The elaborated spec: every layer and every default written out. Reading it gives the same graph."""
@@ -278,9 +297,9 @@ def _bound(document: Document, overrides: Sequence[Override], findings: Findings
         if path[0] in document.arguments and len(path) == 1:
             path = ("args", *path)
         if path[0] == "args" and len(path) == 2:
-            given[path[1]] = (Scalar(override.key.source, override.key.place, path[1]), override.value)
+            given[path[1]] = (override.keys[-1], override.value)
         elif path[0] == "args":
-            findings.error("E113", "an argument is set as a whole", override.key.span, help=["--set args.name=value"])
+            findings.error("E113", "an argument is set as a whole", override.span, help=["--set args.name=value"])
         else:
             document = apply_override(document, override, findings)
     bind_arguments(document, given, findings)
@@ -294,11 +313,17 @@ def _header(root: LocatedMapping) -> LocatedMapping:
     return result
 
 
-def _folder_of(node: Located | None) -> Path:
-    """Where the path in a dataset's entry starts from: the folder of the file that it stands in."""
+def _main_value(node: Located | None) -> Located | None:
+    """What says most of a value: the path in a dataset's entry or in `init_from`, else what is written first."""
     while isinstance(node, LocatedMapping) and node.entries:
         node = node.get("path") or next(iter(node.entries.values()))[1]
-    return node.source.folder if node is not None else Path()
+    return node
+
+
+def _folder_of(node: Located | None) -> Path:
+    """Where the path in a dataset's entry starts from: the folder of the file that it stands in."""
+    found = _main_value(node)
+    return found.source.folder if found is not None else Path()
 
 
 def _top(root: LocatedMapping) -> Span:

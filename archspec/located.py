@@ -138,8 +138,22 @@ def describe(value: Any) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
 
 
-CHOICES = frozenset({"dataset", "optimiser", "schedule", "loss", "init", "bias_init"})
-"""Fields that hold one kind with its fields: another kind replaces it, the same kind merges."""
+def long_form(main: str, content: Located) -> Mapping:
+    """A plain value as a mapping with the one field that it sets."""
+    result = Mapping(content.source, content.place, {main: (Scalar(content.source, content.place, main), content)})
+    result.dynamic = content.dynamic
+    return result
+
+
+CHOICES = {
+    "dataset": "data",
+    "optimiser": "optimisers",
+    "schedule": "schedules",
+    "loss": "losses",
+    "init": "initialisers",
+    "bias_init": "initialisers",
+}
+"""Fields that hold one kind with its fields, and its family: another kind replaces it, the same kind merges."""
 
 WHOLE = frozenset({"outputs"})
 """Mappings that are replaced as a whole."""

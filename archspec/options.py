@@ -100,7 +100,7 @@ def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("
         default=[],
         metavar="PATH=VALUE",
         dest="overrides",
-        help="override a value: train.epochs=2, args.classes=26",
+        help="override a value: train.epochs=2, args.classes=26; relative paths start from the current folder",
     )
     command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
     command.add_argument("--strict", action="store_true", help="warnings are errors")

@@ -59,10 +59,14 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
     return value
 
 
-def read_text(text: str, name: str, findings: Findings, *, folder: Path | None = None) -> Located | None:
-    """The value of a YAML text, or None with the reason among the findings. Paths in it start from the folder."""
-    source = Source(name, text, folder)
-    return _Composer(source, findings).compose()
+def read_text(
+    text: str, name: str, findings: Findings, *, folder: Path | None = None, before: str = ""
+) -> Located | None:
+    """The value of a YAML text, or None with the reason among the findings. Paths in it start from the folder.
+
+    `before` stands before the text on its first line without being part of it.
+    """
+    return _Composer(Source(name, before + text, folder), findings, len(before)).compose()
 
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
@@ -124,9 +128,11 @@ class _Stop(Exception):  # noqa: N818 (not an error by itself)
 class _Composer:
     """Builds `Located` values from parser events."""
 
-    def __init__(self, source: Source, findings: Findings) -> None:
+    def __init__(self, source: Source, findings: Findings, start: int = 0) -> None:
         self.source = source
         self.findings = findings
+        self.start = start
+        """Characters of the source's first line that come before what is parsed."""
         self.anchors: dict[str, Located | None] = {}
         self.aliased = 0
 
@@ -152,7 +158,7 @@ class _Composer:
         return Span(self.source, 1, 1, 1, 1)
 
     def _document(self, yaml: Any) -> Located | None:
-        parser = _parser(yaml, self.source.text)
+        parser = _parser(yaml, self.source.text[self.start :])
         next_event = parser.get_event
         next_event()  # stream start
         event = next_event()
@@ -300,7 +306,9 @@ class _Composer:
         return value
 
     def _place(self, start: Any, end: Any) -> tuple[int, int, int, int]:
-        return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        first = start.column + 1 if start.line else start.column + 1 + self.start
+        last = end.column + 1 if end.line else end.column + 1 + self.start
+        return (start.line + 1, first, end.line + 1, last)
 
     def _span(self, start: Any, end: Any) -> Span:
         return Span(self.source, *self._place(start, end))

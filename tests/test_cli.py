@@ -81,6 +81,51 @@ def test_wrong_overrides_are_answered(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "line", "marked"),
+    [
+        (["--set", "layers.fc.unist=3"], "--set layers.fc.unist=3", "unist"),
+        (["--set", "layers.fc.units=0"], "--set layers.fc.units=0", "0"),
+        (["--set", "m=3"], "--set m=3", "m"),
+        (["--input", "4x0"], "--input 4x0", "0"),
+        (["--input", "4x4x0"], "--input 4x4x0", "0"),
+    ],
+)
+def test_overrides_are_marked_where_they_were_typed(
+    write: Write, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str, marked: str
+) -> None:
+    assert run("validate", str(write(SMALL)), *arguments) == 1
+    found = capsys.readouterr().err.splitlines()
+    frame = next(i for i, text in enumerate(found) if text == f"1 │ {line}")
+    column = found[frame + 1].index("^")
+    assert found[frame][column : column + found[frame + 1].count("^")] == marked
+    assert found[frame + 1].rstrip().endswith("^")
+
+
+def test_setting_a_field_keeps_what_the_file_says_in_short(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "input: {height: 8, width: 8, channels: 1}\n"
+        "layers: [{max_pool: 4}, {conv: {filters: 2, kernel: 1}}, flatten, {dense: 3}]\n"
+        "outputs: {logits: dense1}\n"
+        "train: {dataset: {npz: a.npz}, optimiser: {sgd: 0.3}, init_from: runs/a}\n"
+    )
+    given = {
+        "layers.0.max_pool.stride": "2",
+        "layers.3.dense.bias": "false",
+        "outputs.logits.weight": "0.5",
+        "train.dataset.npz.holdout": "0.1",
+        "train.optimiser.sgd.momentum": "0.7",
+        "train.init_from.freeze": "[conv1]",
+    }
+    options = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+    assert run("show", str(write(text)), *options) == 0
+    out = capsys.readouterr().out
+    for words in ("window: [4, 4]", "units: 3", "from: dense1", "learning_rate: 0.3", "runs/a"):
+        assert words in out
+    for name, value in given.items():
+        assert f"{name.rpartition('.')[2]}: {value if '.stride' not in name else '[2, 2]'}" in out
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["nonsense"],

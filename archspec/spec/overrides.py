@@ -5,41 +5,85 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.diagnostics import Findings, Source, did_you_mean, listed
-from archspec.located import CHOICES, Located, Scalar, Sequence, describe
+from archspec.diagnostics import Findings, Source, Span, did_you_mean, listed
+from archspec.kinds import KindError, find_kind
+from archspec.located import CHOICES, Located, Scalar, Sequence, describe, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_text
 from archspec.spec.document import Document
 from archspec.spec.network import SECTIONS
 
+COMMAND_LINE = "command line"
+
 
 @dataclass(frozen=True)
 class Override:
-    """One `--set path=value`, or an argument given from Python. `origin` names it in messages."""
+    """One `--set path=value`, or an argument given from Python. `keys` are the words of the path, at their places."""
 
-    path: tuple[str, ...]
+    keys: tuple[Scalar, ...]
     value: Located
-    key: Scalar
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return tuple(key.value for key in self.keys)
+
+    @property
+    def span(self) -> Span:
+        """Where the path is written."""
+        first, last = self.keys[0], self.keys[-1]
+        return Span(first.source, first.line, first.column, last.end_line, last.end_column)
 
 
 def parse_override(text: str, findings: Findings, option: str = "--set") -> Override | None:
     """`train.epochs=2` as a path and a YAML value."""
-    name = f"{option} {text}"
-    source = Source(name, text)
     path, equals, value_text = text.partition("=")
-    key = Scalar(source, (1, 1, 1, max(2, len(path) + 1)), path)
     if not equals or not all(part.strip() for part in path.split(".")):
         findings.error("E113", f"{option} takes path=value, not {describe(text)}", help=["--set train.epochs=2"])
         return None
-    value = read_text(value_text, name, findings) if value_text.strip() else Scalar(source, (1, 1, 1, 1), None)
-    return Override(tuple(part.strip() for part in path.split(".")), value, key) if value else None
+    before = f"{option} {path}="
+    source = Source(COMMAND_LINE, before + value_text)
+    keys = _keys(path, source, len(option) + 2)
+    if not value_text.strip():
+        return Override(keys, Scalar(source, (1, len(before), 1, len(before) + 1), None))
+    value = read_text(value_text, COMMAND_LINE, findings, before=before)
+    return Override(keys, value) if value else None
+
+
+def parse_input(text: str, findings: Findings) -> list[Override]:
+    """The overrides of `--input 64x64` or `--input 64x64x3`."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        findings.error("E113", f"--input takes HxW or HxWxC, not {text[:60]!r}", help=["for example --input 224x224"])
+        return []
+    source = Source(COMMAND_LINE, f"--input {text}")
+    found: list[Override] = []
+    column = len("--input ") + 1
+    for name, part in zip(("height", "width", "channels"), parts, strict=False):
+        place = (1, column, 1, column + len(part))
+        keys = tuple(Scalar(source, place, word) for word in ("input", name))
+        found.append(Override(keys, Scalar(source, place, int(part))))
+        column += len(part) + 1
+    return found
 
 
 def python_override(path: tuple[str, ...], value: Any) -> Override:
     """An override from Python: the value is taken as it is."""
-    name = f"{'.'.join(path)}={value!r}"
-    source = Source(name[:200], name[:200])
-    return Override(path, locate(value, source), Scalar(source, (1, 1, 1, 2), path[-1]))
+    words = ".".join(path)
+    shown = f"{words.removeprefix('args.')}={value!r}"[:200]
+    source = Source("Python", shown)
+    start = shown.find("=") + 2
+    keys = _keys(words, source, start - 1 - len(words))
+    return Override(keys, locate(value, source, (1, start, 1, max(start, len(shown)) + 1)))
+
+
+def _keys(path: str, source: Source, column: int) -> tuple[Scalar, ...]:
+    """The words of a path that begins in a column."""
+    keys: list[Scalar] = []
+    for part in path.split("."):
+        start = column + len(part) - len(part.lstrip())
+        keys.append(Scalar(source, (1, start, 1, start + len(part.strip())), part.strip()))
+        column += len(part) + 1
+    return tuple(keys)
 
 
 def locate(value: Any, source: Source, place: tuple[int, int, int, int] = (1, 1, 1, 2)) -> Located:
@@ -54,22 +98,22 @@ def locate(value: Any, source: Source, place: tuple[int, int, int, int] = (1, 1,
 
 def apply_override(document: Document, override: Override, findings: Findings) -> Document:
     """The document with one value replaced. A first word that is an argument's name means that argument."""
-    path = override.path
-    if path[0] not in SECTIONS and path[0] in document.arguments:
-        path = ("args", *path)
-    if path[0] not in SECTIONS:
+    keys, first = override.keys, override.path[0]
+    if first not in SECTIONS and first in document.arguments:
+        keys, first = (Scalar(keys[0].source, keys[0].place, "args"), *keys), "args"
+    if first not in SECTIONS:
         known = [*SECTIONS, *document.arguments]
         findings.error(
             "E201",
-            f"there is no section or argument `{path[0][:60]}` to set",
-            override.key.span,
-            help=[did_you_mean(path[0], known) or f"sections: {listed(SECTIONS, 30)}"],
+            f"there is no section or argument `{first[:60]}` to set",
+            keys[0].span,
+            help=[did_you_mean(first, known) or f"sections: {listed(SECTIONS, 30)}"],
         )
         return document
-    if path[0] in ("import", "extends", "blocks", "variants"):
-        findings.error("E113", f"`{path[0]}` cannot be set from outside the file", override.key.span)
+    if first in ("import", "extends", "blocks", "variants"):
+        findings.error("E113", f"`{first}` cannot be set from outside the file", override.span)
         return document
-    root = _set(document.root, path, override, findings)
+    root = _set(document.root, keys, override.value, findings)
     if root is None:
         return document
     assert isinstance(root, LocatedMapping)
@@ -77,24 +121,34 @@ def apply_override(document: Document, override: Override, findings: Findings) -
 
 
 def _set(
-    node: Located | None, path: tuple[str, ...], override: Override, findings: Findings, parent: str = ""
+    node: Located | None,
+    keys: tuple[Scalar, ...],
+    given: Located,
+    findings: Findings,
+    above: tuple[str, str] = ("", ""),
 ) -> Located | None:
-    """The tree with the value at this path replaced; None with the reason when the path leads nowhere."""
-    if not path:
-        return override.value
-    head, rest = path[0], path[1:]
-    source, place = override.value.source, override.value.place
+    """The tree with the value at this path replaced; None with the reason when the path leads nowhere.
+
+    `above` are the two words that the node stands under.
+    """
+    if not keys:
+        return given
+    key, rest = keys[0], keys[1:]
+    head: str = key.value
+    main = _main_field(*above) if node is not None and not isinstance(node, LocatedMapping) else None
+    if node is not None and main is not None and not (isinstance(node, Scalar) and node.value is None):
+        node = long_form(main, node)
     if isinstance(node, Sequence):
         index = _index(node, head)
         if index is None:
             findings.error(
                 "E113",
                 f"`{head[:60]}` is not in the list that --set points into",
-                override.key.span,
+                key.span,
                 help=[f"the list has {len(node.items)} items, counted from 0; layers can be given by name"],
             )
             return None
-        value = _set(node.items[index], rest, override, findings, head)
+        value = _set(node.items[index], rest, given, findings, ("", "layers"))
         if value is None:
             return None
         items = [*node.items[:index], value, *node.items[index + 1 :]]
@@ -102,21 +156,38 @@ def _set(
         result.dynamic = node.dynamic or value.dynamic
         return result
     entries = dict(node.entries) if isinstance(node, LocatedMapping) else {}
-    if parent in CHOICES and head not in entries:
+    if above[1] in CHOICES and head not in entries:
         entries = {}  # another kind takes the place of the one that was chosen
     elif isinstance(node, LocatedMapping) and head not in entries and len(entries) == 1:
         # An entry of a list of layers: the kind stands between the entry and its fields.
         only, (_, content) = next(iter(entries.items()))
         if isinstance(content, LocatedMapping) and content.get("name") is not None:
-            head, rest = only, path
-    value = _set(entries[head][1] if head in entries else None, rest, override, findings, head)
+            head, rest = only, keys
+    below = entries.get(head)
+    value = _set(below[1] if below else None, rest, given, findings, (above[1], head))
     if value is None:
         return None
-    entries[head] = (entries[head][0] if head in entries else Scalar(source, override.key.place, head), value)
-    base = node if isinstance(node, LocatedMapping) else None
-    mapping = LocatedMapping(base.source if base else source, base.place if base else place, entries)
-    mapping.dynamic = value.dynamic or bool(base and base.dynamic)
+    entries[head] = (below[0] if below and rest else key, value)
+    base = node if isinstance(node, LocatedMapping) else given
+    mapping = LocatedMapping(base.source, base.place, entries)
+    mapping.dynamic = value.dynamic or (base is node and base.dynamic)
     return mapping
+
+
+def _main_field(holder: str, word: str) -> str | None:
+    """The field that a plain value under these two words sets, or None where there is none."""
+    if word == "init_from":
+        return "path"
+    if holder == "outputs":
+        return "from"
+    family = "layers" if holder == "layers" else CHOICES.get(holder)
+    if family is None:
+        return None
+    try:
+        kind = find_kind(family, word)
+    except KindError:
+        return None
+    return kind.main if kind else None
 
 
 def _index(node: Sequence, head: str) -> int | None:

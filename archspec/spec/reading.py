@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import Environment, ExpressionError, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
-from archspec.located import Located, Scalar, Sequence, describe
+from archspec.located import Located, Scalar, Sequence, describe, long_form
 from archspec.located import Mapping as LocatedMapping
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -178,10 +178,7 @@ def as_fields(
             help=[_fields_help(kind)],
         )
         return None
-    key = Scalar(content.source, content.place, kind.main)
-    result = LocatedMapping(content.source, content.place, {kind.main: (key, content)})
-    result.dynamic = content.dynamic
-    return result
+    return long_form(kind.main, content)
 
 
 def unknown_kind(name: Any, span: Span, known: Iterable[str], word: str, findings: Findings) -> None:
