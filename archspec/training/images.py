@@ -16,6 +16,8 @@ from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.loss import Loss
+    from archspec.spec.train import Train
 
 
 CHUNK_BYTES = 2**27
@@ -27,7 +29,6 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
 
     Raises `SpecError`; each message names what the data has and what the spec says.
     """
-    place = spec.place("train", "dataset") or spec.place("train")
     dataset = spec.train.dataset if spec.train else None
     try:
         _check_task(data, spec)
@@ -52,7 +53,15 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             _check_range(data.name, split, spec.input)
             _check_size(data.name, split, spec.input, has_grey=hasattr(dataset, "grey"))
     except DataError as error:
-        raise error.located(place) from None
+        raise spec.data_error(error) from None
+
+
+def fitted_loss(spec: Spec, recipe: Train, data: Data) -> Loss:
+    """The recipe's loss with what it takes from the training labels. Raises `SpecError` where they do not fit it."""
+    try:
+        return recipe.loss.fitted(data.train.labels, data.class_count)
+    except DataError as error:
+        raise error.located(spec.place("train", "loss")) from None
 
 
 def check_outputs(spec: Spec, graph: Graph) -> None:

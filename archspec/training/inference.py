@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
 from archspec.training.folder import CHECKPOINTS, RESULT, SPEC, RunFolder, open_run
 from archspec.training.freezing import frozen_at
-from archspec.training.images import check_data, check_outputs, fitted, normalised
+from archspec.training.images import check_data, check_outputs, fitted, fitted_loss, normalised
 from archspec.training.pictures import MODES, own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
@@ -64,15 +65,16 @@ def evaluate(path: Path) -> Metrics:
     try:
         data = spec.train.dataset.load()
     except DataError as error:
-        raise error.located(spec.place("train", "dataset")) from None
+        raise spec.data_error(error) from None
     graph = spec.graph()
     check_data(data, spec, graph)
-    loss = spec.train.loss.fitted(fitted(data.train, spec.input).labels, data.class_count)
+    data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
+    loss = fitted_loss(spec, spec.train, data)
     arrays = restored(folder, spec)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
     params, statistics = _parted(arrays, steps.template["params"])
-    return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
+    return Evaluator(steps, data.test, task, graph)(params, statistics)
 
 
 def predict(

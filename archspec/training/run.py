@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from archspec.dataset import Data
-from archspec.diagnostics import DataError, count
+from archspec.diagnostics import DataError, Label, SpecError, count
 from archspec.graph import Graph
 from archspec.loss import Loss
 from archspec.lower import Arrays
@@ -27,7 +27,7 @@ from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
 from archspec.training.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
 from archspec.training.freezing import frozen_at
-from archspec.training.images import check_data, fitted
+from archspec.training.images import check_data, fitted, fitted_loss
 from archspec.training.interrupt import held_back
 from archspec.training.progress import Progress
 from archspec.training.steps import State, Steps, empty_sums, make_steps
@@ -111,17 +111,20 @@ def train(
     spec_text = spec.to_yaml()
     try:
         folder = choose_folder(spec.name, spec_text, Path(workdir) if workdir is not None else None, overwrite)
+    except DataError as error:
+        raise error.located(None) from None
+    try:
         data = recipe.dataset.load()
     except DataError as error:
-        raise error.located(spec.place("train", "dataset") if error.code < "E510" else None) from None
+        raise spec.data_error(error) from None
     check_data(data, spec, graph)
     data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
+    loss = fitted_loss(spec, recipe, data)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
-        loss = recipe.loss.fitted(data.train.labels, data.class_count)
         anew = overwrite or not folder.begun
         given = _beginning(recipe, spec, graph, folder, progress) if anew else None
-        frozen_at(recipe, graph, 1)
+        _check_frozen(recipe, spec, graph)
         if workdir is None and folder.path.name != spec.name and progress:
             other = folder.path.with_name(spec.name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
@@ -134,20 +137,35 @@ def train(
         finally:
             run.close()
     except DataError as error:
-        of_init = error.code in ("E515", "E516") or error.code.startswith("E53")
-        raise error.located(spec.place("train", "init_from") if of_init else None) from None
+        raise error.located(None) from None
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
 
 
+def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
+    """Raises `SpecError` where what is to be frozen is not there, or nothing is left to train."""
+    try:
+        frozen_at(recipe, graph, 1)
+    except DataError as error:
+        raise error.located(spec.place("train", "init_from", "freeze")) from None
+
+
 def _beginning(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder, shown: bool) -> Arrays | None:
-    """The weights that the recipe begins with; None where they are drawn."""
+    """The weights that the recipe begins with; None where they are drawn. Raises `SpecError`."""
     if recipe.init_from is None:
         return None
-    if Path(recipe.init_from.path) == folder.path.resolve():
-        raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
-    found = initial_weights(recipe.init_from, spec, graph)
+    place = spec.place("train", "init_from")
+    try:
+        if Path(recipe.init_from.path) == folder.path.resolve():
+            raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
+        found = initial_weights(recipe.init_from, spec, graph)
+    except DataError as error:
+        raise error.located(place) from None
+    except SpecError as error:
+        # What is wrong with the folder that it names has no place there.
+        own = Label(place) if place is not None else None
+        raise SpecError([replace(item, primary=item.primary or own) for item in error.diagnostics]) from None
     if shown and found.notes:
         print("\n".join(found.notes))
     return found.arrays

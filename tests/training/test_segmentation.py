@@ -16,10 +16,11 @@ from PIL import Image
 
 from archspec.cli import main
 from archspec.dataset import Split
-from archspec.diagnostics import SpecError
-from archspec.loading import load
+from archspec.diagnostics import Diagnostic, Findings, SpecError
+from archspec.loading import load, open_spec
 from archspec.losses.cross_entropy import median_frequency
 from archspec.spec.network import Input
+from archspec.spec.overrides import parse_override
 from archspec.spec.train import Augment
 from archspec.training.augmentation import augmented
 from archspec.training.images import fitted
@@ -207,6 +208,35 @@ def test_a_stray_label_is_shown_in_its_mask(write: Write, tmp_path: Path) -> Non
     (found,) = error.value.diagnostics
     assert found.code == "E503"
     assert "`grey: true` in the dataset reads them as one channel" in found.help
+
+
+def test_faults_of_data_and_loss_are_shown_where_they_were_given(
+    write: Write, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*given: str, weights: str = "null") -> Diagnostic:
+        overrides = [item for text in given if (item := parse_override(text, Findings()))]
+        with pytest.raises(SpecError) as error:
+            train(open_spec(str(net(write, folder, weights)), overrides), tmp_path / "run", progress=False)
+        return error.value.diagnostics[0]
+
+    def shown(item: Diagnostic) -> str:
+        assert item.primary is not None
+        span = item.primary.span
+        return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
+
+    broken = tmp_path / "broken"
+    for part in ("images", "masks"):
+        (broken / part).mkdir(parents=True)
+        (broken / part / "0.png").write_bytes(b"no image")
+    monkeypatch.chdir(tmp_path)
+    corrupt = fault("train.dataset.segmentation_folder.path=broken")
+    assert (corrupt.code, shown(corrupt)) == ("E521", "broken")
+    missing = fault("train.dataset.segmentation_folder=nowhere")
+    assert (missing.code, shown(missing)) == ("E505", "nowhere")
+    assert missing.help == ("relative paths on the command line start from the current folder",)
+    short = fault(weights="[1, 2]")
+    assert (short.code, shown(short)) == ("E501", "loss")
+    assert shown(fault("train.loss.cross_entropy.class_weights=[1, 2]")) == "[1, 2]"
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,12 @@ def test_what_cannot_begin_is_answered(
     init = init.replace("SOURCE", str(source)).replace("TMP", str(tmp_path))
     with pytest.raises(SpecError) as error:
         train(load(target(write, data, init)), tmp_path / "run", progress=False)
-    assert error.value.diagnostics[0].code == code
+    found = error.value.diagnostics[0]
+    assert found.code == code
     assert words in str(error.value)
+    # The line of `init_from`, whatever finds the fault.
+    assert found.primary is not None
+    assert "init_from" in found.primary.span.source.line(found.primary.span.line)
 
 
 def test_something_must_be_left_to_train(write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path) -> None:
