@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -23,6 +24,14 @@ Model = TypeVar("Model", bound=BaseModel)
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """A model's fields by the names that the language has for them."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _section_of(info: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field holds, if it holds one or none."""
+    optional = get_origin(info.annotation) in (Union, UnionType)
+    choices = get_args(info.annotation) if optional else (info.annotation,)
+    found = (choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel))
+    return next(found, None)
 
 
 class Failed:
@@ -84,16 +93,13 @@ def read_model(
             complete = False
             continue
         family = family_of_field(info.metadata)
-        annotation = info.annotation
+        section = _section_of(info) if isinstance(value_node, LocatedMapping) else None
         value: Any
         if family:
             value = read_kind(family, value_node, env, findings)
-        elif (
-            isinstance(value_node, LocatedMapping)
-            and isinstance(annotation, type)
-            and issubclass(annotation, BaseModel)
-        ):
-            value = read_model(annotation, value_node, env, findings, f"{what}.{name}", key.span) or FAILED
+        elif section is not None:
+            assert isinstance(value_node, LocatedMapping)
+            value = read_model(section, value_node, env, findings, f"{what}.{name}", key.span) or FAILED
         else:
             value = evaluate(value_node, env, findings)
         if value is FAILED:
@@ -104,12 +110,15 @@ def read_model(
     try:
         result = model.model_validate(values)
     except ValidationError as error:
+        details = []
         for detail in error.errors(include_url=False):
             misspelt = (
                 detail["type"] == "missing" and did_you_mean(str(detail["loc"][0]), [str(detail["loc"][0])]) in meant
             )
             if not misspelt and not (detail["loc"] and detail["loc"][0] in unread):
-                _field_error(detail, model, node, findings, what, owner)
+                details.append(detail)
+        for alike in _by_value(details, node):
+            _field_error(alike, model, node, findings, what, owner)
         return None
     return result if complete else None
 
@@ -213,14 +222,46 @@ def _unknown_field(
     return hint
 
 
+def _by_value(details: list[ErrorDetails], node: LocatedMapping) -> Iterable[list[ErrorDetails]]:
+    """The errors of each value. One that fits no alternative of a union has an error for each of them.
+
+    Where an alternative finds a fault inside the value, that is the one that was meant.
+    """
+    found: dict[str, list[ErrorDetails]] = {}
+    for detail in details:
+        found.setdefault(_name_and_place(detail, node)[0], []).append(detail)
+    for name, alike in found.items():
+        if not name or not any(other.startswith((f"{name}.", f"{name}[")) for other in found):
+            yield alike
+
+
+def _name_and_place(detail: ErrorDetails, node: LocatedMapping) -> tuple[str, Located | None]:
+    """What an error calls the value that it is about, and where that is."""
+    place: Located | None = node
+    names: list[str] = []
+    for part in detail["loc"]:
+        inner = _inside(place, part)
+        if inner is None and names and detail["type"] != "missing":
+            if isinstance(part, str):
+                continue  # which of a union's alternatives it is
+            break
+        names.append(f"[{part}]" if isinstance(part, int) else (f".{part}" if names else str(part)))
+        if inner is None and len(names) > 1:
+            break  # what is missing has no place but that of what lacks it
+        place = inner
+    return "".join(names), place
+
+
 def _field_error(
-    detail: ErrorDetails,
+    alike: list[ErrorDetails],
     model: type[BaseModel],
     node: LocatedMapping,
     findings: Findings,
     what: str,
     owner: Span,
 ) -> None:
+    """Reports what is wrong with one value."""
+    detail = alike[0]
     loc = detail["loc"]
     if detail["type"] == "missing" and len(loc) == 1:
         name = str(loc[0])
@@ -235,31 +276,32 @@ def _field_error(
     if not loc:
         findings.error("E206", f"{what}: {_reason(detail)}", owner)
         return
-    place: Located | None = node
-    names: list[str] = []
-    for part in loc:
-        inner = _inside(place, part)
-        if inner is None and names:
-            break
-        place = inner
-        names.append(f"[{part}]" if isinstance(part, int) else (f".{part}" if names else str(part)))
+    name, place = _name_and_place(detail, node)
     plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
     value = f", not {place.described}" if plain and place is not None else ""
     if isinstance(place, Scalar) and place.dynamic:
         value = f", but {place.value} is {describe(detail['input'])}"
     elif place is not None and not value and detail["type"] not in _SELF_EXPLAINING:
         value = f", not {describe(place.plain)}"
-    choices = str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
-    hint = did_you_mean(str(detail["input"]), choices) if detail["type"] == "literal_error" else None
+    hints = [
+        did_you_mean(str(item["input"]), _choices(item)) if item["type"] == "literal_error" else None for item in alike
+    ]
+    reasons = [_reason(item) for item in alike]
+    reasons[1:] = [text.removeprefix("must be ") for text in reasons[1:]]
     findings.error(
         "E206",
-        f"`{''.join(names)}` of {what} {_reason(detail)}{value}",
+        f"`{name}` of {what} {' or '.join(reasons)}{value}",
         place.span if place is not None else owner,
-        help=[hint] if hint else [],
+        help=[hint for hint in hints if hint],
     )
 
 
-_SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser"}
+def _choices(detail: ErrorDetails) -> list[str]:
+    """The values that a field may have."""
+    return str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+
+
+_SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "missing"}
 
 _REASONS: Mapping[str, str] = {
     "int_type": "must be a whole number",
@@ -285,6 +327,8 @@ _REASONS: Mapping[str, str] = {
 
 def _reason(detail: ErrorDetails) -> str:
     known = _REASONS.get(detail["type"])
+    if detail["type"] == "literal_error" and len(choices := _choices(detail)) == 1:
+        return f"must be {choices[0]}"
     if known:
         context = {key: str(value).replace("'", "") for key, value in detail.get("ctx", {}).items()}
         return known.format(**context)
