@@ -311,15 +311,10 @@ def _layers(options: argparse.Namespace) -> int:
         return 0
     families = [family for family in FAMILIES if options.kind in names[family]]
     if not families:
-        from archspec.diagnostics import did_you_mean
+        from archspec.spec.reading import unknown_kind
 
         findings = Findings()
-        known = [name for own in names.values() for name in own]
-        findings.error(
-            "E204",
-            f"there is no kind called `{options.kind[:60]}`",
-            help=[did_you_mean(options.kind, known) or "`archspec layers` lists them"],
-        )
+        unknown_kind(options.kind, None, {name for own in names.values() for name in own}, "kind", findings)
         findings.raise_if_failed()
     if options.format == "json":
         plain = [kind_to_dict(options.kind, family) for family in families]

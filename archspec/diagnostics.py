@@ -221,12 +221,15 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """`did you mean …?` for the choice nearest to the word, or None when nothing is near."""
     from difflib import get_close_matches
 
-    known = sorted(set(choices))
-    if len(known) > MAX_COMPARED:
+    # Capitals make no difference: ReLU is near to relu.
+    word = word[:100].lower()
+    known = {name.lower(): name for name in sorted(set(choices), reverse=True)}
+    names = sorted(known)
+    if len(names) > MAX_COMPARED:
         # Comparing is slow; among very many names only those that begin alike are looked at.
-        known = [name for name in known if name[:1] == word[:1] and abs(len(name) - len(word)) < 3][:MAX_COMPARED]
-    found = get_close_matches(word[:100], known, n=1, cutoff=0.6)
-    return f"did you mean `{found[0]}`?" if found else None
+        names = [name for name in names if name[:1] == word[:1] and abs(len(name) - len(word)) < 3][:MAX_COMPARED]
+    found = get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"did you mean `{known[found[0]]}`?" if found else None
 
 
 def listed(words: Iterable[str], limit: int = 12) -> str:

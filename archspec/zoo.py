@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from archspec.diagnostics import Findings, did_you_mean, listed
-from archspec.spec.document import is_file, open_document
+from archspec.spec.document import is_file, is_folder, open_document
 
 
 def zoo_folder() -> Path:
@@ -40,16 +40,49 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
     if found:
         path, zoo_variant = found
         return path, wanted or zoo_variant
+    if is_folder(Path(name)):
+        _folder(Path(name), findings)
+        return None, None
     looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
     if looks_like_path:
         help = ["give the path of a spec, or a name from `archspec zoo`"]
     else:
-        names = list(zoo_variants())
+        # The names that `archspec zoo` lists, without those of families.
+        names = [known for known, (_, zoo_variant) in zoo_variants().items() if zoo_variant is not None]
         hint = did_you_mean(name, names)
         help = [hint or f"the zoo has {listed(names, 40)}"]
     what = "file" if looks_like_path else "file, and no network in the zoo, called"
     findings.error("E101", f"there is no {what} {name[:200]}", help=help)
     return None, None
+
+
+def _folder(path: Path, findings: Findings) -> None:
+    """Says of a folder that it is no spec, and what to give instead."""
+    from archspec.training.folder import SPEC, RunFolder
+
+    folder = RunFolder(path)
+    if not (folder.imported or folder.begun):
+        specs = sorted(str(item) for item in path.glob("*.yaml"))
+        findings.error(
+            "E101",
+            f"{path} is a folder, not a spec",
+            help=[
+                f"give a file: {listed(specs)}" if specs else "give the path of a spec, or a name from `archspec zoo`"
+            ],
+        )
+        return
+    what, commands = "a run", f"`archspec eval {path}` and `archspec predict {path} IMAGE` use"
+    if folder.imported:
+        what, commands = "an import of weights", f"`archspec predict {path} IMAGE` uses"
+    findings.error(
+        "E101",
+        f"{path} is the folder of {what}, not a spec",
+        help=[
+            f"its spec is {path / SPEC}",
+            f"{commands} its weights",
+            f"--set train.init_from={path} begins the training of another spec with them",
+        ],
+    )
 
 
 def _in_zoo(name: str) -> tuple[Path, str | None] | None:

@@ -149,6 +149,68 @@ def test_names_that_are_nearly_in_the_zoo(capsys: pytest.CaptureFixture[str]) ->
     assert "2,578" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "meant"), [("VGG16", "vgg16"), ("LeNet-5", "lenet5"), ("resnet_50", "resnet50")])
+def test_capitals_do_not_hide_a_name(capsys: pytest.CaptureFixture[str], name: str, meant: str) -> None:
+    assert run("report", name) == 1
+    assert f"did you mean `{meant}`?" in capsys.readouterr().err
+
+
+def test_only_networks_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("zoo") == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    for name in ("resnett", "resnet99", "fcnn", "lenett"):
+        assert run("report", name) == 1
+        assert re.findall(r"did you mean `(\w+)`", capsys.readouterr().err)[0] in listed
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("ReLU", "relu"),
+        ("MaxPool2D", "max_pool"),
+        ("conv2d", "conv"),
+        ("fc", "dense"),
+        ("Linear", "dense"),
+        ("ConvTranspose2d", "transposed_conv"),
+        ("BN", "batch_norm"),
+    ],
+)
+def test_what_others_call_a_layer(write: Write, capsys: pytest.CaptureFixture[str], word: str, kind: str) -> None:
+    assert run("layers", word) == 1
+    assert f"did you mean `{kind}`?" in capsys.readouterr().err
+    assert run("validate", str(write(SMALL.replace("dense:", f"{word}:")))) == 1
+    assert f"did you mean `{kind}`?" in capsys.readouterr().err
+
+
+def test_a_list_of_kinds_is_in_order(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("validate", str(write(SMALL.replace("dense:", "zzz:")))) == 1
+    found = re.findall(r"help: there are (.*)", capsys.readouterr().err)[0]
+    kinds = re.split(", | and ", found)
+    assert len(kinds) > len(kind_names("layers")) and kinds == sorted(kinds)
+
+
+def test_folders_are_answered(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    for name, file, words in (
+        (".", None, f"give a file: {write(SMALL)}"),
+        ("empty", None, "is a folder, not a spec"),
+        ("run", "run.json", f"`archspec eval {tmp_path / 'run'}`"),
+        ("import", "import.json", "the folder of an import of weights"),
+    ):
+        folder = tmp_path / name
+        if file:
+            folder.mkdir()
+            (folder / "spec.yaml").write_text(SMALL)
+            (folder / file).write_text("{}")
+        assert run("validate", str(folder)) == 1
+        found = capsys.readouterr().err
+        assert words in found
+        assert f"its spec is {folder / 'spec.yaml'}" in found or not file
+    extending = write(f"extends: {tmp_path}\n", "more.yaml")
+    assert run("validate", str(extending)) == 1
+    assert f"{tmp_path} is a folder, not a file" in capsys.readouterr().err
+
+
 def test_report(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("report", "lenet5", "lenet1") == 0
     out = capsys.readouterr().out

@@ -71,6 +71,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a path that the system refuses is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _is_path(node: Located) -> bool:
     return isinstance(node, Scalar) and isinstance(node.value, str) and "\0" not in node.value
 
@@ -114,9 +122,8 @@ class _Opener:
             self.findings.error("E111", f"more than {MAX_FILES} files are involved", span)
             return None
         if span is not None and not is_file(path):
-            self.findings.error(
-                "E101", f"there is no file {path}", span, help=["paths are relative to the file that names them"]
-            )
+            what = f"{path} is a folder, not a file" if is_folder(path) else f"there is no file {path}"
+            self.findings.error("E101", what, span, help=["paths are relative to the file that names them"])
             return None
         root = read_file(path, self.findings)
         if root is None:

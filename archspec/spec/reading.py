@@ -190,16 +190,39 @@ def as_fields(
     return long_form(kind.main, content)
 
 
-def unknown_kind(name: Any, span: Span, known: Iterable[str], word: str, findings: Findings) -> None:
+def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
-    known = list(known)
-    hint = did_you_mean(name, known) if isinstance(name, str) else None
+    known = sorted(known)
+    hint = None
+    if isinstance(name, str):
+        elsewhere = _ELSEWHERE.get(name.lower().replace("_", ""))
+        hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, known)
     findings.error(
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
         span,
         help=[hint or f"there are {listed(known, 60)}"],
     )
+
+
+_ELSEWHERE = {
+    "fc": "dense",
+    "fullyconnected": "dense",
+    "innerproduct": "dense",
+    "linear": "dense",
+    "deconv": "transposed_conv",
+    "deconvolution": "transposed_conv",
+    "convtranspose": "transposed_conv",
+    "convtranspose2d": "transposed_conv",
+    "conv2dtranspose": "transposed_conv",
+    "bn": "batch_norm",
+    "swish": "silu",
+    "upsample": "resize",
+    "interpolate": "resize",
+    "cat": "concat",
+    "gap": "global_avg_pool",
+}
+"""What other libraries and papers call kinds, without capitals and `_`, where the letters alone do not tell."""
 
 
 def _article(word: str) -> str:
