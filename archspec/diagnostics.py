@@ -164,6 +164,10 @@ class Findings:
                 return
         self.items.append(item)
 
+    def replace(self, item: Diagnostic, by: Diagnostic) -> None:
+        """Puts a diagnostic in another's place, if that was kept."""
+        self.items = [by if known is item else known for known in self.items]
+
     def error(
         self,
         code: str,

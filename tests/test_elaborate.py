@@ -35,6 +35,28 @@ def same(a: Graph, b: Graph) -> bool:
     return [(n.layer, n.inputs, n.output) for n in a.nodes] == [(n.layer, n.inputs, n.output) for n in b.nodes]
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("segnet", (7, 9)), ("segnet", (1, 1)), ("alexnet", (3, 5)), ("googlenet", (2, 9)), ("lenet5", (5, 4))],
+)
+def test_a_larger_input_that_is_suggested_fits(name: str, size: tuple[int, int]) -> None:
+    with pytest.raises(SpecError) as error:
+        load(name).graph(size)
+    ways = [way for item in error.value.diagnostics for way in item.help if "--input" in way]
+    assert ways
+    for way in ways:
+        height, width = map(int, way.split("--input ")[1].split("x"))
+        assert load(name).graph((height, width)).input.shape[:2] == (height, width)
+
+
+@pytest.mark.parametrize(("end", "suggested"), [("relu", True), ("{conv: {filters: 1, kernel: 3, groups: 3}}", False)])
+def test_no_input_is_suggested_where_none_helps(write: Write, end: str, suggested: bool) -> None:
+    path = write(INPUT + "layers: [{conv: {filters: 4, kernel: 17}}, " + end + "]")
+    found = open_spec(str(path)).diagnostics
+    assert [item.code for item in found] == ["E301"]
+    assert any("--input" in way for way in found[0].help) == suggested
+
+
 def test_chain_and_automatic_names(write: Write) -> None:
     made = graph(
         write(INPUT + "layers: [relu, {conv: {filters: 3, kernel: 1}}, relu, relu6, relu6, flatten, {dense: 7}]")

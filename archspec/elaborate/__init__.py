@@ -10,6 +10,7 @@ from archspec.diagnostics import Findings
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.outputs import outputs, warn_unused
 from archspec.elaborate.placing import Placer
+from archspec.elaborate.resizing import suggest_inputs
 from archspec.elaborate.scope import UNKNOWN, Frame, Scope, StopElaboration
 from archspec.graph import INPUT, Graph, prune
 from archspec.spec.document import Document
@@ -37,6 +38,7 @@ def elaborate(document: Document, input: Input | None, name: str, findings: Find
         ends = outputs(expander, frame.scope, end)
     except StopElaboration:
         return None
+    suggest_inputs(document, layers, expander)
     if ends is None or findings.failed:
         return None
     nodes = tuple(placer.nodes)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from archspec.cost import POINT, ReceptiveField, receptive_field
-from archspec.diagnostics import Findings, Label, ShapeError, Span, listed
+from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.graph import INPUT, Node, needed
 from archspec.layer import Layer
@@ -14,17 +15,21 @@ from archspec.types import TensorType
 
 MAX_NODES = 200_000
 MAX_SIZE_SEARCHES = 3
+MAX_INPUT = 2**15
+"""The longer side of the largest input that is tried."""
 
 
 class Placer:
     """The nodes so far. Layers that do not fit leave `UNKNOWN` behind."""
 
-    def __init__(self, input: TensorType, findings: Findings) -> None:
+    def __init__(self, input: TensorType, findings: Findings, *, searches: int = MAX_SIZE_SEARCHES) -> None:
         self.input = input
         self.findings = findings
         self.nodes: list[Node] = []
         self.consumed: set[int] = set()
-        self.searches = 0
+        self.searches = searches
+        self.misfits: list[tuple[Diagnostic, float]] = []
+        """Layers that do not fit, each with the factor by which the input must grow at least."""
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
 
@@ -166,19 +171,18 @@ class Placer:
         span = self.field_span(error.field, layer, entry)
         label = "; ".join(self.origin(value) for value in values) if len(values) == 1 else ""
         notes = [] if label else [f"input {i + 1}: {self.origin(value)}" for i, value in enumerate(values)]
-        ways = list(error.help)
-        size = self.smallest_input(layer, values)
-        if size:
-            ways.append(f"or an input of {size[0]}×{size[1]} or more: --input {size[0]}x{size[1]}")
-        self.findings.error(
+        item = Diagnostic(
             error.code,
             f"{path} {error.message}" if error.message.startswith("does not fit") else f"{path}: {error.message}",
-            span,
-            f"input is {label}" if label else "",
-            secondary=callers(frame),
-            notes=notes,
-            help=[*ways, *([help] if help else [])],
+            Label(span, f"input is {label}" if label else ""),
+            secondary=tuple(callers(frame)),
+            notes=tuple(notes),
+            help=(*error.help, *([help] if help else [])),
         )
+        self.findings.add(item)
+        scale = self.least_scale(layer, values)
+        if scale is not None:
+            self.misfits.append((item, scale))
 
     def field_span(self, field: str | None, layer: Layer, entry: Entry) -> Span:
         content = entry.content
@@ -200,20 +204,19 @@ class Placer:
         line = f" (line {node.span.line})" if node.span else ""
         return f"{node.output}, from {node.path}{line}"
 
-    def smallest_input(self, layer: Layer, values: Values) -> tuple[int, int] | None:
-        """The smallest larger input, in the same proportions, in which the layer fits."""
-        if self.searches >= MAX_SIZE_SEARCHES:
+    def least_scale(self, layer: Layer, values: Values) -> float | None:
+        """The least factor by which the input must grow, in the same proportions, for the layer to fit."""
+        if not self.searches:
             return None
-        self.searches += 1
+        self.searches -= 1
         nodes = self.nodes
         indices = sorted(needed(nodes, values))
         if len(indices) > 2_000:
             return None
-        height, width, channels = self.input.shape
+        longest = max(self.input.shape[:2])
 
-        def fits(scale: float) -> tuple[int, int] | None:
-            size = (-int(-height * scale // 1), -int(-width * scale // 1))
-            types = {INPUT: TensorType((*size, channels))}
+        def fits(scale: float) -> bool:
+            types = {INPUT: scaled(self.input, scale)}
             places: dict[int, TensorType | None] = {}
 
             def taken(layer: Layer, values: Values) -> Iterator[TensorType]:
@@ -230,19 +233,19 @@ class Placer:
                     places[index] = node.layer.tap_indices(*inputs)
                 layer.infer(*taken(layer, values))
             except ShapeError:
-                return None
-            return size
+                return False
+            return True
 
         high = 2.0
-        while fits(high) is None:
+        while not fits(high):
             high *= 2
-            if high * max(height, width) > 2**15:
+            if high * longest > MAX_INPUT:
                 return None
         low = high / 2
-        while (high - low) * max(height, width) >= 0.5:
+        while (high - low) * longest >= 0.5:
             middle = (low + high) / 2
             low, high = (low, middle) if fits(middle) else (middle, high)
-        return fits(high)
+        return high
 
     def register(self, entry: Entry, name: str, values: Values, scope: Scope) -> None:
         """Gives a name in a scope its values. The name may have dots; it must not be taken."""
@@ -269,6 +272,12 @@ class Placer:
             code, message, span, secondary=callers(frame), help=["look at the `times` of repeats, and at blocks"]
         )
         raise StopElaboration
+
+
+def scaled(input: TensorType, scale: float) -> TensorType:
+    """An input's type with height and width grown by a factor."""
+    height, width, channels = input.shape
+    return TensorType((math.ceil(height * scale), math.ceil(width * scale), channels))
 
 
 def callers(frame: Frame) -> list[Label]:

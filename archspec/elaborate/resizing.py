@@ -1,0 +1,67 @@
+"""Larger inputs that a network fits where it does not fit its own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from archspec.diagnostics import Diagnostic, Findings, Span
+from archspec.elaborate.entries import Expander
+from archspec.elaborate.placing import MAX_INPUT, Placer, scaled
+from archspec.elaborate.scope import Frame, Scope, StopElaboration
+from archspec.graph import INPUT
+from archspec.located import Located
+from archspec.spec.document import Document
+from archspec.types import TensorType
+
+MAX_TRIALS = 24
+MAX_TRIAL_STEPS = 5_000
+"""Entries of a spec that is expanded anew for other inputs; the trials of a larger one would take too long."""
+
+Fault = tuple[str, Span | None]
+
+
+def suggest_inputs(document: Document, layers: Located, expander: Expander) -> None:
+    """Adds a larger input to the help of layers that do not fit, where there is one that brings no other error.
+
+    Layers behind one that does not fit have not been looked at, so the whole network is expanded for that input.
+    """
+    findings, input = expander.findings, expander.placer.input
+    if expander.steps > MAX_TRIAL_STEPS:
+        return
+    known = _faults(findings.items)
+    tried: dict[TensorType, set[Fault]] = {}
+
+    def helps(item: Diagnostic, scale: float) -> bool:
+        size = scaled(input, scale)
+        if size not in tried:
+            if len(tried) >= MAX_TRIALS:
+                return False
+            tried[size] = _faults_of(document, layers, size)
+        return tried[size] <= known - _faults([item])
+
+    for item, least in expander.placer.misfits:
+        high = least
+        while not helps(item, high) and high * max(input.shape[:2]) <= MAX_INPUT:
+            high *= 2
+        low = max(least, high / 2)
+        while high > least and (high - low) * max(input.shape[:2]) >= 0.5:
+            middle = (low + high) / 2
+            low, high = (low, middle) if helps(item, middle) else (middle, high)
+        if helps(item, high):
+            height, width, _ = scaled(input, high).shape
+            way = f"or an input of {height}×{width}: --input {height}x{width}"
+            findings.replace(item, replace(item, help=(*item.help, way)))
+
+
+def _faults_of(document: Document, layers: Located, input: TensorType) -> set[Fault]:
+    """What is wrong with the layers for an input."""
+    findings = Findings()
+    expander = Expander(document, Placer(input, findings, searches=0), findings)
+    with suppress(StopElaboration):  # the reason is among the findings
+        expander.chain(layers, Frame(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
+    return _faults(findings.items)
+
+
+def _faults(items: list[Diagnostic]) -> set[Fault]:
+    return {(item.code, item.primary.span if item.primary else None) for item in items if item.severity == "error"}
