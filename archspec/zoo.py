@@ -36,7 +36,7 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
     if mark and is_file(Path(base)):
         return Path(base), variant
     name, wanted = (base, variant) if mark else (target, None)
-    found = _in_zoo(name)
+    found = in_zoo(name)
     if found:
         path, zoo_variant = found
         return path, wanted or zoo_variant
@@ -44,16 +44,16 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
         _folder(Path(name), findings)
         return None, None
     looks_like_path = "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
-    if looks_like_path:
-        help = ["give the path of a spec, or a name from `archspec zoo`"]
-    else:
-        # The names that `archspec zoo` lists, without those of families.
-        names = [known for known, (_, zoo_variant) in zoo_variants().items() if zoo_variant is not None]
-        hint = did_you_mean(name, names)
-        help = [hint or f"the zoo has {listed(names, 40)}"]
+    help = ["give the path of a spec, or a name from `archspec zoo`"] if looks_like_path else [similar(name)]
     what = "file" if looks_like_path else "file, and no network in the zoo, called"
     findings.error("E101", f"there is no {what} {name[:200]}", help=help)
     return None, None
+
+
+def similar(name: str) -> str:
+    """The network that `archspec zoo` lists whose name is nearest, or all of them."""
+    names = [known for known, (_, variant) in zoo_variants().items() if variant is not None]
+    return did_you_mean(name, names) or f"the zoo has {listed(names, 40)}"
 
 
 def _folder(path: Path, findings: Findings) -> None:
@@ -85,8 +85,8 @@ def _folder(path: Path, findings: Findings) -> None:
     )
 
 
-def _in_zoo(name: str) -> tuple[Path, str | None] | None:
-    """A zoo name's file and variant. Only files whose text has the name are read."""
+def in_zoo(name: str) -> tuple[Path, str | None] | None:
+    """A zoo name's file and variant, None where there is no such name. Only files whose text has the name are read."""
     if not re.fullmatch(r"[\w.-]{1,100}", name):
         return None
     for path in sorted(zoo_folder().glob("*.yaml")):

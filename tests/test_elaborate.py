@@ -297,6 +297,16 @@ def test_files_in_a_circle_are_refused(write: Write) -> None:
     assert codes(write("extends: nowhere.yaml\n", "e.yaml")) == ["E101"]
 
 
+def test_extends_takes_names_of_the_zoo(write: Write) -> None:
+    spec = load(write("extends: resnet18\nargs: {classes: 7}\n"))
+    assert spec.graph().count("trainable") == load("resnet18", classes=7).graph().count("trainable")
+    # A file of that name comes first.
+    write("input: {height: 4, width: 4, channels: 1}\nlayers: [{relu: {name: own}}]\n", "lenet5")
+    assert "own" in load(write("extends: lenet5\n")).graph().by_path()
+    with pytest.raises(SpecError, match="did you mean `vgg16`"):
+        load(write("extends: VGG16\n"))
+
+
 def test_outputs_and_pruning(write: Write) -> None:
     spec = load(
         write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.dataset import Data, Split
+from archspec.dataset import RELATIVE, Data, Split
 from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     import numpy as np
 
     if not path.is_file():
-        raise DataError("E505", f"there is no file {path}", help=["relative paths start from the spec's folder"])
+        raise DataError("E505", f"there is no file {path}", help=[RELATIVE])
     try:
         with np.load(path, allow_pickle=False) as file:
             if not hasattr(file, "files"):

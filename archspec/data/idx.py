@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.data._files import as_split, numbered
-from archspec.dataset import Data, Dataset, Split
+from archspec.dataset import RELATIVE, Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, Flag, Text
 
@@ -40,9 +40,7 @@ class Idx(Dataset):
     def load(self) -> Data:
         folder = Path(self.path)
         if not folder.is_dir():
-            raise DataError(
-                "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
-            )
+            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
         train, test = (self._part(folder, part) for part in ("train", "test"))
         first = min(train.labels.min(), test.labels.min())
         if first == 1:

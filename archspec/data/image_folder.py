@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.data._files import PARTS, SUFFIXES, check_alike, holdout, image_files
-from archspec.dataset import Data, Dataset, Split
+from archspec.dataset import RELATIVE, Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair
 
@@ -42,9 +42,7 @@ class ImageFolder(Dataset):
     def load(self) -> Data:
         folder = Path(self.path)
         if not folder.is_dir():
-            raise DataError(
-                "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
-            )
+            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
         parts = {
             part: next((folder / name for name in names if (folder / name).is_dir()), None)
             for part, names in PARTS.items()

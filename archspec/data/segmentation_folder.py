@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from archspec.data._files import PARTS, SUFFIXES, as_masks, check_alike, holdout, image_files
-from archspec.dataset import Data, Dataset, Split
+from archspec.dataset import RELATIVE, Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
 
@@ -62,9 +62,7 @@ class SegmentationFolder(Dataset):
     def load(self) -> Data:
         folder = Path(self.path)
         if not folder.is_dir():
-            raise DataError(
-                "E505", f"there is no folder {folder}", help=["relative paths start from the spec's folder"]
-            )
+            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
         parts = self._parts(folder)
         if len(parts) == 1:
             train, test = holdout(self._split(parts[0]), self.holdout, self.split_seed)

@@ -123,7 +123,12 @@ class _Opener:
             return None
         if span is not None and not is_file(path):
             what = f"{path} is a folder, not a file" if is_folder(path) else f"there is no file {path}"
-            self.findings.error("E101", what, span, help=["paths are relative to the file that names them"])
+            help = ["paths are relative to the file that names them"]
+            if not path.suffix and not is_folder(path):
+                from archspec.zoo import similar
+
+                help.append(f"or a name from the zoo stands after `extends`; {similar(path.name)}")
+            self.findings.error("E101", what, span, help=help)
             return None
         root = read_file(path, self.findings)
         if root is None:
@@ -137,7 +142,12 @@ class _Opener:
             return None
         assert isinstance(base_node, Scalar)
         file, _, variant = base_node.value.partition("#")
-        base = self._root(path.parent / file, (*chain, path.resolve()), base_node.span, imports)
+        base_path = path.parent / file
+        if not variant and not is_file(base_path) and not is_folder(base_path):
+            from archspec.zoo import in_zoo
+
+            base_path, variant = in_zoo(file) or (base_path, None)
+        base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
         if base is not None and variant:
             base = self._of_variant(base, variant, base_node.span)
         if base is None:

@@ -62,6 +62,8 @@ class _Lazy(Mapping[str, Any]):
 @contextmanager
 def open_tensors(path: Path) -> Iterator[TensorFile]:
     """The tensors of a file. Raises `DataError` when it cannot be read, or must not be."""
+    if path.is_dir():
+        raise DataError("E531", f"{path} is a folder, not a file of tensors")
     if not path.is_file():
         near = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
         raise DataError(
