@@ -253,8 +253,8 @@ def _predict(options: argparse.Namespace) -> int:
         findings=findings,
     )
     if options.format == "json":
-        # One document: the answers, then what could not be read.
-        print(_json([*(answer.to_dict() for answer in answers), *(item.to_json() for item in findings.items)]))
+        diagnostics = [item.to_json() for item in findings.items]
+        print(_json({"answers": [answer.to_dict() for answer in answers], "diagnostics": diagnostics}))
     else:
         for answer in answers:
             said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)

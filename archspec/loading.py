@@ -206,7 +206,7 @@ class Spec:
         key: Scalar | None = None
         for name in path:
             if not isinstance(node, LocatedMapping) or name not in node.entries:
-                break
+                return key.span if key else None
             key, node = node.entries[name]
         inner = _main_value(node)
         if key is None or inner is None:

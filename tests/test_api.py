@@ -76,3 +76,14 @@ def test_layers_can_be_made_in_python() -> None:
     assert layer.infer(archspec.TensorType((32, 32, 1))) == archspec.TensorType((28, 28, 6))
     with pytest.raises(archspec.ShapeError, match="does not fit"):
         layer.infer(archspec.TensorType((3, 3, 1)))
+
+
+@pytest.mark.parametrize("name", ["clases", "a.b", "a=b"])
+def test_wrong_arguments_are_marked(name: str) -> None:
+    with pytest.raises(archspec.SpecError) as error:
+        archspec.load("lenet5", **{name: 1})
+    (item,) = error.value.diagnostics
+    assert item.primary is not None
+    span = item.primary.span
+    assert span.source.line(1)[span.column - 1 : span.end_column - 1] == name
+    assert span.source.line(1) == f"{name}=1"

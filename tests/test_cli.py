@@ -69,6 +69,9 @@ def test_overrides(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
         (["--set", "n=[1"], "not YAML"),
         (["--set", "layers.9=relu"], "the list has 2 items"),
         (["--set", "blocks.a=1"], "cannot be set"),
+        (["--set", "input=3"], "`input` is a mapping, not"),
+        (["--set", "outputs=$(n)"], "`outputs` is a mapping, not"),
+        (["--set", "train=3"], "`train` is a mapping, not"),
         (["--input", "big"], "--input takes HxW"),
         (["--input", "0x3"], "must be greater than 0"),
     ],
@@ -88,6 +91,7 @@ def test_wrong_overrides_are_answered(
         (["--set", "m=3"], "--set m=3", "m"),
         (["--input", "4x0"], "--input 4x0", "0"),
         (["--input", "4x4x0"], "--input 4x4x0", "0"),
+        (["--set", "input=3"], "--set input=3", "3"),
     ],
 )
 def test_overrides_are_marked_where_they_were_typed(
@@ -99,6 +103,22 @@ def test_overrides_are_marked_where_they_were_typed(
     column = found[frame + 1].index("^")
     assert found[frame][column : column + found[frame + 1].count("^")] == marked
     assert found[frame + 1].rstrip().endswith("^")
+
+
+def test_an_index_points_into_a_list_that_is_a_plain_value(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write("input: {height: 8, width: 8, channels: 1}\nlayers: [{max_pool: [2, 2]}]\n")
+    assert run("report", str(path), "--set", "layers.0.max_pool.0=4", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["layers"][0]["output"][:2] == [2, 4]
+
+
+def test_faults_of_a_default_dataset_are_not_blamed_on_an_override(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(SMALL + "train: {batch_size: 9}\n")
+    assert run("train", str(path), "--set", "train.epochs=3") == 1
+    found = capsys.readouterr().err
+    assert "mnist5k" in found
+    assert "command line" not in found
 
 
 def test_setting_a_field_keeps_what_the_file_says_in_short(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archspec.diagnostics import SpecError
+from archspec.elaborate import resizing
 from archspec.graph import Graph
 from archspec.loading import load, open_spec
 
@@ -55,6 +57,28 @@ def test_no_input_is_suggested_where_none_helps(write: Write, end: str, suggeste
     found = open_spec(str(path)).diagnostics
     assert [item.code for item in found] == ["E301"]
     assert any("--input" in way for way in found[0].help) == suggested
+
+
+def test_no_input_is_suggested_beyond_the_largest(write: Write) -> None:
+    path = write(INPUT + "layers: [{conv: {filters: 4, kernel: 20000}}, {conv: {filters: 4, kernel: 15000}}]")
+    assert not any("--input" in way for item in open_spec(str(path)).diagnostics for way in item.help)
+
+
+def test_a_long_spec_is_expanded_few_times_for_suggestions(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials: list[int] = []
+
+    def faults_of(*args: Any) -> set[Any]:
+        trials.append(1)
+        return original(*args)
+
+    original = resizing._faults_of
+    monkeypatch.setattr(resizing, "_faults_of", faults_of)
+    misfits = "".join(f"  - conv: {{name: c{i}, from: input, filters: 1, kernel: {90 + i}}}\n" for i in range(3))
+    path = write(
+        INPUT + "layers:\n" + "  - relu\n" * 4_000 + misfits + "  - conv: {filters: 1, kernel: 3, groups: 3}\n"
+    )
+    assert len(open_spec(str(path)).diagnostics) >= 3
+    assert 0 < len(trials) <= resizing.MAX_STEPS // 4_000
 
 
 def test_chain_and_automatic_names(write: Write) -> None:
@@ -303,8 +327,12 @@ def test_extends_takes_names_of_the_zoo(write: Write) -> None:
     # A file of that name comes first.
     write("input: {height: 4, width: 4, channels: 1}\nlayers: [{relu: {name: own}}]\n", "lenet5")
     assert "own" in load(write("extends: lenet5\n")).graph().by_path()
+    assert "output" in load(write("extends: lenet#lenet5_1998\n")).graph().by_path()
     with pytest.raises(SpecError, match="did you mean `vgg16`"):
         load(write("extends: VGG16\n"))
+    # A folder of that name, such as an import's, does not.
+    write("{}", "vgg11/spec.yaml")
+    assert load(write("extends: vgg11\n")).graph().count("trainable") == 132_863_336
 
 
 def test_outputs_and_pruning(write: Write) -> None:

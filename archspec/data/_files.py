@@ -18,8 +18,12 @@ PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images that lie in a folder, by their names."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    """The images that lie in a folder, by their names; not hidden files, such as macOS puts beside others."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
 
 
 def check_alike(image: np.ndarray, path: Path, first: np.ndarray, first_path: Path) -> None:

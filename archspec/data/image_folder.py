@@ -51,7 +51,10 @@ class ImageFolder(Dataset):
             names = _classes(folder)
             train, test = holdout(self._split(folder, names), self.holdout, self.split_seed)
         elif parts["test"] is None:
-            raise DataError("E505", f"{folder} has {parts['train'].name}/, but no {listed(PARTS['test'])}")
+            raise DataError(
+                "E505",
+                f"{folder} has {parts['train'].name}/, but none of {listed(f'{name}/' for name in PARTS['test'])}",
+            )
         else:
             names = _classes(parts["train"])
             unknown = [name for name in _classes(parts["test"]) if name not in names]

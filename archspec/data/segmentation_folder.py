@@ -23,7 +23,7 @@ Pairs = list[tuple[Path, Path]]
 
 def _distinct(labels: tuple[int, ...] | None) -> tuple[int, ...] | None:
     if labels is not None and (not labels or len(set(labels)) < len(labels)):
-        raise PydanticCustomError("labels", "must be one value per class, each another")
+        raise PydanticCustomError("labels", "must list a different value for each class")
     return labels
 
 
@@ -76,7 +76,9 @@ class SegmentationFolder(Dataset):
                 "E507",
                 f"the masks of {folder} have {rest} pixel is {self.ignore}, which `ignore` makes count for nothing",
                 help=[
-                    f"`labels: [0, {self.ignore}]` in the dataset makes {self.ignore} the second class",
+                    f"`labels: [0, {self.ignore}]` in the dataset makes {self.ignore} the second class"
+                    if self.ignore
+                    else "`ignore: null` in the dataset makes 0 the first class",
                     "or save masks whose pixels are 0, 1, … for the classes",
                 ],
             )

@@ -15,8 +15,8 @@ from archspec.spec.document import Document
 from archspec.types import TensorType
 
 MAX_TRIALS = 24
-MAX_TRIAL_STEPS = 5_000
-"""Entries of a spec that is expanded anew for other inputs; the trials of a larger one would take too long."""
+MAX_STEPS = 15_000
+"""Entries that all trials of a spec may expand; more would take too long."""
 
 Fault = tuple[str, Span | None]
 
@@ -27,25 +27,25 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
     Layers behind one that does not fit have not been looked at, so the whole network is expanded for that input.
     """
     findings, input = expander.findings, expander.placer.input
-    if expander.steps > MAX_TRIAL_STEPS:
-        return
+    trials = min(MAX_TRIALS, MAX_STEPS // max(1, expander.steps))
     known = _faults(findings.items)
+    longest = max(input.shape[:2])
     tried: dict[TensorType, set[Fault]] = {}
 
     def helps(item: Diagnostic, scale: float) -> bool:
         size = scaled(input, scale)
         if size not in tried:
-            if len(tried) >= MAX_TRIALS:
+            if len(tried) >= trials:
                 return False
             tried[size] = _faults_of(document, layers, size)
         return tried[size] <= known - _faults([item])
 
     for item, least in expander.placer.misfits:
         high = least
-        while not helps(item, high) and high * max(input.shape[:2]) <= MAX_INPUT:
+        while not helps(item, high) and 2 * high * longest <= MAX_INPUT:
             high *= 2
         low = max(least, high / 2)
-        while high > least and (high - low) * max(input.shape[:2]) >= 0.5:
+        while high > least and (high - low) * longest >= 0.5:
             middle = (low + high) / 2
             low, high = (low, middle) if helps(item, middle) else (middle, high)
         if helps(item, high):

@@ -123,12 +123,7 @@ class _Opener:
             return None
         if span is not None and not is_file(path):
             what = f"{path} is a folder, not a file" if is_folder(path) else f"there is no file {path}"
-            help = ["paths are relative to the file that names them"]
-            if not path.suffix and not is_folder(path):
-                from archspec.zoo import similar
-
-                help.append(f"or a name from the zoo stands after `extends`; {similar(path.name)}")
-            self.findings.error("E101", what, span, help=help)
+            self.findings.error("E101", what, span, help=["paths are relative to the file that names them"])
             return None
         root = read_file(path, self.findings)
         if root is None:
@@ -143,18 +138,24 @@ class _Opener:
         assert isinstance(base_node, Scalar)
         file, _, variant = base_node.value.partition("#")
         base_path = path.parent / file
-        if not variant and not is_file(base_path) and not is_folder(base_path):
-            from archspec.zoo import in_zoo
+        if not is_file(base_path):
+            from archspec.zoo import in_zoo, similar
 
-            base_path, variant = in_zoo(file) or (base_path, None)
+            found = in_zoo(file)
+            if found is None and "." not in file and not is_folder(base_path):
+                what = f"there is no file, and no network in the zoo, called {file[:200]}"
+                help = ["paths are relative to the file that names them", similar(file)]
+                self.findings.error("E101", what, base_node.span, help=help)
+                return None
+            base_path, variant = (found[0], variant or found[1]) if found else (base_path, variant)
         base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
         if base is not None and variant:
             base = self._of_variant(base, variant, base_node.span)
         if base is None:
             return None
-        found = merged(base.without("extends"), root)
-        assert isinstance(found, LocatedMapping)
-        return found
+        whole = merged(base.without("extends"), root)
+        assert isinstance(whole, LocatedMapping)
+        return whole
 
     def _of_variant(self, root: LocatedMapping, variant: str, span: Span) -> LocatedMapping | None:
         """A file's mapping as one of its variants has it: its sections laid over, its arguments the defaults.
@@ -192,7 +193,7 @@ class _Opener:
                     key.span,
                     help=[hint or f"sections: {listed(SECTIONS, 30)}"],
                 )
-            elif name in _MAPPINGS and not isinstance(value, LocatedMapping) and not _is_null(value):
+            elif name in MAPPINGS and not isinstance(value, LocatedMapping) and not is_null(value):
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span)
 
     def _imports(self, root: LocatedMapping) -> Iterable[Scalar]:
@@ -258,11 +259,11 @@ class _Opener:
             document.blocks[name] = Block(name, key, arguments, layers)
 
 
-def _is_null(node: Located) -> bool:
+def is_null(node: Located) -> bool:
     return isinstance(node, Scalar) and node.value is None
 
 
-_MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published", "weights")
+MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published", "weights")
 
 
 def bind_arguments(

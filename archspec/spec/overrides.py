@@ -10,7 +10,7 @@ from archspec.kinds import KindError, find_kind
 from archspec.located import CHOICES, Located, Scalar, Sequence, describe, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_text
-from archspec.spec.document import Document
+from archspec.spec.document import MAPPINGS, Document, is_null
 from archspec.spec.network import SECTIONS
 
 COMMAND_LINE = "command line"
@@ -68,12 +68,17 @@ def parse_input(text: str, findings: Findings) -> list[Override]:
 
 def python_override(path: tuple[str, ...], value: Any) -> Override:
     """An override from Python: the value is taken as it is."""
-    words = ".".join(path)
-    shown = f"{words.removeprefix('args.')}={value!r}"[:200]
+    # An argument is shown as the keyword that it was given as.
+    hidden = 1 if path[0] == "args" else 0
+    words = ".".join(path[hidden:])
+    shown = f"{words}={value!r}"[:200]
     source = Source("Python", shown)
-    start = shown.find("=") + 2
-    keys = _keys(words, source, start - 1 - len(words))
-    return Override(keys, locate(value, source, (1, start, 1, max(start, len(shown)) + 1)))
+    keys = [Scalar(source, (1, 1, 1, 1 + len(words)), path[0])] if hidden else []
+    column = 1
+    for word in path[hidden:]:
+        keys.append(Scalar(source, (1, column, 1, column + len(word)), word))
+        column += len(word) + 1
+    return Override(tuple(keys), locate(value, source, (1, column, 1, max(column, len(shown)) + 1)))
 
 
 def _keys(path: str, source: Source, column: int) -> tuple[Scalar, ...]:
@@ -113,7 +118,11 @@ def apply_override(document: Document, override: Override, findings: Findings) -
     if first in ("import", "extends", "blocks", "variants"):
         findings.error("E113", f"`{first}` cannot be set from outside the file", override.span)
         return document
-    root = _set(document.root, keys, override.value, findings)
+    value = override.value
+    if len(keys) == 1 and first in MAPPINGS and not isinstance(value, LocatedMapping) and not is_null(value):
+        findings.error("E206", f"`{first}` is a mapping, not {value.described}", value.span)
+        return document
+    root = _set(document.root, keys, value, findings)
     if root is None:
         return document
     assert isinstance(root, LocatedMapping)
@@ -135,7 +144,8 @@ def _set(
         return given
     key, rest = keys[0], keys[1:]
     head: str = key.value
-    main = _main_field(*above) if node is not None and not isinstance(node, LocatedMapping) else None
+    by_index = isinstance(node, Sequence) and head.isascii() and head.isdigit()
+    main = None if by_index or isinstance(node, LocatedMapping) else _main_field(*above)
     if node is not None and main is not None and not (isinstance(node, Scalar) and node.value is None):
         node = long_form(main, node)
     if isinstance(node, Sequence):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from pydantic import ValidationError
 
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
@@ -18,14 +19,16 @@ from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
 from archspec.weights.folder import named, tables, usual_names
-from archspec.weights.matching import Match, match, named_alike
-from archspec.weights.naming import NATIVE, namings
+from archspec.weights.matching import Match, check_finite, match, named_alike
+from archspec.weights.naming import namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
 
 SOME = 6
 """So many layers are named as those to leave out; where more differ, the file is likely the wrong one."""
+SCALING = ("range", "mean", "std")
+"""The fields of `input` that say how pixels become numbers."""
 
 
 class Beginning(NamedTuple):
@@ -41,14 +44,14 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     Raises `DataError` unless every other array has its tensor and every tensor its array.
     """
     path = Path(begin.path)
+    known = tables(spec)
+    theirs: Input | None
     if path.is_dir():
-        tensors, theirs = _of_folder(path, graph)
-        found = match(graph, tables(spec), tensors)
+        found, tensors, theirs = _of_folder(path, begin, graph, known)
     else:
         with open_tensors(path) as tensors:
-            found = match(graph, tables(spec), tensors)
-        known = spec.weights.get(found.naming)
-        theirs = _changed(spec.input, known.input) if known else spec.input
+            found = match(graph, known, tensors)
+        theirs = _expected(spec, found.naming)
     left = _excluded(begin, found, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
@@ -57,36 +60,60 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
             "E537",
             f"{path} is no full match for {graph.name}",
             notes=left.lists(),
-            help=named_alike(tensors)
-            if left.slight
-            else [f"exclude: [{', '.join(layers)}] leaves them out"]
-            if len(layers) <= SOME
-            else [f"{len(layers)} layers differ; `exclude` takes patterns too, such as {layers[-1].split('.')[0]}.**"],
+            help=(named_alike(tensors) if left.mostly_unexpected else [])
+            or [
+                f"exclude: [{', '.join(layers)}] leaves them out"
+                if len(layers) <= SOME
+                else f"{len(layers)} layers differ; `exclude` takes patterns too, such as {layers[-1].split('.')[0]}.**"
+            ],
         )
+    check_finite(left, path)
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()}, _other_scaling(path, theirs, spec.input)
     )
 
 
-def _of_folder(path: Path, graph: Graph) -> tuple[TensorFile, Input]:
-    """The arrays of a run or an import, under the names of the wider world where a network has none of these paths."""
+def _of_folder(
+    path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]]
+) -> tuple[Match, TensorFile, Input]:
+    """The match of a run's or an import's arrays, under their own names or those of the wider world, and its input."""
     from archspec.training.inference import opened, restored
 
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
-    if not arrays.keys() & namings(graph, {})[NATIVE].keys():
-        own = spec.graph()
-        arrays = named(arrays, own, namings(own, tables(spec))[usual_names(spec)])
-    return TensorFile(path, arrays, {name: value.shape for name, value in arrays.items()}), spec.input
+    own = spec.graph()
+    ways = [arrays, named(arrays, own, namings(own, tables(spec))[usual_names(spec)])]
+    found: list[tuple[Match, TensorFile]] = []
+    for way in ways:
+        tensors = TensorFile(path, way, {name: value.shape for name, value in way.items()})
+        try:
+            found.append((match(graph, known, tensors), tensors))
+        except DataError:
+            if way is ways[-1] and not found:
+                raise
+
+    def taken(item: tuple[Match, TensorFile]) -> int:
+        """How much is matched of what is not left out."""
+        layers = (name.rpartition(".")[0] for name in item[0].matched)
+        return sum(not any(path_matches(pattern, layer) for pattern in begin.exclude) for layer in layers)
+
+    return (*max(found, key=taken), spec.input)
 
 
-def _changed(input: Input, fields: Mapping[str, Any]) -> Input:
-    return Input.model_validate({**input.model_dump(), **fields})
+def _expected(spec: Spec, naming: str) -> Input | None:
+    """The input that weights of these names expect, as far as pixels go; None where nothing is known of it."""
+    known = spec.weights.get(naming)
+    fields = {name: value for name, value in known.input.items() if name in SCALING} if known else {}
+    try:
+        size = {"height": 1, "width": 1, "channels": spec.input.channels}
+        return Input.model_validate({**size, **fields}) if fields else None
+    except ValidationError:
+        return None  # for another number of channels
 
 
-def _other_scaling(path: Path, theirs: Input, ours: Input) -> list[str]:
+def _other_scaling(path: Path, theirs: Input | None, ours: Input) -> list[str]:
     """A note where the weights expect other numbers of the same pixels than this network's input makes."""
-    if theirs.channels != ours.channels or np.allclose(_numbers(theirs), _numbers(ours), atol=1e-6):
+    if theirs is None or theirs.channels != ours.channels or np.allclose(_numbers(theirs), _numbers(ours), atol=1e-6):
         return []
     return [f"note: the weights of {path} expect pixels with {_said(theirs)}, but `input` has {_said(ours)}"]
 
@@ -98,7 +125,7 @@ def _numbers(input: Input) -> np.ndarray:
 
 
 def _said(input: Input) -> str:
-    fields = {"range": input.range, "mean": input.mean, "std": input.std}
+    fields = {name: getattr(input, name) for name in SCALING}
     return ", ".join(
         f"{name} [{', '.join(f'{number:g}' for number in value)}]" for name, value in fields.items() if value
     )

@@ -30,14 +30,14 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     Raises `SpecError`; each message names what the data has and what the spec says.
     """
     dataset = spec.train.dataset if spec.train else None
+    fields = type(dataset).model_fields if dataset else {}
     try:
         _check_task(data, spec)
         check_outputs(spec, graph)
         for output in graph.outputs:
             kind = graph.output_type(output)
             if kind.channels != data.class_count:
-                stray = dataset.stray(kind.channels) if dataset else None
-                by_value = stray and getattr(dataset, "labels", ()) is None
+                stray = dataset.stray(kind.channels) if dataset and data.class_count > kind.channels else None
                 raise DataError(
                     "E501",
                     f"{data.name} has {data.class_count} class{'' if data.class_count == 1 else 'es'}, but output "
@@ -45,13 +45,17 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                     notes=[stray] if stray else [],
                     help=[
                         *(["if the label is a mistake, correct the mask"] if stray else []),
-                        *(["`labels` in the dataset lists the pixel values that are classes"] if by_value else []),
+                        *(
+                            ["`labels` in the dataset lists the pixel values that are classes"]
+                            if stray and "labels" in fields
+                            else []
+                        ),
                         *([f"--set args.classes={data.class_count}"] if "classes" in graph.args else []),
                     ],
                 )
         for split in (data.train, data.test):
             _check_range(data.name, split, spec.input)
-            _check_size(data.name, split, spec.input, has_grey=hasattr(dataset, "grey"))
+            _check_size(data.name, split, spec.input, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
 

@@ -23,7 +23,7 @@ from archspec.training.evaluation import Evaluator
 from archspec.training.folder import CHECKPOINTS, RESULT, SPEC, RunFolder, open_run
 from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, check_outputs, fitted, fitted_loss, normalised
-from archspec.training.pictures import MODES, own_size, read_image, write_mask
+from archspec.training.pictures import MODES, is_own_mask, own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
@@ -171,6 +171,10 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
         if file in files:
             raise DataError(
                 "E521", f"{files[file]} and {image} would have one mask, {file}", help=["predict them apart"]
+            )
+        if file.exists() and not is_own_mask(file):
+            raise DataError(
+                "E534", f"{file} is there already, and no prediction", help=["give another folder: --output DIR"]
             )
         files[file] = image
     return list(files)

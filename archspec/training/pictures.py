@@ -12,6 +12,8 @@ from archspec.spec.network import Input
 from archspec.training.images import crop_box, fitted
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+MARK = ("Software", "archspec")
+"""What a mask's file says of where it comes from."""
 
 
 def read_pixels(path: Path, mode: str) -> np.ndarray:
@@ -112,14 +114,28 @@ def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
     Raises `DataError` when it cannot be written.
     """
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
     image.putpalette(palette(classes).tobytes())
+    mark = PngInfo()
+    mark.add_text(*MARK)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        image.save(path, pnginfo=mark)
     except OSError as error:
         raise DataError("E534", f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def is_own_mask(path: Path) -> bool:
+    """Whether a file is a mask that `write_mask` wrote, which may be written anew."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get(MARK[0]) == MARK[1]
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def own_size(mask: np.ndarray, size: tuple[int, int], input: Input) -> np.ndarray:

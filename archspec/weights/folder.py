@@ -17,7 +17,7 @@ from archspec.spec.overrides import python_override
 from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
-from archspec.weights.matching import Match, match, named_alike
+from archspec.weights.matching import Match, check_finite, match, named_alike
 from archspec.weights.naming import NATIVE, PLAIN, Naming, namings
 
 if TYPE_CHECKING:
@@ -63,16 +63,17 @@ def import_weights(
                 f"{file} is no full match for {graph.name}",
                 notes=found.lists(),
                 help=[
-                    *(named_alike(tensors) if found.slight else []),
+                    *(named_alike(tensors) if found.mostly_unexpected else []),
                     "--partial takes what matches and draws the rest at random",
                     *_way_out(found, graph),
                 ],
             )
+        check_finite(found, file)
         known = spec.weights.get(found.naming)
         if known is not None:
-            expected = [
-                python_override(("input", name), value) for name, value in _expected(known, spec, target).items()
-            ]
+            usual = open_spec(target, [item for item in given if item.path[0] != "input"])
+            fields = _expected(known, spec, usual)
+            expected = [python_override(("input", name), value) for name, value in fields.items()]
             spec = open_spec(target, [*expected, *given])
         write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
@@ -89,11 +90,9 @@ def import_weights(
     return found
 
 
-def _expected(known: WeightSet, spec: Spec, target: str) -> dict[str, Any]:
-    """The fields of `input` that a weight set expects, for an input of another size the same share of the picture."""
-    from archspec.loading import open_spec
-
-    usual, own = (max(input.height, input.width) for input in (open_spec(target).input, spec.input))
+def _expected(known: WeightSet, spec: Spec, usual_spec: Spec) -> dict[str, Any]:
+    """The fields of `input` that a weight set expects; an input of another size sees the same share of the picture."""
+    usual, own = (max(item.input.height, item.input.width) for item in (usual_spec, spec))
     fields = dict(known.input)
     if isinstance(fields.get("short_side"), int):
         fields["short_side"] = max(own, round(fields["short_side"] * own / usual))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Match:
         )
 
     @property
-    def slight(self) -> bool:
+    def mostly_unexpected(self) -> bool:
         """Whether most of the file has no place here."""
         return len(self.matched) < len(self.unexpected) + len(self.misshaped)
 
@@ -126,14 +127,18 @@ def match(graph: Graph, tables: Mapping[str, Mapping[str, str]], file: TensorFil
         raise DataError(
             "E536", f"no tensor of {file.path} fits {graph.name}", notes=found.lists(), help=named_alike(file)
         )
+    return found
+
+
+def check_finite(found: Match, path: Path) -> None:
+    """Raises `DataError` where a matched array holds NaN or infinity."""
     broken = [found.matched[name] for name, array in found.arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise DataError(
             "E539",
-            f"{file.path} has NaN or infinity in {count(len(broken), 'tensor')}: {listed(broken, 6)}",
+            f"{path} has NaN or infinity in {count(len(broken), 'tensor')}: {listed(broken, 6)}",
             help=["the file is damaged, or the training that it comes from ran away"],
         )
-    return found
 
 
 def named_alike(file: TensorFile) -> list[str]:

@@ -284,7 +284,7 @@ def test_labels_say_which_values_are_classes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="`labels` has 4 values, but there are 3 class names"):
         SegmentationFolder(path=str(tmp_path), labels=(0, 255, 4, 7), ignore=9, classes=("a", "b", "c")).load()
     for labels in ((), (0, 0)):
-        with pytest.raises(ValueError, match="one value per class"):
+        with pytest.raises(ValueError, match="different value for each class"):
             SegmentationFolder(path=str(tmp_path), labels=labels)
 
 
@@ -339,7 +339,7 @@ def test_images_are_scaled_to_fill_a_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "code", "words"),
     [
-        (["train/a/1.png"], "E505", "no test, val and validation"),
+        (["train/a/1.png"], "E505", "none of test/, val/ and validation/"),
         (["train/a/1.png", "val/b/1.png"], "E507", "b, which"),
         (["1.png"], "E505", "no folders"),
         (["a/1.txt", "b/1.png"], "E505", "no images in a"),

@@ -135,6 +135,14 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
     assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
     assert "→" in capsys.readouterr().out
     assert (tmp_path / "m2" / "a_mask.png").is_file()
+    # A prediction may be made again; a mask that someone drew is not touched.
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
+    Image.fromarray(mask, mode="L").save(tmp_path / "m2" / "a_mask.png")
+    drawn = (tmp_path / "m2" / "a_mask.png").read_bytes()
+    assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 1
+    assert "is there already, and no prediction" in capsys.readouterr().err
+    assert (tmp_path / "m2" / "a_mask.png").read_bytes() == drawn
+    (tmp_path / "m2" / "a_mask.png").unlink()
     # Again into the same folder, but never among images, of these inputs or of others.
     assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
     for images in (tmp_path, folder / "images"):

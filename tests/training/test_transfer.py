@@ -246,6 +246,57 @@ def test_pixels_that_the_weights_do_not_expect_are_noted(
     assert "but `input` has range [0, 1], mean [0.5], std [0.5]" in text
 
 
+def test_only_weights_of_other_names_say_what_they_expect(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a table of names does not say is what `input` has where it says nothing, not what it has here."""
+    export_weights(source, tmp_path / "w.safetensors", names="pytorch")
+    init = f"{{path: {tmp_path}/w.safetensors, exclude: [head]}}"
+    notes = []
+    for number, (input, table) in enumerate(
+        [
+            ("", "{input: {mean: [0.5]}}"),
+            (", range: [0, 255], mean: [0.5]", "{input: {mean: [0.5]}}"),
+            (", range: [0, 255]", "{}"),
+            ("", "{input: {mean: [0.5, 0.5, 0.5]}}"),
+        ]
+    ):
+        path = target(write, data, init, epochs=1)
+        path.write_text(
+            path.read_text().replace("channels: 1}", f"channels: 1{input}}}") + f"weights: {{w: {table}}}\n"
+        )
+        train(load(path), tmp_path / str(number))
+        notes.append("expect pixels with range [0, 1], mean [0.5]," in capsys.readouterr().out)
+    assert notes == [True, True, False, False]
+
+
+def test_a_layer_of_one_name_does_not_decide_which_names_hold(
+    write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
+) -> None:
+    path = write(
+        BODY.replace("body.", "top.") % ("head", 3, data[1], 1)
+        + f"  init_from: {{path: {source}, exclude: [head]}}\n"
+        + "weights: {other: {names: {top.*: body.*}, partial: true}}\n"
+    )
+    train(load(path), tmp_path / "run", progress=False)
+    before, after = arrays_of(source), arrays_of(tmp_path / "run")
+    assert before["body.c.kernel"].shape == after["top.c.kernel"].shape
+    # Without the table nothing but the head has a tensor, and the answer says how to go on.
+    with pytest.raises(SpecError) as error:
+        train(load(write(path.read_text().partition("weights:")[0], whole=True)), tmp_path / "no", progress=False)
+    assert error.value.diagnostics[0].code in ("E536", "E537")
+
+
+def test_broken_numbers_may_be_left_out(write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path) -> None:
+    arrays = arrays_of(source)
+    save_file({**arrays, "head.bias": arrays["head.bias"] * np.nan}, tmp_path / "w.safetensors")
+    train(load(target(write, data, f"{{path: {tmp_path}/w.safetensors, exclude: [head]}}", epochs=1)), tmp_path / "run")
+    save_file({**arrays, "body.c.bias": arrays["body.c.bias"] * np.nan}, tmp_path / "w.safetensors")
+    with pytest.raises(SpecError) as error:
+        train(load(target(write, data, f"{{path: {tmp_path}/w.safetensors, exclude: [head]}}")), tmp_path / "no")
+    assert error.value.diagnostics[0].code == "E539"
+
+
 def test_another_folder_is_said(
     write: Write,
     data: tuple[Path, Path],

@@ -231,6 +231,17 @@ def test_an_input_of_another_size_sees_the_same_share_of_the_picture(tmp_path: P
     assert load(tmp_path / "net" / "spec.yaml").input.short_side == 128
 
 
+def test_arguments_that_must_be_given_are_given(write: Write, tmp_path: Path) -> None:
+    spec = write(
+        "args: {units: int}\nweights: {w: {input: {mean: [0.5, 0.5, 0.5]}}}\n"
+        + NET.replace("units: 3", "units: $(units)")
+    )
+    given = [python_override(("args", "units"), 3)]
+    save_file(torch_tensors(write(NET, "plain.yaml")), tmp_path / "in.safetensors")
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", overrides=given)
+    assert load(tmp_path / "net" / "spec.yaml").input.mean == (0.5, 0.5, 0.5)
+
+
 def test_a_written_file_is_as_open_as_any_other(write: Write, tmp_path: Path) -> None:
     spec = write(NET)
     save_file(torch_tensors(spec), tmp_path / "in.safetensors")
