@@ -50,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except ImportError:
+        from archspec.training.interrupt import interrupts
+
+        if not interrupts.is_set():
+            raise
+        print("interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         # The reader of a pipe has gone, which is no error of ours; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -231,11 +238,12 @@ def _eval(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(_json(metrics))
     else:
-        print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if isinstance(value, float)))
-        if "iou" in metrics:
-            from archspec.training.inference import class_names_of
-            from archspec.training.tasks import class_table
+        from archspec.training.inference import class_names_of, opened
+        from archspec.training.tasks import TASKS, class_table
 
+        task = TASKS[opened(options.folder)[1].header.task]
+        print(f"held out: loss {metrics['loss']:.4f}  {task.said(metrics)}")
+        if "iou" in metrics:
             print(class_table(class_names_of(options.folder, len(metrics["iou"])), metrics["iou"]))
     return 0
 
@@ -372,7 +380,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[argpar
     "report": (_report, of.report_options, "parameters, multiply–adds, shapes and receptive fields"),
     "train": (_train, of.train_options, "train a network; checkpoints, metrics and curves in a run folder"),
     "eval": (_eval, of.eval_options, "evaluate a trained run on its held-out data"),
-    "predict": (_predict, of.predict_options, "classify image files with a trained run"),
+    "predict": (_predict, of.predict_options, "classes of image files, or of each of their pixels, by a trained run"),
     "weights": (_weights, of.weights_options, "import and export weights"),
     "layers": (_layers, of.layers_options, "list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": (_zoo, of.zoo_options, "list the networks that come with archspec"),

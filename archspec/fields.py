@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 MAX_SIZE = 2**31 - 1
@@ -25,7 +25,14 @@ Text = Annotated[str, Field(strict=True, max_length=10_000)]
 ShortName = Annotated[str, Field(strict=True, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]*$")]
 """Letters, digits, `_`, `.` and `-`. Patterns with Unicode classes and counts take tens of milliseconds to compile."""
 
-FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")]
+
+def _check_path(value: str) -> str:
+    if "\0" in value:
+        raise PydanticCustomError("path", "must not hold a null character")
+    return value
+
+
+FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4_000), AfterValidator(_check_path)]
 
 Rounding = Literal["floor", "ceil", "exact"]
 """What becomes of (W1 − F + 2P)/S + 1 when it is not a whole number."""

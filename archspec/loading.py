@@ -182,14 +182,18 @@ class Spec:
         with _no_collection():
             return tuple(self._elaborated[1].sorted())
 
-    def graph(self, input: tuple[int, ...] | None = None) -> Graph:
+    def graph(self, input: tuple[int, ...] | int | None = None) -> Graph:
         """The network's graph, train-only parts included.
 
-        `input` is another (height, width) or (height, width, channels) to infer shapes for. Raises `SpecError`.
+        `input` is another (height, width) or (height, width, channels) to infer shapes for, or the side of a square.
+        Raises `SpecError`, and `TypeError` where `input` is none of these.
         """
         if input is not None:
             names = ("height", "width", "channels")
-            sizes = [python_override(("input", name), size) for name, size in zip(names, input, strict=False)]
+            given = (input, input) if isinstance(input, int) else input
+            if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+                raise TypeError(f"`input` is (height, width) or (height, width, channels), not {input!r}")
+            sizes = [python_override(("input", name), size) for name, size in zip(names, given, strict=False)]
             return Spec(self._original, [*self._overrides, *sizes]).graph()
         with _no_collection():
             graph, findings = self._elaborated

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from archspec.kinds import KindOf, builtin_kinds, find_kind
+from archspec.kinds import Kind, KindOf, builtin_kinds, find_kind
+from archspec.optimiser import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
+from archspec.spec.train import Train
 
 DOCS = Path(__file__).parent.parent / "docs"
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (DOCS / "datasets.md").read_text("utf-8"), re.M | re.S))
@@ -32,6 +34,20 @@ def test_examples_of_datasets_are_right(name: str) -> None:
     assert examples
     for example in examples:
         assert type(KindOf("data")(yaml.safe_load(example)["train"]["dataset"])) is find_kind("data", name)
+
+
+def test_every_field_of_train_is_documented() -> None:
+    text = (DOCS / "language.md").read_text("utf-8")
+    section = re.findall(r"^## Training\n(.*?)(?=^## )", text, re.M | re.S)[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, re.M)
+
+    def default(value: object) -> str:
+        if not isinstance(value, Kind):
+            return written(value)
+        kind = type(value).__module__.rpartition(".")[2]
+        return f"{kind}: {value.learning_rate}" if isinstance(value, Optimiser) else kind
+
+    assert rows == [(name, default(info.default), info.description) for name, info in Train.model_fields.items()]
 
 
 def test_every_section_is_a_dataset() -> None:

@@ -321,9 +321,15 @@ def test_files_in_a_circle_are_refused(write: Write) -> None:
     assert codes(write("extends: nowhere.yaml\n", "e.yaml")) == ["E101"]
 
 
-def test_extends_takes_names_of_the_zoo(write: Write) -> None:
+def test_extends_takes_names_of_the_zoo(write: Write, tmp_path: Path) -> None:
     spec = load(write("extends: resnet18\nargs: {classes: 7}\n"))
     assert spec.graph().count("trainable") == load("resnet18", classes=7).graph().count("trainable")
+    assert load(write("extends: vgg11\n")).header.name == "net"
+    (write("", "bare.yaml")).write_text("archspec: 1\nextends: vgg11\n")
+    assert load(tmp_path / "bare.yaml").name == "vgg11"
+    for wrong, right in (("lenet.yaml#lenet5", "`lenet#lenet5`"), ("vgg16.yaml", "`vgg16`"), ("lenet5#x", "variant")):
+        with pytest.raises(SpecError, match=right):
+            load(write(f"extends: {wrong}\n"))
     # A file of that name comes first.
     write("input: {height: 4, width: 4, channels: 1}\nlayers: [{relu: {name: own}}]\n", "lenet5")
     assert "own" in load(write("extends: lenet5\n")).graph().by_path()

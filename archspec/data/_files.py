@@ -11,7 +11,7 @@ from archspec.diagnostics import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif")
 """How the names of image files end."""
 PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 """What folders call what is trained on, and what is held out."""
@@ -34,7 +34,7 @@ def check_alike(image: np.ndarray, path: Path, first: np.ndarray, first_path: Pa
     raise DataError(
         "E507",
         f"{path} is {sizes[0]}, but {first_path} is {sizes[1]}",
-        help=[f"`size: [{first.shape[0]}, {first.shape[1]}]` scales all of them"],
+        help=["`size: [height, width]` in the dataset scales all of them, best to the size of the network's input"],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.data._files import PARTS, SUFFIXES, as_masks, check_alike, holdout, image_files
@@ -58,6 +58,12 @@ class SegmentationFolder(Dataset):
     grey: Annotated[bool, Field(strict=True, description="read the images as one channel instead of three")] = False
     holdout: Annotated[float, Field(strict=True, gt=0, lt=1, description="share held out, without lists")] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without lists")] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> SegmentationFolder:
+        if self.labels is not None and "ignore" in self.model_fields_set and self.ignore in self.labels:
+            raise ValueError(f"`ignore` is {self.ignore}, which `labels` makes a class")
+        return self
 
     def load(self) -> Data:
         folder = Path(self.path)

@@ -49,7 +49,8 @@ def unused_arguments(document: Document, findings: Findings) -> None:
     for argument in document.arguments.values():
         # An argument of a file that this one extends may well be read by what was left behind there.
         if argument.name not in used and (document.path is None or argument.key.source.name == str(document.path)):
-            _unused(argument.name, "the spec", argument.key.span, findings)
+            others = [other.name for other in document.arguments.values() if other is not argument]
+            _unused(argument.name, "the spec", argument.key.span, findings, others)
     for block in document.blocks.values():
         if block.document is not None:
             continue
@@ -61,8 +62,10 @@ def unused_arguments(document: Document, findings: Findings) -> None:
                 _unused(argument.name, f"block `{block.name}`", argument.key.span, findings)
 
 
-def _unused(name: str, what: str, span: Span, findings: Findings) -> None:
-    findings.warning("W201", f"nothing reads the argument `{name}` of {what}", span, help=[f"$({name}) reads it"])
+def _unused(name: str, what: str, span: Span, findings: Findings, others: Iterable[str] = ()) -> None:
+    hint = did_you_mean(name, others)
+    help = [*([hint] if hint else []), f"$({name}) reads it"]
+    findings.warning("W201", f"nothing reads the argument `{name}` of {what}", span, help=help)
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")

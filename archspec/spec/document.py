@@ -147,6 +147,11 @@ class _Opener:
                 help = ["paths are relative to the file that names them", similar(file)]
                 self.findings.error("E101", what, base_node.span, help=help)
                 return None
+            if found is None and file.endswith(".yaml") and in_zoo(Path(file).stem):
+                known = "#".join(part for part in (Path(file).stem, variant) if part)
+                what = f"there is no file {base_path}"
+                self.findings.error("E101", what, base_node.span, help=[f"the zoo's is called `{known}`"])
+                return None
             base_path, variant = (found[0], variant or found[1]) if found else (base_path, variant)
         base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
         if base is not None and variant:
@@ -167,6 +172,11 @@ class _Opener:
             return None
         given = variant_arguments(chosen)
         root = chosen.root
+        if "name" in root.entries:
+            key, own = root.entries["name"]
+            renamed = Scalar(own.source, own.place, variant)
+            root = LocatedMapping(root.source, root.place, {**root.entries, "name": (key, renamed)})
+            root.dynamic = chosen.root.dynamic
         args = root.get("args")
         known = args.entries if isinstance(args, LocatedMapping) else {}
         for name, (key, _) in given.items():
@@ -178,9 +188,10 @@ class _Opener:
                 return None
         if given and args is not None:
             key = root.entries["args"][0]
+            dynamic = root.dynamic
             entries = {**root.entries, "args": (key, merged(args, LocatedMapping(key.source, key.place, given)))}
             root = LocatedMapping(root.source, root.place, entries)
-            root.dynamic = chosen.root.dynamic
+            root.dynamic = dynamic
         return root.without("variants", "published")
 
     def _check_sections(self, root: LocatedMapping) -> None:

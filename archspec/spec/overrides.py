@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archspec.diagnostics import Findings, Source, Span, did_you_mean, listed
+from archspec.diagnostics import Findings, Source, Span, count, did_you_mean, listed
 from archspec.kinds import KindError, find_kind
 from archspec.located import CHOICES, Located, Scalar, Sequence, describe, long_form
 from archspec.located import Mapping as LocatedMapping
@@ -151,11 +151,14 @@ def _set(
     if isinstance(node, Sequence):
         index = _index(node, head)
         if index is None:
+            names = _names(node)
+            hint = did_you_mean(head, names)
+            known = f"or by the name that is written there: {listed(names)}" if names else "none with a name"
             findings.error(
                 "E113",
                 f"`{head[:60]}` is not in the list that --set points into",
                 key.span,
-                help=[f"the list has {len(node.items)} items, counted from 0; layers can be given by name"],
+                help=[hint or f"the list has {count(len(node.items), 'item')}, given by number from 0, {known}"],
             )
             return None
         value = _set(node.items[index], rest, given, findings, ("", "layers"))
@@ -203,10 +206,16 @@ def _main_field(holder: str, word: str) -> str | None:
 def _index(node: Sequence, head: str) -> int | None:
     if head.isascii() and head.isdigit() and len(head) < 9:
         return int(head) if int(head) < len(node.items) else None
+    return _names(node).get(head)
+
+
+def _names(node: Sequence) -> dict[str, int]:
+    """The names that are written in a list of layers, and where."""
+    found: dict[str, int] = {}
     for index, item in enumerate(node.items):
         if isinstance(item, LocatedMapping):
             for _, _, content in item.items():
                 name = content.get("name") if isinstance(content, LocatedMapping) else None
-                if isinstance(name, Scalar) and name.value == head:
-                    return index
-    return None
+                if isinstance(name, Scalar) and isinstance(name.value, str):
+                    found.setdefault(name.value, index)
+    return found

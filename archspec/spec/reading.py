@@ -205,6 +205,21 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
     )
 
 
+_FIELDS_ELSEWHERE = {
+    "lr": "learning_rate",
+    "betas": "beta1",
+    "eps": "epsilon",
+    "out_channels": "filters",
+    "out_features": "units",
+    "num_filters": "filters",
+    "num_output": "units",
+    "pool_size": "window",
+    "kernel_size": "kernel",
+    "use_bias": "bias",
+    "p": "rate",
+}
+"""What Keras, PyTorch and Caffe call fields."""
+
 _ELSEWHERE = {
     "fc": "dense",
     "fullyconnected": "dense",
@@ -238,7 +253,9 @@ def _unknown_field(
     name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
-    hint = did_you_mean(name, [*fields_of(model), *also])
+    elsewhere = _FIELDS_ELSEWHERE.get(name.lower())
+    known = fields_of(model)
+    hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, [*known, *also])
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )
@@ -327,6 +344,7 @@ def _choices(detail: ErrorDetails) -> list[str]:
 _SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "missing"}
 
 _REASONS: Mapping[str, str] = {
+    "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-` only",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",

@@ -13,7 +13,7 @@ from archspec.kinds import kind_of
 from archspec.loss import Loss
 from archspec.losses.cross_entropy import CrossEntropy
 from archspec.optimiser import Optimiser
-from archspec.optimisers.sgd import Sgd
+from archspec.optimisers.adam import Adam
 from archspec.schedule import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
@@ -68,7 +68,7 @@ class Train(Section):
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
     epochs: Annotated[PositiveInt, Field(description="passes over the training data")] = 10
     optimiser: Annotated[Optimiser, *kind_of("optimisers"), Field(description="how weights are changed")] = (
-        Sgd.plain_default(learning_rate=0.1)
+        Adam.plain_default(learning_rate=0.001)
     )
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
         Constant.plain_default()

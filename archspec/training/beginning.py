@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,7 @@ from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
-from archspec.weights.folder import named, tables, usual_names
+from archspec.weights.folder import expectations, named, tables, usual_names
 from archspec.weights.matching import Match, check_finite, match, named_alike
 from archspec.weights.naming import namings
 
@@ -51,7 +51,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     else:
         with open_tensors(path) as tensors:
             found = match(graph, known, tensors)
-        theirs = _expected(spec, found.naming)
+        theirs = _expected(expectations(tensors, spec, found.naming).input, spec.input.channels)
     left = _excluded(begin, found, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
@@ -100,13 +100,11 @@ def _of_folder(
     return (*max(found, key=taken), spec.input)
 
 
-def _expected(spec: Spec, naming: str) -> Input | None:
-    """The input that weights of these names expect, as far as pixels go; None where nothing is known of it."""
-    known = spec.weights.get(naming)
-    fields = {name: value for name, value in known.input.items() if name in SCALING} if known else {}
+def _expected(fields: Mapping[str, Any], channels: int) -> Input | None:
+    """The input that weights expect, as far as pixels go; None where nothing is known of it."""
+    scaling = {name: value for name, value in fields.items() if name in SCALING}
     try:
-        size = {"height": 1, "width": 1, "channels": spec.input.channels}
-        return Input.model_validate({**size, **fields}) if fields else None
+        return Input.model_validate({"height": 1, "width": 1, "channels": channels, **scaling}) if scaling else None
     except ValidationError:
         return None  # for another number of channels
 

@@ -54,6 +54,14 @@ class RunFolder:
         """Whether the folder holds imported weights instead of a run."""
         return (self.path / IMPORT).is_file()
 
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes; none where they are not known."""
+        try:
+            return list(json.loads((self.path / RESULT).read_text("utf-8"))["classes"])
+        except (OSError, ValueError, KeyError):
+            return []
+
     def clear(self) -> None:
         """Deletes the files of a run or an import, and nothing else that may lie beside them."""
         import shutil
@@ -163,7 +171,11 @@ def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
         raise DataError(
             "E510",
             f"{folder.path} holds a run of another spec; this one differs in: {changed}",
-            help=["choose another --workdir", "--overwrite deletes the old run"],
+            help=[
+                "choose another --workdir",
+                f"`init_from: {folder.path}` in another --workdir begins with its weights",
+                "--overwrite deletes the old run",
+            ],
         )
 
 

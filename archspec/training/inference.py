@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -20,7 +19,7 @@ from archspec.loading import Spec, load
 from archspec.lower import Arrays, Pure, outline
 from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
-from archspec.training.folder import CHECKPOINTS, RESULT, SPEC, RunFolder, open_run
+from archspec.training.folder import CHECKPOINTS, SPEC, RunFolder, open_run
 from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, check_outputs, fitted, fitted_loss, normalised
 from archspec.training.pictures import MODES, is_own_mask, own_size, read_image, write_mask
@@ -120,7 +119,7 @@ def _answers(
         pure, *shapes = outline(graph.pruned("eval"))
         arrays = restored(folder, spec)
         params, statistics = ({name: arrays[name] for name in part} for part in shapes)
-        names = _class_names(folder)
+        names = folder.classes
         answers = []
         for place, found in _found(pure, spec, params, statistics, images, invert, findings):
             if not masks:
@@ -158,6 +157,8 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
     """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
     if graph.output_type(graph.outputs[0]).channels > MAX_CLASSES:
         raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
+    if output.is_file():
+        raise DataError("E534", f"{output} is a file", help=["give a folder: --output DIR"])
     beside = output.resolve() in {image.parent.resolve() for image in images}
     if beside or (output.is_dir() and any(not path.stem.endswith(MASK) for path in image_files(output))):
         raise DataError(
@@ -275,12 +276,5 @@ def _parted(arrays: Arrays, params: Arrays) -> tuple[Arrays, Arrays]:
 
 def class_names_of(path: Path, classes: int) -> list[str]:
     """The names of a run's classes, numbers where it has none."""
-    names = _class_names(RunFolder(path))
+    names = RunFolder(path).classes
     return [*names, *map(str, range(len(names), classes))][:classes]
-
-
-def _class_names(folder: RunFolder) -> list[str]:
-    try:
-        return list(json.loads((folder.path / RESULT).read_text("utf-8"))["classes"])
-    except (OSError, ValueError, KeyError):
-        return []

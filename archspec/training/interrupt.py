@@ -18,7 +18,7 @@ def held_back() -> Iterator[Callable[[], None]]:
 
     A second Ctrl-C interrupts at once.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _main_thread():
         yield lambda: None  # signals reach the main thread only
         return
     asked = threading.Event()
@@ -39,10 +39,25 @@ def held_back() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
+interrupts = threading.Event()
+"""Set by a Ctrl-C: extension modules that it falls into while they are loaded raise an error of their own instead."""
+
+
 def lose_nothing() -> None:
     """From now on, sees to the errors that Python can only print, since what they were raised in has no caller."""
     if not isinstance(sys.unraisablehook, _Unheard):
         sys.unraisablehook = _Unheard(sys.unraisablehook)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler and _main_thread():
+        signal.signal(signal.SIGINT, _noted)
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    interrupts.set()
+    signal.default_int_handler(number, frame)
+
+
+def _main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @dataclass(frozen=True)

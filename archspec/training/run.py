@@ -136,6 +136,10 @@ def train(
             return run.go()
         finally:
             run.close()
+            if run.failed_early:
+                folder.clear()  # nothing in it is of use, and it would be in the way of the next attempt
+                if not any(folder.path.iterdir()):
+                    folder.path.rmdir()
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:
@@ -194,6 +198,7 @@ class _Run:
         self.task = TASKS[spec.header.task]
         self.loss = loss
         self.given = given
+        self.failed_early = False
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
         self.feed = feed(data.train)
@@ -232,6 +237,8 @@ class _Run:
         done = self.checkpoints.latest or 0
         state = self.state_after(done)
         records = self.folder.keep_metrics(done)
+        if done >= self.recipe.epochs and (not records or records[-1]["epoch"] < done):
+            raise DataError("E513", f"{self.folder.path} has lost its metrics", help=["--overwrite trains anew"])
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
@@ -254,6 +261,8 @@ class _Run:
                     records.append(record)
                     progress.epoch(record, self.recipe.epochs, self.task.said(record["test"]))
         except KeyboardInterrupt:
+            # A step that still runs when the interpreter ends brings the process down.
+            jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
             self.checkpoints.close()
             last = self.checkpoints.latest
             progress.say(
@@ -325,6 +334,7 @@ class _Run:
             f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
         )
         rate = steps.learning_rate(step)
+        self.failed_early = not done
         raise DataError(
             "E520",
             f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {good}",

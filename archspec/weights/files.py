@@ -22,10 +22,18 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "module")
 class TensorFile:
     """A file of named tensors; arrays are read when they are asked for."""
 
-    def __init__(self, path: Path, tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tensors: Mapping[str, Any],
+        shapes: Mapping[str, tuple[int, ...]],
+        about: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path
         self._tensors = tensors
         self.shapes = dict(shapes)
+        self.about = dict(about or {})
+        """What the file says of itself."""
 
     def read(self, name: str) -> np.ndarray:
         """The tensor as float32."""
@@ -85,7 +93,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
         with safe_open(path, framework="flax") as file:
             names = list(file.keys())
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
-            yield TensorFile(path, _Lazy(file, names), shapes)
+            yield TensorFile(path, _Lazy(file, names), shapes, file.metadata())
     except SafetensorError as error:
         cut = "incomplete" in str(error) or "too small" in str(error).lower() or "TooSmall" in str(error)
         raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,17 +15,19 @@ from archspec.graph import Graph
 from archspec.lower import build, split
 from archspec.spec.overrides import python_override
 from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
-from archspec.weights.files import open_tensors, write_tensors
+from archspec.weights.files import TensorFile, open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_finite, match, named_alike
 from archspec.weights.naming import NATIVE, PLAIN, Naming, namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.network import WeightSet
+    from archspec.spec.network import Input
     from archspec.spec.overrides import Override
 
 CLASSES = Path(__file__).parent / "classes"
+ABOUT = "archspec"
+"""Under this key a file that is exported says what its weights expect."""
 
 
 def tables(spec: Spec) -> dict[str, dict[str, str]]:
@@ -69,17 +71,17 @@ def import_weights(
                 ],
             )
         check_finite(found, file)
-        known = spec.weights.get(found.naming)
-        if known is not None:
-            usual = open_spec(target, [item for item in given if item.path[0] != "input"])
-            fields = _expected(known, spec, usual)
-            expected = [python_override(("input", name), value) for name, value in fields.items()]
-            spec = open_spec(target, [*expected, *given])
+        known = expectations(tensors, spec, found.naming)
+        usual = open_spec(target, [item for item in given if item.path[0] != "input"])
+        expected = [
+            python_override(("input", name), value) for name, value in _resized(known.input, spec, usual).items()
+        ]
+        spec = open_spec(target, [*expected, *given])
         write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
         about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
         write(output / IMPORT, json.dumps(about, indent=2) + "\n")
-        labels = class_names(known.classes) if known is not None and known.classes is not None else []
+        labels = known.classes
         (output / RESULT).unlink(missing_ok=True)
         if labels and len(labels) == graph.output_type(graph.outputs[0]).channels:
             write(output / RESULT, json.dumps({"classes": labels}) + "\n")
@@ -90,13 +92,32 @@ def import_weights(
     return found
 
 
-def _expected(known: WeightSet, spec: Spec, usual_spec: Spec) -> dict[str, Any]:
-    """The fields of `input` that a weight set expects; an input of another size sees the same share of the picture."""
+class Expectations(NamedTuple):
+    """What weights expect: fields of `input`, and the names of the classes."""
+
+    input: Mapping[str, Any]
+    classes: list[str]
+
+
+def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
+    """What a file that `export_weights` wrote says itself, or else the spec's table of those names."""
+    try:
+        about = json.loads(tensors.about[ABOUT])
+        return Expectations(dict(about["input"]), [str(name) for name in about["classes"]])
+    except (KeyError, TypeError, ValueError):
+        known = spec.weights.get(naming)
+        if known is None:
+            return Expectations({}, [])
+        return Expectations(known.input, class_names(known.classes) if known.classes is not None else [])
+
+
+def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[str, Any]:
+    """The fields of `input`, where an input of another size than usual sees the same share of the picture."""
     usual, own = (max(item.input.height, item.input.width) for item in (usual_spec, spec))
-    fields = dict(known.input)
-    if isinstance(fields.get("short_side"), int):
-        fields["short_side"] = max(own, round(fields["short_side"] * own / usual))
-    return fields
+    found = dict(fields)
+    if isinstance(found.get("short_side"), int):
+        found["short_side"] = max(own, round(found["short_side"] * own / usual))
+    return found
 
 
 def _check_output(output: Path) -> None:
@@ -147,10 +168,17 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
         if file.suffix != ".safetensors":
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         tensors = named(arrays, graph, known[chosen])
-        write_tensors(file, tensors, {"format": "pt", "network": graph.name})
+        about = {"input": _preprocessing(spec.input), "classes": run.classes}
+        write_tensors(file, tensors, {"format": "pt", "network": graph.name, ABOUT: json.dumps(about)})
     except DataError as error:
         raise error.located(None) from None
     return chosen, len(tensors)
+
+
+def _preprocessing(input: Input) -> dict[str, Any]:
+    """The fields of `input` that go with weights: all but the size."""
+    fields: dict[str, Any] = input.model_dump(mode="json", exclude={"height", "width", "channels"})
+    return fields
 
 
 def usual_names(spec: Spec) -> str:

@@ -240,7 +240,7 @@ def damage_folder(folder: Path, how: str) -> None:
         ("no folder", "there is no folder"),
         ("colour mask", "not the numbers of their classes"),
         ("sizes differ", "is 8×6, but"),
-        ("images differ", "`size: [8, 6]`"),
+        ("images differ", "`size: [height, width]`"),
         ("no image", "not an image"),
         ("unknown name", "seven"),
         ("one list", "no train.txt"),
@@ -283,6 +283,8 @@ def test_labels_say_which_values_are_classes(tmp_path: Path) -> None:
         SegmentationFolder(path=str(tmp_path), labels=(0, 4, 255)).load()
     with pytest.raises(DataError, match="`labels` has 4 values, but there are 3 class names"):
         SegmentationFolder(path=str(tmp_path), labels=(0, 255, 4, 7), ignore=9, classes=("a", "b", "c")).load()
+    with pytest.raises(ValueError, match="which `labels` makes a class"):
+        SegmentationFolder(path="x", labels=(0, 255), ignore=0)
     for labels in ((), (0, 0)):
         with pytest.raises(ValueError, match="different value for each class"):
             SegmentationFolder(path=str(tmp_path), labels=labels)
@@ -343,7 +345,7 @@ def test_images_are_scaled_to_fill_a_size(tmp_path: Path) -> None:
         (["train/a/1.png", "val/b/1.png"], "E507", "b, which"),
         (["1.png"], "E505", "no folders"),
         (["a/1.txt", "b/1.png"], "E505", "no images in a"),
-        (["a/1.png", "a/large.png"], "E507", "`size: [6, 8]` scales all"),
+        (["a/1.png", "a/large.png"], "E507", "`size: [height, width]`"),
         (["a/1.png", "b/broken.png"], "E521", "broken.png"),
         ([], "E505", "there is no folder"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
 
-from archspec.training.interrupt import lose_nothing
+from archspec.cli import main
+from archspec.training.interrupt import interrupts, lose_nothing
 
 
 class Dropped:
@@ -37,3 +39,32 @@ def test_what_is_not_ours_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> No
     Dropped(RuntimeError("Event loop is closed"))
     Dropped(ValueError("wrong"))
     assert heard == ["wrong"]
+
+
+def test_an_import_that_an_interrupt_broke_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Extension modules answer a Ctrl-C while they load with an ImportError."""
+
+    def broken(*args: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("while initializing") from None
+
+    monkeypatch.setattr("archspec.training.inference.evaluate", broken)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert main(["eval", "nowhere"]) == 130
+        assert capsys.readouterr().err == "interrupted\n"
+        interrupts.clear()
+        monkeypatch.setattr("archspec.training.inference.evaluate", lambda path: _missing())
+        with pytest.raises(ImportError):
+            main(["eval", "nowhere"])
+    finally:
+        interrupts.clear()
+        signal.signal(signal.SIGINT, before)
+
+
+def _missing() -> None:
+    raise ImportError("no such module")

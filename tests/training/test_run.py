@@ -162,6 +162,20 @@ def test_a_loss_that_is_not_finite_names_step_and_layer(write: Write, digits: Pa
     assert "at step " in message
     assert "not finite is c" in message or "not finite is out" in message
     assert "there is no checkpoint yet" in message
+    # What is of no use is not in the way of the next attempt.
+    assert not (tmp_path / "run").exists()
+    path.write_text(path.read_text().replace("1.0e+30", "0.01"))
+    assert train(load(path), tmp_path / "run", progress=False).metrics
+
+
+def test_a_run_that_lost_its_metrics_is_answered(write: Write, digits: Path, tmp_path: Path) -> None:
+    spec = load(net(write, digits, 1))
+    train(spec, tmp_path / "run", progress=False)
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"epo')
+    with pytest.raises(SpecError) as error:
+        train(spec, tmp_path / "run", progress=False)
+    assert code(error) == "E513"
+    train(spec, tmp_path / "run", overwrite=True, progress=False)
 
 
 def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -> None:

@@ -242,6 +242,22 @@ def test_arguments_that_must_be_given_are_given(write: Write, tmp_path: Path) ->
     assert load(tmp_path / "net" / "spec.yaml").input.mean == (0.5, 0.5, 0.5)
 
 
+def test_a_file_says_what_its_weights_expect(write: Write, tmp_path: Path) -> None:
+    """Where a spec's table of names expects other pixels, those that the weights were trained with hold."""
+    spec = write("weights: {w: {input: {mean: [0.5, 0.5, 0.5], fit: resize}, classes: voc}}\n" + NET)
+    save_file(torch_tensors(spec), tmp_path / "in.safetensors")
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "theirs")
+    assert load(tmp_path / "theirs" / "spec.yaml").input.mean == (0.5, 0.5, 0.5)
+    own = write(NET.replace("channels: 3", "channels: 3, std: [2, 2, 2]"), "own.yaml")
+    import_weights(str(own), tmp_path / "in.safetensors", tmp_path / "ours")
+    (tmp_path / "ours" / "result.json").write_text('{"classes": ["a", "b", "c"]}')
+    export_weights(tmp_path / "ours", tmp_path / "out.safetensors")
+    import_weights(str(spec), tmp_path / "out.safetensors", tmp_path / "again")
+    input = load(tmp_path / "again" / "spec.yaml").input
+    assert (input.mean, input.std, input.fit) == (None, (2, 2, 2), "exact")
+    assert json.loads((tmp_path / "again" / "result.json").read_text())["classes"] == ["a", "b", "c"]
+
+
 def test_a_written_file_is_as_open_as_any_other(write: Write, tmp_path: Path) -> None:
     spec = write(NET)
     save_file(torch_tensors(spec), tmp_path / "in.safetensors")
