@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -82,15 +83,19 @@ def _of_folder(
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
     own = spec.graph()
-    ways = [arrays, named(arrays, own, namings(own, tables(spec))[usual_names(spec)])]
+    ways = [arrays]
+    with suppress(DataError):  # not every array has a place in PyTorch's layout
+        ways.append(named(arrays, own, namings(own, tables(spec))[usual_names(spec)]))
     found: list[tuple[Match, TensorFile]] = []
+    errors: list[DataError] = []
     for way in ways:
         tensors = TensorFile(path, way, {name: value.shape for name, value in way.items()})
         try:
             found.append((match(graph, known, tensors), tensors))
-        except DataError:
-            if way is ways[-1] and not found:
-                raise
+        except DataError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
 
     def taken(item: tuple[Match, TensorFile]) -> int:
         """How much is matched of what is not left out."""

@@ -13,6 +13,7 @@ import numpy as np
 from archspec.diagnostics import DataError, listed
 from archspec.graph import Graph
 from archspec.lower import build, split
+from archspec.spec.network import Input
 from archspec.spec.overrides import python_override
 from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import TensorFile, open_tensors, write_tensors
@@ -22,12 +23,13 @@ from archspec.weights.naming import NATIVE, PLAIN, Naming, namings
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.network import Input
     from archspec.spec.overrides import Override
 
 CLASSES = Path(__file__).parent / "classes"
 ABOUT = "archspec"
 """Under this key a file that is exported says what its weights expect."""
+PREPROCESSING = set(Input.model_fields) - {"height", "width", "channels"}
+"""The fields of `input` that go with weights: all but the size."""
 
 
 def tables(spec: Spec) -> dict[str, dict[str, str]]:
@@ -103,7 +105,8 @@ def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
     """What a file that `export_weights` wrote says itself, or else the spec's table of those names."""
     try:
         about = json.loads(tensors.about[ABOUT])
-        return Expectations(dict(about["input"]), [str(name) for name in about["classes"]])
+        fields = {name: value for name, value in dict(about["input"]).items() if name in PREPROCESSING}
+        return Expectations(fields, [str(name) for name in about["classes"]])
     except (KeyError, TypeError, ValueError):
         known = spec.weights.get(naming)
         if known is None:
@@ -168,17 +171,11 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
         if file.suffix != ".safetensors":
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         tensors = named(arrays, graph, known[chosen])
-        about = {"input": _preprocessing(spec.input), "classes": run.classes}
+        about = {"input": spec.input.model_dump(mode="json", include=PREPROCESSING), "classes": run.classes}
         write_tensors(file, tensors, {"format": "pt", "network": graph.name, ABOUT: json.dumps(about)})
     except DataError as error:
         raise error.located(None) from None
     return chosen, len(tensors)
-
-
-def _preprocessing(input: Input) -> dict[str, Any]:
-    """The fields of `input` that go with weights: all but the size."""
-    fields: dict[str, Any] = input.model_dump(mode="json", exclude={"height", "width", "channels"})
-    return fields
 
 
 def usual_names(spec: Spec) -> str:

@@ -347,3 +347,27 @@ def test_a_classifier_becomes_a_fully_convolutional_network(
     expected, _ = theirs.apply(*({name: arrays[name] for name in part} for part in parts), x, train=False)
     assert found.shape == (2, 1, 1, 4)
     assert np.allclose(found[:, 0, 0], expected, atol=1e-5)
+
+
+def test_arrays_without_a_place_in_pytorchs_layout_are_taken_over_as_they_are(
+    write: Write, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Two maps of other shapes, flattened and added: which of PyTorch's features goes where cannot be told."""
+    layers = """
+layers:
+  - conv: {name: c, filters: 1, kernel: 1}
+  - parallel:
+      branches: [[flatten], [{max_pool: 2}, {conv: {filters: 4, kernel: 1}}, flatten]]
+      join: add
+  - dense: {name: d, units: 4}
+"""
+    body = BODY % ("head", 4, data[0], 1)
+    text = body[: body.index("layers:")] + layers.lstrip() + body[body.index("train:") :]
+    first = train(load(write(text)), tmp_path / "first", progress=False).folder
+    with pytest.raises(SpecError) as error:
+        export_weights(first, tmp_path / "w.safetensors", names="pytorch")
+    assert error.value.diagnostics[0].code == "E538"
+    export_weights(first, tmp_path / "w.safetensors", names="archspec")
+    for source in (first, tmp_path / "w.safetensors"):
+        given = initial_weights(InitFrom(path=str(source)), load(write(text)), load(write(text)).graph())
+        assert np.array_equal(given.arrays["d.kernel"], arrays_of(first)["d.kernel"])
