@@ -47,14 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpecError as error:
         _show(error.diagnostics, options)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except ImportError:
-        from archspec.training.interrupt import interrupts
+    except (KeyboardInterrupt, ImportError) as error:
+        if isinstance(error, ImportError):
+            from archspec.training.interrupt import interrupts
 
-        if not interrupts.is_set():
-            raise
+            if not interrupts.is_set():
+                raise
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -238,10 +236,10 @@ def _eval(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(_json(metrics))
     else:
-        from archspec.training.inference import class_names_of, opened
+        from archspec.training.inference import class_names_of
         from archspec.training.tasks import TASKS, class_table
 
-        task = TASKS[opened(options.folder)[1].header.task]
+        task = next(task for task in TASKS.values() if task.headline in metrics)
         print(f"held out: loss {metrics['loss']:.4f}  {task.said(metrics)}")
         if "iou" in metrics:
             print(class_table(class_names_of(options.folder, len(metrics["iou"])), metrics["iou"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 _STARS = re.compile(r"(\*\*?)")
@@ -14,6 +15,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
     parts = _STARS.split(pattern)
     kinds = {"*": "([^.]*)", "**": "(.*)"}
     return re.compile("".join(kinds.get(part, re.escape(part)) for part in parts))
+
+
+def any_matches(patterns: Iterable[str], path: str) -> bool:
+    """Whether one of the patterns names a path or a scope that it lies in."""
+    return any(path_matches(pattern, path) for pattern in patterns)
 
 
 def path_matches(pattern: str, path: str) -> bool:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.lower import Arrays
-from archspec.patterns import path_matches
+from archspec.patterns import any_matches, path_matches
 from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
@@ -100,7 +100,7 @@ def _of_folder(
     def taken(item: tuple[Match, TensorFile]) -> int:
         """How much is matched of what is not left out."""
         layers = (name.rpartition(".")[0] for name in item[0].matched)
-        return sum(not any(path_matches(pattern, layer) for pattern in begin.exclude) for layer in layers)
+        return sum(not any_matches(begin.exclude, layer) for layer in layers)
 
     return (*max(found, key=taken), spec.input)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import DataError, did_you_mean
 from archspec.graph import Graph
-from archspec.patterns import path_matches
+from archspec.patterns import any_matches, path_matches
 from archspec.spec.train import Train
 
 
@@ -34,9 +34,7 @@ def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> 
 
     Raises `DataError` where a pattern names no layer with weights, or nothing is left to train.
     """
-    layers = frozenset(
-        path for path in chosen(patterns, graph) if not any(path_matches(pattern, path) for pattern in exclude)
-    )
+    layers = frozenset(path for path in chosen(patterns, graph) if not any_matches(exclude, path))
     arrays = frozenset(
         f"{node.path}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
     )

@@ -62,8 +62,10 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
 
 def fitted_loss(spec: Spec, recipe: Train, data: Data) -> Loss:
     """The recipe's loss with what it takes from the training labels. Raises `SpecError` where they do not fit it."""
+    # Labels of images do not change with the images' size; those of pixels do.
+    split = data.train if data.train.labels.ndim == 1 else fitted(data.train, spec.input)
     try:
-        return recipe.loss.fitted(data.train.labels, data.class_count)
+        return recipe.loss.fitted(split.labels, data.class_count)
     except DataError as error:
         raise error.located(spec.place("train", "loss")) from None
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,13 +66,12 @@ def evaluate(path: Path) -> Metrics:
         raise spec.data_error(error) from None
     graph = spec.graph()
     check_data(data, spec, graph)
-    data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
     loss = fitted_loss(spec, spec.train, data)
     arrays = restored(folder, spec)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
-    params, statistics = _parted(arrays, steps.template["params"])
-    return Evaluator(steps, data.test, task, graph)(params, statistics)
+    params, statistics = _parted(arrays, (steps.template["params"], steps.template["statistics"]))
+    return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
 
 
 def predict(
@@ -117,8 +115,7 @@ def _answers(
         else:
             masks = []
         pure, *shapes = outline(graph.pruned("eval"))
-        arrays = restored(folder, spec)
-        params, statistics = ({name: arrays[name] for name in part} for part in shapes)
+        params, statistics = _parted(restored(folder, spec), shapes)
         names = folder.classes
         answers = []
         for place, found in _found(pure, spec, params, statistics, images, invert, findings):
@@ -266,12 +263,9 @@ def _complete(arrays: Arrays, folder: RunFolder, spec: Spec) -> Arrays:
     return arrays
 
 
-def _parted(arrays: Arrays, params: Arrays) -> tuple[Arrays, Arrays]:
-    """Parameters, and the rest."""
-    return (
-        {name: arrays[name] for name in params},
-        {name: value for name, value in arrays.items() if name not in params},
-    )
+def _parted(arrays: Arrays, parts: Iterable[Arrays]) -> Iterator[Arrays]:
+    """The arrays of each part, by the names that the part has."""
+    return ({name: arrays[name] for name in part} for part in parts)
 
 
 def class_names_of(path: Path, classes: int) -> list[str]:

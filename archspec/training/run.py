@@ -205,17 +205,13 @@ class _Run:
 
     def steps(self, epoch: int) -> Steps:
         """The compiled functions of an epoch; they change where what was frozen thaws."""
-        frozen = frozen_at(self.recipe, self.graph, epoch)
         begin = self.recipe.init_from
-        thawed = begin is not None and begin.freeze_epochs is not None and epoch > begin.freeze_epochs
-        offset = begin.freeze_epochs * self.steps_per_epoch if thawed and begin and begin.freeze_epochs else 0
+        until = begin.freeze_epochs if begin else None
+        offset = until * self.steps_per_epoch if until and epoch > until else 0
         if offset not in self.stretches:
+            frozen = frozen_at(self.recipe, self.graph, epoch)
             self.stretches[offset] = make_steps(
-                self.spec,
-                self.steps_per_epoch,
-                loss=self.loss,
-                frozen=frozen,
-                offset=offset,
+                self.spec, self.steps_per_epoch, loss=self.loss, frozen=frozen, offset=offset
             )
         return self.stretches[offset]
 

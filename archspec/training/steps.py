@@ -58,7 +58,7 @@ def make_steps(
     """
     train, graph, input, task = spec.train, spec.graph(), spec.input, TASKS[spec.header.task]
     assert train is not None
-    pure, _, _ = outline(graph)
+    pure, *shapes = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
     weights = {output.name: output.weight for output in graph.outputs}
@@ -76,7 +76,9 @@ def make_steps(
         drawn = split(build(graph, seed=train.seed))[1:]
         laid = [{name: (given or {}).get(name, value) for name, value in part.items()} for part in drawn]
         # The arrays are copied, since the first step uses its state up.
-        params, statistics = jax.tree.map(lambda value: jnp.array(value, copy=True), laid)
+        return beginning(*jax.tree.map(lambda value: jnp.array(value, copy=True), laid))
+
+    def beginning(params: Arrays, statistics: Arrays) -> State:
         key = jax.random.fold_in(jax.random.key(train.seed), 1)
         return {
             "params": params,
@@ -138,7 +140,7 @@ def make_steps(
 
     return Steps(
         initial,
-        jax.eval_shape(initial),
+        jax.eval_shape(beginning, *shapes),
         continued,
         jax.jit(train_step, donate_argnums=0),
         jax.jit(evaluate_step),
