@@ -19,9 +19,9 @@ from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
-from archspec.weights.folder import expectations, named, tables, usual_names
+from archspec.weights.folder import expectations, named, usual_names
 from archspec.weights.matching import Match, check_finite, match, named_alike
-from archspec.weights.naming import namings
+from archspec.weights.naming import namings, tables
 
 if TYPE_CHECKING:
     from archspec.loading import Spec

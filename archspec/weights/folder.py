@@ -19,7 +19,7 @@ from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import TensorFile, open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_finite, match, named_alike
-from archspec.weights.naming import NATIVE, PLAIN, Naming, namings
+from archspec.weights.naming import NATIVE, PLAIN, Naming, namings, tables
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -30,11 +30,6 @@ ABOUT = "archspec"
 """Under this key a file that is exported says what its weights expect."""
 PREPROCESSING = set(Input.model_fields) - {"height", "width", "channels"}
 """The fields of `input` that go with weights: all but the size."""
-
-
-def tables(spec: Spec) -> dict[str, dict[str, str]]:
-    """The tables of names that a spec has."""
-    return {name: dict(weights.names) for name, weights in spec.weights.items()}
 
 
 def import_weights(
@@ -74,19 +69,19 @@ def import_weights(
             )
         check_finite(found, file)
         known = expectations(tensors, spec, found.naming)
-        usual = open_spec(target, [item for item in given if item.path[0] != "input"])
+        others = [item for item in given if item.path[0] != "input"]
+        usual = open_spec(target, others) if len(others) < len(given) else spec
         expected = [
             python_override(("input", name), value) for name, value in _resized(known.input, spec, usual).items()
         ]
-        spec = open_spec(target, [*expected, *given])
+        spec = open_spec(target, [*expected, *given]) if expected else spec
         write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
         about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
         write(output / IMPORT, json.dumps(about, indent=2) + "\n")
-        labels = known.classes
         (output / RESULT).unlink(missing_ok=True)
-        if labels and len(labels) == graph.output_type(graph.outputs[0]).channels:
-            write(output / RESULT, json.dumps({"classes": labels}) + "\n")
+        if known.classes and len(known.classes) == graph.output_type(graph.outputs[0]).channels:
+            write(output / RESULT, json.dumps({"classes": known.classes}) + "\n")
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:

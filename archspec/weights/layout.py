@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -12,9 +12,6 @@ from archspec.layer import Weight
 
 Order = tuple[tuple[int, int, int], ...] | None
 """How the features of a vector came about: (height, width, channels) one after the other; None where it is unknown."""
-
-
-UNKNOWN_ORDER = "goes with features whose order in PyTorch is unknown: a layer mixes them after flattening"
 
 
 class LayoutError(Exception):
@@ -107,30 +104,29 @@ def to_torch_shape(weight: Weight, order: Order) -> tuple[int, ...]:
 
 def _channels_last(array: np.ndarray, order: Order) -> np.ndarray:
     """The first axis from (C, H, W) order to (H, W, C)."""
-    if order is None:
-        raise LayoutError(
-            "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening"
-        )
-    parts = np.split(array, np.cumsum([prod(part) for part in order])[:-1])
     turned = [
-        part.reshape(channels, height, width, *array.shape[1:]).transpose(1, 2, 0, *range(3, array.ndim + 2))
-        for part, (height, width, channels) in zip(parts, order, strict=True)
+        part.reshape(channels, height, width, *part.shape[1:]).transpose(1, 2, 0, *range(3, part.ndim + 2))
+        for part, (height, width, channels) in _parts(array, order)
     ]
     return np.concatenate([part.reshape(-1, *array.shape[1:]) for part in turned])
 
 
 def _channels_first(array: np.ndarray, order: Order) -> np.ndarray:
     """The first axis from (H, W, C) order to (C, H, W)."""
+    turned = [
+        part.reshape(*shape, *part.shape[1:]).transpose(2, 0, 1, *range(3, part.ndim + 2))
+        for part, shape in _parts(array, order)
+    ]
+    return np.concatenate([part.reshape(-1, *array.shape[1:]) for part in turned])
+
+
+def _parts(array: np.ndarray, order: Order) -> Iterator[tuple[np.ndarray, tuple[int, int, int]]]:
+    """The parts of the first axis that were flattened maps, each with its height, width and channels."""
     if order is None:
         raise LayoutError(
             "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening"
         )
-    parts = np.split(array, np.cumsum([prod(part) for part in order])[:-1])
-    turned = [
-        part.reshape(*shape, *array.shape[1:]).transpose(2, 0, 1, *range(3, array.ndim + 2))
-        for part, shape in zip(parts, order, strict=True)
-    ]
-    return np.concatenate([part.reshape(-1, *array.shape[1:]) for part in turned])
+    return zip(np.split(array, np.cumsum([prod(shape) for shape in order])[:-1]), order, strict=True)
 
 
 def order_of(node: Node, found: Mapping[str, Order]) -> Order:

@@ -13,7 +13,7 @@ from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.weights.files import TensorFile
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text
-from archspec.weights.naming import Naming, Place, namings
+from archspec.weights.naming import Naming, Place, namings, tables
 
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """What wrappers put before every name: data parallelism, compilation, a training script's own module."""
@@ -152,7 +152,7 @@ def named_alike(file: TensorFile) -> list[str]:
             continue
         spec = load(network)
         graph = spec.graph()
-        known = namings(graph, {name: weights.names for name, weights in spec.weights.items()})
+        known = namings(graph, tables(spec))
         names = _stripped(file.shapes, known)
         wanted = {name for name in names if not name.endswith(IGNORED)}
         for table in known.values():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.graph import Graph, Node
 from archspec.layer import Weight
 from archspec.patterns import rewritten
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
 
 NATIVE = "archspec"
 """The naming of this package: node path and attribute, arrays as they are."""
@@ -33,6 +36,11 @@ class Place(NamedTuple):
 
 Naming = dict[str, Place]
 """Where each tensor of a file belongs, by the tensor's name."""
+
+
+def tables(spec: Spec) -> dict[str, dict[str, str]]:
+    """The tables of names that a spec has."""
+    return {name: dict(weights.names) for name, weights in spec.weights.items()}
 
 
 def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:

@@ -7,9 +7,8 @@ import pytest
 
 from archspec.loading import load
 from archspec.patterns import path_matches, rewritten
-from archspec.weights.folder import tables
 from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
-from archspec.weights.naming import PLAIN, namings
+from archspec.weights.naming import PLAIN, namings, tables
 from archspec.zoo import zoo_variants
 from tests.weights.rule import recorded_names
 
