@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.dataset import RELATIVE
 from archspec.diagnostics import DataError, Diagnostic, Findings, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
-from archspec.located import Located, Scalar
+from archspec.located import Located, Scalar, is_null
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.checks import check_defaults, check_published, read_weight_set, unused_arguments
 from archspec.spec.document import (
@@ -64,7 +64,7 @@ class Spec:
         if isinstance(node, LocatedMapping):
             key = root.key("input")
             return _section(Input, node, self._document, findings, "input", key.span if key else node.span)
-        if node is None or (isinstance(node, Scalar) and node.value is None):
+        if node is None or is_null(node):
             findings.error(
                 "E203",
                 "the spec needs `input`",

@@ -138,6 +138,11 @@ def describe(value: Any) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a huge number"
 
 
+def is_null(node: Located | None) -> bool:
+    """Whether a value stands there and is null."""
+    return isinstance(node, Scalar) and node.value is None
+
+
 def long_form(main: str, content: Located) -> Mapping:
     """A plain value as a mapping with the one field that it sets."""
     result = Mapping(content.source, content.place, {main: (Scalar(content.source, content.place, main), content)})

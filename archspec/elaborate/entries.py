@@ -10,7 +10,7 @@ from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.kinds import Kind, KindError, find_kind, kind_names
 from archspec.layer import Layer
-from archspec.located import Located, Mapping, Scalar, Sequence, describe, merged
+from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
 from archspec.spec.document import STRUCTURE, Document
 from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unknown_kind
 
@@ -33,7 +33,7 @@ class Expander:
 
     def chain(self, node: Located | None, frame: Frame, values: Values, what: str) -> Values:
         """Expands a list of entries; each takes what the one before it gives. Returns what the last one gives."""
-        if node is None or (isinstance(node, Scalar) and node.value is None):
+        if node is None or is_null(node):
             return values
         if not isinstance(node, Sequence):
             self.findings.error(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
 from archspec.graph import INPUT, Node, Output, needed
-from archspec.located import Located, Mapping, Scalar, describe
+from archspec.located import Located, Mapping, Scalar, describe, is_null
 from archspec.spec.network import OutputSpec
 from archspec.spec.reading import FAILED, evaluate, read_model
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None:
     node = x.document.root.get("outputs")
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or is_null(node):
         return last_output(x, scope, end)
     if not isinstance(node, Mapping):
         return None

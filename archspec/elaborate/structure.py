@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import did_you_mean, listed
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Values
-from archspec.located import Located, Mapping, Scalar, Sequence, describe
+from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null
 from archspec.spec.arguments import bind
 from archspec.spec.document import Block
 from archspec.spec.overrides import locate
@@ -73,7 +73,7 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
     content = entry.content
     if isinstance(content, Mapping):
         given = {name: (key, value) for name, key, value in content.items() if name not in COMMON}
-    elif content is not None and not (isinstance(content, Scalar) and content.value is None):
+    elif content is not None and not is_null(content):
         first = next(iter(block.arguments), None)
         if first is None:
             x.findings.error("E205", f"block `{block.name}` takes no value", content.span)

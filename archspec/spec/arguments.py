@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import Environment
-from archspec.located import Located, Scalar, describe
+from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.network import SECTIONS
 from archspec.spec.reading import FAILED, evaluate
@@ -38,7 +38,7 @@ class Argument:
 
 def declared(node: Located | None, what: str, findings: Findings) -> dict[str, Argument]:
     """The arguments that an `args:` mapping declares."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or is_null(node):
         return {}
     if not isinstance(node, LocatedMapping):
         if what != "args":

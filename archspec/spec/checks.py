@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.kinds import builtin_kinds, find_kind
-from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.located import Located, Mapping, Scalar, Sequence, is_null
 from archspec.spec.arguments import NAME
 from archspec.spec.document import Document
 from archspec.spec.network import Input, Published, WeightSet
@@ -103,7 +103,7 @@ def check_published(graph: Graph, published: Published, span: Span | None, findi
 
 def read_weight_set(name: str, key: Scalar, node: Located, document: Document, findings: Findings) -> WeightSet | None:
     """One entry of `weights:`; None where it is left out or wrong."""
-    if isinstance(node, Scalar) and node.value is None:
+    if is_null(node):
         return None
     what = f"weights `{name[:60]}`"
     if not NAME.match(name) or name in RESERVED_NAMES:

@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
-from archspec.located import Located, Scalar, Sequence, merged
+from archspec.located import Located, Scalar, Sequence, is_null, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_file
 from archspec.spec.arguments import NAME, Argument, bind, declared
@@ -136,23 +136,9 @@ class _Opener:
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
         assert isinstance(base_node, Scalar)
-        file, _, variant = base_node.value.partition("#")
-        base_path = path.parent / file
-        if not is_file(base_path):
-            from archspec.zoo import in_zoo, similar
-
-            found = in_zoo(file)
-            if found is None and "." not in file and not is_folder(base_path):
-                what = f"there is no file, and no network in the zoo, called {file[:200]}"
-                help = ["paths are relative to the file that names them", similar(file)]
-                self.findings.error("E101", what, base_node.span, help=help)
-                return None
-            if found is None and file.endswith(".yaml") and in_zoo(Path(file).stem):
-                known = "#".join(part for part in (Path(file).stem, variant) if part)
-                what = f"there is no file {base_path}"
-                self.findings.error("E101", what, base_node.span, help=[f"the zoo's is called `{known}`"])
-                return None
-            base_path, variant = (found[0], variant or found[1]) if found else (base_path, variant)
+        base_path, variant = self._base(path.parent, base_node)
+        if base_path is None:
+            return None
         base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
         if base is not None and variant:
             base = self._of_variant(base, variant, base_node.span)
@@ -161,6 +147,28 @@ class _Opener:
         whole = merged(base.without("extends"), root)
         assert isinstance(whole, LocatedMapping)
         return whole
+
+    def _base(self, folder: Path, node: Scalar) -> tuple[Path | None, str | None]:
+        """The file and variant that `extends` names: a path, or a name of the zoo; no file where there is neither."""
+        file, _, variant = node.value.partition("#")
+        path = folder / file
+        if is_file(path):
+            return path, variant
+        from archspec.zoo import in_zoo, similar
+
+        found = in_zoo(file)
+        if found is not None:
+            return found[0], variant or found[1]
+        if "." not in file and not is_folder(path):
+            what = f"there is no file, and no network in the zoo, called {file[:200]}"
+            help = ["paths are relative to the file that names them", similar(file)]
+            self.findings.error("E101", what, node.span, help=help)
+            return None, None
+        if file.endswith(".yaml") and in_zoo(Path(file).stem):
+            known = "#".join(part for part in (Path(file).stem, variant) if part)
+            self.findings.error("E101", f"there is no file {path}", node.span, help=[f"the zoo's is called `{known}`"])
+            return None, None
+        return path, variant
 
     def _of_variant(self, root: LocatedMapping, variant: str, span: Span) -> LocatedMapping | None:
         """A file's mapping as one of its variants has it: its sections laid over, its arguments the defaults.
@@ -172,11 +180,6 @@ class _Opener:
             return None
         given = variant_arguments(chosen)
         root = chosen.root
-        if "name" in root.entries:
-            key, own = root.entries["name"]
-            renamed = Scalar(own.source, own.place, variant)
-            root = LocatedMapping(root.source, root.place, {**root.entries, "name": (key, renamed)})
-            root.dynamic = chosen.root.dynamic
         args = root.get("args")
         known = args.entries if isinstance(args, LocatedMapping) else {}
         for name, (key, _) in given.items():
@@ -186,13 +189,16 @@ class _Opener:
                     "E201", f"the spec has no argument `{name[:60]}`", key.span, help=[hint] if hint else []
                 )
                 return None
-        if given and args is not None:
+        over: dict[str, tuple[Scalar, Located]] = {}
+        if "name" in root.entries:
+            key, own = root.entries["name"]
+            over["name"] = (key, Scalar(own.source, own.place, variant))
+        if given:
             key = root.entries["args"][0]
-            dynamic = root.dynamic
-            entries = {**root.entries, "args": (key, merged(args, LocatedMapping(key.source, key.place, given)))}
-            root = LocatedMapping(root.source, root.place, entries)
-            root.dynamic = dynamic
-        return root.without("variants", "published")
+            over["args"] = (key, LocatedMapping(key.source, key.place, given))
+        whole = merged(root, LocatedMapping(root.source, root.place, over))
+        assert isinstance(whole, LocatedMapping)
+        return whole.without("variants", "published")
 
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
@@ -270,10 +276,6 @@ class _Opener:
             document.blocks[name] = Block(name, key, arguments, layers)
 
 
-def is_null(node: Located) -> bool:
-    return isinstance(node, Scalar) and node.value is None
-
-
 MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published", "weights")
 
 
@@ -299,7 +301,7 @@ def with_variant(document: Document, variant: str | None, span: Span | None, fin
         return None
     node = document.variants[variant]
     if not isinstance(node, LocatedMapping):
-        if not (isinstance(node, Scalar) and node.value is None):
+        if not is_null(node):
             findings.error("E206", f"variant `{variant}` is a mapping, not {node.described}", node.span)
             return None
         return _replaced(document, document.root, variant)
@@ -326,9 +328,7 @@ def variant_arguments(document: Document) -> dict[str, tuple[Scalar, Located]]:
 def default_variant(document: Document) -> str | None:
     """The variant that changes nothing, which is what the file describes without one."""
     for name, node in document.variants.items():
-        empty = (isinstance(node, LocatedMapping) and not node.entries) or (
-            isinstance(node, Scalar) and node.value is None
-        )
+        empty = (isinstance(node, LocatedMapping) and not node.entries) or is_null(node)
         if empty:
             return name
     return None

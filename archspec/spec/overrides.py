@@ -7,10 +7,10 @@ from typing import Any
 
 from archspec.diagnostics import Findings, Source, Span, count, did_you_mean, listed
 from archspec.kinds import KindError, find_kind
-from archspec.located import CHOICES, Located, Scalar, Sequence, describe, long_form
+from archspec.located import CHOICES, Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_text
-from archspec.spec.document import MAPPINGS, Document, is_null
+from archspec.spec.document import MAPPINGS, Document
 from archspec.spec.network import SECTIONS
 
 COMMAND_LINE = "command line"
@@ -146,7 +146,7 @@ def _set(
     head: str = key.value
     by_index = isinstance(node, Sequence) and head.isascii() and head.isdigit()
     main = None if by_index or isinstance(node, LocatedMapping) else _main_field(*above)
-    if node is not None and main is not None and not (isinstance(node, Scalar) and node.value is None):
+    if node is not None and main is not None and not is_null(node):
         node = long_form(main, node)
     if isinstance(node, Sequence):
         index = _index(node, head)

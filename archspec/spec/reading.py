@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import Environment, ExpressionError, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
-from archspec.located import Located, Scalar, Sequence, describe, long_form
+from archspec.located import Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -177,7 +177,7 @@ def as_fields(
     if isinstance(content, LocatedMapping):
         return content
     empty = LocatedMapping(name_node.source, name_node.place, {})
-    if content is None or (isinstance(content, Scalar) and content.value is None):
+    if content is None or is_null(content):
         return empty
     if kind.main is None:
         findings.error(
