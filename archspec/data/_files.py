@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,35 @@ from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif")
 """How the names of image files end."""
 PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 """What folders call what is trained on, and what is held out."""
+
+
+def existing_folder(path: str) -> Path:
+    """A dataset's folder. Raises `DataError` where there is none."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
+    return folder
+
+
+@contextmanager
+def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
+    """An image file, opened by Pillow. Raises `DataError` with the code where it cannot be read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            yield image
+    except UnidentifiedImageError:
+        raise DataError(code, f"{path} is not an image that Pillow can read") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(code, f"{path} cannot be read: {reason}") from None
 
 
 def image_files(folder: Path) -> list[Path]:

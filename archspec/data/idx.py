@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.data._files import as_split, numbered
-from archspec.dataset import RELATIVE, Data, Dataset, Split
+from archspec.data._files import as_split, existing_folder, numbered
+from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, Flag, Text
 
@@ -38,9 +38,7 @@ class Idx(Dataset):
     ] = None
 
     def load(self) -> Data:
-        folder = Path(self.path)
-        if not folder.is_dir():
-            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
+        folder = existing_folder(self.path)
         train, test = (self._part(folder, part) for part in ("train", "test"))
         first = min(train.labels.min(), test.labels.min())
         if first == 1:

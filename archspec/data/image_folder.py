@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._files import PARTS, SUFFIXES, check_alike, holdout, image_files
-from archspec.dataset import RELATIVE, Data, Dataset, Split
+from archspec.data._files import PARTS, SUFFIXES, check_alike, existing_folder, holdout, image_files
+from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair
 
@@ -40,59 +41,53 @@ class ImageFolder(Dataset):
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without test/ or val/")] = 0
 
     def load(self) -> Data:
-        folder = Path(self.path)
-        if not folder.is_dir():
-            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
+        folder = existing_folder(self.path)
         parts = {
             part: next((folder / name for name in names if (folder / name).is_dir()), None)
             for part, names in PARTS.items()
         }
         if parts["train"] is None:
-            names = _classes(folder)
-            train, test = holdout(self._split(folder, names), self.holdout, self.split_seed)
+            classes = _classes(folder)
+            train, test = holdout(self._split(classes, list(classes)), self.holdout, self.split_seed)
         elif parts["test"] is None:
             raise DataError(
                 "E505",
                 f"{folder} has {parts['train'].name}/, but none of {listed(f'{name}/' for name in PARTS['test'])}",
             )
         else:
-            names = _classes(parts["train"])
-            unknown = [name for name in _classes(parts["test"]) if name not in names]
+            classes, held = _classes(parts["train"]), _classes(parts["test"])
+            unknown = [name for name in held if name not in classes]
             if unknown:
                 raise DataError("E507", f"{parts['test']} has {listed(unknown)}, which {parts['train']} does not have")
-            train, test = self._split(parts["train"], names), self._split(parts["test"], names)
+            train, test = self._split(classes, list(classes)), self._split(held, list(classes))
             check_alike(test.images[0], parts["test"], train.images[0], parts["train"])
-        return Data(folder.name, train, test, tuple(names))
+        return Data(folder.name, train, test, tuple(classes))
 
-    def _split(self, folder: Path, names: list[str]) -> Split:
+    def _split(self, files: Mapping[str, list[Path]], names: list[str]) -> Split:
         import numpy as np
 
         from archspec.training.pictures import filled, read_pixels
 
+        samples = [(label, path) for label, name in enumerate(names) for path in files.get(name, ())]
         images: list[np.ndarray] = []
-        labels: list[int] = []
-        first = folder
-        for label, name in enumerate(names):
-            for path in image_files(folder / name) if (folder / name).is_dir() else []:
-                image = read_pixels(path, "L" if self.grey else "RGB")
-                image = image if self.size is None else filled(image, self.size)
-                if images:
-                    check_alike(image, path, images[0], first)
-                else:
-                    first = path
-                images.append(image)
-                labels.append(label)
-        return Split(np.stack(images), np.array(labels, np.int32))
+        for _, path in samples:
+            image = read_pixels(path, "L" if self.grey else "RGB")
+            image = image if self.size is None else filled(image, self.size)
+            if images:
+                check_alike(image, path, images[0], samples[0][1])
+            images.append(image)
+        return Split(np.stack(images), np.array([label for label, _ in samples], np.int32))
 
 
-def _classes(folder: Path) -> list[str]:
-    """The names of the folders in a folder, in order. Raises `DataError` where there are none, or one has no images."""
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    """The images in each folder of a folder, in order. Raises `DataError` where there are no folders, or no images."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DataError("E505", f"{folder} has no folders, one for each class")
-    empty = [path.name for path in folders if not image_files(path)]
+    found = {path.name: image_files(path) for path in folders}
+    empty = [name for name, files in found.items() if not files]
     if empty:
         raise DataError(
             "E505", f"in {folder} there are no images in {listed(empty)}", help=[f"files end in {listed(SUFFIXES)}"]
         )
-    return [path.name for path in folders]
+    return found

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.data._files import PARTS, SUFFIXES, as_masks, check_alike, holdout, image_files
-from archspec.dataset import RELATIVE, Data, Dataset, Split
+from archspec.data._files import (
+    PARTS,
+    SUFFIXES,
+    as_masks,
+    check_alike,
+    existing_folder,
+    holdout,
+    image_files,
+    opened_image,
+)
+from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
 
@@ -66,9 +75,7 @@ class SegmentationFolder(Dataset):
         return self
 
     def load(self) -> Data:
-        folder = Path(self.path)
-        if not folder.is_dir():
-            raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
+        folder = existing_folder(self.path)
         parts = self._parts(folder)
         if len(parts) == 1:
             train, test = holdout(self._split(parts[0]), self.holdout, self.split_seed)
@@ -232,24 +239,18 @@ def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:
 def read_mask(path: Path) -> np.ndarray:
     """The values of a mask's pixels (height, width), int32: palette indices or grey values. Raises `DataError`."""
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with Image.open(path) as image:
-            if image.format in ("JPEG", "MPO"):
-                raise DataError(
-                    "E507",
-                    f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
-                    help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
-                )
-            if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
-                raise DataError(
-                    "E507",
-                    f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
-                    help=["masks are PNG files of grey or palette pixels, 0 for the first class"],
-                )
-            return np.asarray(image).astype(np.int32)
-    except UnidentifiedImageError:
-        raise DataError("E506", f"{path} is not an image that Pillow can read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError("E506", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    with opened_image(path, "E506") as image:
+        if image.format in ("JPEG", "MPO"):
+            raise DataError(
+                "E507",
+                f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
+                help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
+            )
+        if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
+            raise DataError(
+                "E507",
+                f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
+                help=["masks are PNG files of grey or palette pixels, 0 for the first class"],
+            )
+        return np.asarray(image).astype(np.int32)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archspec.data._files import opened_image
 from archspec.dataset import Split
 from archspec.diagnostics import DataError
 from archspec.spec.network import Input
 from archspec.training.images import crop_box, fitted
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 MARK = ("Software", "archspec")
@@ -22,31 +28,25 @@ def read_pixels(path: Path, mode: str) -> np.ndarray:
     Orientation is taken from EXIF, transparency is laid on black unless the mode has it. Greys of 16 bits are scaled to
     bytes; pixels whose range the file does not say are refused.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as file:
-            # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
-            if file.mode in ("F", "I") and file.format != "PPM":
-                numbers = "floating-point numbers" if file.mode == "F" else "32-bit numbers"
-                raise DataError(
-                    "E521",
-                    f"{path} has {numbers} as pixels, and does not say which of them is white",
-                    help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
-                )
-            image = ImageOps.exif_transpose(file)
-            if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
-                clear = image.convert("RGBA")
-                image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
-                image.alpha_composite(clear)
-            if image.mode.startswith("I"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            pixels = np.asarray(image.convert(mode))
-    except UnidentifiedImageError:
-        raise DataError("E521", f"{path} is not an image that Pillow can read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError("E521", f"{path} cannot be read: {reason}") from None
+    with opened_image(path, "E521") as file:
+        # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
+        if file.mode in ("F", "I") and file.format != "PPM":
+            numbers = "floating-point numbers" if file.mode == "F" else "32-bit numbers"
+            raise DataError(
+                "E521",
+                f"{path} has {numbers} as pixels, and does not say which of them is white",
+                help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
+            )
+        image = ImageOps.exif_transpose(file)
+        if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+            clear = image.convert("RGBA")
+            image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+            image.alpha_composite(clear)
+        if image.mode.startswith("I"):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        pixels = np.asarray(image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -80,9 +80,7 @@ def scale(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.n
         "bicubic": Image.Resampling.BICUBIC,
         "nearest": Image.Resampling.NEAREST,
     }[interpolation]
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    found = np.asarray(image.resize((size[1], size[0]), way))
-    return found[..., None] if found.ndim == 2 else found
+    return _changed(pixels, lambda image: image.resize((size[1], size[0]), way))
 
 
 def filled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -91,8 +89,14 @@ def filled(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     if pixels.shape[:2] == size:
         return pixels
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    found = np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR))
+    return _changed(pixels, lambda image: ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def _changed(pixels: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """Pixels (H, W, C) after a change that Pillow makes."""
+    from PIL import Image
+
+    found = np.asarray(change(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)))
     return found[..., None] if found.ndim == 2 else found
 
 
