@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from archspec.kinds import Kind
+from archspec.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from jax.nn.initializers import Initializer
@@ -37,3 +37,7 @@ def for_axes(axes: int) -> AfterValidator:
         return found
 
     return AfterValidator(check)
+
+
+KernelInit = Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")]
+BiasInit = Annotated[Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")]

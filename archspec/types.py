@@ -18,6 +18,11 @@ class Taps(NamedTuple):
     before: tuple[int, int]
     dilation: tuple[int, int]
 
+    @property
+    def dtype(self) -> str:
+        """The smallest type that holds the number of every tap."""
+        return "uint8" if self.window[0] * self.window[1] <= 256 else "int32"
+
 
 class TensorType(NamedTuple):
     """The type of one sample's tensor, the batch axis left out.

@@ -7,10 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from archspec.fields import Flag, Pair
-from archspec.initialiser import Initialiser, for_axes
+from archspec.initialiser import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.kinds import kind_of
 from archspec.layers._window import Windowed
 
 
@@ -21,12 +20,8 @@ class Convolution(Windowed):
     stride: Annotated[Pair, Field(description="step between windows in pixels")] = (1, 1)
     dilation: Annotated[Pair, Field(description="distance between the kernel's taps in pixels")] = (1, 1)
     bias: Annotated[Flag, Field(description="adds one trainable number per filter")] = True
-    init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
-        LecunNormal.plain_default()
-    )
-    bias_init: Annotated[
-        Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")
-    ] = Zeros.plain_default()
+    init: KernelInit = LecunNormal.plain_default()
+    bias_init: BiasInit = Zeros.plain_default()
 
     @property
     def taps(self) -> tuple[int, int]:

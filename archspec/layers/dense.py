@@ -8,10 +8,9 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Flag, PositiveInt
-from archspec.initialiser import Initialiser, for_axes
+from archspec.initialiser import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.kinds import kind_of
 from archspec.layer import Cost, Example, Layer, Weight
 from archspec.types import TensorType
 
@@ -39,12 +38,8 @@ class Dense(Layer):
 
     units: Annotated[PositiveInt, Field(description="output features")]
     bias: Annotated[Flag, Field(description="adds one trainable number per unit")] = True
-    init: Annotated[
-        Initialiser, *kind_of("initialisers"), for_axes(2), Field(description="initialiser of the kernel")
-    ] = LecunNormal.plain_default()
-    bias_init: Annotated[
-        Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")
-    ] = Zeros.plain_default()
+    init: Annotated[KernelInit, for_axes(2)] = LecunNormal.plain_default()
+    bias_init: BiasInit = Zeros.plain_default()
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example(84, ((120,),)),

@@ -37,8 +37,7 @@ class MaxPool(Pool):
         """The number of the tap that won in each window, counted row by row; the first of equals."""
         height, width = self.fit(inputs[0])
         taps = Taps(inputs[0].shape, self.window, self.steps, (height.before, width.before), self.dilation)
-        count = self.window[0] * self.window[1]
-        return TensorType(self.infer(*inputs).shape, "uint8" if count <= 256 else "int32", taps)
+        return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.pooling import MaxPool as Module

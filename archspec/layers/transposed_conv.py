@@ -8,10 +8,9 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
-from archspec.initialiser import Initialiser, for_axes
+from archspec.initialiser import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.kinds import kind_of
 from archspec.layer import Cost, Example, Layer, Weight, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
@@ -41,12 +40,8 @@ class TransposedConv(Layer):
         PositiveInt, Field(description="groups that input channels and filters are split into; each sees only its own")
     ] = 1
     bias: Annotated[Flag, Field(description="adds one trainable number per filter")] = True
-    init: Annotated[Initialiser, *kind_of("initialisers"), Field(description="initialiser of the kernel")] = (
-        LecunNormal.plain_default()
-    )
-    bias_init: Annotated[
-        Initialiser, *kind_of("initialisers"), for_axes(1), Field(description="initialiser of the bias")
-    ] = Zeros.plain_default()
+    init: KernelInit = LecunNormal.plain_default()
+    bias_init: BiasInit = Zeros.plain_default()
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"filters": 4, "kernel": 4, "stride": 2, "init": "bilinear", "bias": False}),

@@ -61,9 +61,8 @@ def max_pool_with_indices(x: jax.Array, taps: Taps, padding: Sides) -> tuple[jax
     largest = max_pool(x, window=taps.window, stride=taps.stride, padding=padding, dilation=taps.dilation)
     sides = [(0, 0, 0), *((before, after, 0) for before, after in padding), (0, 0, 0)]
     padded = lax.pad(x, jnp.asarray(-jnp.inf, x.dtype), sides)
-    count = taps.window[0] * taps.window[1]
-    numbers = jnp.full(largest.shape, 0, jnp.uint8 if count <= 256 else jnp.int32)
-    for number in reversed(range(count)):
+    numbers = jnp.zeros(largest.shape, taps.dtype)
+    for number in reversed(range(taps.window[0] * taps.window[1])):
         row, column = divmod(number, taps.window[1])
         top, left = row * taps.dilation[0], column * taps.dilation[1]
         tap = padded[
