@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.layer import Cost, Layer, Port, Role, Weight
@@ -63,6 +63,13 @@ class Node:
         return self.count("trainable") + self.count("frozen")
 
 
+class BlockUse(NamedTuple):
+    """How a stretch of the network came about: the block or structure that was expanded, and where it was written."""
+
+    kind: str
+    span: Span
+
+
 @dataclass(frozen=True)
 class Output:
     """One thing that the network returns. `weight` is its share in the training loss."""
@@ -87,6 +94,8 @@ class Graph:
     mode: str = "train"
     variant: str | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
+    blocks: Mapping[str, BlockUse] = field(default_factory=dict, compare=False)
+    """What the paths of blocks, named repeats, branches and so on stand for; their layers' paths begin with them."""
 
     def pruned(self, mode: str) -> Graph:
         """The graph with only what the outputs of a mode ("train" or "eval") need."""

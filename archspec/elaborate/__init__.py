@@ -44,4 +44,5 @@ def elaborate(document: Document, input: Input | None, name: str, findings: Find
     nodes = tuple(placer.nodes)
     warn_unused(expander, nodes, ends)
     nodes, ends = prune(nodes, ends)
-    return Graph(name, placer.input, nodes, ends, variant=document.variant, args=dict(document.env))
+    args, blocks = dict(document.env), placer.blocks
+    return Graph(name, placer.input, nodes, ends, variant=document.variant, args=args, blocks=blocks)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from archspec.cost import POINT, ReceptiveField, receptive_field
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
-from archspec.graph import INPUT, Node, needed
+from archspec.graph import INPUT, BlockUse, Node, needed
 from archspec.layer import Layer
 from archspec.located import Mapping
 from archspec.types import TensorType
@@ -30,6 +30,7 @@ class Placer:
         self.searches = searches
         self.misfits: list[tuple[Diagnostic, float]] = []
         """Layers that do not fit, each with the factor by which the input must grow at least."""
+        self.blocks: dict[str, BlockUse] = {}
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
 
@@ -76,6 +77,11 @@ class Placer:
             result = (len(self.nodes) - 1,)
         self.register(entry, name, result, frame.scope)
         return result
+
+    def opened(self, frame: Frame, kind: str, span: Span) -> Frame:
+        """A named frame, of which is kept what was expanded in it."""
+        self.blocks[frame.scope.prefix[:-1]] = BlockUse(kind, span)
+        return frame
 
     def types_of(self, layer: Layer, values: Values, path: str, entry: Entry) -> tuple[TensorType, ...] | None:
         """The types of what a layer takes of its inputs; None where it wants indices of a layer that has none."""

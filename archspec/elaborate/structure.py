@@ -58,7 +58,7 @@ def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values)
     arguments = call_arguments(x, block, entry, frame)
     if arguments is not None and not is_recursive(x, block, entry, frame):
         home = block.document or x.document
-        inner = frame.named(name, {**home.env, **arguments})
+        inner = x.placer.opened(frame.named(name, {**home.env, **arguments}), block.name, entry.span)
         inner.document = home
         inner.scope.inputs = values
         inner.calls = (*frame.calls, (block.name, entry.span))
@@ -103,6 +103,13 @@ def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
     return True
 
 
+def structure(x: Expander, entry: Entry, frame: Frame) -> Frame:
+    """The frame of a structural entry: a scope of its own where it has a name."""
+    if entry.name is None:
+        return frame.inner()
+    return x.placer.opened(frame.named(entry.name), entry.kind, entry.span)
+
+
 def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     """Expands the layers so many times in a chain; named, each round is a scope with its number."""
     content = fields(x, entry, ("times", "as", "layers"), ("times", "layers"))
@@ -122,7 +129,7 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     if counter is FAILED:
         return (UNKNOWN,)
     single = single_entry(layers)
-    outer = frame.inner() if entry.name is None else frame.named(entry.name)
+    outer = structure(x, entry, frame)
     for index in range(times):
         x.count_step(entry.kind_node, frame)
         env = frame.env if counter is None else {**frame.env, counter: index}
@@ -168,7 +175,7 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     branches = content.get("branches") if content else None
     if content is None or branches is None:
         return (UNKNOWN,)
-    inner = frame.inner() if entry.name is None else frame.named(entry.name)
+    inner = structure(x, entry, frame)
     ends: list[int] = []
     if isinstance(branches, Sequence):
         for item in branches.items:
@@ -179,7 +186,7 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
             if not NAME.match(name):
                 x.findings.error("E213", f"`{name[:60]}` cannot be a name", key.span)
                 continue
-            found = x.chain(item, inner.named(name), values, f"branch {name}")
+            found = x.chain(item, x.placer.opened(inner.named(name), "branch", key.span), values, f"branch {name}")
             x.placer.register(branch, name, found, inner.scope)
             ends.extend(found)
     else:
@@ -223,7 +230,7 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     content = fields(x, entry, ("layers", "shortcut"), ("layers",))
     if content is None:
         return (UNKNOWN,)
-    inner = frame.inner() if entry.name is None else frame.named(entry.name)
+    inner = structure(x, entry, frame)
     body = x.chain(content.get("layers"), inner, values, "layers of residual")
     node = content.get("shortcut")
     how: Any = "identity"
@@ -251,7 +258,7 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         shortcut = values
         help = "`shortcut: projection` brings the input to the body's shape with a strided 1×1 convolution"
     elif how == "layers":
-        branch = inner.named(inner.scope.automatic("shortcut"))
+        branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
         shortcut = x.chain(node, branch, values, "shortcut of residual")
     else:
         shortcut = changed(x, how, entry, frame, inner, values, body)
@@ -280,7 +287,7 @@ def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, val
             help=["give the shortcut as a list of layers"],
         )
         return (UNKNOWN,)
-    branch = inner.named(inner.scope.automatic("shortcut"))
+    branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
     parts: list[tuple[str, dict[str, Any]]] = [("pad_channels", {"channels": want.channels, "stride": strides})]
     if how == "projection":
         conv = {"filters": want.channels, "kernel": 1, "stride": strides, "bias": False}

@@ -1,0 +1,82 @@
+"""What commands share: the options of a spec, opening it, printing diagnostics."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, render_text
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.spec.overrides import Override
+
+
+def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="overrides",
+        help="override a value: train.epochs=2, args.classes=26; relative paths start from the current folder",
+    )
+    command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
+    command.add_argument("--strict", action="store_true", help="warnings are errors")
+    command.add_argument("--format", choices=formats, default=formats[0])
+
+
+def positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def overrides_of(options: argparse.Namespace) -> list[Override]:
+    """The overrides of `--set` and `--input`. Raises `SpecError` when one cannot be understood."""
+    from archspec.spec.overrides import parse_input, parse_override
+
+    findings = Findings()
+    found = [parse_override(text, findings) for text in options.overrides]
+    if options.input:
+        found.extend(parse_input(options.input, findings))
+    findings.raise_if_failed()
+    return [item for item in found if item is not None]
+
+
+def open_checked(target: str, options: argparse.Namespace) -> Spec:
+    """One checked spec. Warnings are printed; raises `SpecError` on errors, and with --strict on warnings."""
+    from archspec.loading import open_spec
+
+    spec = open_spec(target, overrides_of(options))
+    diagnostics = spec.diagnostics
+    if failed(diagnostics, options):
+        raise SpecError(diagnostics)
+    if options.format != "json":
+        show(diagnostics, options)
+    return spec
+
+
+def failed(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> bool:
+    return any(item.severity == "error" or options.strict for item in diagnostics)
+
+
+def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None:
+    """Prints diagnostics: text on standard error, JSON on standard output."""
+    if getattr(options, "format", "text") == "json":
+        print(render_json(diagnostics))
+    elif diagnostics:
+        print(render_text(diagnostics, colour=_colour()), file=sys.stderr)
+
+
+def _colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def as_json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)

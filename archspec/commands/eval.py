@@ -1,0 +1,31 @@
+"""Evaluates a trained run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from archspec.commands._common import as_json
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, metavar="RUN")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec eval runs/lenet5"
+
+
+def run(options: argparse.Namespace) -> int:
+    from archspec.training.inference import evaluate
+
+    metrics = evaluate(options.folder)
+    if options.format == "json":
+        print(as_json(metrics))
+    else:
+        from archspec.training.inference import class_names_of
+        from archspec.training.tasks import TASKS, class_table
+
+        task = next(task for task in TASKS.values() if task.headline in metrics)
+        print(f"held out: loss {metrics['loss']:.4f}  {task.said(metrics)}")
+        if "iou" in metrics:
+            print(class_table(class_names_of(options.folder, len(metrics["iou"])), metrics["iou"]))
+    return 0

@@ -1,0 +1,42 @@
+"""Lists the kinds of layers, datasets and so on."""
+
+from __future__ import annotations
+
+import argparse
+
+from archspec.commands._common import as_json
+from archspec.diagnostics import Findings
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "kind", nargs="?", metavar="KIND", help="a kind of any family: conv, segmentation_folder, adam"
+    )
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec layers conv"
+
+
+def run(options: argparse.Namespace) -> int:
+    from archspec.kinds import FAMILIES, kind_names
+    from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
+
+    names = {family: kind_names(family) for family in FAMILIES}
+    if options.kind is None:
+        if options.format == "json":
+            print(as_json([kind_to_dict(name, family) for family in FAMILIES for name in names[family]]))
+        else:
+            print(describe_kinds())
+        return 0
+    families = [family for family in FAMILIES if options.kind in names[family]]
+    if not families:
+        from archspec.spec.reading import unknown_kind
+
+        findings = Findings()
+        unknown_kind(options.kind, None, {name for own in names.values() for name in own}, "kind", findings)
+        findings.raise_if_failed()
+    if options.format == "json":
+        plain = [kind_to_dict(options.kind, family) for family in families]
+        print(as_json(plain[0] if len(plain) == 1 else plain))
+    else:
+        print("\n\n".join(describe_kind(options.kind, family) for family in families))
+    return 0

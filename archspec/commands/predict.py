@@ -1,0 +1,46 @@
+"""Classes of image files, or of each of their pixels."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from archspec.commands._common import as_json, positive, show
+from archspec.diagnostics import Findings
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, metavar="RUN")
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    command.add_argument("--top", type=positive, default=5, metavar="K", help="classes to print (default 5)")
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder for segmentation's masks (default masks)"
+    )
+    command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.epilog = "example: archspec predict runs/lenet5 seven.png"
+
+
+def run(options: argparse.Namespace) -> int:
+    from archspec.training.inference import predict
+
+    findings = Findings()
+    answers = predict(
+        options.folder,
+        options.images,
+        top=options.top,
+        invert=options.invert,
+        output=options.output,
+        findings=findings,
+    )
+    if options.format == "json":
+        diagnostics = [item.to_json() for item in findings.items]
+        print(as_json({"answers": [answer.to_dict() for answer in answers], "diagnostics": diagnostics}))
+    else:
+        for answer in answers:
+            said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)
+            print(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else ""))
+        sys.stdout.flush()
+        show(findings.items, options)
+    return 1 if findings.failed else 0

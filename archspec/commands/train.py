@@ -1,0 +1,26 @@
+"""Trains a network."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from archspec.commands._common import open_checked, spec_options
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("spec", metavar="SPEC")
+    command.add_argument("--workdir", type=Path, metavar="DIR", help="run folder (default runs/NAME)")
+    command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
+    spec_options(command)
+    command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
+
+
+def run(options: argparse.Namespace) -> int:
+    spec = open_checked(options.spec, options)
+    from archspec.training.run import train
+
+    result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv))
+    print(result.summary())
+    return 0

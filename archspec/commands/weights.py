@@ -1,0 +1,63 @@
+"""Imports and exports weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from archspec.commands._common import as_json, open_checked, overrides_of, spec_options
+from archspec.diagnostics import count
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    take = actions.add_parser("import", help="read a file of tensors into a network")
+    take.add_argument("spec", metavar="SPEC")
+    take.add_argument("file", type=Path, metavar="FILE", help="safetensors; PyTorch's own format where it is installed")
+    take.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder to write")
+    take.add_argument("--names", metavar="SET", help="whose names the tensors have; otherwise what fits best")
+    take.add_argument("--partial", action="store_true", help="take what matches, draw the rest at random")
+    spec_options(take)
+    take.epilog = "example: archspec weights import resnet50 resnet50.safetensors -o runs/resnet50"
+    take.set_defaults(action="import")
+    give = actions.add_parser("export", help="write the weights of a run or an import as safetensors")
+    give.add_argument("folder", type=Path, metavar="RUN")
+    give.add_argument("file", type=Path, metavar="FILE")
+    give.add_argument("--names", metavar="SET", help="torchvision, timm, …, pytorch or archspec")
+    give.add_argument("--format", choices=("text", "json"), default="text")
+    give.epilog = "example: archspec weights export runs/resnet50 resnet50.safetensors --names torchvision"
+    give.set_defaults(action="export")
+
+
+def run(options: argparse.Namespace) -> int:
+    return _weights_import(options) if options.action == "import" else _weights_export(options)
+
+
+def _weights_import(options: argparse.Namespace) -> int:
+    open_checked(options.spec, options)  # shows what there is to warn of, and obeys --strict
+    from archspec.weights.folder import import_weights
+
+    found = import_weights(
+        options.spec,
+        options.file,
+        options.output,
+        names=options.names,
+        partial=options.partial,
+        overrides=overrides_of(options),
+    )
+    if options.format == "json":
+        print(as_json({"folder": str(options.output), **found.to_dict()}))
+    else:
+        print(f"{found.summary()}\nfolder {options.output}")
+    return 0
+
+
+def _weights_export(options: argparse.Namespace) -> int:
+    from archspec.weights.folder import export_weights
+
+    names, tensors = export_weights(options.folder, options.file, names=options.names)
+    if options.format == "json":
+        print(as_json({"file": str(options.file), "names": names, "tensors": tensors}))
+    else:
+        print(f"{options.file}: {count(tensors, 'tensor')}, named as {names} has them")
+    return 0
