@@ -1,0 +1,136 @@
+"""Predicts how fast a network can be on a device at best."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.commands._common import as_json, failed, open_checked, positive, show, spec_options
+from archspec.diagnostics import DataError, Diagnostic, SpecError
+
+if TYPE_CHECKING:
+    from archspec.devices import Device
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("spec", nargs="?", metavar="SPEC")
+    command.add_argument(
+        "--device",
+        metavar="DEVICE",
+        help="a name from --list, or a processor: cpu:CORESxGHZ,INSTRUCTIONS,BANDWIDTH[,MEMORY], as "
+        "cpu:8x3.0,avx2,50GB/s,64GB; instructions are sse, neon, avx, avx2, avx512, or operations a cycle, as 32flops",
+    )
+    command.add_argument("--list", action="store_true", help="print the devices with their peaks and sources")
+    command.add_argument(
+        "--mode", choices=("eval", "train"), default="eval", help="train adds gradients and the update"
+    )
+    command.add_argument(
+        "--dtype",
+        choices=("float32", "tf32", "bfloat16", "float16"),
+        help="float32 where the device has it, if left out",
+    )
+    command.add_argument(
+        "--batch", type=positive, default=1, metavar="N", help="samples a step, of all devices (default 1)"
+    )
+    command.add_argument(
+        "--devices", type=positive, default=1, metavar="N", help="equal devices that share the batch (default 1)"
+    )
+    command.add_argument("--no-fusion", action="store_true", help="element-wise layers read and write memory")
+    command.add_argument("--depth", type=positive, metavar="N", help="fold blocks below this depth into one row")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw the roofline: .svg, .png or .pdf")
+    spec_options(command, formats=FORMATS)
+    command.epilog = "example: archspec roofline resnet50 --device a100 --dtype bfloat16 --batch 256 --mode train"
+
+
+def run(options: argparse.Namespace) -> int:
+    from archspec.reports.cells import WRITERS
+    from archspec.reports.roofline import device_table, device_to_dict, render, table, to_dict
+
+    if options.list or options.device == "list":
+        from archspec.devices import devices
+
+        known = devices().values()
+        if options.format == "json":
+            print(as_json([device_to_dict(device) for device in known]))
+        else:
+            print(WRITERS[options.format](device_table(known)))
+        return 0
+    if options.spec is None or options.device is None:
+        missing = "SPEC" if options.spec is None else "--device"
+        raise SpecError(
+            [
+                Diagnostic(
+                    "E113",
+                    f"`archspec roofline` needs a network and a device; {missing} is missing",
+                    help=("`archspec roofline resnet50 --device a100`", "`archspec roofline --list` has the devices"),
+                )
+            ]
+        )
+    from archspec.roofline import predict
+
+    try:
+        if options.plot is not None:
+            from archspec.reports.plotting import check_suffix
+
+            check_suffix(options.plot)
+        device = _device(options)
+    except DataError as error:
+        raise error.located(None) from None
+    spec = open_checked(options.spec, options)
+    found = predict(
+        spec.graph(),
+        device,
+        dtype=options.dtype,
+        mode=options.mode,
+        batch=options.batch,
+        devices=options.devices,
+        fusion=not options.no_fusion,
+        optimiser=spec.train.optimiser if spec.train is not None else None,
+    )
+    warnings = []
+    if found.fits is False:
+        help = (
+            f"the largest batch that fits is {found.largest_batch:,}"
+            if found.largest_batch
+            else "not even one sample a device fits"
+        )
+        from archspec.reports.roofline import gigabytes
+
+        needed, there = gigabytes(found.needed), gigabytes(device.memory or 0)
+        message = f"{found.graph.name} needs {needed} a device and {device.title} has {there}"
+        warnings.append(Diagnostic("W401", message, severity="warning", help=(help,)))
+    if failed(warnings, options):
+        raise SpecError(warnings)
+    if options.plot is not None:
+        from archspec.reports.roofline_plot import draw
+
+        try:
+            draw(found, options.plot)
+        except DataError as error:
+            raise error.located(None) from None
+    if options.format == "json":
+        print(as_json({**to_dict(found), "diagnostics": [item.to_json() for item in warnings]}))
+        return 0
+    print(
+        render(found, options.depth)
+        if options.format == "table"
+        else WRITERS[options.format](table(found, options.depth))
+    )
+    sys.stdout.flush()
+    show(warnings, options)
+    return 0
+
+
+def _device(options: argparse.Namespace) -> Device:
+    """The device, which must have a peak for the dtype."""
+    from archspec.devices import find_device
+
+    device = find_device(options.device)
+    if options.dtype is not None and options.dtype not in device.flops:
+        has = ", ".join(device.flops)
+        raise DataError("E113", f"{device.title} has no peak for {options.dtype} here", help=[f"it has one for {has}"])
+    return device

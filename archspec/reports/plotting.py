@@ -1,0 +1,190 @@
+"""What plots share: colours, files, and labels that do not overlap. Matplotlib is imported when something is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import cos, pi, sin
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archspec.diagnostics import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6D31", "#5D5D5D")
+"""Colours that people with any colour vision can tell apart (Okabe & Ito 2008), yellow and black replaced by brown
+and grey, which show on white."""
+
+INK = "#222222"
+MUTED = "#6B6B6B"
+
+SUFFIXES = (".svg", ".png", ".pdf")
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def overlap(self, other: Box) -> float:
+        """The area that both cover."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return wide * high if wide > 0 and high > 0 else 0.0
+
+
+def check_suffix(path: Path) -> None:
+    """Raises `DataError` where the file's name ends in no format that can be drawn."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(
+            "E113", f"{path} names no format for a picture", help=[f"the name ends in {', '.join(SUFFIXES)}"]
+        )
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=144)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes the figure in the format that the file's name ends in. Raises `DataError` where that cannot be done.
+
+    The same figure gives the same bytes: no date is written, and text in SVG stays text.
+    """
+    from matplotlib import rc_context
+
+    check_suffix(path)
+    kind = path.suffix.lower()[1:]
+    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    try:
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}):
+            figure.savefig(path, format=kind, metadata=metadata)
+    except OSError as error:
+        raise DataError("E534", f"cannot write {path}: {error.strerror or error}") from None
+
+
+def tidy(axes: Axes) -> None:
+    """Light grid, no frame above and on the right."""
+    axes.set_axisbelow(True)
+    axes.grid(which="major", color="#E4E4E4", linewidth=0.8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#999999")
+    axes.tick_params(colors=MUTED, which="both", labelsize=9)
+
+
+def place_labels(
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    radii: Sequence[float],
+    *,
+    colours: Sequence[str],
+    size: float = 8.0,
+    taken: Sequence[Box] = (),
+    paths: Sequence[Sequence[tuple[float, float]]] = (),
+    labelled: Sequence[bool] | None = None,
+    every: bool = True,
+) -> list[Any]:
+    """Writes a label beside each point, none over another label, a point, a path, or a box that is taken.
+
+    `points` and `paths` are in data coordinates, `radii` in pixels; `labelled` says which points have a label, all of
+    them if left out. Labels take the free place nearest to their points, those in
+    the densest places choosing first; one that lies apart is joined to its point by a thin line. Where no place is
+    free the label is left out, unless `every`: then it takes the place where it covers least.
+    """
+    figure = axes.figure
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    spots = [tuple(map(float, axes.transData.transform(point))) for point in points]
+    bounds = axes.get_window_extent(renderer)
+    inside = Box(bounds.x0, bounds.y0, bounds.x1, bounds.y1)
+    discs = [Box(x - r, y - r, x + r, y + r) for (x, y), r in zip(spots, radii, strict=True)]
+    made = [
+        axes.annotate(text, point, fontsize=size, color=INK, zorder=5)
+        for text, point in zip(texts, points, strict=True)
+    ]
+    sizes = [(extent.width + 4, extent.height + 2) for extent in (item.get_window_extent(renderer) for item in made)]
+    wanted = [index for index in range(len(spots)) if labelled is None or labelled[index]]
+    for index in set(range(len(spots))) - set(wanted):
+        made[index].remove()
+    crowd = [sum(abs(x - u) < 150 and abs(y - v) < 60 for u, v in spots) for x, y in spots]
+    placed: dict[int, Box] = {}
+    lines: list[tuple[tuple[float, float], tuple[float, float]]] = []
+    for path in paths:
+        ends = [tuple(map(float, axes.transData.transform(point))) for point in path]
+        lines += [((a[0], a[1]), (b[0], b[1])) for a, b in pairwise(ends)]
+    for index in sorted(wanted, key=lambda i: (-crowd[i], spots[i][1], spots[i][0])):
+        (x, y), (wide, high) = spots[index], sizes[index]
+        best: tuple[float, Box, float] | None = None
+        for step in range(14):
+            reach = radii[index] + 3 + 9 * step
+            for turn in range(16 if step else 8):
+                angle = 2 * pi * turn / (16 if step else 8)
+                middle_x = x + (reach + wide / 2) * cos(angle)
+                middle_y = y + (reach + high / 2) * sin(angle)
+                box = Box(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
+                if (
+                    box.left < inside.left
+                    or box.right > inside.right
+                    or box.bottom < inside.bottom
+                    or box.top > inside.top
+                ):
+                    continue
+                cover = sum(box.overlap(other) for other in (*placed.values(), *taken))
+                cover += sum(box.overlap(disc) for disc in discs)
+                cover += sum(20.0 for line in lines if _crosses(line, box))
+                if step > 1:
+                    line = ((x, y), _nearest(box, x, y))
+                    cover += sum(20.0 for other in placed.values() if _crosses(line, other))
+                if best is None or cover + 2 * step < best[0]:
+                    best = (cover + 2 * step, box, cover)
+            if best is not None and best[2] == 0:
+                break
+        if best is None or (best[2] > 0 and not every):
+            made[index].remove()
+            continue
+        box = best[1]
+        placed[index] = box
+        gap = max(box.left - x, x - box.right, box.bottom - y, y - box.top) - radii[index]
+        if gap > 9:
+            lines.append(((x, y), _nearest(box, x, y)))
+            tips = [axes.transData.inverted().transform(point) for point in lines[-1]]
+            axes.plot(*zip(*tips, strict=True), color=colours[index], linewidth=0.6, alpha=0.8, zorder=2.5)
+    for index, item in enumerate(made):
+        if index in placed:
+            box = placed[index]
+            u, v = axes.transData.inverted().transform((box.left + 2, box.bottom + 1))
+            item.xyann = (float(u), float(v))
+            item.set_verticalalignment("bottom")
+    return [made[index] for index in sorted(placed)]
+
+
+def _nearest(box: Box, x: float, y: float) -> tuple[float, float]:
+    """The point of a box that is nearest to a point."""
+    return min(max(x, box.left), box.right), min(max(y, box.bottom), box.top)
+
+
+def _crosses(line: tuple[tuple[float, float], tuple[float, float]], box: Box) -> bool:
+    """Whether a line goes through a box (Liang & Barsky 1984)."""
+    (x, y), (u, v) = line
+    low, high = 0.0, 1.0
+    for start, change, least, most in ((x, u - x, box.left, box.right), (y, v - y, box.bottom, box.top)):
+        if change == 0:
+            if not least < start < most:
+                return False
+            continue
+        first, second = sorted(((least - start) / change, (most - start) / change))
+        low, high = max(low, first), min(high, second)
+    return low < high - 1e-9

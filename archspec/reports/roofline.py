@@ -1,0 +1,276 @@
+"""Predictions of the roofline model as tables and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archspec.blocks import folded
+from archspec.reports.cells import Cell, Table
+from archspec.reports.table import si
+from archspec.roofline import bound_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archspec.devices import Device
+    from archspec.roofline import Prediction, Timed
+
+METHOD = "an upper bound on speed, predicted by the roofline model (Williams, Waterman & Patterson 2009), not measured"
+
+LEFT_OUT = (
+    "left out: starting kernels, input data, loss, unused units and padding (slower); caches that hold whole maps, "
+    "convolutions with fewer multiplications such as Winograd's (faster)"
+)
+
+FUSED = "element-wise layers are fused into the layer before them and move only their other inputs and weights"
+
+
+def seconds(value: float) -> str:
+    """A time with three digits: 12.3 ms."""
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}" if value < 1000 * factor else f"{value / factor:,.0f} {unit}"
+    return f"{value / 1e-9:.3g} ns" if value else "0"
+
+
+def percent(part: float) -> str:
+    return f"{100 * part:.0f} %" if part >= 0.095 else f"{100 * part:.1f} %"
+
+
+def gigabytes(value: float) -> str:
+    """Bytes of a device's memory, in the datasheets' powers of ten: 3.33 GB."""
+    return f"{si(int(value))}B"
+
+
+def binary(value: int) -> str:
+    """Bytes moved, with three digits: 13.6 GiB."""
+    for factor, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}" if value < 1000 * factor else f"{value / factor:,.0f} {unit}"
+    return f"{value} B"
+
+
+def header(found: Prediction) -> list[str]:
+    """What is predicted, how, and the totals."""
+    graph, device = found.graph, found.device
+    shape = "×".join(map(str, graph.input.shape))
+    spread = f" on {found.devices} devices, {found.share} a device" if found.devices > 1 else ""
+    uneven = "" if found.batch % found.devices == 0 else ", the busiest decides"
+    lines = [
+        f"{graph.name} on {device.title}: input {shape} (H×W×C), batch {found.batch}{spread}{uneven}, "
+        f"{graph.mode} mode, {found.dtype}",
+        METHOD,
+        f"peak {si(int(device.flops[found.dtype]))}FLOP/s, memory {si(int(device.bandwidth))}B/s, ridge at "
+        f"{device.ridge(found.dtype):.3g} FLOPs a byte ({device.source})",
+    ]
+    if found.dtype == "float32" and "tf32" in device.flops:
+        lines.append("float32 throughout; where matrix units multiply in tf32, as JAX has them do, --dtype tf32")
+    lines.append(FUSED if found.fusion else "every layer reads its inputs and writes its output")
+    return [*lines, LEFT_OUT]
+
+
+def totals(found: Prediction) -> list[tuple[str, str]]:
+    """Names and values of the totals, as people read them."""
+    each = " a device" if found.devices > 1 else ""
+    parts = [f"forward {seconds(found.forward)}"]
+    if found.training:
+        assert found.optimiser is not None
+        parts += [
+            f"backward {seconds(found.backward)}",
+            f"update ({found.optimiser.kind}) {seconds(found.update)}",
+        ]
+    lines = [("a step", f"{seconds(found.seconds)} at least: " + ", ".join(parts))]
+    if found.training and found.devices > 1:
+        amount = f"{binary(int(found.reduced_bytes))} sent by each device in a ring"
+        if found.all_reduce is None:
+            lines.append(
+                ("all-reduce", f"{amount}; not in the step, since {found.device.title} has no interconnect here")
+            )
+        else:
+            hidden = f"during the backward pass; after it a step takes {seconds(found.seconds_apart)}"
+            lines.append(("all-reduce", f"{seconds(found.all_reduce)} ({amount}), {hidden}"))
+    bounds = ", ".join(f"{name} {percent(part)}" for name, part in found.shares().items())
+    intensity = found.flops / found.bytes if found.bytes else 0.0
+    lines += [
+        ("throughput", f"{found.throughput:,.0f} samples a second at most"),
+        ("bound by", bounds),
+        ("work" + each, f"{si(found.flops)} FLOPs, {binary(found.bytes)} moved, {intensity:.3g} FLOPs a byte"),
+    ]
+    need = f"{gigabytes(found.needed)}"
+    if found.device.memory is not None:
+        need += f" of {gigabytes(found.device.memory)}; the largest batch that fits is {found.largest_batch:,}"
+    return [*lines, ("memory" + each, need)]
+
+
+def table(found: Prediction, depth: int | None = None) -> Table:
+    """The layers, or where a depth is given the blocks down to it, with the totals above."""
+    by_path = {row.path: row for row in found.rows}
+    paths = [node.path for node in found.graph.nodes]
+    if depth is None:
+        groups = [(row.path, row.kind, [row]) for row in found.rows]
+    else:
+        groups = [
+            (part.path, part.kind, [by_path[paths[index]] for index in part.nodes])
+            for part in folded(found.graph, depth)
+        ]
+    rows = [_row(found, path, kind, members) for path, kind, members in groups]
+    head = ["layer", "kind", "FLOPs", "moved", "FLOPs/byte", "time", "share", "bound"]
+    keys = ["layer", "kind", "flops", "bytes", "flops_per_byte", "seconds", "share", "bound"]
+    right = [False, False, True, True, True, True, True, False]
+    if found.training:
+        head[5:5], keys[5:5], right[5:5] = ["forward", "backward"], ["forward_seconds", "backward_seconds"], [True] * 2
+        if found.update_bytes:
+            assert found.optimiser is not None
+            rows.append(_update_row(found, f"update ({found.optimiser.kind})"))
+    lines = [f"{name}: {value}" for name, value in totals(found)]
+    return Table(head, rows, right, [*header(found), *lines], keys=keys)
+
+
+def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[str | Cell]:
+    flops, moved = sum(row.flops for row in members), sum(row.bytes for row in members)
+    forward, backward = sum(row.forward for row in members), sum(row.backward for row in members)
+    compute = sum(row.compute_bound for row in members)
+    total = forward + backward
+    bound: str = bound_of(total, compute)
+    said = bound
+    if not total and (flops or moved):
+        bound = said = "fused"
+    elif total and len(members) > 1:
+        part = compute / total if bound == "compute" else 1 - compute / total
+        said = bound if part > 0.995 else f"{bound} {percent(part)}"
+    times = [Cell(seconds(value) if value else "", value) for value in (forward, backward)] if found.training else []
+    intensity = flops / moved if moved and bound != "fused" else None
+    return [
+        path,
+        kind,
+        Cell(si(flops) if flops else "", flops),
+        Cell(binary(moved) if moved else "", moved),
+        Cell("" if intensity is None else f"{intensity:.3g}", intensity),
+        *times,
+        Cell(seconds(total) if total else "", total),
+        Cell(percent(total / found.seconds) if total else "", total / found.seconds if found.seconds else 0.0),
+        Cell(said, bound),
+    ]
+
+
+def _update_row(found: Prediction, name: str) -> list[str | Cell]:
+    return [
+        name,
+        "",
+        Cell("", 0),
+        Cell(binary(found.update_bytes), found.update_bytes),
+        Cell("", 0.0),
+        Cell("", 0.0),
+        Cell("", 0.0),
+        Cell(seconds(found.update), found.update),
+        Cell(percent(found.update / found.seconds), found.update / found.seconds),
+        "bandwidth",
+    ]
+
+
+def render(found: Prediction, depth: int | None = None) -> str:
+    """The prediction as text: header, totals, one line a layer or block."""
+    from archspec.reports.cells import text
+
+    lines = totals(found)
+    width = max(len(name) for name, _ in lines)
+    whole = table(found, depth)
+    body = text(Table(whole.head, whole.rows, whole.right))
+    return "\n".join([*header(found), "", *(f"{name.ljust(width)}  {value}" for name, value in lines), "", body])
+
+
+def to_dict(found: Prediction) -> dict[str, Any]:
+    """The prediction as plain data: seconds, bytes and operations."""
+    graph, device = found.graph, found.device
+    return {
+        "spec": graph.name,
+        "variant": graph.variant,
+        "args": dict(graph.args),
+        "input": list(graph.input.shape),
+        "batch": found.batch,
+        "mode": graph.mode,
+        "dtype": found.dtype,
+        "fusion": found.fusion,
+        "method": METHOD,
+        "left_out": LEFT_OUT,
+        "device": device_to_dict(device),
+        "devices": found.devices,
+        "batch_per_device": found.share,
+        "layers": [
+            {
+                "name": row.path,
+                "kind": row.kind,
+                "flops": row.flops,
+                "bytes": row.bytes,
+                "forward_seconds": row.forward,
+                "backward_seconds": row.backward,
+                "seconds": row.seconds,
+                "bound": bound_of(row.seconds, row.compute_bound) or None,
+                "fused_into": row.fused_into,
+            }
+            for row in found.rows
+        ],
+        "totals": {
+            "seconds": found.seconds,
+            "seconds_without_overlap": found.seconds_apart,
+            "forward_seconds": found.forward,
+            "backward_seconds": found.backward,
+            "update_seconds": found.update,
+            "all_reduce_seconds": found.all_reduce,
+            "samples_per_second": found.throughput if found.seconds else None,
+            "bounds": found.shares(),
+            "flops": found.flops,
+            "bytes": found.bytes,
+            "memory": {
+                "needed_bytes": found.needed,
+                "device_bytes": device.memory,
+                "fits": found.fits,
+                "largest_batch": found.largest_batch,
+            },
+        },
+    }
+
+
+def device_to_dict(device: Device) -> dict[str, Any]:
+    """A device as plain data: operations and bytes a second, bytes."""
+    return {
+        "name": device.name,
+        "title": device.title,
+        "flops": dict(device.flops),
+        "bandwidth": device.bandwidth,
+        "memory": device.memory,
+        "interconnect": device.interconnect,
+        "source": device.source,
+    }
+
+
+def device_table(known: Iterable[Device]) -> Table:
+    """Devices with their peaks and the sources of these."""
+    from archspec.devices import CPU_FORM, DTYPES
+
+    def tera(device: Device, dtype: str) -> Cell:
+        rate = device.flops.get(dtype)
+        return Cell("" if rate is None else f"{rate / 1e12:.4g}", rate)
+
+    rows: list[list[str | Cell]] = [
+        [
+            device.name,
+            device.title,
+            *(tera(device, dtype) for dtype in DTYPES),
+            Cell(f"{device.bandwidth / 1e9:,.0f}", device.bandwidth),
+            Cell("" if device.memory is None else f"{device.memory / 1e9:g}", device.memory),
+            Cell("" if device.interconnect is None else f"{device.interconnect / 1e9:.0f}", device.interconnect),
+            device.source,
+        ]
+        for device in known
+    ]
+    return Table(
+        ("device", "", *DTYPES, "memory GB/s", "GB", "interconnect GB/s", "source"),
+        rows,
+        (False, False, *[True] * (len(DTYPES) + 3), False),
+        caption=[
+            "peaks as the vendors print them: 10¹² operations a second by type of number, without sparsity; 10⁹ bytes"
+        ],
+        notes=[f"a processor: {CPU_FORM}"],
+        keys=("name", "title", *DTYPES, "bandwidth", "memory", "interconnect", "source"),
+    )

@@ -1,0 +1,197 @@
+"""The roofline diagram: attainable operations a second over operations per byte, both axes logarithmic."""
+
+from __future__ import annotations
+
+from math import atan2, degrees, pi, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from archspec.reports.plotting import INK, MUTED, PALETTE, Box, new_figure, place_labels, save, tidy
+from archspec.reports.roofline import seconds
+from archspec.reports.table import si
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from archspec.roofline import Prediction
+
+FAMILIES = {
+    "convolution": ("conv", "transposed_conv", "partial_conv"),
+    "depthwise and grouped": (),
+    "dense": ("dense", "rbf"),
+    "pooling": ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool", "subsample", "max_unpool", "unpool"),
+    "element-wise": (),
+    "joins, borders and resizing": ("concat", "pad", "pad_channels", "crop", "resize"),
+}
+"""Families of kernels in the order of their colours; what no family names is element-wise."""
+
+LABELLED = 8
+"""Kernels that are named in the diagram, those that take longest."""
+
+
+def family(kind: str, groups: int = 1) -> str:
+    """The family of a kind of layer."""
+    if groups > 1:
+        return "depthwise and grouped"
+    return next((name for name, kinds in FAMILIES.items() if kind in kinds), "element-wise")
+
+
+class _Point(NamedTuple):
+    """Kernels of one family at one place: those of one shape, most of the time."""
+
+    intensity: float
+    rate: float
+    seconds: float
+    family: str
+    first: str
+    kernels: int
+
+    @property
+    def label(self) -> str:
+        others = f" and {self.kernels - 1} alike" if self.kernels > 1 else ""
+        return f"{self.first}{others}, {seconds(self.seconds)}"
+
+
+def draw(found: Prediction, path: Path) -> None:
+    """Writes the diagram of a prediction as SVG, PNG or PDF. Raises `DataError` where it cannot be written."""
+    save(figure(found), path)
+
+
+def figure(found: Prediction) -> Figure:
+    """The diagram: a point on the roof for kernels of equal intensity, its area the time that they take."""
+    device, dtype = found.device, found.dtype
+    peak, bandwidth, ridge = device.flops[dtype], device.bandwidth, device.ridge(dtype)
+    members: dict[str, tuple[int, int]] = {}
+    for row in found.rows:
+        head = row.fused_into or row.path
+        flops, moved = members.get(head, (0, 0))
+        members[head] = (flops + row.flops, moved + row.bytes)
+    nodes = found.graph.by_path()
+    rates: dict[tuple[float, str], float] = {}
+    alike: dict[tuple[float, str], list[tuple[float, str]]] = {}
+    for row in found.rows:
+        if row.fused_into is None and row.seconds and all(members[row.path]):
+            flops, moved = members[row.path]
+            kind = family(row.kind, getattr(nodes[row.path].layer, "groups", 1))
+            place = (float(f"{flops / moved:.3g}"), kind)
+            alike.setdefault(place, []).append((row.seconds, row.path))
+            rates[place] = flops / row.seconds
+    points = [
+        _Point(intensity, rates[intensity, kind], sum(time for time, _ in kernels), kind, kernels[0][1], len(kernels))
+        for (intensity, kind), kernels in alike.items()
+    ]
+    made = new_figure(9, 5.8)
+    axes = made.subplots()
+    made.subplots_adjust(left=0.085, right=0.97, top=0.84, bottom=0.155)
+    tidy(axes)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    xs = [point.intensity for point in points] or [ridge]
+    low, high = min(*xs, ridge) / 3, max(*xs, ridge) * 4
+    floor = min(min((point.rate for point in points), default=peak) / 4, low * bandwidth * 0.8)
+    axes.set_xlim(low, high)
+    axes.set_ylim(floor, peak * 3)
+    roof = [(low, low * bandwidth), (ridge, peak), (high, peak)]
+    axes.plot(*zip(*roof, strict=True), color=INK, linewidth=1.6, zorder=2)
+    axes.fill_between([low, ridge, high], [low * bandwidth, peak, peak], floor, color="#F3F5F7", linewidth=0, zorder=0)
+    axes.plot([ridge, ridge], [floor, peak], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    texts = [
+        axes.annotate(
+            f"ridge, {ridge:.3g} FLOPs/byte",
+            (ridge, floor),
+            xytext=(-4, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color=MUTED,
+        ),
+        axes.annotate(
+            f"peak {si(int(peak))}FLOP/s, {dtype}",
+            (high, peak),
+            xytext=(-4, 18),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9,
+            color=INK,
+        ),
+    ]
+    made.canvas.draw()
+    start, end = axes.transData.transform([(low, low * bandwidth), (ridge, peak)])
+
+    axes.annotate(
+        f"memory {si(int(bandwidth))}B/s",
+        (sqrt(low * ridge), sqrt(low * ridge) * bandwidth),
+        xytext=(-4, 5),
+        textcoords="offset points",
+        rotation=degrees(atan2(end[1] - start[1], end[0] - start[0])),
+        rotation_mode="anchor",
+        ha="center",
+        fontsize=9,
+        color=INK,
+    )
+    colours = dict(zip(FAMILIES, PALETTE, strict=False))
+    longest = max((point.seconds for point in points), default=1.0)
+    areas = [18 + 500 * point.seconds / longest for point in points]
+    for name in FAMILIES:
+        own = [i for i, point in enumerate(points) if point.family == name]
+        if own:
+            axes.scatter(
+                [points[i].intensity for i in own],
+                [points[i].rate for i in own],
+                [areas[i] for i in own],
+                color=colours[name],
+                alpha=0.55,
+                edgecolors="white",
+                linewidths=0.8,
+                zorder=3,
+            )
+            axes.scatter([], [], 60, color=colours[name], alpha=0.8, label=name)
+    named = set(sorted(range(len(points)), key=lambda i: -points[i].seconds)[:LABELLED])
+    whole = bool(found.flops and found.bytes and found.seconds)
+    if whole:
+        axes.scatter(
+            [found.flops / found.bytes],
+            [found.flops / found.seconds],
+            110,
+            marker="*",
+            color=INK,
+            zorder=4,
+            label=f"whole step, {seconds(found.seconds)}",
+        )
+    axes.set_xlabel("arithmetic intensity, FLOPs per byte of memory traffic", color=INK)
+    axes.set_ylabel("attainable FLOP/s", color=INK)
+    legend = axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9, edgecolor="#DDDDDD")
+    made.canvas.draw()
+    taken = [Box(*item.get_window_extent().extents) for item in (legend, *texts)]
+    star = [(found.flops / found.bytes, found.flops / found.seconds)] if whole else []
+    pixels = made.dpi / 72
+    place_labels(
+        axes,
+        [*((point.intensity, point.rate) for point in points), *star],
+        [*(point.label for point in points), *("" for _ in star)],
+        [*(sqrt(area / pi) * pixels for area in areas), *(8 * pixels for _ in star)],
+        colours=[*(colours[point.family] for point in points), *(INK for _ in star)],
+        taken=taken,
+        paths=[roof],
+        labelled=[*(i in named for i in range(len(points))), *(False for _ in star)],
+        every=False,
+    )
+    spread = f" on {found.devices} devices" if found.devices > 1 else ""
+    made.text(0.085, 0.945, f"{found.graph.name} on {device.title}", fontsize=13, fontweight="bold", color=INK)
+    made.text(
+        0.085,
+        0.895,
+        f"{found.graph.mode} mode, batch {found.batch}{spread}, {dtype}: at least {seconds(found.seconds)} a step, "
+        f"at most {found.throughput:,.0f} samples a second",
+        fontsize=9.5,
+        color=MUTED,
+    )
+    made.text(
+        0.085,
+        0.02,
+        "Roofline model (Williams, Waterman & Patterson 2009): predicted, not measured. A point stands for kernels of "
+        f"equal intensity, its area for their time.\nPeaks: {device.source}.",
+        fontsize=7.5,
+        color=MUTED,
+    )
+    return made
