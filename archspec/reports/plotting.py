@@ -125,7 +125,7 @@ def place_labels(
     for path in paths:
         ends = [tuple(map(float, axes.transData.transform(point))) for point in path]
         lines += [((a[0], a[1]), (b[0], b[1])) for a, b in pairwise(ends)]
-    for index in sorted(wanted, key=lambda i: (-crowd[i], spots[i][1], spots[i][0])):
+    for index in sorted(wanted, key=lambda i: (-crowd[i], spots[i][1], spots[i][0])) if every else wanted:
         (x, y), (wide, high) = spots[index], sizes[index]
         best: tuple[float, Box, float] | None = None
         for step in range(14):
@@ -147,7 +147,7 @@ def place_labels(
                 cover += sum(20.0 for line in lines if _crosses(line, box))
                 if step > 1:
                     line = ((x, y), _nearest(box, x, y))
-                    cover += sum(20.0 for other in placed.values() if _crosses(line, other))
+                    cover += sum(20.0 for other in (*placed.values(), *taken) if _crosses(line, other))
                 if best is None or cover + 2 * step < best[0]:
                     best = (cover + 2 * step, box, cover)
             if best is not None and best[2] == 0:

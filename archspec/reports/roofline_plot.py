@@ -80,6 +80,7 @@ def figure(found: Prediction) -> Figure:
         _Point(intensity, rates[intensity, kind], sum(time for time, _ in kernels), kind, kernels[0][1], len(kernels))
         for (intensity, kind), kernels in alike.items()
     ]
+    points.sort(key=lambda point: -point.seconds)
     made = new_figure(9, 5.8)
     axes = made.subplots()
     made.subplots_adjust(left=0.085, right=0.97, top=0.84, bottom=0.155)
@@ -90,7 +91,7 @@ def figure(found: Prediction) -> Figure:
     low, high = min(*xs, ridge) / 3, max(*xs, ridge) * 4
     floor = min(min((point.rate for point in points), default=peak) / 4, low * bandwidth * 0.8)
     axes.set_xlim(low, high)
-    axes.set_ylim(floor, peak * 3)
+    axes.set_ylim(floor, peak * 6)
     roof = [(low, low * bandwidth), (ridge, peak), (high, peak)]
     axes.plot(*zip(*roof, strict=True), color=INK, linewidth=1.6, zorder=2)
     axes.fill_between([low, ridge, high], [low * bandwidth, peak, peak], floor, color="#F3F5F7", linewidth=0, zorder=0)
@@ -146,7 +147,6 @@ def figure(found: Prediction) -> Figure:
                 zorder=3,
             )
             axes.scatter([], [], 60, color=colours[name], alpha=0.8, label=name)
-    named = set(sorted(range(len(points)), key=lambda i: -points[i].seconds)[:LABELLED])
     whole = bool(found.flops and found.bytes and found.seconds)
     if whole:
         axes.scatter(
@@ -173,7 +173,7 @@ def figure(found: Prediction) -> Figure:
         colours=[*(colours[point.family] for point in points), *(INK for _ in star)],
         taken=taken,
         paths=[roof],
-        labelled=[*(i in named for i in range(len(points))), *(False for _ in star)],
+        labelled=[*(i < LABELLED for i in range(len(points))), *(False for _ in star)],
         every=False,
     )
     spread = f" on {found.devices} devices" if found.devices > 1 else ""
