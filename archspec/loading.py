@@ -29,6 +29,7 @@ from archspec.spec.reading import Model, read_model
 from archspec.zoo import find_spec
 
 if TYPE_CHECKING:
+    from archspec.elaborate.resizing import SmallestInput
     from archspec.graph import Graph
     from archspec.spec.train import Train
 
@@ -200,6 +201,19 @@ class Spec:
         findings.raise_if_failed()
         assert graph is not None
         return graph
+
+    def smallest_input(self) -> SmallestInput | None:
+        """The smallest square input that the whole network fits, train-only parts included.
+
+        None where no square up to the longer side of the network's own input fits. Raises `SpecError`.
+        """
+        from archspec.elaborate.resizing import smallest_input
+
+        graph = self.graph()
+        layers = self._document.root.get("layers")
+        assert layers is not None
+        with _no_collection():
+            return smallest_input(self._document, layers, graph.input)
 
     def place(self, *path: str) -> Span | None:
         """Where the value at this path was written, or the nearest thing around it.

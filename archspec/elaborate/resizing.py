@@ -1,9 +1,10 @@
-"""Larger inputs that a network fits where it does not fit its own."""
+"""Inputs that a network fits: larger ones where it does not fit its own, and the smallest."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Span
 from archspec.elaborate.entries import Expander
@@ -54,9 +55,59 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
             findings.replace(item, replace(item, help=(*item.help, way)))
 
 
-def _faults_of(document: Document, layers: Located, input: TensorType) -> set[Fault]:
+class SmallestInput(NamedTuple):
+    """The side of the smallest square input that a whole network fits, and the next side that it fits.
+
+    `next` is None where no side up to `SIDES_TRIED` above fits: the network needs that size exactly.
+    """
+
+    side: int
+    next: int | None
+
+    @property
+    def exact(self) -> bool:
+        return self.next is None
+
+    def __str__(self) -> str:
+        said = f"{self.side}×{self.side}"
+        if self.next is None:
+            return f"{said} exactly"
+        return said if self.next == self.side + 1 else f"{said}, then {self.next}×{self.next}"
+
+
+SIDES_TRIED = 64
+"""Sides above the smallest one among which the next is looked for."""
+
+
+def smallest_input(document: Document, layers: Located, input: TensorType) -> SmallestInput | None:
+    """The smallest square input, of the input's channels, for which every layer fits.
+
+    Sides are tried from 1 upwards, since a network can fit one size and not the next: below the side that is returned
+    none fits. None where no side up to the input's longer one fits.
+    """
+    channels = input.channels
+
+    def fits(side: int) -> bool:
+        return not _faults_of(document, layers, TensorType((side, side, channels)), _FirstError())
+
+    found = next((side for side in range(1, max(input.shape[:2]) + 1) if fits(side)), None)
+    if found is None:
+        return None
+    return SmallestInput(found, next((side for side in range(found + 1, found + SIDES_TRIED + 1) if fits(side)), None))
+
+
+class _FirstError(Findings):
+    """Findings that stop the elaboration at the first error."""
+
+    def add(self, item: Diagnostic) -> None:
+        super().add(item)
+        if item.severity == "error":
+            raise StopElaboration
+
+
+def _faults_of(document: Document, layers: Located, input: TensorType, findings: Findings | None = None) -> set[Fault]:
     """What is wrong with the layers for an input."""
-    findings = Findings()
+    findings = Findings() if findings is None else findings
     expander = Expander(document, Placer(input, findings, searches=0), findings)
     with suppress(StopElaboration):  # the reason is among the findings
         expander.chain(layers, Frame(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
