@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": Command("check specs; a family file checks every variant"),
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),
+    "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
     "eval": Command("evaluate a trained run on its held-out data", runs_jax=True),

@@ -31,6 +31,11 @@ def loaded_by(code: str) -> set[str]:
         ["layers"],
         ["layers", "conv"],
         ["zoo"],
+        ["zoo", "--sort", "top1", "--format", "csv"],
+        ["compare", "lenet5", "lenet1"],
+        ["compare", "lenet5", "lenet1", "alexnet", "--format", "latex"],
+        ["roofline", "lenet5", "--device", "a100", "--mode", "train", "--devices", "8", "--batch", "64"],
+        ["roofline", "--list"],
     ],
 )
 def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:

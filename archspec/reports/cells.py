@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import NamedTuple
 
@@ -49,6 +49,10 @@ class Table:
         for row in (self.right, *self.rows, *self.foot, *([self.keys] if self.keys else [])):
             if len(row) != len(self.head):
                 raise ValueError(f"a row of {len(row)} cells in a table of {len(self.head)} columns")
+
+    def bare(self) -> Table:
+        """The table without caption and notes."""
+        return replace(self, caption=(), notes=())
 
     def transposed(self, corner: str = "") -> Table:
         """The table with its rows as columns: the first column's cells become the head."""

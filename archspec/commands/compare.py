@@ -1,0 +1,45 @@
+"""Sets networks side by side."""
+
+from __future__ import annotations
+
+import argparse
+
+from archspec.commands._common import as_json, open_checked, positive, spec_options
+
+FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("specs", nargs="+", metavar="SPEC", help="two are also compared layer by layer")
+    command.add_argument("--batch", type=positive, default=1, metavar="N", help="batch that memory is for (default 1)")
+    command.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of weights and activations"
+    )
+    spec_options(command, formats=FORMATS)
+    command.epilog = "example: archspec compare resnet50 resnet50_v1"
+
+
+def run(options: argparse.Namespace) -> int:
+    from archspec.reports.compare import render, to_dict
+    from archspec.reports.facts import Facts, labels
+
+    specs = [open_checked(target, options) for target in options.specs]
+    graphs = [spec.graph() for spec in specs]
+    # Other arguments or another input make another network, for which nothing was published.
+    changed = bool(options.overrides or options.input)
+    facts = [
+        Facts(
+            label,
+            spec.header.title,
+            graph,
+            options.batch,
+            options.dtype,
+            spec.train.optimiser if spec.train is not None else None,
+            None if changed else spec.published,
+            spec.smallest_input(),
+            searched=True,
+        )
+        for label, spec, graph in zip(labels([spec.name for spec in specs], options.specs), specs, graphs, strict=True)
+    ]
+    print(as_json(to_dict(facts)) if options.format == "json" else render(facts, options.format))
+    return 0

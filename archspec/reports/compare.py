@@ -1,0 +1,184 @@
+"""Networks side by side, and two of them layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from archspec.differences import Difference, differences
+from archspec.kinds import plain
+from archspec.reports import facts as figures
+from archspec.reports.cells import WRITERS, Cell, Table
+from archspec.reports.facts import Facts
+from archspec.reports.kinds import written
+from archspec.reports.table import si
+
+if TYPE_CHECKING:
+    from archspec.graph import Node
+
+MAX_COLUMNS = 4
+"""Networks that stand side by side as columns; more are rows."""
+
+ALIKE = 3
+"""Layers without a change in a row from which on they are told of in one line."""
+
+MORE = 12
+"""Added or removed layers in a row from which on they are told of in one line."""
+
+LONGEST = 40
+"""Characters of a field's value that are shown."""
+
+SIGNS = {"same": "", "resized": "", "changed": "~", "added": "+", "removed": "−"}
+
+
+def summary(facts: Sequence[Facts], *, wide: bool = False) -> Table:
+    """The networks' figures: networks as columns where they are few, unless `wide`. Two have their ratio beside."""
+    table = figures.table(facts)
+    if wide or len(facts) > MAX_COLUMNS:
+        return table
+    turned = table.transposed()
+    if len(facts) != 2:
+        return turned
+    rows = [[*row, Cell(_ratio(row[1], row[2]), None)] for row in turned.rows]
+    return Table((*turned.head, "ratio"), rows, (*turned.right, True), turned.caption, turned.notes)
+
+
+def _ratio(one: str | Cell, other: str | Cell) -> str:
+    """How many times the first number the second one is; of percentages the difference."""
+    a, b = (cell.raw if isinstance(cell, Cell) else None for cell in (one, other))
+    if not isinstance(a, (int, float)) or not isinstance(b, (int, float)) or not a:
+        return ""
+    if isinstance(one, Cell) and "×" in one.text:
+        return ""
+    if isinstance(one, Cell) and one.text.endswith("%"):
+        return f"{b - a:+.2f}".replace("-", "−")
+    return f"×{b / a:.4g}" if b != a else "="
+
+
+def signed(value: int) -> str:
+    """A difference of operations with its sign."""
+    return f"{'+' if value > 0 else '−'}{si(abs(value))}" if value else ""
+
+
+def _shape(node: Node | None) -> str:
+    return "×".join(map(str, node.output.shape)) if node else ""
+
+
+def _pair(one: str, other: str) -> str:
+    """A value of both networks, once where it is the same."""
+    return one if one == other or not other else other if not one else f"{one} → {other}"
+
+
+def _value(value: Any) -> str:
+    """A field's value, a size that is the same in both directions once, and no more than a line has room for."""
+    if isinstance(value, list) and len(value) == 2 and value[0] == value[1]:
+        return _value(value[0])
+    text = written(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _what(item: Difference) -> str:
+    """The fields that changed, or those that a layer without a partner has beside its kind's defaults."""
+    if item.fields:
+        return ", ".join(f"{name} {_value(a)} → {_value(b)}" for name, a, b in item.fields)
+    if item.rewired:
+        return "other inputs"
+    node = item.after if item.before is None else item.before if item.after is None else None
+    if node is None:
+        return ""
+    layer = node.layer
+    given = {name: getattr(layer, name) for name, info in type(layer).model_fields.items() if info.is_required()}
+    return ", ".join(f"{name} {_value(plain(value))}" for name, value in given.items())
+
+
+def _row(item: Difference) -> list[str | Cell]:
+    before, after = item.before, item.after
+    node = after or before
+    assert node is not None
+    path = _pair(before.path if before else "", after.path if after else "")
+    return [
+        SIGNS[item.state],
+        path,
+        node.kind,
+        _what(item),
+        _pair(_shape(before), _shape(after)),
+        Cell(signed(item.macs), item.macs),
+    ]
+
+
+def _folded(found: Sequence[Difference]) -> Iterator[list[str | Cell]]:
+    for state, run in groupby(found, lambda item: "same" if item.state == "resized" else item.state):
+        items = list(run)
+        macs = sum(item.macs for item in items)
+        if state == "same" and len(items) >= ALIKE:
+            resized = sum(item.state == "resized" for item in items)
+            said = f"{resized} of another size" if resized else ""
+            yield ["", f"… {len(items)} layers alike", "", said, "", Cell(signed(macs), macs)]
+        elif state in ("added", "removed") and len(items) >= MORE:
+            nodes = [item.after or item.before for item in items]
+            first, last = (node.path for node in (nodes[0], nodes[-1]) if node is not None)
+            yield [SIGNS[items[0].state], f"{first} … {last}", "", f"{len(items)} layers", "", Cell(signed(macs), macs)]
+        else:
+            yield from map(_row, items)
+
+
+def difference_table(first: Facts, second: Facts) -> Table:
+    """Two networks layer by layer: what changed (~), is only in the second (+) or only in the first (−)."""
+    found = differences(first.seen, second.seen)
+    counts = {state: sum(item.state == state for item in found) for state in SIGNS}
+    alike = counts["same"] + counts["resized"]
+    said = [f"{number} {state}" for state, number in (("alike", alike), *counts.items()) if number]
+    said = [text for text in said if not text.endswith((" same", " resized"))]
+    params, macs = sum(item.params for item in found), sum(item.macs for item in found)
+    sums = [
+        f"{'+' if value > 0 else '−'}{abs(value):,} {name}"
+        for name, value in (("parameters", params), ("multiply–adds", macs))
+        if value
+    ]
+    return Table(
+        ("", "layer", "kind", "change", "output", "MACs"),
+        list(_folded(found)),
+        (False, False, False, False, True, True),
+        caption=[f"layers, {first.label} → {second.label}: " + ", ".join([*said, *sums])],
+    )
+
+
+def render(facts: Sequence[Facts], form: str) -> str:
+    """The comparison in a format of `WRITERS`. CSV has the networks alone, one a row."""
+    write = WRITERS[form]
+    if form == "csv":
+        return write(summary(facts, wide=True))
+    tables = [summary(facts)]
+    if len(facts) == 2:
+        tables.append(difference_table(facts[0], facts[1]))
+    return "\n\n".join(write(table) for table in tables)
+
+
+def to_dict(facts: Sequence[Facts]) -> dict[str, Any]:
+    """The comparison as plain data; two networks have every pair of layers in `differences`."""
+    found: dict[str, Any] = {
+        "batch": facts[0].batch,
+        "dtype": facts[0].dtype,
+        "networks": [figures.to_dict(item) for item in facts],
+    }
+    if len(facts) == 2:
+        found["differences"] = [
+            {
+                "state": item.state,
+                "first": _node(item.before),
+                "second": _node(item.after),
+                "fields": {name: [a, b] for name, a, b in item.fields},
+                "rewired": item.rewired,
+                "macs": item.macs,
+                "params": item.params,
+            }
+            for item in differences(facts[0].seen, facts[1].seen)
+        ]
+    return found
+
+
+def _node(node: Node | None) -> dict[str, Any] | None:
+    if node is None:
+        return None
+    return {"name": node.path, "kind": node.kind, "output": list(node.output.shape), "macs": node.cost.macs}

@@ -1,0 +1,263 @@
+"""Figures of whole networks, for tables that set networks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archspec.graph import INPUT, Graph, Node
+from archspec.reports.cells import Cell, Table
+from archspec.reports.table import mebibytes, si
+
+if TYPE_CHECKING:
+    from archspec.elaborate.resizing import SmallestInput
+    from archspec.optimiser import Optimiser
+    from archspec.spec.network import Published
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One network's figures. Operations are one sample's in evaluation, memory that of a batch.
+
+    `smallest` is None where it was not looked for or there is none; `searched` tells these apart.
+    `family` is the name of the zoo's file.
+    """
+
+    label: str
+    title: str
+    graph: Graph
+    batch: int = 1
+    dtype: str = "float32"
+    optimiser: Optimiser | None = None
+    published: Published | None = None
+    smallest: SmallestInput | None = None
+    searched: bool = False
+    family: str = ""
+    seen: Graph = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seen", self.graph.pruned("eval"))
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return self.seen.count("trainable")
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all arrays, statistics included, as a file holds them."""
+        from archspec.types import DTYPE_BYTES
+
+        arrays = sum(weight.size for node in self.seen.nodes for weight in node.weights)
+        return DTYPE_BYTES[self.dtype] * arrays
+
+    @property
+    def inference_bytes(self) -> int:
+        from archspec.memory import inference
+
+        return inference(self.graph, self.dtype).at(self.batch)
+
+    @property
+    def training_bytes(self) -> int:
+        from archspec.memory import training
+
+        return training(self.graph, self.dtype, self.optimiser).at(self.batch)
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        """Shape of the first output."""
+        return self.seen.output_type(self.seen.outputs[0]).shape
+
+
+def depth(graph: Graph) -> int:
+    """Layers on the longest path from the input that multiply by weights: convolutions and dense layers.
+
+    The number in a network's name, as in VGG-16 or ResNet-50.
+    """
+    longest: list[int] = []
+    for node in graph.nodes:
+        before = max((longest[source] for source in _values(node)), default=0)
+        longest.append(before + (node.cost.macs > 0))
+    return max(longest, default=0)
+
+
+def _with_places(graph: Graph) -> list[Node]:
+    """The layers whose output positions still stand for places in the image.
+
+    Layers behind one that takes the whole map, such as flatten or global pooling, are not among them.
+    """
+    whole: list[bool] = []
+    for node in graph.nodes:
+        over_all = node.layer.footprint(node.input_types, node.output) is None
+        whole.append(over_all or not node.output.is_map or any(whole[source] for source in _values(node)))
+    return [node for node, over_all in zip(graph.nodes, whole, strict=True) if not over_all]
+
+
+def last_receptive_field(graph: Graph) -> tuple[int, int] | None:
+    """Height and width of what a position of the last map sees of the image, before a layer takes the whole map."""
+    nodes = _with_places(graph)
+    return nodes[-1].receptive_field.size if nodes else None
+
+
+def total_stride(graph: Graph) -> float:
+    """Input pixels between neighbouring positions of the coarsest map, before a layer takes the whole map."""
+    return max((max(node.receptive_field.jump) for node in _with_places(graph)), default=1)
+
+
+def _values(node: Node) -> list[int]:
+    """The nodes whose values a node takes."""
+    return [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value" and source != INPUT]
+
+
+class Column(NamedTuple):
+    """One figure: its key in data and for sorting, its heading, and how it is read from the facts and shown."""
+
+    key: str
+    head: str
+    value: Callable[[Facts], Any]
+    show: Callable[[Any], str]
+
+
+def _times(shape: Sequence[int] | None) -> str:
+    return "" if shape is None else "×".join(map(str, shape))
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:g} %"
+
+
+def _published(name: str) -> Callable[[Facts], float | None]:
+    return lambda facts: getattr(facts.published, name) if facts.published is not None else None
+
+
+COLUMNS = (
+    Column("input", "input (H×W×C)", lambda facts: facts.graph.input.shape, _times),
+    Column("params", "parameters", lambda facts: facts.params, _plain),
+    Column("macs", "MACs", lambda facts: facts.seen.macs, si),
+    Column("flops", "FLOPs", lambda facts: facts.seen.flops, si),
+    Column("weights_bytes", "weights on disk", lambda facts: facts.weights_bytes, mebibytes),
+    Column("inference_bytes", "memory, inference", lambda facts: facts.inference_bytes, mebibytes),
+    Column("training_bytes", "memory, training", lambda facts: facts.training_bytes, mebibytes),
+    Column("layers", "layers", lambda facts: len(facts.seen.nodes), _plain),
+    Column("depth", "depth", lambda facts: depth(facts.seen), _plain),
+    Column("receptive_field", "receptive field", lambda facts: last_receptive_field(facts.seen), _times),
+    Column("stride", "total stride", lambda facts: total_stride(facts.seen), _plain),
+    Column(
+        "smallest_input", "smallest input", lambda facts: facts.smallest, lambda found: str(found) if found else "none"
+    ),
+    Column("top1", "top-1", _published("top1"), _percent),
+    Column("top5", "top-5", _published("top5"), _percent),
+)
+BY_KEY = {column.key: column for column in COLUMNS}
+
+EXPLAINED = (
+    "depth: convolutions and dense layers on the longest path; receptive field: of the last map, total stride: of the "
+    "coarsest, before a layer takes the whole map"
+)
+
+
+def raw(value: Any) -> str | int | float | None:
+    """A figure as CSV and sorting take it: of a shape its numbers, of a smallest input its side."""
+    from archspec.elaborate.resizing import SmallestInput
+
+    if isinstance(value, SmallestInput):
+        return value.side
+    return "x".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def labels(names: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """The networks' names; where several have one, what was asked for as well, and a number where that is the same."""
+    found = [
+        name if names.count(name) == 1 or target == name else f"{name} ({target})"
+        for name, target in zip(names, targets, strict=True)
+    ]
+    seen: dict[str, int] = {}
+    made = []
+    for label in found:
+        seen[label] = seen.get(label, 0) + 1
+        made.append(label if seen[label] == 1 else f"{label} [{seen[label]}]")
+    return made
+
+
+def header(facts: Sequence[Facts]) -> list[str]:
+    """What the figures are figures of."""
+    first = facts[0]
+    kinds = {item.optimiser.kind if item.optimiser else "adam" for item in facts}
+    how = kinds.pop() if len(kinds) == 1 else "each network's optimiser"
+    from archspec.reports import CONVENTION
+
+    return [
+        f"a sample's operations in evaluation; memory for batch {first.batch} in {first.dtype}, training with {how}",
+        CONVENTION,
+    ]
+
+
+def notes(facts: Sequence[Facts]) -> list[str]:
+    """What the columns mean, and where published accuracy stands."""
+    found = [EXPLAINED]
+    if any(item.searched for item in facts):
+        found.append(
+            "smallest input: side of the smallest square for which every layer fits, heads for training included"
+        )
+    sources: dict[str, list[str]] = {}
+    for item in facts:
+        if item.published is not None and (item.published.top1 or item.published.top5):
+            sources.setdefault(item.published.source, []).append(item.label)
+    if sources:
+        found.append("accuracy is published, not measured here")
+        found += [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+    return found
+
+
+def table(facts: Sequence[Facts], columns: Sequence[Column] | None = None, *, titles: bool = False) -> Table:
+    """Networks as rows. Columns without any figure are left out unless they are asked for; titles come last."""
+    chosen = columns if columns is not None else used(facts)
+    rows: list[list[str | Cell]] = []
+    for item in facts:
+        values = [(column, column.value(item)) for column in chosen]
+        cells = [Cell(column.show(value), raw(value)) for column, value in values]
+        rows.append([item.label, *cells, *([item.title] if titles else [])])
+    return Table(
+        ("network", *(column.head for column in chosen), *(["title"] if titles else [])),
+        rows,
+        (False, *(True for _ in chosen), *([False] if titles else [])),
+        caption=header(facts),
+        notes=notes(facts),
+        keys=("network", *(column.key for column in chosen), *(["title"] if titles else [])),
+    )
+
+
+def used(facts: Sequence[Facts]) -> list[Column]:
+    """The columns that some network has a figure for, or was searched for."""
+    return [
+        column
+        for column in COLUMNS
+        if (
+            any(item.searched for item in facts)
+            if column.key == "smallest_input"
+            else any(column.value(item) is not None for item in facts)
+        )
+    ]
+
+
+def to_dict(facts: Facts) -> dict[str, Any]:
+    """The figures as plain data, each under its column's key."""
+    from archspec.elaborate.resizing import SmallestInput
+
+    found: dict[str, Any] = {"name": facts.label, "title": facts.title, "variant": facts.graph.variant}
+    for column in COLUMNS:
+        if column.key == "smallest_input" and not facts.searched:
+            continue
+        value = column.value(facts)
+        if isinstance(value, SmallestInput):
+            value = {"side": value.side, "next": value.next, "exact": value.exact}
+        found[column.key] = list(value) if isinstance(value, tuple) else value
+    found["output"] = list(facts.output)
+    published = facts.published
+    found["published"] = {"source": published.source, "note": published.note or None} if published else None
+    return found

@@ -1,0 +1,169 @@
+"""Published accuracy of networks over their multiply–adds, parameters as area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import pi, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.reports.plotting import INK, MUTED, PALETTE, Box, check_suffix, new_figure, place_labels, save, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from archspec.reports.facts import Facts
+
+LARGEST = 1000.0
+"""Area of a panel's largest disc in square points."""
+
+MARKERS = "oDs^v"
+"""Families beyond the palette's colours are told apart by shape."""
+
+WORDS = {"top1": "top-1", "top5": "top-5"}
+
+
+def draw(facts: Sequence[Facts], accuracy: str, path: Path) -> list[str]:
+    """Writes the plot as SVG, PNG or PDF and returns the names of networks without that accuracy.
+
+    `accuracy` is "top1" or "top5". Raises `DataError` where no network has it or the file cannot be written.
+    """
+    from archspec.diagnostics import DataError
+
+    check_suffix(path)
+    known = [item for item in facts if _value(item, accuracy) is not None]
+    if not known:
+        raise DataError("E113", f"no network has a published {WORDS[accuracy]} accuracy to plot")
+    save(figure(known, accuracy)[0], path)
+    return [item.label for item in facts if item not in known]
+
+
+def _value(facts: Facts, accuracy: str) -> float | None:
+    found: float | None = getattr(facts.published, accuracy) if facts.published is not None else None
+    return found
+
+
+def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[object]]]:
+    """The plot of networks that all have the accuracy, and the labels of each panel.
+
+    Networks with another number of classes have a panel of their own: their accuracies cannot be compared.
+    """
+    panels: dict[int, list[Facts]] = {}
+    for item in facts:
+        panels.setdefault(item.output[-1], []).append(item)
+    ordered = sorted(panels.items(), key=lambda panel: (-len(panel[1]), -panel[0]))
+    shares = [max(2.6, len(items) ** 0.5) for _, items in ordered]
+    made = new_figure(14 if len(ordered) > 1 else 11, 7.6)
+    grid = made.add_gridspec(
+        1, len(ordered), width_ratios=shares, left=0.06, right=0.985, top=0.86, bottom=0.15, wspace=0.14
+    )
+    names = list(dict.fromkeys(item.family for item in facts))
+    styles = {
+        name: (PALETTE[i % len(PALETTE)], MARKERS[i // len(PALETTE) % len(MARKERS)]) for i, name in enumerate(names)
+    }
+    labels = []
+    for column, (classes, items) in enumerate(ordered):
+        axes = made.add_subplot(grid[0, column])
+        labels.append(_panel(axes, items, {item.label: styles[item.family] for item in items}, accuracy))
+        axes.set_title(f"{classes:,} classes", loc="left", fontsize=10.5, color=INK, pad=8)
+        if column == 0:
+            axes.set_ylabel(f"published {WORDS[accuracy]} accuracy in %", color=INK)
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], linestyle="", marker=marker, color=colour, markersize=8, alpha=0.85, label=name)
+        for name, (colour, marker) in styles.items()
+    ]
+    made.legend(
+        handles=handles,
+        loc="upper right",
+        bbox_to_anchor=(0.985, 0.985),
+        ncols=min(len(handles), 8),
+        frameon=False,
+        fontsize=9.5,
+        handletextpad=0.2,
+        columnspacing=1.2,
+    )
+    made.text(0.06, 0.945, "Accuracy and cost", fontsize=15, fontweight="bold", color=INK)
+    made.text(
+        0.06,
+        0.03,
+        "Published figures; not measured here. Recipes of training, test crops and input sizes differ; "
+        "`archspec compare` names each figure's source.\nMultiply–adds of convolutions and dense layers for one image "
+        "of the network's own size; the area of a mark is in proportion to its parameters.",
+        fontsize=8,
+        color=MUTED,
+    )
+    return made, labels
+
+
+def _panel(axes: Axes, items: Sequence[Facts], styles: Mapping[str, tuple[str, str]], accuracy: str) -> list[object]:
+    """Draws the networks of one number of classes and returns their labels."""
+    macs = [item.seen.macs for item in items]
+    values = [_value(item, accuracy) or 0.0 for item in items]
+    most = max(item.params for item in items)
+    areas = [LARGEST * item.params / most for item in items]
+    tidy(axes)
+    axes.set_xscale("log")
+    axes.set_xlim(min(macs) / 1.9, max(macs) * 1.9)
+    spread = max(values) - min(values) or 1.0
+    axes.set_ylim(min(values) - 0.14 * spread, max(values) + 0.1 * spread)
+    for index in sorted(range(len(items)), key=lambda i: -areas[i]):
+        colour, marker = styles[items[index].label]
+        axes.scatter(
+            [macs[index]],
+            [values[index]],
+            [areas[index]],
+            color=colour,
+            marker=marker,
+            alpha=0.5,
+            edgecolors="white",
+            linewidths=0.9,
+            zorder=3,
+        )
+    # The middle of a large disc is where it stands.
+    axes.scatter(macs, values, 5, color=[styles[item.label][0] for item in items], zorder=4)
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    from archspec.reports.table import si
+
+    wide = max(macs) / min(macs)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if wide < 500 else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(round(value))))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("multiply–adds of one image", color=INK)
+    sizes = _round_sizes(most)
+    legend = axes.legend(
+        handles=[
+            axes.scatter([], [], LARGEST * size / most, color="#B8B8B8", alpha=0.7, edgecolors="white", label=si(size))
+            for size in sizes
+        ],
+        title="parameters",
+        title_fontsize=8.5,
+        fontsize=8.5,
+        loc="lower right",
+        labelspacing=1.6,
+        borderpad=1.3,
+        handletextpad=1.6,
+        framealpha=0.9,
+        edgecolor="#DDDDDD",
+    )
+    made = axes.figure
+    made.canvas.draw()
+    pixels = made.get_dpi() / 72
+    return place_labels(
+        axes,
+        list(zip(macs, values, strict=True)),
+        [item.label for item in items],
+        [min(sqrt(area / pi), 6.0) * pixels for area in areas],
+        colours=[styles[item.label][0] for item in items],
+        taken=[Box(*map(float, legend.get_window_extent().extents))],
+    )
+
+
+def _round_sizes(most: int) -> list[int]:
+    """Three round numbers up to the largest: 100 M, 20 M and 5 M for 143 M."""
+    power = 10 ** (len(str(most)) - 1)
+    top = next(factor for factor in (5, 2, 1) if factor * power <= most) * power
+    return [max(1, top // 20), max(1, top // 5), top]

@@ -1,0 +1,148 @@
+"""`archspec zoo`: order, formats, and a plot whose labels can be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from archspec.cli import main
+from archspec.commands.zoo import SORTS, everything, in_order
+from archspec.reports.facts import BY_KEY, Facts
+from archspec.reports.plotting import PALETTE, Box, new_figure, place_labels
+from archspec.reports.zoo_plot import draw, figure
+from archspec.zoo import zoo_variants
+
+NAMES = [name for name, (_, variant) in zoo_variants().items() if variant is not None]
+
+
+def table(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, str]]:
+    assert main(["zoo", "--format", "csv", *words]) == 0
+    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+
+def test_the_list_has_every_network_in_the_zoo_s_order(capsys: pytest.CaptureFixture[str]):
+    assert main(["zoo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == NAMES
+    assert lines[0].split()[0] == "network" and lines[0].rstrip().endswith("title")
+    assert [row["network"] for row in table(capsys)] == NAMES
+
+
+@pytest.fixture(scope="module")
+def facts() -> list[Facts]:
+    return everything()
+
+
+@pytest.mark.parametrize("key", [key for key in SORTS if key != "name"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sorting_orders_by_the_figure_and_puts_what_lacks_it_last(key: str, reverse: bool, facts: list[Facts]):
+    found = in_order(facts, SORTS[key], reverse)
+    values = [BY_KEY[SORTS[key]].value(item) for item in found]
+    known = [value for value in values if value is not None]
+    assert known == sorted(known, reverse=reverse) and len(known) > 20
+    assert values[len(known) :] == [None] * (len(values) - len(known))
+    assert sorted(item.label for item in found) == sorted(NAMES)
+
+
+def test_what_is_sorted_by_is_shown(capsys: pytest.CaptureFixture[str]):
+    assert main(["zoo", "--sort", "top5", "--reverse"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "top-5" in lines[0] and lines[2].startswith("resnet152 ") and "94.046 %" in lines[2]
+    rows = table(capsys, "--sort", "name")
+    assert [row["network"] for row in rows] == sorted(NAMES)
+    with pytest.raises(SystemExit) as stop:
+        main(["zoo", "--sort", "beauty"])
+    assert stop.value.code == 2
+
+
+def test_json_has_figures_and_sources(capsys: pytest.CaptureFixture[str]):
+    assert main(["zoo", "--format", "json"]) == 0
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(found) == NAMES
+    assert found["lenet5_1998"]["params"] == 60000 and found["vgg16"]["macs"] == 15470264320
+    assert all(row["published"]["source"] for row in found.values() if row["top1"] is not None)
+    assert "smallest_input" not in found["vgg16"]  # a search that the list does not wait for
+
+
+@pytest.mark.parametrize("accuracy", ["top1", "top5"])
+def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Facts]):
+    facts = [item for item in facts if item.published is not None and getattr(item.published, accuracy) is not None]
+    made, labels = figure(facts, accuracy)
+    made.canvas.draw()
+    assert sorted(label.get_text() for panel in labels for label in panel) == sorted(item.label for item in facts)
+    for axes, panel in zip(made.axes, labels, strict=True):
+        check_apart(panel)
+        legend = box(axes.get_legend())
+        assert not any(box(label).overlap(legend) for label in panel)
+        frame = box(axes)
+        assert all(box(label).overlap(frame) == pytest.approx(area(box(label))) for label in panel)
+        # Every panel is of one task: accuracies of 10 and of 1,000 classes are not compared.
+        assert axes.get_xscale() == "log"
+    drawn = {(float(x), float(y)) for axes in made.axes for item in axes.collections for x, y in item.get_offsets()}
+    for item in facts:
+        assert (float(item.seen.macs), getattr(item.published, accuracy)) in drawn
+
+
+def box(item: object) -> Box:
+    return Box(*map(float, item.get_window_extent().extents))  # type: ignore[attr-defined]
+
+
+def area(item: Box) -> float:
+    return (item.right - item.left) * (item.top - item.bottom)
+
+
+def check_apart(labels: list) -> None:
+    """No label covers a pixel of another."""
+    for one, other in combinations(labels, 2):
+        assert box(one).overlap(box(other)) < 1, (one.get_text(), other.get_text())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sixty_crowded_labels_do_not_overlap(seed: int):
+    draw = random.Random(seed)
+    points = [(draw.gauss(0, 1), draw.gauss(0, 1)) for _ in range(60)]
+    made = new_figure(12, 8)
+    axes = made.subplots()
+    axes.set_xlim(-4, 4)
+    axes.set_ylim(-4, 4)
+    made.canvas.draw()
+    texts = [f"network{i}_of_a_family" for i in range(60)]
+    labels = place_labels(axes, points, texts, [6.0] * 60, colours=[PALETTE[0]] * 60)
+    made.canvas.draw()
+    assert [label.get_text() for label in labels] == texts
+    check_apart(labels)
+
+
+def test_labels_that_overlap_are_seen_by_these_tests():
+    made = new_figure(4, 4)
+    axes = made.subplots()
+    labels = [axes.annotate("one and the same", (0.3, 0.3)) for _ in range(2)]
+    made.canvas.draw()
+    with pytest.raises(AssertionError):
+        check_apart(labels)
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: Path, facts: list[Facts]):
+    path = tmp_path / f"zoo.{suffix}"
+    left_out = draw(facts, "top1", path)
+    assert path.read_bytes().startswith(begins)
+    assert "vgg16_c" in left_out and "vgg16" not in left_out
+    if suffix == "svg":
+        text = path.read_text("utf-8")
+        assert ">resnet50<" in text and "not measured here" in text
+
+
+def test_a_plot_says_what_it_lacks_or_why_it_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["zoo", "--plot", str(tmp_path / "zoo.svg")]) == 0
+    assert "without published top1: " in capsys.readouterr().err
+    assert main(["zoo", "--plot", str(tmp_path / "zoo.gif")]) == 1
+    assert "E113" in capsys.readouterr().err
+    assert main(["zoo", "--plot", str(tmp_path / "no" / "zoo.png")]) == 1
+    assert "E534" in capsys.readouterr().err
