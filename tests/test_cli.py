@@ -310,9 +310,8 @@ def test_zoo_schema_doctor_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("zoo") == 0
     assert re.search(r"^lenet5_1998 +32×32×1 +60,000 +325.7 k", capsys.readouterr().out, re.MULTILINE)
     assert run("zoo", "--format", "json") == 0
-    assert {"name": "lenet1", "title": "LeNet-1, the recogniser of 1990", "params": 2578, "macs": 91520} in json.loads(
-        capsys.readouterr().out
-    )
+    known = {"name": "lenet1", "title": "LeNet-1, the recogniser of 1990", "params": 2578, "macs": 91520}
+    assert any(known.items() <= row.items() for row in json.loads(capsys.readouterr().out))
     assert run("schema") == 0
     assert json.loads(capsys.readouterr().out)["title"] == "archspec 1"
     assert run("doctor") == 0
