@@ -53,6 +53,21 @@ class Cost(NamedTuple):
         return 2 * self.macs + self.other
 
 
+class Kept(NamedTuple):
+    """What a layer's backward pass needs of one sample's forward pass.
+
+    `inputs` are numbers of inputs whose values the gradient of any input or weight needs, `weight_inputs` those that
+    only the weights' gradients need: a layer whose weights are not trained keeps none of these. `output` is the
+    layer's own output. `elements` counts further numbers of the activations' type, `bytes` masks and indices.
+    """
+
+    inputs: tuple[int, ...] = ()
+    weight_inputs: tuple[int, ...] = ()
+    output: bool = False
+    elements: int = 0
+    bytes: int = 0
+
+
 class Window(NamedTuple):
     """What one output position sees of the input, per axis (height, width).
 
@@ -92,6 +107,14 @@ class Layer(Kind):
 
     examples: ClassVar[tuple[Example, ...]] = ()
 
+    in_place: ClassVar[bool] = False
+    """The output may be written over an input of the same size that nothing else needs: element-wise layers."""
+    is_view: ClassVar[bool] = False
+    """The output is the first input's memory under another shape: nothing is written."""
+
+    linear: ClassVar[bool] = False
+    """The gradient of its inputs needs no value of the forward pass, and it has no weights."""
+
     uses_mode: ClassVar[bool] = False
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False
@@ -122,6 +145,13 @@ class Layer(Kind):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         """Operations of one sample's forward pass in evaluation."""
         return Cost()
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        """What the backward pass needs; `indices` says that another layer asks for `tap_indices`.
+
+        Unless a kind says otherwise, the values of all its inputs, or nothing where it is `linear`.
+        """
+        return Kept() if self.linear else Kept(inputs=tuple(range(len(inputs))))
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
         """For the receptive field; None when every output depends on the whole map."""

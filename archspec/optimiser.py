@@ -29,6 +29,14 @@ class Optimiser(Kind):
         Literal["weights", "all"], Field(description="what decays: weights spares biases and norms, all spares nothing")
     ] = "weights"
 
+    @property
+    def slots(self) -> int:
+        """Numbers that the state holds for each trained weight.
+
+        A kind from elsewhere that does not say is taken to have two, as Adam has.
+        """
+        return 2
+
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         """The Optax transformation; `schedule` gives the learning rate's factor at a step."""
         raise NotImplementedError

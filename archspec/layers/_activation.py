@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspec.layer import Cost, Example, Layer
+from archspec.layer import Cost, Example, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 class Activation(Layer):
     """An element-wise function without weights; subclasses give `function`."""
+
+    in_place: ClassVar[bool] = True
+
+    from_output: ClassVar[bool] = False
+    """Its derivative is a function of its output, which the next layer mostly keeps anyway; else of its input."""
 
     operations: ClassVar[int] = 1
     """Floating-point operations counted per element."""
@@ -26,6 +31,9 @@ class Activation(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=self.operations * output.size)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        return Kept(output=True) if self.from_output else super().kept(inputs, output, indices)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

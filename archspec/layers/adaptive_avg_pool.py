@@ -26,6 +26,7 @@ class AdaptiveAvgPool(Layer):
 
     size: Annotated[Pair, Field(description="output height and width")]
 
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(7, ((14, 14, 3),)),
         Example({"size": [3, 2]}, ((8, 5, 3),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layer import Cost
 from archspec.layers._join import Join, require_equal
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 class Add(Join):
     """Element-wise sum of inputs of equal shape; nothing is broadcast."""
+
+    linear: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> TensorType:
         require_equal(inputs, self.kind)

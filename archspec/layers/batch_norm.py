@@ -28,6 +28,7 @@ class BatchNorm(Layer):
     scale: Annotated[Flag, Field(description="one trainable factor per channel")] = True
     bias: Annotated[Flag, Field(description="one trainable summand per channel")] = True
 
+    in_place: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}),

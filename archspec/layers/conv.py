@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import PositiveInt
-from archspec.layer import Cost, Example, Weight
+from archspec.layer import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.types import TensorType
 
@@ -62,6 +62,9 @@ class Conv(Convolution):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         per_output = self.kernel[0] * self.kernel[1] * inputs[0].channels // self.groups
         return Cost(macs=output.size * per_output, other=output.size if self.bias else 0)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from flax import nnx

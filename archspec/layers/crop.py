@@ -36,6 +36,7 @@ class Crop(Layer):
     ] = None
 
     references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(1),
         Example({"sides": [[0, 1], [2, 3]]}),

@@ -11,7 +11,7 @@ from archspec.fields import Flag, PositiveInt
 from archspec.initialiser import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Layer, Weight
+from archspec.layer import Cost, Example, Kept, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class Dense(Layer):
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from flax import nnx

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Probability
-from archspec.layer import Example, Layer
+from archspec.layer import Example, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ class Dropout(Layer):
 
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example(0.25, ((7,),)))
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        # Which elements were dropped, a byte each.
+        return Kept(bytes=output.size) if self.rate else Kept()
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.dropout import Dropout as Module

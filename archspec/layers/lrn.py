@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import NonNegativeNumber, PositiveInt, PositiveNumber
-from archspec.layer import Cost, Example, Layer
+from archspec.layer import Cost, Example, Kept, Layer
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -41,6 +41,10 @@ class Lrn(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(self.size + 5) * output.size)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        # The sum over the neighbouring channels stays too.
+        return Kept(inputs=(0,), elements=output.size)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Pair
-from archspec.layer import Example
+from archspec.layer import Example, Kept
 from archspec.layers._pool import Pool
 from archspec.types import Taps, TensorType
 
@@ -38,6 +38,10 @@ class MaxPool(Pool):
         height, width = self.fit(inputs[0])
         taps = Taps(inputs[0].shape, self.window, self.steps, (height.before, width.before), self.dilation)
         return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        found = self.tap_indices(*inputs)
+        return Kept(bytes=found.bytes) if indices else Kept(inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.pooling import MaxPool as Module

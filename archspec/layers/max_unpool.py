@@ -31,6 +31,7 @@ class MaxUnpool(Layer):
     indices: Annotated[Text, Field(description="name of the max_pool that this undoes")]
 
     references: ClassVar[Mapping[str, Port]] = {"indices": "indices"}
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example("pool1", ((4, 5, 3), _POOLED)),
         Example({"indices": "pool1"}, ((3, 4, 2), _OVERLAPPING)),

@@ -18,6 +18,7 @@ class Multiply(Join):
     A gate is 1×1×C (one factor a channel, as in squeeze-and-excitation) or H×W×1 (one factor a position).
     """
 
+    in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         *Join.examples,
         Example({}, ((5, 6, 4), (1, 1, 4))),

@@ -28,6 +28,7 @@ class Pad(Layer):
     ] = "constant"
     value: Annotated[Number, Field(description="what constant pads with")] = 0.0
 
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"sides": [[0, 1], [2, 3]], "value": -1.0}),

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import NonNegativeInt
-from archspec.layer import Cost, Example, Weight
+from archspec.layer import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.types import TensorType
 
@@ -68,6 +68,9 @@ class PartialConv(Convolution):
         positions = output.shape[0] * output.shape[1]
         per_position = self.kernel[0] * self.kernel[1] * self.count
         return Cost(macs=positions * per_position, other=output.size if self.bias else 0)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.partial_conv import PartialConv as Module

@@ -55,6 +55,7 @@ class Resize(Layer):
     align_corners: Annotated[Flag, Field(description="corner pixels keep their places; bilinear only")] = False
 
     references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
+    linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"size": [5, 13], "align_corners": True}),

@@ -11,6 +11,7 @@ from archspec.layers._activation import Activation
 class Sigmoid(Activation):
     """1 / (1 + exp(−x))."""
 
+    from_output: ClassVar[bool] = True
     operations: ClassVar[int] = 4
 
     def function(self) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.layer import Cost, Example, Weight
+from archspec.layer import Cost, Example, Kept, Weight
 from archspec.layers._pool import Pool
 from archspec.types import TensorType
 
@@ -27,6 +27,10 @@ class Subsample(Pool):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size * (self.window[0] * self.window[1] + 2))
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        # The means, which the coefficients' gradient needs.
+        return Kept(elements=output.size)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.subsample import Subsample as Module

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.layers._activation import Activation
 
 
 class Tanh(Activation):
     """tanh(x)."""
+
+    from_output: ClassVar[bool] = True
 
     def function(self) -> Callable[[Any], Any]:
         import jax.numpy as jnp

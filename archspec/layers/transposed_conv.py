@@ -11,7 +11,7 @@ from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
 from archspec.initialiser import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Layer, Weight, Window
+from archspec.layer import Cost, Example, Kept, Layer, Weight, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -95,6 +95,9 @@ class TransposedConv(Layer):
             kernels.append(seen)
             pads.append((seen - 1) / 2 - (self.pad[axis][0] - (extent - 1) / 2) / step)
         return Window((kernels[0], kernels[1]), (1 / self.stride[0], 1 / self.stride[1]), (pads[0], pads[1]))
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+        return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.upsampling import TransposedConv as Module

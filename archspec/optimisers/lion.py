@@ -20,6 +20,10 @@ class Lion(Optimiser):
     beta1: Annotated[Probability, Field(description="weight of the momentum in the step's direction")] = 0.9
     beta2: Annotated[Probability, Field(description="decay of the momentum")] = 0.99
 
+    @property
+    def slots(self) -> int:
+        return 1
+
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax
 

@@ -21,6 +21,10 @@ class Rmsprop(Optimiser):
     momentum: Annotated[Probability, Field(description="share of the last step that is kept")] = 0.0
     epsilon: Annotated[PositiveNumber, Field(description="added to the root of the mean square")] = 1e-8
 
+    @property
+    def slots(self) -> int:
+        return 2 if self.momentum else 1
+
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax
 

@@ -20,6 +20,10 @@ class Sgd(Optimiser):
     momentum: Annotated[Probability, Field(description="share of the last step's direction that is kept")] = 0.9
     nesterov: Annotated[Flag, Field(description="looks ahead along the momentum (Nesterov 1983)")] = False
 
+    @property
+    def slots(self) -> int:
+        return 1 if self.momentum else 0
+
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax
 
