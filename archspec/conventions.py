@@ -83,7 +83,8 @@ def ptflops(node: Node, mode: str) -> int:
         return size
     if node.kind == "lrn":
         # PyTorch makes it of a product, an average pooling over the padded channels, a factor and a summand.
-        return 3 * size + size // node.output.channels * (node.output.channels + layer.size - 1)
+        padded = node.output.channels + int(layer.size) - 1
+        return 3 * size + size // node.output.channels * padded
     return 0
 
 
@@ -148,7 +149,10 @@ def _float32(value: TensorType) -> int:
 
 
 def _ptflops_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
-    return [("Computational complexity", f"{_giga(count, 2)} GMac"), ("Number of parameters", f"{_millions(graph.params)} M")]
+    return [
+        ("Computational complexity", f"{_giga(count, 2)} GMac"),
+        ("Number of parameters", f"{_millions(graph.params)} M"),
+    ]
 
 
 CONVENTIONS = {

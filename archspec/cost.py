@@ -1,13 +1,16 @@
-"""Receptive fields (Araujo et al. 2019, distill.pub)."""
+"""Receptive fields (Araujo et al. 2019, distill.pub), bytes moved, and operations of the backward pass."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.layer import Window
-from archspec.types import TensorType
+from archspec.types import DTYPE_BYTES, TensorType
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph, Node
 
 
 class ReceptiveField(NamedTuple):
@@ -59,3 +62,44 @@ def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: 
         return size + reach, jump, start + reach / 2
     kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
     return size + (kernel - 1) * jump, _whole(jump * stride), start + ((kernel - 1) / 2 - pad) * jump
+
+
+def bytes_moved(node: Node, batch: int, dtype: str) -> int:
+    """Bytes that a layer reads and writes when it runs by itself.
+
+    Inputs and outputs count for each sample of the batch, weights once; a view of a tensor moves nothing.
+    """
+    if node.layer.is_view:
+        return 0
+    width = DTYPE_BYTES[dtype]
+    values = zip(node.input_types, node.ports, strict=True)
+    read = sum((width * kind.size if port == "value" else kind.bytes) for kind, port in values if port != "shape")
+    return batch * (read + width * node.output.size) + width * sum(weight.size for weight in node.weights)
+
+
+def backward_flops(graph: Graph) -> list[int]:
+    """Operations of each node's backward pass for one sample, in the nodes' order.
+
+    A convolution or dense layer has a product as large as the forward one for the gradient of its weights, and another
+    for that of its input where something below is trained; the other operations count as often as forward. Where
+    nothing at or below a layer is trained there is no backward pass.
+    """
+    found: list[int] = []
+    depends: list[bool] = []
+    for node in graph.nodes:
+        own = node.count("trainable") > 0
+        below = any(
+            source >= 0 and depends[source]
+            for source, port in zip(node.inputs, node.ports, strict=True)
+            if port == "value"
+        )
+        depends.append(own or below)
+        products = 2 * node.cost.macs * (own + below)
+        found.append(products + node.cost.other if own or below else 0)
+    return found
+
+
+def training_flops(graph: Graph) -> int:
+    """Operations of one sample's forward and backward pass in training, train-only heads included."""
+    seen = graph.pruned("train")
+    return seen.flops + sum(backward_flops(seen))

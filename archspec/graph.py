@@ -131,9 +131,9 @@ class Graph:
         return sum(node.cost.flops for node in self.nodes)
 
     def _repr_html_(self) -> str:
-        from archspec.reports.html import fragment
+        from archspec.reports import report
 
-        return fragment(self)
+        return report(self)._repr_html_()
 
 
 def needed(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:

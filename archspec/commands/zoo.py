@@ -13,7 +13,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from archspec.loading import load
-    from archspec.reports.table import aligned, si
+    from archspec.reports.cells import aligned
+    from archspec.reports.units import si
     from archspec.zoo import zoo_variants
 
     rows = []
