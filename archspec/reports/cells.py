@@ -58,7 +58,7 @@ class Table:
 def shown(cell: str | Cell) -> str:
     """A cell's text in one line, without characters that drive a terminal."""
     text = cell if isinstance(cell, str) else cell.text
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text).strip()
 
 
 def _shown(rows: Sequence[Row]) -> list[list[str]]:
