@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec.graph import INPUT
 from archspec.layer import Window
 from archspec.types import DTYPE_BYTES, TensorType
 
@@ -64,17 +65,46 @@ def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: 
     return size + (kernel - 1) * jump, _whole(jump * stride), start + ((kernel - 1) / 2 - pad) * jump
 
 
-def bytes_moved(node: Node, batch: int, dtype: str) -> int:
-    """Bytes that a layer reads and writes when it runs by itself.
+def width(dtype: str) -> int:
+    """Bytes of an element in memory; tf32 is a way to multiply float32 numbers. Raises KeyError for another dtype."""
+    return DTYPE_BYTES["float32" if dtype == "tf32" else dtype]
 
-    Inputs and outputs count for each sample of the batch, weights once; a view of a tensor moves nothing.
+
+def bytes_moved(
+    node: Node, batch: int = 1, dtype: str = "float32", *, fusion: bool = True, indices: bool = False
+) -> int:
+    """Bytes that a layer's forward pass moves between memory and processor for a batch.
+
+    Inputs and output of the whole batch, and the layer's weights and statistics once. Of an input of which a layer
+    takes the shape only, nothing is moved; `indices` says that the layer also writes the indices of its maxima. A view
+    moves nothing.
+
+    With `fusion` an element-wise layer is computed where its largest input is made, as XLA does: that input is not read
+    nor its output written anew, since what made the input writes this output instead. Other inputs and weights are
+    read. A layer that takes the network's input has nothing to be fused into.
     """
-    if node.layer.is_view:
+    layer = node.layer
+    if layer.is_view:
         return 0
-    width = DTYPE_BYTES[dtype]
-    values = zip(node.input_types, node.ports, strict=True)
-    read = sum((width * kind.size if port == "value" else kind.bytes) for kind, port in values if port != "shape")
-    return batch * (read + width * node.output.size) + width * sum(weight.size for weight in node.weights)
+    size = width(dtype)
+    read = [
+        kind.bytes if port == "indices" else size * kind.size
+        for kind, port in zip(node.input_types, node.ports, strict=True)
+        if port != "shape"
+    ]
+    if fusion and fuses(node):
+        read.remove(max(read))
+        written = 0
+    else:
+        written = size * node.output.size
+    if indices and (taps := layer.tap_indices(*node.input_types)) is not None:
+        written += taps.bytes
+    return batch * (sum(read) + written) + size * sum(weight.size for weight in node.weights)
+
+
+def fuses(node: Node) -> bool:
+    """Whether a layer can be computed where its largest input is made."""
+    return node.layer.in_place and INPUT not in node.inputs
 
 
 def backward_flops(graph: Graph) -> list[int]:

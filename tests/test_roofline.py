@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archspec import load
+from archspec.cost import bytes_moved, width
 from archspec.graph import Graph
-from archspec.roofline import bytes_moved, width
 
 Write = Callable[..., Path]
 

@@ -195,7 +195,7 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
         batch * sum(node.cost.flops for node in nodes),
         batch * sum(_bytes(node, dtype) for node in nodes),
         last.receptive_field.size,
-        sum(bytes_moved(node, batch, dtype) for node in nodes),
+        sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
         batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
     )
 
