@@ -12,7 +12,7 @@ from archspec.layer import Cost, Layer, Port, Role, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
-    from archspec.cost import ReceptiveField
+    from archspec.receptive_field import ReceptiveField
 
 INPUT = -1
 """Stands for the network's input where a node's inputs are listed."""
