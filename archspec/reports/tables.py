@@ -68,7 +68,9 @@ def memory(report: Report) -> Table:
     """Memory for inference and training in two precisions: a fixed part and a part per sample."""
     rows: list[list[str | Cell]] = []
     for (use, dtype), found in report.memory.items():
-        name = f"{use}, {dtype}" + (f", {report.optimiser_name}" if use == "training" else "")
+        name = f"{use}, {dtype}"
+        if use == "training":
+            name += f"{'' if dtype == 'float32' else ' mixed'}, {report.optimiser_name}"
         cells = [found.fixed, found.per_sample, found.at(report.batch)]
         row: list[str | Cell] = [name, *(Cell(mebibytes(value), value) for value in cells)]
         if report.budget is not None:
