@@ -1,61 +1,81 @@
-"""Receptive fields (Araujo et al. 2019, distill.pub)."""
+"""What a layer costs beside its forward operations: bytes moved, and operations of the backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from archspec.layer import Window
-from archspec.types import TensorType
+from archspec.graph import INPUT
+from archspec.types import DTYPE_BYTES
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph, Node
 
 
-class ReceptiveField(NamedTuple):
-    """What one output position depends on, per axis (height, width), in input pixels.
+def width(dtype: str) -> int:
+    """Bytes of an element in memory; tf32 is a way to multiply float32 numbers. Raises KeyError for another dtype."""
+    return DTYPE_BYTES["float32" if dtype == "tf32" else dtype]
 
-    `size` is the extent, `jump` the distance between neighbouring positions' fields, `start` the centre of the first
-    position's field, pixel centres being at 0.5, 1.5, … Jumps are fractions after layers that enlarge their input.
+
+def bytes_moved(
+    node: Node, batch: int = 1, dtype: str = "float32", *, fusion: bool = True, indices: bool = False
+) -> int:
+    """Bytes that a layer's forward pass moves between memory and processor for a batch.
+
+    Inputs and output of the whole batch, and the layer's weights and statistics once. Of an input of which a layer
+    takes the shape only, nothing is moved; `indices` says that the layer also writes the indices of its maxima. A view
+    moves nothing.
+
+    With `fusion` an element-wise layer is computed where its largest input is made, as XLA does: that input is not read
+    nor its output written anew, since what made the input writes this output instead. Other inputs and weights are
+    read. A layer that takes the network's input has nothing to be fused into.
     """
-
-    size: tuple[int, int]
-    jump: tuple[float, float]
-    start: tuple[float, float]
-
-
-POINT = ReceptiveField((1, 1), (1, 1), (0.5, 0.5))
-"""The receptive field of the network's input."""
-
-
-def receptive_field(
-    window: Window | None, inputs: Sequence[ReceptiveField], types: Sequence[TensorType]
-) -> ReceptiveField:
-    """The field after a layer with this window: size += (F−1)·jump, jump ×= S; the maximum over its inputs."""
-    sizes, jumps, starts = [], [], []
-    for axis in (0, 1):
-        fields = [_step(window, item, kind, axis) for item, kind in zip(inputs, types, strict=True)]
-        size, start = max((field[0], field[2]) for field in fields)
-        sizes.append(size)
-        starts.append(start)
-        jumps.append(max(field[1] for field in fields))
-    return ReceptiveField((_pixels(sizes[0]), _pixels(sizes[1])), (jumps[0], jumps[1]), (starts[0], starts[1]))
+    layer = node.layer
+    if layer.is_view:
+        return 0
+    size = width(dtype)
+    read = [
+        kind.bytes if port == "indices" else size * kind.size
+        for kind, port in zip(node.input_types, node.ports, strict=True)
+        if port != "shape"
+    ]
+    if fusion and fuses(node):
+        read.remove(max(read))
+        written = 0
+    else:
+        written = size * node.output.size
+    if indices and (taps := layer.tap_indices(*node.input_types)) is not None:
+        written += taps.bytes
+    return batch * (sum(read) + written) + size * sum(weight.size for weight in node.weights)
 
 
-def _pixels(size: float) -> int:
-    """A part of a pixel counts as one."""
-    return ceil(size - 1e-6)
+def fuses(node: Node) -> bool:
+    """Whether a layer can be computed where its largest input is made."""
+    return node.layer.in_place and INPUT not in node.inputs
 
 
-def _whole(value: float) -> float:
-    """A whole number without the traces of division."""
-    nearest = round(value)
-    return nearest if abs(value - nearest) < 1e-9 else value
+def backward_flops(graph: Graph) -> list[int]:
+    """Operations of each node's backward pass for one sample, in the nodes' order.
+
+    A convolution or dense layer has a product as large as the forward one for the gradient of its weights, and another
+    for that of its input where something below is trained; the other operations count as often as forward. Where
+    nothing at or below a layer is trained there is no backward pass.
+    """
+    found: list[int] = []
+    depends: list[bool] = []
+    for node in graph.nodes:
+        own = node.count("trainable") > 0
+        below = any(
+            source >= 0 and depends[source]
+            for source, port in zip(node.inputs, node.ports, strict=True)
+            if port == "value"
+        )
+        depends.append(own or below)
+        products = 2 * node.cost.macs * (own + below)
+        found.append(products + node.cost.other if own or below else 0)
+    return found
 
 
-def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: int) -> tuple[float, float, float]:
-    size, jump, start = field.size[axis], field.jump[axis], field.start[axis]
-    if window is None:
-        extent = kind.shape[axis] if kind.is_map else 1
-        reach = (extent - 1) * jump
-        return size + reach, jump, start + reach / 2
-    kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
-    return size + (kernel - 1) * jump, _whole(jump * stride), start + ((kernel - 1) / 2 - pad) * jump
+def training_flops(graph: Graph) -> int:
+    """Operations of one sample's forward and backward pass in training, train-only heads included."""
+    seen = graph.pruned("train")
+    return seen.flops + sum(backward_flops(seen))

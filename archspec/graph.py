@@ -12,7 +12,7 @@ from archspec.layer import Cost, Layer, Port, Role, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
-    from archspec.cost import ReceptiveField
+    from archspec.receptive_field import ReceptiveField
 
 INPUT = -1
 """Stands for the network's input where a node's inputs are listed."""
@@ -131,9 +131,9 @@ class Graph:
         return sum(node.cost.flops for node in self.nodes)
 
     def _repr_html_(self) -> str:
-        from archspec.reports.html import fragment
+        from archspec.reports import report
 
-        return fragment(self)
+        return report(self)._repr_html_()
 
 
 def needed(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:

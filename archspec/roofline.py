@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from archspec.cost import bytes_moved, fuses, width
 from archspec.devices import Device
 from archspec.graph import INPUT, Graph
-from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
     from archspec.graph import Node
@@ -23,48 +23,6 @@ Bound = Literal["compute", "bandwidth", "interconnect", ""]
 
 MASTER = 4
 """Bytes of a trained weight, its gradient and each number of the optimiser's state, whatever the dtype."""
-
-
-def width(dtype: str) -> int:
-    """Bytes of an element in memory; tf32 is a way to multiply float32 numbers. Raises KeyError for another dtype."""
-    return DTYPE_BYTES["float32" if dtype == "tf32" else dtype]
-
-
-def bytes_moved(
-    node: Node, batch: int = 1, dtype: str = "float32", *, fusion: bool = True, indices: bool = False
-) -> int:
-    """Bytes that a layer's forward pass moves between memory and processor for a batch.
-
-    Inputs and output of the whole batch, and the layer's weights and statistics once. Of an input of which a layer
-    takes the shape only, nothing is moved; `indices` says that the layer also writes the indices of its maxima. A view
-    moves nothing.
-
-    With `fusion` an element-wise layer is computed where its largest input is made, as XLA does: that input is not read
-    nor its output written anew, since what made the input writes this output instead. Other inputs and weights are
-    read. A layer that takes the network's input has nothing to be fused into.
-    """
-    layer = node.layer
-    if layer.is_view:
-        return 0
-    size = width(dtype)
-    read = [
-        kind.bytes if port == "indices" else size * kind.size
-        for kind, port in zip(node.input_types, node.ports, strict=True)
-        if port != "shape"
-    ]
-    if fusion and fuses(node):
-        read.remove(max(read))
-        written = 0
-    else:
-        written = size * node.output.size
-    if indices and (taps := layer.tap_indices(*node.input_types)) is not None:
-        written += taps.bytes
-    return batch * (sum(read) + written) + size * sum(weight.size for weight in node.weights)
-
-
-def fuses(node: Node) -> bool:
-    """Whether a layer can be computed where its largest input is made."""
-    return node.layer.in_place and INPUT not in node.inputs
 
 
 class Pass(NamedTuple):
@@ -375,7 +333,10 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
             if trained:
                 weights = Pass(batch * node.cost.flops, held + held_for_weights + gradient + MASTER * trained)
             if below:
-                inputs = Pass(2 * batch * node.cost.macs, held + gradient + arrays + given)
+                inputs = Pass(
+                    batch * (2 * node.cost.macs + (0 if trained else node.cost.other)),
+                    held + gradient + arrays + given,
+                )
             found.append(Work(forward, weights, inputs))
             continue
         moved = held + (held_for_weights if trained else 0) + arrays + MASTER * trained

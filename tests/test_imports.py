@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def loaded_by(code: str) -> set[str]:
         ["report", "lenet5"],
         ["show", "lenet5"],
         ["report", "lenet5", "--format", "json"],
+        ["report", "resnet152", "--memory", "16GiB", "--depth", "2", "--columns", "all"],
+        ["report", "resnet50", "--convention", "timm", "--format", "latex"],
         ["schema"],
         ["layers"],
         ["layers", "conv"],
@@ -41,6 +44,15 @@ def loaded_by(code: str) -> set[str]:
 def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:
     code = f"from archspec.cli import main\nassert main({command!r}) == 0"
     assert loaded_by(code) == set()
+
+
+def test_a_report_of_a_large_network_needs_little_memory() -> None:
+    """torchinfo takes 588 MB for the same network."""
+    code = "from archspec.cli import main\nmain(['report', 'resnet152'])"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert status == 0 and usage.ru_maxrss * unit < 80 * 2**20
 
 
 def test_the_python_api_loads_nothing_heavy_before_build() -> None:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from archspec import load
 from archspec.cli import main
+from archspec.cost import bytes_moved, training_flops, width
 from archspec.devices import DTYPES, Device, devices, find_device
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.optimisers.sgd import Sgd
 from archspec.reports.roofline import totals
 from archspec.reports.roofline_plot import draw, figure
-from archspec.roofline import Prediction, Timed, bound_of, bytes_moved, predict, width
+from archspec.roofline import Prediction, Timed, bound_of, predict, work
 
 Write = Callable[..., Path]
 
@@ -141,6 +142,13 @@ def test_slots_of_the_optimiser_and_the_16_bit_copy_are_bytes_of_the_update(writ
     assert predict(graph, half, mode="train", optimiser=Sgd.plain_default(learning_rate=0.1)).update_bytes == 112 * 20
     assert predict(graph, half, mode="train", optimiser=plain, dtype="bfloat16").update_bytes == 112 * 14
     assert predict(graph, half).update_bytes == 0
+
+
+@pytest.mark.parametrize("name", ["lenet5_1998", "resnet18", "segnet_basic", "googlenet"])
+def test_operations_of_training_are_those_of_the_report(name: str):
+    graph = load(name).graph()
+    rows = work(graph.pruned("train"), "float32", 3)
+    assert sum(item.flops for row in rows for item in row.passes) == 3 * training_flops(graph)
 
 
 def test_fused_layers_are_part_of_their_kernel(write: Write):

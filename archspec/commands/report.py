@@ -3,30 +3,103 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from archspec.commands._common import as_json, open_checked, positive, spec_options
 
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.optimiser import Optimiser
+
 
 def options(command: argparse.ArgumentParser) -> None:
+    from archspec.conventions import CONVENTIONS
+    from archspec.memory import DTYPES
+    from archspec.reports.tables import FORMATS
+
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
     command.add_argument("--batch", type=positive, default=1, metavar="N", help="samples per forward pass (default 1)")
-    spec_options(command, formats=("table", "json"))
-    command.epilog = "example: archspec report lenet5 --format json"
+    command.add_argument("--depth", type=positive, metavar="N", help="fold blocks below this depth; 1 is the outermost")
+    command.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="NAME,…",
+        help="path, kind, inputs, output, params, macs, flops, share, activations, moved, intensity, receptive_field; "
+        "or all",
+    )
+    command.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of activations and weights")
+    command.add_argument(
+        "--optimiser", metavar="KIND", help="whose state training keeps; otherwise the recipe's, or adam"
+    )
+    command.add_argument("--memory", type=_size, metavar="SIZE", help="the largest batch that fits: 16GiB, 80GB")
+    command.add_argument("--convention", choices=tuple(CONVENTIONS), help="the figures that another tool would print")
+    spec_options(command, formats=FORMATS)
+    command.epilog = "example: archspec report resnet50 --depth 2 --memory 16GiB"
 
 
 def run(options: argparse.Namespace) -> int:
     from archspec.reports import report
     from archspec.reports.json import to_dict
-    from archspec.reports.table import render
+    from archspec.reports.tables import render
 
-    made = [
-        report(open_checked(target, options).graph(), mode=options.mode, batch=options.batch)
-        for target in options.specs
-    ]
+    reports = []
+    for target in options.specs:
+        spec = open_checked(target, options)
+        made = report(
+            spec.graph(),
+            mode=options.mode,
+            batch=options.batch,
+            depth=options.depth,
+            dtype=options.dtype,
+            optimiser=_optimiser(options, spec),
+            convention=options.convention,
+            memory=options.memory,
+        )
+        reports.append(made)
     if options.format == "json":
-        plain = [to_dict(item) for item in made]
+        plain = [to_dict(item) for item in reports]
         print(as_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print("\n\n".join(render(item) for item in made))
+        print(render(reports, options.format, options.columns))
     return 0
+
+
+def _optimiser(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
+    """The optimiser of `--optimiser`, else of the spec's recipe. Raises `SpecError` when there is no such kind."""
+    if options.optimiser is None:
+        return spec.train.optimiser if spec.train else None
+    from archspec.diagnostics import Findings
+    from archspec.kinds import find_kind, kind_names
+    from archspec.optimiser import Optimiser
+    from archspec.spec.reading import unknown_kind
+
+    kind = find_kind("optimisers", options.optimiser)
+    if kind is None:
+        findings = Findings()
+        unknown_kind(options.optimiser, None, set(kind_names("optimisers")), "optimiser", findings)
+        findings.raise_if_failed()
+    assert kind is not None and issubclass(kind, Optimiser)
+    return kind.plain_default(learning_rate=0.001)
+
+
+def _columns(text: str) -> list[str] | None:
+    from archspec.diagnostics import did_you_mean
+    from archspec.reports.columns import COLUMNS
+
+    known = [name for name in COLUMNS if name != "counted"]
+    names = known if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in COLUMNS:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
+    return names or None
+
+
+def _size(text: str) -> int:
+    from archspec.reports.units import read_bytes
+
+    try:
+        return read_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

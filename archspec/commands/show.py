@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
         print(render(made))
         return 0
-    from archspec.reports.table import aligned
+    from archspec.reports.cells import aligned
 
     rows = [(row.name, row.kind, ", ".join(row.inputs), "×".join(map(str, row.output))) for row in made.rows]
     print("\n".join(aligned([("layer", "kind", "from", "output"), *rows], [False, False, False, True])))

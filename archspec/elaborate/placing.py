@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from archspec.cost import POINT, ReceptiveField, receptive_field
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.graph import INPUT, BlockUse, Node, needed
 from archspec.layer import Layer
 from archspec.located import Mapping
+from archspec.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.types import TensorType
 
 MAX_NODES = 200_000

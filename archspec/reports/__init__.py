@@ -1,18 +1,32 @@
-"""Reports on a graph: what each layer and the whole network cost."""
+"""Reports on a graph: what each layer, each block and the whole network cost."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.graph import INPUT, Graph
+from archspec.blocks import Part, folded, tree
+from archspec.conventions import CONVENTIONS, Convention
+from archspec.cost import bytes_moved, training_flops
+from archspec.graph import INPUT, Graph, Node
+from archspec.layer import Role
+from archspec.memory import DTYPES, Memory, inference, training
+from archspec.types import DTYPE_BYTES
 
-CONVENTION = "MACs of convolutions and dense layers; FLOPs = 2·MACs + element-wise operations"
+if TYPE_CHECKING:
+    from archspec.optimiser import Optimiser
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer's figures. Operations and activations are for the whole batch."""
+    """The figures of one layer, or of a folded block. Operations and bytes are for the whole batch.
+
+    `output` is the shape for one sample, of a block that of its last layer. `activation_bytes` are those of all outputs
+    inside, `moved_bytes` what is read and written: inputs, weights and outputs (`cost.bytes_moved`). `counted` are
+    operations as another tool counts them, None without one.
+    """
 
     name: str
     kind: str
@@ -23,31 +37,94 @@ class Row:
     flops: int
     activation_bytes: int
     receptive_field: tuple[int, int]
+    moved_bytes: int = 0
+    counted: int | None = None
+
+    @property
+    def operations(self) -> int:
+        """Multiply–adds, or what the convention counts."""
+        return self.macs if self.counted is None else self.counted
+
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity: FLOPs per byte moved."""
+        return self.flops / self.moved_bytes if self.moved_bytes else 0.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of a network, printable as a table, JSON, or in a notebook."""
+    """Figures of a network, printable as a table, JSON, and so on, or in a notebook.
+
+    `graph` is what the mode leaves of `whole`. `budget` are bytes that a batch must fit into.
+    """
 
     graph: Graph
+    whole: Graph
     batch: int
     rows: tuple[Row, ...]
+    dtype: str = "float32"
+    optimiser: Optimiser | None = None
+    convention: Convention | None = None
+    budget: int | None = None
+
+    @property
+    def optimiser_name(self) -> str:
+        """The kind of the optimiser that training's memory is for."""
+        return self.optimiser.kind if self.optimiser else "adam"
+
+    @cached_property
+    def memory(self) -> dict[tuple[str, str], Memory]:
+        """Bytes for inference and for training in each of two precisions, by (use, dtype)."""
+        return {
+            **{("inference", dtype): inference(self.whole, dtype) for dtype in DTYPES[:2]},
+            **{("training", dtype): training(self.whole, dtype, self.optimiser) for dtype in DTYPES[:2]},
+        }
+
+    @cached_property
+    def operations(self) -> int:
+        """What shares are shares of: multiply–adds, or what the convention counts."""
+        return sum(row.operations for row in self.rows)
 
     @property
     def totals(self) -> dict[str, Any]:
-        """Parameters by role, operations, and bytes of weights and activations."""
+        """Parameters by role, operations, and bytes.
+
+        `macs` and `flops` are of one forward pass of the batch, `training_flops` of a forward and a backward pass with
+        what only training needs. `memory` has the weights' bytes on disk, and for inference and training in each
+        precision the fixed part, the part per sample, the sum for the batch, and the largest batch within the budget.
+        """
         graph = self.graph
-        arrays = [weight.size for node in graph.nodes for weight in node.weights]
+        roles: tuple[Role, ...] = ("trainable", "frozen", "statistics")
+        params = {role: graph.count(role) for role in roles}
         return {
-            "params": {role: graph.count(role) for role in ("trainable", "frozen", "statistics")},
+            "params": params,
             "macs": sum(row.macs for row in self.rows),
             "flops": sum(row.flops for row in self.rows),
+            "training_flops": self.batch * training_flops(self.whole),
             "memory": {
-                "weights_bytes": 4 * sum(arrays),
+                "weights_bytes": DTYPE_BYTES[self.dtype] * sum(params.values()),
                 "activations_bytes": sum(row.activation_bytes for row in self.rows),
-                "largest_activation_bytes": max((row.activation_bytes for row in self.rows), default=0),
+                "largest_activation_bytes": self.batch
+                * max((_bytes(node, self.dtype) for node in graph.nodes), default=0),
+                "optimiser": self.optimiser_name,
+                "inference": self._needed("inference"),
+                "training": self._needed("training"),
             },
         }
+
+    def _needed(self, use: str) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for (which, dtype), memory in self.memory.items():
+            if which == use:
+                found[dtype] = {
+                    "fixed_bytes": memory.fixed,
+                    "per_sample_bytes": memory.per_sample,
+                    "batch_bytes": memory.at(self.batch),
+                    "parts": {name: part._asdict() for name, part in memory.parts.items()},
+                }
+                if self.budget is not None:
+                    found[dtype]["largest_batch"] = memory.largest_batch(self.budget)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, in the form that `--format json` prints."""
@@ -56,39 +133,73 @@ class Report:
         return to_dict(self)
 
     def __str__(self) -> str:
-        from archspec.reports.table import render
+        from archspec.reports.tables import render_text
 
-        return render(self)
+        return render_text(self)
 
     def _repr_html_(self) -> str:
-        from archspec.reports.html import render
+        from archspec.reports.tables import fragment
 
-        return render(self)
+        return fragment(self)
 
 
-def report(graph: Graph, *, mode: Literal["eval", "train"] = "eval", batch: int = 1) -> Report:
+def report(
+    graph: Graph,
+    *,
+    mode: Literal["eval", "train"] = "eval",
+    batch: int = 1,
+    depth: int | None = None,
+    dtype: str = "float32",
+    optimiser: Optimiser | None = None,
+    convention: str | None = None,
+    memory: int | None = None,
+) -> Report:
     """Figures of a graph, for evaluation (train-only parts left out) or training.
 
-    Raises ValueError when the batch is not positive.
+    Blocks below `depth` are folded, none are where it is None. `dtype` is the precision of activations and moved bytes;
+    `optimiser` is Adam where none is given; `convention` is one of `CONVENTIONS`; `memory` are bytes for which the
+    largest batch is told.
+
+    Raises ValueError when the batch or the depth is not positive, or there is no such dtype or convention.
     """
     if batch < 1:
         raise ValueError("the batch must be 1 or more")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is one of {', '.join(DTYPES)}, not {dtype}")
+    if convention is not None and convention not in CONVENTIONS:
+        raise ValueError(f"convention is one of {', '.join(CONVENTIONS)}, not {convention}")
     seen = graph.pruned(mode)
-    rows = []
-    for node in seen.nodes:
-        sources = tuple("input" if source == INPUT else seen.nodes[source].path for source in node.inputs)
-        cost = node.cost
-        rows.append(
-            Row(
-                node.path,
-                node.kind,
-                sources,
-                node.output.shape,
-                node.params,
-                batch * cost.macs,
-                batch * cost.flops,
-                batch * node.output.bytes,
-                node.receptive_field.size,
-            )
-        )
-    return Report(seen, batch, tuple(rows))
+    parts = folded(seen, depth) if depth is not None else [part for part in tree(seen).walk() if part.is_layer]
+    chosen = CONVENTIONS[convention] if convention else None
+    rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for owner in [_owners(parts)] for part in parts)
+    return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
+
+
+def _owners(parts: Sequence[Part]) -> dict[int, str]:
+    """The path of the row that each node is in."""
+    return {INPUT: "input", **{index: part.path for part in parts for index in part.nodes}}
+
+
+def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str, convention: Convention | None) -> Row:
+    nodes = [graph.nodes[index] for index in part.nodes]
+    sources = dict.fromkeys(owner[source] for node in nodes for source in node.inputs)
+    sources.pop(part.path, None)
+    last = nodes[-1]
+    return Row(
+        part.path,
+        part.kind,
+        tuple(sources),
+        last.output.shape,
+        sum(node.params for node in nodes),
+        batch * sum(node.cost.macs for node in nodes),
+        batch * sum(node.cost.flops for node in nodes),
+        batch * sum(_bytes(node, dtype) for node in nodes),
+        last.receptive_field.size,
+        sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
+        batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
+    )
+
+
+def _bytes(node: Node, dtype: str) -> int:
+    """Bytes of one sample's output in a precision."""
+    return node.output.size * DTYPE_BYTES[dtype]

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import NamedTuple
 
-from archspec.reports.table import aligned
-
 Raw = str | int | float | bool | None
 
 LONG = 45
@@ -64,11 +62,23 @@ class Table:
 def shown(cell: str | Cell) -> str:
     """A cell's text in one line, without characters that drive a terminal."""
     text = cell if isinstance(cell, str) else cell.text
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text).strip()
 
 
 def _shown(rows: Sequence[Row]) -> list[list[str]]:
     return [[shown(cell) for cell in row] for row in rows]
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Rows as lines with columns of equal width; `right` says which are set flush right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def text(table: Table) -> str:

@@ -12,7 +12,7 @@ from archspec.reports import facts as figures
 from archspec.reports.cells import WRITERS, Cell, Table
 from archspec.reports.facts import Facts
 from archspec.reports.kinds import written
-from archspec.reports.table import si
+from archspec.reports.units import si
 
 if TYPE_CHECKING:
     from archspec.graph import Node

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.graph import INPUT, Graph, Node
 from archspec.reports.cells import Cell, Table
-from archspec.reports.table import mebibytes, si
+from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
@@ -189,11 +189,11 @@ def header(facts: Sequence[Facts]) -> list[str]:
     first = facts[0]
     kinds = {item.optimiser.kind if item.optimiser else "adam" for item in facts}
     how = kinds.pop() if len(kinds) == 1 else "each network's optimiser"
-    from archspec.reports import CONVENTION
+    from archspec.reports.tables import OURS
 
     return [
         f"a sample's operations in evaluation; memory for batch {first.batch} in {first.dtype}, training with {how}",
-        CONVENTION,
+        OURS,
     ]
 
 

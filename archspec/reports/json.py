@@ -7,23 +7,36 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archspec.reports import Report
+    from archspec.reports import Report, Row
 
 
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as plain data; `input` and `output` are [height, width, channels] or [features]."""
     graph = report.graph
-    return {
+    found = {
         "spec": graph.name,
         "variant": graph.variant,
         "args": dict(graph.args),
         "input": list(graph.input.shape),
-        "dtype": graph.input.dtype,
+        "dtype": report.dtype,
         "batch": report.batch,
         "mode": graph.mode,
-        "layers": [asdict(row) for row in report.rows],
+        "layers": [_row(row) for row in report.rows],
         "totals": report.totals,
     }
+    if report.convention is not None:
+        count = sum(row.counted or 0 for row in report.rows)
+        printed = dict(report.convention.summary(graph, count, report.batch))
+        found["convention"] = {"name": report.convention.name, "count": count, "printed": printed}
+    return found
+
+
+def _row(row: Row) -> dict[str, Any]:
+    found = asdict(row)
+    found["intensity"] = row.intensity
+    if row.counted is None:
+        del found["counted"]
+    return found
 
 
 def render(report: Report) -> str:

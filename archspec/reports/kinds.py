@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from archspec.kinds import FAMILIES, Kind, find_kind, kind_names, plain
 from archspec.layer import Layer
-from archspec.reports.table import aligned
+from archspec.reports.cells import aligned
 
 
 def summary(kind: type[Kind]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import folded
 from archspec.reports.cells import Cell, Table
-from archspec.reports.table import si
+from archspec.reports.units import mebibytes, si
 from archspec.roofline import bound_of
 
 if TYPE_CHECKING:
@@ -42,14 +42,6 @@ def gigabytes(value: float) -> str:
     return f"{si(int(value))}B"
 
 
-def binary(value: int) -> str:
-    """Bytes moved, with three digits: 13.6 GiB."""
-    for factor, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}" if value < 1000 * factor else f"{value / factor:,.0f} {unit}"
-    return f"{value} B"
-
-
 def header(found: Prediction) -> list[str]:
     """What is predicted, how, and the totals."""
     graph, device = found.graph, found.device
@@ -81,7 +73,7 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
         ]
     lines = [("a step", f"{seconds(found.seconds)} at least: " + ", ".join(parts))]
     if found.training and found.devices > 1:
-        amount = f"{binary(int(found.reduced_bytes))} sent by each device in a ring"
+        amount = f"{mebibytes(int(found.reduced_bytes))} sent by each device in a ring"
         if found.all_reduce is None:
             lines.append(
                 ("all-reduce", f"{amount}; not in the step, since {found.device.title} has no interconnect here")
@@ -94,7 +86,7 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
     lines += [
         ("throughput", f"{found.throughput:,.0f} samples a second at most"),
         ("bound by", bounds),
-        ("work" + each, f"{si(found.flops)} FLOPs, {binary(found.bytes)} moved, {intensity:.3g} FLOPs a byte"),
+        ("work" + each, f"{si(found.flops)} FLOPs, {mebibytes(found.bytes)} moved, {intensity:.3g} FLOPs a byte"),
     ]
     need = f"{gigabytes(found.needed)}"
     if found.device.memory is not None:
@@ -144,7 +136,7 @@ def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[
         path,
         kind,
         Cell(si(flops) if flops else "", flops),
-        Cell(binary(moved) if moved else "", moved),
+        Cell(mebibytes(moved) if moved else "", moved),
         Cell("" if intensity is None else f"{intensity:.3g}", intensity),
         *times,
         Cell(seconds(total) if total else "", total),
@@ -158,7 +150,7 @@ def _update_row(found: Prediction, name: str) -> list[str | Cell]:
         name,
         "",
         Cell("", 0),
-        Cell(binary(found.update_bytes), found.update_bytes),
+        Cell(mebibytes(found.update_bytes), found.update_bytes),
         Cell("", 0.0),
         Cell("", 0.0),
         Cell("", 0.0),

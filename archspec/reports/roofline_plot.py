@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.reports.plotting import INK, MUTED, PALETTE, Box, new_figure, place_labels, save, tidy
 from archspec.reports.roofline import seconds
-from archspec.reports.table import si
+from archspec.reports.units import si
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

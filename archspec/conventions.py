@@ -1,0 +1,193 @@
+"""What other tools print for the same network: their counting rules, a function of a node each.
+
+The rules are those of the tools' sources: torchvision 0.28 (`_ops` of its weights), fvcore 0.1.5, timm 1.0 (its results
+files are made with fvcore), torchinfo 1.8 and ptflops 0.7.5 with its default backend. What a tool does not know counts
+for nothing there, as it does not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.graph import Graph, Node
+from archspec.types import TensorType
+
+CONVOLUTIONS = ("conv", "transposed_conv", "partial_conv")
+WEIGHTED = (*CONVOLUTIONS, "dense")
+POOLS = ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A tool's way to count.
+
+    `count` gives a node's operations for one sample in a mode ("eval" or "train"), `word` is what the tool calls them.
+    `summary` gives the names and values that the tool prints of a whole network for a batch.
+    """
+
+    name: str
+    word: str
+    rule: str
+    count: Callable[[Node, str], int]
+    summary: Callable[[Graph, int, int], list[tuple[str, str]]]
+
+
+def multiply_adds(node: Node, mode: str) -> int:
+    """torchvision: multiply–adds of convolutions and dense layers."""
+    return node.cost.macs
+
+
+def fvcore(node: Node, mode: str) -> int:
+    """Multiply–adds, and estimates for normalisation, adaptive pooling and resizing."""
+    layer: Any = node.layer
+    if node.kind == "batch_norm":
+        per_element = (1 if mode == "eval" else 4) + bool(layer.scale)
+        return per_element * node.output.size
+    if node.kind in ("global_avg_pool", "adaptive_avg_pool"):
+        return node.input_types[0].size
+    if node.kind == "resize":
+        return (4 if layer.mode == "bilinear" else 1) * node.output.size
+    return node.cost.macs
+
+
+def timm(node: Node, mode: str) -> int:
+    """fvcore's count in evaluation, whatever the mode."""
+    return fvcore(node, "eval")
+
+
+def torchinfo(node: Node, mode: str) -> int:
+    """Each parameter of a convolution once an output position, each other one once a sample."""
+    positions = node.output.shape[0] * node.output.shape[1] if node.kind in CONVOLUTIONS else 1
+    return node.params * positions
+
+
+def ptflops(node: Node, mode: str) -> int:
+    """Multiply–adds, biases, normalisation, activations and pooling.
+
+    Activations and pooling count twice where PyTorch has them as modules, since the tool counts both the module and the
+    function that it calls.
+    """
+    layer: Any = node.layer
+    size = node.output.size
+    if node.kind in WEIGHTED:
+        return node.cost.macs + (size if layer.bias else 0)
+    if node.kind == "batch_norm":
+        return (2 if layer.scale else 1) * size
+    if node.kind in POOLS:
+        return 2 * node.input_types[0].size
+    if node.kind in ("relu", "relu6", "elu", "prelu", "gelu"):
+        return 2 * size
+    if node.kind in ("silu", "softmax", "leaky_relu", "resize"):
+        return size
+    if node.kind == "lrn":
+        # PyTorch makes it of a product, an average pooling over the padded channels, a factor and a summand.
+        padded = node.output.channels + int(layer.size) - 1
+        return 3 * size + size // node.output.channels * padded
+    return 0
+
+
+def total(convention: Convention, graph: Graph, batch: int = 1, mode: str | None = None) -> int:
+    """A tool's count of a whole network, in the graph's mode unless another one is given."""
+    return batch * sum(convention.count(node, mode or graph.mode) for node in graph.nodes)
+
+
+def _millions(value: float, digits: int = 2) -> str:
+    return f"{value / 1e6:.{digits}f}"
+
+
+def _giga(value: float, digits: int) -> str:
+    return f"{value / 1e9:.{digits}f}"
+
+
+def _torchvision_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    return [("num_params", f"{graph.params}"), ("_ops (GFLOPS)", _giga(count, 3))]
+
+
+def _fvcore_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    return [("#parameters", f"{_millions(graph.params, 3)}M"), ("#flops", f"{_giga(count, 3)}G")]
+
+
+def _timm_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    outputs = batch * sum(node.output.size for node in graph.nodes if node.kind in WEIGHTED)
+    return [
+        ("param_count (M)", _millions(graph.params)),
+        ("gmacs", _giga(count, 2)),
+        ("macts (M)", _millions(outputs)),
+    ]
+
+
+def _torchinfo_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    sizes = torchinfo_bytes(graph, batch)
+    trainable = graph.count("trainable")
+    return [
+        ("Total params", f"{graph.params:,}"),
+        ("Trainable params", f"{trainable:,}"),
+        ("Non-trainable params", f"{graph.params - trainable:,}"),
+        ("Total mult-adds (G)", _giga(count, 2)),
+        *((f"{name} (MB)", _millions(value)) for name, value in sizes.items()),
+        ("Estimated Total Size (MB)", _millions(sum(sizes.values()))),
+    ]
+
+
+def torchinfo_bytes(graph: Graph, batch: int) -> dict[str, int]:
+    """torchinfo's sizes in bytes: outputs of layers with parameters count twice, for forward and backward."""
+
+    def outputs(nodes: Iterable[Node]) -> int:
+        return sum(_float32(node.output) for node in nodes if node.params)
+
+    return {
+        "Input size": batch * _float32(graph.input),
+        "Forward/backward pass size": 2 * batch * outputs(graph.nodes),
+        "Params size": 4 * graph.params,
+    }
+
+
+def _float32(value: TensorType) -> int:
+    return 4 * value.size
+
+
+def _ptflops_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    return [
+        ("Computational complexity", f"{_giga(count, 2)} GMac"),
+        ("Number of parameters", f"{_millions(graph.params)} M"),
+    ]
+
+
+CONVENTIONS = {
+    convention.name: convention
+    for convention in (
+        Convention(
+            "torchvision",
+            "FLOPs",
+            "multiply–adds of convolutions and dense layers, called FLOPs there",
+            multiply_adds,
+            _torchvision_summary,
+        ),
+        Convention(
+            "fvcore",
+            "FLOPs",
+            "multiply–adds; batch normalisation 2 an element (5 in training), adaptive average pooling 1 an input "
+            "element, bilinear resizing 4 an output element, nearest 1",
+            fvcore,
+            _fvcore_summary,
+        ),
+        Convention("timm", "MACs", "fvcore's count in evaluation, called MACs there", timm, _timm_summary),
+        Convention(
+            "torchinfo",
+            "mult-adds",
+            "every parameter of a convolution once an output position, of other layers once a sample",
+            torchinfo,
+            _torchinfo_summary,
+        ),
+        Convention(
+            "ptflops",
+            "Macs",
+            "multiply–adds and biases; batch normalisation 2 an element; activations and pooling, each counted twice",
+            ptflops,
+            _ptflops_summary,
+        ),
+    )
+}
+"""The conventions by the names that `--convention` takes."""

@@ -1,0 +1,107 @@
+"""The columns of a report's table: headings, and a cell for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from archspec.reports import Report, Row
+from archspec.reports.cells import Cell, Table
+from archspec.reports.units import mebibytes, si
+
+
+class Column(NamedTuple):
+    """One column. `key` names it on the command line, `raw` in CSV with the unit."""
+
+    key: str
+    title: str
+    raw: str
+    right: bool
+    cell: Callable[[Report, Row], Cell | str]
+
+
+def _amount(value: int, text: str) -> Cell:
+    """A figure that is left out where it is 0, as most layers have none."""
+    return Cell(text if value else "", value)
+
+
+def _share(report: Report, row: Row) -> Cell:
+    """Share of the operations: multiply–adds, or what the convention counts."""
+    share = row.operations / report.operations if report.operations else 0.0
+    return Cell(f"{100 * share:.1f} %" if share >= 0.0005 else "", round(share, 6))
+
+
+COLUMNS = {
+    column.key: column
+    for column in (
+        Column("path", "layer", "path", False, lambda report, row: row.name),
+        Column("kind", "kind", "kind", False, lambda report, row: row.kind),
+        Column("inputs", "from", "inputs", False, lambda report, row: ", ".join(row.inputs)),
+        Column("output", "output", "output", True, lambda report, row: "×".join(map(str, row.output))),
+        Column("params", "params", "params", True, lambda report, row: _amount(row.params, f"{row.params:,}")),
+        Column("macs", "MACs", "macs", True, lambda report, row: _amount(row.macs, si(row.macs))),
+        Column("flops", "FLOPs", "flops", True, lambda report, row: _amount(row.flops, si(row.flops))),
+        Column("counted", "", "counted", True, lambda report, row: _amount(row.counted or 0, si(row.counted or 0))),
+        Column("share", "share", "share", True, _share),
+        Column(
+            "activations",
+            "activations",
+            "activation_bytes",
+            True,
+            lambda report, row: _amount(row.activation_bytes, mebibytes(row.activation_bytes)),
+        ),
+        Column(
+            "moved",
+            "moved",
+            "moved_bytes",
+            True,
+            lambda report, row: _amount(row.moved_bytes, mebibytes(row.moved_bytes)),
+        ),
+        Column(
+            "intensity",
+            "FLOPs/byte",
+            "flops_per_byte",
+            True,
+            lambda report, row: Cell(f"{row.intensity:.3g}" if row.flops else "", round(row.intensity, 4)),
+        ),
+        Column(
+            "receptive_field",
+            "receptive field",
+            "receptive_field",
+            True,
+            lambda report, row: "×".join(map(str, row.receptive_field)),
+        ),
+    )
+}
+"""Every column by the name that `--columns` takes; `counted` is what a convention counts."""
+
+DEFAULT = ("path", "kind", "output", "params", "macs", "flops", "share", "activations", "receptive_field")
+CONVENTIONAL = ("path", "kind", "output", "params", "counted", "share")
+"""The default where another tool's convention is asked for: no figures of ours beside that tool's."""
+
+
+def chosen(report: Report, columns: Sequence[str] | None) -> list[str]:
+    """The columns' names: those given, or the default. Raises ValueError for a name that there is not."""
+    names = list(columns or (CONVENTIONAL if report.convention else DEFAULT))
+    for name in names:
+        if name not in COLUMNS or (name == "counted" and report.convention is None):
+            raise ValueError(f"there is no column {name}")
+    return names
+
+
+def table(report: Report, columns: Sequence[str] | None = None, caption: Sequence[str] = ()) -> Table:
+    """The rows of a report under the chosen columns. Raises ValueError for an unknown column."""
+    found = [COLUMNS[name] for name in chosen(report, columns)]
+    return Table(
+        head=[_title(column, report) for column in found],
+        rows=[[column.cell(report, row) for column in found] for row in report.rows],
+        right=[column.right for column in found],
+        caption=caption,
+        keys=[column.raw for column in found],
+    )
+
+
+def _title(column: Column, report: Report) -> str:
+    if column.key == "counted" and report.convention is not None:
+        return f"{report.convention.word} ({report.convention.name})"
+    return column.title
