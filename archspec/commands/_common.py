@@ -12,6 +12,7 @@ from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, r
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.optimiser import Optimiser
     from archspec.spec.overrides import Override
 
 
@@ -58,6 +59,29 @@ def open_checked(target: str, options: argparse.Namespace) -> Spec:
     if options.format != "json":
         show(diagnostics, options)
     return spec
+
+
+def optimiser_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--optimiser", metavar="KIND", help="whose state training keeps; otherwise the recipe's, or adam"
+    )
+
+
+def optimiser_of(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
+    """The optimiser of `--optimiser`, else of the spec's recipe. Raises `SpecError` when there is no such kind."""
+    if options.optimiser is None:
+        return spec.train.optimiser if spec.train else None
+    from archspec.kinds import find_kind, kind_names
+    from archspec.optimiser import Optimiser
+    from archspec.spec.reading import unknown_kind
+
+    kind = find_kind("optimisers", options.optimiser)
+    if kind is None:
+        findings = Findings()
+        unknown_kind(options.optimiser, None, set(kind_names("optimisers")), "optimiser", findings)
+        findings.raise_if_failed()
+    assert kind is not None and issubclass(kind, Optimiser)
+    return kind.plain_default(learning_rate=0.001)
 
 
 def failed(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> bool:

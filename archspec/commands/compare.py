@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.commands._common import as_json, open_checked, positive, spec_options
+from archspec.commands._common import as_json, open_checked, optimiser_of, optimiser_option, positive, spec_options
 
 FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
 
@@ -15,6 +15,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of weights and activations"
     )
+    optimiser_option(command)
     spec_options(command, formats=FORMATS)
     command.epilog = "example: archspec compare resnet50 resnet50_v1"
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
             graph,
             options.batch,
             options.dtype,
-            spec.train.optimiser if spec.train is not None else None,
+            optimiser_of(options, spec),
             None if changed else spec.published,
             spec.smallest_input(),
             searched=True,

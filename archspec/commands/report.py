@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from archspec.commands._common import as_json, open_checked, positive, spec_options
-
-if TYPE_CHECKING:
-    from archspec.loading import Spec
-    from archspec.optimiser import Optimiser
+from archspec.commands._common import as_json, open_checked, optimiser_of, optimiser_option, positive, spec_options
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -29,9 +24,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "or all",
     )
     command.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of activations and weights")
-    command.add_argument(
-        "--optimiser", metavar="KIND", help="whose state training keeps; otherwise the recipe's, or adam"
-    )
+    optimiser_option(command)
     command.add_argument("--memory", type=_size, metavar="SIZE", help="the largest batch that fits: 16GiB, 80GB")
     command.add_argument("--convention", choices=tuple(CONVENTIONS), help="the figures that another tool would print")
     spec_options(command, formats=FORMATS)
@@ -52,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             batch=options.batch,
             depth=options.depth,
             dtype=options.dtype,
-            optimiser=_optimiser(options, spec),
+            optimiser=optimiser_of(options, spec),
             convention=options.convention,
             memory=options.memory,
         )
@@ -63,24 +56,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(render(reports, options.format, options.columns))
     return 0
-
-
-def _optimiser(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
-    """The optimiser of `--optimiser`, else of the spec's recipe. Raises `SpecError` when there is no such kind."""
-    if options.optimiser is None:
-        return spec.train.optimiser if spec.train else None
-    from archspec.diagnostics import Findings
-    from archspec.kinds import find_kind, kind_names
-    from archspec.optimiser import Optimiser
-    from archspec.spec.reading import unknown_kind
-
-    kind = find_kind("optimisers", options.optimiser)
-    if kind is None:
-        findings = Findings()
-        unknown_kind(options.optimiser, None, set(kind_names("optimisers")), "optimiser", findings)
-        findings.raise_if_failed()
-    assert kind is not None and issubclass(kind, Optimiser)
-    return kind.plain_default(learning_rate=0.001)
 
 
 def _columns(text: str) -> list[str] | None:

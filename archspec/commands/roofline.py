@@ -7,13 +7,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import as_json, failed, open_checked, positive, show, spec_options
+from archspec.commands._common import (
+    as_json,
+    failed,
+    open_checked,
+    optimiser_of,
+    optimiser_option,
+    positive,
+    show,
+    spec_options,
+)
 from archspec.diagnostics import DataError, Diagnostic, SpecError
 
 if TYPE_CHECKING:
     from archspec.devices import Device
 
-FORMATS = ("table", "json", "csv", "markdown", "latex")
+FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -42,13 +51,14 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-fusion", action="store_true", help="element-wise layers read and write memory")
     command.add_argument("--depth", type=positive, metavar="N", help="fold blocks below this depth into one row")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw the roofline: .svg, .png or .pdf")
+    optimiser_option(command)
     spec_options(command, formats=FORMATS)
     command.epilog = "example: archspec roofline resnet50 --device a100 --dtype bfloat16 --batch 256 --mode train"
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.reports.cells import WRITERS
     from archspec.reports.roofline import device_table, device_to_dict, render, table, to_dict
+    from archspec.reports.tables import document
 
     if options.list or options.device == "list":
         from archspec.devices import devices
@@ -57,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         if options.format == "json":
             print(as_json([device_to_dict(device) for device in known]))
         else:
-            print(WRITERS[options.format](device_table(known)))
+            print(document([device_table(known)], options.format, "devices"))
         return 0
     if options.spec is None or options.device is None:
         missing = "SPEC" if options.spec is None else "--device"
@@ -89,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         batch=options.batch,
         devices=options.devices,
         fusion=not options.no_fusion,
-        optimiser=spec.train.optimiser if spec.train is not None else None,
+        optimiser=optimiser_of(options, spec),
     )
     warnings = []
     if found.fits is False:
@@ -115,11 +125,10 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(as_json({**to_dict(found), "diagnostics": [item.to_json() for item in warnings]}))
         return 0
-    print(
-        render(found, options.depth)
-        if options.format == "table"
-        else WRITERS[options.format](table(found, options.depth))
-    )
+    if options.format == "table":
+        print(render(found, options.depth))
+    else:
+        print(document([table(found, options.depth)], options.format, found.graph.name))
     sys.stdout.flush()
     show(warnings, options)
     return 0

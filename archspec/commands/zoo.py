@@ -49,8 +49,9 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.reports.cells import WRITERS
+    from archspec.reports.cells import text
     from archspec.reports.facts import BY_KEY, table, to_dict
+    from archspec.reports.tables import document
 
     try:
         if options.plot is not None:
@@ -67,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
     elif options.format == "text":
         keys = dict.fromkeys([*LISTED, *([SORTS[options.sort]] if options.sort and options.sort != "name" else [])])
         made = table(facts, [BY_KEY[key] for key in keys], titles=True)
-        print(WRITERS["text"](made.bare()))
+        print(text(made.bare()))
     else:
-        print(WRITERS[options.format](table(facts, titles=True)))
+        print(document([table(facts, titles=True)], options.format, "the zoo"))
     return 0
 
 

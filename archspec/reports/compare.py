@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from archspec.differences import Difference, differences
 from archspec.kinds import plain
 from archspec.reports import facts as figures
-from archspec.reports.cells import WRITERS, Cell, Table
+from archspec.reports.cells import Cell, Table, csv_text
 from archspec.reports.facts import Facts
 from archspec.reports.kinds import written
+from archspec.reports.tables import document
 from archspec.reports.units import si
 
 if TYPE_CHECKING:
@@ -146,13 +147,12 @@ def difference_table(first: Facts, second: Facts) -> Table:
 
 def render(facts: Sequence[Facts], form: str) -> str:
     """The comparison in a format of `WRITERS`. CSV has the networks alone, one a row."""
-    write = WRITERS[form]
     if form == "csv":
-        return write(summary(facts, wide=True))
+        return csv_text(summary(facts, wide=True))
     tables = [summary(facts)]
     if len(facts) == 2:
         tables.append(difference_table(facts[0], facts[1]))
-    return "\n\n".join(write(table) for table in tables)
+    return document(tables, form, ", ".join(item.label for item in facts))
 
 
 def to_dict(facts: Sequence[Facts]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import INPUT, Graph, Node, needed
 from archspec.reports.cells import Cell, Table
 from archspec.reports.units import mebibytes, si
 
@@ -83,15 +83,16 @@ def depth(graph: Graph) -> int:
 
 
 def _with_places(graph: Graph) -> list[Node]:
-    """The layers whose output positions still stand for places in the image.
+    """The layers of the first output whose positions still stand for places in the image.
 
     Layers behind one that takes the whole map, such as flatten or global pooling, are not among them.
     """
+    own = needed(graph.nodes, [graph.outputs[0].node])
     whole: list[bool] = []
     for node in graph.nodes:
         over_all = node.layer.footprint(node.input_types, node.output) is None
         whole.append(over_all or not node.output.is_map or any(whole[source] for source in _values(node)))
-    return [node for node, over_all in zip(graph.nodes, whole, strict=True) if not over_all]
+    return [node for index, node in enumerate(graph.nodes) if index in own and not whole[index]]
 
 
 def last_receptive_field(graph: Graph) -> tuple[int, int] | None:

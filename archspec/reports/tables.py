@@ -133,6 +133,17 @@ caption {{ padding-bottom: .5rem; }}
 </html>"""
 
 
+def page(title: str, fragments: Sequence[str]) -> str:
+    """A whole HTML page of fragments."""
+    return _PAGE.format(title=escape(title), body="\n".join(fragments))
+
+
+def document(tables: Sequence[Table], format: str, title: str) -> str:
+    """Tables in a format of `WRITERS`, one below the other; as HTML they are a page."""
+    written = [WRITERS[format](table) for table in tables]
+    return page(title, written) if format == "html" else "\n\n".join(written)
+
+
 def render(reports: Sequence[Report], format: str, names: Sequence[str] | None = None) -> str:
     """Reports in one of `FORMATS` but JSON. Raises ValueError for an unknown column."""
     if format == "table":
@@ -140,6 +151,6 @@ def render(reports: Sequence[Report], format: str, names: Sequence[str] | None =
     if format == "csv":
         return render_csv(reports, names)
     if format == "html":
-        title = escape(", ".join(report.graph.name for report in reports))
-        return _PAGE.format(title=title, body="\n".join(fragment(report, names) for report in reports))
+        title = ", ".join(report.graph.name for report in reports)
+        return page(title, [fragment(report, names) for report in reports])
     return "\n\n".join(WRITERS[format](table) for report in reports for table in sections(report, names))

@@ -58,6 +58,13 @@ def test_receptive_fields_are_the_published_ones(name: str, field: int, stride: 
     assert last_receptive_field(graph) == (field, field) and total_stride(graph) == stride
 
 
+def test_the_first_output_counts_where_there_are_several():
+    """fcn_resnet50's second head stands on an earlier map, which sees less."""
+    graph = load("fcn_resnet50").graph().pruned("eval")
+    field = last_receptive_field(graph)
+    assert field is not None and field >= graph.by_path()["backbone.layer4.2.conv3"].receptive_field.size
+
+
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "caffenet", "vgg16", "segnet"])
 def test_the_smallest_input_fits_and_no_smaller_one_does(name: str):
     spec = load(name)
