@@ -20,10 +20,10 @@ FAMILIES = {
     "depthwise and grouped": (),
     "dense": ("dense", "rbf"),
     "pooling": ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool", "subsample", "max_unpool", "unpool"),
-    "element-wise": (),
+    "element-wise, normalisation": (),
     "joins, borders and resizing": ("concat", "pad", "pad_channels", "crop", "resize"),
 }
-"""Families of kernels in the order of their colours; what no family names is element-wise."""
+"""Families of kernels in the order of their colours; what no family names is in the one of element-wise layers."""
 
 LABELLED = 8
 """Kernels that are named in the diagram, those that take longest."""
@@ -33,7 +33,7 @@ def family(kind: str, groups: int = 1) -> str:
     """The family of a kind of layer."""
     if groups > 1:
         return "depthwise and grouped"
-    return next((name for name, kinds in FAMILIES.items() if kind in kinds), "element-wise")
+    return next((name for name, kinds in FAMILIES.items() if kind in kinds), "element-wise, normalisation")
 
 
 class _Point(NamedTuple):
