@@ -205,7 +205,8 @@ class Spec:
     def smallest_input(self) -> SmallestInput | None:
         """The smallest square input that the whole network fits, train-only parts included.
 
-        None where no square up to the longer side of the network's own input fits. Raises `SpecError`.
+        None where no square up to the longer side of the network's own input fits, or up to 640 pixels where that is
+        larger. Raises `SpecError`.
         """
         from archspec.elaborate.resizing import smallest_input
 

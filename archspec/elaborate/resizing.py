@@ -75,6 +75,9 @@ class SmallestInput(NamedTuple):
         return said if self.next == self.side + 1 else f"{said}, then {self.next}×{self.next}"
 
 
+LARGEST_SIDE = 640
+"""The largest side that is tried for the smallest input; every trial expands the network."""
+
 SIDES_TRIED = 64
 """Sides above the smallest one among which the next is looked for."""
 
@@ -83,17 +86,22 @@ def smallest_input(document: Document, layers: Located, input: TensorType) -> Sm
     """The smallest square input, of the input's channels, for which every layer fits.
 
     Sides are tried from 1 upwards, since a network can fit one size and not the next: below the side that is returned
-    none fits. None where no side up to the input's longer one fits.
+    none fits. None where no side up to `sides_searched` fits.
     """
     channels = input.channels
 
     def fits(side: int) -> bool:
         return not _faults_of(document, layers, TensorType((side, side, channels)), _FirstError())
 
-    found = next((side for side in range(1, max(input.shape[:2]) + 1) if fits(side)), None)
+    found = next((side for side in range(1, sides_searched(input) + 1) if fits(side)), None)
     if found is None:
         return None
     return SmallestInput(found, next((side for side in range(found + 1, found + SIDES_TRIED + 1) if fits(side)), None))
+
+
+def sides_searched(input: TensorType) -> int:
+    """The largest side that is tried for a network's smallest input: the longer one of its own, within bounds."""
+    return min(max(input.shape[:2]), LARGEST_SIDE)
 
 
 class _FirstError(Findings):

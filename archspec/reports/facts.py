@@ -132,6 +132,13 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:g} %"
 
 
+def _none(facts: Facts) -> str:
+    """What is said where no square input was found."""
+    from archspec.elaborate.resizing import sides_searched
+
+    return f"none up to {sides_searched(facts.graph.input)}"
+
+
 def _published(name: str) -> Callable[[Facts], float | None]:
     return lambda facts: getattr(facts.published, name) if facts.published is not None else None
 
@@ -148,9 +155,7 @@ COLUMNS = (
     Column("depth", "depth", lambda facts: depth(facts.seen), _plain),
     Column("receptive_field", "receptive field", lambda facts: last_receptive_field(facts.seen), _times),
     Column("stride", "total stride", lambda facts: total_stride(facts.seen), _plain),
-    Column(
-        "smallest_input", "smallest input", lambda facts: facts.smallest, lambda found: str(found) if found else "none"
-    ),
+    Column("smallest_input", "smallest input", lambda facts: facts.smallest or _none(facts), str),
     Column("top1", "top-1", _published("top1"), _percent),
     Column("top5", "top-5", _published("top5"), _percent),
 )
@@ -168,6 +173,8 @@ def raw(value: Any) -> str | int | float | None:
 
     if isinstance(value, SmallestInput):
         return value.side
+    if isinstance(value, str):
+        return None
     return "x".join(map(str, value)) if isinstance(value, tuple) else value
 
 
@@ -257,6 +264,8 @@ def to_dict(facts: Facts) -> dict[str, Any]:
         value = column.value(facts)
         if isinstance(value, SmallestInput):
             value = {"side": value.side, "next": value.next, "exact": value.exact}
+        elif column.key == "smallest_input":
+            value = None
         found[column.key] = list(value) if isinstance(value, tuple) else value
     found["output"] = list(facts.output)
     published = facts.published

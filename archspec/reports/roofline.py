@@ -72,7 +72,7 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
             f"update ({found.optimiser.kind}) {seconds(found.update)}",
         ]
     lines = [("a step", f"{seconds(found.seconds)} at least: " + ", ".join(parts))]
-    if found.training and found.devices > 1:
+    if found.reduced_bytes:
         amount = f"{mebibytes(int(found.reduced_bytes))} sent by each device in a ring"
         if found.all_reduce is None:
             lines.append(
@@ -84,8 +84,8 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
     bounds = ", ".join(f"{name} {percent(part)}" for name, part in found.shares().items())
     intensity = found.flops / found.bytes if found.bytes else 0.0
     lines += [
-        ("throughput", f"{found.throughput:,.0f} samples a second at most"),
-        ("bound by", bounds),
+        ("throughput", f"{found.throughput:,.0f} samples a second at most" if found.seconds else "nothing bounds it"),
+        ("bound by", bounds or "nothing"),
         ("work" + each, f"{si(found.flops)} FLOPs, {mebibytes(found.bytes)} moved, {intensity:.3g} FLOPs a byte"),
     ]
     need = f"{gigabytes(found.needed)}"

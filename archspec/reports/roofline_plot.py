@@ -160,7 +160,10 @@ def figure(found: Prediction) -> Figure:
         )
     axes.set_xlabel("arithmetic intensity, FLOPs per byte of memory traffic", color=INK)
     axes.set_ylabel("attainable FLOP/s", color=INK)
-    legend = axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9, edgecolor="#DDDDDD")
+    handles, _ = axes.get_legend_handles_labels()
+    legend = axes.legend(
+        handles=handles, loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9, edgecolor="#DDDDDD"
+    )
     made.canvas.draw()
     taken = [Box(*item.get_window_extent().extents) for item in (legend, *texts)]
     star = [(found.flops / found.bytes, found.flops / found.seconds)] if whole else []
@@ -181,8 +184,8 @@ def figure(found: Prediction) -> Figure:
     made.text(
         0.085,
         0.895,
-        f"{found.graph.mode} mode, batch {found.batch}{spread}, {dtype}: at least {seconds(found.seconds)} a step, "
-        f"at most {found.throughput:,.0f} samples a second",
+        f"{found.graph.mode} mode, batch {found.batch}{spread}, {dtype}: at least {seconds(found.seconds)} a step"
+        + (f", at most {found.throughput:,.0f} samples a second" if found.seconds else ""),
         fontsize=9.5,
         color=MUTED,
     )

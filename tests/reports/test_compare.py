@@ -91,7 +91,7 @@ def test_heads_for_training_count():
         spec.graph(input=78)
 
 
-def test_sizes_that_fit_can_lie_apart(write: Write):
+def test_sizes_that_fit_can_lie_apart(write: Write, capsys: pytest.CaptureFixture[str]):
     head = "input: {height: 48, width: 48, channels: 1}\nlayers:\n"
     halves = head + "- conv: {filters: 2, kernel: 4, stride: 4, rounding: exact}\n- global_avg_pool"
     found = load(write(halves)).smallest_input()
@@ -101,7 +101,13 @@ def test_sizes_that_fit_can_lie_apart(write: Write):
     assert found is not None and found.exact and str(found) == "48×48 exactly"
     oblong = "input: {height: 9, width: 5, channels: 1}\nlayers:\n"
     oblong += "- conv: {filters: 2, kernel: [9, 5], stride: 90, rounding: exact}\n- global_avg_pool"
-    assert load(write(oblong)).smallest_input() is None
+    path = write(oblong)
+    assert load(path).smallest_input() is None
+    assert main(["compare", str(path)]) == 0 and "none up to 9" in capsys.readouterr().out
+    assert main(["compare", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["networks"][0]["smallest_input"] is None
+    assert main(["compare", str(path), "--format", "csv"]) == 0
+    assert next(csv.DictReader(io.StringIO(capsys.readouterr().out)))["smallest_input"] == ""
 
 
 def states(first: str, second: str) -> list[tuple[str, str, str]]:
