@@ -15,6 +15,9 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of weights and activations"
     )
+    command.add_argument(
+        "--layers", action="store_true", help="two networks layer by layer even where they have little in common"
+    )
     optimiser_option(command)
     spec_options(command, formats=FORMATS)
     command.epilog = "example: archspec compare resnet50 resnet50_v1"
@@ -42,5 +45,5 @@ def run(options: argparse.Namespace) -> int:
         )
         for label, spec, graph in zip(labels([spec.name for spec in specs], options.specs), specs, graphs, strict=True)
     ]
-    print(as_json(to_dict(facts)) if options.format == "json" else render(facts, options.format))
+    print(as_json(to_dict(facts)) if options.format == "json" else render(facts, options.format, every=options.layers))
     return 0

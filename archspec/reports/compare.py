@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ ALIKE = 3
 
 MORE = 12
 """Added or removed layers in a row from which on they are told of in one line."""
+
+FEW = 40
+"""Lines that are always shown; more only where the networks have half of their layers with weights in common."""
 
 LONGEST = 40
 """Characters of a field's value that are shown."""
@@ -124,9 +128,8 @@ def _folded(found: Sequence[Difference]) -> Iterator[list[str | Cell]]:
             yield from map(_row, items)
 
 
-def difference_table(first: Facts, second: Facts) -> Table:
+def difference_table(first: Facts, second: Facts, found: Sequence[Difference]) -> Table:
     """Two networks layer by layer: what changed (~), is only in the second (+) or only in the first (−)."""
-    found = differences(first.seen, second.seen)
     counts = {state: sum(item.state == state for item in found) for state in SIGNS}
     alike = counts["same"] + counts["resized"]
     said = [f"{number} {state}" for state, number in (("alike", alike), *counts.items()) if number]
@@ -145,13 +148,35 @@ def difference_table(first: Facts, second: Facts) -> Table:
     )
 
 
-def render(facts: Sequence[Facts], form: str) -> str:
-    """The comparison in a format of `WRITERS`. CSV has the networks alone, one a row."""
+def _in_common(found: Sequence[Difference]) -> float:
+    """The part of the layers with weights, of the network that has fewer, that are alike or have one path in both."""
+    one = sum(item.before is not None and bool(item.before.weights) for item in found)
+    other = sum(item.after is not None and bool(item.after.weights) for item in found)
+    alike = sum(
+        bool(item.before.weights) and (item.state in ("same", "resized") or item.before.path == item.after.path)
+        for item in found
+        if item.before is not None and item.after is not None
+    )
+    return alike / min(one, other) if one and other else 1.0
+
+
+def render(facts: Sequence[Facts], form: str, *, every: bool = False) -> str:
+    """The comparison in a format of `WRITERS`. CSV has the networks alone, one a row.
+
+    Two networks are set side by side layer by layer where they have enough in common for pairs to say something, or
+    where `every` asks for it.
+    """
     if form == "csv":
         return csv_text(summary(facts, wide=True))
     tables = [summary(facts)]
     if len(facts) == 2:
-        tables.append(difference_table(facts[0], facts[1]))
+        found = differences(facts[0].seen, facts[1].seen)
+        common = _in_common(found)
+        if every or common >= 0.5 or len(list(_folded(found))) <= FEW:
+            tables.append(difference_table(facts[0], facts[1], found))
+        else:
+            said = f"{100 * common:.0f} % of the layers with weights in common; --layers sets the layers side by side"
+            tables[0] = replace(tables[0], notes=[*tables[0].notes, said])
     return document(tables, form, ", ".join(item.label for item in facts))
 
 

@@ -199,6 +199,22 @@ def test_alignments_are_in_order_complete_and_the_best(one: list, other: list):
     assert worth(pairs, one, other) == best(one, other)
 
 
+def test_networks_with_little_in_common_are_not_listed_pair_by_pair(capsys: pytest.CaptureFixture[str]):
+    assert main(["compare", "resnet50", "bn_inception"]) == 0
+    out = capsys.readouterr().out
+    assert "--layers" in out and "1 % of the layers" in out and "layer4.0.conv1" not in out
+    assert main(["compare", "resnet50", "bn_inception", "--layers"]) == 0
+    assert "layer4.0.conv1" in capsys.readouterr().out
+    for pair in (
+        ["resnet50", "resnet101"],
+        ["resnet50", "resnet50_v1"],
+        ["lenet5", "lenet5_1998"],
+        ["vgg16", "vgg19_bn"],
+    ):
+        assert main(["compare", *pair]) == 0
+        assert "--layers" not in capsys.readouterr().out
+
+
 def test_labels_stay_distinguishable():
     assert labels(["a", "b"], ["x/a.yaml", "b"]) == ["a", "b"]
     assert labels(["a", "a"], ["x.yaml", "y.yaml"]) == ["a (x.yaml)", "a (y.yaml)"]
@@ -218,7 +234,7 @@ def test_formats(capsys: pytest.CaptureFixture[str]):
     assert whole["networks"][1]["smallest_input"] == {"side": 32, "next": 33, "exact": False}
     assert str(whole["networks"][0]["inference_bytes"]) == rows[0]["inference_bytes"]
     assert sum(item["macs"] for item in whole["differences"]) == 15470264320 - 1814073344
-    assert main(["compare", *names, "--format", "latex"]) == 0
+    assert main(["compare", *names, "--format", "latex", "--layers"]) == 0
     assert capsys.readouterr().out.count(r"\begin{tabular}") == 1  # the layers are a longtable
     assert main(["compare", *names, "alexnet", "lenet5", "googlenet"]) == 0
     out = capsys.readouterr().out
