@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Role = Literal["trainable", "frozen", "statistics"]
 
 
+Family = Literal["convolution", "pooling", "normalisation", "activation", "dense", "join", "resize", "other"]
+"""What a layer does, as pictures colour it."""
+
 Port = Literal["value", "shape", "indices"]
 """What a layer takes of an input: its value, its shape only, or where its maxima were."""
 
@@ -91,6 +94,8 @@ class Layer(Kind):
     """Fields that name another layer, and what is taken of it. Where they are given, these are the last inputs."""
 
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    family: ClassVar[Family] = "other"
 
     uses_mode: ClassVar[bool] = False
     """The lowered module takes `train=`, a Python bool."""
