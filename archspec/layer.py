@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Role = Literal["trainable", "frozen", "statistics"]
 
 
+Family = Literal["convolution", "pooling", "normalisation", "activation", "dense", "join", "resize", "other"]
+"""What a layer does, as pictures colour it."""
+
 Port = Literal["value", "shape", "indices"]
 """What a layer takes of an input: its value, its shape only, or where its maxima were."""
 
@@ -106,6 +109,8 @@ class Layer(Kind):
     """Fields that name another layer, and what is taken of it. Where they are given, these are the last inputs."""
 
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    family: ClassVar[Family] = "other"
 
     in_place: ClassVar[bool] = False
     """The output may be written over an input of the same size that nothing else needs: element-wise layers."""

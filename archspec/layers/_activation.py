@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspec.layer import Cost, Example, Kept, Layer
+from archspec.layer import Cost, Example, Family, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class Activation(Layer):
     """An element-wise function without weights; subclasses give `function`."""
+
+    family: ClassVar[Family] = "activation"
 
     in_place: ClassVar[bool] = True
 
