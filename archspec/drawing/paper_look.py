@@ -36,7 +36,7 @@ from archspec.drawing.scene import (
 from archspec.drawing.steps import Group, Step, groups, what
 from archspec.graph import Graph, Node
 from archspec.layer import Family
-from archspec.reports.table import si
+from archspec.reports.units import si
 
 LARGEST = 200.0
 """Height of the highest map, or 3/4 of the width of the widest."""

@@ -10,7 +10,7 @@ from archspec.blocks import Part, tree
 from archspec.diagnostics import count
 from archspec.graph import INPUT, Graph, Node
 from archspec.layer import Family, Port
-from archspec.reports.table import si
+from archspec.reports.units import si
 
 Kind = Literal["input", "output", "unit", "block", "run"]
 
