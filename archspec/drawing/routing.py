@@ -66,9 +66,9 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
     for number, (source, target, tensor) in enumerate(lanes):
         tail = f"i{tensor}" if source is None else f"b{source}"
         head = f"o{tensor}" if target is None else f"b{target}"
-        near = source is None or target is None or longest[target] - longest[source] == 1
-        main = near and (source is not None or longest[target or 0] == 0)
-        graph.add_edge(tail, head, key=str(number), weight=8 if main else 1)
+        begin = -1 if source is None else longest[source]
+        main = (max(longest) + 1 if target is None else longest[target]) - begin == 1
+        graph.add_edge(tail, head, key=str(number), weight=100 if main else 1)
     graph.layout("dot")
     places = {node: tuple(map(float, node.attr["pos"].split(","))) for node in graph.nodes()}
     heights = sorted({round(-places[f"b{number}"][1], 1) for number in range(len(sizes))})
@@ -330,7 +330,7 @@ def _ports(
         lines.sort()
         offsets = _offsets(len(lines), sizes[box][0])
         straight = [i for i, (x, _) in enumerate(lines) if abs(x - ranks.x[box]) < 3]
-        if len(straight) == 1 and len(lines) > 1:
+        if straight and len(lines) > 1:
             # The line from straight above goes to the middle, the others beside it.
             room = min(24.0, (sizes[box][0] / 2 - 10) / max(straight[0], len(lines) - 1 - straight[0]))
             offsets = [(i - straight[0]) * room for i in range(len(lines))]
