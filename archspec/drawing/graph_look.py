@@ -15,6 +15,7 @@ from archspec.drawing.layout import (
     SHAPE_BESIDE,
     SHAPE_SIZE,
     STACK,
+    TITLE_BESIDE,
     TITLE_SIZE,
     Box,
     Direction,
@@ -261,7 +262,9 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     # On the side of the entering lines that has room.
     ends = [link.points[-1] for link in picture.links if link.target == outline.path]
     lines = [end[0] for end in ends if end[1] < y + 1]
-    if picture.direction == "down" and lines and min(lines) < at + text_width(text, TITLE_SIZE, True) + 4:
+    if picture.direction == "down" and lines and min(lines) - x < x + outline.width - max(lines) and (
+        min(lines) - x < text_width(text, TITLE_SIZE, True) + TITLE_BESIDE - 1
+    ):
         at, anchor = x + outline.width - 10, "end"
     return [ground, Text(at, y + 16, text, TITLE_SIZE, True, anchor, FAINT, path=outline.path)]
 

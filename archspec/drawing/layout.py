@@ -28,6 +28,7 @@ LINE_HEIGHT = 14.0
 SHAPE_SIZE = 9.0
 TITLE_SIZE = 10.5
 SHAPE_BESIDE = 5.0
+TITLE_BESIDE = 16.0
 """Sizes of text in boxes, distance of its lines, sizes of shapes beside links and of blocks' titles, and how far
 shapes are beside their links, in pixels."""
 
@@ -192,13 +193,17 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
     numbers: dict[int, int] = {}
     # Blocks that are alike but for their names are placed once.
     tensors = tuple(numbers.setdefault(flow.tensor, len(numbers)) for flow in flows)
+    # Going to the right, shapes stand along the lines.
+    shapes = [text_width(str(_type(graph, flow)), SHAPE_SIZE) for flow in flows if flow.source is not None]
+    room = max(shapes, default=0.0) + 2 * SHAPE_BESIDE if direction == "right" else 0.0
     key = (
+        room,
         tuple(sizes),
         tuple((flow.source, flow.target, tensor, flow.port) for flow, tensor in zip(flows, tensors, strict=True)),
     )
     if key not in known:
         lanes = [Lane(flow.source, flow.target, tensor) for flow, tensor in zip(flows, tensors, strict=True)]
-        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), direction == "right")
+        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), room)
     width, height, centres, routes = known[key]
     if direction == "down":
         # Shapes beside the lines are in the frame too.
@@ -214,7 +219,7 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
     )  # fmt: skip
     links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
     title = _title(piece)
-    return Frame(piece.path, title, text_width(title, TITLE_SIZE, True), width, height, boxes, links, direction)
+    return Frame(piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction)
 
 
 def _title(piece: Piece) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import log
 
-from archspec.drawing.layout import MARGIN, SHAPE_SIZE, TITLE_SIZE, Link, Outline, Picture, turned
+from archspec.drawing.layout import MARGIN, SHAPE_SIZE, TITLE_BESIDE, TITLE_SIZE, Link, Outline, Picture, turned
 from archspec.drawing.scene import text_width
 
 Point = tuple[float, float]
@@ -181,7 +181,7 @@ def _in_columns(picture: Picture, cuts: Sequence[float]) -> Picture:
         most = max([*(item.x + item.width / 2 for item in inner), *lines]) + MARGIN
         if index == column(outline.y - outline.height / 2):
             # The title has room beside what enters.
-            room = text_width(outline.heading, TITLE_SIZE, True) + MARGIN
+            room = text_width(outline.heading, TITLE_SIZE, True) + TITLE_BESIDE
             ends = [link.points[-1][0] for link in picture.links if link.target == outline.path]
             if ends and room > max(min(ends) - least, most - max(ends)):
                 least = min(ends) - room
