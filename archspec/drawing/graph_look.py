@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from archspec.diagnostics import count, did_you_mean
+from archspec.diagnostics import count
 from archspec.drawing import DrawingError
 from archspec.drawing.layout import (
     HEADING_SIZE,
@@ -26,8 +26,9 @@ from archspec.drawing.layout import (
     behind,
     unfold,
 )
+from archspec.drawing.opening import chosen, visible
 from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
-from archspec.drawing.pieces import Piece, Pieces
+from archspec.drawing.pieces import Pieces
 from archspec.drawing.scene import (
     ASCENT,
     Anchor,
@@ -46,15 +47,13 @@ from archspec.drawing.scene import (
     text_width,
 )
 from archspec.drawing.wrapping import wrapped
-from archspec.graph import Graph, needed
+from archspec.graph import Graph
 from archspec.layer import Family
-from archspec.patterns import compiled
 from archspec.reports.table import si
 
 _MARGIN = 24.0
 _RADIUS = 7.0
 _GROUNDS = ("#f7f8f9", "#eff1f3")
-_MANY = 48
 _MAX_BOXES = 3000
 LINK = "#5f6b76"
 """Colour of links."""
@@ -75,77 +74,6 @@ def scene(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), d
             "a smaller --depth, or fewer blocks to --open, leaves more of them folded"
         )
     return drawn(graph, wrapped(unfold(arranged(pieces, direction, opened), opened)))
-
-
-def visible(piece: Piece, opened: Collection[str]) -> int:
-    """How many boxes a block shows."""
-    return sum(visible(inner, opened) if inner.opens and inner.path in opened else 1 for inner in piece.pieces)
-
-
-def chosen(pieces: Pieces, depth: int | None = None, open: Sequence[str] = ()) -> set[str]:
-    """The blocks that are open: those above a depth, those that are named, or, where neither is given, by legibility.
-
-    Then blocks are opened level by level as long as the boxes remain few; of a level that would be too much, the
-    first block of each kind is, so that one sees what the others hold. Raises DrawingError when a path names nothing.
-    """
-    opened: set[str] = set()
-    if depth is not None:
-        blocks = (piece for piece in pieces.root.walk() if piece.kind == "block" and piece.path)
-        opened = {piece.path for piece in blocks if len(piece.path.split(".")) < depth}
-    for pattern in open:
-        opened |= _named(pieces, pattern)
-    if depth is not None or open:
-        return opened
-    graph = pieces.graph
-    # What only training needs stands beside the network and stays folded.
-    kept = needed(graph.nodes, [output.node for output in graph.outputs if not output.train_only])
-    level = [piece for piece in pieces.root.pieces if piece.kind == "block" and kept.intersection(piece.nodes)]
-    while level:
-        shown = visible(pieces.root, opened)
-        if shown + sum(len(piece.pieces) - 1 for piece in level) > _MANY:
-            level = _first_of_each(level)
-            fitting: list[Piece] = []
-            for piece in level:
-                more = len(piece.pieces) - 1
-                if shown + more <= _MANY:
-                    fitting.append(piece)
-                    shown += more
-            level = fitting
-        opened |= {piece.path for piece in level}
-        level = [inner for piece in level for inner in piece.pieces if inner.kind == "block"]
-    return opened
-
-
-def _first_of_each(blocks: Sequence[Piece]) -> list[Piece]:
-    found: dict[tuple[str, int], Piece] = {}
-    for piece in blocks:
-        found.setdefault((piece.what, len(piece.nodes)), piece)
-    return list(found.values())
-
-
-def _named(pieces: Pieces, pattern: str) -> set[str]:
-    """What a path or pattern names, and all that it lies in."""
-    fits = compiled(pattern).fullmatch
-    found: set[str] = set()
-    paths: list[str] = []
-
-    def look(piece: Piece, around: tuple[str, ...]) -> None:
-        for inner in piece.pieces:
-            paths.append(inner.path)
-            names = (
-                {inner.path}
-                if inner.kind != "unit"
-                else {inner.path, *(pieces.graph.nodes[n].path for n in inner.nodes)}
-            )
-            if any(fits(name) for name in names):
-                found.update(around, [inner.path])
-            look(inner, (*around, inner.path))
-
-    look(pieces.root, ())
-    if not found:
-        words = did_you_mean(pattern, paths)
-        raise DrawingError(f"nothing is called {pattern} here" + (f"; {words}" if words else ""))
-    return found
 
 
 def drawn(graph: Graph, picture: Picture) -> Scene:
@@ -262,8 +190,11 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     # On the side of the entering lines that has room.
     ends = [link.points[-1] for link in picture.links if link.target == outline.path]
     lines = [end[0] for end in ends if end[1] < y + 1]
-    if picture.direction == "down" and lines and min(lines) - x < x + outline.width - max(lines) and (
-        min(lines) - x < text_width(text, TITLE_SIZE, True) + TITLE_BESIDE - 1
+    if (
+        picture.direction == "down"
+        and lines
+        and min(lines) - x < x + outline.width - max(lines)
+        and (min(lines) - x < text_width(text, TITLE_SIZE, True) + TITLE_BESIDE - 1)
     ):
         at, anchor = x + outline.width - 10, "end"
     return [ground, Text(at, y + 16, text, TITLE_SIZE, True, anchor, FAINT, path=outline.path)]

@@ -219,7 +219,9 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
     )  # fmt: skip
     links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
     title = _title(piece)
-    return Frame(piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction)
+    return Frame(
+        piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction
+    )
 
 
 def _title(piece: Piece) -> str:

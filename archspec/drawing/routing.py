@@ -70,7 +70,8 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
         down = -1 if target is None else below[target]
         # The longest way from above to below is kept straight; what leaves it stands beside.
         main = up + 1 + down == whole
-        graph.add_edge(tail, head, key=str(number), weight=100 if main else 2)
+        near = target is not None and above[target] == up + 1
+        graph.add_edge(tail, head, key=str(number), weight=100 if main else 8 if near else 1)
     graph.layout("dot")
     places = {node: tuple(map(float, node.attr["pos"].split(","))) for node in graph.nodes()}
     heights = sorted({round(-places[f"b{number}"][1], 1) for number in range(len(sizes))})
@@ -163,8 +164,8 @@ def routed(
 ) -> tuple[float, float, list[Place], list[list[Place]]]:
     """Width and height of a frame, the centres of its boxes, and the corners of each lane's line.
 
-    The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own, with
-    at least some room between a box and the first of them.
+    The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own,
+    with at least some room between a box and the first of them.
     """
     members: list[list[int]] = [[] for _ in range(ranks.height)]
     for number, rank in enumerate(ranks.rank):
