@@ -151,8 +151,8 @@ class Layer(Kind):
         """Operations of one sample's forward pass in evaluation."""
         return Cost()
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
-        """What the backward pass needs; `indices` says that another layer asks for `tap_indices`.
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        """What the backward pass needs of one sample's forward pass.
 
         Unless a kind says otherwise, the values of all its inputs, or nothing where it is `linear`.
         """

@@ -34,8 +34,8 @@ class Activation(Layer):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=self.operations * output.size)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
-        return Kept(output=True) if self.from_output else super().kept(inputs, output, indices)
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        return Kept(output=True) if self.from_output else super().kept(inputs, output)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

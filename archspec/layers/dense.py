@@ -62,7 +62,7 @@ class Dense(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

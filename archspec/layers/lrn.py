@@ -44,7 +44,7 @@ class Lrn(Layer):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(self.size + 5) * output.size)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # The sum over the neighbouring channels stays too.
         return Kept(inputs=(0,), elements=output.size)
 

@@ -98,7 +98,7 @@ class TransposedConv(Layer):
             pads.append((seen - 1) / 2 - (self.pad[axis][0] - (extent - 1) / 2) / step)
         return Window((kernels[0], kernels[1]), (1 / self.stride[0], 1 / self.stride[1]), (pads[0], pads[1]))
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
