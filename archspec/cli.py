@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": Command("check specs; a family file checks every variant"),
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),
+    "draw": Command("draw a network: SVG, PNG, PDF or DOT"),
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Role = Literal["trainable", "frozen", "statistics"]
 
 
+Family = Literal["convolution", "pooling", "normalisation", "activation", "dense", "join", "resize", "other"]
+"""What a layer does, as pictures colour it."""
+
 Port = Literal["value", "shape", "indices"]
 """What a layer takes of an input: its value, its shape only, or where its maxima were."""
 
@@ -107,6 +110,8 @@ class Layer(Kind):
 
     examples: ClassVar[tuple[Example, ...]] = ()
 
+    family: ClassVar[Family] = "other"
+
     in_place: ClassVar[bool] = False
     """The output may be written over an input of the same size that nothing else needs: element-wise layers."""
     is_view: ClassVar[bool] = False
@@ -146,8 +151,8 @@ class Layer(Kind):
         """Operations of one sample's forward pass in evaluation."""
         return Cost()
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
-        """What the backward pass needs; `indices` says that another layer asks for `tap_indices`.
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        """What the backward pass needs of one sample's forward pass.
 
         Unless a kind says otherwise, the values of all its inputs, or nothing where it is `linear`.
         """

@@ -142,7 +142,7 @@ def _kept(graph: Graph, frozen: Collection[str]) -> tuple[set[int], list[tuple[i
     """What the backward pass needs: the tensors, each by the node that owns it, and of each node further elements and
     bytes.
     """
-    owners, indexed = _owners(graph), _indexed(graph)
+    owners = _owners(graph)
     tensors: set[int] = set()
     extras: list[tuple[int, int]] = []
     # Whether a node's output depends on something that is trained.
@@ -153,7 +153,7 @@ def _kept(graph: Graph, frozen: Collection[str]) -> tuple[set[int], list[tuple[i
         depends.append(own or below)
         if not (own or below):
             continue
-        kept = node.layer.kept(node.input_types, node.output, index in indexed)
+        kept = node.layer.kept(node.input_types, node.output)
         wanted = [*kept.inputs, *(kept.weight_inputs if own else ())]
         sources = [node.inputs[number] for number in wanted if node.ports[number] == "value"]
         tensors.update(INPUT if source == INPUT else owners[source] for source in sources)

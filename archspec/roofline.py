@@ -320,7 +320,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
         if not training or not depends[-1] or node.layer.is_view:
             found.append(Work(forward))
             continue
-        kept = node.layer.kept(node.input_types, node.output, index in indexed)
+        kept = node.layer.kept(node.input_types, node.output)
         sizes = [kind.size for kind in node.input_types]
         held = batch * (
             size * (sum(sizes[i] for i in kept.inputs) + kept.output * node.output.size + kept.elements) + kept.bytes

@@ -19,6 +19,11 @@ class Taps(NamedTuple):
     dilation: tuple[int, int]
 
     @property
+    def few(self) -> bool:
+        """Whether the program may have a term for each tap: up to windows of 8×8."""
+        return self.window[0] * self.window[1] <= 64
+
+    @property
     def dtype(self) -> str:
         """The smallest type that holds the number of every tap."""
         return "uint8" if self.window[0] * self.window[1] <= 256 else "int32"

@@ -16,6 +16,8 @@ from flax import nnx
 import archspec
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.nn.pooling import MaxPool, max_pool_with_indices
+from archspec.types import Taps
 
 Write = Callable[..., Path]
 INPUT = "input: {height: 8, width: 8, channels: 4}\n"
@@ -41,7 +43,8 @@ def primitives(function: Callable[..., Any], *arrays: Any) -> Counter[str]:
 class LeNet5(nnx.Module):
     """LeNet-5 as one writes it by hand in Flax."""
 
-    def __init__(self, rngs: nnx.Rngs) -> None:
+    def __init__(self, rngs: nnx.Rngs, pool: Callable[..., jax.Array] = nnx.max_pool) -> None:
+        self.pool = pool
         self.c1 = nnx.Conv(1, 6, (5, 5), padding="VALID", rngs=rngs)
         self.c3 = nnx.Conv(6, 16, (5, 5), padding="VALID", rngs=rngs)
         self.c5 = nnx.Linear(400, 120, rngs=rngs)
@@ -49,8 +52,8 @@ class LeNet5(nnx.Module):
         self.output = nnx.Linear(84, 10, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nnx.max_pool(nnx.relu(self.c1(x)), (2, 2), (2, 2))
-        x = nnx.max_pool(nnx.relu(self.c3(x)), (2, 2), (2, 2))
+        x = self.pool(nnx.relu(self.c1(x)), (2, 2), (2, 2))
+        x = self.pool(nnx.relu(self.c3(x)), (2, 2), (2, 2))
         x = x.reshape(x.shape[0], -1)
         x = nnx.relu(self.c5(x))
         x = nnx.relu(self.f6(x))
@@ -74,12 +77,35 @@ def test_the_compiled_lenet5_is_the_one_written_by_hand() -> None:
 
 
 def test_gradients_trace_to_the_same_primitives() -> None:
+    """But for the gradient of pooling, which is this project's own."""
+
+    def pool(x: jax.Array, window: tuple[int, int], stride: tuple[int, int]) -> jax.Array:
+        taps = Taps(x.shape[1:], window, stride, (0, 0), (1, 1))
+        return max_pool_with_indices(x, taps, ((0, 0), (0, 0)))[0]
+
     pure, params, statistics = split(build(load("lenet5").graph()))
-    definition, state = nnx.split(LeNet5(nnx.Rngs(0)))
+    definition, state = nnx.split(LeNet5(nnx.Rngs(0), pool))
     x = jnp.ones((2, 32, 32, 1))
     ours = primitives(jax.grad(lambda p: pure.apply(p, statistics, x, train=True)[0].sum()), params)
     by_hand = primitives(jax.grad(lambda s: nnx.merge(definition, s)(x).sum()), state)
     assert ours == by_hand
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "stride", "pad"),
+    [((8, 9), 2, 2, 0), ((11, 13), 3, 2, 1), ((7, 8), 3, 1, 1), ((9, 9), 2, 3, 0), ((9, 10), 5, 2, 2)],
+)
+def test_the_gradient_of_pooling_is_that_of_xla(shape: tuple[int, int], window: int, stride: int, pad: int) -> None:
+    taps = Taps((*shape, 3), (window, window), (stride, stride), (pad, pad), (1, 1))
+    module = MaxPool(taps, ((pad, pad), (pad, pad)))
+    # Whole numbers: many maxima are equal, and sums are exact in any order.
+    x = jnp.floor(jax.random.normal(jax.random.key(0), (2, *shape, 3)) * 2)
+    weights = jnp.floor(10 * jax.random.normal(jax.random.key(1), module(x).shape))
+    gradients = [
+        jax.jit(jax.grad(lambda x, train=train: (module(x, train=train) * weights).sum()))(x) for train in (False, True)
+    ]
+    assert jnp.array_equal(*gradients)
+    assert jnp.array_equal(module(x), module(x, train=True))
 
 
 def test_attribute_paths_are_node_paths(write: Write) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspec.layer import Cost, Example, Kept, Layer
+from archspec.layer import Cost, Example, Family, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class Activation(Layer):
     """An element-wise function without weights; subclasses give `function`."""
+
+    family: ClassVar[Family] = "activation"
 
     in_place: ClassVar[bool] = True
 
@@ -32,8 +34,8 @@ class Activation(Layer):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=self.operations * output.size)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
-        return Kept(output=True) if self.from_output else super().kept(inputs, output, indices)
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        return Kept(output=True) if self.from_output else super().kept(inputs, output)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,11 +10,14 @@ from archspec.fields import Flag, Pair
 from archspec.initialiser import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
+from archspec.layer import Family
 from archspec.layers._window import Windowed
 
 
 class Convolution(Windowed):
     """A window with trainable weights."""
+
+    family: ClassVar[Family] = "convolution"
 
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]
     stride: Annotated[Pair, Field(description="step between windows in pixels")] = (1, 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from archspec.diagnostics import ShapeError
-from archspec.layer import Example, Layer
+from archspec.layer import Example, Family, Layer
 from archspec.types import TensorType
 
 AXES = ("height", "width", "channels")
@@ -14,6 +14,8 @@ AXES = ("height", "width", "channels")
 
 class Join(Layer):
     """A layer of two or more inputs."""
+
+    family: ClassVar[Family] = "join"
 
     min_inputs: ClassVar[int] = 2
     max_inputs: ClassVar[int | None] = None

@@ -7,13 +7,15 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from archspec.fields import Pair
-from archspec.layer import Cost
+from archspec.layer import Cost, Family
 from archspec.layers._window import Windowed
 from archspec.types import TensorType
 
 
 class Pool(Windowed):
     """A pooling over windows; without a stride the windows lie side by side."""
+
+    family: ClassVar[Family] = "pooling"
 
     main: ClassVar[str] = "window"
     extent_field: ClassVar[str] = "window"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Pair
-from archspec.layer import Cost, Example, Layer, Window
+from archspec.layer import Cost, Example, Family, Layer, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -21,6 +21,8 @@ class AdaptiveAvgPool(Layer):
 
     Bin i spans floor(i·H/h) … ceil((i+1)·H/h), PyTorch's rule; bins overlap where h does not divide H.
     """
+
+    family: ClassVar[Family] = "pooling"
 
     main: ClassVar[str] = "size"
 

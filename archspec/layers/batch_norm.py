@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag, PositiveNumber, Probability
-from archspec.layer import Cost, Example, Layer, Weight
+from archspec.layer import Cost, Example, Family, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class BatchNorm(Layer):
     Training uses the batch's mean and variance and moves the running ones; evaluation uses the running ones.
     The running variance is the unbiased one, as in PyTorch.
     """
+
+    family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5
     momentum: Annotated[

@@ -63,7 +63,7 @@ class Conv(Convolution):
         per_output = self.kernel[0] * self.kernel[1] * inputs[0].channels // self.groups
         return Cost(macs=output.size * per_output, other=output.size if self.bias else 0)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

@@ -11,7 +11,7 @@ from archspec.fields import Flag, PositiveInt
 from archspec.initialiser import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Kept, Layer, Weight
+from archspec.layer import Cost, Example, Family, Kept, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Dense(Layer):
 
     Input (features,), output (units,); kernel (features, units).
     """
+
+    family: ClassVar[Family] = "dense"
 
     main: ClassVar[str] = "units"
 
@@ -60,7 +62,7 @@ class Dense(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

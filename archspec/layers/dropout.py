@@ -29,7 +29,7 @@ class Dropout(Layer):
     in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example(0.25, ((7,),)))
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # Which elements were dropped, a byte each.
         return Kept(bytes=output.size) if self.rate else Kept()
 

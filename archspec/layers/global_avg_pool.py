@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layer import Cost, Example, Layer
+from archspec.layer import Cost, Example, Family, Layer
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class GlobalAvgPool(Layer):
     """The mean of each channel over the whole map: (H, W, C) becomes (C,) (Lin et al. 2013)."""
+
+    family: ClassVar[Family] = "pooling"
 
     keep_dims: Annotated[Flag, Field(description="gives 1×1×C, a map, instead of a vector")] = False
 

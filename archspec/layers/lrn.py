@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import NonNegativeNumber, PositiveInt, PositiveNumber
-from archspec.layer import Cost, Example, Kept, Layer
+from archspec.layer import Cost, Example, Family, Kept, Layer
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -21,6 +21,8 @@ class Lrn(Layer):
     The sum runs over `size` neighbouring channels. The paper does not divide alpha by the size; Caffe and PyTorch do,
     and so does this.
     """
+
+    family: ClassVar[Family] = "normalisation"
 
     main: ClassVar[str] = "size"
 
@@ -42,7 +44,7 @@ class Lrn(Layer):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(self.size + 5) * output.size)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # The sum over the neighbouring channels stays too.
         return Kept(inputs=(0,), elements=output.size)
 

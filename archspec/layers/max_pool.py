@@ -23,6 +23,7 @@ class MaxPool(Pool):
 
     dilation: Annotated[Pair, Field(description="distance between the window's taps in pixels")] = (1, 1)
 
+    uses_mode: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"window": 3, "stride": 2, "rounding": "ceil"}),
@@ -39,9 +40,9 @@ class MaxPool(Pool):
         taps = Taps(inputs[0].shape, self.window, self.steps, (height.before, width.before), self.dilation)
         return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
-        found = self.tap_indices(*inputs)
-        return Kept(bytes=found.bytes) if indices else Kept(inputs=(0,))
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        indices = self.tap_indices(*inputs)
+        return Kept(bytes=indices.bytes) if indices.taps and indices.taps.few else Kept(inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.pooling import MaxPool as Module

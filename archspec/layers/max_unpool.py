@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Text
-from archspec.layer import Cost, Example, Layer, Port, Window
+from archspec.layer import Cost, Example, Family, Layer, Port, Window
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class MaxUnpool(Layer):
     The input has the shape that the max_pool gave, the output the shape that it took, odd sizes included. Where the
     pooling's windows overlap, values that meet at one pixel are added up.
     """
+
+    family: ClassVar[Family] = "resize"
 
     main: ClassVar[str] = "indices"
 

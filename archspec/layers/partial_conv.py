@@ -69,7 +69,7 @@ class PartialConv(Convolution):
         per_position = self.kernel[0] * self.kernel[1] * self.count
         return Cost(macs=positions * per_position, other=output.size if self.bias else 0)
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag, Number
-from archspec.layer import Cost, Example, Layer, Weight
+from archspec.layer import Cost, Example, Family, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class Prelu(Layer):
     """x where x > 0, a·x elsewhere, with a trainable slope a per channel (He et al. 2015)."""
+
+    family: ClassVar[Family] = "activation"
 
     shared: Annotated[Flag, Field(description="one slope for all channels, PyTorch's default")] = False
     slope: Annotated[Number, Field(description="the slopes' initial value")] = 0.25

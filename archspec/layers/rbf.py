@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import PositiveInt
-from archspec.layer import Cost, Example, Layer, Weight
+from archspec.layer import Cost, Example, Family, Layer, Weight
 from archspec.layers.dense import require_vector
 from archspec.types import TensorType
 
@@ -24,6 +24,8 @@ class Rbf(Layer):
     The paper's output is a penalty, smallest for the right class; with its sign turned the largest wins, and a softmax
     over it is the paper's posterior (eq. 9 without the rubbish class). Input (features,), output (units,).
     """
+
+    family: ClassVar[Family] = "dense"
 
     main: ClassVar[str] = "units"
 

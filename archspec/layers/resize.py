@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import MAX_SIZE, Flag, Pair, Text
-from archspec.layer import Cost, Example, Layer, Port, Window
+from archspec.layer import Cost, Example, Family, Layer, Port, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -43,6 +43,8 @@ class Resize(Layer):
     i·(W1 − 1)/(W2 − 1), so that the corners meet; `nearest` takes pixel floor(i·W1/W2). As PyTorch's interpolate with a
     size; with a scale_factor that does not give whole sizes it places pixels by the factor instead.
     """
+
+    family: ClassVar[Family] = "resize"
 
     main: ClassVar[str] = "factor"
 

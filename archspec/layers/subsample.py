@@ -28,7 +28,7 @@ class Subsample(Pool):
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size * (self.window[0] * self.window[1] + 2))
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # The means, which the coefficients' gradient needs.
         return Kept(elements=output.size)
 

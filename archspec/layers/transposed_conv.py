@@ -11,7 +11,7 @@ from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
 from archspec.initialiser import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Kept, Layer, Weight, Window
+from archspec.layer import Cost, Example, Family, Kept, Layer, Weight, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -25,6 +25,8 @@ class TransposedConv(Layer):
     Input (H, W, C), output (H2, W2, filters); kernel (F, F, C, filters/groups). With `init: bilinear` it begins as
     bilinear upsampling (Long et al. 2015).
     """
+
+    family: ClassVar[Family] = "resize"
 
     main: ClassVar[str] = "filters"
 
@@ -96,7 +98,7 @@ class TransposedConv(Layer):
             pads.append((seen - 1) / 2 - (self.pad[axis][0] - (extent - 1) / 2) / step)
         return Window((kernels[0], kernels[1]), (1 / self.stride[0], 1 / self.stride[1]), (pads[0], pads[1]))
 
-    def kept(self, inputs: tuple[TensorType, ...], output: TensorType, indices: bool) -> Kept:
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

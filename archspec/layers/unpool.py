@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.fields import Pair
-from archspec.layer import Cost, Example, Layer, Window
+from archspec.layer import Cost, Example, Family, Layer, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 
@@ -20,6 +20,8 @@ class Unpool(Layer):
 
     Output (H·factor, W·factor, C). `max_unpool` puts values back where a pooling found them, `resize` interpolates.
     """
+
+    family: ClassVar[Family] = "resize"
 
     main: ClassVar[str] = "factor"
 

@@ -42,16 +42,24 @@ def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilati
 
 
 class MaxPool(nnx.Module):
-    """The maximum of each window; with `indices` also the number of the tap that it came from."""
+    """The maximum of each window; with `indices` also the number of the tap that it came from.
+
+    While training it takes the indices whether or not they are asked for, if the windows are not large: the backward
+    pass then keeps a byte per output. XLA's own gradient keeps the input and, on CPUs, searches it again with several
+    arrays of its size.
+    """
 
     def __init__(self, taps: Taps, padding: Sides) -> None:
         self.taps = taps
         self.padding = padding
 
-    def __call__(self, x: jax.Array, *, indices: bool = False) -> jax.Array | tuple[jax.Array, jax.Array]:
-        if indices:
-            return max_pool_with_indices(x, self.taps, self.padding)
+    def __call__(
+        self, x: jax.Array, *, indices: bool = False, train: bool = False
+    ) -> jax.Array | tuple[jax.Array, jax.Array]:
         taps = self.taps
+        if indices or (train and taps.few):
+            found = max_pool_with_indices(x, taps, self.padding)
+            return found if indices else found[0]
         return max_pool(x, window=taps.window, stride=taps.stride, padding=self.padding, dilation=taps.dilation)
 
 
@@ -93,28 +101,42 @@ max_pool_with_indices.defvjp(_pool_forward, _pool_backward)
 
 
 def max_unpool(x: jax.Array, numbers: jax.Array, taps: Taps) -> jax.Array:
-    """Puts each value where the maximum was; the rest is 0, and values that meet at one pixel are added up."""
-    height, width, _ = taps.map
-    rows, columns = taps.window
-    if taps.stride == taps.window and taps.dilation == (1, 1):
-        # Windows lie side by side: a comparison with every tap's number is the output already, but for the margins.
-        batch, down, across, channels = x.shape
-        kinds = np.arange(rows * columns, dtype=numbers.dtype).reshape(rows, 1, columns, 1)
-        placed = jnp.where(numbers[:, :, None, :, None, :] == kinds, x[:, :, None, :, None, :], 0)
-        placed = placed.reshape(batch, down * rows, across * columns, channels)
-        top, left = taps.before
-        margins = ((-top, height - down * rows + top), (-left, width - across * columns + left))
-        return lax.pad(placed, jnp.zeros((), x.dtype), [(0, 0, 0), *((*margin, 0) for margin in margins), (0, 0, 0)])
-    total = jnp.zeros((x.shape[0], height, width, x.shape[-1]), x.dtype)
-    for number in range(rows * columns):
-        chosen = jnp.where(numbers == number, x, 0)
-        config = [(0, 0, 0)]
-        for axis, tap in enumerate(divmod(number, columns)):
-            start = tap * taps.dilation[axis] - taps.before[axis]
-            reach = (x.shape[axis + 1] - 1) * taps.stride[axis] + 1
-            config.append((start, taps.map[axis] - start - reach, taps.stride[axis] - 1))
-        total = total + lax.pad(chosen, jnp.zeros((), x.dtype), [*config, (0, 0, 0)])
-    return total
+    """Puts each value where the maximum was; the rest is 0, and values that meet at one pixel are added up.
+
+    A pixel y is tap o of the window at i where y + before = i·S + o. With o = a·S + φ it is place φ of a block of S,
+    and the block takes its values from the window a steps back: for each a one comparison with the numbers of the taps
+    a·S … a·S + S − 1. Where windows lie side by side, a = 0 says it all. Everything fuses into one loop.
+    """
+    batch, down, across, channels = x.shape
+    # For each axis and each a: the tap that each place of a block is, or −1.
+    tables = []
+    for size, step, spread in zip(taps.window, taps.stride, taps.dilation, strict=True):
+        table = np.full(((size - 1) * spread // step + 1, step), -1)
+        for tap in range(size):
+            table[divmod(tap * spread, step)] = tap
+        tables.append(table)
+    rows, columns = tables
+    back = (len(rows) - 1, len(columns) - 1)
+    sides = [(0, 0, 0), *((reach, reach, 0) for reach in back), (0, 0, 0)]
+    values = lax.pad(x, jnp.zeros((), x.dtype), sides)
+    chosen = lax.pad(numbers, jnp.zeros((), numbers.dtype), sides)
+    total = None
+    for a, b in np.ndindex(len(rows), len(columns)):
+        window = np.s_[:, back[0] - a : 2 * back[0] - a + down, back[1] - b : 2 * back[1] - b + across]
+        row, column = rows[a][:, None], columns[b][None]
+        kinds = np.where((row < 0) | (column < 0), -1, row * taps.window[1] + column)
+        # Unsigned bytes cannot be −1; where no place needs it they are compared as they are, which is faster.
+        kind = np.int32 if (kinds < 0).any() else numbers.dtype
+        found = chosen[window][:, :, None, :, None, :].astype(kind) == kinds.astype(kind)[:, None, :, None]
+        term = jnp.where(found, values[window][:, :, None, :, None, :], 0)
+        total = term if total is None else total + term
+    assert total is not None
+    heights = [(down + back[0]) * taps.stride[0], (across + back[1]) * taps.stride[1]]
+    placed = total.reshape(batch, *heights, channels)
+    margins = [
+        (-before, size - have + before, 0) for before, size, have in zip(taps.before, taps.map, heights, strict=False)
+    ]
+    return lax.pad(placed, jnp.zeros((), x.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
 
 
 def avg_pool(

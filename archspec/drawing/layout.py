@@ -1,0 +1,395 @@
+"""Where the parts of a network go in a drawing: Graphviz places each block's parts once, and unfolding stretches.
+
+All coordinates are those of a drawing that goes down. One that goes to the right has x and y exchanged, which
+`unfold` does last.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, families, label
+from archspec.drawing.routing import PORT_STEP, Lane, placed_by_dot, routed
+from archspec.drawing.scene import text_width
+from archspec.graph import INPUT, Graph
+from archspec.layer import Family, Port
+from archspec.types import TensorType
+
+Direction = Literal["down", "right"]
+Points = tuple[tuple[float, float], ...]
+
+HEADING_SIZE = 11.0
+LINE_SIZE = 10.0
+LINE_HEIGHT = 14.0
+SHAPE_SIZE = 9.0
+TITLE_SIZE = 10.5
+SHAPE_BESIDE = 5.0
+TITLE_BESIDE = 16.0
+"""Sizes of text in boxes, distance of its lines, sizes of shapes beside links and of blocks' titles, and how far
+shapes are beside their links, in pixels."""
+
+_BESIDE, _ABOVE = 10.0, 7.0
+_MIN_WIDTH = 112.0
+
+STACK = 3.0
+"""How far the boxes behind a folded one stick out, to the right and below, within its size."""
+
+TITLE = 24.0
+MARGIN = 12.0
+"""What an open block has around its frame: a bar with its name at the top, and margins at the other sides."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a block when it is folded: its centre and size in its frame.
+
+    `kind` is "input", "output", "unit" (a layer with the element-wise layers that follow it), "block", or "run"
+    (alike blocks in a chain, or a stretch of very many parts). `layers` are the paths of the layers inside; `path` is
+    that of the block, or of the first layer. Blocks and runs can be unfolded: their paths are keys of the frames. The
+    input has the path `@input`, the output NAME `@output.NAME`, and the run of `layer3.1` to `layer3.35`
+    `layer3.1…35`. `heading` and `lines` are its text: the lines of a unit are its layers', or, where the heading is
+    the first layer's, those of the others. `families` says for each layer of a unit what it does, `count` how many
+    parts a block or run has.
+    """
+
+    path: str
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: Kind
+    heading: str
+    lines: tuple[str, ...]
+    layers: tuple[str, ...]
+    families: tuple[Family, ...] = ()
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Link:
+    """A value that flows from one box of a frame to another, or, where one is "", to or from outside.
+
+    `tensor` is the path of the layer whose output it is, or `@input`. `points` are the corners of a line whose parts
+    are vertical and horizontal in turn, a vertical one first and last, of length 0 where nothing is to be gone: at
+    least four points, which start at the source's lower side and end at the target's upper one, or at the frame's
+    border. `shape` is the tensor's, as `56×56×64`; `port` what the target takes of it; `skip` marks a link that
+    passes by other parts.
+    """
+
+    source: str
+    target: str
+    tensor: str
+    points: Points
+    shape: str
+    port: Port = "value"
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The parts of an open block, or of the network (path ""), each folded. Nothing in it overlaps or leaves it.
+
+    `heading` is the open block's title, and `heading_width` the room that it takes.
+    """
+
+    path: str
+    heading: str
+    heading_width: float
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+    direction: Direction = "down"
+
+    @property
+    def anchor(self) -> float:
+        """The x where its first value enters, which takes the place of its folded box's centre."""
+        return next((link.points[0][0] for link in self.links if not link.source), self.width / 2)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An open block: its centre and size in a picture, bar and margins included. `level` is 1 for the outermost."""
+
+    path: str
+    heading: str
+    x: float
+    y: float
+    width: float
+    height: float
+    level: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A network with some blocks open: boxes, outlines of open blocks from the outside in, and links.
+
+    A link's source and target are paths of boxes or outlines; where it comes from inside an outline it ends at its
+    side.
+    """
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    outlines: tuple[Outline, ...]
+    links: tuple[Link, ...]
+    direction: Direction = "down"
+
+    @property
+    def items(self) -> tuple[Box | Outline, ...]:
+        """Boxes and outlines."""
+        return (*self.boxes, *self.outlines)
+
+
+def arrange(graph: Graph, direction: Direction = "down", opened: Collection[str] | None = None) -> dict[str, Frame]:
+    """The frames of a network and all its blocks, by path; where `opened` is given, only of these and the network.
+
+    The graph is drawn as it is: prune it for evaluation first.
+    """
+    return arranged(Pieces(graph), direction, opened)
+
+
+def arranged(pieces: Pieces, direction: Direction = "down", opened: Collection[str] | None = None) -> dict[str, Frame]:
+    """`arrange` for pieces that are known."""
+    known: dict[object, tuple[float, float, list[tuple[float, float]], list[list[tuple[float, float]]]]] = {}
+    frames = {}
+    for piece in pieces.root.walk():
+        if piece.opens and (not piece.path or opened is None or piece.path in opened):
+            frames[piece.path] = _frame(pieces, piece, direction, known)
+    return frames
+
+
+def behind(kind: Kind) -> int:
+    """How many boxes a folded box shows behind it."""
+    return {"block": 1, "run": 2}.get(kind, 0)
+
+
+def size_of(text: Label, kind: Kind) -> tuple[float, float]:
+    """Width and height of a box for its text, what is seen of those behind it included."""
+    widths = [text_width(text.heading, HEADING_SIZE, True), *(text_width(line, LINE_SIZE) for line in text.lines)]
+    more = STACK * behind(kind)
+    width, height = max(_MIN_WIDTH, max(widths) + 2 * _BESIDE), LINE_HEIGHT * (1 + len(text.lines)) + 2 * _ABOVE
+    return width + more, height + more
+
+
+def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> Frame:  # type: ignore[type-arg]
+    graph = pieces.graph
+    texts = [label(pieces, inner, piece.path) for inner in piece.pieces]
+    sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
+    flows = pieces.flows(piece)
+    if direction == "right":
+        sizes = [(height, width) for width, height in sizes]
+    else:
+        # Each tensor that leaves a box has room for its shape.
+        leaving = Counter(source for source, _ in {(flow.source, flow.tensor) for flow in flows})
+        sizes = [
+            (max(width, PORT_STEP * leaving[number]) if leaving[number] > 1 else width, height)
+            for number, (width, height) in enumerate(sizes)
+        ]
+    numbers: dict[int, int] = {}
+    # Blocks that are alike but for their names are placed once.
+    tensors = tuple(numbers.setdefault(flow.tensor, len(numbers)) for flow in flows)
+    # Going to the right, shapes stand along the lines.
+    shapes = [text_width(str(_type(graph, flow)), SHAPE_SIZE) for flow in flows if flow.source is not None]
+    room = max(shapes, default=0.0) + 2 * SHAPE_BESIDE if direction == "right" else 0.0
+    key = (
+        room,
+        tuple(sizes),
+        tuple((flow.source, flow.target, tensor, flow.port) for flow, tensor in zip(flows, tensors, strict=True)),
+    )
+    if key not in known:
+        lanes = [Lane(flow.source, flow.target, tensor) for flow, tensor in zip(flows, tensors, strict=True)]
+        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), room)
+    width, height, centres, routes = known[key]
+    if direction == "down":
+        # Shapes beside the lines are in the frame too.
+        ends = [route[0][0] + SHAPE_BESIDE + text_width(str(_type(graph, flow)), SHAPE_SIZE)
+                for flow, route in zip(flows, routes, strict=True) if flow.source is not None]  # fmt: skip
+        width = max([width, *ends])
+    boxes = tuple(
+        Box(
+            inner.path, x, y, *size, inner.kind, text.heading, text.lines,
+            tuple(graph.nodes[index].path for index in inner.nodes), families(graph, inner), max(1, len(inner.pieces)),
+        )
+        for inner, (x, y), size, text in zip(piece.pieces, centres, sizes, texts, strict=True)
+    )  # fmt: skip
+    links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
+    title = _title(piece)
+    return Frame(
+        piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction
+    )
+
+
+def _title(piece: Piece) -> str:
+    return f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+
+
+def _type(graph: Graph, flow: Flow) -> TensorType:
+    return graph.input if flow.tensor == INPUT else graph.nodes[flow.tensor].output
+
+
+def _link(graph: Graph, piece: Piece, flow: Flow, points: Sequence[tuple[float, float]]) -> Link:
+    tensor = "@input" if flow.tensor == INPUT else graph.nodes[flow.tensor].path
+    source, target = ("" if end is None else piece.pieces[end].path for end in (flow.source, flow.target))
+    # Between neighbouring ranks a line has three parts; more when it passes by a rank.
+    skip = len(points) > 4
+    return Link(source, target, tensor, tuple(points), str(_type(graph, flow)), flow.port, skip)
+
+
+class Stretch:
+    """A monotone, piecewise linear map of a frame's x or y that makes room: no distance shrinks.
+
+    Each need (low, high, length) becomes at least so long; in the order given, what is too short grows evenly.
+    """
+
+    def __init__(self, needs: Sequence[tuple[float, float, float]]) -> None:
+        self._at = sorted({place for low, high, _ in needs for place in (low, high)})
+        self._to = list(self._at)
+        number = {place: index for index, place in enumerate(self._at)}
+        for low, high, length in needs:
+            first, last = number[low], number[high]
+            now = self._to[last] - self._to[first]
+            if length <= now or last == first:
+                continue
+            base, factor = self._to[first], length / now
+            for index in range(first + 1, len(self._to)):
+                inside = index <= last
+                self._to[index] = base + (self._to[index] - base) * factor if inside else self._to[index] + length - now
+
+    def __call__(self, value: float) -> float:
+        if not self._at:
+            return value
+        index = bisect_right(self._at, value)
+        if index == 0:
+            return value - self._at[0] + self._to[0]
+        if index == len(self._at):
+            return value - self._at[-1] + self._to[-1]
+        low, high = self._at[index - 1], self._at[index]
+        share = (value - low) / (high - low)
+        return self._to[index - 1] + share * (self._to[index] - self._to[index - 1])
+
+
+@dataclass
+class _Opened:
+    """A frame with its open blocks in place: a picture, and where values enter and leave it."""
+
+    picture: Picture
+    anchor: float
+    entries: dict[str, float]
+    exits: dict[str, float]
+
+
+def unfold(frames: Mapping[str, Frame], opened: Collection[str]) -> Picture:
+    """The network with the blocks of these paths open; paths without a frame, or in a folded block, do nothing.
+
+    An open block is put where its folded box was: the frame, with margins and a title bar around it, so that the
+    frame's anchor comes to the box's centre in x. For that the coordinates of the frame around it are stretched, in x
+    about each such centre and in y over each such box, by `Stretch`: so what did not overlap does not, at any depth.
+    A folded box keeps its size. Links are stretched with the frame; their ends keep their places on folded boxes, and
+    on an open block go to where the same tensor enters or leaves inside.
+    """
+    whole = _opened(frames, "", set(opened), 0).picture
+    return turned(whole, "right") if frames[""].direction == "right" else whole
+
+
+def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], level: int) -> _Opened:
+    frame = frames[path]
+    right = bottom = MARGIN
+    left, top = (TITLE, MARGIN) if frame.direction == "right" else (MARGIN, TITLE)
+    inner = {
+        box.path: _opened(frames, box.path, opened, level + 1)
+        for box in frame.boxes
+        if box.path in opened and box.path in frames
+    }
+    across, along = [], []
+    for box in frame.boxes:
+        if box.path in inner:
+            found = inner[box.path]
+            across += [
+                (box.x - box.width / 2, box.x, left + found.anchor),
+                (box.x, box.x + box.width / 2, right + found.picture.width - found.anchor),
+            ]
+            along.append((box.y - box.height / 2, box.y + box.height / 2, top + found.picture.height + bottom))
+    x_of, y_of = Stretch(across), Stretch(along)
+    x_shift, y_shift = -x_of(0.0), -y_of(0.0)
+    boxes: list[Box] = []
+    outlines: list[Outline] = []
+    links: list[Link] = []
+    sides: dict[str, tuple[Box, float, float]] = {}
+    corners: dict[str, tuple[float, float]] = {}
+    for box in frame.boxes:
+        x = x_of(box.x) + x_shift
+        y = (y_of(box.y - box.height / 2) + y_of(box.y + box.height / 2)) / 2 + y_shift
+        placed = replace(box, x=x, y=y)
+        if box.path not in inner:
+            boxes.append(placed)
+            sides[box.path] = (placed, y - box.height / 2, y + box.height / 2)
+            continue
+        found = inner[box.path]
+        width, height = left + found.picture.width + right, top + found.picture.height + bottom
+        at_x, at_y = x - found.anchor, y - height / 2 + top
+        corners[box.path] = (at_x, at_y)
+        sides[box.path] = (placed, y - height / 2, y + height / 2)
+        outlines.append(
+            Outline(box.path, frames[box.path].heading, at_x - left + width / 2, y, width, height, level + 1)
+        )
+        boxes += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in found.picture.boxes]
+        outlines += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in found.picture.outlines]
+        for link in found.picture.links:
+            points = [(px + at_x, py + at_y) for px, py in link.points]
+            # What enters or leaves goes on to the outline's side.
+            if not link.source:
+                points[0] = (points[0][0], y - height / 2)
+            if not link.target:
+                points[-1] = (points[-1][0], y + height / 2)
+            ends = (link.source or box.path, link.target or box.path)
+            links.append(replace(link, source=ends[0], target=ends[1], points=tuple(points)))
+    before = {box.path: box for box in frame.boxes}
+    entries: dict[str, float] = {}
+    exits: dict[str, float] = {}
+    for link in frame.links:
+        points = [(x_of(px) + x_shift, y_of(py) + y_shift) for px, py in link.points]
+        for end, name, beside in ((0, link.source, 1), (-1, link.target, -2)):
+            x, y = points[end]
+            if name:
+                placed, upper, lower = sides[name]
+                x, y = placed.x + link.points[end][0] - before[name].x, lower if end == 0 else upper
+                if name in inner:
+                    known = inner[name].exits if end == 0 else inner[name].entries
+                    x = known[link.tensor] + corners[name][0]
+            points[end], points[beside] = (x, y), (x, points[beside][1])
+        if not link.source:
+            entries.setdefault(link.tensor, points[0][0])
+        if not link.target:
+            exits.setdefault(link.tensor, points[-1][0])
+        links.append(replace(link, points=tuple(points)))
+    width, height = x_of(frame.width) + x_shift, y_of(frame.height) + y_shift
+    anchor = next((x for x in entries.values()), width / 2)
+    if level and frame.direction == "down" and frame.heading_width > max(anchor, width - anchor):
+        more = frame.heading_width - anchor
+        boxes = [replace(item, x=item.x + more) for item in boxes]
+        outlines = [replace(item, x=item.x + more) for item in outlines]
+        links = [replace(link, points=tuple((x + more, y) for x, y in link.points)) for link in links]
+        entries = {tensor: x + more for tensor, x in entries.items()}
+        exits = {tensor: x + more for tensor, x in exits.items()}
+        anchor, width = anchor + more, width + more
+    picture = Picture(width, height, tuple(boxes), tuple(outlines), tuple(links), frame.direction)
+    return _Opened(picture, anchor, entries, exits)
+
+
+def turned(picture: Picture, direction: Direction = "down") -> Picture:
+    """The picture with x and y exchanged, which goes in this direction then."""
+
+    def box(item: Box) -> Box:
+        return replace(item, x=item.y, y=item.x, width=item.height, height=item.width)
+
+    def outline(item: Outline) -> Outline:
+        return replace(item, x=item.y, y=item.x, width=item.height, height=item.width)
+
+    links = tuple(replace(link, points=tuple((y, x) for x, y in link.points)) for link in picture.links)
+    boxes, outlines = tuple(map(box, picture.boxes)), tuple(map(outline, picture.outlines))
+    return Picture(picture.height, picture.width, boxes, outlines, links, direction)

@@ -1,0 +1,207 @@
+"""Layouts: nothing overlaps or is lost, and links touch what they connect, however a drawing is unfolded."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from itertools import combinations, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange, unfold
+from archspec.drawing.wrapping import wrapped
+from archspec.graph import INPUT, Graph
+from archspec.loading import open_spec
+from archspec.zoo import zoo_variants
+
+NEAR = 0.01
+
+
+def sides(item: Box | Outline) -> tuple[float, float, float, float]:
+    return (
+        item.x - item.width / 2,
+        item.y - item.height / 2,
+        item.x + item.width / 2,
+        item.y + item.height / 2,
+    )
+
+
+def within(inner: tuple[float, ...], outer: tuple[float, ...]) -> bool:
+    return (
+        inner[0] >= outer[0] - NEAR
+        and inner[1] >= outer[1] - NEAR
+        and inner[2] <= outer[2] + NEAR
+        and inner[3] <= outer[3] + NEAR
+    )
+
+
+def apart(one: tuple[float, ...], other: tuple[float, ...], gap: float = 0.0) -> bool:
+    return (
+        one[2] + gap <= other[0] + NEAR
+        or other[2] + gap <= one[0] + NEAR
+        or one[3] + gap <= other[1] + NEAR
+        or other[3] + gap <= one[1] + NEAR
+    )
+
+
+def check_places(picture: Picture) -> None:
+    """Boxes and outlines are in the picture; boxes are apart; outlines are apart or one within the other."""
+    whole = (0.0, 0.0, picture.width, picture.height)
+    boxes = [sides(box) for box in picture.boxes]
+    outlines = [sides(outline) for outline in picture.outlines]
+    assert all(within(item, whole) for item in [*boxes, *outlines])
+    # Only neighbours in y can overlap.
+    rows = sorted(boxes, key=lambda item: item[1])
+    for index, one in enumerate(rows):
+        for other in rows[index + 1 :]:
+            if other[1] >= one[3]:
+                break
+            assert apart(one, other, gap=8)
+    for box, item in zip(picture.boxes, boxes, strict=True):
+        for outline, around in zip(picture.outlines, outlines, strict=True):
+            assert apart(item, around) or within(item, around), (box.path, outline.path)
+    for one, other in combinations(outlines, 2):
+        assert apart(one, other) or within(one, other) or within(other, one)
+
+
+def check_links(picture: Picture) -> None:
+    """Lines go along the axes, start and end at the sides of what they connect, and cross no box."""
+    ends = {item.path: sides(item) for item in (*picture.boxes, *picture.outlines)}
+    along = 1 if picture.direction == "down" else 0
+    for link in picture.links:
+        points = link.points
+        assert len(points) >= 4
+        for (x0, y0), (x1, y1) in pairwise(points):
+            assert abs(x0 - x1) < NEAR or abs(y0 - y1) < NEAR
+            assert within((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), (0, 0, picture.width, picture.height))
+        for name, point, inner, outer in (
+            (link.source, points[0], along, along + 2),
+            (link.target, points[-1], along + 2, along),
+        ):
+            left, top, right, bottom = item = ends[name]
+            assert left - NEAR <= point[0] <= right + NEAR
+            assert top - NEAR <= point[1] <= bottom + NEAR
+            # From outside a box's near side; what comes from inside an outline meets its far one.
+            assert min(abs(point[along] - item[inner]), abs(point[along] - item[outer])) < NEAR
+        for (x0, y0), (x1, y1) in pairwise(points):
+            part = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+            for box in picture.boxes:
+                if box.path in (link.source, link.target):
+                    continue
+                assert apart(part, sides(box), gap=1), (link.source, link.target, box.path)
+
+
+def check_layers(graph: Graph, picture: Picture) -> None:
+    """Every layer is in exactly one box."""
+    found = Counter(path for box in picture.boxes for path in box.layers)
+    assert found == Counter(node.path for node in graph.nodes)
+
+
+def check_edges(graph: Graph, picture: Picture) -> None:
+    """From the box of each layer's input a way over links of that tensor leads to the layer's box, and to outputs."""
+    box_of = {path: box.path for box in picture.boxes for path in box.layers}
+    ways: dict[str, dict[str, list[str]]] = {}
+    for link in picture.links:
+        ways.setdefault(link.tensor, {}).setdefault(link.source, []).append(link.target)
+    reached: dict[str, set[str]] = {}
+    for tensor, steps in ways.items():
+        start = box_of.get(tensor, "@input")
+        stack, seen = [start], {start}
+        while stack:
+            for target in steps.get(stack.pop(), ()):
+                if target not in seen:
+                    seen.add(target)
+                    stack.append(target)
+        reached[tensor] = seen
+    used = set()
+    for node in graph.nodes:
+        for source in node.inputs:
+            tensor = "@input" if source == INPUT else graph.nodes[source].path
+            if box_of.get(tensor, "@input") != box_of[node.path]:
+                assert box_of[node.path] in reached[tensor], (tensor, node.path)
+            used.add(tensor)
+    for output in graph.outputs:
+        tensor = "@input" if output.node == INPUT else graph.nodes[output.node].path
+        assert f"@output.{output.name}" in reached[tensor]
+        used.add(tensor)
+    assert set(ways) <= used
+
+
+def check(graph: Graph, frames: dict[str, Frame], opened: Collection[str]) -> None:
+    picture = unfold(frames, opened)
+    check_places(picture)
+    check_links(picture)
+    check_layers(graph, picture)
+    check_edges(graph, picture)
+
+
+@pytest.mark.parametrize("name", [name for name in zoo_variants() if not name.startswith("resnet1001")])
+def test_zoo_networks_at_every_depth(name: str) -> None:
+    graph = open_spec(name).graph()
+    for mode in ("eval", "train") if any(output.train_only for output in graph.outputs) else ("eval",):
+        seen = graph.pruned(mode)
+        frames = arrange(seen)
+        inside = {box.path: frame.path for frame in frames.values() for box in frame.boxes}
+
+        def depth(path: str, inside: dict[str, str] = inside) -> int:
+            return 1 + depth(inside[path]) if path else 0
+
+        depths = {path: depth(path) for path in frames if path}
+        for most in range(max(depths.values(), default=0) + 1):
+            check(seen, frames, {path for path, at in depths.items() if at <= most})
+
+
+@st.composite
+def layers(draw: Any, depth: int = 0) -> list[Any]:
+    """Entries of a `layers:` list on 4×4×4 maps, of blocks, branches, residuals, references and taps."""
+    found: list[Any] = []
+    names: list[str] = []
+    for number in range(draw(st.integers(1, 5))):
+        name = f"n{number}"
+        choice = draw(st.integers(0, 6 if depth < 3 else 2))
+        if choice == 0:
+            entry: Any = {"conv": {"name": name, "filters": 4, "kernel": 3, "pad": "same"}}
+        elif choice == 1:
+            entry = {"relu": {"name": name}}
+        elif choice == 2 and names:
+            others = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+            entry = {"add": {"name": name, "from": sorted({names[-1], *others, "input"})}}
+        elif choice in (3, 4):
+            times = draw(st.integers(1, 4))
+            entry = {"repeat": {"name": name, "times": times, "layers": draw(layers(depth + 1))}}
+        elif choice == 5:
+            branches = {f"b{index}": draw(layers(depth + 1)) for index in range(draw(st.integers(2, 5)))}
+            entry = {"parallel": {"name": name, "join": "add", "branches": {**branches, "skip": []}}}
+        elif choice == 6:
+            entry = {"residual": {"name": name, "layers": draw(layers(depth + 1))}}
+        else:
+            entry = {"max_pool": {"name": name, "window": 3, "stride": 1, "pad": 1}}
+        found.append(entry)
+        names.append(name)
+    return found
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    spec = {
+        "archspec": 1,
+        "name": "net",
+        "input": {"height": 4, "width": 4, "channels": 4},
+        "layers": data.draw(layers()),
+    }
+    path = tmp_path_factory.mktemp("specs") / "net.yaml"
+    path.write_text(json.dumps(spec))
+    graph = open_spec(str(path)).graph().pruned("eval")
+    direction = data.draw(st.sampled_from(("down", "right")))
+    frames = arrange(graph, direction)
+    check(graph, frames, set(frames))
+    opened = set(data.draw(st.lists(st.sampled_from(sorted(frames)), unique=True)))
+    check(graph, frames, opened)
+    picture = unfold(frames, opened)
+    check_places(wrapped(picture))
+    check_layers(graph, wrapped(picture))
