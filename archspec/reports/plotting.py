@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import DataError
+from archspec.drawing.palette import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,6 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8
 """Colours that people with any colour vision can tell apart (Okabe & Ito 2008), yellow and black replaced by brown
 and grey, which show on white."""
 
-INK = "#222222"
-MUTED = "#6B6B6B"
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -82,7 +81,7 @@ def tidy(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#999999")
-    axes.tick_params(colors=MUTED, which="both", labelsize=9)
+    axes.tick_params(colors=FAINT, which="both", labelsize=9)
 
 
 def place_labels(

@@ -6,34 +6,19 @@ from math import atan2, degrees, pi, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.reports.plotting import INK, MUTED, PALETTE, Box, new_figure, place_labels, save, tidy
+from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
+from archspec.reports.plotting import Box, new_figure, place_labels, save, tidy
 from archspec.reports.roofline import seconds
 from archspec.reports.units import si
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from archspec.layer import Family
     from archspec.roofline import Prediction
-
-FAMILIES = {
-    "convolution": ("conv", "transposed_conv", "partial_conv"),
-    "depthwise and grouped": (),
-    "dense": ("dense", "rbf"),
-    "pooling": ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool", "subsample", "max_unpool", "unpool"),
-    "element-wise, normalisation": (),
-    "joins, borders and resizing": ("concat", "pad", "pad_channels", "crop", "resize"),
-}
-"""Families of kernels in the order of their colours; what no family names is in the one of element-wise layers."""
 
 LABELLED = 8
 """Kernels that are named in the diagram, those that take longest."""
-
-
-def family(kind: str, groups: int = 1) -> str:
-    """The family of a kind of layer."""
-    if groups > 1:
-        return "depthwise and grouped"
-    return next((name for name, kinds in FAMILIES.items() if kind in kinds), "element-wise, normalisation")
 
 
 class _Point(NamedTuple):
@@ -42,7 +27,7 @@ class _Point(NamedTuple):
     intensity: float
     rate: float
     seconds: float
-    family: str
+    family: Family
     first: str
     kernels: int
 
@@ -67,12 +52,12 @@ def figure(found: Prediction) -> Figure:
         flops, moved = members.get(head, (0, 0))
         members[head] = (flops + row.flops, moved + row.bytes)
     nodes = found.graph.by_path()
-    rates: dict[tuple[float, str], float] = {}
-    alike: dict[tuple[float, str], list[tuple[float, str]]] = {}
+    rates: dict[tuple[float, Family], float] = {}
+    alike: dict[tuple[float, Family], list[tuple[float, str]]] = {}
     for row in found.rows:
         if row.fused_into is None and row.seconds and all(members[row.path]):
             flops, moved = members[row.path]
-            kind = family(row.kind, getattr(nodes[row.path].layer, "groups", 1))
+            kind = nodes[row.path].layer.family
             place = (float(f"{flops / moved:.3g}"), kind)
             alike.setdefault(place, []).append((row.seconds, row.path))
             rates[place] = flops / row.seconds
@@ -95,7 +80,7 @@ def figure(found: Prediction) -> Figure:
     roof = [(low, low * bandwidth), (ridge, peak), (high, peak)]
     axes.plot(*zip(*roof, strict=True), color=INK, linewidth=1.6, zorder=2)
     axes.fill_between([low, ridge, high], [low * bandwidth, peak, peak], floor, color="#F3F5F7", linewidth=0, zorder=0)
-    axes.plot([ridge, ridge], [floor, peak], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([ridge, ridge], [floor, peak], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     texts = [
         axes.annotate(
             f"ridge, {ridge:.3g} FLOPs/byte",
@@ -104,7 +89,7 @@ def figure(found: Prediction) -> Figure:
             textcoords="offset points",
             ha="right",
             fontsize=8,
-            color=MUTED,
+            color=FAINT,
         ),
         axes.annotate(
             f"peak {si(int(peak))}FLOP/s, {dtype}",
@@ -130,7 +115,7 @@ def figure(found: Prediction) -> Figure:
         fontsize=9,
         color=INK,
     )
-    colours = dict(zip(FAMILIES, PALETTE, strict=False))
+    colours = {name: FAMILIES[name].dark for name in FAMILIES}
     longest = max((point.seconds for point in points), default=1.0)
     areas = [18 + 500 * point.seconds / longest for point in points]
     for name in FAMILIES:
@@ -146,7 +131,7 @@ def figure(found: Prediction) -> Figure:
                 linewidths=0.8,
                 zorder=3,
             )
-            axes.scatter([], [], 60, color=colours[name], alpha=0.8, label=name)
+            axes.scatter([], [], 60, color=colours[name], alpha=0.8, label=WORDS[name])
     whole = bool(found.flops and found.bytes and found.seconds)
     if whole:
         axes.scatter(
@@ -187,7 +172,7 @@ def figure(found: Prediction) -> Figure:
         f"{found.graph.mode} mode, batch {found.batch}{spread}, {dtype}: at least {seconds(found.seconds)} a step"
         + (f", at most {found.throughput:,.0f} samples a second" if found.seconds else ""),
         fontsize=9.5,
-        color=MUTED,
+        color=FAINT,
     )
     made.text(
         0.085,
@@ -195,6 +180,6 @@ def figure(found: Prediction) -> Figure:
         "Roofline model (Williams, Waterman & Patterson 2009): predicted, not measured. A point stands for kernels of "
         f"equal intensity, its area for their time.\nPeaks: {device.source}.",
         fontsize=7.5,
-        color=MUTED,
+        color=FAINT,
     )
     return made

@@ -7,7 +7,8 @@ from math import pi, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.reports.plotting import INK, MUTED, PALETTE, Box, check_suffix, new_figure, place_labels, save, tidy
+from archspec.drawing.palette import FAINT, INK
+from archspec.reports.plotting import PALETTE, Box, check_suffix, new_figure, place_labels, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +94,7 @@ def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[obj
         "`archspec compare` names each figure's source.\nMultiply–adds of convolutions and dense layers for one image "
         "of the network's own size; the area of a mark is in proportion to its parameters.",
         fontsize=8,
-        color=MUTED,
+        color=FAINT,
     )
     return made, labels
 
