@@ -497,7 +497,7 @@ class _Figure:
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
-        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), f"{self._title()}: figure of the network")
+        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), f"{self._title()}: {head[1].text}")
 
     def _title(self) -> str:
         return self.graph.variant or self.graph.name
@@ -535,7 +535,7 @@ class _Figure:
             return []
         layer = self.graph.nodes[step.nodes[0]].layer
         size = getattr(layer, "kernel", None) or getattr(layer, "window", None)
-        if not isinstance(size, tuple) or len(size) != 2:
+        if not isinstance(size, tuple) or len(size) != 2 or size == (1, 1):
             return []
         height, width, _ = one.group.last.type.shape
         high, wide = min(size[0] / height, 1.0), min(size[1] / width, 1.0)

@@ -273,7 +273,7 @@ layers:
         - conv: {filters: 4, kernel: 3, pad: same}
         - relu
 """
-    graph, figure = drawn(text, write)
+    _, figure = drawn(text, write)
     assert len(figure.shapes) < 80
     assert "5,000 × conv 3×3" in {text.text for text in texts(figure)}
 
@@ -281,5 +281,5 @@ layers:
 def test_what_cannot_be_read_is_refused(write: Callable[..., File]) -> None:
     layers = "".join(f"  - conv: {{filters: {index + 1}, kernel: 1}}\n" for index in range(200))
     graph = archspec.load(write("input: {height: 8, width: 8, channels: 4}\nlayers:\n" + layers)).graph()
-    with pytest.raises(DrawingError, match="201 volumes|202 volumes"):
+    with pytest.raises(DrawingError, match="would have 202 volumes"):
         scene(graph)
