@@ -46,7 +46,7 @@ RIGHT, UP = 0.27, 0.20
 """How far a map's width of 1 goes to the right and up on the page."""
 DEEPEST, STEEPEST = 44.0, 4.0
 """Depth of the volume with most channels, unless that is more than this per root of a channel."""
-LONGEST, FASTEST = 150.0, 9.0
+LONGEST, FASTEST = 112.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
 BAR, BAR_BACK = 9.0, Point(6.0, 4.5)
 """Thickness of a vector's bar, and how far it reaches to the right and up."""
@@ -493,7 +493,7 @@ class _Figure:
         area = around(shape.box for shape in shapes)
         head = self._heading()
         width = max(area.width, LEAST_WIDTH, *(text.box.width for text in head)) + 2 * MARGIN
-        top = max(text.box.bottom for text in head) + 14
+        top = max(text.box.bottom for text in head) + 18
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
@@ -758,7 +758,7 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
     def lid(start: float, stop: float, fill: str) -> Polygon:
         return face([(start, top), (stop, top), (stop + right, top - up), (start + right, top - up)], fill)
 
-    side_fill = _mixed(tone.mid, tone.dark, 0.22)
+    side_fill = _mixed(tone.mid, tone.dark, 0.1 if step.role == "input" else 0.22)
     shapes: list[Shape] = [front(left, end, tone.mid, title=title, path=step.path), lid(left, end, tone.light)]
     marks = [mark for mark in step.marks if mark in ("activation", "normalisation")]
     band = min(MARK, 0.5 * placed.slab / max(len(marks), 1))
