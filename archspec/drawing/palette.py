@@ -16,14 +16,14 @@ class Colours(NamedTuple):
 
 
 FAMILIES: dict[Family, Colours] = {
-    "convolution": Colours("#deebf6", "#b2d6fa", "#2b5c8a"),
-    "pooling": Colours("#f7dccb", "#d88a49", "#98441a"),
-    "normalisation": Colours("#e2dbf1", "#7956ba", "#4a3580"),
-    "activation": Colours("#fbf3d2", "#faeba0", "#7d6300"),
-    "dense": Colours("#d3ead9", "#7fbc89", "#1f6646"),
-    "join": Colours("#e3e6e7", "#a1aeb3", "#47525d"),
-    "resize": Colours("#ecd5e4", "#a8619f", "#6f2f58"),
-    "other": Colours("#f7f4f2", "#f8ede7", "#5b6570"),
+    "convolution": Colours("#deebf6", "#b0d2ed", "#2b5c8a"),
+    "pooling": Colours("#f7dccb", "#dc8755", "#98441a"),
+    "normalisation": Colours("#e2dbf1", "#7d62b5", "#4a3580"),
+    "activation": Colours("#fbf3d2", "#f5e29a", "#7d6300"),
+    "dense": Colours("#d3ead9", "#79bd8c", "#1f6646"),
+    "join": Colours("#e3e6e7", "#a8b0b5", "#47525d"),
+    "resize": Colours("#ecd5e4", "#af6997", "#6f2f58"),
+    "other": Colours("#f7f4f2", "#efeae6", "#5b6570"),
 }
 
 WORDS: dict[Family, str] = {
@@ -43,7 +43,7 @@ FAINT = "#5f6b76"
 RULE = "#8a95a0"
 """Text, text beside it, and lines that stand for no family."""
 
-BLOCK = Colours("#dde2f4", "#95a0e6", "#35437f")
+BLOCK = Colours("#dde2f4", "#98a6da", "#35437f")
 """A block of layers drawn as one."""
 
 INPUT = Colours("#ffffff", "#fbfbfa", "#47525d")

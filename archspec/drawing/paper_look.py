@@ -39,7 +39,8 @@ from archspec.layer import Family
 from archspec.reports.table import si
 
 LARGEST = 200.0
-"""Height of the highest map, or 3/4 of the width of the widest."""
+"""Height of the highest map, or 3/4 of the width of the widest; less by a quarter where no map has more than `TINY`."""
+TINY = 64
 SMALLEST = 1.6
 """Height and width of what would be too small to see."""
 RIGHT, UP = 0.27, 0.20
@@ -76,7 +77,9 @@ _LEADER = Style(stroke=RULE, width=0.6)
 class Placed:
     """A group at its place: `x` is the left end of its body on the axis `y` of its row.
 
-    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up.
+    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up. The label stands `above`
+    or below; `arcs` begin or end over it, and it is `crossed` by lines from or to another row, from which its label
+    keeps `aside` if it cannot go above. What is `attached` touches the volume before it and needs no arrow.
     """
 
     group: Group
@@ -120,7 +123,7 @@ class Placed:
 
     @property
     def box(self) -> Box:
-        """Around the drawn volumes, relative to nothing."""
+        """Around the drawn volumes."""
         right, up = self.back.x / 2, self.back.y / 2
         half = self.height / 2
         return Box(self.x - right, self.y - half - up, self.end + right, self.y + half + up)
@@ -174,7 +177,8 @@ class _Figure:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.groups = groups(graph)
-        self.placed = [self._sized(group) for group in self._scaled(self.groups)]
+        self._choose_scales()
+        self.placed = [self._sized(group) for group in self.groups]
         self.rows = self._rows()
         for number, row in enumerate(self.rows):
             for at in row:
@@ -199,16 +203,14 @@ class _Figure:
 
     # Sizes
 
-    def _scaled(self, found: list[Group]) -> list[Group]:
-        maps = [group.first.type.shape for group in found if group.first.type.is_map]
-        vectors = [group.first.type.size for group in found if not group.first.type.is_map]
+    def _choose_scales(self) -> None:
+        """Pixels per pixel of a map, per root of a channel and per root of a feature."""
+        maps = [group.first.type.shape for group in self.groups if group.first.type.is_map]
+        vectors = [group.first.type.size for group in self.groups if not group.first.type.is_map]
         largest = max((max(height, 0.75 * width) for height, width, _ in maps), default=1.0)
-        self.scale = LARGEST / largest
-        if largest <= 64:
-            self.scale = 0.75 * LARGEST / largest
+        self.scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
         self.per_channel = min(STEEPEST, DEEPEST / max((shape[2] for shape in maps), default=1) ** 0.5)
         self.per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
-        return found
 
     def _sized(self, group: Group) -> Placed:
         step = group.first
@@ -386,7 +388,7 @@ class _Figure:
         """Labels along the skyline of each row; rows under one another, those that begin last on top."""
         self.labels: list[Text] = []
         self.leaders: list[Shape] = []
-        self.routes: list[tuple[Shape, int]] = []
+        self.levels: dict[tuple[int, int], float] = {}
         spans: dict[int, tuple[float, float]] = {}
         for number, row in enumerate(self.rows):
             boxes = [self._extent(at) for at in row]
@@ -449,7 +451,7 @@ class _Figure:
         if keep:
             self.labels += labels
             self.leaders += leaders
-            self.levels = {**getattr(self, "levels", {}), **{(one, two): y for one, two, _, _, y in arcs}}
+            self.levels.update({(one, two): y for one, two, _, _, y in arcs})
         return boxes
 
     def _texts(self, placed: Placed, box: Box) -> Iterator[Text]:
