@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from archspec.drawing import palette
 from archspec.drawing.palette import FAINT, INK, RULE, Colours
@@ -280,46 +280,45 @@ class _Figure:
     def _label(self) -> None:
         after: dict[int, Placed] = {first: self.placed[second] for second, first in self.before.items()}
         for at, placed in enumerate(self.placed):
-            group, step = placed.group, placed.group.first
-            lines = [_named(group)]
-            if step.role == "layer" and self.common.get(step.family) != step.does:
-                runs: list[list[str]] = []
-                for inner in group.steps:
-                    if runs and runs[-1][0] == inner.does:
-                        runs[-1].append(inner.does)
-                    else:
-                        runs.append([inner.does])
-                texts = [f"{len(run):,} × {run[0]}" if len(run) > 1 else run[0] for run in runs]
-                lines += texts if len(texts) <= 3 else [f"{len(group.steps):,} × {step.does.split()[0]}"]
-            elif step.role == "block":
-                repeats = len(group.steps)
-                does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
-                if not _tells(lines[0], does):
-                    lines.append(does)
-                if step.split:
-                    lines.append(f"{len(step.split)} branches")
-            following = after.get(at)
-            told = (
-                step.role == "layer"
-                and step.family in ("pooling", "resize", "other")
-                and not self.frames
-                and following is not None
-                and following.group.first.role in ("layer", "block")
-                and following.group.first.family in ("convolution", "other")
-                and following.group.first.type.shape[:-1] == step.type.shape[:-1]
-                and step.type.is_map
-            )
-            if not told and step.role != "symbol":
-                lines.append(str(step.type))
-            lines = [text for text in lines if text] or [str(step.type)]
-            plain = step.role == "layer" and step.family not in ("convolution", "dense")
-            if plain and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind) and len(lines) > 1:
+            step = placed.group.first
+            lines = [*self._words(placed.group), *([] if self._is_told(step, after.get(at)) else [str(step.type)])]
+            unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
+            if not lines[0] or (unnamed and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind)):
                 lines = lines[1:]
             lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
             placed.lines = [shortened(text, MAX_LABEL, *_font(index)) for index, text in enumerate(lines)]
-            side = step.role == "layer" and (step.family in ("pooling", "resize", "other")) and not self.frames
-            placed.above = (side or placed.crossed) and not placed.arcs
+            beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not self.frames
+            placed.above = (beside or placed.crossed) and not placed.arcs
             placed.aside = placed.crossed and placed.arcs
+
+    def _words(self, group: Group) -> list[str]:
+        """The name of a group, and what it does unless the name or the legend tells."""
+        step, repeats = group.first, len(group.steps)
+        lines = [_named(group)]
+        if step.role == "layer" and self.common.get(step.family) != step.does:
+            runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
+            if len(runs) > 3:
+                runs = [(step.does.split()[0], repeats)]
+            lines += [f"{count:,} × {does}" if count > 1 else does for does, count in runs]
+        elif step.role == "block":
+            does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
+            lines += [] if _tells(lines[0], does) else [does]
+            lines += [f"{len(step.split)} branches"] if step.split else []
+        return lines
+
+    def _is_told(self, step: Step, following: Placed | None) -> bool:
+        """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
+        if step.role == "symbol":
+            return True
+        if self.frames or following is None or step.role != "layer" or not step.type.is_map:
+            return False
+        after = following.group.first
+        return (
+            step.family in ("pooling", "resize", "other")
+            and after.role in ("layer", "block")
+            and after.family == "convolution"
+            and after.type.shape[:2] == step.type.shape[:2]
+        )
 
     # Places
 
@@ -404,7 +403,7 @@ class _Figure:
             boxes = self._row_labels(number, keep=False)
             top = min(box.top for box in boxes)
             over = [box.bottom for box in standing if box.left < right + 12 and left - 12 < box.right]
-            axis = max(over) + 14 - top
+            axis = max(over, default=0.0) + 14 - top
             for at in self.rows[number]:
                 self.placed[at].y = axis
             self._row_labels(number)
