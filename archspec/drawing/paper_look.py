@@ -507,7 +507,9 @@ class _Figure:
         graph = self.graph
         ends = ", ".join(str(graph.output_type(output)) for output in graph.outputs[:3])
         more = ", …" if len(graph.outputs) > 3 else ""
-        facts = f"{graph.input} → {ends}{more} · {si(graph.params)} parameters · {si(graph.macs)} multiply–adds"
+        facts = (
+            f"{graph.input} → {ends}{more} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
+        )
         title = Text(MARGIN, MARGIN + 12, shortened(self._title(), 420, 15, True), 15, True)
         return [title, Text(MARGIN, MARGIN + 29, facts, 10.5, colour=FAINT)]
 
