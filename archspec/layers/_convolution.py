@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from archspec.layers._window import Windowed
 
 class Convolution(Windowed):
     """A window with trainable weights."""
+
+    transposes: ClassVar[bool] = True
 
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]
     stride: Annotated[Pair, Field(description="step between windows in pixels")] = (1, 1)

@@ -27,6 +27,7 @@ class TransposedConv(Layer):
     """
 
     main: ClassVar[str] = "filters"
+    transposes: ClassVar[bool] = True
 
     filters: Annotated[PositiveInt, Field(description="output channels")]
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]
