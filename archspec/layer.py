@@ -117,6 +117,8 @@ class Layer(Kind):
     is_view: ClassVar[bool] = False
     """The output is the first input's memory under another shape: nothing is written."""
 
+    transposes: ClassVar[bool] = False
+    """The gradient of its kernel is a convolution over the batch, for which XLA on CPUs lays the input out anew."""
     linear: ClassVar[bool] = False
     """The gradient of its inputs needs no value of the forward pass, and it has no weights."""
 

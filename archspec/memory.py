@@ -10,7 +10,7 @@ from archspec.optimiser import Optimiser
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
-    from archspec.graph import Node
+    pass
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -74,8 +74,9 @@ def training(
     float32, bfloat16 and float16.
 
     Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `gradients` and `optimiser
-    state` (of trained weights), `input`, `activations` (kept for the backward pass, each tensor once), `masks` (and
-    indices), `workspace` (gradients of activations at the layer where they are largest).
+    state` (of trained weights), `input`; and of the moment in the backward pass when most is alive: `activations` (kept
+    for the backward pass, each tensor once), `masks` (and indices), `activation gradients`, and `copies`, which XLA on
+    CPUs alone makes: each convolution's input and gradient with the batch as last axis. docs/memory.md has the rules.
     """
     width = _width(dtype)
     seen = graph.pruned("train")
@@ -84,9 +85,7 @@ def training(
 
         optimiser = Adam.plain_default(learning_rate=0.001)
     trained = sum(node.count("trainable") for node in seen.nodes if node.path not in frozen)
-    tensors, masks = _kept(seen, frozen)
-    size = {index: seen.input.size if index == INPUT else seen.nodes[index].output.size for index in tensors}
-    elements = sum(amount for index, amount in size.items() if index != INPUT)
+    peak = _backward(seen, frozen, width)
     return _sum(
         {
             "weights": Part(4 * seen.params),
@@ -95,9 +94,10 @@ def training(
             "gradients": Part(4 * trained),
             "optimiser state": Part(4 * optimiser.slots * trained),
             "input": Part(0, width * seen.input.size),
-            "activations": Part(0, width * (elements + sum(extra for extra, _ in masks))),
-            "masks": Part(0, sum(amount for _, amount in masks)),
-            "workspace": Part(0, width * max((_moved(node) for node in seen.nodes), default=0)),
+            "activations": Part(0, peak.activations),
+            "masks": Part(0, peak.masks),
+            "activation gradients": Part(0, peak.gradients),
+            "copies": Part(0, peak.copies),
         }
     )
 
@@ -111,12 +111,6 @@ def _width(dtype: str) -> int:
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, not {dtype}")
     return DTYPE_BYTES[dtype]
-
-
-def _moved(node: Node) -> int:
-    """Elements of the gradients that the layer's backward pass takes and gives."""
-    given = sum(kind.size for kind, port in zip(node.input_types, node.ports, strict=True) if port == "value")
-    return max(given, node.output.size) if node.layer.in_place else given + node.output.size
 
 
 def _owners(graph: Graph) -> list[int]:
@@ -138,31 +132,101 @@ def _indexed(graph: Graph) -> set[int]:
     }
 
 
-def _kept(graph: Graph, frozen: Collection[str]) -> tuple[set[int], list[tuple[int, int]]]:
-    """What the backward pass needs: the tensors, each by the node that owns it, and of each node further elements and
-    bytes.
+class _Backward(NamedTuple):
+    """Bytes per sample at the moment of a training step when most are alive."""
+
+    activations: int
+    masks: int
+    copies: int
+    gradients: int
+
+
+def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
+    """Walks through the backward pass, last layer first.
+
+    A tensor that some backward pass needs lives until the earliest layer that needs it has had its turn; the gradient
+    of a tensor from the last layer that takes it to the one that made it. Element-wise layers write the gradient of
+    their input over that of their output.
     """
     owners = _owners(graph)
-    tensors: set[int] = set()
-    extras: list[tuple[int, int]] = []
-    # Whether a node's output depends on something that is trained.
+    nodes = graph.nodes
+    # Whether something is trained at the node or below; only there are gradients.
     depends: list[bool] = []
-    for index, node in enumerate(graph.nodes):
+    until: dict[int, int] = {}
+    copied: dict[int, int] = {}
+    # Tensors that some layer needs as they lie. Of the others the turned copy is all that is kept.
+    as_it_is: set[int] = {INPUT}
+    extras: list[tuple[int, int]] = []
+    for index, node in enumerate(nodes):
         own = node.count("trainable") > 0 and node.path not in frozen
         below = any(depends[source] for source in node.inputs if source != INPUT)
         depends.append(own or below)
-        if not (own or below):
-            continue
-        kept = node.layer.kept(node.input_types, node.output)
-        wanted = [*kept.inputs, *(kept.weight_inputs if own else ())]
-        sources = [node.inputs[number] for number in wanted if node.ports[number] == "value"]
-        tensors.update(INPUT if source == INPUT else owners[source] for source in sources)
-        if kept.output:
-            tensors.add(owners[index])
-        extras.append((kept.elements, kept.bytes))
-    # The loss needs the outputs.
-    tensors.update(owners[output.node] for output in graph.outputs if output.node != INPUT)
-    return tensors, extras
+        extra = (0, 0)
+        if own or below:
+            kept = node.layer.kept(node.input_types, node.output)
+            for number in (*kept.inputs, *(kept.weight_inputs if own else ())):
+                if node.ports[number] == "value":
+                    owner = _owner(owners, node.inputs[number])
+                    until.setdefault(owner, index)
+                    if number in kept.inputs or not node.layer.transposes:
+                        as_it_is.add(owner)
+            if kept.output:
+                until.setdefault(owners[index], index)
+                as_it_is.add(owners[index])
+            if own and node.layer.transposes:
+                copied.setdefault(_owner(owners, node.inputs[0]), index)
+            extra = (width * kept.elements, kept.bytes)
+        extras.append(extra)
+
+    def size(owner: int) -> int:
+        return width * (graph.input.size if owner == INPUT else nodes[owner].output.size)
+
+    # The loss begins with the outputs and their probabilities.
+    gradients = {owners[output.node]: size(owners[output.node]) for output in graph.outputs if output.node != INPUT}
+    kept_now = {owner: size(owner) for owner in until if owner != INPUT}
+    copies_now = {owner: size(owner) for owner in copied if owner in as_it_is}
+    kept_ends, copies_ends = _by_end(until), _by_end(copied)
+    best = (0, _Backward(0, 0, 0, 0))
+    extra_now, mask_now = (sum(extra[k] for extra in extras) for k in (0, 1))
+    for index in reversed(range(len(nodes))):
+        node = nodes[index]
+        own = node.count("trainable") > 0 and node.path not in frozen
+        if depends[index] and owners[index] == index:
+            given = gradients.pop(index, 0)
+            made = {
+                _owner(owners, source)
+                for source, port in zip(node.inputs, node.ports, strict=True)
+                if port == "value" and source != INPUT and depends[source]
+            }
+            new = {owner: size(owner) for owner in made if owner not in gradients}
+            passing = 0 if node.layer.in_place and given in new.values() else given
+            turned = given if own and node.layer.transposes else 0
+            now = _Backward(
+                sum(kept_now.values()) + extra_now,
+                mask_now,
+                sum(copies_now.values()) + turned,
+                sum(gradients.values()) + sum(new.values()) + passing,
+            )
+            best = max(best, (sum(now), now))
+            gradients.update(new)
+        for alive, ends in ((kept_now, kept_ends), (copies_now, copies_ends)):
+            for owner in ends.get(index, ()):
+                alive.pop(owner, None)
+        extra_now -= extras[index][0]
+        mask_now -= extras[index][1]
+    return best[1]
+
+
+def _by_end(until: Mapping[int, int]) -> dict[int, list[int]]:
+    """What lives until each node."""
+    found: dict[int, list[int]] = {}
+    for owner, end in until.items():
+        found.setdefault(end, []).append(owner)
+    return found
+
+
+def _owner(owners: list[int], source: int) -> int:
+    return INPUT if source == INPUT else owners[source]
 
 
 def _alive(graph: Graph, width: int) -> int:
@@ -172,11 +236,11 @@ def _alive(graph: Graph, width: int) -> int:
     for index, node in enumerate(graph.nodes):
         for source, port in zip(node.inputs, node.ports, strict=True):
             if port == "value":
-                last[INPUT if source == INPUT else owners[source]] = index
+                last[_owner(owners, source)] = index
             elif port == "indices":
                 last[_ticket(source)] = index
     for output in graph.outputs:
-        last[INPUT if output.node == INPUT else owners[output.node]] = len(graph.nodes)
+        last[_owner(owners, output.node)] = len(graph.nodes)
     alive = {INPUT: width * graph.input.size}
     peak = alive[INPUT]
     for index, node in enumerate(graph.nodes):
@@ -185,7 +249,7 @@ def _alive(graph: Graph, width: int) -> int:
         dying = {key for key in alive if last.get(key, -1) <= index}
         made = width * node.output.size
         if node.layer.in_place:
-            sources = {INPUT if source == INPUT else owners[source] for source in node.inputs} & dying
+            sources = {_owner(owners, source) for source in node.inputs} & dying
             over = next((key for key in sources if alive[key] == made and key != INPUT), None)
             if over is not None:
                 del alive[over]

@@ -229,28 +229,6 @@ def test_the_rbf_centres_are_ten_different_digits() -> None:
     assert float(jnp.where(jnp.eye(10) > 0, 1e9, distances).min()) > 20
 
 
-def test_receptive_fields() -> None:
-    nodes = load("lenet5").graph().by_path()
-    assert [nodes[path].receptive_field.size[0] for path in ("c1", "s2", "c3", "s4")] == [5, 6, 14, 16]
-    assert [nodes[path].receptive_field.jump[0] for path in ("c1", "s2", "c3", "s4")] == [1, 2, 2, 4]
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "size"),
-    [  # Araujo, Norris & Sim 2019, Table 1: the field of the last map
-        ("alexnet_one_weird_trick", "features.pool5", 195),
-        ("vgg16", "features.pool5", 212),
-        ("resnet50_v1", "layer4.2", 483),
-        ("resnet101_v1", "layer4.2", 1027),
-        ("resnet152_v1", "layer4.2", 1507),
-    ],
-)
-def test_receptive_fields_are_those_of_araujo(name: str, path: str, size: int) -> None:
-    graph = spec_of(name).graph()
-    node = [node for node in graph.nodes if node.path == path or node.path.startswith(f"{path}.")][-1]
-    assert node.receptive_field.size == (size, size)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_elaborated_spec_is_the_same_network(name: str, tmp_path: Path) -> None:
     spec = spec_of(name)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from archspec.commands._common import as_json, open_checked, optimiser_of, optimiser_option, positive, spec_options
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.xla import CrossCheck
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -27,6 +32,11 @@ def options(command: argparse.ArgumentParser) -> None:
     optimiser_option(command)
     command.add_argument("--memory", type=_size, metavar="SIZE", help="the largest batch that fits: 16GiB, 80GB")
     command.add_argument("--convention", choices=tuple(CONVENTIONS), help="the figures that another tool would print")
+    command.add_argument(
+        "--xla",
+        action="store_true",
+        help="beside: XLA's own figures of the compiled programs (loads JAX, takes seconds)",
+    )
     spec_options(command, formats=FORMATS)
     command.epilog = "example: archspec report resnet50 --depth 2 --memory 16GiB"
 
@@ -36,10 +46,9 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.json import to_dict
     from archspec.reports.tables import render
 
-    reports = []
-    for target in options.specs:
-        spec = open_checked(target, options)
-        made = report(
+    specs = [open_checked(target, options) for target in options.specs]
+    reports = [
+        report(
             spec.graph(),
             mode=options.mode,
             batch=options.batch,
@@ -49,13 +58,27 @@ def run(options: argparse.Namespace) -> int:
             convention=options.convention,
             memory=options.memory,
         )
-        reports.append(made)
+        for spec in specs
+    ]
+    checks: list[list[CrossCheck]] = []
+    if options.xla:
+        from archspec.xla import table
+
+        checks = [_cross_checks(spec, options) for spec in specs]
     if options.format == "json":
         plain = [to_dict(item) for item in reports]
+        for item, found in zip(plain, checks, strict=False):
+            item["xla"] = [check.to_dict() for check in found]
         print(as_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print(render(reports, options.format, options.columns))
+        print(render(reports, options.format, options.columns, [table(found) for found in checks]))
     return 0
+
+
+def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:
+    from archspec.xla import cross_check
+
+    return [cross_check(spec, options.batch, mode, optimiser_of(options, spec)) for mode in ("eval", "train")]
 
 
 def _columns(text: str) -> list[str] | None:

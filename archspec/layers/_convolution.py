@@ -17,6 +17,8 @@ from archspec.layers._window import Windowed
 class Convolution(Windowed):
     """A window with trainable weights."""
 
+    transposes: ClassVar[bool] = True
+
     family: ClassVar[Family] = "convolution"
 
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]

@@ -42,7 +42,9 @@ class MaxPool(Pool):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         indices = self.tap_indices(*inputs)
-        return Kept(bytes=indices.bytes) if indices.taps and indices.taps.few else Kept(inputs=(0,))
+        # The indices are all it needs, but XLA often finds them again from input and output instead of keeping them.
+        few = indices.taps is not None and indices.taps.few
+        return Kept(output=True, bytes=indices.bytes) if few else Kept(inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.pooling import MaxPool as Module

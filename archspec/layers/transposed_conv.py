@@ -29,6 +29,7 @@ class TransposedConv(Layer):
     family: ClassVar[Family] = "resize"
 
     main: ClassVar[str] = "filters"
+    transposes: ClassVar[bool] = True
 
     filters: Annotated[PositiveInt, Field(description="output channels")]
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]

@@ -144,13 +144,22 @@ def document(tables: Sequence[Table], format: str, title: str) -> str:
     return page(title, written) if format == "html" else "\n\n".join(written)
 
 
-def render(reports: Sequence[Report], format: str, names: Sequence[str] | None = None) -> str:
-    """Reports in one of `FORMATS` but JSON. Raises ValueError for an unknown column."""
-    if format == "table":
-        return "\n\n\n".join(render_text(report, names) for report in reports)
+def render(
+    reports: Sequence[Report], format: str, names: Sequence[str] | None = None, beside: Sequence[Table] = ()
+) -> str:
+    """Reports in one of `FORMATS` but JSON. Raises ValueError for an unknown column.
+
+    `beside` has a further table for each report, or is empty. CSV has the layers alone.
+    """
     if format == "csv":
         return render_csv(reports, names)
-    if format == "html":
-        title = ", ".join(report.graph.name for report in reports)
-        return page(title, [fragment(report, names) for report in reports])
-    return "\n\n".join(WRITERS[format](table) for report in reports for table in sections(report, names))
+    further = [[table] for table in beside] or [[] for _ in reports]
+    if format == "table":
+        return "\n\n\n".join(
+            "\n\n".join([render_text(report, names), *map(text, more)])
+            for report, more in zip(reports, further, strict=True)
+        )
+    tables = [
+        table for report, more in zip(reports, further, strict=True) for table in [*sections(report, names), *more]
+    ]
+    return document(tables, format, ", ".join(report.graph.name for report in reports))

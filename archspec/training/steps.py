@@ -19,6 +19,9 @@ from archspec.training.tasks import TASKS, Sums, share_right
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.spec.network import Input
+    from archspec.spec.network import Task as TaskName
+    from archspec.spec.train import Train
 
 TINY = 1e-30
 
@@ -56,8 +59,32 @@ def make_steps(
     `loss` is the recipe's unless one is given that was fitted to the data. `offset` is the number of steps that came
     before this stretch: the schedule goes on from there.
     """
-    train, graph, input, task = spec.train, spec.graph(), spec.input, TASKS[spec.header.task]
-    assert train is not None
+    assert spec.train is not None
+    return steps_of(
+        spec.graph(),
+        spec.input,
+        spec.header.task,
+        spec.train,
+        steps_per_epoch,
+        loss=loss,
+        frozen=frozen,
+        offset=offset,
+    )
+
+
+def steps_of(
+    graph: Graph,
+    input: Input,
+    task_name: TaskName,
+    train: Train,
+    steps_per_epoch: int,
+    *,
+    loss: Loss | None = None,
+    frozen: Frozen = NOTHING,
+    offset: int = 0,
+) -> Steps:
+    """As `make_steps`, of the parts of a spec."""
+    task = TASKS[task_name]
     pure, *shapes = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)

@@ -1,0 +1,198 @@
+"""What XLA itself says of a network: operations and bytes of the compiled programs. Nothing is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from archspec import memory
+from archspec.cost import training_flops
+from archspec.graph import Graph
+from archspec.reports.cells import Cell, Row, Table
+from archspec.reports.units import mebibytes, si
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.loss import Loss
+    from archspec.optimiser import Optimiser
+    from archspec.spec.network import Input, Task
+    from archspec.spec.train import Train
+
+Mode = Literal["eval", "train"]
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """XLA's figures of one compiled program beside those that archspec predicts.
+
+    `mode` "eval" is the forward pass of evaluation, "train" a whole training step: augmentation, forward and backward
+    pass, optimiser. `flops` are those of the forward pass, in training of the backward pass too, for the whole batch;
+    XLA's are those of the program.
+    Bytes are those of arguments, outputs and temporaries together; what donated arguments share with outputs counts
+    once. XLA's figures are None where the backend does not give them.
+    """
+
+    mode: Mode
+    batch: int
+    backend: str
+    flops: int
+    xla_flops: int | None
+    bytes: int
+    xla_bytes: int | None
+    xla_parts: dict[str, int]
+    jax: str
+
+    @property
+    def flops_ratio(self) -> float | None:
+        """Counted operations over XLA's."""
+        return self.flops / self.xla_flops if self.xla_flops else None
+
+    @property
+    def bytes_ratio(self) -> float | None:
+        """Predicted bytes over XLA's."""
+        return self.bytes / self.xla_bytes if self.xla_bytes else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "mode": self.mode,
+            "batch": self.batch,
+            "backend": self.backend,
+            "jax": self.jax,
+            "flops": self.flops,
+            "xla_flops": self.xla_flops,
+            "flops_ratio": self.flops_ratio,
+            "bytes": self.bytes,
+            "xla_bytes": self.xla_bytes,
+            "xla_bytes_parts": self.xla_parts,
+            "bytes_ratio": self.bytes_ratio,
+        }
+
+
+def cross_check(
+    network: Spec | Graph, batch: int = 1, mode: Mode = "eval", optimiser: Optimiser | None = None
+) -> CrossCheck:
+    """Compiles the forward pass ("eval") or the training step ("train") from shapes alone and asks XLA.
+
+    The step is that of the spec's recipe; a spec without one, and a graph, are given the default recipe. `optimiser`
+    takes the place of the recipe's.
+    """
+    import jax
+
+    graph, _, _, train = _given(network)
+    optimiser = optimiser or train.optimiser
+    compiled = compile_program(network, batch, mode, optimiser)
+    predicted = memory.inference(graph) if mode == "eval" else memory.training(graph, optimiser=optimiser)
+    parts = memory_parts(compiled)
+    return CrossCheck(
+        mode,
+        batch,
+        jax.default_backend(),
+        batch * (graph.pruned(mode).flops if mode == "eval" else training_flops(graph)),
+        flops_of(compiled),
+        predicted.at(batch),
+        total(parts),
+        parts,
+        jax.__version__,
+    )
+
+
+def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Optimiser | None = None) -> Any:
+    """The compiled program that `cross_check` asks about."""
+    import jax
+    import jax.numpy as jnp
+
+    from archspec.training.steps import steps_of
+
+    graph, input, task, train = _given(network)
+    if optimiser is not None:
+        train = train.model_copy(update={"optimiser": optimiser})
+
+    def shaped(shape: tuple[int, ...], kind: Any) -> Any:
+        make: Any = jax.ShapeDtypeStruct
+        return make(shape, kind)
+
+    steps = steps_of(graph, input, task, train, 1, loss=_fitted(train.loss, graph))
+    params, statistics = steps.template["params"], steps.template["statistics"]
+    if mode == "eval":
+        x = shaped((batch, *graph.input.shape), jnp.float32)
+        forward = jax.jit(lambda params, statistics, x: steps.pure.apply(params, statistics, x, train=False)[0])
+        return forward.lower(params, statistics, x).compile()
+    images = shaped((batch, *graph.input.shape), jnp.uint8)
+    main = next(output for output in graph.outputs if not output.train_only)
+    of_pixels = graph.output_type(main).shape[:-1] if task == "segmentation" else ()
+    labels = shaped((batch, *of_pixels), jnp.int32)
+    step: Any = steps.train
+    return step.lower(steps.template, images, labels).compile()
+
+
+def flops_of(compiled: Any) -> int | None:
+    """Operations as XLA counts them. Older JAX gives a list with one dict, some backends nothing."""
+    found = compiled.cost_analysis()
+    if isinstance(found, (list, tuple)):
+        found = found[0] if found else None
+    return None if not found or "flops" not in found else int(found["flops"])
+
+
+def memory_parts(compiled: Any) -> dict[str, int]:
+    """Bytes of arguments, outputs, temporaries, and of what outputs share with arguments; empty where XLA is silent."""
+    found = compiled.memory_analysis()
+    if found is None:
+        return {}
+    return {
+        "arguments": int(found.argument_size_in_bytes),
+        "outputs": int(found.output_size_in_bytes),
+        "temporaries": int(found.temp_size_in_bytes),
+        "shared": int(found.alias_size_in_bytes),
+    }
+
+
+def total(parts: dict[str, int]) -> int | None:
+    """Bytes of a program while it runs."""
+    return parts["arguments"] + parts["outputs"] + parts["temporaries"] - parts["shared"] if parts else None
+
+
+def table(checks: Sequence[CrossCheck]) -> Table:
+    """XLA's figures beside ours, for `archspec report --xla`."""
+    first = checks[0]
+    rows: list[Row] = []
+    for check in checks:
+        program = "forward pass" if check.mode == "eval" else "training step"
+        rows.append(_row(f"{program}, FLOPs", check.flops, check.xla_flops, si))
+        rows.append(_row(f"{program}, memory", check.bytes, check.xla_bytes, mebibytes))
+    head = [f"XLA on {first.backend}, jax {first.jax}", "here", "XLA", "here / XLA"]
+    note = f"batch {first.batch}, float32; XLA counts and keeps other things: docs/memory.md says which"
+    return Table(head, rows, [False, True, True, True], notes=[note], keys=["figure", "here", "xla", "ratio"])
+
+
+def _row(name: str, here: int, xla: int | None, written: Callable[[int], str]) -> Row:
+    if xla is None:
+        return [name, Cell(written(here), here), Cell("not said", None), Cell("", None)]
+    ratio = here / xla if xla else None
+    return [
+        name,
+        Cell(written(here), here),
+        Cell(written(xla), xla),
+        Cell("" if ratio is None else f"{ratio:.3f}", ratio),
+    ]
+
+
+def _given(network: Spec | Graph) -> tuple[Graph, Input, Task, Train]:
+    from archspec.spec.network import Input as InputSection
+    from archspec.spec.train import Train as TrainSection
+
+    if not isinstance(network, Graph):
+        return network.graph(), network.input, network.header.task, network.train or TrainSection()
+    height, width, channels = network.input.shape
+    main = next(output for output in network.outputs if not output.train_only)
+    task: Task = "segmentation" if network.output_type(main).is_map else "classification"
+    return network, InputSection(height=height, width=width, channels=channels), task, TrainSection()
+
+
+def _fitted(loss: Loss, graph: Graph) -> Loss:
+    """The loss as if it had seen the data: weights of classes that are counted there are any numbers here."""
+    if getattr(loss, "class_weights", None) != "median_frequency":
+        return loss
+    main = next(output for output in graph.outputs if not output.train_only)
+    return loss.model_copy(update={"class_weights": (1.0,) * graph.output_type(main).channels})

@@ -1,0 +1,97 @@
+"""Receptive fields: the published ones, and where the gradient of one output of the compiled network is not 0."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from archspec.graph import Graph, Node, Output, prune
+from archspec.layers.avg_pool import AvgPool
+from archspec.layers.max_pool import MaxPool
+from archspec.loading import load
+from archspec.lower import outline
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "size"),
+    [  # Araujo, Norris & Sim 2019, Table 1: the field of the last map before the pooling over the whole map.
+        ("alexnet_one_weird_trick", "features.pool5", 195),  # alexnet_v2
+        ("vgg16", "features.pool5", 212),  # vgg_16
+        # The stride of a block is that of its first convolution in v1; with that of the second the 3×3 windows see
+        # less far apart pixels: 427 = 483 − 2·(4 + 8 + 16).
+        ("resnet50_v1", "layer4.2", 483),
+        ("resnet50", "layer4.2", 427),
+        ("resnet101_v1", "layer4.2", 1027),
+        ("resnet152_v1", "layer4.2", 1507),
+        ("bn_inception", "5b.concat1", 699),  # inception_v2: another first layer, separable, of the same window
+    ],
+)
+def test_fields_are_those_of_araujo(name: str, path: str, size: int) -> None:
+    graph = load(name).graph()
+    node = [node for node in graph.nodes if node.path == path or node.path.startswith(f"{path}.")][-1]
+    assert node.receptive_field.size == (size, size)
+
+
+def test_lenet_by_hand() -> None:
+    nodes = load("lenet5").graph().by_path()
+    assert [nodes[path].receptive_field.size[0] for path in ("c1", "s2", "c3", "s4")] == [5, 6, 14, 16]
+    assert [nodes[path].receptive_field.jump[0] for path in ("c1", "s2", "c3", "s4")] == [1, 2, 2, 4]
+    assert [nodes[path].receptive_field.start[0] for path in ("c1", "s2", "c3", "s4")] == [2.5, 3.0, 7.0, 8.0]
+
+
+def averaging(node: Node) -> Node:
+    """The node with a mean in place of a maximum, which only one pixel of each window would reach."""
+    layer = node.layer
+    if not isinstance(layer, MaxPool):
+        return node
+    fields: dict[str, Any] = {name: getattr(layer, name) for name in ("window", "stride", "pad", "rounding")}
+    return replace(node, layer=AvgPool.model_validate(fields))
+
+
+def cut(graph: Graph, path: str) -> tuple[Graph, Node]:
+    """The graph up to a node, and that node."""
+    index = next(index for index, node in enumerate(graph.nodes) if node.path == path)
+    nodes, outputs = prune(tuple(map(averaging, graph.nodes)), (Output("map", index),))
+    return replace(graph, nodes=nodes, outputs=outputs), graph.nodes[index]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "input"),
+    [
+        ("lenet5", "s4", (32, 40)),
+        ("alexnet", "conv5", (259, 227)),
+        ("vgg16", "features.pool3", (80, 96)),
+        ("googlenet", "inception3b.concat1", (192, 176)),
+        ("resnet18", "layer2.1.relu2", (160, 192)),
+        ("resnet50", "layer2.3.relu3", (160, 176)),
+        ("resnet20", "layer3.0.relu2", (112, 96)),
+        ("segnet_basic", "pool4", (160, 192)),
+    ],
+)
+def test_the_gradient_reaches_as_far_as_predicted(name: str, path: str, input: tuple[int, int]) -> None:
+    graph, node = cut(load(name).graph(input).pruned("eval"), path)
+    pure, params, statistics = outline(graph)
+    # Positive weights and pixels: no rectifier closes, and nothing cancels out.
+    positive = {name: np.full(value.shape, 1 / prod(value.shape[:-1]), np.float32) for name, value in params.items()}
+    running = {name: np.full(value.shape, name.endswith("var"), np.float32) for name, value in statistics.items()}
+    x = np.random.default_rng(0).uniform(0.5, 1, (1, *graph.input.shape)).astype(np.float32)
+    middle = [size // 2 for size in node.output.shape[:2]]
+
+    # Weights are arguments, since XLA would take its time to fold constants.
+    def one(x: jax.Array, params: Any, statistics: Any) -> jax.Array:
+        found: Any = pure.apply(params, statistics, x, train=False)[0]
+        return found[0, middle[0], middle[1]].sum()
+
+    seen = np.asarray(jax.jit(jax.grad(one))(x, positive, running))[0].any(-1)
+    field = node.receptive_field
+    for axis, lines in enumerate((seen.any(1), seen.any(0))):
+        places = np.flatnonzero(lines)
+        centre = field.start[axis] + middle[axis] * field.jump[axis]
+        first, end = centre - field.size[axis] / 2, centre + field.size[axis] / 2
+        assert first >= 0 and end <= graph.input.shape[axis], "the test's input is too small for the field"
+        assert (places[0], places[-1] + 1) == (first, end), (name, path, "hw"[axis])

@@ -1,0 +1,80 @@
+"""XLA's own figures: what is asked, what is said where XLA is silent, and what the report shows."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from archspec import cli
+from archspec.loading import load
+from archspec.optimisers.sgd import Sgd
+from archspec.reports.cells import text
+from archspec.xla import CrossCheck, cross_check, flops_of, memory_parts, table, total
+
+
+def test_forward_operations_agree_where_nothing_is_padded() -> None:
+    check = cross_check(load("lenet5"), 8, "eval")
+    assert check.flops == 8 * load("lenet5").graph().flops
+    assert check.flops_ratio == pytest.approx(1, abs=0.01)
+    assert check.xla_bytes == total(check.xla_parts)
+
+
+def test_a_graph_and_its_spec_are_the_same_network() -> None:
+    spec = load("lenet5")
+    # The recipe of lenet5 has the default's optimiser.
+    for mode in ("eval", "train"):
+        ours, theirs = cross_check(spec.graph(), 4, mode), cross_check(spec, 4, mode)
+        assert ours.bytes == theirs.bytes
+    assert cross_check(spec.graph(), 4).xla_flops == cross_check(spec, 4).xla_flops
+
+
+def test_a_spec_without_a_recipe_is_given_one() -> None:
+    spec = load("resnet20")
+    check = cross_check(spec, 2, "train")
+    # XLA leaves out multiplications with zero padding, a good tenth of those on maps of 32×32 to 8×8.
+    assert check.flops_ratio is not None and 0.95 < check.flops_ratio < 1.25
+
+
+def test_an_optimiser_takes_the_place_of_the_recipes() -> None:
+    plain, momentum = (cross_check(load("lenet5"), 4, "train", Sgd(learning_rate=0.1, momentum=m)) for m in (0, 0.9))
+    weights = 4 * load("lenet5").graph().params
+    for of in ("bytes", "xla_bytes"):
+        assert getattr(momentum, of) - getattr(plain, of) == pytest.approx(weights, rel=0.15)
+
+
+def test_nothing_is_allocated() -> None:
+    import jax
+
+    before = len(jax.live_arrays())
+    cross_check(load("lenet5"), 2, "train")
+    assert len(jax.live_arrays()) == before
+
+
+@pytest.mark.parametrize("found", [{"flops": 7.0}, [{"flops": 7.0}], ({"flops": 7.0},)])
+def test_operations_of_older_and_newer_jax(found: Any) -> None:
+    assert flops_of(SimpleNamespace(cost_analysis=lambda: found)) == 7
+
+
+@pytest.mark.parametrize("found", [None, [], {}, [{}]])
+def test_a_backend_may_be_silent(found: Any) -> None:
+    compiled = SimpleNamespace(cost_analysis=lambda: found, memory_analysis=lambda: None)
+    assert flops_of(compiled) is None
+    assert memory_parts(compiled) == {}
+    check = CrossCheck("eval", 1, "tpu", 10, None, 20, total({}), {}, "0")
+    assert check.flops_ratio is None and check.bytes_ratio is None
+    assert text(table([check])).count("not said") == 2
+
+
+def test_the_report_shows_both(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "lenet5", "--xla", "--batch", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "forward pass, memory" in printed and "training step, FLOPs" in printed and "here / XLA" in printed
+    assert cli.main(["report", "lenet5", "--xla", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [check["mode"] for check in found["xla"]] == ["eval", "train"]
+    assert found["xla"][0]["flops"] == found["totals"]["flops"]
+    assert cli.main(["report", "lenet5", "--format", "json"]) == 0
+    assert "xla" not in json.loads(capsys.readouterr().out)
