@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from archspec.drawing import palette
 from archspec.drawing.palette import FAINT, INK, RULE, Colours
@@ -39,14 +39,15 @@ from archspec.layer import Family
 from archspec.reports.table import si
 
 LARGEST = 200.0
-"""Height of the highest map, or 3/4 of the width of the widest."""
+"""Height of the highest map, or 3/4 of the width of the widest; less by a quarter where no map has more than `TINY`."""
+TINY = 64
 SMALLEST = 1.6
 """Height and width of what would be too small to see."""
 RIGHT, UP = 0.27, 0.20
 """How far a map's width of 1 goes to the right and up on the page."""
-DEEPEST, STEEPEST = 62.0, 4.0
+DEEPEST, STEEPEST = 44.0, 4.0
 """Depth of the volume with most channels, unless that is more than this per root of a channel."""
-LONGEST, FASTEST = 150.0, 9.0
+LONGEST, FASTEST = 112.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
 BAR, BAR_BACK = 9.0, Point(6.0, 4.5)
 """Thickness of a vector's bar, and how far it reaches to the right and up."""
@@ -67,6 +68,7 @@ _FLOW = Style(stroke=INK, width=1.1)
 _ARC = Style(stroke="#47525d", width=1.1)
 _DASHED = Style(stroke="#7c3a64", width=1.1, dash=(4, 3))
 _FRAME = Style(stroke="#47525d", width=0.8)
+_GLASS = Style(fill="#ffffff", opacity=0.55)
 _RAY = Style(stroke="#6b7680", width=0.6, dash=(3, 2))
 _LEADER = Style(stroke=RULE, width=0.6)
 
@@ -75,7 +77,9 @@ _LEADER = Style(stroke=RULE, width=0.6)
 class Placed:
     """A group at its place: `x` is the left end of its body on the axis `y` of its row.
 
-    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up.
+    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up. The label stands `above`
+    or below; `arcs` begin or end over it, and it is `crossed` by lines from or to another row, from which its label
+    keeps `aside` if it cannot go above. What is `attached` touches the volume before it and needs no arrow.
     """
 
     group: Group
@@ -119,7 +123,7 @@ class Placed:
 
     @property
     def box(self) -> Box:
-        """Around the drawn volumes, relative to nothing."""
+        """Around the drawn volumes."""
         right, up = self.back.x / 2, self.back.y / 2
         half = self.height / 2
         return Box(self.x - right, self.y - half - up, self.end + right, self.y + half + up)
@@ -173,7 +177,8 @@ class _Figure:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.groups = groups(graph)
-        self.placed = [self._sized(group) for group in self._scaled(self.groups)]
+        self._choose_scales()
+        self.placed = [self._sized(group) for group in self.groups]
         self.rows = self._rows()
         for number, row in enumerate(self.rows):
             for at in row:
@@ -198,16 +203,14 @@ class _Figure:
 
     # Sizes
 
-    def _scaled(self, found: list[Group]) -> list[Group]:
-        maps = [group.first.type.shape for group in found if group.first.type.is_map]
-        vectors = [group.first.type.size for group in found if not group.first.type.is_map]
+    def _choose_scales(self) -> None:
+        """Pixels per pixel of a map, per root of a channel and per root of a feature."""
+        maps = [group.first.type.shape for group in self.groups if group.first.type.is_map]
+        vectors = [group.first.type.size for group in self.groups if not group.first.type.is_map]
         largest = max((max(height, 0.75 * width) for height, width, _ in maps), default=1.0)
-        self.scale = LARGEST / largest
-        if largest <= 64:
-            self.scale = 0.75 * LARGEST / largest
+        self.scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
         self.per_channel = min(STEEPEST, DEEPEST / max((shape[2] for shape in maps), default=1) ** 0.5)
         self.per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
-        return found
 
     def _sized(self, group: Group) -> Placed:
         step = group.first
@@ -234,10 +237,10 @@ class _Figure:
                     length[at], best[at] = length[source] + 1, source
         ends = [at for at, group in enumerate(self.groups) if group.first.role == "output"]
         trunk: list[int] = []
-        at: int | None = ends[0] if ends else len(self.groups) - 1
-        while at is not None:
-            trunk.append(at)
-            at = best[at]
+        here: int | None = ends[0] if ends else len(self.groups) - 1
+        while here is not None:
+            trunk.append(here)
+            here = best[here]
         if trunk[-1] != 0:
             trunk.append(0)
         rows = [trunk[::-1]]
@@ -258,10 +261,9 @@ class _Figure:
     def _wants_frames(self) -> bool:
         """Whether windows are drawn: in short networks of single volumes."""
         return len(self.groups) <= 16 and all(
-            len(group.steps) <= 2
-            and group.first.role in ("input", "layer", "output")
-            and group.first.family != "resize"
+            len(group.steps) <= 2 and step.role in ("input", "layer", "output") and step.family != "resize"
             for group in self.groups
+            for step in group.steps[:1]
         )
 
     def _common(self) -> dict[Family, str]:
@@ -278,51 +280,51 @@ class _Figure:
     def _label(self) -> None:
         after: dict[int, Placed] = {first: self.placed[second] for second, first in self.before.items()}
         for at, placed in enumerate(self.placed):
-            group, step = placed.group, placed.group.first
-            lines = [_named(group)]
-            if step.role == "layer" and step.family not in self.common:
-                runs: list[list[str]] = []
-                for inner in group.steps:
-                    if runs and runs[-1][0] == inner.does:
-                        runs[-1].append(inner.does)
-                    else:
-                        runs.append([inner.does])
-                texts = [f"{len(run):,} × {run[0]}" if len(run) > 1 else run[0] for run in runs]
-                lines += texts if len(texts) <= 3 else [f"{len(group.steps):,} × {step.does.split()[0]}"]
-            elif step.role == "block":
-                repeats = len(group.steps)
-                does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
-                if not _tells(lines[0], does):
-                    lines.append(does)
-                if step.split:
-                    lines.append(f"{len(step.split)} branches")
-            following = after.get(at)
-            told = (
-                step.role == "layer"
-                and step.family in ("pooling", "resize", "other")
-                and not self.frames
-                and following is not None
-                and following.group.first.role in ("layer", "block")
-                and following.group.first.family in ("convolution", "other")
-                and following.group.first.type.shape[:-1] == step.type.shape[:-1]
-                and step.type.is_map
-            )
-            if not told and step.role != "symbol":
-                lines.append(str(step.type))
-            lines = [text for text in lines if text] or [str(step.type)]
-            if step.role == "layer" and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind) and len(lines) > 1:
+            step = placed.group.first
+            lines = [*self._words(placed.group), *([] if self._is_told(step, after.get(at)) else [str(step.type)])]
+            unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
+            if not lines[0] or (unnamed and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind)):
                 lines = lines[1:]
+            lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
             placed.lines = [shortened(text, MAX_LABEL, *_font(index)) for index, text in enumerate(lines)]
-            side = step.role == "layer" and (step.family in ("pooling", "resize", "other")) and not self.frames
-            placed.above = (side or placed.crossed) and not placed.arcs
+            beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not self.frames
+            placed.above = (beside or placed.crossed) and not placed.arcs
             placed.aside = placed.crossed and placed.arcs
+
+    def _words(self, group: Group) -> list[str]:
+        """The name of a group, and what it does unless the name or the legend tells."""
+        step, repeats = group.first, len(group.steps)
+        lines = [_named(group)]
+        if step.role == "layer" and self.common.get(step.family) != step.does:
+            runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
+            if len(runs) > 3:
+                runs = [(step.does.split()[0], repeats)]
+            lines += [f"{count:,} × {does}" if count > 1 else does for does, count in runs]
+        elif step.role == "block":
+            does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
+            lines += [] if _tells(lines[0], does) else [does]
+            lines += [f"{len(step.split)} branches"] if step.split else []
+        return lines
+
+    def _is_told(self, step: Step, following: Placed | None) -> bool:
+        """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
+        if step.role == "symbol":
+            return True
+        if self.frames or following is None or step.role != "layer" or not step.type.is_map:
+            return False
+        after = following.group.first
+        return (
+            step.family in ("pooling", "resize", "other")
+            and after.role in ("layer", "block")
+            and after.family == "convolution"
+            and after.type.shape[:2] == step.type.shape[:2]
+        )
 
     # Places
 
     def _place_across(self) -> None:
         taken: dict[tuple[int, bool], float] = {}
-        for at in self._order():
-            placed = self.placed[at]
+        for at, placed in enumerate(self.placed):
             placed.x = self._earliest(at)
             if placed.group.first.role == "output":
                 continue
@@ -335,6 +337,11 @@ class _Figure:
             if placed.crossed:
                 beside.append((placed.row != 0 and not placed.above, placed.middle - 2, placed.middle + 2))
             push = max(taken.get((placed.row, above), left) - left for above, left, _ in beside)
+            first = self.before.get(at)
+            if placed.attached and first is not None and push > ARROW / 2:
+                # What its label moves away from its stage has an arrow, and room for it.
+                placed.attached = False
+                push = max(push, self.placed[first].end + placed.back.x / 2 + ARROW - placed.x)
             placed.x += max(push, 0.0)
             for above, _, right in beside:
                 key = (placed.row, above)
@@ -346,9 +353,6 @@ class _Figure:
                 slack = min(ends) - ARROW - max(last.end + last.back.x / 2, last.label_middle + last.label_width / 2)
                 for at in row:
                     self.placed[at].x += max(slack, 0.0)
-
-    def _order(self) -> Iterable[int]:
-        return range(len(self.placed))
 
     def _earliest(self, at: int) -> float:
         placed = self.placed[at]
@@ -363,30 +367,27 @@ class _Figure:
         return max(found)
 
     def _gap(self, one: Placed, two: Placed) -> float:
-        """Between the bodies of neighbours: none to speak of where a pooling follows its map, else an arrow's length."""
-        role, source = two.group.first.role, one.group.first.role
-        if role == "output":
+        """Between the bodies of neighbours: nearly none within a stage, else an arrow's length."""
+        last, step = one.group.last, two.group.first
+        if step.role == "output":
             return one.back.x / 2 + ARROW + 12
-        if (
-            two.group.first.family in ("pooling", "other")
-            and role == source == "layer"
-            and two.height <= one.height
-            and one.group.first.type.is_map
-            and two.group.first.type.is_map
-            and not self.frames
-        ):
-            two.attached = True
-            return 4.0
+        if not self.frames and last.role == step.role == "layer" and last.type.is_map and step.type.is_map:
+            shrinks = step.family in ("pooling", "other") and two.height <= one.height and two.back.x <= one.back.x
+            stays = last.family in ("convolution", "resize") and step.family == "convolution"
+            same = stays and last.type.shape[:2] == step.type.shape[:2]
+            if shrinks or same:
+                two.attached = True
+                return 4.0
         front = two.back.x / 2
         if self.frames and two.group.first.type.is_map:
-            return max(front + ARROW + 8, one.back.x / 2 + front + 4)
+            return max(front + ARROW + 8, one.back.x / 2 + front + 14)
         return max(front + ARROW, 0.75 * one.back.x / 2 + front)
 
     def _place_down(self) -> None:
         """Labels along the skyline of each row; rows under one another, those that begin last on top."""
         self.labels: list[Text] = []
         self.leaders: list[Shape] = []
-        self.routes: list[tuple[Shape, int]] = []
+        self.levels: dict[tuple[int, int], float] = {}
         spans: dict[int, tuple[float, float]] = {}
         for number, row in enumerate(self.rows):
             boxes = [self._extent(at) for at in row]
@@ -396,29 +397,17 @@ class _Figure:
                 min([box.left for box in boxes] + lefts),
                 max([box.right for box in boxes] + rights),
             )
-        lanes: list[list[int]] = []
+        standing = self._row_labels(0)
         for number in sorted(range(1, len(self.rows)), key=lambda number: (-spans[number][0], number)):
             left, right = spans[number]
-            for lane in lanes:
-                if all(right + 12 < spans[other][0] or spans[other][1] + 12 < left for other in lane):
-                    lane.append(number)
-                    break
-            else:
-                lanes.append([number])
-        shapes = self._row_labels(0)
-        bottom = max(box.bottom for box in shapes)
-        for lane in lanes:
-            tops, bottoms = [], []
-            for number in lane:
-                boxes = self._row_labels(number, keep=False)
-                tops.append(min(box.top for box in boxes))
-                bottoms.append(max(box.bottom for box in boxes))
-            axis = bottom + 16 - min(tops)
-            for number in lane:
-                for at in self.rows[number]:
-                    self.placed[at].y = axis
-                self._row_labels(number)
-            bottom = axis + max(bottoms)
+            boxes = self._row_labels(number, keep=False)
+            top = min(box.top for box in boxes)
+            over = [box.bottom for box in standing if box.left < right + 12 and left - 12 < box.right]
+            axis = max(over, default=0.0) + 14 - top
+            for at in self.rows[number]:
+                self.placed[at].y = axis
+            self._row_labels(number)
+            standing.append(Box(left, axis + top, right, axis + max(box.bottom for box in boxes)))
 
     def _extent(self, at: int) -> Box:
         placed = self.placed[at]
@@ -440,9 +429,8 @@ class _Figure:
             if placed.group.first.role == "output":
                 top = placed.y - high / 2
             else:
-                near = [
-                    box for box in volumes if box.left < middle + wide / 2 + 2 and middle - wide / 2 - 2 < box.right
-                ]
+                reach = wide / 2 + 2
+                near = [box for box in volumes if box.left < middle + reach and middle - reach < box.right]
                 if placed.above:
                     top = min(box.top for box in near) - 5 - high
                     if placed.top.y - top - high > 14:
@@ -462,7 +450,7 @@ class _Figure:
         if keep:
             self.labels += labels
             self.leaders += leaders
-            self.levels = {**getattr(self, "levels", {}), **{(one, two): y for one, two, _, _, y in arcs}}
+            self.levels.update({(one, two): y for one, two, _, _, y in arcs})
         return boxes
 
     def _texts(self, placed: Placed, box: Box) -> Iterator[Text]:
@@ -506,11 +494,11 @@ class _Figure:
         area = around(shape.box for shape in shapes)
         head = self._heading()
         width = max(area.width, LEAST_WIDTH, *(text.box.width for text in head)) + 2 * MARGIN
-        top = max(text.box.bottom for text in head) + 14
+        top = max(text.box.bottom for text in head) + 18
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
-        return Scene(width, bottom + MARGIN - 4, tuple([*drawn, *legend]), f"{self._title()}: figure of the network")
+        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), f"{self._title()}: {head[1].text}")
 
     def _title(self) -> str:
         return self.graph.variant or self.graph.name
@@ -519,7 +507,9 @@ class _Figure:
         graph = self.graph
         ends = ", ".join(str(graph.output_type(output)) for output in graph.outputs[:3])
         more = ", …" if len(graph.outputs) > 3 else ""
-        facts = f"{graph.input} → {ends}{more} · {si(graph.params)} parameters · {si(graph.macs)} multiply–adds"
+        facts = (
+            f"{graph.input} → {ends}{more} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
+        )
         title = Text(MARGIN, MARGIN + 12, shortened(self._title(), 420, 15, True), 15, True)
         return [title, Text(MARGIN, MARGIN + 29, facts, 10.5, colour=FAINT)]
 
@@ -548,22 +538,18 @@ class _Figure:
             return []
         layer = self.graph.nodes[step.nodes[0]].layer
         size = getattr(layer, "kernel", None) or getattr(layer, "window", None)
-        if not isinstance(size, tuple) or len(size) != 2:
+        if not isinstance(size, tuple) or len(size) != 2 or size == (1, 1):
             return []
         height, width, _ = one.group.last.type.shape
         high, wide = min(size[0] / height, 1.0), min(size[1] / width, 1.0)
         u = min(max(0.55, wide / 2), 1 - wide / 2)
         v = min(max(0.36, high / 2), 1 - high / 2)
-        corners = [
+        corners = tuple(
             one.on_side(u + i * wide / 2, v + j * high / 2, one.end) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        ]
+        )
         target = two.on_side(0.55, 0.36, two.x)
         rays: list[Shape] = [polyline([corner, target], _RAY) for corner in corners]
-        return [
-            *rays,
-            Polygon(tuple(corners), replace(_FRAME, fill="#ffffff", opacity=0.55)),
-            Polygon(tuple(corners), _FRAME),
-        ]
+        return [*rays, Polygon(corners, _GLASS), Polygon(corners, _FRAME)]
 
     def _crossing(self, one: int, two: int) -> Path:
         """Between rows: down from the middle and into the left, or out to the right and up from below."""
@@ -666,14 +652,14 @@ class _Figure:
         entries.append((None, "; ".join(scales)))
         shapes: list[Shape] = []
         x, size = MARGIN, 9.5
-        for mark, words in entries:
+        for swatch, words in entries:
             words = shortened(words, width - 2 * MARGIN - 24, size)
-            lead = 24.0 if isinstance(mark, Path) else 16.0 if mark else 0.0
+            lead = 24.0 if isinstance(swatch, Path) else 16.0 if swatch else 0.0
             long = lead + text_width(words, size)
             if x > MARGIN and x + long > width - MARGIN:
                 x, y = MARGIN, y + 16
-            if mark is not None:
-                shapes.append(_moved(mark, x, y))
+            if swatch is not None:
+                shapes.append(_moved(swatch, x, y))
             shapes.append(Text(x + lead, y + 3.4, words, size, colour=FAINT))
             x += long + 18
         return shapes, y + 8
@@ -704,23 +690,32 @@ def _named(group: Group) -> str:
     scope = group.first.path.rpartition(".")[0]
     if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
         return scope.rpartition(".")[2]
-    start = 0
-    while start < min(len(first), len(last)) and first[start] == last[start]:
-        start += 1
-    end = 0
-    while end < min(len(first), len(last)) - start and first[-1 - end] == last[-1 - end]:
-        end += 1
-    # A number is never taken apart.
-    while (
-        start
-        and first[start - 1].isdigit()
-        and (first[start : start + 1].isdigit() or last[start : start + 1].isdigit())
-    ):
-        start -= 1
+    start, end = _common_ends(first, last)
     one, two = first[start : len(first) - end], last[start : len(last) - end]
-    if start and one.isdigit() and two.isdigit():
-        return f"{first[:start]}{one}–{two}{first[len(first) - end :] if end else ''}"
+    if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:
+        return f"{first[:start]}{one}–{two}{first[len(first) - end :]}"
     return f"{first} – {last}"
+
+
+def _common_ends(one: str, two: str) -> tuple[int, int]:
+    """How many letters two names have in common at the beginning and at the end; a number is never taken apart."""
+    shorter = min(len(one), len(two))
+    start = next((at for at in range(shorter) if one[at] != two[at]), shorter)
+    while start and one[start - 1].isdigit() and (one[start : start + 1] + two[start : start + 1]).isdigit():
+        start -= 1
+    end = next((at for at in range(shorter - start) if one[-1 - at] != two[-1 - at]), shorter - start)
+    while end and one[-end].isdigit() and (one[-1 - end : -end] + two[-1 - end : -end]).isdigit():
+        end -= 1
+    return start, end
+
+
+def _broken(text: str) -> list[str]:
+    """A text that is too wide for a label, as two lines."""
+    words = text.split(" ")
+    if text_width(text, SMALL) <= MAX_LABEL or len(words) == 1:
+        return [text]
+    cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
+    return list(min(cuts, key=lambda cut: max(text_width(part, SMALL) for part in cut)))
 
 
 def _elbow(points: list[Point], style: Style, radius: float = 7.0) -> Path:
@@ -766,7 +761,7 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
     def lid(start: float, stop: float, fill: str) -> Polygon:
         return face([(start, top), (stop, top), (stop + right, top - up), (start + right, top - up)], fill)
 
-    side_fill = _mixed(tone.mid, tone.dark, 0.22)
+    side_fill = _mixed(tone.mid, tone.dark, 0.1 if step.role == "input" else 0.22)
     shapes: list[Shape] = [front(left, end, tone.mid, title=title, path=step.path), lid(left, end, tone.light)]
     marks = [mark for mark in step.marks if mark in ("activation", "normalisation")]
     band = min(MARK, 0.5 * placed.slab / max(len(marks), 1))
@@ -779,11 +774,8 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
     for channels in step.split[:-1]:
         passed += channels
         at = left + placed.slab * passed / total
-        shapes.append(
-            polyline(
-                [Point(at, bottom), Point(at, top), Point(at + right, top - up)], Style(stroke=tone.dark, width=0.6)
-            )
-        )
+        seam = [Point(at, bottom), Point(at, top), Point(at + right, top - up)]
+        shapes.append(polyline(seam, Style(stroke=tone.dark, width=0.6)))
     shapes.append(face([(end, top), (end + right, top - up), (end + right, bottom - up), (end, bottom)], side_fill))
     return shapes
 
