@@ -362,8 +362,9 @@ def _ports(
         start = enter[lane.tensor] if lane.source is None else leave[lane.source, lane.tensor]
         end = exits[lane.tensor] if lane.target is None else arrive[number]
         path = list(passes[number])
-        if not path and abs(start - end) < 3:
-            end = start
+        # A step too small to be seen as one is none.
+        if abs((path or [start])[-1] - end) < 3:
+            end = (path or [start])[-1]
         ways.append(_Way(*span, [start, *path, end]))
     return ways
 
