@@ -362,8 +362,9 @@ def _ports(
         start = enter[lane.tensor] if lane.source is None else leave[lane.source, lane.tensor]
         end = exits[lane.tensor] if lane.target is None else arrive[number]
         path = list(passes[number])
-        if not path and abs(start - end) < 3:
-            end = start
+        # A step too small to be seen as one is none.
+        if abs((path or [start])[-1] - end) < 3:
+            end = (path or [start])[-1]
         ways.append(_Way(*span, [start, *path, end]))
     return ways
 
@@ -407,7 +408,8 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
             for tensor in nets
         }
         track: dict[int, int] = {}
-        waiting = sorted(nets, key=lambda tensor: (len(above[tensor]), min(uppers[tensor] + lowers[tensor])))
+        order = {tensor: (len(above[tensor]), _turn(uppers[tensor], lowers[tensor])) for tensor in nets}
+        waiting = sorted(nets, key=order.__getitem__)
         while waiting:
             ready = [tensor for tensor in waiting if not above[tensor] & set(waiting)] or waiting[:1]
             tensor = ready[0]
@@ -427,3 +429,9 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
                 found[number, step] = track[tensor]
         counts.append(max(track.values(), default=-1) + 1)
     return found, counts
+
+
+def _turn(uppers: Sequence[float], lowers: Sequence[float]) -> float:
+    """Of lines to the same side, the one that begins farthest to that side crosses above the others: so none meet."""
+    right = sum(lowers) / len(lowers) > sum(uppers) / len(uppers)
+    return -max(uppers) if right else min(uppers)

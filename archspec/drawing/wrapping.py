@@ -16,20 +16,25 @@ Point = tuple[float, float]
 _STEP = 12.0
 _GUTTER = 36.0
 _ABOVE = 7.0
-_LONG = 900.0
+_LONG, _LONG_RIGHT = 900.0, 1700.0
+_SHAPE, _SHAPE_RIGHT = 1.4, 1.8
 _MAX_COLUMNS = 12
 _MAX_CUT = 8
 _COST = 70.0
 
 
-def wrapped(picture: Picture, shape: float = 1.4) -> Picture:
-    """The picture in columns, or rows where it goes to the right, so that width over height comes near to a shape.
+def wrapped(picture: Picture) -> Picture:
+    """The picture in columns, or rows where it goes to the right, so that it is somewhat wider than high.
 
     A picture that is short already, or has nowhere to be cut, stays as it is.
     """
     if picture.direction == "right":
-        return turned(wrapped(replace(turned(picture), direction="down"), 1 / shape), "right")
-    if picture.height < _LONG or any(link.points[-1][1] < link.points[0][1] - 1 for link in picture.links):
+        return turned(_wrapped(turned(picture), 1 / _SHAPE_RIGHT, _LONG_RIGHT), "right")
+    return _wrapped(picture, _SHAPE, _LONG)
+
+
+def _wrapped(picture: Picture, shape: float, long: float) -> Picture:
+    if picture.height < long or any(link.points[-1][1] < link.points[0][1] - 1 for link in picture.links):
         return picture
     cuts = _candidates(picture)
     best, found = _misfit(picture.width, picture.height, shape), picture
