@@ -26,7 +26,8 @@ def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("
     )
     command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
     command.add_argument("--strict", action="store_true", help="warnings are errors")
-    command.add_argument("--format", choices=formats, default=formats[0])
+    if formats:
+        command.add_argument("--format", choices=formats, default=formats[0])
 
 
 def positive(text: str) -> int:
