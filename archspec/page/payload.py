@@ -126,7 +126,7 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
 
 def _frame(frame: Frame, numbers: Mapping[str, int]) -> dict[str, Any]:
     """A frame with coordinates to a hundredth of a pixel; boxes have the numbers of their layers."""
-    found = _rounded(asdict(frame))
+    found: dict[str, Any] = _rounded(asdict(frame))
     for box in found["boxes"]:
         box["layers"] = [numbers[path] for path in box["layers"]]
     return found
