@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -174,10 +174,9 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
 
-def watch(served: Served, say: Callable[[], None], *, poll: float = POLL) -> None:
-    """Looks at the files for ever; reads the spec anew when one has changed and holds still, and calls `say`."""
-    while True:
-        time.sleep(poll)
+def watch(served: Served, say: Callable[[], None], ended: Event, *, poll: float = POLL) -> None:
+    """Looks at the files until it is ended; when one has changed and holds still, reads the spec anew and calls `say`."""
+    while not ended.wait(poll):
         if not served.changed():
             continue
         # An editor may be in the middle of writing.

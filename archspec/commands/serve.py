@@ -21,6 +21,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     import gc
+    from threading import Event
 
     from archspec.serving import Server, spec_served, watch
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         print(count(errors, "error") if errors else "made anew", file=sys.stderr, flush=True)
 
     try:
-        watch(served, say)
+        watch(served, say, Event())
     except KeyboardInterrupt:
         server.stop()
     return 0

@@ -6,7 +6,7 @@ const CHARTS = [
   { key: "bytes", title: "activation memory", text: mebibytes },
 ];
 
-const LEFT = 64, RIGHT = 12, TOP = 36, GAP = 30, BOTTOM = 34;
+const LEFT = 70, RIGHT = 20, TOP = 36, GAP = 30, BOTTOM = 34;
 
 class Charts {
   constructor() {

@@ -1,6 +1,6 @@
 // The drawing: boxes, unfolded blocks and links, with pan and zoom.
 
-const MARGIN = 24, SMALLEST = 0.02, LARGEST = 4, CARD = 260;
+const MARGIN = 24, SMALLEST = 0.002, LARGEST = 4, CARD = 260;
 
 /** From how many boxes on only those in view are elements. */
 const MANY = 700;

@@ -24,6 +24,7 @@ function si(value) {
 /** Bytes in MiB. @param {number} value */
 function mebibytes(value) {
   const size = value / 2 ** 20;
+  if (size && size < 0.01) return `${size < 0.0001 ? "< 0.0001" : Number(size.toFixed(4))} MiB`;
   return `${size < 1000 ? short(size, 3) : whole(Math.round(size))} MiB`;
 }
 
