@@ -175,7 +175,7 @@ class Server(ThreadingHTTPServer):
 
 
 def watch(served: Served, say: Callable[[], None], ended: Event, *, poll: float = POLL) -> None:
-    """Looks at the files until it is ended; when one has changed and holds still, reads the spec anew and calls `say`."""
+    """Looks at the files until it is ended; when one has changed and holds still, reads the spec anew, calls `say`."""
     while not ended.wait(poll):
         if not served.changed():
             continue

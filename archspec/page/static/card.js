@@ -98,7 +98,7 @@ function fieldPicture(layer, input) {
   svg.append(draw("circle", { cx: centre[1] * scale, cy: centre[0] * scale, r: 2 }));
   const step = jump.map((value) => short(value, 3));
   const words = make("figcaption", {},
-    make("b", {}, `${dims(size)}`), " receptive field", make("br"),
+    make("b", {}, dims(size)), make("br"), "receptive field", make("br"),
     `of ${high}×${wide}${over ? ", cut at its borders" : ""}`, make("br"),
     make("span", { class: "faint" }, `neighbours ${step[0] === step[1] ? step[0] : step.join("×")} apart`));
   return [svg, words];

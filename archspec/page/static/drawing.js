@@ -1,6 +1,6 @@
 // The drawing: boxes, unfolded blocks and links, with pan and zoom.
 
-const MARGIN = 24, SMALLEST = 0.002, LARGEST = 4, CARD = 260;
+const MARGIN = 24, SMALLEST = 0.002, LARGEST = 4, READABLE = 0.85, CARD = 260;
 
 /** From how many boxes on only those in view are elements. */
 const MANY = 700;
@@ -37,21 +37,23 @@ class Drawing {
     /** Pointers that are down. @type {Map<number, {x: number, y: number}>} */ this.pointers = new Map();
     this.moved = 0;
     /** The box that the keys are at. */ this.at = "";
+    this.printing = false;
     this.place = onceAFrame(() => this._place());
     this.mark = onceAFrame(() => this._mark());
     this._listen();
     this.fitted = true;
-    this.least = 0.6;
+    this.least = READABLE;
     new ResizeObserver(() => (this.fitted ? this.fit(this.least) : this.place())).observe(this.canvas);
     byId("zoom-in").addEventListener("click", () => this.zoom(1.25));
     byId("zoom-out").addEventListener("click", () => this.zoom(0.8));
     byId("zoom-fit").addEventListener("click", () => this.fit(SMALLEST));
-    store.on("network", (first) => { this.arrange(null); if (first) this.fit(0.6); this._legend(); });
+    store.on("network", (first) => { this.arrange(null); if (first) this.fit(READABLE); this._legend(); });
     store.on("open", (anchor) => this.arrange(anchor));
     store.on("hover", this.mark);
     store.on("select", (from) => { this.mark(); this.at = ""; if (from !== "drawing") this.follow(store.selected[0]); });
     store.on("reveal", (path) => this.follow(path));
-    addEventListener("beforeprint", () => this.fit());
+    addEventListener("beforeprint", () => this._print(true));
+    addEventListener("afterprint", () => this._print(false));
   }
 
   _listen() {
@@ -91,6 +93,18 @@ class Drawing {
       if (path !== null && !event.target.closest(".toggle") && this._opens(path)) store.toggle(path);
     });
     canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this._key(event));
+  }
+
+  /** On paper the drawing is as large as fits, wherever it was on the screen. @param {boolean} printing */
+  _print(printing) {
+    this.printing = printing;
+    if (!printing) {
+      this.svg.removeAttribute("viewBox");
+      this._place();
+      return;
+    }
+    this.svg.setAttribute("viewBox", `-8 -8 ${this.scene.width + 16} ${this.scene.height + 16}`);
+    this.layer.removeAttribute("transform");
   }
 
   /** @param {MouseEvent} event */
@@ -173,7 +187,9 @@ class Drawing {
 
   /** Brings a box into view. @param {any} found */
   _show(found) {
-    const { clientWidth: wide, clientHeight: high } = this.canvas;
+    const wide = this.canvas.clientWidth;
+    // On a phone the card lies over the lower half.
+    const high = this.canvas.clientHeight * (wide < 500 ? 0.45 : 1);
     const { x, y, scale } = this.view;
     const [left, top] = [(found.x - found.width / 2) * scale + x, (found.y - found.height / 2) * scale + y];
     const [right, bottom] = [left + found.width * scale, top + Math.min(found.height * scale, high / 2)];
@@ -233,11 +249,23 @@ class Drawing {
     const view = many ? this._seen() : null;
     this.drawn = view;
     const inView = (/** @type {any} */ box) => !view || (box.x + box.width / 2 > view.left && box.x - box.width / 2 < view.right && box.y + box.height / 2 > view.top && box.y - box.height / 2 < view.bottom);
-    const group = [], line = [], box = [];
+    const group = [], line = [], box = [], shape = [];
     for (const item of outlines) if (inView(item)) group.push(this._group(item));
-    for (const item of links) if (!view || this._touches(item, view)) line.push(...this._link(item));
+    const named = new Set();
+    // What begins at an outline's upper side goes on inwards.
+    const tops = new Map(outlines.map((item) => [item.path, item.y]));
+    for (const item of links) {
+      if (view && !this._touches(item, view)) continue;
+      line.push(this._link(item));
+      // The shape is written once, where the value leaves its box.
+      const [from, to] = item.points;
+      const inward = from[1] < (tops.get(item.source) ?? -Infinity);
+      if (named.has(item.tensor) || inward || to[1] - from[1] < 9 && item.points.length > 2 && item.points[2][0] > from[0]) continue;
+      named.add(item.tensor);
+      shape.push(draw("text", { class: "shape", x: from[0] + 5, y: from[1] + 11 }, item.shape));
+    }
     for (const item of boxes) if (inView(item)) box.push(this._box(item));
-    this.layer.replaceChildren(...group, ...line, ...box);
+    this.layer.replaceChildren(...group, ...line, ...box, ...shape);
     this.canvas.classList.remove("moving");
     if (moving && old.size) {
       const changed = [];
@@ -270,6 +298,7 @@ class Drawing {
   }
 
   _place() {
+    if (this.printing) return;
     const { x, y, scale } = this.view;
     this.layer.setAttribute("transform", `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${scale.toFixed(5)})`);
     this.canvas.classList.toggle("far", scale < 0.45);
@@ -340,8 +369,7 @@ class Drawing {
       way += `L${pair(towards(from))}Q${pair(at)} ${pair(towards(to))}`;
     }
     way += `L${pair(points[points.length - 1])}`;
-    const found = [draw("path", { class: `link ${link.skip ? "skip" : ""} ${link.port}`, d: way, "data-source": link.source, "data-target": link.target, "marker-end": "url(#tip)" }, draw("title", {}, `${link.tensor}  ${link.shape}`))];
-    return found;
+    return draw("path", { class: `link ${link.skip ? "skip" : ""} port-${link.port}`, d: way, "data-source": link.source, "data-target": link.target, "marker-end": "url(#tip)" }, draw("title", {}, `${link.tensor}  ${link.shape}`));
   }
 
   _mark() {

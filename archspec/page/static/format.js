@@ -21,10 +21,11 @@ function si(value) {
   return short(value);
 }
 
-/** Bytes in MiB. @param {number} value */
+/** Bytes in MiB; so few that it would say nothing, as they are. @param {number} value */
 function mebibytes(value) {
   const size = value / 2 ** 20;
-  if (size && size < 0.01) return `${size < 0.0001 ? "< 0.0001" : Number(size.toFixed(4))} MiB`;
+  if (size < 0.0001) return value ? `${value} B` : "0 MiB";
+  if (size < 0.01) return `${Number(size.toFixed(4))} MiB`;
   return `${size < 1000 ? short(size, 3) : whole(Math.round(size))} MiB`;
 }
 

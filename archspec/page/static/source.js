@@ -24,6 +24,9 @@ class SourceView {
     });
     this.sheet.addEventListener("pointerleave", () => store.hover([], "source"));
     this.scroller.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this._key(event));
+    this.printing = false;
+    addEventListener("beforeprint", () => { this.printing = this.rows.length <= 3000; this._paint(); });
+    addEventListener("afterprint", () => { this.printing = false; this._paint(); });
     store.on("network", () => this.arrange());
     store.on("hover", this.mark);
     store.on("select", (from) => {
