@@ -28,6 +28,7 @@ COMMANDS = {
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),
     "serve": Command("the report as a page in the browser, which follows the spec as it is saved"),
+    "draw": Command("draw a network: SVG, PNG, PDF or DOT"),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
     "eval": Command("evaluate a trained run on its held-out data", runs_jax=True),
     "predict": Command("classes of image files, or of each of their pixels, by a trained run", runs_jax=True),

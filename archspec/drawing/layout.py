@@ -12,11 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, families, label
+from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, families, label
 from archspec.drawing.routing import PORT_STEP, Lane, placed_by_dot, routed
 from archspec.drawing.scene import text_width
 from archspec.graph import INPUT, Graph
 from archspec.layer import Family, Port
+from archspec.types import TensorType
 
 Direction = Literal["down", "right"]
 Points = tuple[tuple[float, float], ...]
@@ -26,10 +27,16 @@ LINE_SIZE = 10.0
 LINE_HEIGHT = 14.0
 SHAPE_SIZE = 9.0
 TITLE_SIZE = 10.5
-"""Sizes of text in boxes, distance of its lines, sizes of shapes beside links and of blocks' titles, in pixels."""
+SHAPE_BESIDE = 5.0
+TITLE_BESIDE = 16.0
+"""Sizes of text in boxes, distance of its lines, sizes of shapes beside links and of blocks' titles, and how far
+shapes are beside their links, in pixels."""
 
 _BESIDE, _ABOVE = 10.0, 7.0
 _MIN_WIDTH = 112.0
+
+STACK = 3.0
+"""How far the boxes behind a folded one stick out, to the right and below, within its size."""
 
 TITLE = 24.0
 MARGIN = 12.0
@@ -84,10 +91,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Frame:
-    """The parts of an open block, or of the network (path ""), each folded. Nothing in it overlaps or leaves it."""
+    """The parts of an open block, or of the network (path ""), each folded. Nothing in it overlaps or leaves it.
+
+    `heading` is the open block's title, and `heading_width` the room that it takes.
+    """
 
     path: str
     heading: str
+    heading_width: float
     width: float
     height: float
     boxes: tuple[Box, ...]
@@ -128,6 +139,11 @@ class Picture:
     links: tuple[Link, ...]
     direction: Direction = "down"
 
+    @property
+    def items(self) -> tuple[Box | Outline, ...]:
+        """Boxes and outlines."""
+        return (*self.boxes, *self.outlines)
+
 
 def arrange(graph: Graph, direction: Direction = "down", opened: Collection[str] | None = None) -> dict[str, Frame]:
     """The frames of a network and all its blocks, by path; where `opened` is given, only of these and the network.
@@ -147,16 +163,23 @@ def arranged(pieces: Pieces, direction: Direction = "down", opened: Collection[s
     return frames
 
 
-def size_of(text: Label) -> tuple[float, float]:
-    """Width and height of a box for its text."""
+def behind(kind: Kind) -> int:
+    """How many boxes a folded box shows behind it."""
+    return {"block": 1, "run": 2}.get(kind, 0)
+
+
+def size_of(text: Label, kind: Kind) -> tuple[float, float]:
+    """Width and height of a box for its text, what is seen of those behind it included."""
     widths = [text_width(text.heading, HEADING_SIZE, True), *(text_width(line, LINE_SIZE) for line in text.lines)]
-    return max(_MIN_WIDTH, max(widths) + 2 * _BESIDE), LINE_HEIGHT * (1 + len(text.lines)) + 2 * _ABOVE
+    more = STACK * behind(kind)
+    width, height = max(_MIN_WIDTH, max(widths) + 2 * _BESIDE), LINE_HEIGHT * (1 + len(text.lines)) + 2 * _ABOVE
+    return width + more, height + more
 
 
 def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> Frame:  # type: ignore[type-arg]
     graph = pieces.graph
     texts = [label(pieces, inner, piece.path) for inner in piece.pieces]
-    sizes = [size_of(text) for text in texts]
+    sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
     flows = pieces.flows(piece)
     if direction == "right":
         sizes = [(height, width) for width, height in sizes]
@@ -170,23 +193,23 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
     numbers: dict[int, int] = {}
     # Blocks that are alike but for their names are placed once.
     tensors = tuple(numbers.setdefault(flow.tensor, len(numbers)) for flow in flows)
+    # Going to the right, shapes stand along the lines.
+    shapes = [text_width(str(_type(graph, flow)), SHAPE_SIZE) for flow in flows if flow.source is not None]
+    room = max(shapes, default=0.0) + 2 * SHAPE_BESIDE if direction == "right" else 0.0
     key = (
+        room,
         tuple(sizes),
         tuple((flow.source, flow.target, tensor, flow.port) for flow, tensor in zip(flows, tensors, strict=True)),
     )
     if key not in known:
         lanes = [Lane(flow.source, flow.target, tensor) for flow, tensor in zip(flows, tensors, strict=True)]
-        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), direction == "right")
+        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), room)
     width, height, centres, routes = known[key]
-    title = _title(piece)
     if direction == "down":
-        # The title has room on one side of what enters.
-        room = text_width(title, TITLE_SIZE, True) if piece.path else 0.0
-        anchor = next((route[0][0] for flow, route in zip(flows, routes, strict=True) if flow.source is None), width)
-        wider = max(0.0, room - anchor) if room > width - anchor else 0.0
-        width += wider
-        centres = [(x + wider, y) for x, y in centres]
-        routes = [[(x + wider, y) for x, y in route] for route in routes]
+        # Shapes beside the lines are in the frame too.
+        ends = [route[0][0] + SHAPE_BESIDE + text_width(str(_type(graph, flow)), SHAPE_SIZE)
+                for flow, route in zip(flows, routes, strict=True) if flow.source is not None]  # fmt: skip
+        width = max([width, *ends])
     boxes = tuple(
         Box(
             inner.path, x, y, *size, inner.kind, text.heading, text.lines,
@@ -195,22 +218,26 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
         for inner, (x, y), size, text in zip(piece.pieces, centres, sizes, texts, strict=True)
     )  # fmt: skip
     links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
-    return Frame(piece.path, title, width, height, boxes, links, direction)
+    title = _title(piece)
+    return Frame(
+        piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction
+    )
 
 
 def _title(piece: Piece) -> str:
-    if piece.kind == "run":
-        return f"{piece.name}: {piece.what} ×{len(piece.pieces):,}" if piece.what else piece.name
-    return piece.name if piece.what in (piece.name, "") else f"{piece.name}: {piece.what}"
+    return f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+
+
+def _type(graph: Graph, flow: Flow) -> TensorType:
+    return graph.input if flow.tensor == INPUT else graph.nodes[flow.tensor].output
 
 
 def _link(graph: Graph, piece: Piece, flow: Flow, points: Sequence[tuple[float, float]]) -> Link:
     tensor = "@input" if flow.tensor == INPUT else graph.nodes[flow.tensor].path
-    kind = graph.input if flow.tensor == INPUT else graph.nodes[flow.tensor].output
     source, target = ("" if end is None else piece.pieces[end].path for end in (flow.source, flow.target))
     # Between neighbouring ranks a line has three parts; more when it passes by a rank.
     skip = len(points) > 4
-    return Link(source, target, tensor, tuple(points), str(kind), flow.port, skip)
+    return Link(source, target, tensor, tuple(points), str(_type(graph, flow)), flow.port, skip)
 
 
 class Stretch:
@@ -266,7 +293,7 @@ def unfold(frames: Mapping[str, Frame], opened: Collection[str]) -> Picture:
     on an open block go to where the same tensor enters or leaves inside.
     """
     whole = _opened(frames, "", set(opened), 0).picture
-    return _turned(whole) if frames[""].direction == "right" else whole
+    return turned(whole, "right") if frames[""].direction == "right" else whole
 
 
 def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], level: int) -> _Opened:
@@ -341,13 +368,21 @@ def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], lev
             exits.setdefault(link.tensor, points[-1][0])
         links.append(replace(link, points=tuple(points)))
     width, height = x_of(frame.width) + x_shift, y_of(frame.height) + y_shift
+    anchor = next((x for x in entries.values()), width / 2)
+    if level and frame.direction == "down" and frame.heading_width > max(anchor, width - anchor):
+        more = frame.heading_width - anchor
+        boxes = [replace(item, x=item.x + more) for item in boxes]
+        outlines = [replace(item, x=item.x + more) for item in outlines]
+        links = [replace(link, points=tuple((x + more, y) for x, y in link.points)) for link in links]
+        entries = {tensor: x + more for tensor, x in entries.items()}
+        exits = {tensor: x + more for tensor, x in exits.items()}
+        anchor, width = anchor + more, width + more
     picture = Picture(width, height, tuple(boxes), tuple(outlines), tuple(links), frame.direction)
-    anchor = next((link.points[0][0] for link in links[len(links) - len(frame.links) :] if not link.source), width / 2)
     return _Opened(picture, anchor, entries, exits)
 
 
-def _turned(picture: Picture) -> Picture:
-    """The picture with x and y exchanged."""
+def turned(picture: Picture, direction: Direction = "down") -> Picture:
+    """The picture with x and y exchanged, which goes in this direction then."""
 
     def box(item: Box) -> Box:
         return replace(item, x=item.y, y=item.x, width=item.height, height=item.width)
@@ -357,4 +392,4 @@ def _turned(picture: Picture) -> Picture:
 
     links = tuple(replace(link, points=tuple((y, x) for x, y in link.points)) for link in picture.links)
     boxes, outlines = tuple(map(box, picture.boxes)), tuple(map(outline, picture.outlines))
-    return Picture(picture.height, picture.width, boxes, outlines, links, "right")
+    return Picture(picture.height, picture.width, boxes, outlines, links, direction)

@@ -43,5 +43,8 @@ FAINT = "#5f6b76"
 RULE = "#8a95a0"
 """Text, text beside it, and lines that stand for no family."""
 
+BLOCK = Colours("#d3daec", "#8496c4", "#2f3f75")
+"""A block of layers drawn as one."""
+
 INPUT = Colours("#ffffff", "#fbfbfa", "#47525d")
 """The network's input."""

@@ -273,13 +273,25 @@ def label(pieces: Pieces, piece: Piece, within: str) -> Label:
         return Label(name, lines)
     params = sum(graph.nodes[index].params for index in piece.nodes)
     size = f"{count(len(piece.nodes), 'layer')} · {si(params)} params"
-    if piece.kind == "run" and not piece.alike:
-        return Label(piece.name, (f"{count(len(piece.pieces), 'part')}", size))
+    what = about(piece)
+    if piece.kind == "run" and piece.alike:
+        return Label(what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}", (piece.name, size))
+    if piece.name.isdigit() and what:
+        return Label(f"{piece.name}: {what}", (size,))
+    return Label(piece.name, (what, size) if what else (size,))
+
+
+def about(piece: Piece) -> str:
+    """What a block or run is, in a word or two, where its name does not say it."""
     if piece.kind == "run":
-        what = piece.what or described(graph.nodes[piece.pieces[0].nodes[0]])
-        return Label(piece.name, (f"{what} ×{len(piece.pieces):,}", size))
-    same = piece.what in ("", piece.name)
-    return Label(piece.name, (size,) if same else (piece.what, size))
+        if not piece.alike:
+            return count(len(piece.pieces), "part")
+        return f"{piece.what} ×{len(piece.pieces):,}" if piece.what else ""
+    if piece.what == "repeat":
+        rounds = [inner for part in piece.pieces for inner in (part.pieces if part.kind == "run" else [part])]
+        kinds = {inner.what for inner in rounds}
+        return f"{len(rounds)} × {kinds.pop()}" if len(kinds) == 1 and "" not in kinds else ""
+    return "" if piece.what in (piece.name, "block", "round", "network") else piece.what
 
 
 def families(graph: Graph, piece: Piece) -> tuple[Family, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path as File
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from archspec.drawing import DrawingError
 from archspec.drawing.scene import FONT, Anchor, Path, Polygon, Rectangle, Scene, Shape, Style, Text
@@ -27,7 +27,7 @@ _SETTINGS: Any = {
 _ALIGNMENTS: dict[Anchor, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
 
 
-def save(scene: Scene, file: str | File, format: Literal["png", "pdf"], scale: float = 2.0) -> None:
+def save(scene: Scene, file: str | File | BinaryIO, format: Literal["png", "pdf"], scale: float = 2.0) -> None:
     """Writes a scene; a pixel of the scene is `scale` pixels of a PNG, and a point (1/72 inch) of a PDF.
 
     Text in a PDF stays text. Raises DrawingError when a PNG would be larger than can be drawn.

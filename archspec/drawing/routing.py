@@ -13,7 +13,6 @@ _BESIDE = 26.0
 _STEP = 12.0
 _CLEAR = 10.0
 _BEFORE, _AFTER = 16.0, 14.0
-_BEFORE_RIGHT = 58.0
 _BORDER = 4.0
 
 PORT_STEP = 72.0
@@ -62,13 +61,17 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
     for kind, names in borders.items():
         if names:
             graph.add_subgraph(names, rank=kind)
-    longest = _depths(len(sizes), lanes)
+    above, below = _depths(len(sizes), lanes)
+    whole = max(up + down for up, down in zip(above, below, strict=True))
     for number, (source, target, tensor) in enumerate(lanes):
         tail = f"i{tensor}" if source is None else f"b{source}"
         head = f"o{tensor}" if target is None else f"b{target}"
-        near = source is None or target is None or longest[target] - longest[source] == 1
-        main = near and (source is not None or longest[target or 0] == 0)
-        graph.add_edge(tail, head, key=str(number), weight=8 if main else 1)
+        up = -1 if source is None else above[source]
+        down = -1 if target is None else below[target]
+        # The longest way from above to below is kept straight; what leaves it stands beside.
+        main = up + 1 + down == whole
+        near = target is not None and above[target] == up + 1
+        graph.add_edge(tail, head, key=str(number), weight=100 if main else 8 if near else 1)
     graph.layout("dot")
     places = {node: tuple(map(float, node.attr["pos"].split(","))) for node in graph.nodes()}
     heights = sorted({round(-places[f"b{number}"][1], 1) for number in range(len(sizes))})
@@ -113,16 +116,19 @@ def _chain(count: int, lanes: Sequence[Lane]) -> Ranks | None:
     return Ranks([0.0] * count, list(range(count)), count, [{} for _ in lanes])
 
 
-def _depths(count: int, lanes: Sequence[Lane]) -> list[int]:
-    """For each box the length of the longest way to it from the upper border; boxes on cycles count as they come."""
-    before: list[list[int]] = [[] for _ in range(count)]
-    for lane in lanes:
-        if lane.source is not None and lane.target is not None and lane.source < lane.target:
-            before[lane.target].append(lane.source)
-    found = [0] * count
-    for number in range(count):
-        found[number] = max((found[source] + 1 for source in before[number]), default=0)
-    return found
+def _depths(count: int, lanes: Sequence[Lane]) -> tuple[list[int], list[int]]:
+    """For each box the length of the longest ways to it from above and from it on; what goes back up does not count."""
+    above, below = [0] * count, [0] * count
+    forward = sorted(
+        (lane.source, lane.target)
+        for lane in lanes
+        if lane.source is not None and lane.target is not None and lane.source < lane.target
+    )
+    for source, target in forward:
+        above[target] = max(above[target], above[source] + 1)
+    for source, target in reversed(forward):
+        below[source] = max(below[source], below[target] + 1)
+    return above, below
 
 
 def _sampled(text: str) -> list[Place]:
@@ -154,12 +160,12 @@ class _Way(NamedTuple):
 
 
 def routed(
-    sizes: Sequence[Size], lanes: Sequence[Lane], ranks: Ranks, turned: bool = False
+    sizes: Sequence[Size], lanes: Sequence[Lane], ranks: Ranks, room: float = 0.0
 ) -> tuple[float, float, list[Place], list[list[Place]]]:
     """Width and height of a frame, the centres of its boxes, and the corners of each lane's line.
 
-    The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own. A
-    drawing that will be turned has room for shapes' text along the lines.
+    The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own,
+    with at least some room between a box and the first of them.
     """
     members: list[list[int]] = [[] for _ in range(ranks.height)]
     for number, rank in enumerate(ranks.rank):
@@ -175,7 +181,7 @@ def routed(
     ways = _ports(sizes, lanes, ranks, spans, passes)
 
     tracks, counts = _tracks(lanes, ways, ranks.height)
-    before = _BEFORE_RIGHT if turned else _BEFORE
+    before = max(_BEFORE, room)
     y = 0.0
     tops: list[float] = []
     gap_tops: list[float] = []
@@ -330,7 +336,7 @@ def _ports(
         lines.sort()
         offsets = _offsets(len(lines), sizes[box][0])
         straight = [i for i, (x, _) in enumerate(lines) if abs(x - ranks.x[box]) < 3]
-        if len(straight) == 1 and len(lines) > 1:
+        if straight and len(lines) > 1:
             # The line from straight above goes to the middle, the others beside it.
             room = min(24.0, (sizes[box][0] / 2 - 10) / max(straight[0], len(lines) - 1 - straight[0]))
             offsets = [(i - straight[0]) * room for i in range(len(lines))]

@@ -37,7 +37,8 @@ def _paint(style: Style) -> str:
         if style.dash:
             found.append(f'stroke-dasharray="{" ".join(map(number, style.dash))}"')
     if style.opacity != 1:
-        found.append(f'opacity="{number(style.opacity)}"')
+        # Not `opacity`, which blends line and fill as one: PNG and PDF blend each by itself.
+        found.append(f'fill-opacity="{number(style.opacity)}" stroke-opacity="{number(style.opacity)}"')
     return " ".join(found)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection
 from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange, unfold
+from archspec.drawing.wrapping import wrapped
 from archspec.graph import INPUT, Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
@@ -148,3 +153,55 @@ def test_zoo_networks_at_every_depth(name: str) -> None:
         depths = {path: depth(path) for path in frames if path}
         for most in range(max(depths.values(), default=0) + 1):
             check(seen, frames, {path for path, at in depths.items() if at <= most})
+
+
+@st.composite
+def layers(draw: Any, depth: int = 0) -> list[Any]:
+    """Entries of a `layers:` list on 4×4×4 maps, of blocks, branches, residuals, references and taps."""
+    found: list[Any] = []
+    names: list[str] = []
+    for number in range(draw(st.integers(1, 5))):
+        name = f"n{number}"
+        choice = draw(st.integers(0, 6 if depth < 3 else 2))
+        if choice == 0:
+            entry: Any = {"conv": {"name": name, "filters": 4, "kernel": 3, "pad": "same"}}
+        elif choice == 1:
+            entry = {"relu": {"name": name}}
+        elif choice == 2 and names:
+            others = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+            entry = {"add": {"name": name, "from": sorted({names[-1], *others, "input"})}}
+        elif choice in (3, 4):
+            times = draw(st.integers(1, 4))
+            entry = {"repeat": {"name": name, "times": times, "layers": draw(layers(depth + 1))}}
+        elif choice == 5:
+            branches = {f"b{index}": draw(layers(depth + 1)) for index in range(draw(st.integers(2, 5)))}
+            entry = {"parallel": {"name": name, "join": "add", "branches": {**branches, "skip": []}}}
+        elif choice == 6:
+            entry = {"residual": {"name": name, "layers": draw(layers(depth + 1))}}
+        else:
+            entry = {"max_pool": {"name": name, "window": 3, "stride": 1, "pad": 1}}
+        found.append(entry)
+        names.append(name)
+    return found
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    spec = {
+        "archspec": 1,
+        "name": "net",
+        "input": {"height": 4, "width": 4, "channels": 4},
+        "layers": data.draw(layers()),
+    }
+    path = tmp_path_factory.mktemp("specs") / "net.yaml"
+    path.write_text(json.dumps(spec))
+    graph = open_spec(str(path)).graph().pruned("eval")
+    direction = data.draw(st.sampled_from(("down", "right")))
+    frames = arrange(graph, direction)
+    check(graph, frames, set(frames))
+    opened = set(data.draw(st.lists(st.sampled_from(sorted(frames)), unique=True)))
+    check(graph, frames, opened)
+    picture = unfold(frames, opened)
+    check_places(wrapped(picture))
+    check_layers(graph, wrapped(picture))

@@ -18,7 +18,7 @@ return JSON.stringify(arguments[0].map((opened) => unfold(frames, new Set(opened
 """
 
 
-@pytest.mark.parametrize("name", ["lenet5", "googlenet", "resnet50", "segnet", "fcn8s"])
+@pytest.mark.parametrize("name", ["lenet5", "googlenet", "resnet50", "resnet1001_preact", "segnet", "fcn8s"])
 def test_boxes_and_links_lie_where_python_puts_them(name: str, browser: Any, page: Any) -> None:
     from archspec.drawing.layout import arrange
 
@@ -31,17 +31,17 @@ def test_boxes_and_links_lie_where_python_puts_them(name: str, browser: Any, pag
     for opened, ours in zip(chosen, found, strict=True):
         theirs = unfold(frames, opened)
         near = pytest.approx
-        assert (ours["width"], ours["height"]) == near((theirs.width, theirs.height), abs=0.5)
+        assert (ours["width"], ours["height"]) == near((theirs.width, theirs.height), abs=0.1)
         assert [box["path"] for box in ours["boxes"]] == [box.path for box in theirs.boxes]
         for kind, items in (("boxes", theirs.boxes), ("outlines", theirs.outlines)):
             for mine, other in zip(ours[kind], items, strict=True):
                 assert mine["path"] == other.path
                 for side in ("x", "y", "width", "height"):
-                    assert mine[side] == near(getattr(other, side), abs=0.5)
+                    assert mine[side] == near(getattr(other, side), abs=0.1)
         for mine, other in zip(ours["links"], theirs.links, strict=True):
             assert (mine["source"], mine["target"], mine["shape"]) == (other.source, other.target, other.shape)
             flat = [value for point in other.points for value in point]
-            assert [value for point in mine["points"] for value in point] == near(flat, abs=0.5)
+            assert [value for point in mine["points"] for value in point] == near(flat, abs=0.1)
 
 
 def test_the_payload_has_every_frame() -> None:

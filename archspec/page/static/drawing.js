@@ -312,12 +312,13 @@ class Drawing {
 
   /** @param {any} box */
   _box(box) {
-    const [w, h] = [box.width, box.height];
-    const at = `${(box.x - w / 2).toFixed(1)}px, ${(box.y - h / 2).toFixed(1)}px`;
+    const behind = { block: 1, run: 2 }[/** @type {string} */ (box.kind)] ?? 0;
+    const [w, h] = [box.width - STACK * behind, box.height - STACK * behind];
+    const at = `${(box.x - box.width / 2).toFixed(1)}px, ${(box.y - box.height / 2).toFixed(1)}px`;
     const opens = this._opens(box.path);
     const element = draw("g", { class: `box ${box.kind} ${box.families.length ? `family-${box.families[0]}` : ""}`, "data-path": box.path, "data-at": at });
     element.style.transform = `translate(${at})`;
-    if (opens) element.append(draw("rect", { class: "under", x: 3, y: 3, width: w, height: h, rx: 7 }));
+    for (let back = behind; back > 0; back -= 1) element.append(draw("rect", { class: "under", x: STACK * back, y: STACK * back, width: w, height: h, rx: 7 }));
     const round = { unit: 4, input: h / 2, output: h / 2 }[/** @type {string} */ (box.kind)] ?? 7;
     element.append(draw("rect", { class: "back", width: w, height: h, rx: round }));
     const { heading, lines, families } = box;

@@ -1,13 +1,13 @@
 // Where everything lies when blocks are unfolded: `unfold` of archspec/drawing/layout.py once more, so that folding needs no
 // new layout. The tests hold the two to the same coordinates.
 
-const TITLE = 24, SIDE = 12;
+const TITLE = 24, SIDE = 12, STACK = 3;
 
 /**
  * @typedef {{path: string, x: number, y: number, width: number, height: number, kind: string, heading: string, lines: string[],
  *   layers: number[], families: string[], count: number}} Box
  * @typedef {{source: string, target: string, tensor: string, points: [number, number][], shape: string, port: string, skip: boolean}} Link
- * @typedef {{path: string, heading: string, width: number, height: number, boxes: Box[], links: Link[]}} Frame
+ * @typedef {{path: string, heading: string, heading_width: number, width: number, height: number, boxes: Box[], links: Link[]}} Frame
  * @typedef {{path: string, heading: string, x: number, y: number, width: number, height: number, level: number}} Outline
  * @typedef {{width: number, height: number, boxes: Box[], outlines: Outline[], links: Link[]}} Picture
  * @typedef {{picture: Picture, anchor: number, entries: Map<string, number>, exits: Map<string, number>}} Opened
@@ -97,7 +97,6 @@ function unfolded(frames, path, opened, level) {
   }
   const before = new Map(frame.boxes.map((box) => [box.path, box.x]));
   /** @type {Map<string, number>} */ const entries = new Map(), /** @type {Map<string, number>} */ exits = new Map();
-  let anchor;
   for (const link of frame.links) {
     /** @type {[number, number][]} */ const points = link.points.map(([px, py]) => [xOf(px) + xShift, yOf(py) + yShift]);
     const last = points.length - 1;
@@ -112,8 +111,15 @@ function unfolded(frames, path, opened, level) {
     }
     if (!link.source && !entries.has(link.tensor)) entries.set(link.tensor, points[0][0]);
     if (!link.target && !exits.has(link.tensor)) exits.set(link.tensor, points[last][0]);
-    if (!link.source && anchor === undefined) anchor = points[0][0];
     picture.links.push({ ...link, points });
   }
-  return { picture, anchor: anchor ?? picture.width / 2, entries, exits };
+  const anchor = [...entries.values()][0] ?? picture.width / 2;
+  const more = level ? frame.heading_width - anchor : 0;
+  if (more <= 0 || anchor + more <= picture.width - anchor) return { picture, anchor, entries, exits };
+  // The title has room on the left of what enters.
+  for (const item of [...picture.boxes, ...picture.outlines]) item.x += more;
+  for (const link of picture.links) for (const point of link.points) point[0] += more;
+  const moved = (/** @type {Map<string, number>} */ places) => new Map([...places].map(([tensor, x]) => [tensor, x + more]));
+  picture.width += more;
+  return { picture, anchor: anchor + more, entries: moved(entries), exits: moved(exits) };
 }

@@ -1,0 +1,120 @@
+"""Draws networks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.commands._common import open_checked, positive, spec_options
+from archspec.diagnostics import DataError, SpecError, listed
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+
+FORMATS = ("svg", "png", "pdf", "dot")
+_TEXT = ("svg", "dot")
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("spec", metavar="SPEC")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="file to write, NAME.svg by default; - is standard output"
+    )
+    spec_options(command, FORMATS)
+    command.set_defaults(format=None)
+    command.add_argument(
+        "--look",
+        choices=("graph", "paper"),
+        default="graph",
+        help="graph: boxes that name layers and open into their parts; paper: volumes of the maps' sizes",
+    )
+    command.add_argument(
+        "--mode", choices=("eval", "train"), default="eval", help="train has heads that only training needs"
+    )
+    command.add_argument(
+        "--depth", type=positive, metavar="N", help="levels of blocks to show; otherwise as many as are legible"
+    )
+    command.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a block to open, and what it lies in; * is any name: layer*.0",
+    )
+    command.add_argument("--direction", choices=("down", "right"), help="which way the network goes; down by default")
+    command.epilog = "example: archspec draw resnet50 -o resnet50.pdf"
+
+
+def run(options: argparse.Namespace) -> int:
+    format = _format(options)
+    graph = open_checked(options.spec, options).graph().pruned(options.mode)
+    contents = _contents(graph, format, options)
+    if options.output == "-":
+        sys.stdout.write(contents.decode())
+        return 0
+    file = Path(options.output or f"{graph.name}.{format}")
+    try:
+        file.write_bytes(contents)
+    except OSError as error:
+        missing = not file.parent.is_dir()
+        reason = f"there is no folder {file.parent}" if missing else error.strerror or str(error)
+        help = ["make the folder first, or choose another --output"] if missing else []
+        raise DataError("E561", f"{file} cannot be written: {reason}", help=help).located(None) from error
+    print(file)
+    return 0
+
+
+def _format(options: argparse.Namespace) -> str:
+    """What to write: as --format says, or the file's suffix. Raises `SpecError` when neither can be followed."""
+    suffix = Path(options.output or "").suffix.lower().removeprefix(".")
+    found: str = options.format or suffix or "svg"
+    if found not in FORMATS:
+        known = listed(f".{name}" for name in FORMATS)
+        raise _cannot(f"{options.output}: no drawing has the suffix .{suffix}", f"end it in {known}, or give --format")
+    if options.output == "-" and found not in _TEXT:
+        raise _cannot(f"{found.upper()} is not written to standard output", f"give a file: -o NAME.{found}")
+    if options.look == "paper":
+        given = (("--depth", options.depth), ("--open", options.open), ("--direction", options.direction))
+        for name, value in given:
+            if value:
+                raise _cannot(f"the paper look has no {name}", "leave it out, or take --look graph")
+        if found == "dot":
+            raise _cannot("DOT has no volumes: the paper look cannot be written as it", "take --look graph, or svg")
+    return found
+
+
+def _contents(graph: Graph, format: str, options: argparse.Namespace) -> bytes:
+    """The drawing as a file's bytes. Raises `SpecError` when it cannot be drawn."""
+    from io import BytesIO
+
+    from archspec.drawing import DrawingError, graph_look
+
+    folding = {"depth": options.depth, "open": options.open, "direction": options.direction or "down"}
+    try:
+        if format == "dot":
+            from archspec.drawing import dot
+
+            return dot.render(graph, **folding).encode()
+        if options.look == "paper":
+            from archspec.drawing import paper_look
+
+            scene = paper_look.scene(graph)
+        else:
+            scene = graph_look.scene(graph, **folding)
+        if format == "svg":
+            from archspec.drawing import svg
+
+            return svg.render(scene).encode()
+        from archspec.drawing import raster
+
+        stream = BytesIO()
+        raster.save(scene, stream, "png" if format == "png" else "pdf")
+        return stream.getvalue()
+    except DrawingError as error:
+        raise _cannot(str(error)) from error
+
+
+def _cannot(message: str, *help: str) -> SpecError:
+    return DataError("E562", message, help=help).located(None)

@@ -1,0 +1,68 @@
+"""Graphviz's DOT language: open blocks are clusters, edges have the shapes of what flows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from archspec.drawing.layout import Direction
+from archspec.drawing.opening import chosen
+from archspec.drawing.palette import FAINT, FAMILIES
+from archspec.drawing.pieces import INPUT_PATH, OUTPUT_PATH, Piece, Pieces, about, label
+from archspec.graph import INPUT, Graph
+
+
+def render(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), direction: Direction = "down") -> str:
+    """The graph as DOT, with the same blocks open as in the look of a graph. Raises DrawingError where that does."""
+    pieces = Pieces(graph)
+    opened = chosen(pieces, depth, open)
+    lines = [
+        f"digraph {quoted(graph.name)} {{",
+        f'  graph [rankdir={"LR" if direction == "right" else "TB"}, fontname="Helvetica,sans-serif", fontsize=11]',
+        '  node [shape=box, style="filled,rounded", fillcolor="#ffffff", fontname="Helvetica,sans-serif", fontsize=11]',
+        f'  edge [fontname="Helvetica,sans-serif", fontsize=9, color="{FAINT}", fontcolor="{FAINT}"]',
+    ]
+    home: dict[int, str] = {INPUT: INPUT_PATH}
+    lines += _within(pieces, pieces.root, opened, home, "  ")
+    edges: dict[tuple[str, str, int, str], None] = {}
+    for index, node in enumerate(graph.nodes):
+        for source, port in zip(node.inputs, node.ports, strict=True):
+            if home[source] != home[index]:
+                edges[home[source], home[index], source, port] = None
+    for output in graph.outputs:
+        edges[home[output.node], OUTPUT_PATH + output.name, output.node, "value"] = None
+    for tail, head, tensor, taken in edges:
+        shape = graph.input if tensor == INPUT else graph.nodes[tensor].output
+        dashed = "" if taken == "value" else ", style=dashed"
+        lines.append(f"  {quoted(tail)} -> {quoted(head)} [label={quoted(str(shape))}{dashed}]")
+    return "\n".join([*lines, "}", ""])
+
+
+def _within(pieces: Pieces, block: Piece, opened: set[str], home: dict[int, str], indent: str) -> Iterator[str]:
+    """The statements of a block's parts; notes in `home` the box of each layer."""
+    for piece in block.pieces:
+        if piece.opens and piece.path in opened:
+            title = f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+            yield f"{indent}subgraph {quoted('cluster_' + piece.path)} {{"
+            yield f'{indent}  label={quoted(title)}; labeljust=l; color="#c9cfd5"'
+            yield from _within(pieces, piece, opened, home, indent + "  ")
+            yield indent + "}"
+            continue
+        home.update(dict.fromkeys(piece.nodes, piece.path))
+        text = label(pieces, piece, block.path)
+        lines = "\n".join((text.heading, *text.lines))
+        yield f"{indent}{quoted(piece.path)} [label={quoted(lines)}{_style(pieces, piece)}]"
+
+
+def _style(pieces: Pieces, piece: Piece) -> str:
+    if piece.kind in ("input", "output"):
+        return ', fillcolor="#3b4652", fontcolor="#ffffff"'
+    if piece.kind == "unit":
+        colours = FAMILIES[pieces.graph.nodes[piece.nodes[0]].layer.family]
+        return f', fillcolor="{colours.light}", color="{colours.dark}"'
+    return ", peripheries=2"
+
+
+def quoted(text: str) -> str:
+    """A string of the language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

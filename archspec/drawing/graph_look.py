@@ -1,0 +1,286 @@
+"""The look of a graph: boxes that name their layers, links with shapes, open blocks as frames around their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from archspec.diagnostics import count
+from archspec.drawing import DrawingError
+from archspec.drawing.layout import (
+    HEADING_SIZE,
+    LINE_HEIGHT,
+    LINE_SIZE,
+    SHAPE_BESIDE,
+    SHAPE_SIZE,
+    STACK,
+    TITLE_BESIDE,
+    TITLE_SIZE,
+    Box,
+    Direction,
+    Link,
+    Outline,
+    Picture,
+    arranged,
+    behind,
+    unfold,
+)
+from archspec.drawing.opening import chosen, visible
+from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
+from archspec.drawing.pieces import Pieces
+from archspec.drawing.scene import (
+    ASCENT,
+    Anchor,
+    Curve,
+    Path,
+    Point,
+    Polygon,
+    Rectangle,
+    Scene,
+    Shape,
+    Style,
+    Text,
+    line,
+    polyline,
+    shortened,
+    text_width,
+)
+from archspec.drawing.wrapping import wrapped
+from archspec.graph import Graph
+from archspec.layer import Family
+from archspec.reports.table import si
+
+_MARGIN = 24.0
+_RADIUS = 7.0
+_GROUNDS = ("#f7f8f9", "#eff1f3")
+_MAX_BOXES = 3000
+LINK = "#5f6b76"
+"""Colour of links."""
+
+
+def scene(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), direction: Direction = "down") -> Scene:
+    """A graph as it is: prune it for evaluation first.
+
+    Blocks above `depth` are open, and those that paths or patterns in `open` name, with what they lie in; where
+    neither is given, as many as a picture can well hold. Raises DrawingError when a path names nothing.
+    """
+    pieces = Pieces(graph)
+    opened = chosen(pieces, depth, open)
+    boxes = visible(pieces.root, opened)
+    if boxes > _MAX_BOXES:
+        raise DrawingError(
+            f"{boxes:,} boxes are more than a drawing can hold, which is {_MAX_BOXES:,}; "
+            "a smaller --depth, or fewer blocks to --open, leaves more of them folded"
+        )
+    return drawn(graph, wrapped(unfold(arranged(pieces, direction, opened), opened)))
+
+
+def drawn(graph: Graph, picture: Picture) -> Scene:
+    """A picture as a scene: with a heading and a legend around it."""
+    shapes: list[Shape] = []
+    for outline in picture.outlines:
+        shapes += _outline(outline, picture)
+    boxes = {box.path: box for box in picture.boxes}
+    for link in picture.links:
+        shapes.append(_link(link, link.target in boxes))
+    shapes += _shapes(picture, boxes)
+    for box in picture.boxes:
+        shapes += _box(box)
+    legend, legend_width, legend_height = _legend(picture)
+    size = f"{count(len(graph.nodes), 'layer')} · {si(graph.params)} params · {si(graph.macs)} MACs" + (
+        " · as trained" if graph.mode == "train" else ""
+    )
+    heading = [
+        Text(0, 14, graph.name, 16, True),
+        Text(0, 32, size, 11, colour=FAINT),
+    ]
+    head = 52.0
+    inner = max(picture.width, min(legend_width, 560.0), *(shape.box.right for shape in heading))
+    legend, legend_width, legend_height = _legend(picture, inner)
+    left = _MARGIN + (inner - picture.width) / 2
+    placed = [
+        *(shifted(shape, _MARGIN, _MARGIN) for shape in heading),
+        *(shifted(shape, left, _MARGIN + head) for shape in shapes),
+        *(shifted(shape, _MARGIN, _MARGIN + head + picture.height + 28) for shape in legend),
+    ]
+    height = 2 * _MARGIN + head + picture.height + 28 + legend_height
+    return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.name)
+
+
+def shifted(shape: Shape, x: float, y: float) -> Shape:
+    """A shape at another place."""
+    if isinstance(shape, (Rectangle, Text)):
+        return replace(shape, x=shape.x + x, y=shape.y + y)
+
+    def moved(point: Point) -> Point:
+        return Point(point.x + x, point.y + y)
+
+    if isinstance(shape, Polygon):
+        return replace(shape, points=tuple(map(moved, shape.points)))
+    curves = tuple(Curve(*map(moved, curve)) for curve in shape.curves)
+    return replace(shape, start=moved(shape.start), curves=curves)
+
+
+def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, float]:
+    """What colours, boxes and lines mean, of those that are there, in rows of a width; and their width and height."""
+    families = {family for box in picture.boxes for family in box.families}
+    kinds = {box.kind for box in picture.boxes}
+    entries: list[tuple[str, Family | Literal["block", "run", "refers"]]] = [
+        (WORDS[family], family) for family in FAMILIES if family in families
+    ]
+    if "block" in kinds:
+        entries.append(("block, folded", "block"))
+    if "run" in kinds:
+        entries.append(("alike in a row, folded", "run"))
+    if any(link.port != "value" for link in picture.links):
+        entries.append(("indices or size only", "refers"))
+    shapes: list[Shape] = []
+    x = y = widest = 0.0
+    for text, what in entries:
+        length = 20 + text_width(text, LINE_SIZE)
+        if x and x + length > width:
+            x, y = 0.0, y + 20
+        if what == "refers":
+            shapes.append(polyline([Point(x, y + 6), Point(x + 16, y + 6)], Style(None, LINK, 1.3, (4, 3)), arrow=True))
+        elif what == "block" or what == "run":
+            shapes += _stack(x, y + 1, 11, 8, 2 if what == "run" else 1, 2.0, None)
+        else:
+            colours = FAMILIES[what]
+            shapes.append(Rectangle(x, y, 14, 12, Style(colours.light, colours.dark, 1), 2))
+        shapes.append(Text(x + 20, y + 10, text, LINE_SIZE, colour=FAINT))
+        widest = max(widest, x + length)
+        x += length + 18
+    return shapes, widest, y + 14 if entries else 0.0
+
+
+def _stack(x: float, y: float, width: float, height: float, behind: int, step: float, about: Box | None) -> list[Shape]:
+    """A folded block: a box with others behind it, all within a size."""
+    title, path = (_tooltip(about), about.path) if about else (None, None)
+    width, height = width - step * behind, height - step * behind
+    strokes = ("#47525d", "#8a95a0", "#8a95a0")
+    return [
+        Rectangle(
+            x + step * index,
+            y + step * index,
+            width,
+            height,
+            Style("#ffffff", strokes[index], 1),
+            min(4.0, height / 4),
+            title,
+            path,
+        )
+        for index in range(behind, -1, -1)
+    ]
+
+
+def _tooltip(box: Box) -> str:
+    return "\n".join((box.path.removeprefix("@"), *box.lines))
+
+
+def _outline(outline: Outline, picture: Picture) -> list[Shape]:
+    x, y = outline.x - outline.width / 2, outline.y - outline.height / 2
+    style = Style(_GROUNDS[(outline.level - 1) % 2], "#c9cfd5", 1)
+    ground = Rectangle(x, y, outline.width, outline.height, style, 6, outline.path, outline.path)
+    if not outline.heading:
+        return [ground]
+    text = shortened(outline.heading, outline.width - 20, TITLE_SIZE, True)
+    at = x + 10
+    anchor: Anchor = "start"
+    # On the side of the entering lines that has room.
+    ends = [link.points[-1] for link in picture.links if link.target == outline.path]
+    lines = [end[0] for end in ends if end[1] < y + 1]
+    if (
+        picture.direction == "down"
+        and lines
+        and min(lines) - x < x + outline.width - max(lines)
+        and (min(lines) - x < text_width(text, TITLE_SIZE, True) + TITLE_BESIDE - 1)
+    ):
+        at, anchor = x + outline.width - 10, "end"
+    return [ground, Text(at, y + 16, text, TITLE_SIZE, True, anchor, FAINT, path=outline.path)]
+
+
+def rounded(points: Sequence[tuple[float, float]], style: Style, arrow: bool) -> Path:
+    """A line along the axes with rounded corners."""
+    corners = [Point(*points[0])]
+    for x, y in points[1:]:
+        if abs(x - corners[-1].x) + abs(y - corners[-1].y) < 0.05:
+            continue
+        if len(corners) > 1:
+            (x0, y0), (x1, y1) = corners[-2:]
+            if (abs(x0 - x1) < 0.05 and abs(x1 - x) < 0.05) or (abs(y0 - y1) < 0.05 and abs(y1 - y) < 0.05):
+                corners.pop()
+        corners.append(Point(x, y))
+    curves: list[Curve] = []
+    for index, corner in enumerate(corners[1:-1], 1):
+        before, after = corners[index - 1], corners[index + 1]
+        radius = min(_RADIUS, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        start, end = _towards(corner, before, radius), _towards(corner, after, radius)
+        curves += [
+            line(start),
+            Curve(_towards(corner, before, radius * 0.45), _towards(corner, after, radius * 0.45), end),
+        ]
+    curves.append(line(corners[-1]))
+    return Path(corners[0], tuple(curves), style, arrow)
+
+
+def _distance(a: Point, b: Point) -> float:
+    return abs(a.x - b.x) + abs(a.y - b.y)
+
+
+def _towards(a: Point, b: Point, by: float) -> Point:
+    length = _distance(a, b) or 1.0
+    return Point(a.x + (b.x - a.x) * by / length, a.y + (b.y - a.y) * by / length)
+
+
+def _link(link: Link, arrow: bool) -> Path:
+    dash = () if link.port == "value" else (4.0, 3.0)
+    return rounded(link.points, Style(None, LINK, 1.3, dash), arrow)
+
+
+def _shapes(picture: Picture, boxes: dict[str, Box]) -> list[Shape]:
+    found: dict[tuple[float, float], Shape] = {}
+    for link in picture.links:
+        if link.source in boxes and link.port == "value":
+            x, y = link.points[0]
+            at = (x + SHAPE_BESIDE, y + 12) if picture.direction == "down" else (x + 4, y - 4)
+            found[at] = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT)
+    return list(found.values())
+
+
+def _box(box: Box) -> list[Shape]:
+    x, y = box.x - box.width / 2, box.y - box.height / 2
+    shapes: list[Shape] = []
+    title = _tooltip(box)
+    middle = box.x - STACK * behind(box.kind) / 2
+    if box.kind in ("input", "output"):
+        shapes.append(
+            Rectangle(x, y, box.width, box.height, Style("#3b4652", "#3b4652", 1), box.height / 2, title, box.path)
+        )
+        ink, light = "#ffffff", "#e4e7ea"
+    elif box.kind == "unit":
+        colours = FAMILIES[box.families[0]]
+        shapes.append(Rectangle(x, y, box.width, box.height, Style(colours.light, None), 4, title, box.path))
+        named = len(box.lines) == len(box.families)
+        top = y + 7 + LINE_HEIGHT * (2 if named else 1)
+        for number, family in enumerate(box.families[1:], 1):
+            last = number == len(box.families) - 1
+            height = LINE_HEIGHT + (7 if last else 0)
+            shapes.append(
+                Rectangle(x, top, box.width, height, Style(FAMILIES[family].light), 4 if last else 0, path=box.path)
+            )
+            if last:
+                shapes.append(Rectangle(x, top, box.width, 5, Style(FAMILIES[family].light), 0, path=box.path))
+            top += LINE_HEIGHT
+        shapes.append(Rectangle(x, y, box.width, box.height, Style(None, colours.dark, 1), 4, path=box.path))
+        ink, light = INK, INK
+    else:
+        shapes += _stack(x, y, box.width, box.height, behind(box.kind), STACK, box)
+        ink, light = INK, FAINT
+    baseline = y + 7 + LINE_HEIGHT * 0.5 + HEADING_SIZE * (ASCENT - 0.4)
+    shapes.append(Text(middle, baseline, box.heading, HEADING_SIZE, True, "middle", ink, path=box.path))
+    for number, text in enumerate(box.lines, 1):
+        shapes.append(
+            Text(middle, baseline + number * LINE_HEIGHT, text, LINE_SIZE, False, "middle", light, path=box.path)
+        )
+    return shapes

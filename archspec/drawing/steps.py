@@ -1,0 +1,309 @@
+"""The steps of a paper's figure: which layers one volume stands for, and how values go from volume to volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from archspec.blocks import Part, tree
+from archspec.drawing import DrawingError
+from archspec.graph import INPUT, Graph, Node
+from archspec.layer import Family
+from archspec.types import TensorType
+
+Role = Literal["input", "layer", "block", "symbol", "output"]
+
+FEW = 30
+"""Volumes that a figure may have before more blocks are folded."""
+
+MANY = 90
+"""Volumes beyond which nothing can be read."""
+
+MAX_SIZES = 2
+"""Sizes of maps that a block may have inside to be folded: one, or two where it changes the size."""
+
+_SCOPES = ("repeat", "round", "parallel", "branch", "residual", "shortcut", "block", "network")
+_SYMBOLS = {"add": "+", "multiply": "×"}
+
+
+@dataclass
+class Step:
+    """One volume: a layer with the layers after it that keep the shape, a folded block, or a join's symbol.
+
+    `nodes` are the layers it stands for and `sources` the steps whose values it takes. `marks` are families of merged
+    layers in their order, `split` the channels that a concatenation stacks, `dashed` the sources of indices of maxima.
+    """
+
+    role: Role
+    path: str
+    name: str
+    does: str
+    family: Family
+    type: TensorType
+    nodes: list[int] = field(default_factory=list)
+    sources: tuple[int, ...] = ()
+    dashed: frozenset[int] = frozenset()
+    marks: list[Family] = field(default_factory=list)
+    split: tuple[int, ...] = ()
+
+
+@dataclass
+class Group:
+    """Steps drawn as one row of slabs: a chain of steps whose outputs have one shape and that do the same."""
+
+    steps: list[Step]
+    sources: list[int] = field(default_factory=list)
+    dashed: set[int] = field(default_factory=set)
+
+    @property
+    def first(self) -> Step:
+        return self.steps[0]
+
+    @property
+    def last(self) -> Step:
+        return self.steps[-1]
+
+
+def groups(graph: Graph) -> list[Group]:
+    """The figure's groups in topological order: the input first, an output after the step that gives it.
+
+    Blocks of one or two sizes of map are folded where values go side by side in them; if there are more than `FEW`
+    groups, more blocks are folded, those with the most layers first. Raises DrawingError beyond `MANY`.
+    """
+    root = tree(graph)
+    closed = set(_compound(graph, root))
+    found = _grouped(_steps(graph, root, closed))
+    for _ in range(MANY):
+        if len(found) <= FEW:
+            break
+        part = _next_to_fold(graph, root, closed)
+        if part is None:
+            break
+        closed.add(part.path)
+        found = _grouped(_steps(graph, root, closed))
+    if len(found) > MANY:
+        raise DrawingError(
+            f"the figure would have {len(found):,} volumes, and more than {MANY} cannot be read: "
+            "put layers that belong together in blocks, which are folded, or draw the graph instead"
+        )
+    return found
+
+
+def what(layer: Any) -> str:
+    """A layer's kind, window, stride and dilation, as figures write them: `conv 3×3 /2`."""
+    words = [layer.kind.replace("_", " ")]
+    for name in ("kernel", "window"):
+        if pair := _pair(getattr(layer, name, None)):
+            words.append(f"{pair[0]}×{pair[1]}")
+    for name, sign in (("stride", "/"), ("factor", "×"), ("dilation", "dilated ")):
+        pair = _pair(getattr(layer, name, None))
+        if pair and pair != (1, 1):
+            text = f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g},{pair[1]:g}"
+            words.append(("×" if name == "stride" and layer.family == "resize" else sign) + text)
+    return " ".join(words)
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(item, (int, float)) for item in value):
+        return value
+    return None
+
+
+def _compound(graph: Graph, root: Part) -> Iterator[str]:
+    """Paths of the outermost blocks that are folded from the start."""
+    most = 0.6 * sum(1 for node in graph.nodes if node.cost.macs)
+
+    def look(part: Part) -> Iterator[str]:
+        for inner in part.parts:
+            if inner.is_layer:
+                continue
+            weighty = sum(1 for index in inner.nodes if graph.nodes[index].cost.macs)
+            whole = weighty > most and len(root.parts) <= 3
+            if not whole and _few_sizes(graph, inner) and not _is_chain(graph, inner) and not _is_row(graph, inner):
+                yield inner.path
+            else:
+                yield from look(inner)
+
+    yield from look(root)
+
+
+def _is_chain(graph: Graph, part: Part) -> bool:
+    """Whether each layer inside takes the value of the one before it and nothing else."""
+    before: int | None = None
+    for index in part.nodes:
+        node = graph.nodes[index]
+        values = [source for source, port in zip(node.inputs, node.ports, strict=True) if port != "shape"]
+        if len(values) > 1 or (before is not None and values != [before]):
+            return False
+        before = index
+    return True
+
+
+def _is_row(graph: Graph, part: Part) -> bool:
+    """Whether the parts inside are blocks, and each takes values of the one before it alone."""
+    before: set[int] = set()
+    for inner in part.parts:
+        if inner.is_layer:
+            return False
+        mine = set(inner.nodes)
+        outside = {source for index in inner.nodes for source in graph.nodes[index].inputs} - mine
+        if before and not outside <= before:
+            return False
+        before = mine
+    return True
+
+
+def _few_sizes(graph: Graph, part: Part) -> bool:
+    sizes = {node.output.shape[:2] if node.output.is_map else () for node in map(graph.nodes.__getitem__, part.nodes)}
+    return len(sizes) <= MAX_SIZES
+
+
+def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> Part | None:
+    """The open block with the fewest sizes inside, of those the one with most layers."""
+
+    def candidates(part: Part) -> Iterator[Part]:
+        for inner in part.parts:
+            if not inner.is_layer and inner.path not in closed:
+                if len(inner.nodes) < len(graph.nodes) / 2 and _few_sizes(graph, inner):
+                    yield inner
+                else:
+                    yield from candidates(inner)
+
+    return max(candidates(root), key=lambda part: len(part.nodes), default=None)
+
+
+def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Step]:
+    steps = [Step("input", "input", "input", "", "other", graph.input)]
+    home: dict[int, int] = {INPUT: 0}
+    outputs: dict[int, list[str]] = {}
+    for output in graph.outputs:
+        outputs.setdefault(output.node, []).append(output.name)
+    for part in _seen(root, closed):
+        sources, dashed = _sources(graph, part, home)
+        last = graph.nodes[part.nodes[-1]]
+        if part.is_layer and len(sources) == 1 and _keeps_shape(last):
+            at = sources[0]
+            steps[at].nodes.extend(part.nodes)
+            steps[at].marks.append(last.layer.family)
+        else:
+            at = len(steps)
+            step = _layer(part, last) if part.is_layer else _block(graph, part)
+            steps.append(replace(step, sources=tuple(sources), dashed=frozenset(dashed)))
+        for index in part.nodes:
+            home[index] = at
+    for node, names in outputs.items():
+        kind = graph.input if node == INPUT else graph.nodes[node].output
+        steps.append(Step("output", "", ", ".join(names), "", "other", kind, sources=(home[node],)))
+    return steps
+
+
+def _seen(part: Part, closed: set[str]) -> Iterator[Part]:
+    """Layers and closed blocks. Layers of a block that lie among others' are told as they come."""
+    for inner in part.parts:
+        if inner.is_layer or inner.path in closed:
+            yield inner
+        else:
+            yield from _seen(inner, closed)
+
+
+def _sources(graph: Graph, part: Part, home: dict[int, int]) -> tuple[list[int], set[int]]:
+    """Steps whose values, and of those the ones whose indices, enter a part."""
+    inside = set(part.nodes)
+    values: dict[int, None] = {}
+    indices: set[int] = set()
+    for index in part.nodes:
+        node = graph.nodes[index]
+        for source, port in zip(node.inputs, node.ports, strict=True):
+            if source in inside or port == "shape" or source not in home:
+                continue
+            values[home[source]] = None
+            if port == "indices":
+                indices.add(home[source])
+    return list(values), indices
+
+
+def _keeps_shape(node: Node) -> bool:
+    return (
+        node.layer.family in ("activation", "normalisation", "other")
+        and node.output.shape == node.input_types[0].shape
+        and not node.cost.macs
+    )
+
+
+def _layer(part: Part, node: Node) -> Step:
+    symbol = _SYMBOLS.get(node.kind) if len(node.inputs) > 1 else None
+    step = Step(
+        "symbol" if symbol else "layer",
+        part.path,
+        _name(part.path),
+        symbol or what(node.layer),
+        node.layer.family,
+        node.output,
+        list(part.nodes),
+    )
+    return replace(step, split=_split(node))
+
+
+def _name(path: str) -> str:
+    """The last part of a path that says something: a unit's name for its `conv`."""
+    *scopes, last = path.split(".")
+    if last.isdigit() or last == "conv":
+        last = ".".join([*scopes[-1:], last]) if last.isdigit() or not scopes else scopes[-1]
+    return last
+
+
+def _split(node: Node) -> tuple[int, ...]:
+    if node.kind != "concat":
+        return ()
+    return tuple(kind.channels for kind in node.input_types)
+
+
+def _block(graph: Graph, part: Part) -> Step:
+    nodes = [graph.nodes[index] for index in part.nodes]
+    split: tuple[int, ...] = ()
+    for node in reversed(nodes):
+        if not _keeps_shape(node):
+            split = _split(node)
+            break
+    kinds = [part.kind, *(inner.kind for inner in part.walk() if not inner.is_layer)]
+    named = next((kind for kind in kinds if kind not in _SCOPES), None)
+    does = named or ("residual" if "residual" in kinds or nodes[-1].kind == "add" else "block")
+    repeated = [inner for inner in part.parts if inner.kind == named] if part.kind == "repeat" else []
+    if len(repeated) > 1:
+        does = f"{len(repeated)} × {does}"
+    does = does.replace("_", " ")
+    return Step(
+        "block", part.path, _name(part.path), does, "convolution", nodes[-1].output, list(part.nodes), split=split
+    )
+
+
+def _grouped(steps: Sequence[Step]) -> list[Group]:
+    """Runs of like steps become groups; sources are then groups."""
+    users: list[int] = [0] * len(steps)
+    for step in steps:
+        for source in step.sources:
+            users[source] += 1
+    found: list[Group] = []
+    home: list[int] = []
+    for index, step in enumerate(steps):
+        alone = step.sources == (index - 1,) and users[index - 1] == 1 and not step.dashed
+        if alone and home[index - 1] == len(found) - 1 and _alike(found[-1].last, step):
+            found[-1].steps.append(step)
+        else:
+            sources = list(dict.fromkeys(home[source] for source in step.sources))
+            found.append(Group([step], sources, {home[source] for source in step.dashed}))
+        home.append(len(found) - 1)
+    return found
+
+
+def _alike(one: Step, other: Step) -> bool:
+    if one.role != other.role or one.type.shape != other.type.shape:
+        return False
+    if one.role == "block":
+        return one.does == other.does and _scope(one.path) == _scope(other.path)
+    return one.role == "layer" and one.type.is_map and one.family == other.family == "convolution"
+
+
+def _scope(path: str) -> str:
+    return path.rpartition(".")[0]
