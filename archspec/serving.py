@@ -151,7 +151,7 @@ class Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise DataError(
-                "E115",
+                "E114",
                 f"cannot listen on port {port}: {reason[:1].lower()}{reason[1:]}",
                 help=["give another one with --port, or leave it out to get one that is free"],
             ) from error

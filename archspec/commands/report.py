@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import as_json, open_checked, positive, spec_options
+from archspec.commands._common import as_json, open_checked, positive, spec_options, write_file
 from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:
@@ -47,7 +47,4 @@ def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
     if len(specs) > 1:
         raise DataError("E113", "--html takes one spec", help=["write a page for each"]).located(None)
     page = render(payload(specs[0], mode=options.mode, batch=options.batch))
-    try:
-        options.html.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise DataError("E114", f"cannot write {options.html}: {error.strerror}").located(None) from error
+    write_file(options.html, page.encode())

@@ -54,7 +54,10 @@ class Texts:
         """Names, which leave out the folders that all files are in, and texts."""
         names = [source.name for source in self.sources]
         paths = [name for name in names if PurePath(name).is_absolute()]
-        shared = commonpath([PurePath(path).parent for path in paths]) if paths else None
+        try:
+            shared = commonpath([PurePath(path).parent for path in paths]) if paths else None
+        except ValueError:  # on several drives
+            shared = None
 
         def short(name: str) -> str:
             return str(PurePath(name).relative_to(shared)) if shared and name in paths else name

@@ -128,7 +128,7 @@ def test_report_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ("arguments", "said"),
     [
         (["report", "lenet5", "resnet18", "--html", "x.html"], "--html takes one spec"),
-        (["report", "lenet5", "--html", "no/such/folder/x.html"], "cannot write no/such/folder/x.html"),
+        (["report", "lenet5", "--html", "no/such/folder/x.html"], "no/such/folder/x.html cannot be written"),
     ],
 )
 def test_report_says_why_it_writes_no_page(
