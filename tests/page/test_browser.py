@@ -119,6 +119,25 @@ def test_zoom_and_pan(browser: Browser, page: Any) -> None:
     assert browser.run("return drawing.view.scale") == pytest.approx(scale, rel=0.05)
 
 
+def test_two_fingers_zoom(browser: Browser, page: Any) -> None:
+    browser.open(page("lenet5"), width=390, height=844)
+    scale = browser.until("drawing.view.scale")
+    x, y = centre(browser, "#canvas")
+    browser.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def touch(kind: str, *apart: float) -> None:
+        points = [{"x": x + side * far, "y": y, "id": side + 1} for far in apart for side in (-1, 1)]
+        browser.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 30)
+    for far in (40, 50, 60):
+        touch("touchMove", far)
+    touch("touchEnd")
+    browser.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert browser.until("drawing.view.scale > arguments[0] * 1.7 && drawing.view.scale", scale) < scale * 2.3
+    assert browser.run("return store.selected") == []
+
+
 def test_a_card_tells_of_what_is_hovered(browser: Browser, page: Any) -> None:
     browser.open(page("lenet5"))
     browser.until("document.querySelector('.box[data-path=\"c3\"]')")
