@@ -53,7 +53,8 @@ function header(network) {
     `${model.mode} mode`, model.dtype, counted(network.layers.length, "layer"),
   ];
   byId("about").replaceChildren(facts.filter(Boolean).join(" · "));
-  byId("about").title = [model.paper, model.convention].filter(Boolean).join("\n");
+  byId("about").title = model.paper;
+  for (const place of document.querySelectorAll(".convention")) place.textContent = model.convention;
   const rest = totals.params.frozen + totals.params.statistics;
   /** @type {[string, string, string][]} */
   const figures = [
