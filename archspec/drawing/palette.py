@@ -1,4 +1,4 @@
-"""Colours by what layers do. Families differ in lightness too, so they stay apart for the colour-blind."""
+"""Colours by what layers do. All pairs of mid tones stay apart for red-blind and green-blind eyes too."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Colours(NamedTuple):
 
 
 FAMILIES: dict[Family, Colours] = {
-    "convolution": Colours("#dbe8f4", "#a9c8e6", "#2b5c8a"),
-    "pooling": Colours("#f8dccd", "#e08a5f", "#98441a"),
-    "normalisation": Colours("#ece3f1", "#d8c6e3", "#6f4f8a"),
+    "convolution": Colours("#deebf6", "#b0d2ed", "#2b5c8a"),
+    "pooling": Colours("#f7dccb", "#dc8755", "#98441a"),
+    "normalisation": Colours("#e2dbf1", "#a997d2", "#57428a"),
     "activation": Colours("#fbf3d2", "#f5e29a", "#7d6300"),
-    "dense": Colours("#d3e9dd", "#7dbb9b", "#1f6646"),
-    "join": Colours("#e4e7ea", "#b9c0c7", "#47525d"),
-    "resize": Colours("#ead3e2", "#bd7fa7", "#7c3a64"),
-    "other": Colours("#f3f4f5", "#dfe2e5", "#5b6570"),
+    "dense": Colours("#d3ead9", "#79bd8c", "#1f6646"),
+    "join": Colours("#e3e6e7", "#adb4b6", "#47525d"),
+    "resize": Colours("#ecd5e4", "#af6997", "#6f2f58"),
+    "other": Colours("#f7f4f2", "#ede7e3", "#5b6570"),
 }
 
 WORDS: dict[Family, str] = {
@@ -43,7 +43,7 @@ FAINT = "#5f6b76"
 RULE = "#8a95a0"
 """Text, text beside it, and lines that stand for no family."""
 
-BLOCK = Colours("#d3daec", "#8496c4", "#2f3f75")
+BLOCK = Colours("#ccd2ef", "#5e6ebc", "#262f6b")
 """A block of layers drawn as one."""
 
 INPUT = Colours("#ffffff", "#fbfbfa", "#47525d")

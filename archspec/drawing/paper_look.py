@@ -44,7 +44,7 @@ SMALLEST = 1.6
 """Height and width of what would be too small to see."""
 RIGHT, UP = 0.27, 0.20
 """How far a map's width of 1 goes to the right and up on the page."""
-DEEPEST, STEEPEST = 62.0, 4.0
+DEEPEST, STEEPEST = 44.0, 4.0
 """Depth of the volume with most channels, unless that is more than this per root of a channel."""
 LONGEST, FASTEST = 150.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
@@ -67,6 +67,7 @@ _FLOW = Style(stroke=INK, width=1.1)
 _ARC = Style(stroke="#47525d", width=1.1)
 _DASHED = Style(stroke="#7c3a64", width=1.1, dash=(4, 3))
 _FRAME = Style(stroke="#47525d", width=0.8)
+_GLASS = Style(fill="#ffffff", opacity=0.55)
 _RAY = Style(stroke="#6b7680", width=0.6, dash=(3, 2))
 _LEADER = Style(stroke=RULE, width=0.6)
 
@@ -234,10 +235,10 @@ class _Figure:
                     length[at], best[at] = length[source] + 1, source
         ends = [at for at, group in enumerate(self.groups) if group.first.role == "output"]
         trunk: list[int] = []
-        at: int | None = ends[0] if ends else len(self.groups) - 1
-        while at is not None:
-            trunk.append(at)
-            at = best[at]
+        here: int | None = ends[0] if ends else len(self.groups) - 1
+        while here is not None:
+            trunk.append(here)
+            here = best[here]
         if trunk[-1] != 0:
             trunk.append(0)
         rows = [trunk[::-1]]
@@ -258,10 +259,9 @@ class _Figure:
     def _wants_frames(self) -> bool:
         """Whether windows are drawn: in short networks of single volumes."""
         return len(self.groups) <= 16 and all(
-            len(group.steps) <= 2
-            and group.first.role in ("input", "layer", "output")
-            and group.first.family != "resize"
+            len(group.steps) <= 2 and step.role in ("input", "layer", "output") and step.family != "resize"
             for group in self.groups
+            for step in group.steps[:1]
         )
 
     def _common(self) -> dict[Family, str]:
@@ -280,7 +280,7 @@ class _Figure:
         for at, placed in enumerate(self.placed):
             group, step = placed.group, placed.group.first
             lines = [_named(group)]
-            if step.role == "layer" and step.family not in self.common:
+            if step.role == "layer" and self.common.get(step.family) != step.does:
                 runs: list[list[str]] = []
                 for inner in group.steps:
                     if runs and runs[-1][0] == inner.does:
@@ -310,8 +310,10 @@ class _Figure:
             if not told and step.role != "symbol":
                 lines.append(str(step.type))
             lines = [text for text in lines if text] or [str(step.type)]
-            if step.role == "layer" and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind) and len(lines) > 1:
+            plain = step.role == "layer" and step.family not in ("convolution", "dense")
+            if plain and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind) and len(lines) > 1:
                 lines = lines[1:]
+            lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
             placed.lines = [shortened(text, MAX_LABEL, *_font(index)) for index, text in enumerate(lines)]
             side = step.role == "layer" and (step.family in ("pooling", "resize", "other")) and not self.frames
             placed.above = (side or placed.crossed) and not placed.arcs
@@ -321,8 +323,7 @@ class _Figure:
 
     def _place_across(self) -> None:
         taken: dict[tuple[int, bool], float] = {}
-        for at in self._order():
-            placed = self.placed[at]
+        for at, placed in enumerate(self.placed):
             placed.x = self._earliest(at)
             if placed.group.first.role == "output":
                 continue
@@ -335,6 +336,11 @@ class _Figure:
             if placed.crossed:
                 beside.append((placed.row != 0 and not placed.above, placed.middle - 2, placed.middle + 2))
             push = max(taken.get((placed.row, above), left) - left for above, left, _ in beside)
+            first = self.before.get(at)
+            if placed.attached and first is not None and push > ARROW / 2:
+                # What its label moves away from its stage has an arrow, and room for it.
+                placed.attached = False
+                push = max(push, self.placed[first].end + placed.back.x / 2 + ARROW - placed.x)
             placed.x += max(push, 0.0)
             for above, _, right in beside:
                 key = (placed.row, above)
@@ -346,9 +352,6 @@ class _Figure:
                 slack = min(ends) - ARROW - max(last.end + last.back.x / 2, last.label_middle + last.label_width / 2)
                 for at in row:
                     self.placed[at].x += max(slack, 0.0)
-
-    def _order(self) -> Iterable[int]:
-        return range(len(self.placed))
 
     def _earliest(self, at: int) -> float:
         placed = self.placed[at]
@@ -363,23 +366,20 @@ class _Figure:
         return max(found)
 
     def _gap(self, one: Placed, two: Placed) -> float:
-        """Between the bodies of neighbours: none to speak of where a pooling follows its map, else an arrow's length."""
-        role, source = two.group.first.role, one.group.first.role
-        if role == "output":
+        """Between the bodies of neighbours: nearly none within a stage, else an arrow's length."""
+        last, step = one.group.last, two.group.first
+        if step.role == "output":
             return one.back.x / 2 + ARROW + 12
-        if (
-            two.group.first.family in ("pooling", "other")
-            and role == source == "layer"
-            and two.height <= one.height
-            and one.group.first.type.is_map
-            and two.group.first.type.is_map
-            and not self.frames
-        ):
-            two.attached = True
-            return 4.0
+        if not self.frames and last.role == step.role == "layer" and last.type.is_map and step.type.is_map:
+            shrinks = step.family in ("pooling", "other") and two.height <= one.height and two.back.x <= one.back.x
+            stays = last.family in ("convolution", "resize") and step.family == "convolution"
+            same = stays and last.type.shape[:2] == step.type.shape[:2]
+            if shrinks or same:
+                two.attached = True
+                return 4.0
         front = two.back.x / 2
         if self.frames and two.group.first.type.is_map:
-            return max(front + ARROW + 8, one.back.x / 2 + front + 4)
+            return max(front + ARROW + 8, one.back.x / 2 + front + 14)
         return max(front + ARROW, 0.75 * one.back.x / 2 + front)
 
     def _place_down(self) -> None:
@@ -396,29 +396,17 @@ class _Figure:
                 min([box.left for box in boxes] + lefts),
                 max([box.right for box in boxes] + rights),
             )
-        lanes: list[list[int]] = []
+        standing = self._row_labels(0)
         for number in sorted(range(1, len(self.rows)), key=lambda number: (-spans[number][0], number)):
             left, right = spans[number]
-            for lane in lanes:
-                if all(right + 12 < spans[other][0] or spans[other][1] + 12 < left for other in lane):
-                    lane.append(number)
-                    break
-            else:
-                lanes.append([number])
-        shapes = self._row_labels(0)
-        bottom = max(box.bottom for box in shapes)
-        for lane in lanes:
-            tops, bottoms = [], []
-            for number in lane:
-                boxes = self._row_labels(number, keep=False)
-                tops.append(min(box.top for box in boxes))
-                bottoms.append(max(box.bottom for box in boxes))
-            axis = bottom + 16 - min(tops)
-            for number in lane:
-                for at in self.rows[number]:
-                    self.placed[at].y = axis
-                self._row_labels(number)
-            bottom = axis + max(bottoms)
+            boxes = self._row_labels(number, keep=False)
+            top = min(box.top for box in boxes)
+            over = [box.bottom for box in standing if box.left < right + 12 and left - 12 < box.right]
+            axis = max(over) + 14 - top
+            for at in self.rows[number]:
+                self.placed[at].y = axis
+            self._row_labels(number)
+            standing.append(Box(left, axis + top, right, axis + max(box.bottom for box in boxes)))
 
     def _extent(self, at: int) -> Box:
         placed = self.placed[at]
@@ -440,9 +428,8 @@ class _Figure:
             if placed.group.first.role == "output":
                 top = placed.y - high / 2
             else:
-                near = [
-                    box for box in volumes if box.left < middle + wide / 2 + 2 and middle - wide / 2 - 2 < box.right
-                ]
+                reach = wide / 2 + 2
+                near = [box for box in volumes if box.left < middle + reach and middle - reach < box.right]
                 if placed.above:
                     top = min(box.top for box in near) - 5 - high
                     if placed.top.y - top - high > 14:
@@ -510,7 +497,7 @@ class _Figure:
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
-        return Scene(width, bottom + MARGIN - 4, tuple([*drawn, *legend]), f"{self._title()}: figure of the network")
+        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), f"{self._title()}: {head[1].text}")
 
     def _title(self) -> str:
         return self.graph.variant or self.graph.name
@@ -548,22 +535,18 @@ class _Figure:
             return []
         layer = self.graph.nodes[step.nodes[0]].layer
         size = getattr(layer, "kernel", None) or getattr(layer, "window", None)
-        if not isinstance(size, tuple) or len(size) != 2:
+        if not isinstance(size, tuple) or len(size) != 2 or size == (1, 1):
             return []
         height, width, _ = one.group.last.type.shape
         high, wide = min(size[0] / height, 1.0), min(size[1] / width, 1.0)
         u = min(max(0.55, wide / 2), 1 - wide / 2)
         v = min(max(0.36, high / 2), 1 - high / 2)
-        corners = [
+        corners = tuple(
             one.on_side(u + i * wide / 2, v + j * high / 2, one.end) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        ]
+        )
         target = two.on_side(0.55, 0.36, two.x)
         rays: list[Shape] = [polyline([corner, target], _RAY) for corner in corners]
-        return [
-            *rays,
-            Polygon(tuple(corners), replace(_FRAME, fill="#ffffff", opacity=0.55)),
-            Polygon(tuple(corners), _FRAME),
-        ]
+        return [*rays, Polygon(corners, _GLASS), Polygon(corners, _FRAME)]
 
     def _crossing(self, one: int, two: int) -> Path:
         """Between rows: down from the middle and into the left, or out to the right and up from below."""
@@ -666,14 +649,14 @@ class _Figure:
         entries.append((None, "; ".join(scales)))
         shapes: list[Shape] = []
         x, size = MARGIN, 9.5
-        for mark, words in entries:
+        for swatch, words in entries:
             words = shortened(words, width - 2 * MARGIN - 24, size)
-            lead = 24.0 if isinstance(mark, Path) else 16.0 if mark else 0.0
+            lead = 24.0 if isinstance(swatch, Path) else 16.0 if swatch else 0.0
             long = lead + text_width(words, size)
             if x > MARGIN and x + long > width - MARGIN:
                 x, y = MARGIN, y + 16
-            if mark is not None:
-                shapes.append(_moved(mark, x, y))
+            if swatch is not None:
+                shapes.append(_moved(swatch, x, y))
             shapes.append(Text(x + lead, y + 3.4, words, size, colour=FAINT))
             x += long + 18
         return shapes, y + 8
@@ -704,23 +687,32 @@ def _named(group: Group) -> str:
     scope = group.first.path.rpartition(".")[0]
     if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
         return scope.rpartition(".")[2]
-    start = 0
-    while start < min(len(first), len(last)) and first[start] == last[start]:
-        start += 1
-    end = 0
-    while end < min(len(first), len(last)) - start and first[-1 - end] == last[-1 - end]:
-        end += 1
-    # A number is never taken apart.
-    while (
-        start
-        and first[start - 1].isdigit()
-        and (first[start : start + 1].isdigit() or last[start : start + 1].isdigit())
-    ):
-        start -= 1
+    start, end = _common_ends(first, last)
     one, two = first[start : len(first) - end], last[start : len(last) - end]
-    if start and one.isdigit() and two.isdigit():
-        return f"{first[:start]}{one}–{two}{first[len(first) - end :] if end else ''}"
+    if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:
+        return f"{first[:start]}{one}–{two}{first[len(first) - end :]}"
     return f"{first} – {last}"
+
+
+def _common_ends(one: str, two: str) -> tuple[int, int]:
+    """How many letters two names have in common at the beginning and at the end; a number is never taken apart."""
+    shorter = min(len(one), len(two))
+    start = next((at for at in range(shorter) if one[at] != two[at]), shorter)
+    while start and one[start - 1].isdigit() and (one[start : start + 1] + two[start : start + 1]).isdigit():
+        start -= 1
+    end = next((at for at in range(shorter - start) if one[-1 - at] != two[-1 - at]), shorter - start)
+    while end and one[-end].isdigit() and (one[-1 - end : -end] + two[-1 - end : -end]).isdigit():
+        end -= 1
+    return start, end
+
+
+def _broken(text: str) -> list[str]:
+    """A text that is too wide for a label, as two lines."""
+    words = text.split(" ")
+    if text_width(text, SMALL) <= MAX_LABEL or len(words) == 1:
+        return [text]
+    cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
+    return list(min(cuts, key=lambda cut: max(text_width(part, SMALL) for part in cut)))
 
 
 def _elbow(points: list[Point], style: Style, radius: float = 7.0) -> Path:
@@ -779,11 +771,8 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
     for channels in step.split[:-1]:
         passed += channels
         at = left + placed.slab * passed / total
-        shapes.append(
-            polyline(
-                [Point(at, bottom), Point(at, top), Point(at + right, top - up)], Style(stroke=tone.dark, width=0.6)
-            )
-        )
+        seam = [Point(at, bottom), Point(at, top), Point(at + right, top - up)]
+        shapes.append(polyline(seam, Style(stroke=tone.dark, width=0.6)))
     shapes.append(face([(end, top), (end + right, top - up), (end + right, bottom - up), (end, bottom)], side_fill))
     return shapes
 

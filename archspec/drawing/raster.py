@@ -17,11 +17,9 @@ MAX_PIXELS = 100_000_000
 _SETTINGS: Any = {
     "font.family": FONT,
     "text.hinting": "none",
-    "text.hinting_factor": 1,
     "pdf.fonttype": 42,
     "path.snap": False,
     "path.simplify": False,
-    "svg.hashsalt": "archspec",
 }
 
 _ALIGNMENTS: dict[Anchor, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
@@ -99,13 +97,26 @@ def _artists(shape: Shape) -> list[Artist]:
     if isinstance(shape, Rectangle):
         if not shape.radius:
             return [patches.Rectangle((shape.x, shape.y), shape.width, shape.height, joinstyle="miter", **paint)]
-        radius = min(shape.radius, shape.width / 2, shape.height / 2)
-        rounded = patches.BoxStyle.Round(pad=0, rounding_size=radius)
-        return [
-            patches.FancyBboxPatch((shape.x, shape.y), shape.width, shape.height, rounded, joinstyle="miter", **paint)
-        ]
+        return [patches.PathPatch(Outline(*_rounded(shape)), joinstyle="miter", **paint)]
     assert isinstance(shape, Path)
     points = [shape.start, *(point for curve in shape.shaft() for point in curve)]
     codes = [Outline.MOVETO, *[Outline.CURVE4] * (len(points) - 1)]
     drawn: list[Artist] = [patches.PathPatch(Outline(list(points), codes), joinstyle="miter", **paint)]
     return [*drawn, *_artists(shape.head())] if shape.arrow else drawn
+
+
+def _rounded(shape: Rectangle) -> tuple[list[tuple[float, float]], list[int]]:
+    """Points and codes of a rectangle whose corners are arcs, as SVG has them; matplotlib's own are not round."""
+    from matplotlib.path import Path as Outline
+
+    radius = min(shape.radius, shape.width / 2, shape.height / 2)
+    # Where the controls of a quarter of a circle lie, counted from its corner.
+    near = radius * (1 - 4 / 3 * (2**0.5 - 1))
+    left, top, right, bottom = shape.box
+    points, codes = [(left + radius, top)], [int(Outline.MOVETO)]
+    for x, y, across, down in ((right, top, -1, 0), (right, bottom, 0, -1), (left, bottom, 1, 0), (left, top, 0, 1)):
+        # Clockwise, a corner is left at a right angle to where it was come from.
+        points += [(x + length * across, y + length * down) for length in (radius, near)]
+        points += [(x + length * down, y - length * across) for length in (near, radius)]
+        codes += [int(Outline.LINETO), *[int(Outline.CURVE4)] * 3]
+    return [*points, points[0]], [*codes, int(Outline.CLOSEPOLY)]

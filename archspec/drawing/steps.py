@@ -77,10 +77,10 @@ def groups(graph: Graph) -> list[Group]:
     for _ in range(MANY):
         if len(found) <= FEW:
             break
-        part = _next_to_fold(graph, root, closed)
-        if part is None:
+        parts = _next_to_fold(graph, root, closed)
+        if not parts:
             break
-        closed.add(part.path)
+        closed.update(part.path for part in parts)
         found = _grouped(_steps(graph, root, closed))
     if len(found) > MANY:
         raise DrawingError(
@@ -159,8 +159,8 @@ def _few_sizes(graph: Graph, part: Part) -> bool:
     return len(sizes) <= MAX_SIZES
 
 
-def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> Part | None:
-    """The open block with the fewest sizes inside, of those the one with most layers."""
+def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> list[Part]:
+    """The open block of few sizes with most layers, and those like it."""
 
     def candidates(part: Part) -> Iterator[Part]:
         for inner in part.parts:
@@ -170,7 +170,11 @@ def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> Part | None:
                 else:
                     yield from candidates(inner)
 
-    return max(candidates(root), key=lambda part: len(part.nodes), default=None)
+    found = list(candidates(root))
+    if not found:
+        return []
+    largest = max(found, key=lambda part: len(part.nodes))
+    return [part for part in found if part.kind == largest.kind]
 
 
 def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Step]:

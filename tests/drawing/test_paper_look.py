@@ -1,0 +1,285 @@
+"""The paper look: to scale, complete, and legible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path as File
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import archspec
+from archspec.drawing import DrawingError, svg
+from archspec.drawing.paper_look import scene
+from archspec.drawing.scene import Box, Path, Polygon, Scene, Text
+from archspec.drawing.steps import FEW, groups
+from archspec.graph import Graph
+from archspec.zoo import zoo_variants
+
+ZOO = sorted(zoo_variants())
+
+
+def drawn(text: str, write: Callable[..., File]) -> tuple[Graph, Scene]:
+    graph = archspec.load(write(text)).graph()
+    return graph, scene(graph)
+
+
+def texts(figure: Scene) -> list[Text]:
+    return [shape for shape in figure.shapes if isinstance(shape, Text)]
+
+
+def assert_legible(figure: Scene) -> None:
+    """No label on another, none cut, none crossed by an arrow, and nothing outside the page."""
+    page = Box(0, 0, figure.width, figure.height)
+    for shape in figure.shapes:
+        assert shape.box.within(page), shape
+    labels = texts(figure)
+    for one, other in combinations(labels, 2):
+        # Lines of one label are set close: letters, not the room above and below them, must stay apart.
+        assert not one.box.meets(other.box, -0.4), (one.text, other.text)
+    for route in figure.shapes:
+        if isinstance(route, Path) and route.arrow:
+            at = route.start
+            for curve in route.curves:
+                left, right = sorted((at.x, curve.end.x))
+                top, bottom = sorted((at.y, curve.end.y))
+                for label in labels:
+                    assert not Box(left, top, right, bottom).meets(label.box, -0.5), (label.text, route)
+                at = curve.end
+
+
+def assert_complete(graph: Graph, figure: Scene) -> None:
+    """Every layer stands in one step, what changes the shape begins one, and each group is drawn."""
+    found = groups(graph)
+    steps = [step for group in found for step in group.steps]
+    assert sorted(index for step in steps for index in step.nodes) == list(range(len(graph.nodes)))
+    for step in steps:
+        if step.role == "layer":
+            for index in step.nodes[1:]:
+                node = graph.nodes[index]
+                assert node.output.shape == node.input_types[0].shape
+    paths = {shape.path for shape in figure.shapes if not isinstance(shape, Text)}
+    for group in found:
+        if group.first.role != "output":
+            assert {group.first.path, group.last.path} <= paths
+    words = {text.text for text in texts(figure)}
+    for group in found:
+        if group.first.role == "output":
+            assert any(group.first.name.startswith(word.split("…")[0]) for word in words)
+
+
+def fronts(figure: Scene) -> dict[str, Box]:
+    """The faces turned to the reader, by layers' paths."""
+    return {shape.path: shape.box for shape in figure.shapes if isinstance(shape, Polygon) and shape.path}
+
+
+def assert_to_scale(graph: Graph, figure: Scene) -> None:
+    boxes = fronts(figure)
+    heights = {"input": graph.input.shape[0] if graph.input.is_map else None}
+    depths = {"input": graph.input.channels}
+    for group in groups(graph):
+        for step in group.steps:
+            if step.nodes and step.role != "symbol":
+                kind = graph.nodes[step.nodes[-1]].output
+                heights[step.path], depths[step.path] = (kind.shape[0], kind.channels) if kind.is_map else (None, 0)
+    maps = {path: box for path, box in boxes.items() if heights[path]}
+    if not maps:
+        return
+    largest = max(maps, key=lambda path: heights[path] or 0)
+    deepest = max(maps, key=lambda path: depths[path])
+    for path, box in maps.items():
+        exact = maps[largest].height * heights[path] / heights[largest]
+        assert box.height == pytest.approx(max(exact, 1.6), rel=1e-6), path
+        exact = maps[deepest].width * (depths[path] / depths[deepest]) ** 0.5
+        assert box.width == pytest.approx(max(exact, 1.6), rel=1e-6), path
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_figures_of_the_zoo(name: str) -> None:
+    for mode in ("eval", "train"):
+        graph = archspec.load(name).graph().pruned(mode)
+        figure = scene(graph)
+        assert_legible(figure)
+        assert_complete(graph, figure)
+        assert_to_scale(graph, figure)
+        assert len(groups(graph)) <= FEW + len(graph.outputs)
+        if mode == "train" and len(graph.outputs) == 1:
+            break
+
+
+def test_equal_graphs_give_equal_figures() -> None:
+    one, two = (svg.render(scene(archspec.load("fcn8s").graph())) for _ in range(2))
+    assert one == two
+
+
+def test_skips_of_segnet_join_each_pooling_to_its_unpooling() -> None:
+    figure = scene(archspec.load("segnet_basic").graph())
+    boxes = fronts(figure)
+    arcs = [shape for shape in figure.shapes if isinstance(shape, Path) and shape.arrow and len(shape.curves) == 5]
+    # The innermost pair stands side by side; its indices go straight along.
+    assert len(arcs) == 3
+    for number, arc in zip((3, 2, 1), sorted(arcs, key=lambda arc: -arc.box.top), strict=True):
+        pool, unpool = boxes[f"pool{number}"], boxes[f"upsample{number}"]
+        assert pool.left - 60 < arc.start.x < pool.right + 60
+        assert unpool.left < arc.curves[-1].end.x < unpool.right + 80
+        assert arc.style.dash
+    tops = [arc.box.top for arc in sorted(arcs, key=lambda arc: arc.start.x)]
+    assert tops == sorted(tops)
+
+
+def test_windows_of_lenet_are_to_scale() -> None:
+    figure = scene(archspec.load("lenet5").graph())
+    height = fronts(figure)["input"].height
+    glass = [shape for shape in figure.shapes if isinstance(shape, Polygon) and shape.style.opacity < 1]
+    assert len(glass) == 4
+    (x1, y1), _, (x2, y2), (x3, y3) = glass[0].points
+    assert y3 - y1 == pytest.approx(height * 5 / 32)
+    assert x1 == x3 and x2 > x1 and y2 != y1
+
+
+def test_repeats_beyond_a_few_are_left_out_and_counted() -> None:
+    graph = archspec.load("resnet152").graph()
+    figure = scene(graph)
+    words = {text.text for text in texts(figure)}
+    assert {"layer3", "36 × bottleneck", "14×14×1024"} <= words
+    slabs = [path for path in fronts(figure) if path.startswith("layer3.")]
+    assert slabs == ["layer3.0", "layer3.1", "layer3.35"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: {height: 8, width: 8, channels: 1}\nlayers:\n  - relu\n",
+        "input: {height: 8, width: 8, channels: 3}\nlayers:\n  - flatten\n  - dense: 10\n  - dense: 4\n  - softmax\n",
+        "input: {height: 1, width: 4000, channels: 1}\nlayers:\n  - conv: {filters: 8, kernel: [1, 9]}\n",
+        "input: {height: 2000, width: 1, channels: 700}\nlayers:\n  - conv: {filters: 1, kernel: 1}\n",
+        # branches side by side without blocks
+        """input: {height: 16, width: 16, channels: 3}
+layers:
+  - conv: {name: stem, filters: 8, kernel: 3}
+  - conv: {name: left, filters: 8, kernel: 3}
+  - conv: {name: right, from: stem, filters: 24, kernel: 3}
+  - conv: {name: third, from: stem, filters: 2, kernel: 3}
+  - concat: {name: joined, from: [left, right, third]}
+  - max_pool: {name: pool, window: 2}
+  - flatten
+  - dense: {name: a, units: 5}
+  - dense: {name: b, from: flatten1, units: 7}
+  - dense: {name: c, from: flatten1, units: 3}
+outputs: {a: a, b: b, c: c, again: a, middle: pool}
+""",
+        # a skip from a map that also feeds a branch below
+        """input: {height: 16, width: 16, channels: 4}
+layers:
+  - conv: {name: one, filters: 4, kernel: 3, pad: same}
+  - conv: {name: two, filters: 4, kernel: 3, pad: same}
+  - conv: {name: three, filters: 4, kernel: 3, pad: same}
+  - add: {name: sum, from: [three, one]}
+  - conv: {name: side, from: one, filters: 4, kernel: 3, pad: same}
+  - add: {name: all, from: [sum, side, input]}
+  - multiply: {name: gated, from: [all, two]}
+""",
+        """input: {height: 16, width: 16, channels: 4}
+blocks:
+  whole:
+    layers:
+      - parallel:
+          branches:
+            - - conv: {filters: 4, kernel: 1}
+            - - conv: {filters: 8, kernel: 1}
+              - conv: {filters: 8, kernel: 3, pad: same}
+layers:
+  - whole: {name: everything}
+""",
+    ],
+)
+def test_small_and_odd_networks(text: str, write: Callable[..., File]) -> None:
+    graph, figure = drawn(text, write)
+    assert_legible(figure)
+    assert_complete(graph, figure)
+    assert_to_scale(graph, figure)
+
+
+def test_a_u_net_in_one_block_is_opened(write: Callable[..., File]) -> None:
+    text = """input: {height: 64, width: 64, channels: 3}
+blocks:
+  u_net:
+    layers:
+      - conv: {name: down1, filters: 16, kernel: 3, pad: same}
+      - max_pool: {name: pool1, window: 2}
+      - conv: {name: down2, filters: 32, kernel: 3, pad: same}
+      - max_pool: {name: pool2, window: 2}
+      - conv: {name: bottom, filters: 64, kernel: 3, pad: same}
+      - transposed_conv: {name: up2, filters: 32, kernel: 2, stride: 2}
+      - concat: {name: joined2, from: [up2, down2]}
+      - transposed_conv: {name: up1, filters: 16, kernel: 2, stride: 2}
+      - concat: {name: joined1, from: [up1, down1]}
+      - conv: {name: score, filters: 2, kernel: 1}
+layers:
+  - u_net: {name: net}
+"""
+    graph, figure = drawn(text, write)
+    assert_legible(figure)
+    assert_complete(graph, figure)
+    assert {"down1", "bottom", "joined1"} <= {text.text for text in texts(figure)}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    size=st.integers(8, 300),
+    chain=st.lists(
+        st.tuples(
+            st.sampled_from(["conv", "max_pool", "relu", "batch_norm", "unpool", "transposed_conv", "dropout"]),
+            st.integers(1, 2000),
+            st.text("abcdefgWM_", min_size=1, max_size=40),
+        ),
+        max_size=14,
+    ),
+    ending=st.lists(st.integers(1, 30000), max_size=4),
+)
+def test_any_chain_is_legible(
+    size: int, chain: list[tuple[str, int, str]], ending: list[int], write: Callable[..., File]
+) -> None:
+    fields = {
+        "conv": "filters: {0}, kernel: 3, pad: same",
+        "max_pool": "window: 2, rounding: ceil",
+        "unpool": "factor: 2",
+        "transposed_conv": "filters: {0}, kernel: 2, stride: 2",
+        "dropout": "rate: 0.5",
+    }
+    lines = [f"input: {{height: {size}, width: {size}, channels: 3}}", "layers:"]
+    ups = 0
+    for index, (kind, number, name) in enumerate(chain):
+        ups += kind in ("unpool", "transposed_conv")
+        kind = "relu" if kind in ("unpool", "transposed_conv") and ups > 3 else kind
+        more = fields.get(kind, "").format(number)
+        lines.append(f"  - {kind}: {{name: n{index}{name}{', ' if more else ''}{more}}}")
+    lines.append("  - flatten")
+    lines += [f"  - dense: {units}" for units in ending]
+    graph, figure = drawn("\n".join(lines) + "\n", write)
+    assert_legible(figure)
+    assert_complete(graph, figure)
+    assert_to_scale(graph, figure)
+
+
+def test_long_chains_fold_into_one_row_of_slabs(write: Callable[..., File]) -> None:
+    text = """input: {height: 8, width: 8, channels: 4}
+layers:
+  - repeat:
+      times: 5000
+      layers:
+        - conv: {filters: 4, kernel: 3, pad: same}
+        - relu
+"""
+    _, figure = drawn(text, write)
+    assert len(figure.shapes) < 80
+    assert "5,000 × conv 3×3" in {text.text for text in texts(figure)}
+
+
+def test_what_cannot_be_read_is_refused(write: Callable[..., File]) -> None:
+    layers = "".join(f"  - conv: {{filters: {index + 1}, kernel: 1}}\n" for index in range(200))
+    graph = archspec.load(write("input: {height: 8, width: 8, channels: 4}\nlayers:\n" + layers)).graph()
+    with pytest.raises(DrawingError, match="would have 202 volumes"):
+        scene(graph)
