@@ -20,7 +20,7 @@ import pytest
 from archspec.cli import main
 from archspec.diagnostics import DataError
 from archspec.page.payload import payload as payload_of
-from archspec.serving import ADDRESS, MAX_LISTENERS, POLL, Served, Server, spec_served
+from archspec.serving import ADDRESS, MAX_LISTENERS, Served, Server, spec_served
 
 GOOD = "input: {height: 8, width: 8, channels: 3}\nlayers:\n  - conv: {name: c1, filters: 4, kernel: 3}\n"
 
@@ -290,9 +290,7 @@ def test_the_command_follows_a_file_and_ends_quietly(write: Callable[..., Path])
         first = event()
         assert first["model"]["input"] == [9, 8, 3] and first["model"]["batch"] == 2
         path.write_text(path.read_text().replace("filters: 4", "filters: 7"))
-        started = time.monotonic()
         assert event()["model"]["layers"][0]["output"] == [7, 6, 7]
-        assert time.monotonic() - started < 2 + 4 * POLL
         connection.close()
         run.send_signal(signal.SIGINT)
         _, said = run.communicate(timeout=10)

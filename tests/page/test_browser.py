@@ -348,7 +348,7 @@ def test_a_large_network_does_not_freeze_the_browser(
         "const start = performance.now(); store.open(store.network.openedTo(9)); drawing.fit(0.5);"
         "store.select(['relu9000']); table.filter.value = 'relu99'; table.arrange(); return performance.now() - start"
     )
-    assert took < 3000
+    assert took < 6000
     browser.frame()
     assert browser.run("return document.querySelectorAll('*').length") < 8000
     assert browser.messages() == []
