@@ -360,7 +360,8 @@ def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], lev
                 x, y = placed.x + link.points[end][0] - before[name].x, lower if end == 0 else upper
                 if name in inner:
                     known = inner[name].exits if end == 0 else inner[name].entries
-                    x = known[link.tensor] + corners[name][0]
+                    # Of very many tensors, not the same may be drawn inside.
+                    x = known.get(link.tensor, inner[name].anchor) + corners[name][0]
             points[end], points[beside] = (x, y), (x, points[beside][1])
         if not link.source:
             entries.setdefault(link.tensor, points[0][0])

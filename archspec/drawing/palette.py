@@ -18,12 +18,12 @@ class Colours(NamedTuple):
 FAMILIES: dict[Family, Colours] = {
     "convolution": Colours("#deebf6", "#b0d2ed", "#2b5c8a"),
     "pooling": Colours("#f7dccb", "#dc8755", "#98441a"),
-    "normalisation": Colours("#e2dbf1", "#a997d2", "#57428a"),
+    "normalisation": Colours("#e2dbf1", "#7d62b5", "#4a3580"),
     "activation": Colours("#fbf3d2", "#f5e29a", "#7d6300"),
     "dense": Colours("#d3ead9", "#79bd8c", "#1f6646"),
-    "join": Colours("#e3e6e7", "#adb4b6", "#47525d"),
+    "join": Colours("#e3e6e7", "#a8b0b5", "#47525d"),
     "resize": Colours("#ecd5e4", "#af6997", "#6f2f58"),
-    "other": Colours("#f7f4f2", "#ede7e3", "#5b6570"),
+    "other": Colours("#f7f4f2", "#efeae6", "#5b6570"),
 }
 
 WORDS: dict[Family, str] = {
@@ -43,7 +43,7 @@ FAINT = "#5f6b76"
 RULE = "#8a95a0"
 """Text, text beside it, and lines that stand for no family."""
 
-BLOCK = Colours("#ccd2ef", "#5e6ebc", "#262f6b")
+BLOCK = Colours("#dde2f4", "#98a6da", "#35437f")
 """A block of layers drawn as one."""
 
 INPUT = Colours("#ffffff", "#fbfbfa", "#47525d")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from archspec.drawing import palette
 from archspec.drawing.palette import FAINT, INK, RULE, Colours
@@ -39,14 +39,15 @@ from archspec.layer import Family
 from archspec.reports.table import si
 
 LARGEST = 200.0
-"""Height of the highest map, or 3/4 of the width of the widest."""
+"""Height of the highest map, or 3/4 of the width of the widest; less by a quarter where no map has more than `TINY`."""
+TINY = 64
 SMALLEST = 1.6
 """Height and width of what would be too small to see."""
 RIGHT, UP = 0.27, 0.20
 """How far a map's width of 1 goes to the right and up on the page."""
 DEEPEST, STEEPEST = 44.0, 4.0
 """Depth of the volume with most channels, unless that is more than this per root of a channel."""
-LONGEST, FASTEST = 150.0, 9.0
+LONGEST, FASTEST = 112.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
 BAR, BAR_BACK = 9.0, Point(6.0, 4.5)
 """Thickness of a vector's bar, and how far it reaches to the right and up."""
@@ -76,7 +77,9 @@ _LEADER = Style(stroke=RULE, width=0.6)
 class Placed:
     """A group at its place: `x` is the left end of its body on the axis `y` of its row.
 
-    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up.
+    `slab` is the thickness of one slab, `back` how far the width of the map goes right and up. The label stands `above`
+    or below; `arcs` begin or end over it, and it is `crossed` by lines from or to another row, from which its label
+    keeps `aside` if it cannot go above. What is `attached` touches the volume before it and needs no arrow.
     """
 
     group: Group
@@ -120,7 +123,7 @@ class Placed:
 
     @property
     def box(self) -> Box:
-        """Around the drawn volumes, relative to nothing."""
+        """Around the drawn volumes."""
         right, up = self.back.x / 2, self.back.y / 2
         half = self.height / 2
         return Box(self.x - right, self.y - half - up, self.end + right, self.y + half + up)
@@ -174,7 +177,8 @@ class _Figure:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.groups = groups(graph)
-        self.placed = [self._sized(group) for group in self._scaled(self.groups)]
+        self._choose_scales()
+        self.placed = [self._sized(group) for group in self.groups]
         self.rows = self._rows()
         for number, row in enumerate(self.rows):
             for at in row:
@@ -199,16 +203,14 @@ class _Figure:
 
     # Sizes
 
-    def _scaled(self, found: list[Group]) -> list[Group]:
-        maps = [group.first.type.shape for group in found if group.first.type.is_map]
-        vectors = [group.first.type.size for group in found if not group.first.type.is_map]
+    def _choose_scales(self) -> None:
+        """Pixels per pixel of a map, per root of a channel and per root of a feature."""
+        maps = [group.first.type.shape for group in self.groups if group.first.type.is_map]
+        vectors = [group.first.type.size for group in self.groups if not group.first.type.is_map]
         largest = max((max(height, 0.75 * width) for height, width, _ in maps), default=1.0)
-        self.scale = LARGEST / largest
-        if largest <= 64:
-            self.scale = 0.75 * LARGEST / largest
+        self.scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
         self.per_channel = min(STEEPEST, DEEPEST / max((shape[2] for shape in maps), default=1) ** 0.5)
         self.per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
-        return found
 
     def _sized(self, group: Group) -> Placed:
         step = group.first
@@ -278,46 +280,45 @@ class _Figure:
     def _label(self) -> None:
         after: dict[int, Placed] = {first: self.placed[second] for second, first in self.before.items()}
         for at, placed in enumerate(self.placed):
-            group, step = placed.group, placed.group.first
-            lines = [_named(group)]
-            if step.role == "layer" and self.common.get(step.family) != step.does:
-                runs: list[list[str]] = []
-                for inner in group.steps:
-                    if runs and runs[-1][0] == inner.does:
-                        runs[-1].append(inner.does)
-                    else:
-                        runs.append([inner.does])
-                texts = [f"{len(run):,} × {run[0]}" if len(run) > 1 else run[0] for run in runs]
-                lines += texts if len(texts) <= 3 else [f"{len(group.steps):,} × {step.does.split()[0]}"]
-            elif step.role == "block":
-                repeats = len(group.steps)
-                does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
-                if not _tells(lines[0], does):
-                    lines.append(does)
-                if step.split:
-                    lines.append(f"{len(step.split)} branches")
-            following = after.get(at)
-            told = (
-                step.role == "layer"
-                and step.family in ("pooling", "resize", "other")
-                and not self.frames
-                and following is not None
-                and following.group.first.role in ("layer", "block")
-                and following.group.first.family in ("convolution", "other")
-                and following.group.first.type.shape[:-1] == step.type.shape[:-1]
-                and step.type.is_map
-            )
-            if not told and step.role != "symbol":
-                lines.append(str(step.type))
-            lines = [text for text in lines if text] or [str(step.type)]
-            plain = step.role == "layer" and step.family not in ("convolution", "dense")
-            if plain and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind) and len(lines) > 1:
+            step = placed.group.first
+            lines = [*self._words(placed.group), *([] if self._is_told(step, after.get(at)) else [str(step.type)])]
+            unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
+            if not lines[0] or (unnamed and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind)):
                 lines = lines[1:]
             lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
             placed.lines = [shortened(text, MAX_LABEL, *_font(index)) for index, text in enumerate(lines)]
-            side = step.role == "layer" and (step.family in ("pooling", "resize", "other")) and not self.frames
-            placed.above = (side or placed.crossed) and not placed.arcs
+            beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not self.frames
+            placed.above = (beside or placed.crossed) and not placed.arcs
             placed.aside = placed.crossed and placed.arcs
+
+    def _words(self, group: Group) -> list[str]:
+        """The name of a group, and what it does unless the name or the legend tells."""
+        step, repeats = group.first, len(group.steps)
+        lines = [_named(group)]
+        if step.role == "layer" and self.common.get(step.family) != step.does:
+            runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
+            if len(runs) > 3:
+                runs = [(step.does.split()[0], repeats)]
+            lines += [f"{count:,} × {does}" if count > 1 else does for does, count in runs]
+        elif step.role == "block":
+            does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
+            lines += [] if _tells(lines[0], does) else [does]
+            lines += [f"{len(step.split)} branches"] if step.split else []
+        return lines
+
+    def _is_told(self, step: Step, following: Placed | None) -> bool:
+        """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
+        if step.role == "symbol":
+            return True
+        if self.frames or following is None or step.role != "layer" or not step.type.is_map:
+            return False
+        after = following.group.first
+        return (
+            step.family in ("pooling", "resize", "other")
+            and after.role in ("layer", "block")
+            and after.family == "convolution"
+            and after.type.shape[:2] == step.type.shape[:2]
+        )
 
     # Places
 
@@ -386,7 +387,7 @@ class _Figure:
         """Labels along the skyline of each row; rows under one another, those that begin last on top."""
         self.labels: list[Text] = []
         self.leaders: list[Shape] = []
-        self.routes: list[tuple[Shape, int]] = []
+        self.levels: dict[tuple[int, int], float] = {}
         spans: dict[int, tuple[float, float]] = {}
         for number, row in enumerate(self.rows):
             boxes = [self._extent(at) for at in row]
@@ -402,7 +403,7 @@ class _Figure:
             boxes = self._row_labels(number, keep=False)
             top = min(box.top for box in boxes)
             over = [box.bottom for box in standing if box.left < right + 12 and left - 12 < box.right]
-            axis = max(over) + 14 - top
+            axis = max(over, default=0.0) + 14 - top
             for at in self.rows[number]:
                 self.placed[at].y = axis
             self._row_labels(number)
@@ -449,7 +450,7 @@ class _Figure:
         if keep:
             self.labels += labels
             self.leaders += leaders
-            self.levels = {**getattr(self, "levels", {}), **{(one, two): y for one, two, _, _, y in arcs}}
+            self.levels.update({(one, two): y for one, two, _, _, y in arcs})
         return boxes
 
     def _texts(self, placed: Placed, box: Box) -> Iterator[Text]:
@@ -493,7 +494,7 @@ class _Figure:
         area = around(shape.box for shape in shapes)
         head = self._heading()
         width = max(area.width, LEAST_WIDTH, *(text.box.width for text in head)) + 2 * MARGIN
-        top = max(text.box.bottom for text in head) + 14
+        top = max(text.box.bottom for text in head) + 18
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
@@ -506,7 +507,9 @@ class _Figure:
         graph = self.graph
         ends = ", ".join(str(graph.output_type(output)) for output in graph.outputs[:3])
         more = ", …" if len(graph.outputs) > 3 else ""
-        facts = f"{graph.input} → {ends}{more} · {si(graph.params)} parameters · {si(graph.macs)} multiply–adds"
+        facts = (
+            f"{graph.input} → {ends}{more} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
+        )
         title = Text(MARGIN, MARGIN + 12, shortened(self._title(), 420, 15, True), 15, True)
         return [title, Text(MARGIN, MARGIN + 29, facts, 10.5, colour=FAINT)]
 
@@ -758,7 +761,7 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
     def lid(start: float, stop: float, fill: str) -> Polygon:
         return face([(start, top), (stop, top), (stop + right, top - up), (start + right, top - up)], fill)
 
-    side_fill = _mixed(tone.mid, tone.dark, 0.22)
+    side_fill = _mixed(tone.mid, tone.dark, 0.1 if step.role == "input" else 0.22)
     shapes: list[Shape] = [front(left, end, tone.mid, title=title, path=step.path), lid(left, end, tone.light)]
     marks = [mark for mark in step.marks if mark in ("activation", "normalisation")]
     band = min(MARK, 0.5 * placed.slab / max(len(marks), 1))

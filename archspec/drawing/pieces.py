@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ _FOLLOWERS = ("normalisation", "activation")
 _FOLLOWER_KINDS = ("dropout", "identity")
 _SCOPES = ("branch", "shortcut", "parallel", "residual")
 _MAX_DISSOLVED = 8
+MAX_BETWEEN = 8
 _MAX_UNIT = 6
 _MAX_PIECES = 120
 _CHUNK = 40
@@ -94,7 +96,11 @@ class Pieces:
         return {piece.path: piece for piece in self.root.walk()}
 
     def flows(self, piece: Piece) -> list[Flow]:
-        """What flows between a block's pieces, given by their numbers, and across its border; each once."""
+        """What flows between a block's pieces, given by their numbers, and across its border; each once.
+
+        Of very many tensors between the same two, as from a stretch of branches to what joins them, the first stand
+        for all.
+        """
         owner = {node: number for number, inner in enumerate(piece.pieces) for node in inner.nodes}
         names = {inner.path: number for number, inner in enumerate(piece.pieces) if inner.kind in ("input", "output")}
         if INPUT_PATH in names:
@@ -114,6 +120,14 @@ class Pieces:
             if name != INPUT_PATH:
                 output = next(output for output in self.graph.outputs if OUTPUT_PATH + output.name == name)
                 found[Flow(owner[output.node], number, output.node, "value")] = None
+        between = Counter((flow.source, flow.target) for flow in found)
+        many = {pair for pair, number in between.items() if number > MAX_BETWEEN}
+        seen: set[tuple[int | None, int | None]] = set()
+        for flow in sorted(found, key=lambda flow: flow.tensor) if many else ():
+            pair = flow.source, flow.target
+            if pair in many and pair in seen:
+                del found[flow]
+            seen.add(pair)
         return list(found)
 
     def _mark(self, index: int, node: Node) -> tuple[int, ...]:
@@ -189,10 +203,21 @@ class Pieces:
     def _chunks(self, pieces: list[Piece]) -> list[Piece]:
         """No more pieces than can be looked at: very many are put together as stretches, or stretches of those."""
         while len(pieces) > _MAX_PIECES:
-            pieces = [
-                _run(pieces[start : start + _CHUNK], alike=False) if start + 1 < len(pieces) else pieces[start]
-                for start in range(0, len(pieces), _CHUNK)
-            ]
+            found: list[Piece] = []
+            stretch: list[Piece] = []
+            for piece in [*pieces, None]:
+                # What joins very many branches stays outside their stretches.
+                joins = piece is not None and len(self.graph.nodes[piece.nodes[0]].inputs) > _CHUNK
+                if piece is None or joins or len(stretch) == _CHUNK:
+                    found += [_run(stretch, alike=False)] if len(stretch) > 1 else stretch
+                    stretch = []
+                if piece is not None and joins:
+                    found.append(piece)
+                elif piece is not None:
+                    stretch.append(piece)
+            if len(found) == len(pieces):
+                break
+            pieces = found
         return pieces
 
 

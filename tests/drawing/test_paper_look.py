@@ -30,8 +30,8 @@ def texts(figure: Scene) -> list[Text]:
     return [shape for shape in figure.shapes if isinstance(shape, Text)]
 
 
-def assert_legible(figure: Scene) -> None:
-    """No label on another, none cut, none crossed by an arrow, and nothing outside the page."""
+def assert_legible(figure: Scene, crossed: bool = False) -> None:
+    """No label on another, none cut, none crossed by an arrow unless that is allowed, and nothing outside the page."""
     page = Box(0, 0, figure.width, figure.height)
     for shape in figure.shapes:
         assert shape.box.within(page), shape
@@ -40,7 +40,7 @@ def assert_legible(figure: Scene) -> None:
         # Lines of one label are set close: letters, not the room above and below them, must stay apart.
         assert not one.box.meets(other.box, -0.4), (one.text, other.text)
     for route in figure.shapes:
-        if isinstance(route, Path) and route.arrow:
+        if isinstance(route, Path) and route.arrow and not crossed:
             at = route.start
             for curve in route.curves:
                 left, right = sorted((at.x, curve.end.x))
@@ -262,6 +262,21 @@ def test_any_chain_is_legible(
     assert_legible(figure)
     assert_complete(graph, figure)
     assert_to_scale(graph, figure)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(inputs=st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
+def test_any_joins_are_legible(inputs: list[list[int]], write: Callable[..., File]) -> None:
+    lines = ["input: {height: 24, width: 24, channels: 4}", "layers:"]
+    for index, sources in enumerate(inputs):
+        names = list(dict.fromkeys(f"n{source}" if source < index else "input" for source in sources))
+        kind = "add: {" if len(names) > 1 else "conv: {filters: 4, kernel: 3, pad: same, "
+        lines.append(f"  - {kind}name: n{index}, from: [{', '.join(names)}]}}")
+    lines.append(f"outputs: {{{', '.join(f'o{index}: n{index}' for index in range(len(inputs)))}}}")
+    graph, figure = drawn("\n".join(lines) + "\n", write)
+    assert_complete(graph, figure)
+    assert_to_scale(graph, figure)
+    assert_legible(figure, crossed=True)
 
 
 def test_long_chains_fold_into_one_row_of_slabs(write: Callable[..., File]) -> None:

@@ -1,0 +1,114 @@
+"""The command `archspec draw`: what it writes where, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from archspec.cli import main
+
+FIRST_BYTES = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
+
+
+def run(*words: str) -> int:
+    try:
+        return main(["draw", *words])
+    except SystemExit as error:
+        return int(error.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_writes_svg_by_the_networks_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lenet5") == 0
+    assert capsys.readouterr().out == "lenet5.svg\n"
+    ET.parse("lenet5.svg")
+
+
+@pytest.mark.parametrize("format", FIRST_BYTES)
+def test_the_suffix_says_the_format(format: str) -> None:
+    assert run("lenet5", "-o", f"net.{format.upper()}") == 0
+    assert FIRST_BYTES[format] in Path(f"net.{format.upper()}").read_bytes()[:200]
+    assert run("lenet5", "-o", "net.txt", "--format", format) == 0
+    assert FIRST_BYTES[format] in Path("net.txt").read_bytes()[:200]
+    assert run("lenet5", "--format", format) == 0
+    assert Path(f"lenet5.{format}").exists()
+
+
+@pytest.mark.parametrize("format", ["svg", "dot"])
+def test_text_goes_to_standard_output(format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lenet5", "-o", "-", "--format", format) == 0
+    assert FIRST_BYTES[format].decode() in capsys.readouterr().out[:200]
+    assert list(Path().iterdir()) == []
+
+
+def test_options_change_the_drawing(capsys: pytest.CaptureFixture[str]) -> None:
+    def drawn(*words: str) -> str:
+        assert run(*words, "-o", "-") == 0
+        return capsys.readouterr().out
+
+    base = drawn("googlenet")
+    assert "aux1" not in base and "aux1" in drawn("googlenet", "--mode", "train")
+    assert "inception3a.three.out" in base
+    assert "inception3a.three.out" not in drawn("googlenet", "--depth", "1")
+    assert "inception5b.three.out" in drawn("googlenet", "--open", "inception5b")
+    assert "input 64×64×3" in drawn("resnet18", "--input", "64x64")
+    assert "dense 10<" in drawn("resnet18", "--set", "args.classes=10")
+    assert drawn("googlenet", "--direction", "right") != base
+    assert drawn("googlenet", "--look", "paper") != base
+    assert drawn("googlenet", "--direction", "down") == base == drawn("googlenet", "--look", "graph")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["-o", "nowhere/net.svg"], "E561", "there is no folder nowhere"),
+        (["-o", "."], "E561", "cannot be written"),
+        (["-o", "net.gif"], "E562", "no drawing has the suffix .gif"),
+        (["-o", "net"], None, ""),
+        (["-o", "-", "--format", "png"], "E562", "PNG is not written to standard output"),
+        (["--open", "c9"], "E562", "nothing is called c9"),
+        (["--look", "paper", "--depth", "2"], "E562", "the paper look has no --depth"),
+        (["--look", "paper", "--open", "c1"], "E562", "the paper look has no --open"),
+        (["--look", "paper", "--direction", "down"], "E562", "the paper look has no --direction"),
+        (["--look", "paper", "--format", "dot"], "E562", "DOT has no volumes"),
+        (["--input", "2x2"], "E3", "does not fit"),
+    ],
+)
+def test_mistakes_are_told(words: list[str], code: str | None, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lenet5", *words) == (1 if code else 0)
+    told = capsys.readouterr().err
+    assert f"error[{code or ''}" in told or code is None
+    assert says in told
+    assert "Traceback" not in told
+
+
+def test_a_depth_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lenet5", "--depth", "0") == 2
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_equal_drawings_are_equal_files() -> None:
+    for format in FIRST_BYTES:
+        found = []
+        for _ in range(2):
+            assert run("lenet5", "--format", format) == 0
+            found.append(Path(f"lenet5.{format}").read_bytes())
+        assert found[0] == found[1]
+
+
+def test_svg_needs_no_numerics() -> None:
+    """An SVG is made without JAX, NumPy and matplotlib."""
+    code = (
+        "import sys; from archspec.cli import main; main(['draw', 'resnet50', '-o', 'x.svg']); "
+        "print([name for name in ('jax', 'numpy', 'matplotlib', 'flax', 'optax') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["x.svg", "[]"]

@@ -1,0 +1,156 @@
+"""The look of a graph: text fits, nothing is cut, and what is open by default can be read."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from archspec.drawing import DrawingError, svg
+from archspec.drawing.graph_look import scene
+from archspec.drawing.layout import arrange
+from archspec.drawing.opening import MANY, chosen, visible
+from archspec.drawing.palette import WORDS
+from archspec.drawing.pieces import Pieces
+from archspec.drawing.scene import Box, Rectangle, Scene, Text
+from archspec.graph import Graph
+from archspec.loading import open_spec
+from archspec.zoo import zoo_variants
+
+NAMES = [name for name in zoo_variants() if "1001" not in name]
+
+
+def graph_of(name: str, mode: str = "eval") -> Graph:
+    return open_spec(name).graph().pruned(mode)
+
+
+def texts(drawn: Scene) -> list[str]:
+    return [shape.text for shape in drawn.shapes if isinstance(shape, Text)]
+
+
+def check_text(drawn: Scene) -> None:
+    """Nothing leaves the picture, no two texts overlap, and a box's text is in one of the box's rectangles."""
+    page = Box(0, 0, drawn.width, drawn.height)
+    assert all(shape.box.within(page) for shape in drawn.shapes)
+    written = [shape for shape in drawn.shapes if isinstance(shape, Text)]
+    rectangles: dict[str, list[Box]] = {}
+    for shape in drawn.shapes:
+        if isinstance(shape, Rectangle) and shape.path:
+            rectangles.setdefault(shape.path, []).append(shape.box)
+    for text in written:
+        if text.path:
+            assert any(text.box.within(around) for around in rectangles[text.path]), text
+    written.sort(key=lambda text: text.box.top)
+    for index, one in enumerate(written):
+        for other in written[index + 1 :]:
+            if other.box.top > one.box.bottom:
+                break
+            assert not one.box.meets(other.box, gap=-2.5), (one.text, other.text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_fits_by_default(name: str) -> None:
+    graph = graph_of(name)
+    check_text(scene(graph))
+
+
+@pytest.mark.parametrize("name", ["googlenet", "fcn8s", "segnet", "resnet50", "vgg16"])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_text_fits_at_every_depth_and_direction(name: str, depth: int) -> None:
+    graph = graph_of(name, "train")
+    check_text(scene(graph, depth=depth))
+    check_text(scene(graph, depth=depth, direction="right"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_default_pictures_have_few_boxes_and_show_a_block_of_each_kind(name: str) -> None:
+    pieces = Pieces(graph_of(name))
+    opened = chosen(pieces)
+    assert visible(pieces.root, opened) <= max(MANY, len(pieces.root.pieces))
+    outermost = [piece for piece in pieces.root.pieces if piece.kind == "block"]
+    if outermost and len(pieces.root.pieces) + max(len(piece.pieces) for piece in outermost) < MANY:
+        assert opened & {piece.path for piece in outermost}
+
+
+def test_the_picture_names_input_outputs_and_shapes() -> None:
+    found = texts(scene(graph_of("googlenet", "train")))
+    assert {"googlenet", "input 224×224×3", "logits", "aux1", "aux2", "output 1000", "56×56×64"} <= set(found)
+    assert "157 layers · 13.38 M params · 1.591 G MACs · as trained" in found
+    assert "aux1" not in texts(scene(graph_of("googlenet")))
+
+
+def test_the_legend_has_the_families_that_are_there() -> None:
+    found = texts(scene(graph_of("lenet5")))
+    assert WORDS["convolution"] in found and WORDS["dense"] in found
+    assert WORDS["join"] not in found and WORDS["normalisation"] not in found
+
+
+def test_alike_blocks_in_a_row_are_one_box() -> None:
+    found = texts(scene(graph_of("resnet152")))
+    assert {"bottleneck ×35", "1 … 35", "350 layers · 39.1 M params"} <= set(found)
+
+
+def test_open_takes_paths_and_patterns() -> None:
+    pieces = Pieces(graph_of("resnet152"))
+    assert chosen(pieces, None, ["layer3.5"]) == {"layer3", "layer3.1…35", "layer3.5"}
+    assert chosen(pieces, None, ["layer*.0"]) == {f"layer{n}{rest}" for n in range(1, 5) for rest in ("", ".0")}
+    assert chosen(pieces, None, ["layer2.0.conv3"]) >= {"layer2", "layer2.0"}
+    assert chosen(pieces, 1) == set()
+    with pytest.raises(DrawingError, match="did you mean `layer3`"):
+        chosen(pieces, None, ["layer_3"])
+
+
+def test_long_pictures_are_wrapped() -> None:
+    for name in ("vgg16", "resnet152", "googlenet", "segnet", "fcn8s"):
+        drawn = scene(graph_of(name))
+        assert 0.7 < drawn.width / drawn.height < 2, name
+
+
+def test_svg_is_well_formed_and_leads_to_the_layers() -> None:
+    graph = graph_of("resnet50")
+    root = ET.fromstring(svg.render(scene(graph)))
+    assert root.tag.endswith("svg")
+    paths = {element.get("data-path") for element in root.iter()} - {None}
+    assert {"layer1.0", "layer1.0.conv1", "layer3.1…5", "@input", "@output.output"} <= paths
+
+
+PARTS = {
+    "a chain": "input: {height: 8, width: 8, channels: 8}\nlayers:\n"
+    + "  - conv: {filters: 8, kernel: 3, pad: same}\n  - relu\n" * 10_000,
+    "a chain of unlike layers": "input: {height: 8, width: 8, channels: 8}\nlayers:\n"
+    + "".join(f"  - conv: {{filters: {8 + index % 7}, kernel: 1}}\n" for index in range(20_000)),
+    "blocks": "input: {height: 8, width: 8, channels: 8}\nblocks:\n  b:\n    layers:\n"
+    + "      - conv: {filters: 8, kernel: 1}\n      - relu\n" * 10
+    + "layers:\n"
+    + "  - b\n" * 1_000,
+    "branches": "input: {height: 8, width: 8, channels: 8}\nlayers:\n  - parallel:\n      branches:\n"
+    + "        - [{conv: {filters: 8, kernel: 1}}, relu]\n" * 10_000,
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_20_000_layers_are_folded(kind: str, write: Callable[..., Path]) -> None:
+    graph = open_spec(str(write(PARTS[kind]))).graph()
+    assert len(graph.nodes) >= 20_000
+    drawn = scene(graph)
+    check_text(drawn)
+    assert len(drawn.shapes) < 600
+    boxes = arrange(graph, opened=())[""].boxes
+    assert sum(len(box.layers) for box in boxes) == len(graph.nodes)
+
+
+def test_more_boxes_than_can_be_drawn_are_refused(write: Callable[..., Path]) -> None:
+    graph = open_spec(str(write(PARTS["a chain of unlike layers"]))).graph()
+    with pytest.raises(DrawingError, match="--depth"):
+        scene(graph, open=["*"])
+
+
+def test_boxes_of_one_picture_have_one_path_each() -> None:
+    for name in ("googlenet", "resnet50"):
+        frames = arrange(graph_of(name))
+        paths = [box.path for frame in frames.values() for box in frame.boxes]
+        assert len(paths) == len(set(paths))
+        assert all(one != other for one, other in combinations(frames, 2))
