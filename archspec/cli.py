@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": Command("check specs; a family file checks every variant"),
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),
+    "serve": Command("the report as a page in the browser, which follows the spec as it is saved"),
     "draw": Command("draw a network: SVG, PNG, PDF or DOT"),
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),

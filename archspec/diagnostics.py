@@ -39,9 +39,18 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line with this 1-based number, without its end; empty beyond the text."""
+        return self._split[number - 1] if 0 < number <= self.length else ""
+
+    @property
+    def length(self) -> int:
+        """Number of lines."""
+        return len(self._split)
+
+    @property
+    def _split(self) -> list[str]:
         if self._lines is None:
             self._lines = self.text.splitlines()
-        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+        return self._lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +155,14 @@ class Findings:
     """Collects diagnostics while a spec is read, so that all of them can be shown at once."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    files: dict[Path, Source | None] = field(default_factory=dict)
+    """Files that were looked for, and the text of each that could be read."""
     _seen: set[Diagnostic] = field(default_factory=set)
     _alike: Counter[tuple[str, Span]] = field(default_factory=Counter)
 
     def copy(self) -> Findings:
         """The same findings, to be added to."""
-        return Findings(list(self.items), set(self._seen), Counter(self._alike))
+        return Findings(list(self.items), self.files, set(self._seen), Counter(self._alike))
 
     def add(self, item: Diagnostic) -> None:
         """Keeps the diagnostic unless the same one, or several of its code at its place, are there already."""

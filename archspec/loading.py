@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.dataset import RELATIVE
-from archspec.diagnostics import DataError, Diagnostic, Findings, Span, SpecError, did_you_mean
+from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar, is_null
 from archspec.located import Mapping as LocatedMapping
@@ -202,6 +202,11 @@ class Spec:
         assert graph is not None
         return graph
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The texts of the files that the spec was made of: its own first, then what it extends and imports."""
+        return tuple(source for source in self._findings.files.values() if source is not None)
+
     def smallest_input(self) -> SmallestInput | None:
         """The smallest square input that the whole network fits, train-only parts included.
 
@@ -269,12 +274,19 @@ def load(path_or_name: str | Path, variant: str | None = None, **args: Any) -> S
     return spec
 
 
-def open_spec(target: str, overrides: Sequence[Override] = (), *, variant: str | None = None) -> Spec:
+def open_spec(
+    target: str,
+    overrides: Sequence[Override] = (),
+    *,
+    variant: str | None = None,
+    findings: Findings | None = None,
+) -> Spec:
     """As `load`, but what is wrong in the spec's sections is left in `Spec.diagnostics`.
 
-    Raises `SpecError` only when there is no such file or variant, or the text is not YAML.
+    Raises `SpecError` only when there is no such file or variant, or the text is not YAML; `findings.files` then still
+    has the files that were looked for.
     """
-    findings = Findings()
+    findings = Findings() if findings is None else findings
     with _no_collection():
         document, named = _open(target, findings)
         return _chosen(document, variant or named or default_variant(document), overrides, findings)

@@ -25,6 +25,7 @@ MAX_ALIASED = 1_000_000
 def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
     """The mapping that a spec file holds, or None with the reason among the findings."""
     name = name or str(path)
+    findings.files[path] = None
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -45,7 +46,8 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
             help=["save the file as UTF-8"],
         )
         return None
-    value = read_text(text, name, findings, folder=path.parent)
+    source = findings.files[path] = Source(name, text, path.parent)
+    value = _Composer(source, findings).compose()
     if value is None:
         return None
     if not isinstance(value, Mapping):

@@ -27,6 +27,7 @@ def loaded_by(code: str) -> set[str]:
         ["report", "lenet5"],
         ["show", "lenet5"],
         ["report", "lenet5", "--format", "json"],
+        ["report", "lenet5", "--html", "/dev/null"],
         ["report", "resnet152", "--memory", "16GiB", "--depth", "2", "--columns", "all"],
         ["report", "resnet50", "--convention", "timm", "--format", "latex"],
         ["schema"],
@@ -61,6 +62,12 @@ print(status, usage.ru_maxrss)"""
 
 def test_the_python_api_loads_nothing_heavy_before_build() -> None:
     assert loaded_by("import archspec\nstr(archspec.report(archspec.load('lenet5').graph()))") == set()
+
+
+def test_serving_loads_nothing_heavy() -> None:
+    made = "spec_served('lenet5', [], mode='eval', batch=1, strict=False)"
+    code = f"from archspec.serving import Server, spec_served\nserved = {made}\nassert served.refresh()\nServer(served)"
+    assert loaded_by(code) == set()
 
 
 def test_this_check_can_fail() -> None:

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, render_text
+from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_json, render_text
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -27,7 +28,8 @@ def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("
     )
     command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
     command.add_argument("--strict", action="store_true", help="warnings are errors")
-    command.add_argument("--format", choices=formats, default=formats[0])
+    if formats:
+        command.add_argument("--format", choices=formats, default=formats[0])
 
 
 def positive(text: str) -> int:
@@ -98,6 +100,17 @@ def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None
 
 def _colour() -> bool:
     return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def write_file(file: Path, contents: bytes) -> None:
+    """Writes a drawing or a page. Raises `SpecError` when that cannot be done."""
+    try:
+        file.write_bytes(contents)
+    except OSError as error:
+        missing = not file.parent.is_dir()
+        reason = f"there is no folder {file.parent}" if missing else error.strerror or str(error)
+        help = ["make the folder first, or choose another file"] if missing else []
+        raise DataError("E561", f"{file} cannot be written: {reason}", help=help).located(None) from error
 
 
 def as_json(value: Any) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import open_checked, positive, spec_options
+from archspec.commands._common import open_checked, positive, spec_options, write_file
 from archspec.diagnostics import DataError, SpecError, listed
 
 if TYPE_CHECKING:
@@ -55,13 +55,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(contents.decode())
         return 0
     file = Path(options.output or f"{graph.name}.{format}")
-    try:
-        file.write_bytes(contents)
-    except OSError as error:
-        missing = not file.parent.is_dir()
-        reason = f"there is no folder {file.parent}" if missing else error.strerror or str(error)
-        help = ["make the folder first, or choose another --output"] if missing else []
-        raise DataError("E561", f"{file} cannot be written: {reason}", help=help).located(None) from error
+    write_file(file, contents)
     print(file)
     return 0
 

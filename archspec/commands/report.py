@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import as_json, open_checked, optimiser_of, optimiser_option, positive, spec_options
+from archspec.commands._common import (
+    as_json,
+    open_checked,
+    optimiser_of,
+    optimiser_option,
+    positive,
+    spec_options,
+    write_file,
+)
+from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -37,6 +48,7 @@ def options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="beside: XLA's own figures of the compiled programs (loads JAX, takes seconds)",
     )
+    command.add_argument("--html", type=Path, metavar="FILE", help="also write the report as an interactive page")
     spec_options(command, formats=FORMATS)
     command.epilog = "example: archspec report resnet50 --depth 2 --memory 16GiB"
 
@@ -65,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
         from archspec.xla import table
 
         checks = [_cross_checks(spec, options) for spec in specs]
+    if options.html:
+        _write_page(specs, options)
     if options.format == "json":
         plain = [to_dict(item) for item in reports]
         for item, found in zip(plain, checks, strict=False):
@@ -73,6 +87,26 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(render(reports, options.format, options.columns, [table(found) for found in checks]))
     return 0
+
+
+def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
+    from archspec.page.page import render
+    from archspec.page.payload import payload
+
+    if len(specs) > 1:
+        raise DataError("E113", "--html takes one spec", help=["write a page for each"]).located(None)
+    spec = specs[0]
+    page = render(
+        payload(
+            spec,
+            mode=options.mode,
+            batch=options.batch,
+            dtype=options.dtype,
+            optimiser=optimiser_of(options, spec),
+            memory=options.memory,
+        )
+    )
+    write_file(options.html, page.encode())
 
 
 def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:

@@ -74,10 +74,11 @@ class Report:
 
     @cached_property
     def memory(self) -> dict[tuple[str, str], Memory]:
-        """Bytes for inference and for training in each of two precisions, by (use, dtype)."""
+        """Bytes for inference and for training, by (use, dtype): in float32, and in 16 bits."""
+        dtypes = ("float32", "bfloat16" if self.dtype == "float32" else self.dtype)
         return {
-            **{("inference", dtype): inference(self.whole, dtype) for dtype in DTYPES[:2]},
-            **{("training", dtype): training(self.whole, dtype, self.optimiser) for dtype in DTYPES[:2]},
+            **{("inference", dtype): inference(self.whole, dtype) for dtype in dtypes},
+            **{("training", dtype): training(self.whole, dtype, self.optimiser) for dtype in dtypes},
         }
 
     @cached_property

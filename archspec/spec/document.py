@@ -122,6 +122,7 @@ class _Opener:
             self.findings.error("E111", f"more than {MAX_FILES} files are involved", span)
             return None
         if span is not None and not is_file(path):
+            self.findings.files.setdefault(path, None)
             what = f"{path} is a folder, not a file" if is_folder(path) else f"there is no file {path}"
             self.findings.error("E101", what, span, help=["paths are relative to the file that names them"])
             return None
@@ -159,6 +160,7 @@ class _Opener:
         found = in_zoo(file)
         if found is not None:
             return found[0], variant or found[1]
+        self.findings.files.setdefault(path, None)
         if "." not in file and not is_folder(path):
             what = f"there is no file, and no network in the zoo, called {file[:200]}"
             help = ["paths are relative to the file that names them", similar(file)]

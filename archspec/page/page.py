@@ -1,0 +1,72 @@
+"""The interactive report as one HTML file that loads nothing: style, script and data are inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from archspec.drawing.palette import FAMILIES, WORDS
+
+_STATIC = Path(__file__).parent / "static"
+
+SCRIPTS = ("format", "unfold", "state", "drawing", "table", "source", "charts", "card", "page")
+"""The script's files, in the order in which they are put together."""
+
+
+def render(payload: Mapping[str, Any], *, live: str | None = None) -> str:
+    """The page that shows a payload. `live` is the address of the events that bring newer ones.
+
+    A spec's text cannot leave the data that it stands in: `<`, `>` and `&` are escaped there, and the page's policy
+    forbids every script and style but its own, and every connection but that of the events.
+    """
+    style, script = _assets()
+    connections = "'self'" if live else "'none'"
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
+        f"connect-src {connections}; base-uri 'none'; form-action 'none'"
+    )
+    model = payload.get("model")
+    name = (model or {}).get("name") or "archspec"
+    parts = {
+        "policy": escape(policy),
+        "title": escape(f"{name} · archspec" if model else "archspec"),
+        "style": style,
+        "script": script,
+        "payload": in_script({**payload, "live": live, "families": WORDS}),
+    }
+    # All at once, so that a spec's text is never taken for a place to fill.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+    # YAML's escapes can write half of a surrogate pair, which no encoding has.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def in_script(value: Any) -> str:
+    """JSON that can stand in a `<script>` element, whatever the texts in it say."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+@cache
+def _assets() -> tuple[str, str]:
+    colours = "\n".join(
+        f".family-{name} {{ --light: {item.light}; --mid: {item.mid}; --dark: {item.dark}; }}"
+        for name, item in FAMILIES.items()
+    )
+    return f"{_read('page.css')}\n{colours}\n", "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+
+
+def _read(name: str) -> str:
+    return (_STATIC / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode()}'"

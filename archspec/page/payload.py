@@ -1,0 +1,227 @@
+"""What the interactive report is made of, as plain data: figures, the tree of blocks, frames, and the spec's text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from os.path import commonpath
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from archspec.blocks import Part, tree
+from archspec.diagnostics import Diagnostic, Label, Source, Span
+from archspec.graph import Graph, Node
+from archspec.reports import Report
+from archspec.reports import report as make_report
+from archspec.reports.kinds import written
+
+if TYPE_CHECKING:
+    from archspec.drawing.layout import Frame
+    from archspec.loading import Spec
+    from archspec.optimiser import Optimiser
+
+
+class Texts:
+    """The texts that spans point into, numbered in the order in which they are first asked for."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._numbers: dict[int, int] = {}
+        self._lines: dict[tuple[int, int], list[int]] = {}
+        self.sources: list[Source] = []
+        for source in sources:
+            self.number(source)
+
+    def number(self, source: Source) -> int:
+        """The source's number; a source that is new is added."""
+        found = self._numbers.get(id(source))
+        if found is None:
+            found = self._numbers[id(source)] = len(self.sources)
+            self.sources.append(source)
+        return found
+
+    def lines(self, span: Span | None) -> list[int] | None:
+        """Number of the source, first and last line of the entry that begins at a span.
+
+        A span covers an entry's key; what is indented deeper than the line that the key stands in belongs to it.
+        """
+        if span is None:
+            return None
+        key = (self.number(span.source), span.line)
+        if key not in self._lines:
+            self._lines[key] = [*key, _last_line(span.source, span.line)]
+        return self._lines[key]
+
+    def to_json(self) -> list[dict[str, str]]:
+        """Names, which leave out the folders that all files are in, and texts."""
+        names = [source.name for source in self.sources]
+        paths = [name for name in names if PurePath(name).is_absolute()]
+        try:
+            shared = commonpath([PurePath(path).parent for path in paths]) if paths else None
+        except ValueError:  # on several drives
+            shared = None
+
+        def short(name: str) -> str:
+            return str(PurePath(name).relative_to(shared)) if shared and name in paths else name
+
+        return [{"name": short(source.name), "text": source.text} for source in self.sources]
+
+
+def _last_line(source: Source, first: int) -> int:
+    """The last line that is indented deeper than the first one, before any that is not; comments do not count."""
+    indent = _indent(source.line(first))
+    last = first
+    for number in range(first + 1, source.length + 1):
+        line = source.line(number).rstrip()
+        if line and _indent(line) <= indent:
+            break
+        if line and not line.lstrip().startswith("#"):
+            last = number
+    return last
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def payload(
+    spec: Spec,
+    *,
+    mode: str = "eval",
+    batch: int = 1,
+    dtype: str = "float32",
+    optimiser: Optimiser | None = None,
+    memory: int | None = None,
+) -> dict[str, Any]:
+    """Everything that the page shows of a spec; the figures are those of a report with the same arguments.
+
+    The optimiser is the recipe's where none is given. Raises `SpecError` where the spec is wrong.
+    """
+    report = make_report(
+        spec.graph(),
+        mode="train" if mode == "train" else "eval",
+        batch=batch,
+        dtype=dtype,
+        optimiser=optimiser or (spec.train.optimiser if spec.train else None),
+        memory=memory,
+    )
+    texts = Texts(spec.sources)
+    header = {"title": spec.header.title, "paper": spec.header.paper}
+    made = {"model": {**header, **model(report, texts)}, "problems": problems(spec.diagnostics, texts)}
+    return {**made, "stale": False, "sources": texts.to_json()}
+
+
+def of_graph(graph: Graph, *, mode: str = "eval", batch: int = 1) -> dict[str, Any]:
+    """The same for a graph, with the texts that its nodes point into."""
+    texts = Texts()
+    made = model(make_report(graph, mode="train" if mode == "train" else "eval", batch=batch), texts)
+    return {"model": {"title": "", "paper": "", **made}, "problems": [], "stale": False, "sources": texts.to_json()}
+
+
+def of_failure(diagnostics: Sequence[Diagnostic], sources: Iterable[Source]) -> dict[str, Any]:
+    """What is shown of a spec that is wrong: its text and the diagnostics."""
+    texts = Texts(sources)
+    found = problems(diagnostics, texts)
+    return {"model": None, "problems": found, "stale": True, "sources": texts.to_json()}
+
+
+def model(report: Report, texts: Texts) -> dict[str, Any]:
+    """The figures and the drawing of a network; operations and bytes are for the whole batch."""
+    from archspec.drawing.layout import arrange
+    from archspec.reports.tables import header
+
+    graph = report.graph
+    numbers = {node.path: index for index, node in enumerate(graph.nodes)}
+    return {
+        "name": graph.name,
+        "variant": graph.variant,
+        "input": list(graph.input.shape),
+        "dtype": report.dtype,
+        "batch": report.batch,
+        "mode": graph.mode,
+        "convention": " · ".join(header(report)[1:]),
+        "totals": report.totals,
+        "outputs": [{"name": output.name, "layer": output.node} for output in graph.outputs],
+        "layers": _layers(report, texts),
+        "tree": _block(tree(graph), report, texts),
+        "frames": {path: _frame(frame, numbers) for path, frame in arrange(graph).items()},
+    }
+
+
+def _frame(frame: Frame, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """A frame with coordinates to a hundredth of a pixel; boxes have the numbers of their layers."""
+    found: dict[str, Any] = _rounded(asdict(frame))
+    for box in found["boxes"]:
+        box["layers"] = [numbers[path] for path in box["layers"]]
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 2)
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _layers(report: Report, texts: Texts) -> list[dict[str, Any]]:
+    return [
+        {
+            "path": row.name,
+            "kind": row.kind,
+            "family": node.layer.family,
+            "fields": _fields(node),
+            "inputs": list(node.inputs),
+            "takes": [list(kind.shape) for kind in node.input_types],
+            "output": list(row.output),
+            "params": row.params,
+            "statistics": node.count("statistics"),
+            "macs": row.macs,
+            "flops": row.flops,
+            "bytes": row.activation_bytes,
+            "field": node.receptive_field._asdict(),
+            "lines": texts.lines(node.span),
+        }
+        for row, node in zip(report.rows, report.graph.nodes, strict=True)
+    ]
+
+
+def _fields(node: Node) -> dict[str, str]:
+    """The fields that were given, or found by the layer, as the language writes them."""
+    layer = node.layer
+    chosen = {name for name, info in type(layer).model_fields.items() if getattr(layer, name) != info.default}
+    whole = layer.to_plain()
+    fields = whole[node.kind] if isinstance(whole, dict) else {}
+    return {name: written(value) for name, value in fields.items() if name in chosen}
+
+
+def _block(part: Part, report: Report, texts: Texts) -> dict[str, Any]:
+    rows = [report.rows[index] for index in part.nodes]
+    return {
+        "path": part.path,
+        "name": part.name,
+        "kind": part.kind,
+        "lines": texts.lines(part.span),
+        "count": len(rows),
+        "output": list(rows[-1].output) if rows else [],
+        "params": sum(row.params for row in rows),
+        "macs": sum(row.macs for row in rows),
+        "flops": sum(row.flops for row in rows),
+        "bytes": sum(row.activation_bytes for row in rows),
+        "parts": [inner.nodes[0] if inner.is_layer else _block(inner, report, texts) for inner in part.parts],
+    }
+
+
+def problems(diagnostics: Iterable[Diagnostic], texts: Texts) -> list[dict[str, Any]]:
+    """Diagnostics with the numbers of the texts that they point into."""
+
+    def place(label: Label) -> dict[str, Any]:
+        return {**label.span.to_json(), "source": texts.number(label.span.source), "label": label.text}
+
+    return [
+        {
+            **item.to_json(),
+            "primary": place(item.primary) if item.primary else None,
+            "secondary": [place(label) for label in item.secondary],
+        }
+        for item in diagnostics
+    ]

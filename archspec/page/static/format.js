@@ -1,0 +1,132 @@
+"use strict";
+// Numbers, shapes and elements: what every panel writes with.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A whole number with thousands apart: 25,557,032. @param {number} value */
+function whole(value) {
+  return value.toLocaleString("en-US");
+}
+
+/** Four significant digits without an exponent or trailing zeros. @param {number} value @param {number} [digits] */
+function short(value, digits = 4) {
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** Operations with an SI prefix: 416.5 k, 4.089 G. @param {number} value */
+function si(value) {
+  for (const [factor, prefix] of /** @type {[number, string][]} */ ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])) {
+    if (value >= factor) return `${short(value / factor)} ${prefix}`;
+  }
+  return short(value);
+}
+
+/** Bytes in MiB; so few that it would say nothing, as they are. @param {number} value */
+function mebibytes(value) {
+  const size = value / 2 ** 20;
+  if (size < 0.0001) return value ? `${value} B` : "0 MiB";
+  if (size < 0.01) return `${Number(size.toFixed(4))} MiB`;
+  return `${size < 1000 ? short(size, 3) : whole(Math.round(size))} MiB`;
+}
+
+/** 112×112×64. @param {number[]} shape */
+function dims(shape) {
+  return shape.join("×");
+}
+
+/** A part of a whole: 12.3 %. @param {number} part @param {number} all */
+function percent(part, all) {
+  if (!all || !part) return "0 %";
+  const value = (100 * part) / all;
+  return value < 0.1 ? "< 0.1 %" : `${short(value, value < 1 ? 1 : 3)} %`;
+}
+
+/** `1 layer`, `2 layers`. @param {number} number @param {string} word */
+function counted(number, word) {
+  return `${whole(number)} ${word}${number === 1 ? "" : "s"}`;
+}
+
+/** A field's value as short as it can be read: `[3, 3]` as 3×3, `[[1, 1], [1, 1]]` as 1. @param {string} text */
+function fieldText(text) {
+  const pair = /^\[(-?[\d.]+), (-?[\d.]+)\]$/.exec(text);
+  if (pair) return `${pair[1]}×${pair[2]}`;
+  const sides = /^\[\[(\d+), (\d+)\], \[(\d+), (\d+)\]\]$/.exec(text);
+  if (!sides) return text;
+  const [, above, below, left, right] = sides;
+  if (above === below && left === right) return above === left ? above : `${above}×${left}`;
+  return `top ${above}, bottom ${below}, left ${left}, right ${right}`;
+}
+
+/**
+ * Ticks of an axis from 0, at 1, 2 or 5 times a power of ten.
+ * @param {number} top the largest value @param {number} wanted about how many
+ */
+function ticks(top, wanted) {
+  if (!(top > 0)) return [0];
+  const rough = top / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? 10 * power;
+  const found = [];
+  for (let index = 0; index * step <= top * 1.0001; index += 1) found.push(index * step);
+  return found;
+}
+
+/**
+ * An element with attributes and children; text is set as text and never read as markup.
+ * @param {string} name @param {Record<string, any>} [attributes] @param {...(Node | string | null)} children
+ * @returns {any}
+ */
+function make(name, attributes = {}, ...children) {
+  return filled(document.createElement(name), attributes, children);
+}
+
+/** The same for SVG. @param {string} name @param {Record<string, any>} [attributes] @param {...(Node | string | null)} children */
+function draw(name, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, name), attributes, children);
+}
+
+/** @param {Element} element @param {Record<string, any>} attributes @param {(Node | string | null)[]} children */
+function filled(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "onclick") element.addEventListener("click", value);
+    else element.setAttribute(key, value === true ? "" : String(value));
+  }
+  for (const child of children) if (child !== null) element.append(child);
+  return element;
+}
+
+/** The element with this id. @param {string} id @returns {any} */
+function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Runs once per frame, however often it is asked for. @param {() => void} action */
+function onceAFrame(action) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      action();
+    });
+  };
+}
+
+/** The lines of a text, broken where Python breaks them, so that numbers agree. @param {string} text */
+function linesOf(text) {
+  const lines = text.split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/);
+  if (lines.length && lines[lines.length - 1] === "") lines.pop();
+  return lines;
+}
+
+/**
+ * Adds a value to the list that a map has for a key.
+ * @template K, V @param {Map<K, V[]>} map @param {K} key @param {V} value
+ */
+function gather(map, key, value) {
+  const found = map.get(key);
+  if (found) found.push(value);
+  else map.set(key, [value]);
+}
