@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from archspec.drawing import DrawingError
 from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, families, label
-from archspec.drawing.routing import PORT_STEP, Lane, placed_by_dot, routed
+from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
 from archspec.drawing.scene import text_width
 from archspec.graph import INPUT, Graph
 from archspec.layer import Family, Port
@@ -104,6 +105,8 @@ class Frame:
     boxes: tuple[Box, ...]
     links: tuple[Link, ...]
     direction: Direction = "down"
+    left_out: int = 0
+    """Links that are not drawn, since too many pass other boxes to be told apart."""
 
     @property
     def anchor(self) -> float:
@@ -145,21 +148,26 @@ class Picture:
         return (*self.boxes, *self.outlines)
 
 
-def arrange(graph: Graph, direction: Direction = "down", opened: Collection[str] | None = None) -> dict[str, Frame]:
+def arrange(
+    graph: Graph, direction: Direction = "down", opened: Collection[str] | None = None, *, sparse: bool = False
+) -> dict[str, Frame]:
     """The frames of a network and all its blocks, by path; where `opened` is given, only of these and the network.
 
-    The graph is drawn as it is: prune it for evaluation first.
+    The graph is drawn as it is: prune it for evaluation first. Raises `DrawingError` where more links pass other boxes
+    than can be told apart; `sparse` leaves these out instead.
     """
-    return arranged(Pieces(graph), direction, opened)
+    return arranged(Pieces(graph), direction, opened, sparse=sparse)
 
 
-def arranged(pieces: Pieces, direction: Direction = "down", opened: Collection[str] | None = None) -> dict[str, Frame]:
+def arranged(
+    pieces: Pieces, direction: Direction = "down", opened: Collection[str] | None = None, *, sparse: bool = False
+) -> dict[str, Frame]:
     """`arrange` for pieces that are known."""
     known: dict[object, tuple[float, float, list[tuple[float, float]], list[list[tuple[float, float]]]]] = {}
     frames = {}
     for piece in pieces.root.walk():
         if piece.opens and (not piece.path or opened is None or piece.path in opened):
-            frames[piece.path] = _frame(pieces, piece, direction, known)
+            frames[piece.path] = _frame(pieces, piece, direction, known, sparse=sparse)
     return frames
 
 
@@ -176,11 +184,33 @@ def size_of(text: Label, kind: Kind) -> tuple[float, float]:
     return width + more, height + more
 
 
-def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> Frame:  # type: ignore[type-arg]
+def _legible(pieces: Pieces, piece: Piece, *, sparse: bool) -> list[Flow]:
+    """What flows between the parts of a piece, or only what passes none of them where the rest cannot be told apart."""
+    flows = pieces.flows(piece)
+    between = passed(len(piece.pieces), [Lane(flow.source, flow.target, flow.tensor) for flow in flows])
+    if sum(between) <= MAX_PASSED:
+        return flows
+    near = [flow for flow, ranks in zip(flows, between, strict=True) if not ranks]
+    if not sparse:
+        raise DrawingError(
+            f"{len(flows) - len(near):,} links of {piece.path or 'the network'} pass other layers, which cannot be "
+            "told apart: put layers into blocks, which are folded, or join with what was joined before"
+        )
+    return near
+
+
+def _frame(
+    pieces: Pieces,
+    piece: Piece,
+    direction: Direction,
+    known: dict,  # type: ignore[type-arg]
+    *,
+    sparse: bool,
+) -> Frame:
     graph = pieces.graph
     texts = [label(pieces, inner, piece.path) for inner in piece.pieces]
     sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
-    flows = pieces.flows(piece)
+    flows = _legible(pieces, piece, sparse=sparse)
     if direction == "right":
         sizes = [(height, width) for width, height in sizes]
     else:
@@ -220,7 +250,15 @@ def _frame(pieces: Pieces, piece: Piece, direction: Direction, known: dict) -> F
     links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
     title = _title(piece)
     return Frame(
-        piece.path, title, text_width(title, TITLE_SIZE, True) + TITLE_BESIDE, width, height, boxes, links, direction
+        piece.path,
+        title,
+        text_width(title, TITLE_SIZE, True) + TITLE_BESIDE,
+        width,
+        height,
+        boxes,
+        links,
+        direction,
+        len(pieces.flows(piece)) - len(flows),
     )
 
 

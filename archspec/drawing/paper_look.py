@@ -57,6 +57,9 @@ SHOWN = 6
 MARK = 2.6
 """Width of the band for a merged layer."""
 
+MAX_BANDS = 12
+"""Bands on a volume: more are too narrow to be seen."""
+
 NAME, SMALL, LEADING = 10.5, 10.0, 12.5
 LABEL_GAP = 9.0
 MAX_LABEL = 118.0
@@ -763,7 +766,7 @@ def _cuboid(placed: Placed, x: float, step: Step, title: str) -> list[Shape]:
 
     side_fill = _mixed(tone.mid, tone.dark, 0.1 if step.role == "input" else 0.22)
     shapes: list[Shape] = [front(left, end, tone.mid, title=title, path=step.path), lid(left, end, tone.light)]
-    marks = [mark for mark in step.marks if mark in ("activation", "normalisation")]
+    marks = [mark for mark in step.marks if mark in ("activation", "normalisation")][:MAX_BANDS]
     band = min(MARK, 0.5 * placed.slab / max(len(marks), 1))
     for index, mark in enumerate(marks):
         start = end - band * (len(marks) - index)

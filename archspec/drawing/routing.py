@@ -15,6 +15,12 @@ _CLEAR = 10.0
 _BEFORE, _AFTER = 16.0, 14.0
 _BORDER = 4.0
 
+MAX_PASSED = 5000
+"""Ranks that all lines of a frame together may pass: more cannot be followed by eye, or placed in reasonable time."""
+
+_MAX_PLACED = 2000
+"""Ranks that they may pass for Graphviz to place them: its time grows faster than their square."""
+
 PORT_STEP = 72.0
 """Distance of tensors that leave a box, so that their shapes can be read."""
 
@@ -63,7 +69,13 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
             graph.add_subgraph(names, rank=kind)
     above, below = _depths(len(sizes), lanes)
     whole = max(up + down for up, down in zip(above, below, strict=True))
+    between = passed(len(sizes), lanes)
+    # Where there are too many long lines, as in a densely connected network, they go beside all boxes.
+    crowded = sum(between) > _MAX_PLACED
+    given = [not (crowded and ranks) for ranks in between]
     for number, (source, target, tensor) in enumerate(lanes):
+        if not given[number]:
+            continue
         tail = f"i{tensor}" if source is None else f"b{source}"
         head = f"o{tensor}" if target is None else f"b{target}"
         up = -1 if source is None else above[source]
@@ -87,11 +99,14 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
     xs = [places[f"b{number}"][0] for number in range(len(sizes))]
     ranks = [rank_of(places[f"b{number}"][1]) for number in range(len(sizes))]
     passing: list[dict[int, float]] = []
+    beside = max(x + width / 2 for x, (width, _) in zip(xs, sizes, strict=True)) + _BESIDE
     for number, (source, target, tensor) in enumerate(lanes):
         first = -1 if source is None else ranks[source]
         last = len(levels) if target is None else ranks[target]
         found: dict[int, float] = {}
-        if last - first > 1:
+        if not given[number]:
+            found = dict.fromkeys(range(first + 1, last), beside)
+        elif last - first > 1:
             tail = f"i{tensor}" if source is None else f"b{source}"
             head = f"o{tensor}" if target is None else f"b{target}"
             curve = _sampled(graph.get_edge(tail, head, str(number)).attr["pos"])
@@ -105,6 +120,18 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
             ends = [xs[source] for source in sources if source is not None]
             xs[number] = (min(ends) + max(ends)) / 2
     return Ranks(xs, ranks, len(levels), passing)
+
+
+def passed(count: int, lanes: Sequence[Lane]) -> list[int]:
+    """For each lane how many ranks lie between its ends, by the longest ways to them."""
+    above, below = _depths(count, lanes)
+    whole = max((up + down for up, down in zip(above, below, strict=True)), default=0)
+    found = []
+    for lane in lanes:
+        first = -1 if lane.source is None else above[lane.source]
+        last = whole + 1 if lane.target is None else above[lane.target]
+        found.append(max(0, last - first - 1))
+    return found
 
 
 def _chain(count: int, lanes: Sequence[Lane]) -> Ranks | None:

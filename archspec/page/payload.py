@@ -130,6 +130,7 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
     from archspec.reports.tables import header
 
     graph = report.graph
+    frames = arrange(graph, sparse=True)
     numbers = {node.path: index for index, node in enumerate(graph.nodes)}
     return {
         "name": graph.name,
@@ -143,7 +144,8 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
         "outputs": [{"name": output.name, "layer": output.node} for output in graph.outputs],
         "layers": _layers(report, texts),
         "tree": _block(tree(graph), report, texts),
-        "frames": {path: _frame(frame, numbers) for path, frame in arrange(graph).items()},
+        "frames": {path: _frame(frame, numbers) for path, frame in frames.items()},
+        "left_out": sum(frame.left_out for frame in frames.values()),
     }
 
 

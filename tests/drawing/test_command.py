@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
+from archspec.drawing.layout import arrange
+from archspec.loading import load
 
 FIRST_BYTES = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph"}
 
@@ -112,3 +114,28 @@ def test_svg_needs_no_numerics() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["x.svg", "[]"]
+
+
+def dense(count: int) -> str:
+    """Convolutions each of which is given what all before it made."""
+    lines = ["archspec: 1", "name: dense", "input: {height: 8, width: 8, channels: 4}", "layers:"]
+    for index in range(count):
+        if index > 1:
+            lines.append(f"  - concat: {{name: k{index}, from: [{', '.join(f'c{i}' for i in range(index))}]}}")
+        lines.append(f"  - conv: {{name: c{index}, filters: 4, kernel: 1}}")
+    return "\n".join(lines) + "\n"
+
+
+def test_dense_networks_are_drawn_or_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("few.yaml").write_text(dense(24))
+    assert run("few.yaml") == 0
+    capsys.readouterr()
+    Path("many.yaml").write_text(dense(60))
+    for look in ("graph", "paper"):
+        assert run("many.yaml", "--look", look) == 1
+        said = capsys.readouterr().err
+        assert "E562" in said and "put layers" in said
+    # The page is not refused: it leaves out what cannot be told apart, and says so.
+    frames = arrange(load("many.yaml").graph(), sparse=True)
+    assert frames[""].left_out > 1000 and len(frames[""].boxes) > 100
+    assert main(["report", "many.yaml", "--depth", "1", "--html", "many.html"]) == 0

@@ -55,6 +55,7 @@ function header(network) {
   byId("about").replaceChildren(facts.filter(Boolean).join(" · "));
   byId("about").title = model.paper;
   for (const place of document.querySelectorAll(".convention")) place.textContent = model.convention;
+  byId("left-out").textContent = model.left_out ? `${counted(model.left_out, "link")} not drawn: too many pass other layers` : "";
   const rest = totals.params.frozen + totals.params.statistics;
   /** @type {[string, string, string][]} */
   const figures = [
