@@ -2,7 +2,8 @@
 
     spec = archspec.load("lenet5")              # a path, a path#variant, or a zoo name
     graph = spec.graph()                        # typed nodes with inferred shapes
-    print(archspec.report(graph))               # parameters, multiply–adds, receptive fields
+    print(archspec.report(graph))               # parameters, multiply–adds, memory, receptive fields
+    archspec.draw(graph, "lenet5.svg")          # a picture
     network = archspec.build(graph)             # a Flax NNX module
     result = archspec.train(spec)               # a run folder with checkpoints and curves
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic as Diagnostic
     from archspec.diagnostics import ShapeError as ShapeError
     from archspec.diagnostics import SpecError as SpecError
+    from archspec.drawing import DrawingError as DrawingError
+    from archspec.drawing import draw as draw
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
     from archspec.layer import Cost as Cost
@@ -38,6 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cost": "archspec.layer",
     "Diagnostic": "archspec.diagnostics",
+    "DrawingError": "archspec.drawing",
     "Example": "archspec.layer",
     "Graph": "archspec.graph",
     "Layer": "archspec.layer",
@@ -50,6 +54,7 @@ _HOMES = {
     "Weight": "archspec.layer",
     "Window": "archspec.layer",
     "build": "archspec.lower",
+    "draw": "archspec.drawing",
     "load": "archspec.loading",
     "report": "archspec.reports",
     "train": "archspec.training.run",

@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from archspec.commands._common import open_checked, positive, spec_options, write_file
 from archspec.diagnostics import DataError, SpecError, listed
+from archspec.drawing import FORMATS, DrawingError, drawn
 
-if TYPE_CHECKING:
-    from archspec.graph import Graph
-
-FORMATS = ("svg", "png", "pdf", "dot")
 _TEXT = ("svg", "dot")
 
 
@@ -50,7 +46,17 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     format = _format(options)
     graph = open_checked(options.spec, options).graph().pruned(options.mode)
-    contents = _contents(graph, format, options)
+    try:
+        contents = drawn(
+            graph,
+            format,
+            look=options.look,
+            depth=options.depth,
+            open=options.open,
+            direction=options.direction or "down",
+        )
+    except DrawingError as error:
+        raise _cannot(str(error)) from error
     if options.output == "-":
         sys.stdout.write(contents.decode())
         return 0
@@ -77,37 +83,6 @@ def _format(options: argparse.Namespace) -> str:
         if found == "dot":
             raise _cannot("DOT has no volumes: the paper look cannot be written as it", "take --look graph, or svg")
     return found
-
-
-def _contents(graph: Graph, format: str, options: argparse.Namespace) -> bytes:
-    """The drawing as a file's bytes. Raises `SpecError` when it cannot be drawn."""
-    from io import BytesIO
-
-    from archspec.drawing import DrawingError, graph_look
-
-    folding = {"depth": options.depth, "open": options.open, "direction": options.direction or "down"}
-    try:
-        if format == "dot":
-            from archspec.drawing import dot
-
-            return dot.render(graph, **folding).encode()
-        if options.look == "paper":
-            from archspec.drawing import paper_look
-
-            scene = paper_look.scene(graph)
-        else:
-            scene = graph_look.scene(graph, **folding)
-        if format == "svg":
-            from archspec.drawing import svg
-
-            return svg.render(scene).encode()
-        from archspec.drawing import raster
-
-        stream = BytesIO()
-        raster.save(scene, stream, "png" if format == "png" else "pdf")
-        return stream.getvalue()
-    except DrawingError as error:
-        raise _cannot(str(error)) from error
 
 
 def _cannot(message: str, *help: str) -> SpecError:

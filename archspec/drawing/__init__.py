@@ -1,5 +1,75 @@
 """Drawings of a graph: a look makes a scene of shapes and text, which is written as SVG, PNG or PDF."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+
+FORMATS = ("svg", "png", "pdf", "dot")
+
+Look = Literal["graph", "paper"]
+
 
 class DrawingError(ValueError):
     """A graph cannot be drawn as asked; the words say why and what to do."""
+
+
+def draw(
+    graph: Graph,
+    file: str | Path,
+    *,
+    mode: Literal["eval", "train"] = "eval",
+    look: Look = "graph",
+    depth: int | None = None,
+    open: Sequence[str] = (),
+    direction: Literal["down", "right"] = "down",
+) -> Path:
+    """Draws a graph into a file whose suffix says the format: .svg, .png, .pdf or .dot.
+
+    `mode` "train" has the heads that only training needs. The paper look has no `depth`, `open` or `direction`.
+    Raises `DrawingError` where the graph cannot be drawn as asked, and OSError where the file cannot be written.
+    """
+    path = Path(file)
+    format = path.suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise DrawingError(f"{path}: a drawing ends in .svg, .png, .pdf or .dot")
+    path.write_bytes(drawn(graph.pruned(mode), format, look=look, depth=depth, open=open, direction=direction))
+    return path
+
+
+def drawn(
+    graph: Graph,
+    format: str,
+    *,
+    look: Look = "graph",
+    depth: int | None = None,
+    open: Sequence[str] = (),
+    direction: Literal["down", "right"] = "down",
+) -> bytes:
+    """A drawing as a file's bytes, in one of `FORMATS`. Raises `DrawingError` where it cannot be drawn as asked."""
+    if format == "dot":
+        from archspec.drawing import dot
+
+        return dot.render(graph, depth=depth, open=open, direction=direction).encode()
+    if look == "paper":
+        from archspec.drawing import paper_look
+
+        scene = paper_look.scene(graph)
+    else:
+        from archspec.drawing import graph_look
+
+        scene = graph_look.scene(graph, depth=depth, open=open, direction=direction)
+    if format == "svg":
+        from archspec.drawing import svg
+
+        return svg.render(scene).encode()
+    from archspec.drawing import raster
+
+    stream = BytesIO()
+    raster.save(scene, stream, "png" if format == "png" else "pdf")
+    return stream.getvalue()

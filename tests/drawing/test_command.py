@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import archspec
 from archspec.cli import main
 from archspec.drawing.layout import arrange
 from archspec.loading import load
@@ -139,3 +140,13 @@ def test_dense_networks_are_drawn_or_refused(capsys: pytest.CaptureFixture[str])
     frames = arrange(load("many.yaml").graph(), sparse=True)
     assert frames[""].left_out > 1000 and len(frames[""].boxes) > 100
     assert main(["report", "many.yaml", "--depth", "1", "--html", "many.html"]) == 0
+
+
+def test_the_python_api_draws_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    graph = archspec.load("googlenet").graph()
+    for look in ("graph", "paper"):
+        assert run("googlenet", "--look", look, "-o", "ours.svg") == 0
+        assert archspec.draw(graph, "theirs.svg", look=look) == Path("theirs.svg")
+        assert Path("ours.svg").read_bytes() == Path("theirs.svg").read_bytes()
+    with pytest.raises(archspec.DrawingError, match="ends in"):
+        archspec.draw(graph, "theirs.gif")
