@@ -35,6 +35,11 @@ class Device:
     interconnect: float | None = None
 
     @property
+    def is_cpu(self) -> bool:
+        """Whether it was described as a processor."""
+        return self.name == "cpu"
+
+    @property
     def default_dtype(self) -> str:
         """float32 where the device has a figure for it."""
         return next(dtype for dtype in DTYPES if dtype in self.flops)

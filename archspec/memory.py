@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "bfloat16", "float16")
 
 
+COPIES = "copies"
+"""The part that only XLA on CPUs needs."""
+
+
 class Part(NamedTuple):
     """One thing that takes memory: bytes whatever the batch, and bytes per sample."""
 
@@ -35,6 +39,10 @@ class Memory(NamedTuple):
     def at(self, batch: int) -> int:
         """Bytes for a batch of so many samples."""
         return self.fixed + batch * self.per_sample
+
+    def portable(self) -> Memory:
+        """The same without the copies that only XLA on CPUs makes."""
+        return _sum({name: part for name, part in self.parts.items() if name != COPIES})
 
     def largest_batch(self, budget: int) -> int:
         """The largest batch that fits into so many bytes; 0 when even one sample does not fit."""
@@ -97,7 +105,7 @@ def training(
             "activations": Part(0, peak.activations),
             "masks": Part(0, peak.masks),
             "activation gradients": Part(0, peak.gradients),
-            "copies": Part(0, peak.copies),
+            COPIES: Part(0, peak.copies),
         }
     )
 

@@ -236,6 +236,8 @@ def predict(
     share = -(-batch // devices)
     rows = _timed(seen, device, dtype, share, fusion=fusion)
     memory = training(graph, stored, optimiser) if mode == "train" else inference(graph, stored)
+    if not device.is_cpu:
+        memory = memory.portable()
     return Prediction(seen, device, dtype, batch, devices, rows, memory, fusion, optimiser if mode == "train" else None)
 
 

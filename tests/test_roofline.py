@@ -33,6 +33,14 @@ def network(write: Write, layers: str) -> Graph:
     return load(write(f"input: {{height: 8, width: 8, channels: 3}}\nlayers:\n{layers}")).graph()
 
 
+def test_copies_that_only_xla_on_cpus_makes_are_no_devices_business() -> None:
+    graph = load("alexnet").graph()
+    needed = {name: predict(graph, find_device(name), mode="train") for name in ("a100", "cpu:8x3.0,avx2,50GB/s")}
+    gpu, cpu = (item.memory for item in needed.values())
+    assert "copies" in cpu.parts and cpu.portable() == gpu
+    assert cpu.per_sample - gpu.per_sample == cpu.parts["copies"].per_sample > 0
+
+
 def test_bytes_of_a_convolution_and_a_dense_layer_by_hand(write: Write):
     text = "- conv: {name: c, filters: 4, kernel: 3, pad: 1}\n- flatten: {name: v}\n- dense: {name: d, units: 10}"
     nodes = network(write, text).by_path()

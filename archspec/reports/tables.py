@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from archspec.memory import COPIES
 from archspec.reports import Report, columns
 from archspec.reports.cells import WRITERS, Cell, Table, aligned, text
 from archspec.reports.units import mebibytes, si
@@ -82,7 +83,12 @@ def memory(report: Report) -> Table:
     if report.budget is not None:
         head.append(f"largest batch in {mebibytes(report.budget)}")
         keys.append("largest_batch")
-    return Table(head, rows, [False, *[True] * (len(head) - 1)], keys=keys)
+    copies = report.memory["training", "float32"].parts.get(COPIES)
+    notes = []
+    if copies is not None:
+        amounts = [mebibytes(copies.fixed)] * bool(copies.fixed) + [f"{mebibytes(copies.per_sample)} a sample"]
+        notes = [f"training counts {' and '.join(amounts)} (float32) of copies that only XLA on CPUs makes"]
+    return Table(head, rows, [False, *[True] * (len(head) - 1)], keys=keys, notes=notes)
 
 
 def sections(report: Report, names: Sequence[str] | None = None) -> list[Table]:

@@ -95,6 +95,12 @@ def test_training_counts_what_only_training_needs() -> None:
     assert 2.9 < train.totals["training_flops"] / train.totals["flops"] < 3
 
 
+def test_the_report_says_what_only_cpus_need(capsys: pytest.CaptureFixture[str]) -> None:
+    made = report(load("alexnet").graph())
+    copies = made.memory["training", "float32"].parts["copies"].per_sample
+    assert f"training counts {mebibytes(copies)} a sample" in str(made)
+
+
 def test_the_largest_batch_is_the_largest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "alexnet", "--memory", "2GiB", "--optimiser", "sgd", "--format", "json"]) == 0
     memory = json.loads(capsys.readouterr().out)["totals"]["memory"]
