@@ -22,6 +22,7 @@ NEEDED = {
     "numpy": "numpy",
     "pillow": "PIL",
     "matplotlib": "matplotlib",
+    "pygraphviz": "pygraphviz",
     "rich": "rich",
     "safetensors": "safetensors",
     "tensorboardX": "tensorboardX",
