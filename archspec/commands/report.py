@@ -37,7 +37,7 @@ def options(command: argparse.ArgumentParser) -> None:
         type=_columns,
         metavar="NAME,…",
         help="path, kind, inputs, output, params, macs, flops, share, activations, moved, intensity, receptive_field; "
-        "or all",
+        "counted with --convention; or all. JSON has all",
     )
     command.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of activations and weights")
     optimiser_option(command)
@@ -58,6 +58,10 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.json import to_dict
     from archspec.reports.tables import render
 
+    if "counted" in (options.columns or ()) and options.convention is None:
+        raise DataError(
+            "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
+        ).located(None)
     specs = [open_checked(target, options) for target in options.specs]
     reports = [
         report(
@@ -119,11 +123,10 @@ def _columns(text: str) -> list[str] | None:
     from archspec.diagnostics import did_you_mean
     from archspec.reports.columns import COLUMNS
 
-    known = [name for name in COLUMNS if name != "counted"]
-    names = known if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names if names != ["all"] else []:
         if name not in COLUMNS:
-            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            hint = did_you_mean(name, COLUMNS) or f"there are {', '.join(COLUMNS)}"
             raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
     return names or None
 

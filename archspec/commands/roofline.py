@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
         except DataError as error:
             raise error.located(None) from None
     if options.format == "json":
-        print(as_json({**to_dict(found), "diagnostics": [item.to_json() for item in warnings]}))
+        print(as_json({**to_dict(found, options.depth), "diagnostics": [item.to_json() for item in warnings]}))
         return 0
     if options.format == "table":
         print(render(found, options.depth))

@@ -85,11 +85,16 @@ def memory(report: Report) -> Table:
     return Table(head, rows, [False, *[True] * (len(head) - 1)], keys=keys)
 
 
+def _with_memory(report: Report) -> bool:
+    """Another tool's convention says nothing of memory as we count it, unless the largest batch is asked for."""
+    return report.convention is None or report.budget is not None
+
+
 def sections(report: Report, names: Sequence[str] | None = None) -> list[Table]:
-    """The report as tables. Another tool's convention says nothing of memory as we count it."""
+    """The report as tables."""
     whole: list[list[str | Cell]] = [[name, value] for name, value in totals(report)]
     found = [layers(report, names), Table(["total", "value"], whole, [False, True])]
-    return found if report.convention else [*found, memory(report)]
+    return [*found, memory(report)] if _with_memory(report) else found
 
 
 def render_text(report: Report, names: Sequence[str] | None = None) -> str:
@@ -97,7 +102,7 @@ def render_text(report: Report, names: Sequence[str] | None = None) -> str:
     rows = text(layers(report, names))
     rule = "─" * max(map(len, rows.splitlines()[len(header(report)) :]))
     lines = [rows, rule, *aligned([(name, value.text) for name, value in totals(report)], [False, False])]
-    if report.convention is None:
+    if _with_memory(report):
         lines += ["", text(memory(report))]
     return "\n".join(lines)
 
