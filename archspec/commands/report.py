@@ -62,6 +62,10 @@ def run(options: argparse.Namespace) -> int:
         raise DataError(
             "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
         ).located(None)
+    if options.xla and options.format == "csv":
+        raise DataError(
+            "E113", "CSV has the layers alone, without XLA's figures", help=["take another --format, as json"]
+        ).located(None)
     specs = [open_checked(target, options) for target in options.specs]
     reports = [
         report(
@@ -116,7 +120,10 @@ def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
 def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:
     from archspec.xla import cross_check
 
-    return [cross_check(spec, options.batch, mode, optimiser_of(options, spec)) for mode in ("eval", "train")]
+    try:
+        return [cross_check(spec, options.batch, mode, optimiser_of(options, spec)) for mode in ("eval", "train")]
+    except DataError as error:
+        raise error.located(spec.place("task")) from None
 
 
 def _columns(text: str) -> list[str] | None:
