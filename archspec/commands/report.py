@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
+    TABLES,
     as_json,
     open_checked,
     optimiser_of,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 def options(command: argparse.ArgumentParser) -> None:
     from archspec.conventions import CONVENTIONS
     from archspec.memory import DTYPES
-    from archspec.reports.tables import FORMATS
 
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
@@ -49,7 +49,7 @@ def options(command: argparse.ArgumentParser) -> None:
         help="beside: XLA's own figures of the compiled programs (loads JAX, takes seconds)",
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="also write the report as an interactive page")
-    spec_options(command, formats=FORMATS)
+    spec_options(command, formats=TABLES)
     command.epilog = "example: archspec report resnet50 --depth 2 --memory 16GiB"
 
 

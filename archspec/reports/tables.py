@@ -12,8 +12,6 @@ from archspec.reports.units import mebibytes, si
 OURS = "MACs of convolutions and dense layers; FLOPs = 2·MACs + element-wise operations"
 """The counting convention where no other tool's is asked for."""
 
-FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
-
 
 def header(report: Report) -> list[str]:
     """What the figures are figures of."""
@@ -152,7 +150,7 @@ def document(tables: Sequence[Table], format: str, title: str) -> str:
 def render(
     reports: Sequence[Report], format: str, names: Sequence[str] | None = None, beside: Sequence[Table] = ()
 ) -> str:
-    """Reports in one of `FORMATS` but JSON. Raises ValueError for an unknown column.
+    """Reports in a format of `WRITERS`. Raises ValueError for an unknown column.
 
     `beside` has a further table for each report, or is empty. CSV has the layers alone.
     """

@@ -14,11 +14,12 @@ import pytest
 
 from archspec.blocks import folded, tree
 from archspec.cli import main
+from archspec.commands._common import TABLES
 from archspec.conventions import CONVENTIONS
 from archspec.loading import load
 from archspec.reports import report
 from archspec.reports.columns import COLUMNS, DEFAULT
-from archspec.reports.tables import FORMATS, header, render
+from archspec.reports.tables import header, render
 from archspec.reports.units import mebibytes, read_bytes, si
 
 NETWORKS = ("lenet5", "googlenet", "resnet50", "segnet_basic", "fcn8s")
@@ -201,7 +202,7 @@ def test_html_is_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"c1", "61,706", "10"} <= set(parser.cells)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", TABLES)
 @pytest.mark.parametrize("convention", [None, *CONVENTIONS])
 def test_every_format_writes_every_convention(
     format: str, convention: str | None, capsys: pytest.CaptureFixture[str]
