@@ -107,12 +107,12 @@ class Prediction:
         """Samples on the busiest device."""
         return -(-self.batch // self.devices)
 
-    @property
+    @cached_property
     def forward(self) -> float:
         """Seconds of the forward pass."""
         return sum(row.forward for row in self.rows)
 
-    @property
+    @cached_property
     def backward(self) -> float:
         """Seconds of the backward pass."""
         return sum(row.backward for row in self.rows)
@@ -150,7 +150,7 @@ class Prediction:
             return 0.0
         return self.reduced_bytes / self.device.interconnect if self.device.interconnect else None
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Seconds of a step at least: gradients that are summed while the backward pass still runs cost nothing."""
         return self.forward + max(self.backward, self.all_reduce or 0.0) + self.update
