@@ -7,7 +7,7 @@ for nothing there, as it does not here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,20 +93,36 @@ def total(convention: Convention, graph: Graph, batch: int = 1, mode: str | None
     return batch * sum(convention.count(node, mode or graph.mode) for node in graph.nodes)
 
 
-def _millions(value: float, digits: int = 2) -> str:
-    return f"{value / 1e6:.{digits}f}"
+def _millions(value: float) -> str:
+    return f"{value / 1e6:.2f}"
 
 
 def _giga(value: float, digits: int) -> str:
     return f"{value / 1e9:.{digits}f}"
 
 
+def _scaled(value: int, units: Sequence[tuple[float, float, str]]) -> tuple[float, str]:
+    """The value in the first unit whose least value it reaches; units are that, the unit's size and its sign."""
+    return next(((value / size, sign) for least, size, sign in units if value >= least), (value, ""))
+
+
+_SIZES = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+
+
 def _torchvision_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
     return [("num_params", f"{graph.params}"), ("_ops (GFLOPS)", _giga(count, 3))]
 
 
+def _fvcore_number(value: int) -> str:
+    """fvcore goes to the next unit from a tenth of it on, and leaves out zeros at the end."""
+    number, sign = _scaled(
+        value, [(size / 10 + 1, size, sign) for size, sign in ((1e15, "P"), *_SIZES[:-1], (1e3, "K"))]
+    )
+    return (f"{number:.3f}".rstrip("0").rstrip(".") if sign else str(value)) + sign
+
+
 def _fvcore_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
-    return [("#parameters", f"{_millions(graph.params, 3)}M"), ("#flops", f"{_giga(count, 3)}G")]
+    return [("#parameters", _fvcore_number(graph.params)), ("#flops", _fvcore_number(count))]
 
 
 def _timm_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
@@ -121,11 +137,15 @@ def _timm_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]
 def _torchinfo_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
     sizes = torchinfo_bytes(graph, batch)
     trainable = graph.count("trainable")
+    mult_adds, unit = _scaled(count, [(size, size, sign) for size, sign in _SIZES])
     return [
         ("Total params", f"{graph.params:,}"),
         ("Trainable params", f"{trainable:,}"),
         ("Non-trainable params", f"{graph.params - trainable:,}"),
-        ("Total mult-adds (G)", _giga(count, 2)),
+        (
+            f"Total mult-adds ({unit})" if unit else "Total mult-adds",
+            f"{mult_adds:,.{0 if mult_adds % 1 == 0 else 2}f}",
+        ),
         *((f"{name} (MB)", _millions(value)) for name, value in sizes.items()),
         ("Estimated Total Size (MB)", _millions(sum(sizes.values()))),
     ]
@@ -149,9 +169,11 @@ def _float32(value: TensorType) -> int:
 
 
 def _ptflops_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    macs, unit = _scaled(count, [(1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e3, 1e3, "K")])
+    params, sign = _scaled(graph.params, [(1e6, 1e6, "M"), (1e3, 1e3, "k")])
     return [
-        ("Computational complexity", f"{_giga(count, 2)} GMac"),
-        ("Number of parameters", f"{_millions(graph.params)} M"),
+        ("Computational complexity", f"{round(macs, 2)} {unit}Mac"),
+        ("Number of parameters", f"{round(params, 2)} {sign}".rstrip()),
     ]
 
 

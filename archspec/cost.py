@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from archspec.graph import INPUT
@@ -53,6 +54,34 @@ def fuses(node: Node) -> bool:
     return node.layer.in_place and INPUT not in node.inputs
 
 
+def indexed(graph: Graph) -> set[int]:
+    """The nodes whose indices of maxima another layer takes."""
+    return {
+        source
+        for node in graph.nodes
+        for source, port in zip(node.inputs, node.ports, strict=True)
+        if port == "indices"
+    }
+
+
+def trained(graph: Graph, frozen: Collection[str] = ()) -> list[tuple[bool, bool]]:
+    """For each node whether its own weights are trained, and whether something below it is.
+
+    Where either holds it has a backward pass. Below is what its value is computed from: a layer of which only the shape
+    is taken is not. Layers whose paths are `frozen` are not trained.
+    """
+    found: list[tuple[bool, bool]] = []
+    for node in graph.nodes:
+        own = node.count("trainable") > 0 and node.path not in frozen
+        below = any(
+            source != INPUT and any(found[source])
+            for source, port in zip(node.inputs, node.ports, strict=True)
+            if port == "value"
+        )
+        found.append((own, below))
+    return found
+
+
 def backward_flops(graph: Graph) -> list[int]:
     """Operations of each node's backward pass for one sample, in the nodes' order.
 
@@ -60,19 +89,10 @@ def backward_flops(graph: Graph) -> list[int]:
     for that of its input where something below is trained; the other operations count as often as forward. Where
     nothing at or below a layer is trained there is no backward pass.
     """
-    found: list[int] = []
-    depends: list[bool] = []
-    for node in graph.nodes:
-        own = node.count("trainable") > 0
-        below = any(
-            source >= 0 and depends[source]
-            for source, port in zip(node.inputs, node.ports, strict=True)
-            if port == "value"
-        )
-        depends.append(own or below)
-        products = 2 * node.cost.macs * (own + below)
-        found.append(products + node.cost.other if own or below else 0)
-    return found
+    return [
+        2 * node.cost.macs * (own + below) + node.cost.other if own or below else 0
+        for node, (own, below) in zip(graph.nodes, trained(graph), strict=True)
+    ]
 
 
 def training_flops(graph: Graph) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from archspec.diagnostics import DataError, Findings, did_you_mean, listed
+from archspec.diagnostics import DataError, Findings, count, did_you_mean, listed
 
 DTYPES = ("float32", "tf32", "bfloat16", "float16")
 
@@ -119,7 +119,7 @@ def _cpu(text: str) -> Device:
     if memory == 0:
         raise _cpu_error("the memory has no bytes")
     rate = cores * clock * per_cycle
-    source = f"{cores} cores × {clock / 1e9:g} GHz × {how}"
+    source = f"{count(cores, 'core')} × {clock / 1e9:g} GHz × {how}"
     return Device("cpu", text, {"float32": rate}, bandwidth, source, memory)
 
 

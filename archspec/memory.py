@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from archspec.cost import indexed, trained
 from archspec.graph import INPUT, Graph
 from archspec.optimiser import Optimiser
 from archspec.types import DTYPE_BYTES
-
-if TYPE_CHECKING:
-    pass
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -92,15 +90,15 @@ def training(
         from archspec.optimisers.adam import Adam
 
         optimiser = Adam.plain_default(learning_rate=0.001)
-    trained = sum(node.count("trainable") for node in seen.nodes if node.path not in frozen)
+    changed = sum(node.count("trainable") for node in seen.nodes if node.path not in frozen)
     peak = _backward(seen, frozen, width)
     return _sum(
         {
             "weights": Part(4 * seen.params),
             "weight copies": Part(width * seen.params if width < 4 else 0),
             "statistics": Part(4 * seen.count("statistics")),
-            "gradients": Part(4 * trained),
-            "optimiser state": Part(4 * optimiser.slots * trained),
+            "gradients": Part(4 * changed),
+            "optimiser state": Part(4 * optimiser.slots * changed),
             "input": Part(0, width * seen.input.size),
             "activations": Part(0, peak.activations),
             "masks": Part(0, peak.masks),
@@ -130,16 +128,6 @@ def _owners(graph: Graph) -> list[int]:
     return found
 
 
-def _indexed(graph: Graph) -> set[int]:
-    """Nodes whose indices another layer takes."""
-    return {
-        source
-        for node in graph.nodes
-        for source, port in zip(node.inputs, node.ports, strict=True)
-        if port == "indices"
-    }
-
-
 class _Backward(NamedTuple):
     """Bytes per sample at the moment of a training step when most are alive."""
 
@@ -158,19 +146,18 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
     """
     owners = _owners(graph)
     nodes = graph.nodes
+    asked = trained(graph, frozen)
     # Whether something is trained at the node or below; only there are gradients.
-    depends: list[bool] = []
+    depends = [own or below for own, below in asked]
     until: dict[int, int] = {}
     copied: dict[int, int] = {}
     # Tensors that some layer needs as they lie. Of the others the turned copy is all that is kept.
     as_it_is: set[int] = {INPUT}
     extras: list[tuple[int, int]] = []
     for index, node in enumerate(nodes):
-        own = node.count("trainable") > 0 and node.path not in frozen
-        below = any(depends[source] for source in node.inputs if source != INPUT)
-        depends.append(own or below)
+        own = asked[index][0]
         extra = (0, 0)
-        if own or below:
+        if depends[index]:
             kept = node.layer.kept(node.input_types, node.output)
             for number in (*kept.inputs, *(kept.weight_inputs if own else ())):
                 if node.ports[number] == "value":
@@ -191,16 +178,18 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
 
     # The loss begins with the outputs and their probabilities.
     gradients = {owners[output.node]: size(owners[output.node]) for output in graph.outputs if output.node != INPUT}
-    kept_now = {owner: size(owner) for owner in until if owner != INPUT}
-    copies_now = {owner: size(owner) for owner in copied if owner in as_it_is}
+    kept_sizes = {owner: size(owner) for owner in until if owner != INPUT}
+    copy_sizes = {owner: size(owner) for owner in copied if owner in as_it_is}
     kept_ends, copies_ends = _by_end(until), _by_end(copied)
+    # Sums are carried along, so that the time grows with the layers and not with their square.
+    kept_sum, copies_sum, gradient_sum = (sum(alive.values()) for alive in (kept_sizes, copy_sizes, gradients))
     best = (0, _Backward(0, 0, 0, 0))
     extra_now, mask_now = (sum(extra[k] for extra in extras) for k in (0, 1))
     for index in reversed(range(len(nodes))):
         node = nodes[index]
-        own = node.count("trainable") > 0 and node.path not in frozen
         if depends[index] and owners[index] == index:
             given = gradients.pop(index, 0)
+            gradient_sum -= given
             made = {
                 _owner(owners, source)
                 for source, port in zip(node.inputs, node.ports, strict=True)
@@ -208,18 +197,13 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
             }
             new = {owner: size(owner) for owner in made if owner not in gradients}
             passing = 0 if node.layer.in_place and given in new.values() else given
-            turned = given if own and node.layer.transposes else 0
-            now = _Backward(
-                sum(kept_now.values()) + extra_now,
-                mask_now,
-                sum(copies_now.values()) + turned,
-                sum(gradients.values()) + sum(new.values()) + passing,
-            )
-            best = max(best, (sum(now), now))
+            turned = given if asked[index][0] and node.layer.transposes else 0
             gradients.update(new)
-        for alive, ends in ((kept_now, kept_ends), (copies_now, copies_ends)):
-            for owner in ends.get(index, ()):
-                alive.pop(owner, None)
+            gradient_sum += sum(new.values())
+            now = _Backward(kept_sum + extra_now, mask_now, copies_sum + turned, gradient_sum + passing)
+            best = max(best, (sum(now), now))
+        kept_sum -= sum(kept_sizes.get(owner, 0) for owner in kept_ends.get(index, ()))
+        copies_sum -= sum(copy_sizes.get(owner, 0) for owner in copies_ends.get(index, ()))
         extra_now -= extras[index][0]
         mask_now -= extras[index][1]
     return best[1]
@@ -239,8 +223,9 @@ def _owner(owners: list[int], source: int) -> int:
 
 def _alive(graph: Graph, width: int) -> int:
     """Bytes per sample of the largest set of tensors alive at once."""
-    owners, indexed = _owners(graph), _indexed(graph)
-    last: dict[int, int] = {}
+    owners, taken = _owners(graph), indexed(graph)
+    # What nothing takes dies when it is made.
+    last = {index: index for index, owner in enumerate(owners) if owner == index}
     for index, node in enumerate(graph.nodes):
         for source, port in zip(node.inputs, node.ports, strict=True):
             if port == "value":
@@ -249,25 +234,26 @@ def _alive(graph: Graph, width: int) -> int:
                 last[_ticket(source)] = index
     for output in graph.outputs:
         last[_owner(owners, output.node)] = len(graph.nodes)
+    ends = _by_end(last)
     alive = {INPUT: width * graph.input.size}
-    peak = alive[INPUT]
+    now = peak = alive[INPUT]
     for index, node in enumerate(graph.nodes):
-        if owners[index] != index:
-            continue
-        dying = {key for key in alive if last.get(key, -1) <= index}
-        made = width * node.output.size
-        if node.layer.in_place:
-            sources = {_owner(owners, source) for source in node.inputs} & dying
-            over = next((key for key in sources if alive[key] == made and key != INPUT), None)
-            if over is not None:
-                del alive[over]
-        alive[index] = made
-        taps = node.layer.tap_indices(*node.input_types) if index in indexed else None
-        if taps is not None:
-            alive[_ticket(index)] = taps.bytes
-        peak = max(peak, sum(alive.values()))
+        dying = ends.get(index, [])
+        if owners[index] == index:
+            made = width * node.output.size
+            if node.layer.in_place:
+                sources = {_owner(owners, source) for source in node.inputs} - {INPUT}
+                over = next((key for key in dying if key in sources and alive.get(key) == made), None)
+                now -= 0 if over is None else alive.pop(over)
+            alive[index] = made
+            now += made
+            taps = node.layer.tap_indices(*node.input_types) if index in taken else None
+            if taps is not None:
+                alive[_ticket(index)] = taps.bytes
+                now += taps.bytes
+            peak = max(peak, now)
         for key in dying:
-            alive.pop(key, None)
+            now -= alive.pop(key, 0)
     return peak
 
 

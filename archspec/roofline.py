@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from archspec.cost import bytes_moved, fuses, width
+from archspec.cost import bytes_moved, fuses, indexed, trained, width
 from archspec.devices import Device
 from archspec.graph import INPUT, Graph
 
@@ -107,12 +107,12 @@ class Prediction:
         """Samples on the busiest device."""
         return -(-self.batch // self.devices)
 
-    @property
+    @cached_property
     def forward(self) -> float:
         """Seconds of the forward pass."""
         return sum(row.forward for row in self.rows)
 
-    @property
+    @cached_property
     def backward(self) -> float:
         """Seconds of the backward pass."""
         return sum(row.backward for row in self.rows)
@@ -150,7 +150,7 @@ class Prediction:
             return 0.0
         return self.reduced_bytes / self.device.interconnect if self.device.interconnect else None
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """Seconds of a step at least: gradients that are summed while the backward pass still runs cost nothing."""
         return self.forward + max(self.backward, self.all_reduce or 0.0) + self.update
@@ -300,26 +300,18 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
     """
     training = graph.mode == "train"
     size = width(dtype)
-    indexed = {
-        source
-        for node in graph.nodes
-        for source, port in zip(node.inputs, node.ports, strict=True)
-        if port == "indices"
-    }
+    taken, asked = indexed(graph), trained(graph)
     found: list[Work] = []
-    # Whether the gradient of a node's output is asked for.
-    depends: list[bool] = []
     for index, node in enumerate(graph.nodes):
         joins = fusion and not _apart(node, training)
-        forward = Pass(batch * node.cost.flops, bytes_moved(node, batch, dtype, fusion=joins, indices=index in indexed))
-        trained = node.count("trainable")
+        forward = Pass(batch * node.cost.flops, bytes_moved(node, batch, dtype, fusion=joins, indices=index in taken))
+        own = node.count("trainable")
         below = [
             kind.size
             for kind, source, port in zip(node.input_types, node.inputs, node.ports, strict=True)
-            if port == "value" and source != INPUT and depends[source]
+            if port == "value" and source != INPUT and any(asked[source])
         ]
-        depends.append(bool(trained or below))
-        if not training or not depends[-1] or node.layer.is_view:
+        if not training or not any(asked[index]) or node.layer.is_view:
             found.append(Work(forward))
             continue
         kept = node.layer.kept(node.input_types, node.output)
@@ -332,16 +324,16 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
         gradient, given = batch * size * node.output.size, batch * size * sum(below)
         if node.cost.macs:
             weights = inputs = Pass()
-            if trained:
-                weights = Pass(batch * node.cost.flops, held + held_for_weights + gradient + MASTER * trained)
+            if own:
+                weights = Pass(batch * node.cost.flops, held + held_for_weights + gradient + MASTER * own)
             if below:
                 inputs = Pass(
-                    batch * (2 * node.cost.macs + (0 if trained else node.cost.other)),
+                    batch * (2 * node.cost.macs + (0 if own else node.cost.other)),
                     held + gradient + arrays + given,
                 )
             found.append(Work(forward, weights, inputs))
             continue
-        moved = held + (held_for_weights if trained else 0) + arrays + MASTER * trained
+        moved = held + (held_for_weights if own else 0) + arrays + MASTER * own
         if not (joins and fuses(node)):
             moved += gradient + given
         elif not node.layer.linear and below:

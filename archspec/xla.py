@@ -76,11 +76,16 @@ def cross_check(
     """Compiles the forward pass ("eval") or the training step ("train") from shapes alone and asks XLA.
 
     The step is that of the spec's recipe; a spec without one, and a graph, are given the default recipe. `optimiser`
-    takes the place of the recipe's.
+    takes the place of the recipe's. Raises `DataError` where a spec's outputs are not what its task needs, so that it
+    has no training step.
     """
     import jax
 
     graph, _, _, train = _given(network)
+    if mode == "train" and not isinstance(network, Graph):
+        from archspec.training.images import check_outputs
+
+        check_outputs(network, graph)
     optimiser = optimiser or train.optimiser
     compiled = compile_program(network, batch, mode, optimiser)
     predicted = memory.inference(graph) if mode == "eval" else memory.training(graph, optimiser=optimiser)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from archspec.cost import training_flops
 from archspec.kinds import find_kind, kind_names
 from archspec.loading import load
 from archspec.memory import inference, training
@@ -102,6 +103,23 @@ def test_what_is_frozen_costs_no_gradient_and_below_it_nothing_is_kept() -> None
     assert found.parts["gradients"].fixed == 4 * trained
     assert found.parts["optimiser state"].fixed == 8 * trained
     assert found.per_sample < training(graph).per_sample / 50
+
+
+def test_a_layer_of_which_the_shape_is_taken_gets_no_gradient_through_it(write: Write) -> None:
+    spec = """
+input: {{height: 8, width: 8, channels: 4}}
+layers:
+  - conv: {{name: a, filters: 6, kernel: 3, pad: same}}
+  - max_pool: {{window: 2, from: input}}
+  - resize: {{{to}}}
+  - sigmoid: {{name: s}}
+  - concat: {{from: [a, s]}}
+  - flatten
+  - dense: {{units: 5}}
+"""
+    like, size = (load(write(spec.format(to=to))).graph() for to in ("like: a", "size: 8"))
+    assert training(like) == training(size)
+    assert training_flops(like) == training_flops(size)
 
 
 OPTIMISERS: list[tuple[str, dict[str, Any]]] = [

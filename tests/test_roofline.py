@@ -299,7 +299,11 @@ def test_formats_say_the_same(form: str, mode: str, capsys: pytest.CaptureFixtur
     if form == "json":
         whole = json.loads(out)
         assert whole["totals"]["seconds"] == pytest.approx(found.seconds)
-        assert len(whole["layers"]) == len(found.rows) and whole["device"]["source"]
+        assert [layer["name"] for layer in whole["layers"]][3:5] == ["maxpool", "layer1"] and whole["device"]["source"]
+        assert sum(layer["flops"] for layer in whole["layers"]) == found.flops
+        assert sum(layer["seconds"] for layer in whole["layers"]) == pytest.approx(found.forward + found.backward)
+        assert main(words) == 0
+        assert len(json.loads(capsys.readouterr().out)["layers"]) == len(found.rows)
     elif form == "csv":
         rows = list(csv.DictReader(io.StringIO(out)))
         assert sum(float(row["seconds"]) for row in rows) == pytest.approx(found.seconds)

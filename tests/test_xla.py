@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,3 +80,19 @@ def test_the_report_shows_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["xla"][0]["flops"] == found["totals"]["flops"]
     assert cli.main(["report", "lenet5", "--format", "json"]) == 0
     assert "xla" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_network_without_a_training_step_is_told_of(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("""
+input: {height: 8, width: 8, channels: 3}
+layers:
+  - conv: {filters: 4, kernel: 3}
+""")
+    assert cli.main(["report", str(path), "--xla"]) == 1
+    assert "E501" in (said := capsys.readouterr().err) and "is a map of 6×6×4" in said
+    assert cli.main(["report", "lenet5", "--xla", "--format", "csv"]) == 1
+    assert "CSV has the layers alone" in capsys.readouterr().err
+    check = cross_check(load(path), 2)
+    assert check.flops == 2 * load(path).graph().flops and check.xla_bytes

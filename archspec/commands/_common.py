@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from archspec.spec.overrides import Override
 
 
+TABLES = ("table", "json", "csv", "markdown", "latex", "html")
+"""Formats of commands that print tables."""
+
+
 def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
     command.add_argument(
         "--set",

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.commands._common import as_json, open_checked, optimiser_of, optimiser_option, positive, spec_options
-
-FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
+from archspec.commands._common import (
+    TABLES,
+    as_json,
+    open_checked,
+    optimiser_of,
+    optimiser_option,
+    positive,
+    spec_options,
+)
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -19,7 +25,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "--layers", action="store_true", help="two networks layer by layer even where they have little in common"
     )
     optimiser_option(command)
-    spec_options(command, formats=FORMATS)
+    spec_options(command, formats=TABLES)
     command.epilog = "example: archspec compare resnet50 resnet50_v1"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
+    TABLES,
     as_json,
     open_checked,
     optimiser_of,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 def options(command: argparse.ArgumentParser) -> None:
     from archspec.conventions import CONVENTIONS
     from archspec.memory import DTYPES
-    from archspec.reports.tables import FORMATS
 
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")
@@ -37,7 +37,7 @@ def options(command: argparse.ArgumentParser) -> None:
         type=_columns,
         metavar="NAME,…",
         help="path, kind, inputs, output, params, macs, flops, share, activations, moved, intensity, receptive_field; "
-        "or all",
+        "counted with --convention; or all. JSON has all",
     )
     command.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of activations and weights")
     optimiser_option(command)
@@ -49,7 +49,7 @@ def options(command: argparse.ArgumentParser) -> None:
         help="beside: XLA's own figures of the compiled programs (loads JAX, takes seconds)",
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="also write the report as an interactive page")
-    spec_options(command, formats=FORMATS)
+    spec_options(command, formats=TABLES)
     command.epilog = "example: archspec report resnet50 --depth 2 --memory 16GiB"
 
 
@@ -58,6 +58,14 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.json import to_dict
     from archspec.reports.tables import render
 
+    if "counted" in (options.columns or ()) and options.convention is None:
+        raise DataError(
+            "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
+        ).located(None)
+    if options.xla and options.format == "csv":
+        raise DataError(
+            "E113", "CSV has the layers alone, without XLA's figures", help=["take another --format, as json"]
+        ).located(None)
     specs = [open_checked(target, options) for target in options.specs]
     reports = [
         report(
@@ -112,18 +120,20 @@ def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
 def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:
     from archspec.xla import cross_check
 
-    return [cross_check(spec, options.batch, mode, optimiser_of(options, spec)) for mode in ("eval", "train")]
+    try:
+        return [cross_check(spec, options.batch, mode, optimiser_of(options, spec)) for mode in ("eval", "train")]
+    except DataError as error:
+        raise error.located(spec.place("task")) from None
 
 
 def _columns(text: str) -> list[str] | None:
     from archspec.diagnostics import did_you_mean
     from archspec.reports.columns import COLUMNS
 
-    known = [name for name in COLUMNS if name != "counted"]
-    names = known if text == "all" else [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names if names != ["all"] else []:
         if name not in COLUMNS:
-            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            hint = did_you_mean(name, COLUMNS) or f"there are {', '.join(COLUMNS)}"
             raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
     return names or None
 

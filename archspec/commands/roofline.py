@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
+    TABLES,
     as_json,
     failed,
     open_checked,
@@ -21,8 +22,6 @@ from archspec.diagnostics import DataError, Diagnostic, SpecError
 
 if TYPE_CHECKING:
     from archspec.devices import Device
-
-FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -52,7 +51,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--depth", type=positive, metavar="N", help="fold blocks below this depth into one row")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw the roofline: .svg, .png or .pdf")
     optimiser_option(command)
-    spec_options(command, formats=FORMATS)
+    spec_options(command, formats=TABLES)
     command.epilog = "example: archspec roofline resnet50 --device a100 --dtype bfloat16 --batch 256 --mode train"
 
 
@@ -123,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         except DataError as error:
             raise error.located(None) from None
     if options.format == "json":
-        print(as_json({**to_dict(found), "diagnostics": [item.to_json() for item in warnings]}))
+        print(as_json({**to_dict(found, options.depth), "diagnostics": [item.to_json() for item in warnings]}))
         return 0
     if options.format == "table":
         print(render(found, options.depth))

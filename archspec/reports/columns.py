@@ -81,10 +81,13 @@ CONVENTIONAL = ("path", "kind", "output", "params", "counted", "share")
 
 
 def chosen(report: Report, columns: Sequence[str] | None) -> list[str]:
-    """The columns' names: those given, or the default. Raises ValueError for a name that there is not."""
+    """The columns' names: those given, `["all"]` for all, or the default. Raises ValueError for another name."""
     names = list(columns or (CONVENTIONAL if report.convention else DEFAULT))
+    known = [name for name in COLUMNS if name != "counted" or report.convention is not None]
+    if names == ["all"]:
+        return known
     for name in names:
-        if name not in COLUMNS or (name == "counted" and report.convention is None):
+        if name not in known:
             raise ValueError(f"there is no column {name}")
     return names
 

@@ -39,7 +39,7 @@ def percent(part: float) -> str:
 
 def gigabytes(value: float) -> str:
     """Bytes of a device's memory, in the datasheets' powers of ten: 3.33 GB."""
-    return f"{si(int(value))}B"
+    return f"{si(int(value))}B" if value >= 1000 else f"{int(value)} B"
 
 
 def header(found: Prediction) -> list[str]:
@@ -96,16 +96,7 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
 
 def table(found: Prediction, depth: int | None = None) -> Table:
     """The layers, or where a depth is given the blocks down to it, with the totals above."""
-    by_path = {row.path: row for row in found.rows}
-    paths = [node.path for node in found.graph.nodes]
-    if depth is None:
-        groups = [(row.path, row.kind, [row]) for row in found.rows]
-    else:
-        groups = [
-            (part.path, part.kind, [by_path[paths[index]] for index in part.nodes])
-            for part in folded(found.graph, depth)
-        ]
-    rows = [_row(found, path, kind, members) for path, kind, members in groups]
+    rows = [_row(found, *group) for group in _groups(found, depth)]
     head = ["layer", "kind", "FLOPs", "moved", "FLOPs/byte", "time", "share", "bound"]
     keys = ["layer", "kind", "flops", "bytes", "flops_per_byte", "seconds", "share", "bound"]
     right = [False, False, True, True, True, True, True, False]
@@ -116,6 +107,13 @@ def table(found: Prediction, depth: int | None = None) -> Table:
             rows.append(_update_row(found, f"update ({found.optimiser.kind})"))
     lines = [f"{name}: {value}" for name, value in totals(found)]
     return Table(head, rows, right, [*header(found), *lines], keys=keys)
+
+
+def _groups(found: Prediction, depth: int | None) -> list[tuple[str, str, list[Timed]]]:
+    """Path, kind and layers of each row: a layer, or what is folded below a depth."""
+    if depth is None:
+        return [(row.path, row.kind, [row]) for row in found.rows]
+    return [(part.path, part.kind, [found.rows[index] for index in part.nodes]) for part in folded(found.graph, depth)]
 
 
 def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[str | Cell]:
@@ -171,8 +169,8 @@ def render(found: Prediction, depth: int | None = None) -> str:
     return "\n".join([*header(found), "", *(f"{name.ljust(width)}  {value}" for name, value in lines), "", body])
 
 
-def to_dict(found: Prediction) -> dict[str, Any]:
-    """The prediction as plain data: seconds, bytes and operations."""
+def to_dict(found: Prediction, depth: int | None = None) -> dict[str, Any]:
+    """The prediction as plain data: seconds, bytes and operations of layers, or of the blocks down to a depth."""
     graph, device = found.graph, found.device
     return {
         "spec": graph.name,
@@ -190,17 +188,18 @@ def to_dict(found: Prediction) -> dict[str, Any]:
         "batch_per_device": found.share,
         "layers": [
             {
-                "name": row.path,
-                "kind": row.kind,
-                "flops": row.flops,
-                "bytes": row.bytes,
-                "forward_seconds": row.forward,
-                "backward_seconds": row.backward,
-                "seconds": row.seconds,
-                "bound": bound_of(row.seconds, row.compute_bound) or None,
-                "fused_into": row.fused_into,
+                "name": path,
+                "kind": kind,
+                "flops": sum(row.flops for row in members),
+                "bytes": sum(row.bytes for row in members),
+                "forward_seconds": sum(row.forward for row in members),
+                "backward_seconds": sum(row.backward for row in members),
+                "seconds": sum(row.seconds for row in members),
+                "bound": bound_of(sum(row.seconds for row in members), sum(row.compute_bound for row in members))
+                or None,
+                "fused_into": members[0].fused_into if len(members) == 1 else None,
             }
-            for row in found.rows
+            for path, kind, members in _groups(found, depth)
         ],
         "totals": {
             "seconds": found.seconds,

@@ -13,8 +13,6 @@ from archspec.reports.units import mebibytes, si
 OURS = "MACs of convolutions and dense layers; FLOPs = 2·MACs + element-wise operations"
 """The counting convention where no other tool's is asked for."""
 
-FORMATS = ("table", "json", "csv", "markdown", "latex", "html")
-
 
 def header(report: Report) -> list[str]:
     """What the figures are figures of."""
@@ -91,11 +89,16 @@ def memory(report: Report) -> Table:
     return Table(head, rows, [False, *[True] * (len(head) - 1)], keys=keys, notes=notes)
 
 
+def _with_memory(report: Report) -> bool:
+    """Another tool's convention says nothing of memory as we count it, unless the largest batch is asked for."""
+    return report.convention is None or report.budget is not None
+
+
 def sections(report: Report, names: Sequence[str] | None = None) -> list[Table]:
-    """The report as tables. Another tool's convention says nothing of memory as we count it."""
+    """The report as tables."""
     whole: list[list[str | Cell]] = [[name, value] for name, value in totals(report)]
     found = [layers(report, names), Table(["total", "value"], whole, [False, True])]
-    return found if report.convention else [*found, memory(report)]
+    return [*found, memory(report)] if _with_memory(report) else found
 
 
 def render_text(report: Report, names: Sequence[str] | None = None) -> str:
@@ -103,7 +106,7 @@ def render_text(report: Report, names: Sequence[str] | None = None) -> str:
     rows = text(layers(report, names))
     rule = "─" * max(map(len, rows.splitlines()[len(header(report)) :]))
     lines = [rows, rule, *aligned([(name, value.text) for name, value in totals(report)], [False, False])]
-    if report.convention is None:
+    if _with_memory(report):
         lines += ["", text(memory(report))]
     return "\n".join(lines)
 
@@ -153,7 +156,7 @@ def document(tables: Sequence[Table], format: str, title: str) -> str:
 def render(
     reports: Sequence[Report], format: str, names: Sequence[str] | None = None, beside: Sequence[Table] = ()
 ) -> str:
-    """Reports in one of `FORMATS` but JSON. Raises ValueError for an unknown column.
+    """Reports in a format of `WRITERS`. Raises ValueError for an unknown column.
 
     `beside` has a further table for each report, or is empty. CSV has the layers alone.
     """

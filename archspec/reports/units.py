@@ -14,7 +14,7 @@ _BYTES = {
 
 def si(value: float) -> str:
     """Operations with an SI prefix: 416.5 k, 4.089 G."""
-    for factor, prefix in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+    for factor, prefix in ((10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= factor:
             return f"{value / factor:.4g} {prefix}"
     return f"{value:.4g}"

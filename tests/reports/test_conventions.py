@@ -93,6 +93,32 @@ def test_the_report_prints_the_tools_figures(capsys: pytest.CaptureFixture[str])
     assert sum(layer["counted"] for layer in found["layers"]) == found["convention"]["count"]
 
 
+@pytest.mark.parametrize(
+    ("count", "fvcore", "torchinfo", "ptflops"),
+    [
+        (0, "0", ("Total mult-adds", "0"), "0 Mac"),
+        (100, "100", ("Total mult-adds", "100"), "100 Mac"),
+        (101, "0.101K", ("Total mult-adds", "101"), "101 Mac"),
+        (99_000, "99K", ("Total mult-adds (k)", "99"), "99.0 KMac"),
+        (416_520, "0.417M", ("Total mult-adds (k)", "416.52"), "416.52 KMac"),
+        (714_188_480, "0.714G", ("Total mult-adds (M)", "714.19"), "714.19 MMac"),
+        (4_089_184_256, "4.089G", ("Total mult-adds (G)", "4.09"), "4.09 GMac"),
+        (152_716_512_000, "0.153T", ("Total mult-adds (G)", "152.72"), "152.72 GMac"),
+    ],
+)
+def test_small_and_large_counts_have_the_tools_units(
+    count: int, fvcore: str, torchinfo: tuple[str, str], ptflops: str
+) -> None:
+    """By hand, from the tools' ways to write numbers."""
+    graph = load("lenet5").graph().pruned("eval")
+    assert CONVENTIONS["fvcore"].summary(graph, count, 1) == [("#parameters", "61.706K"), ("#flops", fvcore)]
+    assert torchinfo in CONVENTIONS["torchinfo"].summary(graph, count, 1)
+    assert CONVENTIONS["ptflops"].summary(graph, count, 1) == [
+        ("Computational complexity", ptflops),
+        ("Number of parameters", "61.71 k"),
+    ]
+
+
 def test_kinds_that_the_networks_lack(write: Callable[..., Path]) -> None:
     """By hand, from the tools' sources."""
     spec = load(

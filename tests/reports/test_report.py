@@ -14,11 +14,12 @@ import pytest
 
 from archspec.blocks import folded, tree
 from archspec.cli import main
+from archspec.commands._common import TABLES
 from archspec.conventions import CONVENTIONS
 from archspec.loading import load
 from archspec.reports import report
 from archspec.reports.columns import COLUMNS, DEFAULT
-from archspec.reports.tables import FORMATS, header, render
+from archspec.reports.tables import header, render
 from archspec.reports.units import mebibytes, read_bytes, si
 
 NETWORKS = ("lenet5", "googlenet", "resnet50", "segnet_basic", "fcn8s")
@@ -136,6 +137,10 @@ def test_columns_by_choice(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[3].split() == ["layer", "FLOPs/byte", "from"]
     every = printed(capsys, "lenet5", "--columns", "all", "--format", "csv").splitlines()[0].split(",")
     assert every == [column.raw for name, column in COLUMNS.items() if name != "counted"]
+    every = printed(capsys, "lenet5", "--columns", "all", "--format", "csv", "--convention", "timm").splitlines()[0]
+    assert every.split(",") == [column.raw for column in COLUMNS.values()]
+    assert main(["report", "lenet5", "--columns", "path,counted"]) == 1
+    assert "give one: --convention fvcore" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["report", "lenet5", "--columns", "path,parms"])
     assert "did you mean `params`" in capsys.readouterr().err
@@ -148,6 +153,11 @@ def test_csv_is_raw_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(int(row["params"]) for row in mine) == 11689512
     assert sum(int(row["macs"]) for row in mine) == 1814073344
     assert abs(sum(float(row["share"]) for row in mine) - 1) < 1e-4
+
+
+def test_the_largest_batch_is_told_beside_a_convention(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "largest batch in 1 GiB" in printed(capsys, "lenet5", "--convention", "timm", "--memory", "1GiB")
+    assert "largest batch" not in printed(capsys, "lenet5", "--convention", "timm")
 
 
 def test_markdown_has_a_table_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +208,7 @@ def test_html_is_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"c1", "61,706", "10"} <= set(parser.cells)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", TABLES)
 @pytest.mark.parametrize("convention", [None, *CONVENTIONS])
 def test_every_format_writes_every_convention(
     format: str, convention: str | None, capsys: pytest.CaptureFixture[str]
@@ -221,7 +231,14 @@ def test_the_python_api_prints_the_same() -> None:
 
 
 def test_units() -> None:
-    assert [si(value) for value in (0, 999, 1000, 4089184256, 1.5e13)] == ["0", "999", "1 k", "4.089 G", "15 T"]
+    assert [si(value) for value in (0, 999, 1000, 4089184256, 1.5e13, 3.888e17)] == [
+        "0",
+        "999",
+        "1 k",
+        "4.089 G",
+        "15 T",
+        "388.8 P",
+    ]
     sizes = (40, 4000, 2**20, 5 * 2**30 + 1, 16 * 2**30)
     assert [mebibytes(value) for value in sizes] == ["40 B", "3.91 KiB", "1 MiB", "5,120 MiB", "16 GiB"]
     written = ("16GiB", "16 gib", "80GB", "1.5MiB", "512")
