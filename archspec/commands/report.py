@@ -37,7 +37,7 @@ def options(command: argparse.ArgumentParser) -> None:
         type=_columns,
         metavar="NAME,…",
         help="path, kind, inputs, output, params, macs, flops, share, activations, moved, intensity, receptive_field; "
-        "counted with --convention; or all. JSON has all",
+        "counted with --convention; or all",
     )
     command.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of activations and weights")
     optimiser_option(command)
@@ -61,6 +61,10 @@ def run(options: argparse.Namespace) -> int:
     if "counted" in (options.columns or ()) and options.convention is None:
         raise DataError(
             "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
+        ).located(None)
+    if options.columns and options.format == "json":
+        raise DataError(
+            "E113", "JSON has every figure", help=["leave --columns out, or take another --format"]
         ).located(None)
     if options.xla and options.format == "csv":
         raise DataError(

@@ -41,9 +41,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw accuracy over multiply–adds: .svg, .png or .pdf"
     )
-    command.add_argument(
-        "--accuracy", choices=("top1", "top5"), default="top1", help="published accuracy in the plot (default top1)"
-    )
+    command.add_argument("--accuracy", choices=("top1", "top5"), help="published accuracy in the plot (default top1)")
     command.add_argument("--format", choices=FORMATS, default="text", help="all but text have every figure")
     command.epilog = "example: archspec zoo --sort top1 --reverse --plot zoo.svg"
 
@@ -54,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.tables import document
 
     try:
+        if options.accuracy and options.plot is None:
+            raise DataError("E113", "--accuracy says what --plot shows", help=["give --plot FILE too"])
         if options.plot is not None:
             from archspec.reports.plotting import check_suffix
 
@@ -113,6 +113,6 @@ def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:
 def _plot(facts: list[Facts], options: argparse.Namespace) -> None:
     from archspec.reports.zoo_plot import draw
 
-    left_out = draw(facts, options.accuracy, options.plot)
+    left_out = draw(facts, options.accuracy or "top1", options.plot)
     said = f"; without published {options.accuracy}: {', '.join(left_out)}" if left_out else ""
     print(f"{options.plot}: {len(facts) - len(left_out)} networks{said}", file=sys.stderr)

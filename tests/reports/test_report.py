@@ -139,6 +139,8 @@ def test_columns_by_choice(capsys: pytest.CaptureFixture[str]) -> None:
     assert every == [column.raw for name, column in COLUMNS.items() if name != "counted"]
     every = printed(capsys, "lenet5", "--columns", "all", "--format", "csv", "--convention", "timm").splitlines()[0]
     assert every.split(",") == [column.raw for column in COLUMNS.values()]
+    assert main(["report", "lenet5", "--columns", "path", "--format", "json"]) == 1
+    assert "JSON has every figure" in capsys.readouterr().out
     assert main(["report", "lenet5", "--columns", "path,counted"]) == 1
     assert "give one: --convention fvcore" in capsys.readouterr().err
     with pytest.raises(SystemExit):
