@@ -1,6 +1,6 @@
 """The command line. Each command is a file in `commands/`, and imports what it needs when it runs.
 
-Exit status: 0 fine (warnings allowed), 1 the spec or its data is wrong, 2 the command line is wrong, 130 interrupted.
+Exit status: 0 fine (warnings allowed), 1 an error with a code, 2 the command line cannot be parsed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = words[0] if words and words[0] in COMMANDS else None
     parser = _parser(chosen)
-    options = parser.parse_args(words)
+    options, left = parser.parse_known_args(words)
+    if left:
+        refuse: argparse.ArgumentParser = getattr(options, "parser", parser)
+        refuse.error(_too_much(refuse, left[0]))
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -105,8 +108,18 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         if chosen in (None, name):
             module = import_module(f"archspec.commands.{name}")
             module.options(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser=command)
     return parser
+
+
+def _too_much(parser: argparse.ArgumentParser, word: str) -> str:
+    """What to say of the first word that a command has no use for."""
+    from archspec.diagnostics import did_you_mean
+
+    if not word.startswith("-"):
+        return f"{word!r} is one argument too many"
+    hint = did_you_mean(word.partition("=")[0], list(parser._option_string_actions))
+    return f"there is no option {word}" + (f"; {hint}" if hint else "")
 
 
 def _version(options: argparse.Namespace) -> int:

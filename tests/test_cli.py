@@ -162,6 +162,19 @@ def test_a_wrong_command_line_exits_with_2(arguments: list[str], capsys: pytest.
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["draw", "resnet50", "vgg16"], "archspec draw: error: 'vgg16' is one argument too many"),
+        (["report", "x", "--optimizer", "sgd"], "there is no option --optimizer; did you mean `--optimiser`?"),
+        (["weights", "import", "x", "y", "z", "-o", "r"], "archspec weights: error: 'z' is one argument too many"),
+    ],
+)
+def test_what_a_command_has_no_use_for(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_names_that_are_nearly_in_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("report", "lenet6") == 1
     assert "did you mean `lenet" in capsys.readouterr().err

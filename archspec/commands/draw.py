@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from archspec.commands._common import open_checked, positive, spec_options, write_file
-from archspec.diagnostics import DataError, SpecError, listed
+from archspec.diagnostics import DataError, SpecError
 from archspec.drawing import FORMATS, DrawingError, drawn
 
 _TEXT = ("svg", "dot")
@@ -71,7 +71,7 @@ def _format(options: argparse.Namespace) -> str:
     suffix = Path(options.output or "").suffix.lower().removeprefix(".")
     found: str = options.format or suffix or "svg"
     if found not in FORMATS:
-        known = listed(f".{name}" for name in FORMATS)
+        known = ", ".join(f".{name}" for name in FORMATS[:-1]) + f" or .{FORMATS[-1]}"
         raise _cannot(f"{options.output}: no drawing has the suffix .{suffix}", f"end it in {known}, or give --format")
     if options.output == "-" and found not in _TEXT:
         raise _cannot(f"{found.upper()} is not written to standard output", f"give a file: -o NAME.{found}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,7 @@ def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
         )
     )
     write_file(options.html, page.encode())
+    print(f"page {options.html}", file=sys.stderr)
 
 
 def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:

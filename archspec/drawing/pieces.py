@@ -257,7 +257,7 @@ def described(node: Node) -> str:
             more.append(f"{value:g}" if isinstance(value, float) else str(value))
     stride = getattr(layer, "stride", None)
     if stride and stride not in ((1, 1), 1):
-        more.append("/" + _step(stride))
+        more.append(("×" if layer.family == "resize" else "/") + _step(stride))
     for name in ("dilation", "groups"):
         value = getattr(layer, name, None)
         if value and value not in ((1, 1), 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 _BYTES = {
-    "": 1,
     "B": 1,
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", 1)},
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
@@ -33,8 +32,8 @@ def mebibytes(value: int) -> str:
 
 def read_bytes(text: str) -> int:
     """Bytes of a size with its unit: 16GiB, 512 MiB, 80GB. Raises ValueError for anything else."""
-    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})", text.strip())
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Za-z]{1,3})", text.strip())
     units = {name.lower(): factor for name, factor in _BYTES.items()}
     if match is None or match[2].lower() not in units:
-        raise ValueError(f"{text!r} is not a size in bytes, such as 16GiB, 512MiB or 80GB")
+        raise ValueError(f"{text!r} is not a size with its unit, such as 16GiB, 512MiB or 80GB")
     return int(float(match[1]) * units[match[2].lower()])

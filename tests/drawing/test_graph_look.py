@@ -76,6 +76,11 @@ def test_default_pictures_have_few_boxes_and_show_a_block_of_each_kind(name: str
         assert opened & {piece.path for piece in outermost}
 
 
+def test_a_stride_that_enlarges_is_a_factor() -> None:
+    found = texts(scene(graph_of("fcn8s")))
+    assert "transposed_conv 16×16, 21, ×8" in found and "max_pool 2×2 /2" in found
+
+
 def test_the_picture_names_input_outputs_and_shapes() -> None:
     found = texts(scene(graph_of("googlenet", "train")))
     assert {"googlenet", "input 224×224×3", "logits", "aux1", "aux2", "output 1000", "56×56×64"} <= set(found)

@@ -119,7 +119,8 @@ def test_the_script_is_right_javascript(tmp_path: Path) -> None:
 def test_report_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "page.html"
     assert main(["report", "lenet5", "--html", str(path), "--batch", "7", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["batch"] == 7
+    said = capsys.readouterr()
+    assert json.loads(said.out)["batch"] == 7 and said.err == f"page {path}\n"
     (data,) = [d for a, d in Outline(path.read_text("utf-8")).texts if a.get("id") == "payload"]
     assert json.loads(data)["model"]["batch"] == 7
 

@@ -243,8 +243,8 @@ def test_units() -> None:
     ]
     sizes = (40, 4000, 2**20, 5 * 2**30 + 1, 16 * 2**30)
     assert [mebibytes(value) for value in sizes] == ["40 B", "3.91 KiB", "1 MiB", "5,120 MiB", "16 GiB"]
-    written = ("16GiB", "16 gib", "80GB", "1.5MiB", "512")
+    written = ("16GiB", "16 gib", "80GB", "1.5MiB", "512 B")
     assert [read_bytes(text) for text in written] == [2**34, 2**34, 80 * 10**9, 3 * 2**19, 512]
-    for wrong in ("", "GiB", "12GX", "-1GiB", "1e9"):
+    for wrong in ("", "16", "GiB", "12GX", "-1GiB", "1e9"):
         with pytest.raises(ValueError, match="16GiB"):
             read_bytes(wrong)
