@@ -148,6 +148,9 @@ def _size(text: str) -> int:
     from archspec.reports.units import read_bytes
 
     try:
-        return read_bytes(text)
+        size = read_bytes(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if not size:
+        raise argparse.ArgumentTypeError("nothing fits into no memory")
+    return size

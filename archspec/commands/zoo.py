@@ -113,6 +113,7 @@ def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:
 def _plot(facts: list[Facts], options: argparse.Namespace) -> None:
     from archspec.reports.zoo_plot import draw
 
-    left_out = draw(facts, options.accuracy or "top1", options.plot)
-    said = f"; without published {options.accuracy}: {', '.join(left_out)}" if left_out else ""
+    accuracy = options.accuracy or "top1"
+    left_out = draw(facts, accuracy, options.plot)
+    said = f"; without published {accuracy}: {', '.join(left_out)}" if left_out else ""
     print(f"{options.plot}: {len(facts) - len(left_out)} networks{said}", file=sys.stderr)

@@ -7,8 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from archspec.graph import Graph
+
 if TYPE_CHECKING:
-    from archspec.graph import Graph
+    from archspec.loading import Spec
 
 FORMATS = ("svg", "png", "pdf", "dot")
 
@@ -20,7 +22,7 @@ class DrawingError(ValueError):
 
 
 def draw(
-    graph: Graph,
+    network: Spec | Graph,
     file: str | Path,
     *,
     mode: Literal["eval", "train"] = "eval",
@@ -29,7 +31,7 @@ def draw(
     open: Sequence[str] = (),
     direction: Literal["down", "right"] = "down",
 ) -> Path:
-    """Draws a graph into a file whose suffix says the format: .svg, .png, .pdf or .dot.
+    """Draws a network into a file whose suffix says the format: .svg, .png, .pdf or .dot.
 
     `mode` "train" has the heads that only training needs. The paper look has no `depth`, `open` or `direction`.
     Raises `DrawingError` where the graph cannot be drawn as asked, and OSError where the file cannot be written.
@@ -38,6 +40,7 @@ def draw(
     format = path.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise DrawingError(f"{path}: a drawing ends in .svg, .png, .pdf or .dot")
+    graph = network if isinstance(network, Graph) else network.graph()
     path.write_bytes(drawn(graph.pruned(mode), format, look=look, depth=depth, open=open, direction=direction))
     return path
 

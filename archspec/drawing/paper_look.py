@@ -681,6 +681,12 @@ def _counted(name: str, kind: str) -> bool:
     return name.startswith(kind) and name[len(kind) :].isdigit()
 
 
+def _automatic(step: Step) -> bool:
+    """Whether a layer was left without a name, and so has its kind's with a number."""
+    kind = step.name.rstrip("0123456789").rstrip("_")
+    return step.role == "layer" and kind != step.name and step.does.startswith(kind.replace("_", " "))
+
+
 def _tells(name: str, does: str) -> bool:
     return does.replace(" ", "") in name.replace("_", "")
 
@@ -688,9 +694,13 @@ def _tells(name: str, does: str) -> bool:
 def _named(group: Group) -> str:
     """The name of a group: its one step's, what all its names have in common, or the first and the last."""
     first, last = group.first.name, group.last.name
+    scope = group.first.path.rpartition(".")[0]
+    # The name of a block says more than `conv1`, which each has.
+    if scope and all(step.path.startswith(scope + ".") and _automatic(step) for step in group.steps):
+        block = scope.rpartition(".")[2]
+        return block if len(group.steps) > 1 else f"{block}.{first}"
     if len(group.steps) == 1:
         return first
-    scope = group.first.path.rpartition(".")[0]
     if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
         return scope.rpartition(".")[2]
     start, end = _common_ends(first, last)

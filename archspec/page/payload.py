@@ -97,11 +97,11 @@ def payload(
     The optimiser is the recipe's where none is given. Raises `SpecError` where the spec is wrong.
     """
     report = make_report(
-        spec.graph(),
+        spec,
         mode="train" if mode == "train" else "eval",
         batch=batch,
         dtype=dtype,
-        optimiser=optimiser or (spec.train.optimiser if spec.train else None),
+        optimiser=optimiser,
         memory=memory,
     )
     texts = Texts(spec.sources)

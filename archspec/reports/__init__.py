@@ -16,6 +16,7 @@ from archspec.memory import DTYPES, Memory, inference, training
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
+    from archspec.loading import Spec
     from archspec.optimiser import Optimiser
 
 
@@ -145,7 +146,7 @@ class Report:
 
 
 def report(
-    graph: Graph,
+    network: Spec | Graph,
     *,
     mode: Literal["eval", "train"] = "eval",
     batch: int = 1,
@@ -155,13 +156,14 @@ def report(
     convention: str | None = None,
     memory: int | None = None,
 ) -> Report:
-    """Figures of a graph, for evaluation (train-only parts left out) or training.
+    """Figures of a network, for evaluation (train-only parts left out) or training.
 
     Blocks below `depth` are folded, none are where it is None. `dtype` is the precision of activations and moved bytes;
-    `optimiser` is Adam where none is given; `convention` is one of `CONVENTIONS`; `memory` are bytes for which the
-    largest batch is told.
+    `optimiser` is the recipe's of a spec, else Adam, where none is given; `convention` is one of `CONVENTIONS`;
+    `memory` are bytes for which the largest batch is told.
 
-    Raises ValueError when the batch or the depth is not positive, or there is no such dtype or convention.
+    Raises ValueError when the batch or the depth is not positive, or there is no such dtype or convention, and
+    `SpecError` for a spec that is wrong.
     """
     if batch < 1:
         raise ValueError("the batch must be 1 or more")
@@ -169,11 +171,19 @@ def report(
         raise ValueError(f"dtype is one of {', '.join(DTYPES)}, not {dtype}")
     if convention is not None and convention not in CONVENTIONS:
         raise ValueError(f"convention is one of {', '.join(CONVENTIONS)}, not {convention}")
+    graph, optimiser = _given(network, optimiser)
     seen = graph.pruned(mode)
     parts = folded(seen, depth) if depth is not None else [part for part in tree(seen).walk() if part.is_layer]
     chosen = CONVENTIONS[convention] if convention else None
     rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for owner in [_owners(parts)] for part in parts)
     return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
+
+
+def _given(network: Spec | Graph, optimiser: Optimiser | None) -> tuple[Graph, Optimiser | None]:
+    """The graph, and the optimiser whose state training keeps."""
+    if isinstance(network, Graph):
+        return network, optimiser
+    return network.graph(), optimiser or (network.train.optimiser if network.train else None)
 
 
 def _owners(parts: Sequence[Part]) -> dict[int, str]:

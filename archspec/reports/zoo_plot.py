@@ -59,7 +59,7 @@ def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[obj
     grid = made.add_gridspec(
         1, len(ordered), width_ratios=shares, left=0.06, right=0.985, top=0.86, bottom=0.15, wspace=0.14
     )
-    names = list(dict.fromkeys(item.family for item in facts))
+    names = sorted({item.family for item in facts})
     styles = {
         name: (PALETTE[i % len(PALETTE)], MARKERS[i // len(PALETTE) % len(MARKERS)]) for i, name in enumerate(names)
     }

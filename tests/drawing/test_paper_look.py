@@ -298,3 +298,22 @@ def test_what_cannot_be_read_is_refused(write: Callable[..., File]) -> None:
     graph = archspec.load(write("input: {height: 8, width: 8, channels: 4}\nlayers:\n" + layers)).graph()
     with pytest.raises(DrawingError, match="would have 202 volumes"):
         scene(graph)
+
+
+def test_blocks_of_unnamed_layers_are_called_by_the_blocks_names(write: Callable[..., Path]) -> None:
+    text = """
+input: {height: 32, width: 32, channels: 3}
+blocks:
+  double:
+    layers:
+      - conv: {filters: 8, kernel: 3, pad: same}
+      - relu
+      - conv: {filters: 8, kernel: 3, pad: same}
+layers:
+  - double: {name: enc1}
+  - max_pool: 2
+  - double: {name: enc2}
+"""
+    _, figure = drawn(text, write)
+    said = [shape.text for shape in texts(figure)]
+    assert said.count("enc1") == said.count("enc2") == 1 and not any(text.startswith("conv1") for text in said)

@@ -226,6 +226,8 @@ def test_every_format_writes_every_convention(
 def test_the_python_api_prints_the_same() -> None:
     made = report(load("lenet5").graph(), depth=1)
     assert str(made) == render([made], "table")
+    # A spec has a recipe, whose optimiser counts; a graph has none.
+    assert report(load("lenet5")).optimiser_name == "adamw" and made.optimiser_name == "adam"
     assert "<table" in made._repr_html_()
     for wrong in ({"batch": 0}, {"depth": 0}, {"dtype": "float8"}, {"convention": "keras"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -15,18 +15,17 @@ function short(value, digits = 4) {
 
 /** Operations with an SI prefix: 416.5 k, 4.089 G. @param {number} value */
 function si(value) {
-  for (const [factor, prefix] of /** @type {[number, string][]} */ ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])) {
+  for (const [factor, prefix] of /** @type {[number, string][]} */ ([[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])) {
     if (value >= factor) return `${short(value / factor)} ${prefix}`;
   }
   return short(value);
 }
 
-/** Bytes in MiB; so few that it would say nothing, as they are. @param {number} value */
+/** Bytes in MiB; less than a tenth of one in KiB or bytes, as the reports have them. @param {number} value */
 function mebibytes(value) {
-  const size = value / 2 ** 20;
-  if (size < 0.0001) return value ? `${value} B` : "0 MiB";
-  if (size < 0.01) return `${Number(size.toFixed(4))} MiB`;
-  return `${size < 1000 ? short(size, 3) : whole(Math.round(size))} MiB`;
+  if (value >= 1000 * 2 ** 20) return `${whole(Math.round(value / 2 ** 20))} MiB`;
+  if (value >= 2 ** 20 / 10) return `${short(value / 2 ** 20, 3)} MiB`;
+  return value >= 1000 ? `${short(value / 2 ** 10, 3)} KiB` : `${whole(value)} B`;
 }
 
 /** 112×112×64. @param {number[]} shape */
