@@ -12,7 +12,7 @@ import pytest
 
 from archspec.drawing import DrawingError, svg
 from archspec.drawing.graph_look import scene
-from archspec.drawing.layout import arrange
+from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
 from archspec.drawing.pieces import Pieces, described
@@ -118,6 +118,21 @@ layers:
         "unpool ×2",
         "resize ×1.5",
     ]
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_what_is_too_long_for_a_box_is_cut(direction: Direction, write: Callable[..., Path]) -> None:
+    name = "first_" + "x" * 80 + "_last"
+    text = f"""input: {{height: 8, width: 8, channels: 4}}
+layers:
+  - conv: {{name: {name}, filters: 8, kernel: 1}}
+  - repeat: {{name: {name}2, times: 2, layers: [{{residual: {{layers: [{{conv: {{filters: 8, kernel: 1}}}}, relu]}}}}]}}
+"""
+    drawn = scene(open_spec(str(write(text))).graph(), depth=3, direction=direction)
+    check_text(drawn)
+    assert max(shape.width for shape in drawn.shapes if isinstance(shape, Rectangle) and shape.path == name) < 280
+    assert any(text.startswith("first_x") and text.endswith("x_last") and "…" in text for text in texts(drawn))
+    assert name in svg.render(drawn), "the tooltip has all of it"
 
 
 def test_the_legend_has_the_families_that_are_there() -> None:
