@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Semaphore, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,6 +32,7 @@ POLL = 0.25
 system's misses: editors that save by renaming, and files on network drives."""
 
 MAX_LISTENERS = 32
+"""Streams of events at a time; each has a thread."""
 
 HEARTBEAT = 15.0
 """Seconds after which a silent stream gets a comment, so that one whose reader has gone is found."""
@@ -144,7 +145,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, served: Served, port: int = 0) -> None:
         self.served = served
-        self.listeners = 0
+        self.places = Semaphore(MAX_LISTENERS)
         self.ending = False
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -229,14 +230,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _events(self, since: str) -> None:
         """Server-sent events: a payload at once where the reader's is old, and whenever there is another."""
-        if self.server.listeners >= MAX_LISTENERS:
+        if not self.server.places.acquire(blocking=False):
             self._plain(HTTPStatus.SERVICE_UNAVAILABLE)
             return
-        self._head(HTTPStatus.OK, {"Content-Type": "text/event-stream"})
-        if self.command != "GET":
-            return
-        self.server.listeners += 1
         try:
+            self._head(HTTPStatus.OK, {"Content-Type": "text/event-stream"})
+            if self.command != "GET":
+                return
             self._send("retry: 1000\n\n")
             quiet = time.monotonic()
             while not self.server.ending:
@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             pass  # the reader has gone
         finally:
-            self.server.listeners -= 1
+            self.server.places.release()
 
     def _send(self, text: str) -> None:
         self.wfile.write(text.encode("utf-8", "replace"))

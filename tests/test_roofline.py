@@ -196,7 +196,7 @@ def test_resnet50_on_an_a100_is_plausible():
     fusion=st.booleans(),
     faster=st.floats(1, 100),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_time_is_monotone(batch: int, more: int, mode: Literal["eval", "train"], fusion: bool, faster: float):
     """More samples take longer, but not longer each; a better device takes no longer, and no peak is exceeded."""
     graph = _LENET

@@ -127,6 +127,7 @@ class Stream:
                 return found
 
     def close(self) -> None:
+        self.answer.close()
         self.connection.close()
 
 
@@ -244,9 +245,21 @@ def test_a_new_reader_gets_only_what_it_has_not(server: Server) -> None:
 
 
 def test_readers_are_counted(server: Server) -> None:
-    server.listeners = MAX_LISTENERS
+    for _ in range(2 * MAX_LISTENERS):
+        assert ask(server, "HEAD", "/events")[0] == 200
+    streams = [Stream(server, server.served.revision) for _ in range(MAX_LISTENERS)]
     assert ask(server, "GET", "/events")[0] == 503
     assert ask(server)[0] == 200
+    for stream in streams:
+        stream.close()
+    # That a reader has gone is found when there is something to say, the second time at the latest.
+    served, ended = server.served, time.monotonic() + 10
+    make = served.make
+    while (status := ask(server, "HEAD", "/events")[0]) == 503 and time.monotonic() < ended:
+        served.make = lambda findings: {**make(findings), "news": time.monotonic_ns()}
+        assert served.refresh()
+        time.sleep(0.05)
+    assert status == 200
 
 
 def test_a_port_in_use_is_said(server: Server, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

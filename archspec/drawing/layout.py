@@ -15,7 +15,7 @@ from typing import Literal
 from archspec.drawing import DrawingError
 from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, families, label
 from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
-from archspec.drawing.scene import text_width
+from archspec.drawing.scene import shortened, text_width
 from archspec.graph import INPUT, Graph
 from archspec.layer import Family, Port
 from archspec.types import TensorType
@@ -34,7 +34,7 @@ TITLE_BESIDE = 16.0
 shapes are beside their links, in pixels."""
 
 _BESIDE, _ABOVE = 10.0, 7.0
-_MIN_WIDTH = 112.0
+_MIN_WIDTH, _MAX_TEXT = 112.0, 240.0
 
 STACK = 3.0
 """How far the boxes behind a folded one stick out, to the right and below, within its size."""
@@ -184,6 +184,12 @@ def size_of(text: Label, kind: Kind) -> tuple[float, float]:
     return width + more, height + more
 
 
+def _fitted(text: Label) -> Label:
+    """A box's text with what is too long for a box cut in the middle."""
+    lines = tuple(shortened(line, _MAX_TEXT, LINE_SIZE) for line in text.lines)
+    return Label(shortened(text.heading, _MAX_TEXT, HEADING_SIZE, True), lines)
+
+
 def _legible(pieces: Pieces, piece: Piece, *, sparse: bool) -> list[Flow]:
     """What flows between the parts of a piece, or only what passes none of them where the rest cannot be told apart."""
     flows = pieces.flows(piece)
@@ -208,7 +214,7 @@ def _frame(
     sparse: bool,
 ) -> Frame:
     graph = pieces.graph
-    texts = [label(pieces, inner, piece.path) for inner in piece.pieces]
+    texts = [_fitted(label(pieces, inner, piece.path)) for inner in piece.pieces]
     sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
     flows = _legible(pieces, piece, sparse=sparse)
     if direction == "right":
@@ -248,7 +254,7 @@ def _frame(
         for inner, (x, y), size, text in zip(piece.pieces, centres, sizes, texts, strict=True)
     )  # fmt: skip
     links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
-    title = _title(piece)
+    title = shortened(_title(piece), _MAX_TEXT, TITLE_SIZE, True)
     return Frame(
         piece.path,
         title,

@@ -34,6 +34,7 @@ from archspec.drawing.scene import (
     text_width,
 )
 from archspec.drawing.steps import Group, Step, groups, what
+from archspec.drawing.words import is_counted
 from archspec.graph import Graph, Node
 from archspec.layer import Family
 from archspec.reports.units import si
@@ -286,7 +287,7 @@ class _Figure:
             step = placed.group.first
             lines = [*self._words(placed.group), *([] if self._is_told(step, after.get(at)) else [str(step.type)])]
             unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
-            if not lines[0] or (unnamed and _counted(lines[0], self.graph.nodes[step.nodes[0]].kind)):
+            if not lines[0] or (unnamed and is_counted(lines[0], self.graph.nodes[step.nodes[0]].kind)):
                 lines = lines[1:]
             lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
             placed.lines = [shortened(text, MAX_LABEL, *_font(index)) for index, text in enumerate(lines)]
@@ -674,11 +675,6 @@ def _swatch(tone: Colours) -> Shape:
 
 def _told(node: Node) -> str:
     return f"{node.path}: {what(node.layer)} → {node.output}"
-
-
-def _counted(name: str, kind: str) -> bool:
-    """Whether a name is the kind with a number, as unnamed layers have."""
-    return name.startswith(kind) and name[len(kind) :].isdigit()
 
 
 def _automatic(step: Step) -> bool:

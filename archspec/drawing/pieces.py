@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from archspec.blocks import Part, tree
 from archspec.diagnostics import count
+from archspec.drawing.words import is_counted, size, spacing, window
 from archspec.graph import INPUT, Graph, Node
 from archspec.layer import Family, Port
 from archspec.reports.units import si
@@ -239,44 +240,22 @@ class Label(NamedTuple):
 def described(node: Node) -> str:
     """A layer in a few words: its kind, the size of its window, its outputs and its stride."""
     layer = node.layer
-    words = [layer.kind]
-    for name in ("kernel", "window"):
-        if value := getattr(layer, name, None):
-            words.append(_size(value))
-            break
-    else:
-        if layer.kind == "adaptive_avg_pool":
-            words.append(_size(layer.size))  # type: ignore[attr-defined]
-        elif layer.kind in ("resize", "unpool") and getattr(layer, "factor", None):
-            words.append("×" + _size(layer.factor))  # type: ignore[attr-defined]
-    text = " ".join(words)
+    text = layer.kind
+    if found := window(layer) or (
+        layer.kind in ("adaptive_avg_pool", "resize") and size(getattr(layer, "size", ()) or ())
+    ):
+        text += f" {found}"
     more = []
     for name in ("filters", "units", "rate"):
         value = getattr(layer, name, None)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             more.append(f"{value:g}" if isinstance(value, float) else str(value))
-    stride = getattr(layer, "stride", None)
-    if stride and stride not in ((1, 1), 1):
-        more.append(("×" if layer.family == "resize" else "/") + _step(stride))
-    for name in ("dilation", "groups"):
-        value = getattr(layer, name, None)
-        if value and value not in ((1, 1), 1):
-            more.append(f"{name} {_step(value)}")
-    if not more:
-        return text
-    if len(words) == 1:
-        return f"{text} {', '.join(more)}"
-    return ", ".join([text, *more]) if not more[0].startswith("/") else f"{text} {', '.join(more)}"
-
-
-def _size(value: Any) -> str:
-    return "×".join(f"{number:g}" for number in value) if isinstance(value, (tuple, list)) else f"{value:g}"
-
-
-def _step(value: Any) -> str:
-    """A stride, dilation or number of groups: `2` where it is the same in both directions."""
-    same = isinstance(value, (tuple, list)) and len(set(value)) == 1
-    return _size(value[0] if same else value)
+    # A stride needs no comma before it where it is the first.
+    first = ", " if more and text != layer.kind else " "
+    more += spacing(layer)
+    if (groups := getattr(layer, "groups", 1)) != 1:
+        more.append(f"groups {groups}")
+    return first.join([text, ", ".join(more)]) if more else text
 
 
 def label(pieces: Pieces, piece: Piece, within: str) -> Label:
@@ -292,7 +271,7 @@ def label(pieces: Pieces, piece: Piece, within: str) -> Label:
         name = piece.path[len(within) + 1 :] if within else piece.path
         if "…" in within:
             name = piece.path.rpartition(".")[2]
-        unnamed = len(piece.nodes) and not piece.what and _is_counted(piece.name, graph.nodes[piece.nodes[0]].kind)
+        unnamed = len(piece.nodes) and not piece.what and is_counted(piece.name, graph.nodes[piece.nodes[0]].kind)
         if unnamed:
             return Label(lines[0], lines[1:])
         return Label(name, lines)
@@ -322,7 +301,3 @@ def about(piece: Piece) -> str:
 def families(graph: Graph, piece: Piece) -> tuple[Family, ...]:
     """What each layer of a unit does; nothing for what is no unit."""
     return tuple(graph.nodes[index].layer.family for index in piece.nodes) if piece.kind == "unit" else ()
-
-
-def _is_counted(name: str, kind: str) -> bool:
-    return name.startswith(kind) and name[len(kind) :].isdigit()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
+from archspec.drawing.words import spacing, window
 from archspec.graph import INPUT, Graph, Node
-from archspec.layer import Family
+from archspec.layer import Family, Layer
 from archspec.types import TensorType
 
 Role = Literal["input", "layer", "block", "symbol", "output"]
@@ -90,24 +91,9 @@ def groups(graph: Graph) -> list[Group]:
     return found
 
 
-def what(layer: Any) -> str:
+def what(layer: Layer) -> str:
     """A layer's kind, window, stride and dilation, as figures write them: `conv 3×3 /2`."""
-    words = [layer.kind.replace("_", " ")]
-    for name in ("kernel", "window"):
-        if pair := _pair(getattr(layer, name, None)):
-            words.append(f"{pair[0]}×{pair[1]}")
-    for name, sign in (("stride", "/"), ("factor", "×"), ("dilation", "dilated ")):
-        pair = _pair(getattr(layer, name, None))
-        if pair and pair != (1, 1):
-            text = f"{pair[0]:g}" if pair[0] == pair[1] else f"{pair[0]:g},{pair[1]:g}"
-            words.append(("×" if name == "stride" and layer.family == "resize" else sign) + text)
-    return " ".join(words)
-
-
-def _pair(value: Any) -> tuple[float, float] | None:
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(item, (int, float)) for item in value):
-        return value
-    return None
+    return " ".join(filter(None, [layer.kind.replace("_", " "), window(layer), *spacing(layer)]))
 
 
 def _compound(graph: Graph, root: Part) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import Part, tree
 from archspec.diagnostics import Diagnostic, Label, Source, Span
-from archspec.graph import Graph, Node
+from archspec.graph import Node
 from archspec.reports import Report
 from archspec.reports import report as make_report
 from archspec.reports.kinds import written
@@ -108,13 +108,6 @@ def payload(
     header = {"title": spec.header.title, "paper": spec.header.paper}
     made = {"model": {**header, **model(report, texts)}, "problems": problems(spec.diagnostics, texts)}
     return {**made, "stale": False, "sources": texts.to_json()}
-
-
-def of_graph(graph: Graph, *, mode: str = "eval", batch: int = 1) -> dict[str, Any]:
-    """The same for a graph, with the texts that its nodes point into."""
-    texts = Texts()
-    made = model(make_report(graph, mode="train" if mode == "train" else "eval", batch=batch), texts)
-    return {"model": {"title": "", "paper": "", **made}, "problems": [], "stale": False, "sources": texts.to_json()}
 
 
 def of_failure(diagnostics: Sequence[Diagnostic], sources: Iterable[Source]) -> dict[str, Any]:
@@ -217,7 +210,9 @@ def problems(diagnostics: Iterable[Diagnostic], texts: Texts) -> list[dict[str, 
     """Diagnostics with the numbers of the texts that they point into."""
 
     def place(label: Label) -> dict[str, Any]:
-        return {**label.span.to_json(), "source": texts.number(label.span.source), "label": label.text}
+        where = label.span.to_json()
+        del where["file"]  # with all its folders; the text's number says which
+        return {**where, "source": texts.number(label.span.source), "label": label.text}
 
     return [
         {

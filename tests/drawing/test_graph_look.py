@@ -12,11 +12,12 @@ import pytest
 
 from archspec.drawing import DrawingError, svg
 from archspec.drawing.graph_look import scene
-from archspec.drawing.layout import arrange
+from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
-from archspec.drawing.pieces import Pieces
+from archspec.drawing.pieces import Pieces, described
 from archspec.drawing.scene import Box, Rectangle, Scene, Text
+from archspec.drawing.steps import what
 from archspec.graph import Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
@@ -86,6 +87,52 @@ def test_the_picture_names_input_outputs_and_shapes() -> None:
     assert {"googlenet", "input 224×224×3", "logits", "aux1", "aux2", "output 1000", "56×56×64"} <= set(found)
     assert "157 layers · 13.38 M params · 1.591 G MACs · as trained" in found
     assert "aux1" not in texts(scene(graph_of("googlenet")))
+
+
+def test_layers_say_how_they_change_the_size(write: Callable[..., Path]) -> None:
+    """Strides make smaller, those of transposed convolutions larger, in both looks."""
+    text = """input: {height: 8, width: 8, channels: 4}
+layers:
+  - conv: {filters: 8, kernel: 3, pad: 2, stride: 2, dilation: 2, groups: 4}
+  - max_pool: {window: 2, stride: [1, 2]}
+  - transposed_conv: {filters: 8, kernel: [4, 2], stride: 2}
+  - unpool: 2
+  - resize: {factor: 1.5}
+  - resize: {size: [30, 40]}
+  - adaptive_avg_pool: {size: [3, 2]}
+"""
+    graph = open_spec(str(write(text))).graph()
+    assert [described(node) for node in graph.nodes] == [
+        "conv 3×3, 8, /2, dilation 2, groups 4",
+        "max_pool 2×2 /1×2",
+        "transposed_conv 4×2, 8, ×2",
+        "unpool ×2",
+        "resize ×1.5",
+        "resize 30×40",
+        "adaptive_avg_pool 3×2",
+    ]
+    assert [what(node.layer) for node in graph.nodes][:5] == [
+        "conv 3×3 /2 dilation 2",
+        "max pool 2×2 /1×2",
+        "transposed conv 4×2 ×2",
+        "unpool ×2",
+        "resize ×1.5",
+    ]
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_what_is_too_long_for_a_box_is_cut(direction: Direction, write: Callable[..., Path]) -> None:
+    name = "first_" + "x" * 80 + "_last"
+    text = f"""input: {{height: 8, width: 8, channels: 4}}
+layers:
+  - conv: {{name: {name}, filters: 8, kernel: 1}}
+  - repeat: {{name: {name}2, times: 2, layers: [{{residual: {{layers: [{{conv: {{filters: 8, kernel: 1}}}}, relu]}}}}]}}
+"""
+    drawn = scene(open_spec(str(write(text))).graph(), depth=3, direction=direction)
+    check_text(drawn)
+    assert max(shape.width for shape in drawn.shapes if isinstance(shape, Rectangle) and shape.path == name) < 280
+    assert any(text.startswith("first_x") and text.endswith("x_last") and "…" in text for text in texts(drawn))
+    assert name in svg.render(drawn), "the tooltip has all of it"
 
 
 def test_the_legend_has_the_families_that_are_there() -> None:

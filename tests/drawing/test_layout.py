@@ -185,7 +185,7 @@ def layers(draw: Any, depth: int = 0) -> list[Any]:
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     spec = {

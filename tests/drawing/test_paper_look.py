@@ -226,7 +226,7 @@ layers:
     assert {"down1", "bottom", "joined1"} <= {text.text for text in texts(figure)}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(8, 300),
     chain=st.lists(
@@ -250,10 +250,15 @@ def test_any_chain_is_legible(
         "dropout": "rate: 0.5",
     }
     lines = [f"input: {{height: {size}, width: {size}, channels: 3}}", "layers:"]
-    ups = 0
+    side, ups = size, 0
     for index, (kind, number, name) in enumerate(chain):
-        ups += kind in ("unpool", "transposed_conv")
-        kind = "relu" if kind in ("unpool", "transposed_conv") and ups > 3 else kind
+        # A pooling needs more than one pixel, and maps must not grow beyond all bounds.
+        if (kind == "max_pool" and side == 1) or (kind in ("unpool", "transposed_conv") and ups == 3):
+            kind = "relu"
+        if kind == "max_pool":
+            side = -(-side // 2)
+        elif kind in ("unpool", "transposed_conv"):
+            side, ups = 2 * side, ups + 1
         more = fields.get(kind, "").format(number)
         lines.append(f"  - {kind}: {{name: n{index}{name}{', ' if more else ''}{more}}}")
     lines.append("  - flatten")
@@ -264,7 +269,7 @@ def test_any_chain_is_legible(
     assert_to_scale(graph, figure)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs=st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
 def test_any_joins_are_legible(inputs: list[list[int]], write: Callable[..., File]) -> None:
     lines = ["input: {height: 24, width: 24, channels: 4}", "layers:"]

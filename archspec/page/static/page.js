@@ -102,11 +102,11 @@ function problems() {
   const note = store.stale && store.network ? ": figures and drawing are those of the last text that was right" : "";
   const list = make("ol", {}, ...store.problems.slice(0, 50).map((item) => {
     const place = item.primary;
-    const where = place ? make("button", { type: "button", class: "place", onclick: () => goTo(place) }, `${store.sources[place.source]?.name ?? place.file}:${place.line}:${place.column}`) : null;
+    const where = place ? make("button", { type: "button", class: "place", onclick: () => goTo(place) }, `${store.sources[place.source].name}:${place.line}:${place.column}`) : null;
     return make("li", { class: item.severity },
       make("p", {}, make("b", { class: "code" }, item.code), " ", item.message, " ", where),
       place?.label ? make("p", { class: "why" }, place.label) : null,
-      ...item.secondary.map((/** @type {any} */ other) => make("p", { class: "why" }, `${store.sources[other.source]?.name ?? other.file}:${other.line}: ${other.label}`)),
+      ...item.secondary.map((/** @type {any} */ other) => make("p", { class: "why" }, `${store.sources[other.source].name}:${other.line}: ${other.label}`)),
       ...item.notes.map((/** @type {string} */ text) => make("p", { class: "why" }, text)),
       ...item.help.map((/** @type {string} */ text) => make("p", { class: "help" }, `help: ${text}`)));
   }));
