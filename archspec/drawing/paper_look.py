@@ -298,7 +298,7 @@ class _Figure:
     def _words(self, group: Group) -> list[str]:
         """The name of a group, and what it does unless the name or the legend tells."""
         step, repeats = group.first, len(group.steps)
-        lines = [_named(group)]
+        lines = [_named(self.graph, group)]
         if step.role == "layer" and self.common.get(step.family) != step.does:
             runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
             if len(runs) > 3:
@@ -464,7 +464,7 @@ class _Figure:
             size, bold = _font(index)
             y = box.top + index * LEADING + extra + ASCENT * size
             colour = INK if index == 0 else FAINT
-            title = _named(placed.group) if index == 0 and "…" in text else None
+            title = _named(self.graph, placed.group) if index == 0 and "…" in text else None
             yield Text((box.left + box.right) / 2, y, text, size, bold, "middle", colour, title=title, path=step.path)
 
     def _arc_levels(self, number: int, boxes: list[Box]) -> list[tuple[int, int, float, float, float]]:
@@ -677,22 +677,20 @@ def _told(node: Node) -> str:
     return f"{node.path}: {what(node.layer)} → {node.output}"
 
 
-def _automatic(step: Step) -> bool:
-    """Whether a layer was left without a name, and so has its kind's with a number."""
-    kind = step.name.rstrip("0123456789").rstrip("_")
-    return step.role == "layer" and kind != step.name and step.does.startswith(kind.replace("_", " "))
-
-
 def _tells(name: str, does: str) -> bool:
     return does.replace(" ", "") in name.replace("_", "")
 
 
-def _named(group: Group) -> str:
+def _named(graph: Graph, group: Group) -> str:
     """The name of a group: its one step's, what all its names have in common, or the first and the last."""
     first, last = group.first.name, group.last.name
     scope = group.first.path.rpartition(".")[0]
+
+    def unnamed(step: Step) -> bool:
+        return step.role == "layer" and is_counted(step.name, graph.nodes[step.nodes[0]].kind)
+
     # The name of a block says more than `conv1`, which each has.
-    if scope and all(step.path.startswith(scope + ".") and _automatic(step) for step in group.steps):
+    if scope and all(step.path.startswith(scope + ".") and unnamed(step) for step in group.steps):
         block = scope.rpartition(".")[2]
         return block if len(group.steps) > 1 else f"{block}.{first}"
     if len(group.steps) == 1:
