@@ -6,6 +6,7 @@ Exit status: 0 fine (warnings allowed), 1 an error with a code, 2 the command li
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import sys
@@ -88,6 +89,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has gone, which is no error of ours; nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("error: there is no space left for the output", file=sys.stderr)
+        return 1
     finally:
         if collecting:
             gc.enable()

@@ -391,3 +391,11 @@ def test_interrupted_training_ends_politely(write: Write, tmp_path: Path) -> Non
     assert process.returncode == 130
     assert re.search(r"stopped; the same command goes on after epoch \d+", err)
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", [["report", "lenet5"], ["draw", "lenet5", "-o", "-"]])
+def test_a_full_disk_is_told(command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "archspec.cli", *command], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and done.stderr == b"error: there is no space left for the output\n"
