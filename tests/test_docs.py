@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from archspec.cli import main
 from archspec.kinds import Kind, KindOf, builtin_kinds, find_kind
 from archspec.optimiser import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
@@ -52,3 +53,17 @@ def test_every_field_of_train_is_documented() -> None:
 
 def test_every_section_is_a_dataset() -> None:
     assert set(SECTIONS) == set(builtin_kinds("data"))
+
+
+def test_the_readme_shows_what_the_report_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    command = "archspec report specs/examples/digits.yaml --memory 16GiB"
+    shown = re.findall(rf"^    \$ {re.escape(command)}\n((?:    .*\n|\n)+)", readme, re.M)[0]
+    assert main([str(DOCS.parent / word) if word.endswith(".yaml") else word for word in command.split()[1:]]) == 0
+    assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == capsys.readouterr().out.splitlines()
+
+
+def test_what_the_pages_show_is_there() -> None:
+    for page in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            assert target.startswith("http") or (page.parent / target).is_file(), (page.name, target)
