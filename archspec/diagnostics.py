@@ -150,6 +150,14 @@ class DataError(Exception):
         return SpecError([Diagnostic(self.code, self.message, primary, notes=self.notes, help=self.help)])
 
 
+def unwritable(path: Path, error: OSError) -> DataError:
+    """What the system says of a file or folder that cannot be written, and what to do where its folder is missing."""
+    if path.parent.is_dir():
+        return DataError("E534", f"{path} cannot be written: {error.strerror or error}")
+    help = ["make the folder first, or choose another file"]
+    return DataError("E534", f"{path} cannot be written: there is no folder {path.parent}", help=help)
+
+
 @dataclass(slots=True)
 class Findings:
     """Collects diagnostics while a spec is read, so that all of them can be shown at once."""

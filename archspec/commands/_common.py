@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_json, render_text
+from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, render_text, unwritable
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -111,10 +111,7 @@ def write_file(file: Path, contents: bytes) -> None:
     try:
         file.write_bytes(contents)
     except OSError as error:
-        missing = not file.parent.is_dir()
-        reason = f"there is no folder {file.parent}" if missing else error.strerror or str(error)
-        help = ["make the folder first, or choose another file"] if missing else []
-        raise DataError("E561", f"{file} cannot be written: {reason}", help=help).located(None) from error
+        raise unwritable(file, error).located(None) from error
 
 
 def as_json(value: Any) -> str:

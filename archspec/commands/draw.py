@@ -86,4 +86,4 @@ def _format(options: argparse.Namespace) -> str:
 
 
 def _cannot(message: str, *help: str) -> SpecError:
-    return DataError("E562", message, help=help).located(None)
+    return DataError("E561", message, help=help).located(None)

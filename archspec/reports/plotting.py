@@ -8,7 +8,7 @@ from math import cos, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, unwritable
 from archspec.drawing.palette import FAINT, INK
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def save(figure: Figure, path: Path) -> None:
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}):
             figure.savefig(path, format=kind, metadata=metadata)
     except OSError as error:
-        raise DataError("E534", f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def tidy(axes: Axes) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from archspec.data._files import opened_image
 from archspec.dataset import Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, unwritable
 from archspec.spec.network import Input
 from archspec.training.images import crop_box, fitted
 
@@ -128,7 +128,7 @@ def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, pnginfo=mark)
     except OSError as error:
-        raise DataError("E534", f"{path} cannot be written: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
 
 
 def is_own_mask(path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError, did_you_mean
+from archspec.diagnostics import DataError, did_you_mean, unwritable
 
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle")
 NESTED = ("state_dict", "model_state_dict", "model", "net", "module")
@@ -164,4 +164,4 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
         partial.chmod(0o666 & ~mask)
         os.replace(partial, path)
     except OSError as error:
-        raise DataError("E534", f"{path} cannot be written: {error.strerror or error}") from None
+        raise unwritable(path, error) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
 from archspec.lower import build, split
 from archspec.spec.network import Input
@@ -85,7 +85,7 @@ def import_weights(
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:
-        raise DataError("E534", f"{output} cannot be written: {error.strerror or error}").located(None) from None
+        raise unwritable(output, error).located(None) from None
     return found
 
 
