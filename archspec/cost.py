@@ -73,11 +73,7 @@ def trained(graph: Graph, frozen: Collection[str] = ()) -> list[tuple[bool, bool
     found: list[tuple[bool, bool]] = []
     for node in graph.nodes:
         own = node.count("trainable") > 0 and node.path not in frozen
-        below = any(
-            source != INPUT and any(found[source])
-            for source, port in zip(node.inputs, node.ports, strict=True)
-            if port == "value"
-        )
+        below = any(any(found[source]) for source in node.value_sources)
         found.append((own, below))
     return found
 

@@ -43,6 +43,13 @@ class Node:
         """What the layer takes of each input."""
         return self.layer.ports(len(self.inputs))
 
+    @property
+    def value_sources(self) -> list[int]:
+        """The earlier nodes whose values it takes; of the others it takes the shape or the indices only."""
+        return [
+            source for source, port in zip(self.inputs, self.ports, strict=True) if port == "value" and source != INPUT
+        ]
+
     @cached_property
     def weights(self) -> tuple[Weight, ...]:
         """The arrays that the node owns."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.cost import indexed, trained
 from archspec.graph import INPUT, Graph
-from archspec.optimiser import Optimiser
+from archspec.optimiser import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -86,10 +86,7 @@ def training(
     """
     width = _width(dtype)
     seen = graph.pruned("train")
-    if optimiser is None:
-        from archspec.optimisers.adam import Adam
-
-        optimiser = Adam.plain_default(learning_rate=0.001)
+    optimiser = optimiser or default_optimiser()
     changed = sum(node.count("trainable") for node in seen.nodes if node.path not in frozen)
     peak = _backward(seen, frozen, width)
     return _sum(
@@ -190,11 +187,7 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
         if depends[index] and owners[index] == index:
             given = gradients.pop(index, 0)
             gradient_sum -= given
-            made = {
-                _owner(owners, source)
-                for source, port in zip(node.inputs, node.ports, strict=True)
-                if port == "value" and source != INPUT and depends[source]
-            }
+            made = {_owner(owners, source) for source in node.value_sources if depends[source]}
             new = {owner: size(owner) for owner in made if owner not in gradients}
             passing = 0 if node.layer.in_place and given in new.values() else given
             turned = given if asked[index][0] and node.layer.transposes else 0

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from archspec.cost import bytes_moved, fuses, indexed, trained, width
 from archspec.devices import Device
 from archspec.graph import INPUT, Graph
+from archspec.optimiser import Optimiser, default_optimiser
 
 if TYPE_CHECKING:
     from archspec.graph import Node
     from archspec.memory import Memory
-    from archspec.optimiser import Optimiser
 
 Bound = Literal["compute", "bandwidth", "interconnect", ""]
 
@@ -230,9 +230,7 @@ def predict(
     seen = graph.pruned(mode)
     stored = "float32" if dtype == "tf32" else dtype
     if mode == "train" and optimiser is None:
-        from archspec.optimisers.adam import Adam
-
-        optimiser = Adam.plain_default(learning_rate=0.001)
+        optimiser = default_optimiser()
     share = -(-batch // devices)
     rows = _timed(seen, device, dtype, share, fusion=fusion)
     memory = training(graph, stored, optimiser) if mode == "train" else inference(graph, stored)

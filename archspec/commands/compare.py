@@ -16,11 +16,11 @@ from archspec.commands._common import (
 
 
 def options(command: argparse.ArgumentParser) -> None:
+    from archspec.memory import DTYPES
+
     command.add_argument("specs", nargs="+", metavar="SPEC", help="two are also compared layer by layer")
     command.add_argument("--batch", type=positive, default=1, metavar="N", help="batch that memory is for (default 1)")
-    command.add_argument(
-        "--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of weights and activations"
-    )
+    command.add_argument("--dtype", choices=DTYPES, default="float32", help="of weights and activations")
     command.add_argument(
         "--layers", action="store_true", help="two networks layer by layer even where they have little in common"
     )

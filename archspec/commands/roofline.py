@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 def options(command: argparse.ArgumentParser) -> None:
+    from archspec.devices import DTYPES
+
     command.add_argument("spec", nargs="?", metavar="SPEC")
     command.add_argument(
         "--device",
@@ -38,7 +40,7 @@ def options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--dtype",
-        choices=("float32", "tf32", "bfloat16", "float16"),
+        choices=DTYPES,
         help="float32 where the device has it, if left out",
     )
     command.add_argument(

@@ -148,6 +148,10 @@ class Picture:
         return (*self.boxes, *self.outlines)
 
 
+_Routed = tuple[float, float, list[tuple[float, float]], list[list[tuple[float, float]]]]
+"""What `routed` says of a frame: width, height, the boxes' centres, the lines' corners."""
+
+
 def arrange(
     graph: Graph, direction: Direction = "down", opened: Collection[str] | None = None, *, sparse: bool = False
 ) -> dict[str, Frame]:
@@ -163,7 +167,7 @@ def arranged(
     pieces: Pieces, direction: Direction = "down", opened: Collection[str] | None = None, *, sparse: bool = False
 ) -> dict[str, Frame]:
     """`arrange` for pieces that are known."""
-    known: dict[object, tuple[float, float, list[tuple[float, float]], list[list[tuple[float, float]]]]] = {}
+    known: dict[object, _Routed] = {}
     frames = {}
     for piece in pieces.root.walk():
         if piece.opens and (not piece.path or opened is None or piece.path in opened):
@@ -190,33 +194,36 @@ def _fitted(text: Label) -> Label:
     return Label(shortened(text.heading, _MAX_TEXT, HEADING_SIZE, True), lines)
 
 
-def _legible(pieces: Pieces, piece: Piece, *, sparse: bool) -> list[Flow]:
-    """What flows between the parts of a piece, or only what passes none of them where the rest cannot be told apart."""
+def _legible(pieces: Pieces, piece: Piece, *, sparse: bool) -> tuple[list[Flow], int]:
+    """What flows between the parts of a piece, and how many links are left out.
+
+    Where too many pass other parts to be told apart, only those that pass none are kept.
+    """
     flows = pieces.flows(piece)
     between = passed(len(piece.pieces), [Lane(flow.source, flow.target, flow.tensor) for flow in flows])
     if sum(between) <= MAX_PASSED:
-        return flows
+        return flows, 0
     near = [flow for flow, ranks in zip(flows, between, strict=True) if not ranks]
     if not sparse:
         raise DrawingError(
             f"{len(flows) - len(near):,} links of {piece.path or 'the network'} pass other layers, which cannot be "
             "told apart: put layers into blocks, which are folded, or join with what was joined before"
         )
-    return near
+    return near, len(flows) - len(near)
 
 
 def _frame(
     pieces: Pieces,
     piece: Piece,
     direction: Direction,
-    known: dict,  # type: ignore[type-arg]
+    known: dict[object, _Routed],
     *,
     sparse: bool,
 ) -> Frame:
     graph = pieces.graph
     texts = [_fitted(label(pieces, inner, piece.path)) for inner in piece.pieces]
     sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
-    flows = _legible(pieces, piece, sparse=sparse)
+    flows, left_out = _legible(pieces, piece, sparse=sparse)
     if direction == "right":
         sizes = [(height, width) for width, height in sizes]
     else:
@@ -264,7 +271,7 @@ def _frame(
         boxes,
         links,
         direction,
-        len(pieces.flows(piece)) - len(flows),
+        left_out,
     )
 
 

@@ -13,11 +13,11 @@ from archspec.cost import bytes_moved, training_flops
 from archspec.graph import INPUT, Graph, Node
 from archspec.layer import Role
 from archspec.memory import DTYPES, Memory, inference, training
+from archspec.optimiser import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.optimiser import Optimiser
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Report:
     @property
     def optimiser_name(self) -> str:
         """The kind of the optimiser that training's memory is for."""
-        return self.optimiser.kind if self.optimiser else "adam"
+        return (self.optimiser or default_optimiser()).kind
 
     @cached_property
     def memory(self) -> dict[tuple[str, str], Memory]:
@@ -175,7 +175,8 @@ def report(
     seen = graph.pruned(mode)
     parts = folded(seen, depth) if depth is not None else [part for part in tree(seen).walk() if part.is_layer]
     chosen = CONVENTIONS[convention] if convention else None
-    rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for owner in [_owners(parts)] for part in parts)
+    owner = _owners(parts)
+    rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for part in parts)
     return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
 
 

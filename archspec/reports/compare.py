@@ -67,7 +67,7 @@ def signed(value: int) -> str:
 
 
 def _shape(node: Node | None) -> str:
-    return "×".join(map(str, node.output.shape)) if node else ""
+    return str(node.output) if node else ""
 
 
 def _pair(one: str, other: str) -> str:

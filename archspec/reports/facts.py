@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.graph import INPUT, Graph, Node, needed
+from archspec.graph import Graph, Node, needed
+from archspec.optimiser import Optimiser, default_optimiser
 from archspec.reports.cells import Cell, Table
 from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
-    from archspec.optimiser import Optimiser
     from archspec.spec.network import Published
 
 
@@ -77,7 +77,7 @@ def depth(graph: Graph) -> int:
     """
     longest: list[int] = []
     for node in graph.nodes:
-        before = max((longest[source] for source in _values(node)), default=0)
+        before = max((longest[source] for source in node.value_sources), default=0)
         longest.append(before + (node.cost.macs > 0))
     return max(longest, default=0)
 
@@ -91,7 +91,7 @@ def _with_places(graph: Graph) -> list[Node]:
     whole: list[bool] = []
     for node in graph.nodes:
         over_all = node.layer.footprint(node.input_types, node.output) is None
-        whole.append(over_all or not node.output.is_map or any(whole[source] for source in _values(node)))
+        whole.append(over_all or not node.output.is_map or any(whole[source] for source in node.value_sources))
     return [node for index, node in enumerate(graph.nodes) if index in own and not whole[index]]
 
 
@@ -104,11 +104,6 @@ def last_receptive_field(graph: Graph) -> tuple[int, int] | None:
 def total_stride(graph: Graph) -> float:
     """Input pixels between neighbouring positions of the coarsest map, before a layer takes the whole map."""
     return max((max(node.receptive_field.jump) for node in _with_places(graph)), default=1)
-
-
-def _values(node: Node) -> list[int]:
-    """The nodes whose values a node takes."""
-    return [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value" and source != INPUT]
 
 
 class Column(NamedTuple):
@@ -195,7 +190,7 @@ def labels(names: Sequence[str], targets: Sequence[str]) -> list[str]:
 def header(facts: Sequence[Facts]) -> list[str]:
     """What the figures are figures of."""
     first = facts[0]
-    kinds = {item.optimiser.kind if item.optimiser else "adam" for item in facts}
+    kinds = {(item.optimiser or default_optimiser()).kind for item in facts}
     how = kinds.pop() if len(kinds) == 1 else "each network's optimiser"
     from archspec.reports.tables import OURS
 

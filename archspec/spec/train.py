@@ -12,8 +12,7 @@ from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Text
 from archspec.kinds import kind_of
 from archspec.loss import Loss
 from archspec.losses.cross_entropy import CrossEntropy
-from archspec.optimiser import Optimiser
-from archspec.optimisers.adam import Adam
+from archspec.optimiser import Optimiser, default_optimiser
 from archspec.schedule import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
@@ -68,7 +67,7 @@ class Train(Section):
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
     epochs: Annotated[PositiveInt, Field(description="passes over the training data")] = 10
     optimiser: Annotated[Optimiser, *kind_of("optimisers"), Field(description="how weights are changed")] = (
-        Adam.plain_default(learning_rate=0.001)
+        default_optimiser()
     )
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
         Constant.plain_default()
