@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from archspec.drawing import draw as draw
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
-    from archspec.layer import Cost as Cost
-    from archspec.layer import Example as Example
-    from archspec.layer import Layer as Layer
-    from archspec.layer import Weight as Weight
-    from archspec.layer import Window as Window
+    from archspec.layers import Cost as Cost
+    from archspec.layers import Example as Example
+    from archspec.layers import Layer as Layer
+    from archspec.layers import Weight as Weight
+    from archspec.layers import Window as Window
     from archspec.loading import Spec as Spec
     from archspec.loading import load as load
     from archspec.lower import build as build
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Cost": "archspec.layer",
+    "Cost": "archspec.layers",
     "Diagnostic": "archspec.diagnostics",
     "DrawingError": "archspec.drawing",
-    "Example": "archspec.layer",
+    "Example": "archspec.layers",
     "Graph": "archspec.graph",
-    "Layer": "archspec.layer",
+    "Layer": "archspec.layers",
     "Node": "archspec.graph",
     "Report": "archspec.reports",
     "ShapeError": "archspec.diagnostics",
     "Spec": "archspec.loading",
     "SpecError": "archspec.diagnostics",
     "TensorType": "archspec.types",
-    "Weight": "archspec.layer",
-    "Window": "archspec.layer",
+    "Weight": "archspec.layers",
+    "Window": "archspec.layers",
     "build": "archspec.lower",
     "draw": "archspec.drawing",
     "load": "archspec.loading",

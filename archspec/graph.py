@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.layer import Cost, Layer, Port, Role, Weight
+from archspec.layers import Cost, Layer, Port, Role, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
-    from archspec.receptive_field import ReceptiveField
+    from archspec.figures.receptive_field import ReceptiveField
 
 INPUT = -1
 """Stands for the network's input where a node's inputs are listed."""

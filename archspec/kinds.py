@@ -27,7 +27,7 @@ FAMILIES = {
     "losses": "loss",
     "data": "dataset",
 }
-"""Folder of each family and the word for one of its members, which is also the module of its base class."""
+"""Folder of each family, which also gives its base class, and the word for one of its members."""
 
 RESERVED = ("name", "from", "when")
 """Fields that every entry of a `layers:` list has; no kind may have its own."""
@@ -134,9 +134,9 @@ def _loaded(point: EntryPoint, family: str) -> type[Kind]:
         found = point.load()
     except Exception as error:
         raise KindError(f"{offered} does not load: {type(error).__name__}: {str(error)[:200]}") from error
-    base = getattr(import_module(f"archspec.{word}"), word.capitalize())
+    base = getattr(import_module(f"archspec.{family}"), word.capitalize())
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise KindError(f"{offered} is no subclass of archspec.{word}.{word.capitalize()}")
+        raise KindError(f"{offered} is no subclass of archspec.{family}.{word.capitalize()}")
     kind: type[Kind] = found
     if kind.kind != point.name:
         raise KindError(f"{offered} is a class of the kind `{kind.kind}`: entry point and class must agree")

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.dataset import RELATIVE
+from archspec.data import RELATIVE
 from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar, is_null

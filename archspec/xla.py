@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from archspec import memory
-from archspec.cost import training_flops
+from archspec.figures import memory
+from archspec.figures.cost import training_flops
 from archspec.graph import Graph
 from archspec.reports.cells import Cell, Row, Table
 from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.loss import Loss
-    from archspec.optimiser import Optimiser
+    from archspec.losses import Loss
+    from archspec.optimisers import Optimiser
     from archspec.spec.network import Input, Task
     from archspec.spec.train import Train
 

@@ -10,7 +10,7 @@ import yaml
 
 from archspec.cli import main
 from archspec.kinds import Kind, KindOf, builtin_kinds, find_kind
-from archspec.optimiser import Optimiser
+from archspec.optimisers import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
 from archspec.spec.train import Train
 

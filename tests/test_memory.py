@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from archspec.cost import training_flops
+from archspec.figures.cost import training_flops
+from archspec.figures.memory import inference, training
 from archspec.kinds import find_kind, kind_names
 from archspec.loading import load
-from archspec.memory import inference, training
-from archspec.optimiser import Optimiser
+from archspec.optimisers import Optimiser
 from archspec.xla import cross_check
 from tests.record_memory import CASES, FILE, spec_of
 

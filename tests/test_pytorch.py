@@ -13,9 +13,9 @@ import pytest
 from flax import nnx
 
 from archspec.kinds import find_kind
-from archspec.layer import Layer
+from archspec.layers import Layer
 from archspec.losses.cross_entropy import CrossEntropy
-from archspec.optimiser import Optimiser
+from archspec.optimisers import Optimiser
 from archspec.types import TensorType
 from tests.pytorch.cases import (
     BATCH,

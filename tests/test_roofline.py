@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from archspec import load
 from archspec.cli import main
-from archspec.cost import bytes_moved, training_flops, width
-from archspec.devices import DTYPES, Device, devices, find_device
 from archspec.diagnostics import DataError
+from archspec.figures.cost import bytes_moved, training_flops, width
+from archspec.figures.devices import DTYPES, Device, devices, find_device
+from archspec.figures.roofline import Prediction, Timed, bound_of, predict, work
 from archspec.graph import Graph
 from archspec.optimisers.sgd import Sgd
 from archspec.reports.roofline import totals
 from archspec.reports.roofline_plot import draw, figure
-from archspec.roofline import Prediction, Timed, bound_of, predict, work
 
 Write = Callable[..., Path]
 

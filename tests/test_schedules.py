@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import pytest
 
 from archspec.kinds import find_kind, kind_names
-from archspec.optimiser import Optimiser
-from archspec.schedule import Schedule
+from archspec.optimisers import Optimiser
+from archspec.schedules import Schedule
 
 
 def schedule(kind: str, **fields: Any) -> list[float]:

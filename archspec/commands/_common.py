@@ -13,7 +13,7 @@ from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, r
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.optimiser import Optimiser
+    from archspec.optimisers import Optimiser
     from archspec.spec.overrides import Override
 
 
@@ -78,7 +78,7 @@ def optimiser_of(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
     if options.optimiser is None:
         return spec.train.optimiser if spec.train else None
     from archspec.kinds import find_kind, kind_names
-    from archspec.optimiser import Optimiser
+    from archspec.optimisers import Optimiser
     from archspec.spec.reading import unknown_kind
 
     kind = find_kind("optimisers", options.optimiser)

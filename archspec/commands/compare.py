@@ -16,7 +16,7 @@ from archspec.commands._common import (
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    from archspec.memory import DTYPES
+    from archspec.figures.memory import DTYPES
 
     command.add_argument("specs", nargs="+", metavar="SPEC", help="two are also compared layer by layer")
     command.add_argument("--batch", type=positive, default=1, metavar="N", help="batch that memory is for (default 1)")

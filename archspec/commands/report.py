@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    from archspec.conventions import CONVENTIONS
-    from archspec.memory import DTYPES
+    from archspec.figures.conventions import CONVENTIONS
+    from archspec.figures.memory import DTYPES
 
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")

@@ -21,11 +21,11 @@ from archspec.commands._common import (
 from archspec.diagnostics import DataError, Diagnostic, SpecError
 
 if TYPE_CHECKING:
-    from archspec.devices import Device
+    from archspec.figures.devices import Device
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    from archspec.devices import DTYPES
+    from archspec.figures.devices import DTYPES
 
     command.add_argument("spec", nargs="?", metavar="SPEC")
     command.add_argument(
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.tables import document
 
     if options.list or options.device == "list":
-        from archspec.devices import devices
+        from archspec.figures.devices import devices
 
         known = devices().values()
         if options.format == "json":
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
                 )
             ]
         )
-    from archspec.roofline import predict
+    from archspec.figures.roofline import predict
 
     try:
         if options.plot is not None:
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _device(options: argparse.Namespace) -> Device:
     """The device, which must have a peak for the dtype."""
-    from archspec.devices import find_device
+    from archspec.figures.devices import find_device
 
     device = find_device(options.device)
     if options.dtype is not None and options.dtype not in device.flops:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.dataset import RELATIVE, Data, Split
+from archspec.data._base import RELATIVE, Data, Split
 from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.dataset import Data, Dataset, Split
+from archspec.data._base import Data, Dataset, Split
 from archspec.diagnostics import DataError
 from archspec.fields import FilePath
 

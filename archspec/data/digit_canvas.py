@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from archspec.data._base import Data, Dataset, Split
 from archspec.data.mnist5k import Mnist5k
-from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeInt, PositiveInt
 

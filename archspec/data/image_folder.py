@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import PARTS, SUFFIXES, check_alike, existing_folder, holdout, image_files
-from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair
 

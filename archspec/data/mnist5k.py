@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archspec.data._base import Data, Dataset
 from archspec.data._files import as_split, holdout, numbered, read_npz
-from archspec.dataset import Data, Dataset
 
 SPLIT_SEED = 0
 """Fixes which digits are held out, whatever the training's seed."""

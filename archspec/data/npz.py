@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from archspec.data._base import Data, Dataset
 from archspec.data._files import as_split, holdout, numbered, read_npz
-from archspec.dataset import Data, Dataset
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, NonNegativeInt
 

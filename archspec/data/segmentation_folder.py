@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import (
     PARTS,
     SUFFIXES,
@@ -19,7 +20,6 @@ from archspec.data._files import (
     image_files,
     opened_image,
 )
-from archspec.dataset import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
 

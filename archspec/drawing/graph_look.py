@@ -48,7 +48,7 @@ from archspec.drawing.scene import (
 )
 from archspec.drawing.wrapping import wrapped
 from archspec.graph import Graph
-from archspec.layer import Family
+from archspec.layers import Family
 from archspec.reports.units import si
 
 _MARGIN = 24.0

@@ -17,7 +17,7 @@ from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, fam
 from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
 from archspec.drawing.scene import shortened, text_width
 from archspec.graph import INPUT, Graph
-from archspec.layer import Family, Port
+from archspec.layers import Family, Port
 from archspec.types import TensorType
 
 Direction = Literal["down", "right"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archspec.layer import Family
+from archspec.layers import Family
 
 
 class Colours(NamedTuple):

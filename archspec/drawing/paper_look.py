@@ -36,7 +36,7 @@ from archspec.drawing.scene import (
 from archspec.drawing.steps import Group, Step, groups, what
 from archspec.drawing.words import is_counted
 from archspec.graph import Graph, Node
-from archspec.layer import Family
+from archspec.layers import Family
 from archspec.reports.units import si
 
 LARGEST = 200.0

@@ -11,7 +11,7 @@ from archspec.blocks import Part, tree
 from archspec.diagnostics import count
 from archspec.drawing.words import is_counted, size, spacing, window
 from archspec.graph import INPUT, Graph, Node
-from archspec.layer import Family, Port
+from archspec.layers import Family, Port
 from archspec.reports.units import si
 
 Kind = Literal["input", "output", "unit", "block", "run"]

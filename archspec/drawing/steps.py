@@ -10,7 +10,7 @@ from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
 from archspec.drawing.words import spacing, window
 from archspec.graph import INPUT, Graph, Node
-from archspec.layer import Family, Layer
+from archspec.layers import Family, Layer
 from archspec.types import TensorType
 
 Role = Literal["input", "layer", "block", "symbol", "output"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.layer import Layer
+from archspec.layers import Layer
 
 
 def size(value: Any) -> str:

@@ -9,7 +9,7 @@ from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
 from archspec.kinds import Kind, KindError, find_kind, kind_names
-from archspec.layer import Layer
+from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
 from archspec.spec.document import STRUCTURE, Document
 from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unknown_kind

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, Node, needed
-from archspec.layer import Layer
+from archspec.layers import Layer
 from archspec.located import Mapping
-from archspec.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.types import TensorType
 
 MAX_NODES = 200_000

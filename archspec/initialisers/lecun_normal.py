@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.initialiser import Initialiser
+from archspec.initialisers._base import Initialiser
 
 if TYPE_CHECKING:
     from jax.nn.initializers import Initializer

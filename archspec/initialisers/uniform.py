@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from archspec.fields import PositiveNumber
-from archspec.initialiser import Initialiser
+from archspec.initialisers._base import Initialiser
 
 if TYPE_CHECKING:
     from jax.nn.initializers import Initializer

@@ -1,1 +1,18 @@
-"""Layer kinds, one file each. Files that begin with an underscore hold what several kinds share."""
+"""Layer kinds, one file each.
+
+The base class is in `_base.py`; the other files that begin with an underscore hold what several kinds share.
+"""
+
+from archspec.layers._base import (
+    Cost,
+    Example,
+    Family,
+    Kept,
+    Layer,
+    Port,
+    Role,
+    Weight,
+    Window,
+)
+
+__all__ = ["Cost", "Example", "Family", "Kept", "Layer", "Port", "Role", "Weight", "Window"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspec.layer import Cost, Example, Family, Kept, Layer
+from archspec.layers._base import Cost, Example, Family, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag, Pair
-from archspec.initialiser import BiasInit, KernelInit
+from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Family
+from archspec.layers._base import Family
 from archspec.layers._window import Windowed
 
 

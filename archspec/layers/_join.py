@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from archspec.diagnostics import ShapeError
-from archspec.layer import Example, Family, Layer
+from archspec.layers._base import Example, Family, Layer
 from archspec.types import TensorType
 
 AXES = ("height", "width", "channels")

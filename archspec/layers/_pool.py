@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from archspec.fields import Pair
-from archspec.layer import Cost, Family
+from archspec.layers._base import Cost, Family
 from archspec.layers._window import Windowed
 from archspec.types import TensorType
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Padding, Rounding, Sides
-from archspec.layer import Layer, Window
+from archspec.layers._base import Layer, Window
 from archspec.types import TensorType
 
 _AXES = ("height", "width")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.layer import Cost
+from archspec.layers._base import Cost
 from archspec.layers._join import Join, require_equal
 from archspec.types import TensorType
 

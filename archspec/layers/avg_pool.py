@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layer import Example
+from archspec.layers._base import Example
 from archspec.layers._pool import Pool
 from archspec.types import TensorType
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag, PositiveNumber, Probability
-from archspec.layer import Cost, Example, Family, Layer, Weight
+from archspec.layers._base import Cost, Example, Family, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.diagnostics import ShapeError
-from archspec.layer import Example
+from archspec.layers._base import Example
 from archspec.layers._join import Join, disagreement
 from archspec.types import TensorType
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import PositiveInt
-from archspec.layer import Cost, Example, Kept, Weight
+from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.types import TensorType
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Offset, Pair, Sides, Text
-from archspec.layer import Example, Layer, Port, Window
+from archspec.layers._base import Example, Layer, Port, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

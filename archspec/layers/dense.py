@@ -8,10 +8,10 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Flag, PositiveInt
-from archspec.initialiser import BiasInit, KernelInit, for_axes
+from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Family, Kept, Layer, Weight
+from archspec.layers._base import Cost, Example, Family, Kept, Layer, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Probability
-from archspec.layer import Example, Kept, Layer
+from archspec.layers._base import Example, Kept, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.layer import Example, Layer
+from archspec.layers._base import Example, Layer
 from archspec.types import TensorType
 
 if TYPE_CHECKING:

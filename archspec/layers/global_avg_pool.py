@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layer import Cost, Example, Family, Layer
+from archspec.layers._base import Cost, Example, Family, Layer
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

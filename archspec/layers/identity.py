@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from archspec.layer import Family
 from archspec.layers._activation import Activation
+from archspec.layers._base import Family
 
 
 class Identity(Activation):

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from archspec.fields import Number
-from archspec.layer import Example
 from archspec.layers._activation import Activation
+from archspec.layers._base import Example
 
 
 class LeakyRelu(Activation):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import NonNegativeNumber, PositiveInt, PositiveNumber
-from archspec.layer import Cost, Example, Family, Kept, Layer
+from archspec.layers._base import Cost, Example, Family, Kept, Layer
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Text
-from archspec.layer import Cost, Example, Family, Layer, Port, Window
+from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:

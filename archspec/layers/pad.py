@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Number
-from archspec.layer import Example, Layer, Window
+from archspec.layers._base import Example, Layer, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

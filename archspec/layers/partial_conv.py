@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import NonNegativeInt
-from archspec.layer import Cost, Example, Kept, Weight
+from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.types import TensorType
 

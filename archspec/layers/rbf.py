@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import PositiveInt
-from archspec.layer import Cost, Example, Family, Layer, Weight
+from archspec.layers._base import Cost, Example, Family, Layer, Weight
 from archspec.layers.dense import require_vector
 from archspec.types import TensorType
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import MAX_SIZE, Flag, Pair, Text
-from archspec.layer import Cost, Example, Family, Layer, Port, Window
+from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.layer import Cost, Example, Kept, Weight
+from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._pool import Pool
 from archspec.types import TensorType
 

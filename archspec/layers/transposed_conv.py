@@ -8,10 +8,10 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
-from archspec.initialiser import BiasInit, KernelInit
+from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layer import Cost, Example, Family, Kept, Layer, Weight, Window
+from archspec.layers._base import Cost, Example, Family, Kept, Layer, Weight, Window
 from archspec.layers._window import require_map
 from archspec.types import TensorType
 

@@ -1,1 +1,7 @@
-"""Losses, one kind a file."""
+"""Losses, one kind a file; the base class is in `_base.py`."""
+
+from archspec.losses._base import (
+    Loss,
+)
+
+__all__ = ["Loss"]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeNumber, Probability
-from archspec.loss import Loss
+from archspec.losses._base import Loss
 
 if TYPE_CHECKING:
     import numpy as np

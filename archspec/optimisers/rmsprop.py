@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from archspec.fields import PositiveNumber, Probability
-from archspec.optimiser import Optimiser
+from archspec.optimisers._base import Optimiser
 
 if TYPE_CHECKING:
     import optax

@@ -18,7 +18,7 @@ from archspec.reports.kinds import written
 if TYPE_CHECKING:
     from archspec.drawing.layout import Frame
     from archspec.loading import Spec
-    from archspec.optimiser import Optimiser
+    from archspec.optimisers import Optimiser
 
 
 class Texts:

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.blocks import Part, folded, tree
-from archspec.conventions import CONVENTIONS, Convention
-from archspec.cost import bytes_moved, training_flops
+from archspec.figures.conventions import CONVENTIONS, Convention
+from archspec.figures.cost import bytes_moved, training_flops
+from archspec.figures.memory import DTYPES, Memory, inference, training
 from archspec.graph import INPUT, Graph, Node
-from archspec.layer import Role
-from archspec.memory import DTYPES, Memory, inference, training
-from archspec.optimiser import Optimiser, default_optimiser
+from archspec.layers import Role
+from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:

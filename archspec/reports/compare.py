@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from archspec.differences import Difference, differences
+from archspec.figures.differences import Difference, differences
 from archspec.kinds import plain
 from archspec.reports import facts as figures
 from archspec.reports.cells import Cell, Table, csv_text

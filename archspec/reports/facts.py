@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.graph import Graph, Node, needed
-from archspec.optimiser import Optimiser, default_optimiser
+from archspec.optimisers import Optimiser, default_optimiser
 from archspec.reports.cells import Cell, Table
 from archspec.reports.units import mebibytes, si
 
@@ -54,13 +54,13 @@ class Facts:
 
     @property
     def inference_bytes(self) -> int:
-        from archspec.memory import inference
+        from archspec.figures.memory import inference
 
         return inference(self.graph, self.dtype).at(self.batch)
 
     @property
     def training_bytes(self) -> int:
-        from archspec.memory import training
+        from archspec.figures.memory import training
 
         return training(self.graph, self.dtype, self.optimiser).at(self.batch)
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from archspec.kinds import FAMILIES, Kind, find_kind, kind_names, plain
-from archspec.layer import Layer
+from archspec.layers import Layer
 from archspec.reports.cells import aligned
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import folded
+from archspec.figures.roofline import bound_of
 from archspec.reports.cells import Cell, Table
 from archspec.reports.units import mebibytes, si
-from archspec.roofline import bound_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archspec.devices import Device
-    from archspec.roofline import Prediction, Timed
+    from archspec.figures.devices import Device
+    from archspec.figures.roofline import Prediction, Timed
 
 METHOD = "an upper bound on speed, predicted by the roofline model (Williams, Waterman & Patterson 2009), not measured"
 
@@ -237,7 +237,7 @@ def device_to_dict(device: Device) -> dict[str, Any]:
 
 def device_table(known: Iterable[Device]) -> Table:
     """Devices with their peaks and the sources of these."""
-    from archspec.devices import CPU_FORM, DTYPES
+    from archspec.figures.devices import CPU_FORM, DTYPES
 
     def tera(device: Device, dtype: str) -> Cell:
         rate = device.flops.get(dtype)

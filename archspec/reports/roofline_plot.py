@@ -14,8 +14,8 @@ from archspec.reports.units import si
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from archspec.layer import Family
-    from archspec.roofline import Prediction
+    from archspec.figures.roofline import Prediction
+    from archspec.layers import Family
 
 LABELLED = 8
 """Kernels that are named in the diagram, those that take longest."""

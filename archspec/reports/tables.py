@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from archspec.memory import COPIES
+from archspec.figures.memory import COPIES
 from archspec.reports import Report, columns
 from archspec.reports.cells import WRITERS, Cell, Table, aligned, text
 from archspec.reports.units import mebibytes, si

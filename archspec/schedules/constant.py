@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.schedule import Schedule
+from archspec.schedules._base import Schedule
 
 
 class Constant(Schedule):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from archspec.fields import NonNegativeNumber
-from archspec.schedule import Schedule
+from archspec.schedules._base import Schedule
 
 
 class Cosine(Schedule):

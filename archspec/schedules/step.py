@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from archspec.fields import PositiveNumber
-from archspec.schedule import Schedule
+from archspec.schedules._base import Schedule
 
 
 class Step(Schedule):

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
-from archspec.dataset import Dataset
 from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Text
 from archspec.kinds import kind_of
-from archspec.loss import Loss
+from archspec.losses import Loss
 from archspec.losses.cross_entropy import CrossEntropy
-from archspec.optimiser import Optimiser, default_optimiser
-from archspec.schedule import Schedule
+from archspec.optimisers import Optimiser, default_optimiser
+from archspec.schedules import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.dataset import Split
+from archspec.data import Split
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.training.feeding import fits_on_device

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.dataset import Split
+from archspec.data import Split
 
 DEVICE_BYTES = 2**30
 """Data up to this size lies on the device, if that leaves half of its memory free."""

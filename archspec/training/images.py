@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.dataset import Data, Split
+from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.spec.network import Input
@@ -16,7 +16,7 @@ from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.loss import Loss
+    from archspec.losses import Loss
     from archspec.spec.train import Train
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archspec.data import Split
 from archspec.data._files import opened_image
-from archspec.dataset import Split
 from archspec.diagnostics import DataError, unwritable
 from archspec.spec.network import Input
 from archspec.training.images import crop_box, fitted

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from archspec.dataset import Data
+from archspec.data import Data
 from archspec.diagnostics import DataError, Label, SpecError, count
 from archspec.graph import Graph
-from archspec.loss import Loss
+from archspec.losses import Loss
 from archspec.lower import Arrays
 from archspec.reports import report
 from archspec.spec.network import Task as TaskName

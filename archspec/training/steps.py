@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from archspec.graph import Graph
-from archspec.loss import Loss
+from archspec.losses import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.training.augmentation import augmented
 from archspec.training.freezing import NOTHING, Frozen

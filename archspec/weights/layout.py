@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from archspec.graph import INPUT, Graph, Node
-from archspec.layer import Weight
+from archspec.layers import Weight
 
 Order = tuple[tuple[int, int, int], ...] | None
 """How the features of a vector came about: (height, width, channels) one after the other; None where it is unknown."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.graph import Graph, Node
-from archspec.layer import Weight
+from archspec.layers import Weight
 from archspec.patterns import rewritten
 
 if TYPE_CHECKING:

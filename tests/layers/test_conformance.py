@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archspec.diagnostics import Findings, ShapeError
 from archspec.elaborate.entries import Expander
 from archspec.kinds import find_kind, kind_names
-from archspec.layer import Example, Layer
+from archspec.layers import Example, Layer
 from archspec.layers._window import Windowed
 from archspec.loading import load
 from archspec.located import Located

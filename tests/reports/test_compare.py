@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archspec import load
 from archspec.cli import main
 from archspec.diagnostics import SpecError
-from archspec.differences import _by_path, _weighed, differences
+from archspec.figures.differences import _by_path, _weighed, differences
 from archspec.reports.facts import depth, labels, last_receptive_field, total_stride
 
 Write = Callable[..., Path]
@@ -169,14 +169,14 @@ def test_layers_that_take_other_inputs_are_told_of(write: Write):
 
 
 def worth(pairs: list[tuple[int | None, int | None]], one: list, other: list) -> int:
-    from archspec.differences import _worth
+    from archspec.figures.differences import _worth
 
     return sum(_worth(one[i], other[j]) for i, j in pairs if i is not None and j is not None)
 
 
 def best(one: list, other: list) -> int:
     """The greatest worth of an alignment, by trying all."""
-    from archspec.differences import _worth
+    from archspec.figures.differences import _worth
 
     if not one or not other:
         return 0

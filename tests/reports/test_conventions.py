@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from archspec.cli import main
-from archspec.conventions import CONVENTIONS, torchinfo_bytes, total
+from archspec.figures.conventions import CONVENTIONS, torchinfo_bytes, total
 from archspec.graph import Graph
 from archspec.loading import load
 

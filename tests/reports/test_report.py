@@ -15,7 +15,7 @@ import pytest
 from archspec.blocks import folded, tree
 from archspec.cli import main
 from archspec.commands._common import TABLES
-from archspec.conventions import CONVENTIONS
+from archspec.figures.conventions import CONVENTIONS
 from archspec.loading import load
 from archspec.reports import report
 from archspec.reports.columns import COLUMNS, DEFAULT

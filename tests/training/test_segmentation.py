@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from archspec.cli import main
-from archspec.dataset import Split
+from archspec.data import Split
 from archspec.diagnostics import Diagnostic, Findings, SpecError
 from archspec.loading import load, open_spec
 from archspec.losses.cross_entropy import median_frequency

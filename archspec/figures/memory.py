@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from archspec.cost import indexed, trained
+from archspec.figures.cost import indexed, trained
 from archspec.graph import INPUT, Graph
-from archspec.optimiser import Optimiser, default_optimiser
+from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
 DTYPES = ("float32", "bfloat16", "float16")

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from archspec.cost import bytes_moved, fuses, indexed, trained, width
-from archspec.devices import Device
+from archspec.figures.cost import bytes_moved, fuses, indexed, trained, width
+from archspec.figures.devices import Device
 from archspec.graph import INPUT, Graph
-from archspec.optimiser import Optimiser, default_optimiser
+from archspec.optimisers import Optimiser, default_optimiser
 
 if TYPE_CHECKING:
+    from archspec.figures.memory import Memory
     from archspec.graph import Node
-    from archspec.memory import Memory
 
 Bound = Literal["compute", "bandwidth", "interconnect", ""]
 
@@ -220,7 +220,7 @@ def predict(
     `dtype` is one that the device has a peak for, its own default if left out; `optimiser` is Adam if left out.
     Raises ValueError where the device has no peak for the dtype, or batch or devices are not positive.
     """
-    from archspec.memory import inference, training
+    from archspec.figures.memory import inference, training
 
     dtype = dtype or device.default_dtype
     if dtype not in device.flops:

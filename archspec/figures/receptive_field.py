@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
-from archspec.layer import Window
+from archspec.layers import Window
 from archspec.types import TensorType
 
 

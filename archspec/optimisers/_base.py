@@ -54,10 +54,3 @@ class Optimiser(Kind):
         import optax
 
         return [optax.add_decayed_weights(self.weight_decay, self.mask)] if self.weight_decay else []
-
-
-def default_optimiser() -> Optimiser:
-    """What a recipe has that names none, and what memory is predicted for where there is no recipe."""
-    from archspec.optimisers.adam import Adam
-
-    return Adam.plain_default(learning_rate=0.001)
