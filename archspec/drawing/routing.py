@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import fsum
 from typing import NamedTuple
 
 Size = tuple[float, float]
@@ -354,7 +355,7 @@ def _ports(
     leave: dict[tuple[int, int], float] = {}
     by_box: dict[int, list[tuple[float, int]]] = {}
     for (box, tensor), ends in starts.items():
-        by_box.setdefault(box, []).append((sum(ends) / len(ends), tensor))
+        by_box.setdefault(box, []).append((fsum(ends) / len(ends), tensor))
     for box, tensors in by_box.items():
         for (_, tensor), offset in zip(sorted(tensors), _offsets(len(tensors), sizes[box][0], PORT_STEP), strict=True):
             leave[box, tensor] = ranks.x[box] + offset
@@ -378,7 +379,8 @@ def _ports(
         if lane.source is None:
             ends = [arrive[i] for i, other in enumerate(lanes) if other.source is None and other.tensor == lane.tensor
                     and other.target is not None and spans[i][1] == 0]  # fmt: skip
-            wish = sum(ends) / len(ends) if ends else (passes[number][0] if passes[number] else arrive.get(number, 0.0))
+            otherwise = passes[number][0] if passes[number] else arrive.get(number, 0.0)
+            wish = fsum(ends) / len(ends) if ends else otherwise
             enter.setdefault(lane.tensor, _free(wish, list(enter.values())))
         if lane.target is None:
             path = passes[number]
@@ -460,5 +462,5 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
 
 def _turn(uppers: Sequence[float], lowers: Sequence[float]) -> float:
     """Of lines to the same side, the one that begins farthest to that side crosses above the others: so none meet."""
-    right = sum(lowers) / len(lowers) > sum(uppers) / len(uppers)
+    right = fsum(lowers) / len(lowers) > fsum(uppers) / len(uppers)
     return -max(uppers) if right else min(uppers)

@@ -248,27 +248,28 @@ _BOLD_ADVANCES = (
 
 
 @cache
-def _advances(bold: bool) -> dict[str, float]:
+def _advances(bold: bool) -> dict[str, int]:
     numbers = (_BOLD_ADVANCES if bold else _ADVANCES).split()
-    return {character: int(number) / 1000 for character, number in zip(_CHARACTERS, numbers, strict=True)}
+    return {character: int(number) for character, number in zip(_CHARACTERS, numbers, strict=True)}
 
 
 @cache
-def _advance(character: str, bold: bool) -> float:
+def _advance(character: str, bold: bool) -> int:
     known = _advances(bold)
     if character in known:
         return known[character]
     if unicodedata.combining(character):
-        return 0.0
+        return 0
     if unicodedata.east_asian_width(character) in "WF":
-        return 1.0
+        return 1000
     base = unicodedata.normalize("NFD", character)[0]
-    return known.get(base, 0.77 if bold else 0.7)
+    return known.get(base, 770 if bold else 700)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width of a line of text in pixels: the sum of its letters' advances; those that the table lacks count as wide."""
-    return size * sum(_advance(character, bold) for character in text)
+    # In whole numbers, since newer Pythons add floats otherwise than older ones do.
+    return size * sum(_advance(character, bold) for character in text) / 1000
 
 
 def shortened(text: str, width: float, size: float, bold: bool = False) -> str:

@@ -1,0 +1,25 @@
+"""Every drawing of the zoo is what it was; `python -m tests.record_drawings` records a change that is meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.record_drawings import FILE, NETWORKS, digests, graphviz
+
+RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
+
+
+def test_every_network_is_recorded() -> None:
+    assert list(RECORDED["networks"]) == NETWORKS
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_drawings_are_those_recorded(name: str) -> None:
+    found, recorded = digests(name), RECORDED["networks"][name]
+    if graphviz() != RECORDED["graphviz"]:
+        # Another Graphviz may place boxes elsewhere, and the paper look does not ask it.
+        found, recorded = {"paper": found["paper"]}, {"paper": recorded["paper"]}
+    assert found == recorded

@@ -1,0 +1,70 @@
+"""Records digests of all drawings of the zoo in tests/fingerprints/drawings.json: `python -m tests.record_drawings`.
+
+A change that means to alter no drawing leaves the file as it is; one that means to says in its commit which and why.
+What it altered is printed.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from archspec.drawing import DrawingError, drawn
+from archspec.loading import open_spec
+from archspec.page.payload import Texts, model
+from archspec.reports import report
+from archspec.zoo import zoo_variants
+
+FILE = Path(__file__).parent / "fingerprints" / "drawings.json"
+
+NETWORKS = [name for name, (_, variant) in zoo_variants().items() if variant]
+
+DRAWINGS: dict[str, dict[str, Any]] = {
+    "graph": {},
+    "right": {"direction": "right"},
+    "open": {"depth": 99},
+    "paper": {"look": "paper"},
+}
+"""Arguments of `drawn` by the name under which the digest is kept; `page` is the digest of the page's frames."""
+
+
+def digest(text: bytes) -> str:
+    return sha256(text).hexdigest()[:16]
+
+
+def digests(name: str) -> dict[str, str]:
+    """What each drawing of a network is, as a digest of its SVG text, or why there is none."""
+    graph = open_spec(name).graph().pruned("eval")
+    found = {}
+    for key, options in DRAWINGS.items():
+        try:
+            found[key] = digest(drawn(graph, "svg", **options))
+        except DrawingError as error:
+            found[key] = str(error)
+    frames = model(report(graph), Texts())["frames"]
+    return {**found, "page": digest(json.dumps(frames, sort_keys=True).encode())}
+
+
+def graphviz() -> str:
+    """The version of Graphviz, which places the boxes of a graph; a figure of the paper look does not ask it."""
+    from pygraphviz import graphviz
+
+    parts = (getattr(graphviz, f"GRAPHVIZ_{part}_VERSION") for part in ("MAJOR", "MINOR", "PATCH"))
+    return ".".join(map(str, parts))
+
+
+def main() -> None:
+    before = json.loads(FILE.read_text("utf-8"))["networks"] if FILE.exists() else {}
+    made = {name: digests(name) for name in NETWORKS}
+    for name, found in made.items():
+        altered = [key for key, value in found.items() if before.get(name, {}).get(key) != value]
+        if altered:
+            print(f"{name}: {', '.join(altered)}")
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps({"graphviz": graphviz(), "networks": made}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
