@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Findings, SpecError, render_json, render_text, unwritable
+from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_json, render_text
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -108,10 +108,12 @@ def _colour() -> bool:
 
 def write_file(file: Path, contents: bytes) -> None:
     """Writes a drawing or a page. Raises `SpecError` when that cannot be done."""
+    from archspec.writing import write
+
     try:
-        file.write_bytes(contents)
-    except OSError as error:
-        raise unwritable(file, error).located(None) from error
+        write(file, contents)
+    except DataError as error:
+        raise error.located(None) from None
 
 
 def as_json(value: Any) -> str:

@@ -7,7 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from archspec.diagnostics import DataError
 from archspec.graph import Graph
+from archspec.writing import write
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -34,14 +36,19 @@ def draw(
     """Draws a network into a file whose suffix says the format: .svg, .png, .pdf or .dot.
 
     `mode` "train" has the heads that only training needs. The paper look has no `depth`, `open` or `direction`.
-    Raises `DrawingError` where the graph cannot be drawn as asked, and OSError where the file cannot be written.
+    Raises `DrawingError` where the graph cannot be drawn as asked, and `SpecError` where the file cannot be written;
+    then an older file of the name is as it was.
     """
     path = Path(file)
     format = path.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise DrawingError(f"{path}: a drawing ends in .svg, .png, .pdf or .dot")
     graph = network if isinstance(network, Graph) else network.graph()
-    path.write_bytes(drawn(graph.pruned(mode), format, look=look, depth=depth, open=open, direction=direction))
+    contents = drawn(graph.pruned(mode), format, look=look, depth=depth, open=open, direction=direction)
+    try:
+        write(path, contents)
+    except DataError as error:
+        raise error.located(None) from None
     return path
 
 

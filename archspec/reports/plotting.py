@@ -8,8 +8,9 @@ from math import cos, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.diagnostics import DataError, unwritable
+from archspec.diagnostics import DataError
 from archspec.drawing.palette import FAINT, INK
+from archspec.writing import write_by
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,11 +67,8 @@ def save(figure: Figure, path: Path) -> None:
     check_suffix(path)
     kind = path.suffix.lower()[1:]
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    try:
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}):
-            figure.savefig(path, format=kind, metadata=metadata)
-    except OSError as error:
-        raise unwritable(path, error) from None
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}):
+        write_by(path, lambda file: figure.savefig(file, format=kind, metadata=metadata))
 
 
 def tidy(axes: Axes) -> None:

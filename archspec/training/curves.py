@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.training.tasks import Task
+from archspec.writing import write_by
 
 
 def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> None:
@@ -40,4 +41,4 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120)
+    write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))

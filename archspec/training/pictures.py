@@ -13,6 +13,7 @@ from archspec.data._files import opened_image
 from archspec.diagnostics import DataError, unwritable
 from archspec.spec.network import Input
 from archspec.training.images import crop_box, fitted
+from archspec.writing import write_by
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -126,9 +127,9 @@ def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
     mark.add_text(*MARK)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, pnginfo=mark)
     except OSError as error:
         raise unwritable(path, error) from None
+    write_by(path, lambda file: image.save(file, format="PNG", pnginfo=mark))
 
 
 def is_own_mask(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from archspec.diagnostics import DataError, did_you_mean, unwritable
+from archspec.writing import write_at
 
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle")
 NESTED = ("state_dict", "model_state_dict", "model", "net", "module")
@@ -154,14 +154,8 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
     """Writes a safetensors file as a whole or not at all. Raises `DataError` when it cannot be written."""
     from safetensors.numpy import save_file
 
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(dict(arrays), partial, metadata=dict(about))
-        # The library makes files that only their owner can read; this one is to be like any other.
-        mask = os.umask(0)
-        os.umask(mask)
-        partial.chmod(0o666 & ~mask)
-        os.replace(partial, path)
     except OSError as error:
         raise unwritable(path, error) from None
+    write_at(path, lambda partial: save_file(dict(arrays), partial, metadata=dict(about)))
