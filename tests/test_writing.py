@@ -156,11 +156,13 @@ def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
         make()
         reader.join()
     assert got == ["by", "at"] and names(tmp_path) == ["pipe"]
-    code = "from archspec.writing import write; print('1', flush=True); write('/dev/stdout', '2\\n'); print('3')"
-    # The shell's own file is appended to, not replaced beneath it.
-    with open(tmp_path / "out", "ab") as out:
+    code = (
+        "from archspec.writing import write\nprint(1); write('/dev/stdout', '2\\n'); print(3); write('/dev/fd/1', '4')"
+    )
+    # The shell's own file goes on; it is not replaced beneath it.
+    with open(tmp_path / "out", "wb") as out:
         subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
-    assert (tmp_path / "out").read_text().splitlines()[-2:] == ["2", "3"]
+    assert (tmp_path / "out").read_text().split() == ["1", "2", "3", "4"]
 
 
 @posix
