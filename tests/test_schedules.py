@@ -27,16 +27,79 @@ def test_constant() -> None:
     assert schedule("constant") == [1.0] * 40
 
 
-def test_linear_and_cosine_fall_from_one_to_final() -> None:
-    line = schedule("linear", final=0.2)
-    assert line[0] == 1.0
-    assert line[20] == pytest.approx(0.6)
-    assert all(a > b for a, b in pairwise(line))
-    cosine = schedule("cosine")
-    assert cosine[0] == 1.0
-    assert cosine[20] == pytest.approx(0.5)
-    assert 0 < cosine[39] < 0.01
-    assert schedule("cosine", final=0.1)[39] == pytest.approx(0.1, abs=0.01)
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize("final", [0.0, 0.1, 1.5])
+@pytest.mark.parametrize("warmup", [0, 0.25, 2])
+def test_the_first_step_has_one_and_the_last_has_final(kind: str, final: float, warmup: float) -> None:
+    found = schedule(kind, final=final, warmup=warmup)
+    start = round(4 * warmup)
+    assert found[start] == 1.0
+    assert found[39] == pytest.approx(final, abs=1e-7)
+    rest = found[start:]
+    assert all((a > b) == (final < 1) for a, b in pairwise(rest))
+    # A curve that is its own mirror image.
+    assert [a + b for a, b in zip(rest, reversed(rest), strict=True)] == pytest.approx([1 + final] * len(rest))
+
+
+def test_linear_and_cosine_follow_their_formulas() -> None:
+    """Steps of 4, by hand."""
+    four = (find_kind("schedules", name) for name in ("linear", "cosine"))
+    line, cosine = (kind.model_validate({"final": 0.1}).build(4, 1) for kind in four if kind is not None)  # type: ignore[attr-defined]
+    assert [float(line(step)) for step in range(4)] == pytest.approx([1, 0.7, 0.4, 0.1])
+    assert [float(cosine(step)) for step in range(4)] == pytest.approx([1, 0.775, 0.325, 0.1])
+
+
+def test_optax_decays_alike_over_one_step_less() -> None:
+    import optax
+
+    for kind, theirs in (
+        ("linear", optax.linear_schedule(1.0, 0.1, 39)),
+        ("cosine", optax.cosine_decay_schedule(1.0, 39, 0.1)),
+    ):
+        assert schedule(kind, final=0.1) == pytest.approx([float(theirs(step)) for step in range(40)], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", kind_names("schedules"))
+def test_a_single_step_is_trained_in_full(kind: str) -> None:
+    found = find_kind("schedules", kind)
+    assert found is not None
+    made = found.model_validate({"every": 3} if kind == "step" else {})
+    assert isinstance(made, Schedule)
+    assert float(made.build(1, 1)(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("cosine", {"warmup": 1e308}),
+        ("constant", {"warmup": float("inf")}),
+        ("step", {"milestones": [1e308]}),
+        ("step", {"every": 1e308}),
+        ("step", {"milestones": [float("nan")]}),
+    ],
+)
+def test_times_are_bounded(kind: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"less than or equal|finite"):
+        schedule(kind, **fields)
+
+
+def test_changes_without_number_take_no_memory() -> None:
+    """As many changes as there are numbers would never end."""
+    found = schedule("step", every=1e-300, factor=0.5)
+    assert found[0] == 0
+    assert schedule("step", every=1e-300, factor=2.0)[1] < float("inf")
+
+
+def test_a_traced_step_gives_the_same() -> None:
+    import jax
+
+    for kind, fields in (("step", {"milestones": [2, 7], "warmup": 1.0}), ("cosine", {"final": 0.1, "warmup": 1.0})):
+        found = find_kind("schedules", kind)
+        assert found is not None
+        made = found.model_validate(fields)
+        assert isinstance(made, Schedule)
+        traced = jax.jit(made.build(10, 4))
+        assert [float(traced(jnp.int32(step))) for step in range(40)] == pytest.approx(schedule(kind, **fields))
 
 
 def test_step_every_and_at_milestones() -> None:
@@ -56,7 +119,8 @@ def test_step_every_and_at_milestones() -> None:
 def test_warm_up_rises_linearly_and_the_rest_follows(kind: str) -> None:
     fields = {"every": 3} if kind == "step" else {}
     found = schedule(kind, warmup=2, **fields)
-    assert found[:9] == pytest.approx([step / 8 for step in range(9)])
+    assert found[:9] == pytest.approx([(step + 1) / 8 for step in range(8)] + [1])
+    assert found[0] > 0
     assert all(value <= 1 for value in found)
     if kind == "step":
         assert found[11] == 1

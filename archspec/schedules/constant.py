@@ -12,7 +12,6 @@ class Constant(Schedule):
     """Always 1."""
 
     def after_warmup(self, steps: int, steps_per_epoch: int) -> Callable[[Any], Any]:
-        import optax
+        import jax.numpy as jnp
 
-        found: Callable[[Any], Any] = optax.constant_schedule(1.0)
-        return found
+        return lambda step: jnp.ones(())
