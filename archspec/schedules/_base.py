@@ -18,8 +18,8 @@ Epochs = Annotated[float, Field(strict=True, gt=0, le=MAX_EPOCHS, allow_inf_nan=
 class Schedule(Kind):
     """Base of all schedules: the learning rate's factor over time, after a linear warm-up.
 
-    The warm-up has W = round(warmup · steps per epoch) steps, as many as there are at most. Step i of it, from 0 on, has
-    the factor (i + 1)/W: the first is above 0, the last is 1. What follows begins at 1 with the step after.
+    The warm-up has W = round(warmup · steps per epoch) steps, as many as there are at most. Step i of it, from 0 on,
+    has the factor (i + 1)/W: the first is above 0, the last is 1. What follows begins at 1 with the step after.
     """
 
     warmup: Annotated[

@@ -18,8 +18,8 @@ MAX_CHANGES = 10_000
 class Step(Schedule):
     """Multiplies by a factor at given epochs, or every so many; epochs count from the start of training.
 
-    With `milestones: [2]` two epochs are trained at 1, and the first step of the third has the new factor. A change that
-    falls into the warm-up takes effect after it.
+    With `milestones: [2]` two epochs are trained at 1, and the first step of the third has the new factor. A change
+    that falls into the warm-up takes effect after it.
     """
 
     every: Annotated[Epochs | None, Field(description="epochs between changes")] = None
