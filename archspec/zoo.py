@@ -58,7 +58,7 @@ def similar(name: str) -> str:
 
 def _folder(path: Path, findings: Findings) -> None:
     """Says of a folder that it is no spec, and what to give instead."""
-    from archspec.training.folder import SPEC, RunFolder
+    from archspec.runs.folder import SPEC, RunFolder
 
     folder = RunFolder(path)
     if not (folder.imported or folder.begun):

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(as_json(metrics))
     else:
-        from archspec.training.inference import class_names_of
+        from archspec.runs.reading import class_names_of
         from archspec.training.tasks import TASKS, class_table
 
         task = next(task for task in TASKS.values() if task.headline in metrics)

@@ -15,6 +15,7 @@ from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.patterns import any_matches, path_matches
+from archspec.runs.reading import opened, restored
 from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
 from archspec.training.images import normalised
@@ -78,8 +79,6 @@ def _of_folder(
     path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]]
 ) -> tuple[Match, TensorFile, Input]:
     """The match of a run's or an import's arrays, under their own names or those of the wider world, and its input."""
-    from archspec.training.inference import opened, restored
-
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
     own = spec.graph()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +14,10 @@ import numpy as np
 from archspec.data._files import SUFFIXES, image_files
 from archspec.diagnostics import DataError, Findings, listed
 from archspec.graph import Graph
-from archspec.loading import Spec, load
+from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
-from archspec.training.checkpoint import Checkpoints
+from archspec.runs.reading import opened, parted, restored
 from archspec.training.evaluation import Evaluator
-from archspec.training.folder import CHECKPOINTS, SPEC, RunFolder, open_run
-from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, check_outputs, fitted, fitted_loss, normalised
 from archspec.training.pictures import MODES, is_own_mask, own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
@@ -70,7 +68,7 @@ def evaluate(path: Path) -> Metrics:
     arrays = restored(folder, spec)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
-    params, statistics = _parted(arrays, (steps.template["params"], steps.template["statistics"]))
+    params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
 
 
@@ -115,7 +113,7 @@ def _answers(
         else:
             masks = []
         pure, *shapes = outline(graph.pruned("eval"))
-        params, statistics = _parted(restored(folder, spec), shapes)
+        params, statistics = parted(restored(folder, spec), shapes)
         names = folder.classes
         answers = []
         for place, found in _found(pure, spec, params, statistics, images, invert, findings):
@@ -218,57 +216,3 @@ def _found(
         numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
         for own, (place, _, size) in zip(numbers, batch, strict=False):
             yield place, _Found(own, size)
-
-
-def opened(path: Path) -> tuple[RunFolder, Spec]:
-    """A folder of a run or of imported weights, and its spec. Raises `SpecError`."""
-    try:
-        folder = open_run(path)
-    except DataError as error:
-        raise error.located(None) from None
-    return folder, load(folder.path / SPEC)
-
-
-def restored(folder: RunFolder, spec: Spec) -> Arrays:
-    """Parameters and statistics by name: imported, or of the last checkpoint. Raises `SpecError`."""
-    from archspec.weights.folder import read_folder
-
-    graph = spec.graph()
-    try:
-        if folder.imported:
-            return _complete(
-                {name: jnp.asarray(value) for name, value in read_folder(folder.path).items()}, folder, spec
-            )
-        none = DataError("E513", f"{folder.path} has no checkpoint yet", help=["`archspec train` goes on with it"])
-        if spec.train is None or not (folder.path / CHECKPOINTS).is_dir():
-            raise none
-        checkpoints = Checkpoints(folder.path)
-        try:
-            if checkpoints.latest is None:
-                raise none
-            frozen = frozen_at(spec.train, graph, checkpoints.latest)
-            steps = make_steps(spec, 1, frozen=frozen)
-            state = checkpoints.restore(steps.template)
-            return {**state["params"], **state["statistics"]}
-        finally:
-            checkpoints.close()
-    except DataError as error:
-        raise error.located(None) from None
-
-
-def _complete(arrays: Arrays, folder: RunFolder, spec: Spec) -> Arrays:
-    wanted = {f"{node.path}.{weight.name}": weight.shape for node in spec.graph().nodes for weight in node.weights}
-    if {name: value.shape for name, value in arrays.items()} != wanted:
-        raise DataError("E513", f"the weights in {folder.path} are not those of its spec", help=["import them again"])
-    return arrays
-
-
-def _parted(arrays: Arrays, parts: Iterable[Arrays]) -> Iterator[Arrays]:
-    """The arrays of each part, by the names that the part has."""
-    return ({name: arrays[name] for name in part} for part in parts)
-
-
-def class_names_of(path: Path, classes: int) -> list[str]:
-    """The names of a run's classes, numbers where it has none."""
-    names = RunFolder(path).classes
-    return [*names, *map(str, range(len(names), classes))][:classes]

@@ -18,14 +18,14 @@ from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.lower import Arrays
 from archspec.reports import report
+from archspec.runs.checkpoints import Checkpoints
+from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
 from archspec.spec.network import Task as TaskName
 from archspec.training import curves
 from archspec.training.beginning import initial_weights
-from archspec.training.checkpoint import Checkpoints
 from archspec.training.evaluation import Evaluator
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
-from archspec.training.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
 from archspec.training.freezing import frozen_at
 from archspec.training.images import check_data, fitted, fitted_loss
 from archspec.training.interrupt import held_back

@@ -13,9 +13,10 @@ import numpy as np
 from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
 from archspec.lower import build, split
+from archspec.runs.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
+from archspec.runs.reading import imported_names, opened, restored
 from archspec.spec.network import Input
 from archspec.spec.overrides import python_override
-from archspec.training.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.weights.files import TensorFile, open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_finite, match, named_alike
@@ -151,8 +152,6 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
 
     The names are those that they came by, or else the spec's usual ones. Raises `SpecError`.
     """
-    from archspec.training.inference import opened, restored
-
     run, spec = opened(folder)
     arrays = {name: np.asarray(jax.device_get(value)) for name, value in restored(run, spec).items()}
     graph = spec.graph()
@@ -191,21 +190,6 @@ def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dic
     return tensors
 
 
-def imported_names(folder: Path) -> str | None:
-    """The naming by which a folder's weights came; None where they were trained."""
-    try:
-        found: str | None = json.loads((folder / IMPORT).read_text("utf-8"))["names"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return found
-
-
 def class_names(kind: str) -> list[str]:
     """The names of ImageNet's 1,000 or PASCAL VOC's 21 classes."""
     return (CLASSES / f"{kind}.txt").read_text("utf-8").splitlines()
-
-
-def read_folder(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of an imported folder by name. Raises `DataError`."""
-    with open_tensors(folder / WEIGHTS) as tensors:
-        return {name: tensors.read(name) for name in tensors.shapes}

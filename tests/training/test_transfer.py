@@ -13,10 +13,11 @@ from safetensors.numpy import load_file, save_file
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.runs.reading import opened, restored
 from archspec.spec.train import InitFrom
 from archspec.training import run as module
 from archspec.training.beginning import initial_weights
-from archspec.training.inference import evaluate, opened, predict, restored
+from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
 from archspec.weights.folder import export_weights, import_weights
 

@@ -13,7 +13,8 @@ from safetensors.numpy import save_file
 
 from archspec.loading import load
 from archspec.lower import outline
-from archspec.weights.folder import import_weights, read_folder
+from archspec.runs.reading import read_folder
+from archspec.weights.folder import import_weights
 from tests.weights.rule import tensors
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "torchvision_logits.npz")

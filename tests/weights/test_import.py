@@ -19,9 +19,10 @@ from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.runs.reading import read_folder
 from archspec.spec.overrides import python_override
 from archspec.training.inference import predict
-from archspec.weights.folder import class_names, export_weights, import_weights, read_folder
+from archspec.weights.folder import class_names, export_weights, import_weights
 from archspec.weights.layout import from_torch, order_of, orders, to_torch
 from archspec.weights.naming import namings, tables
 

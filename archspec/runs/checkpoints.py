@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 
 from archspec.diagnostics import DataError
-from archspec.training.folder import CHECKPOINTS
+from archspec.runs.folder import CHECKPOINTS
 
 KEPT = 2
 
@@ -59,3 +60,30 @@ class Checkpoints:
         """Waits for what is being written."""
         self.manager.wait_until_finished()
         self.manager.close()
+
+
+def last_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Parameters and statistics by name, of the last checkpoint. Raises `DataError` where there is none to be read.
+
+    What is read and how it lies is taken from the checkpoint's own description of itself, so that no optimiser has to
+    be built for a state of the same structure; nothing is written.
+    """
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    path = (folder / CHECKPOINTS).resolve()
+    epochs = sorted(int(item.name) for item in path.glob("*") if item.name.isascii() and item.name.isdigit())
+    if not epochs:
+        raise DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
+    at = path / str(epochs[-1]) / "default"
+    try:
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+            tree = reader.metadata(at).item_metadata.tree
+            wanted = {part: tree[part] for part in ("params", "statistics")}
+            plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
+            state = reader.restore(
+                at, args=ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
+            )
+    except Exception as error:
+        # Orbax and what it stands on raise anything on damaged files, plain Exception included.
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise DataError("E513", f"the checkpoint {at.parent} is damaged", notes=[reason]) from None
+    return {**state["params"], **state["statistics"]}
