@@ -1,0 +1,111 @@
+"""Every network of the zoo is what it was; `python -m tests.record_fingerprints` records a change that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from archspec.loading import load
+from archspec.reports import report
+from tests.record_fingerprints import (
+    JAX,
+    NETWORKS,
+    digest,
+    graph_of,
+    graph_record,
+    program_of,
+    read,
+    traced,
+)
+
+GRAPHS, PROGRAMS = read("graphs"), read("programs")
+
+TRACED_OFTEN = {
+    "lenet5_1998", "lenet_caffe", "caffenet", "zfnet", "vgg11_bn", "googlenet", "bn_inception",
+    "resnet18", "resnet20", "resnet50_preact", "fcn8s", "fcn_resnet50", "segnet_basic", "segnet",
+}  # fmt: skip
+"""Of each family those that have, together, every kind of layer and block; the others are traced in the slow tests."""
+
+ALL = [name if name in TRACED_OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
+
+
+def test_every_network_is_recorded() -> None:
+    assert list(GRAPHS) == NETWORKS
+    assert PROGRAMS and all(sorted(record) == sorted(NETWORKS) for record in PROGRAMS.values())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_graphs_and_figures_are_those_recorded(name: str) -> None:
+    assert graph_record(name) == GRAPHS[name]
+
+
+def test_the_networks_that_are_traced_often_have_every_kind_of_layer() -> None:
+    kinds = {name: {node.kind for node in load(name).graph().nodes} for name in NETWORKS}
+    assert set().union(*(kinds[name] for name in TRACED_OFTEN)) == set().union(*kinds.values())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_network_is_built_and_differentiated_as_recorded(name: str) -> None:
+    """Shapes, parameters and operations of the traced network, without any numbers: the networks are large."""
+    graph = load(name).graph()
+    evaluation, gradient, ((_, outputs), gradients) = traced(graph)
+    shapes = {output.name: (2, *graph.output_type(output).shape) for output in graph.outputs}
+    assert {key: value.shape for key, value in outputs.items()} == shapes
+    declared = {
+        f"{node.path}.{weight.name}": weight.shape
+        for node in graph.nodes
+        for weight in node.weights
+        if weight.role == "trainable"
+    }
+    assert {key: value.shape for key, value in gradients.items()} == declared
+    assert sum(value.size for value in gradients.values()) == report(graph, mode="train").totals["params"]["trainable"]
+    if JAX not in PROGRAMS:
+        pytest.skip(f"the programs of JAX {JAX} are not recorded: python -m tests.record_fingerprints")
+    assert {"eval": program_of(evaluation), "gradient": program_of(gradient)} == PROGRAMS[JAX][name]
+
+
+NET = """
+input: {{channels: 3, height: 8, width: 8}}
+layers:
+  - conv: {{filters: 4, kernel: 3, pad: same{conv}}}
+  - batch_norm{norm}
+  - relu
+  - flatten
+  - dense: 2
+"""
+
+
+def test_a_digest_tells_networks_apart(write: Callable[..., Path]) -> None:
+    nets = [NET.format(conv=conv, norm=norm) for conv in ("", ", stride: 2") for norm in ("", ": {epsilon: 0.1}")]
+    graphs = [load(write(text)).graph() for text in nets]
+    assert len({digest(graph_of(graph)) for graph in graphs}) == 4
+    programs = [tuple(program_of(jaxpr) for jaxpr in traced(graph)[:2]) for graph in graphs]
+    assert len(set(programs)) == len({of_eval for of_eval, _ in programs}) == 4
+    again = load(write(nets[0])).graph()
+    assert (digest(graph_of(again)), *map(program_of, traced(again)[:2])) == (digest(graph_of(graphs[0])), *programs[0])
+
+
+def test_a_program_is_its_operations_and_not_its_names() -> None:
+    x = jnp.zeros((2, 3))
+
+    def one(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jax.jit(lambda a: a * 2 - y)(x)
+
+    def same(left: jax.Array, right: jax.Array) -> jax.Array:
+        def inner(other: jax.Array) -> jax.Array:
+            return other * 2 - right
+
+        return jax.jit(inner)(left)
+
+    def swapped(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jax.jit(lambda a: y - a * 2)(x)
+
+    def larger(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jax.jit(lambda a: a * 3 - y)(x)
+
+    first, *others = (program_of(jax.make_jaxpr(function)(x, x)) for function in (one, same, swapped, larger))
+    assert [first == other for other in others] == [True, False, False]
