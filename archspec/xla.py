@@ -83,7 +83,7 @@ def cross_check(
 
     graph, _, _, train = _given(network)
     if mode == "train" and not isinstance(network, Graph):
-        from archspec.training.images import check_outputs
+        from archspec.training.checks import check_outputs
 
         check_outputs(network, graph)
     optimiser = optimiser or train.optimiser

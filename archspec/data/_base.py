@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archspec.images.preparation import Preparation
 from archspec.kinds import Kind
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class Dataset(Kind):
         """The dataset with paths that were relative to a folder made absolute."""
         path = getattr(self, "path", None)
         return self if path is None else self.model_copy(update={"path": str((folder / path).resolve())})
+
+    @property
+    def preparation(self) -> Preparation:
+        """What `load` does to each image before the spec's `input.fit`, so that `predict` can do the same."""
+        return Preparation()
 
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""

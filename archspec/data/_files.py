@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +10,7 @@ from archspec.diagnostics import DataError
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif")
-"""How the names of image files end."""
 PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 """What folders call what is trained on, and what is held out."""
 
@@ -26,30 +21,6 @@ def existing_folder(path: str) -> Path:
     if not folder.is_dir():
         raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
     return folder
-
-
-@contextmanager
-def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
-    """An image file, opened by Pillow. Raises `DataError` with the code where it cannot be read."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            yield image
-    except UnidentifiedImageError:
-        raise DataError(code, f"{path} is not an image that Pillow can read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(code, f"{path} cannot be read: {reason}") from None
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images that lie in a folder, by their names; not hidden files, such as macOS puts beside others."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
 
 
 def check_alike(image: np.ndarray, path: Path, first: np.ndarray, first_path: Path) -> None:

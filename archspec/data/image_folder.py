@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.data._base import Data, Dataset, Split
-from archspec.data._files import PARTS, SUFFIXES, check_alike, existing_folder, holdout, image_files
+from archspec.data._files import PARTS, check_alike, existing_folder, holdout
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair
+from archspec.images.files import SUFFIXES, image_files, read_pixels
+from archspec.images.preparation import Preparation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +42,10 @@ class ImageFolder(Dataset):
     ] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without test/ or val/")] = 0
 
+    @property
+    def preparation(self) -> Preparation:
+        return Preparation(self.size, "fill")
+
     def load(self) -> Data:
         folder = existing_folder(self.path)
         parts = {
@@ -66,13 +72,12 @@ class ImageFolder(Dataset):
     def _split(self, files: Mapping[str, list[Path]], names: list[str]) -> Split:
         import numpy as np
 
-        from archspec.training.pictures import filled, read_pixels
+        from archspec.images.fitting import prepare
 
         samples = [(label, path) for label, name in enumerate(names) for path in files.get(name, ())]
         images: list[np.ndarray] = []
         for _, path in samples:
-            image = read_pixels(path, "L" if self.grey else "RGB")
-            image = image if self.size is None else filled(image, self.size)
+            image = prepare(read_pixels(path, "L" if self.grey else "RGB"), self.preparation)
             if images:
                 check_alike(image, path, images[0], samples[0][1])
             images.append(image)

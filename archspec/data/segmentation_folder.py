@@ -12,16 +12,15 @@ from pydantic_core import PydanticCustomError
 from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import (
     PARTS,
-    SUFFIXES,
     as_masks,
     check_alike,
     existing_folder,
     holdout,
-    image_files,
-    opened_image,
 )
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
+from archspec.images.files import SUFFIXES, image_files, read_pixels
+from archspec.images.preparation import Preparation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +73,10 @@ class SegmentationFolder(Dataset):
             raise ValueError(f"`ignore` is {self.ignore}, which `labels` makes a class")
         return self
 
+    @property
+    def preparation(self) -> Preparation:
+        return Preparation(self.size, "stretch")
+
     def load(self) -> Data:
         folder = existing_folder(self.path)
         parts = self._parts(folder)
@@ -108,6 +111,8 @@ class SegmentationFolder(Dataset):
 
     def stray(self, classes: int) -> str | None:
         paths = [path for part in self._parts(Path(self.path)) for _, path in part]
+        from archspec.images.masks import read_mask
+
         first, found = None, 0
         for path in paths:
             mask = read_mask(path)
@@ -211,7 +216,8 @@ class SegmentationFolder(Dataset):
     def _split(self, pairs: Pairs) -> Split:
         import numpy as np
 
-        from archspec.training.pictures import read_pixels, scale
+        from archspec.images.fitting import nearest, prepare
+        from archspec.images.masks import read_mask
 
         images: list[np.ndarray] = []
         masks: list[np.ndarray] = []
@@ -220,9 +226,9 @@ class SegmentationFolder(Dataset):
             if image.shape[:2] != mask.shape:
                 sizes = ["×".join(map(str, array.shape[:2])) for array in (image, mask)]
                 raise DataError("E507", f"{image_path} is {sizes[0]}, but {mask_path} is {sizes[1]}")
+            image = prepare(image, self.preparation)
             if self.size is not None:
-                image = scale(image, self.size, "bilinear")
-                mask = scale(mask[..., None], self.size, "nearest")[..., 0]
+                mask = nearest(mask[None], self.size)[0]
             if images:
                 check_alike(image, image_path, images[0], pairs[0][0])
             images.append(image)
@@ -234,23 +240,3 @@ def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:
     """A mask, the first pixel of those wanted and its label, in words."""
     row, column = divmod(int(wanted.argmax()), wanted.shape[1])
     return f"{path} has the label {mask[row, column]} at row {row}, column {column} (counted from 0)"
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """The values of a mask's pixels (height, width), int32: palette indices or grey values. Raises `DataError`."""
-    import numpy as np
-
-    with opened_image(path, "E506") as image:
-        if image.format in ("JPEG", "MPO"):
-            raise DataError(
-                "E507",
-                f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
-                help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
-            )
-        if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
-            raise DataError(
-                "E507",
-                f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
-                help=["masks are PNG files of grey or palette pixels, 0 for the first class"],
-            )
-        return np.asarray(image).astype(np.int32)

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
+from archspec.images.numbers import normalised
 from archspec.lower import Arrays
 from archspec.patterns import any_matches, path_matches
 from archspec.runs.reading import opened, restored
 from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
-from archspec.training.images import normalised
 from archspec.weights.files import TensorFile, open_tensors
 from archspec.weights.folder import expectations, named, usual_names
 from archspec.weights.matching import Match, check_finite, match, named_alike

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from archspec.graph import INPUT, Graph
+from archspec.images.numbers import normalised
 from archspec.lower import Pure
 from archspec.spec.network import Input
-from archspec.training.images import normalised
 
 
 def first_broken_layer(

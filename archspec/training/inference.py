@@ -11,15 +11,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data._files import SUFFIXES, image_files
 from archspec.diagnostics import DataError, Findings, listed
 from archspec.graph import Graph
+from archspec.images.files import MODES, SUFFIXES, image_files
+from archspec.images.fitting import Plan, read_image, unfitted_labels
+from archspec.images.masks import is_own_mask, write_mask
+from archspec.images.numbers import normalised
+from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
 from archspec.runs.reading import opened, parted, restored
+from archspec.training.checks import check_data, check_outputs, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
-from archspec.training.images import check_data, check_outputs, fitted, fitted_loss, normalised
-from archspec.training.pictures import MODES, is_own_mask, own_size, read_image, write_mask
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
@@ -120,7 +123,7 @@ def _answers(
             if not masks:
                 answers.append(Answer(images[place], _best(found.numbers, names, top)))
                 continue
-            mask = own_size(found.numbers, found.size, spec.input)
+            mask = unfitted_labels(found.numbers, found.plan)
             classes = graph.output_type(graph.outputs[0]).channels
             write_mask(masks[place], mask, classes)
             shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
@@ -177,10 +180,10 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
 
 
 class _Found(NamedTuple):
-    """What was found of an image: probabilities of classes, or the class of each pixel; and the image's own size."""
+    """Of an image: probabilities of classes, or the class of each pixel; and how it came to the input's size."""
 
     numbers: np.ndarray
-    size: tuple[int, int]
+    plan: Plan
 
 
 def _found(
@@ -201,10 +204,12 @@ def _found(
         logits = named_outputs(outputs, main)[main]
         return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
 
-    def read() -> Iterator[tuple[int, np.ndarray, tuple[int, int]]]:
+    preparation = spec.train.dataset.preparation if spec.train else Preparation()
+
+    def read() -> Iterator[tuple[int, np.ndarray, Plan]]:
         for place, image in enumerate(images):
             try:
-                yield place, *read_image(image, spec.input, invert=invert)
+                yield place, *read_image(image, spec.input, preparation, invert=invert)
             except DataError as error:
                 findings.error(error.code, error.message, notes=error.notes, help=error.help)
 
@@ -214,5 +219,5 @@ def _found(
         # A last batch that is not full is filled up, so that nothing is compiled again.
         full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (count - len(batch))
         numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
-        for own, (place, _, size) in zip(numbers, batch, strict=False):
-            yield place, _Found(own, size)
+        for own, (place, _, way) in zip(numbers, batch, strict=False):
+            yield place, _Found(own, way)

@@ -23,11 +23,11 @@ from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
 from archspec.spec.network import Task as TaskName
 from archspec.training import curves
 from archspec.training.beginning import initial_weights
+from archspec.training.checks import check_data, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
 from archspec.training.freezing import frozen_at
-from archspec.training.images import check_data, fitted, fitted_loss
 from archspec.training.interrupt import held_back
 from archspec.training.progress import Progress
 from archspec.training.steps import State, Steps, empty_sums, make_steps

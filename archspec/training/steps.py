@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import optax
 
 from archspec.graph import Graph
+from archspec.images.numbers import normalised
 from archspec.losses import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.training.augmentation import augmented
 from archspec.training.freezing import NOTHING, Frozen
-from archspec.training.images import normalised
 from archspec.training.tasks import TASKS, Sums, share_right
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import pytest
 
 from archspec.cli import main
 from archspec.diagnostics import DataError, SpecError
+from archspec.images.files import read_pixels
 from archspec.loading import load
 from archspec.training import feeding
 from archspec.training.inference import evaluate, predict
-from archspec.training.pictures import read_pixels
 from archspec.training.run import train
 from archspec.training.steps import make_steps
 

@@ -17,15 +17,16 @@ from PIL import Image
 from archspec.cli import main
 from archspec.data import Split
 from archspec.diagnostics import Diagnostic, Findings, SpecError
+from archspec.images.fitting import plan, unfitted_labels
+from archspec.images.masks import palette
 from archspec.loading import load, open_spec
 from archspec.losses.cross_entropy import median_frequency
 from archspec.spec.network import Input
 from archspec.spec.overrides import parse_override
 from archspec.spec.train import Augment
 from archspec.training.augmentation import augmented
-from archspec.training.images import fitted
+from archspec.training.checks import fitted
 from archspec.training.inference import evaluate, predict
-from archspec.training.pictures import own_size, palette
 from archspec.training.run import train
 from archspec.training.tasks import TASKS
 
@@ -329,10 +330,10 @@ def test_labels_go_where_their_pixels_go(fit: str) -> None:
     if fit == "pad":
         assert np.array_equal(found.labels[0, 2:6, 2:8], labels[0])
         assert (found.labels == -1).sum() == 80 - 24
-        assert np.array_equal(own_size(found.labels[0], (4, 6), input), labels[0])
+        assert np.array_equal(unfitted_labels(found.labels[0], plan((4, 6), input)), labels[0])
     elif fit == "resize":
         assert np.array_equal(found.labels[0], np.kron(labels[0], np.ones((2, 2), np.int8)))
-        assert np.array_equal(own_size(found.labels[0], (4, 6), input), labels[0])
+        assert np.array_equal(unfitted_labels(found.labels[0], plan((4, 6), input)), labels[0])
     else:
         assert np.array_equal(found.labels[0], labels[0, :, 1:5])
 

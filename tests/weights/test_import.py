@@ -354,16 +354,16 @@ def test_preprocessing_is_torchvisions(tmp_path: Path) -> None:
     """Shorter side to 256, the middle 224×224, mean and deviation: by Pillow and NumPy alone."""
     from PIL import Image
 
-    from archspec.training.images import normalised
-    from archspec.training.pictures import read_image
+    from archspec.images.fitting import read_image
+    from archspec.images.numbers import normalised
 
     pixels = np.random.default_rng(0).integers(0, 255, (301, 402, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
     input = load("resnet18").input.model_copy(
         update={"fit": "crop", "short_side": 256, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
     )
-    found, size = read_image(tmp_path / "image.png", input)
-    assert size == (301, 402)
+    found, plan = read_image(tmp_path / "image.png", input)
+    assert plan.size == (301, 402)
     scaled = Image.fromarray(pixels).resize((256 * 402 // 301, 256), Image.Resampling.BILINEAR)
     left, top = round((scaled.width - 224) / 2), round((scaled.height - 224) / 2)
     expected = np.asarray(scaled.crop((left, top, left + 224, top + 224)))

@@ -1,16 +1,15 @@
-"""Images as arrays: checked against the spec, brought to its size, turned into numbers."""
+"""Data against a spec: task, classes, range of the pixels, sizes; and images of a split at the input's size."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
+from archspec.images.fitting import fitted_images, fitted_labels, plan
 from archspec.spec.network import Input
 from archspec.types import TensorType
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.losses import Loss
     from archspec.spec.train import Train
-
-
-CHUNK_BYTES = 2**27
-"""Images that are resized at once are no more than this, as numbers."""
 
 
 def check_data(data: Data, spec: Spec, graph: Graph) -> None:
@@ -155,69 +150,10 @@ def _check_size(name: str, split: Split, input: Input, *, has_grey: bool = False
 
 
 def fitted(split: Split, input: Input) -> Split:
-    """Images (N, H, W, C) at the input's size, and labels of pixels with them.
-
-    As they are, on a border of the range's low value that has no label, resized, or scaled and cut out in the middle.
-    """
-    images, labels = split.images, split.labels
-    of_pixels = labels.ndim > 1
-    height, width = images.shape[1:3]
-    if (height, width) == (input.height, input.width):
+    """Images (N, H, W, C) at the input's size by the one rule of fitting, and labels of pixels with them."""
+    height, width = split.images.shape[1:3]
+    way = plan((height, width), input)
+    if not way.steps:
         return split
-    if input.fit == "pad":
-        low = 0 if images.dtype == np.uint8 else input.range[0]
-        over = (input.height - height, input.width - width)
-        sides = [(size // 2, size - size // 2) for size in over]
-        images = np.pad(images, [(0, 0), *sides, (0, 0)], constant_values=low)
-        return Split(images, np.pad(labels, [(0, 0), *sides], constant_values=-1) if of_pixels else labels)
-    size, corner = (input.height, input.width), (0, 0)
-    if input.fit == "crop":
-        size, corner = crop_box((height, width), input)
-    images = resized(images, *size, input.interpolation)
-    if of_pixels:
-        rows, columns = (
-            (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size, (height, width), strict=True)
-        )
-        labels = labels[:, rows][:, :, columns]
-    top, left = corner
-    part = np.s_[:, top : top + input.height, left : left + input.width]
-    return Split(images[part], labels[part] if of_pixels else labels)
-
-
-def crop_box(size: tuple[int, int], input: Input) -> tuple[tuple[int, int], tuple[int, int]]:
-    """For `fit: crop`: the height and width that an image is scaled to, and where its middle begins."""
-    side = input.short_side or max(input.height, input.width)
-    short = min(size)
-    scaled = tuple(side if extent == short else side * extent // short for extent in size)
-    corner = tuple(round((have - want) / 2) for have, want in zip(scaled, (input.height, input.width), strict=True))
-    return (scaled[0], scaled[1]), (corner[0], corner[1])
-
-
-def resized(images: np.ndarray, height: int, width: int, interpolation: str = "bilinear") -> np.ndarray:
-    """Images (N, H, W, C) resized, antialiased when they shrink, in their own type."""
-    shape = (height, width, images.shape[-1])
-    way = {"bilinear": "bilinear", "bicubic": "cubic"}[interpolation]
-    parts = []
-    chunk = max(1, CHUNK_BYTES // (4 * max(images[0].size, height * width * images.shape[-1])))
-    for start in range(0, len(images), chunk):
-        part = jnp.asarray(images[start : start + chunk], jnp.float32)
-        made = np.asarray(jax.image.resize(part, (part.shape[0], *shape), way))
-        parts.append(np.rint(made).clip(0, 255).astype(np.uint8) if images.dtype == np.uint8 else made)
-    return np.concatenate(parts)
-
-
-def normalised(images: jax.Array, input: Input) -> jax.Array:
-    """Pixels as the numbers that the network expects; runs inside the compiled step.
-
-    Bytes are scaled linearly into the input's range, then mean and standard deviation are applied.
-    """
-    x = images.astype(jnp.float32)
-    low, high = input.range
-    if images.dtype == jnp.uint8:
-        x = x * ((high - low) / 255)
-        x = x + low if low else x
-    if input.mean is not None:
-        x = x - np.asarray(input.mean, np.float32)
-    if input.std is not None:
-        x = x / np.asarray(input.std, np.float32)
-    return x
+    images = fitted_images(split.images, way, 0 if split.images.dtype == np.uint8 else input.range[0])
+    return Split(images, fitted_labels(split.labels, way) if split.labels.ndim > 1 else split.labels)
