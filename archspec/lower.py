@@ -14,6 +14,7 @@ from zlib import crc32
 import jax
 from flax import nnx
 
+from archspec.diagnostics import DataError, listed
 from archspec.graph import INPUT, Graph, Node
 
 Arrays = dict[str, jax.Array]
@@ -110,25 +111,34 @@ class Network(nnx.Module):
 def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
     """The Flax module of a graph, its weights drawn anew.
 
-    A node's weights depend on the seed and its own path only. `rngs` gives the seed's key where it is given.
+    A node's weights depend on the seed and its own path only. `rngs` gives the seed's key where it is given. Raises
+    `SpecError` where a kind builds other arrays than it declares.
     """
     key = jax.random.key(seed) if rngs is None else rngs.params()
 
     def module(node: Node) -> nnx.Module:
         return node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.path.encode()))))
 
-    return _network(graph, module)
+    network = _network(graph, module)
+    _, params, others = split(network)
+    _check_arrays(graph, params, others)
+    return network
 
 
 def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
-    """As `split` of a graph's network, with shapes and types in place of arrays: nothing is drawn or allocated."""
+    """As `split` of a graph's network, with shapes and types in place of arrays: nothing is drawn or allocated.
+
+    Raises `SpecError` where a kind builds other arrays than it declares.
+    """
 
     def module(node: Node) -> nnx.Module:
         # Layer by layer: one trace of them all would take time that grows with the square of their number.
         found: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
         return found
 
-    return split(_network(graph, module))
+    pure, params, others = split(_network(graph, module))
+    _check_arrays(graph, params, others)
+    return pure, params, others
 
 
 def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
@@ -146,14 +156,33 @@ def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
     return network
 
 
+def _check_arrays(graph: Graph, params: Arrays, others: Arrays) -> None:
+    """Raises `SpecError` unless these are the arrays that the graph's layers declare, by name and shape."""
+    built = {name: tuple(array.shape) for name, array in {**params, **others}.items()}
+    declared = {f"{node.path}.{weight.name}": weight.shape for node in graph.nodes for weight in node.weights}
+    if built == declared:
+        return
+    wrong = [name for name in {**declared, **built} if built.get(name) != declared.get(name)]
+    node = next(node for node in graph.nodes if wrong[0].startswith(f"{node.path}."))
+    kind = type(node.layer)
+    raise DataError(
+        "E218",
+        f"{node.path}: the kind `{node.kind}` declares other arrays than its module has: {listed(wrong)}",
+        help=[f"this is a defect of {kind.__module__}.{kind.__qualname__}"],
+    ).located(node.span)
+
+
 def attribute(name: str) -> str:
-    """The attribute for a name in a scope: the name itself unless modules use it for themselves."""
-    return f"{name}_" if hasattr(Network, name) else name
+    """The attribute for a name in a scope: no two names share one, and none is what modules use for themselves.
 
-
-def _written(part: str) -> str:
-    """The name that an attribute stands for."""
-    return part[:-1] if part.endswith("_") and attribute(part[:-1]) == part else part
+    It is the name itself, or with `_` behind it where modules have an attribute of that name, with or without
+    underscores behind it: `eval` is `eval_`, so `eval_` is `eval__`.
+    """
+    stem = name.rstrip("_")
+    taken = name.startswith("_") or any(
+        hasattr(Network, name[:length]) for length in range(max(len(stem), 1), len(name) + 1)
+    )
+    return f"{name}_" if taken else name
 
 
 def _is_list(value: Mapping[str, Any]) -> bool:
@@ -245,14 +274,16 @@ class Pure:
 def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
     """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
     definition, params, *rest = nnx.split(network, nnx.Param, ...)
+    layers = {step.path: step.name for step in network._programs[1].steps}
     paths: dict[str, tuple[Any, ...]] = {}
 
     def flat(state: Any) -> Arrays:
-        found: Arrays = {}
+        arrays: Arrays = {}
         for path, value in nnx.to_flat_state(state):
-            name = ".".join(_written(str(part)) for part in path)
+            depth = next(depth for depth in range(1, len(path)) if path[:depth] in layers)
+            name = ".".join((layers[path[:depth]], *map(str, path[depth:])))
             paths[name] = path
-            (found[name],) = jax.tree.leaves(value)
-        return found
+            (arrays[name],) = jax.tree.leaves(value)
+        return arrays
 
     return Pure(definition, paths), flat(params), flat(rest[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import archspec
+from archspec.diagnostics import SpecError
+from archspec.graph import Graph, Node, Output
+from archspec.layers import Weight
 from archspec.loading import load
-from archspec.lower import build, split
+from archspec.lower import Network, build, outline, split
 from archspec.nn.pooling import MaxPool, max_pool_with_indices
-from archspec.types import Taps
+from archspec.types import Taps, TensorType
 
 Write = Callable[..., Path]
 INPUT = "input: {height: 8, width: 8, channels: 4}\n"
@@ -135,6 +141,60 @@ layers:
     }
     assert found == declared
     assert network(jnp.ones((2, 8, 8, 4))).shape == (2, 3)
+
+
+PARTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_]{0,5}", fullmatch=True) | st.sampled_from(
+    [f"{name}{'_' * tail}" for name in dir(Network) if not name.startswith("_") for tail in range(3)]
+    + ["class", "None", "__init__", "_x", "_programs", "kernel", "0", "1", "00"]
+)
+PATHS = st.lists(PARTS, min_size=1, max_size=3).map(".".join)
+
+
+@settings(max_examples=20)
+@given(names=st.lists(PATHS, min_size=1, max_size=6, unique=True))
+def test_every_name_has_a_module_of_its_own(names: list[str]) -> None:
+    """As many arrays as are declared, each under its layer's name, whatever the layers are called."""
+    names = [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
+    kind = load("lenet5").graph().by_path()["output"]
+    sizes = {name: index + 1 for index, name in enumerate(names)}
+    one = TensorType((1,))
+    nodes = tuple(
+        Node(name, kind.layer.model_copy(update={"units": size}), (-1,), (one,), TensorType((size,)), kind.receptive_field)
+        for name, size in sizes.items()
+    )
+    outputs = tuple(Output(f"o{index}", index) for index in range(len(nodes)))
+    network = build(Graph("net", one, nodes, outputs))
+    pure, params, rest = split(network)
+    assert not rest
+    wanted = {f"{name}.{array}": size for name, size in sizes.items() for array in ("kernel", "bias")}
+    assert {name: value.shape[-1] for name, value in params.items()} == wanted
+    marked = {name: jnp.full_like(value, sizes[name.rpartition(".")[0]]) for name, value in params.items()}
+    found, _ = pure.apply(marked, rest, jnp.ones((2, 1)), train=False)
+    arrays = list(found.values()) if isinstance(found, dict) else [found]
+    assert [(array.shape[1], float(array[0, 0])) for array in arrays] == [(size, 2.0 * size) for size in sizes.values()]
+
+
+def test_names_that_differ_by_an_underscore(write: Write) -> None:
+    conv = "{conv: {name: %s, filters: 4, kernel: 3}}"
+    graph = load(write(INPUT + f"layers: [{conv % 'eval'}, {conv % 'eval_'}]")).graph()
+    arrays = split(build(graph))[1]
+    assert sum(value.size for value in arrays.values()) == graph.params == 296
+    assert set(arrays) == {"eval.kernel", "eval.bias", "eval_.kernel", "eval_.bias"}
+
+
+def test_a_kind_that_builds_other_arrays_than_it_declares_is_named(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = load(write(INPUT + "layers: [{conv: {name: c, filters: 2, kernel: 1}}, {batch_norm: {name: n}}]")).graph()
+    kind = type(graph.nodes[1].layer)
+    monkeypatch.setattr(kind, "weights", lambda self, x: [Weight("scale", (3,))])
+    graph = replace(graph, nodes=tuple(replace(node) for node in graph.nodes))  # nothing is remembered of before
+    for way in (build, outline):
+        with pytest.raises(SpecError, match=r"n: the kind `batch_norm` declares other arrays") as error:
+            way(graph)
+        assert error.value.diagnostics[0].code == "E218"
+        assert "n.scale" in error.value.diagnostics[0].message
+        assert "c.kernel" not in error.value.diagnostics[0].message
 
 
 def test_weights_depend_on_the_path_and_the_seed_alone(write: Write) -> None:
