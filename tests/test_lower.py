@@ -159,7 +159,14 @@ def test_every_name_has_a_module_of_its_own(names: list[str]) -> None:
     sizes = {name: index + 1 for index, name in enumerate(names)}
     one = TensorType((1,))
     nodes = tuple(
-        Node(name, kind.layer.model_copy(update={"units": size}), (-1,), (one,), TensorType((size,)), kind.receptive_field)
+        Node(
+            name,
+            kind.layer.model_copy(update={"units": size}),
+            (-1,),
+            (one,),
+            TensorType((size,)),
+            kind.receptive_field,
+        )
         for name, size in sizes.items()
     )
     outputs = tuple(Output(f"o{index}", index) for index in range(len(nodes)))
