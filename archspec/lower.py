@@ -274,7 +274,7 @@ class Pure:
 def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
     """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
     definition, params, *rest = nnx.split(network, nnx.Param, ...)
-    layers = {step.path: step.name for step in network._programs[1].steps}
+    layers: dict[tuple[Any, ...], str] = {step.path: step.name for step in network._programs[1].steps}
     paths: dict[str, tuple[Any, ...]] = {}
 
     def flat(state: Any) -> Arrays:
