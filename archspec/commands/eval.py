@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from archspec.commands._common import as_json
@@ -17,7 +18,10 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from archspec.training.inference import evaluate
 
-    metrics = evaluate(options.folder)
+    notes: list[str] = []
+    metrics = evaluate(options.folder, notes=notes)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     if options.format == "json":
         print(as_json(metrics))
     else:

@@ -29,12 +29,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset in memory. `name` is what diagnostics call it."""
+    """A dataset in memory. `name` is what diagnostics call it.
+
+    `notes` say what was left out, passed over or guessed, with counts.
+    """
 
     name: str
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def class_count(self) -> int:

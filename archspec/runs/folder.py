@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -95,13 +96,15 @@ class RunFolder:
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def begin(self, spec_text: str, report: str, seed: int, command: str | None) -> None:
-        """Creates the folder with what the run is made of."""
+    def begin(
+        self, spec_text: str, report: str, seed: int, command: str | None, about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Creates the folder with what the run is made of; `about` is what the run's record says beside."""
         self.path.mkdir(parents=True, exist_ok=True)
         # The spec comes first: from then on the folder is known as this run's, wherever it is killed.
         write(self.path / SPEC, spec_text)
         write(self.path / REPORT, report + "\n")
-        write(self.path / RUN, json.dumps(surroundings(seed, command), indent=2) + "\n")
+        write(self.path / RUN, json.dumps({**surroundings(seed, command), **(about or {})}, indent=2) + "\n")
 
 
 def write(path: Path, text: str) -> None:

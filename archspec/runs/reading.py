@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.diagnostics import DataError
+from archspec.images.preparation import Preparation
 from archspec.loading import Spec, load
 from archspec.lower import Arrays
 from archspec.runs.checkpoints import last_arrays
-from archspec.runs.folder import IMPORT, SPEC, WEIGHTS, RunFolder, open_run
+from archspec.runs.folder import IMPORT, RUN, SPEC, WEIGHTS, RunFolder, open_run
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:
@@ -41,6 +42,24 @@ def restored(folder: RunFolder, spec: Spec) -> Arrays:
     except DataError as error:
         raise error.located(None) from None
     return {name: jnp.asarray(value) for name, value in found.items()}
+
+
+def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:
+    """What was done to each image before `input.fit`, as the folder records it, or else as the spec's dataset says.
+
+    Raises `DataError` where the record is damaged.
+    """
+    path = folder.path / (IMPORT if folder.imported else RUN)
+    try:
+        about = json.loads(path.read_text("utf-8"))
+        record = about.get("images") if isinstance(about, dict) else None
+        if record is not None:
+            return Preparation.from_plain(record)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError("E513", f"{path} does not say how images were prepared: {error}") from None
+    return spec.train.dataset.preparation if spec.train else Preparation()
 
 
 def parted(arrays: Arrays, parts: Iterable[Iterable[str]]) -> Iterator[Arrays]:

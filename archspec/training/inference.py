@@ -20,7 +20,7 @@ from archspec.images.numbers import normalised
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
-from archspec.runs.reading import opened, parted, restored
+from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.training.checks import check_data, check_outputs, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import main_output, make_steps, named_outputs
@@ -51,9 +51,10 @@ class Answer(NamedTuple):
         return {"image": str(self.image), "classes": classes, **({"mask": str(self.mask)} if self.mask else {})}
 
 
-def evaluate(path: Path) -> Metrics:
+def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
     """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
 
+    What the dataset says of files left out or passed over is added to `notes`.
     Raises `SpecError` when the folder holds no run, or its data cannot be read.
     """
     folder, spec = opened(path)
@@ -65,6 +66,8 @@ def evaluate(path: Path) -> Metrics:
         data = spec.train.dataset.load()
     except DataError as error:
         raise spec.data_error(error) from None
+    if notes is not None:
+        notes.extend(data.notes)
     graph = spec.graph()
     check_data(data, spec, graph)
     loss = fitted_loss(spec, spec.train, data)
@@ -117,9 +120,10 @@ def _answers(
             masks = []
         pure, *shapes = outline(graph.pruned("eval"))
         params, statistics = parted(restored(folder, spec), shapes)
+        preparation = preparation_of(folder, spec)
         names = folder.classes
         answers = []
-        for place, found in _found(pure, spec, params, statistics, images, invert, findings):
+        for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings):
             if not masks:
                 answers.append(Answer(images[place], _best(found.numbers, names, top)))
                 continue
@@ -189,6 +193,7 @@ class _Found(NamedTuple):
 def _found(
     pure: Pure,
     spec: Spec,
+    preparation: Preparation,
     params: Arrays,
     statistics: Arrays,
     images: Sequence[Path],
@@ -203,8 +208,6 @@ def _found(
         outputs, _ = pure.apply(params, statistics, normalised(batch, spec.input), train=False)
         logits = named_outputs(outputs, main)[main]
         return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
-
-    preparation = spec.train.dataset.preparation if spec.train else Preparation()
 
     def read() -> Iterator[tuple[int, np.ndarray, Plan]]:
         for place, image in enumerate(images):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -118,6 +119,9 @@ def train(
     except DataError as error:
         raise spec.data_error(error) from None
     check_data(data, spec, graph)
+    if progress:
+        for note in data.notes:
+            print(f"note: {note}", file=sys.stderr)
     data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
     loss = fitted_loss(spec, recipe, data)
     try:
@@ -130,7 +134,8 @@ def train(
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         if anew:
             folder.clear()
-            folder.begin(spec_text, str(report(graph)), recipe.seed, command)
+            about = {"images": recipe.dataset.preparation.to_plain(), "notes": list(data.notes)}
+            folder.begin(spec_text, str(report(graph)), recipe.seed, command, about)
         run = _Run(spec, graph, recipe, data, folder, progress, loss, given)
         try:
             return run.go()

@@ -12,9 +12,10 @@ import numpy as np
 
 from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
+from archspec.images.preparation import Preparation
 from archspec.lower import build, split
 from archspec.runs.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
-from archspec.runs.reading import imported_names, opened, restored
+from archspec.runs.reading import imported_names, opened, preparation_of, restored
 from archspec.spec.network import Input
 from archspec.spec.overrides import python_override
 from archspec.weights.files import TensorFile, open_tensors, write_tensors
@@ -57,6 +58,7 @@ def import_weights(
         with open_tensors(file) as tensors:
             found = match(graph, tables(spec), tensors, names)
             digest = tensors.digest
+            images = _prepared(tensors)
         if not found.full and not partial:
             raise DataError(
                 "E537",
@@ -78,7 +80,7 @@ def import_weights(
         spec = open_spec(target, [*expected, *given]) if expected else spec
         write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
         write(output / SPEC, spec.to_yaml())
-        about = {"file": str(file), "sha256": digest, "network": graph.name, **found.to_dict()}
+        about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **found.to_dict()}
         write(output / IMPORT, json.dumps(about, indent=2) + "\n")
         (output / RESULT).unlink(missing_ok=True)
         if known.classes and len(known.classes) == graph.output_type(graph.outputs[0]).channels:
@@ -108,6 +110,14 @@ def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
         if known is None:
             return Expectations({}, [])
         return Expectations(known.input, class_names(known.classes) if known.classes is not None else [])
+
+
+def _prepared(tensors: TensorFile) -> dict[str, Any]:
+    """What a file that `export_weights` wrote says of how images were prepared before `input.fit`, as a record."""
+    try:
+        return {"images": Preparation.from_plain(json.loads(tensors.about[ABOUT])["images"]).to_plain()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[str, Any]:
@@ -165,7 +175,11 @@ def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tup
         if file.suffix != ".safetensors":
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         tensors = named(arrays, graph, known[chosen])
-        about = {"input": spec.input.model_dump(mode="json", include=PREPROCESSING), "classes": run.classes}
+        about = {
+            "input": spec.input.model_dump(mode="json", include=PREPROCESSING),
+            "images": preparation_of(run, spec).to_plain(),
+            "classes": run.classes,
+        }
         write_tensors(file, tensors, {"format": "pt", "network": graph.name, ABOUT: json.dumps(about)})
     except DataError as error:
         raise error.located(None) from None
