@@ -1,6 +1,7 @@
 """The command line. Each command is a file in `commands/`, and imports what it needs when it runs.
 
-Exit status: 0 fine (warnings allowed), 1 an error with a code, 2 the command line cannot be parsed, 130 interrupted.
+Exit status: 0 fine (warnings allowed), 1 an error with a code or output that was lost, 2 the command line cannot be
+parsed, 70 a fault of archspec itself, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ import argparse
 import errno
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
 from archspec.diagnostics import SpecError
+from archspec.output import Stream, say, streams
+
+INTERRUPTED = 128 + 2
+"""Exit status after Ctrl-C, as shells have it for signal 2."""
 
 
 class Command(NamedTuple):
@@ -46,17 +53,17 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with streams() as own:
+            status = _answered(list(sys.argv[1:] if argv is None else argv), own)
+            return _accounted(status, own)
+    except KeyboardInterrupt:  # a second one, while the first was answered
+        return INTERRUPTED
+
+
+def _answered(words: Sequence[str], own: Sequence[Stream]) -> int:
+    """The exit status of the command with these words. Whatever goes wrong is told in words."""
     chosen = words[0] if words and words[0] in COMMANDS else None
-    parser = _parser(chosen)
-    options, left = parser.parse_known_args(words)
-    if left:
-        refuse: argparse.ArgumentParser = getattr(options, "parser", parser)
-        refuse.error(_too_much(refuse, left[0]))
-    if not hasattr(options, "run"):
-        parser.print_help()
-        return 2
-    run: Callable[[argparse.Namespace], int] = options.run
     runs_jax = chosen is not None and COMMANDS[chosen].runs_jax
     # Commands that only read build many objects and drop few: collecting garbage would only cost them time.
     collecting = gc.isenabled() and not runs_jax
@@ -64,40 +71,70 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.disable()
     # Pydantic looks through every installed package for plugins; none is of use here.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    options = argparse.Namespace()
     try:
+        options = _options(words, chosen)
         if runs_jax:
             from archspec.training.interrupt import lose_nothing
 
             lose_nothing()
-        status = run(options)
-        sys.stdout.flush()
-        return status
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except SystemExit as error:  # argparse has said what is wrong, or helped
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     except SpecError as error:
         from archspec.commands._common import show
 
         show(error.diagnostics, options)
         return 1
-    except (KeyboardInterrupt, ImportError) as error:
-        if isinstance(error, ImportError):
-            from archspec.training.interrupt import interrupts
+    except KeyboardInterrupt as error:
+        return _interrupted(str(error), own)
+    except Exception as error:
+        interrupt = sys.modules.get("archspec.training.interrupt")
+        if interrupt is not None and interrupt.interrupts.is_set():
+            # What a Ctrl-C fell into has made another error of it.
+            return _interrupted("", own)
+        from archspec.commands._unforeseen import status_of
 
-            if not interrupts.is_set():
-                raise
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of a pipe has gone, which is no error of ours; nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print("error: there is no space left for the output", file=sys.stderr)
-        return 1
+        return status_of(error, options)
     finally:
         if collecting:
             gc.enable()
+
+
+def _interrupted(said: str, own: Sequence[Stream]) -> int:
+    """Answers Ctrl-C with one line. Another one, while threads and caches are seen to at the end, ends that at once."""
+    if own:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    say(said or "interrupted")
+    return INTERRUPTED
+
+
+def _accounted(status: int, own: Sequence[Stream]) -> int:
+    """The exit status, which is no success where standard output has been lost.
+
+    A reader of a pipe that has gone wanted no more, and what is said on standard error is for nobody's use but its
+    reader's.
+    """
+    for stream in own:
+        stream.flush()
+        lost = stream.raw.failure
+        if stream is sys.stdout and lost is not None and lost.errno != errno.EPIPE:
+            full = lost.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+            say("error: " + ("there is no space left for the output" if full else f"output is lost: {lost.strerror}"))
+            status = status or 1
+    return status
+
+
+def _options(words: Sequence[str], chosen: str | None) -> argparse.Namespace:
+    """The command line, parsed. Leaves with a usage message where that cannot be done."""
+    parser = _parser(chosen)
+    options, left = parser.parse_known_args(words)
+    if left:
+        refuse: argparse.ArgumentParser = getattr(options, "parser", parser)
+        refuse.error(_too_much(refuse, left[0]))
+    return options
 
 
 def _parser(chosen: str | None = None) -> argparse.ArgumentParser:

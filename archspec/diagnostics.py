@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from archspec.output import printable
+
 Severity = Literal["error", "warning"]
 
 MAX_ALIKE = 3
@@ -299,7 +301,7 @@ def render_json(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _frame(item: Diagnostic, paint: Any) -> Iterator[str]:
-    yield paint(item.severity, f"{item.severity}[{item.code}]") + paint("bold", f": {_printable(item.message)}")
+    yield paint(item.severity, f"{item.severity}[{item.code}]") + paint("bold", f": {printable(item.message)}")
     labels = ([item.primary] if item.primary else []) + list(item.secondary)
     width = max([len(str(label.span.line)) for label in labels if label.span.line], default=1) + 1
     margin = " " * width
@@ -307,16 +309,16 @@ def _frame(item: Diagnostic, paint: Any) -> Iterator[str]:
     for index, label in enumerate(labels):
         span = label.span
         if span.source is not previous:
-            yield f"{margin}{paint('place', '┌─')} {span}"
+            yield f"{margin}{paint('place', '┌─')} {printable(str(span))}"
             yield f"{margin}{paint('place', '│')}"
         else:
             yield f"{margin}{paint('place', '·')}"
         previous = span.source
         yield from _snippet(label, width, "^" if index == 0 else "-", item.severity, paint)
     for note in item.notes:
-        yield f"{margin}{paint('place', '=')} note: {_printable(note)}"
+        yield f"{margin}{paint('place', '=')} note: {printable(note)}"
     for text in item.help:
-        yield f"{margin}{paint('help', '= help')}: {_printable(text)}"
+        yield f"{margin}{paint('help', '= help')}: {printable(text)}"
 
 
 def _snippet(label: Label, width: int, mark: str, severity: str, paint: Any) -> Iterator[str]:
@@ -331,13 +333,8 @@ def _snippet(label: Label, width: int, mark: str, severity: str, paint: Any) -> 
         line = line[cut : cut + _MAX_FRAME_WIDTH]
         length = max(1, min(length, len(line) - (start - cut)))
     number = f"{span.line:>{width - 1}} "
-    yield f"{paint('place', number + '│')} {_printable(line)}"
+    yield f"{paint('place', number + '│')} {printable(line)}"
     yield (
         f"{' ' * width}{paint('place', '│')} {' ' * (start - cut)}"
-        f"{paint(severity, mark * length)}{' ' + _printable(label.text) if label.text else ''}"
+        f"{paint(severity, mark * length)}{' ' + printable(label.text) if label.text else ''}"
     )
-
-
-def _printable(text: str) -> str:
-    """The text with every control character replaced, so that a spec cannot drive the terminal."""
-    return "".join(char if char.isprintable() else (" " if char == "\t" else "�") for char in text)

@@ -250,11 +250,11 @@ class Spec:
         train = self._document.root.get("train")
         return train.get("dataset") if isinstance(train, LocatedMapping) else None
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, *, ascii: bool = False) -> str:
         """The elaborated spec: every layer and every default written out. Reading it gives the same graph."""
         from archspec.spec.writing import elaborated_yaml
 
-        return elaborated_yaml(self)
+        return elaborated_yaml(self, ascii=ascii)
 
     def _repr_html_(self) -> str:
         return self.graph()._repr_html_()

@@ -23,10 +23,7 @@ SMALL = "args: {n: 3}\ninput: {height: 8, width: 8, channels: 1}\nlayers: [flatt
 
 
 def run(*command: str) -> int:
-    try:
-        return main(list(command))
-    except SystemExit as error:
-        return int(error.code or 0)
+    return main(list(command))
 
 
 def test_validate(capsys: pytest.CaptureFixture[str]) -> None:

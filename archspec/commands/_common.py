@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_json, render_text
+from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_text
+from archspec.output import as_json, say
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -97,13 +98,18 @@ def failed(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> bo
 def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None:
     """Prints diagnostics: text on standard error, JSON on standard output."""
     if getattr(options, "format", "text") == "json":
-        print(render_json(diagnostics))
+        print(as_json([item.to_json() for item in diagnostics]))
     elif diagnostics:
-        print(render_text(diagnostics, colour=_colour()), file=sys.stderr)
+        say(render_text(diagnostics, colour=_colour()), clean=False)
 
 
 def _colour() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return (
+        sys.stderr is not None
+        and sys.stderr.isatty()
+        and "NO_COLOR" not in os.environ
+        and os.environ.get("TERM") != "dumb"
+    )
 
 
 def write_file(file: Path, contents: bytes) -> None:
@@ -114,9 +120,3 @@ def write_file(file: Path, contents: bytes) -> None:
         write(file, contents)
     except DataError as error:
         raise error.located(None) from None
-
-
-def as_json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -6,13 +6,13 @@ import argparse
 
 from archspec.commands._common import (
     TABLES,
-    as_json,
     open_checked,
     optimiser_of,
     optimiser_option,
     positive,
     spec_options,
 )
+from archspec.output import as_json, print_as
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -51,5 +51,8 @@ def run(options: argparse.Namespace) -> int:
         )
         for label, spec, graph in zip(labels([spec.name for spec in specs], options.specs), specs, graphs, strict=True)
     ]
-    print(as_json(to_dict(facts)) if options.format == "json" else render(facts, options.format, every=options.layers))
+    if options.format == "json":
+        print(as_json(to_dict(facts)))
+    else:
+        print_as(render(facts, options.format, every=options.layers), options.format)
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from archspec.commands._common import open_checked, positive, spec_options, write_file
 from archspec.diagnostics import DataError, SpecError
 from archspec.drawing import FORMATS, DrawingError, drawn
+from archspec.output import print_as, printable
 
 _TEXT = ("svg", "dot")
 
@@ -58,11 +58,11 @@ def run(options: argparse.Namespace) -> int:
     except DrawingError as error:
         raise _cannot(str(error)) from error
     if options.output == "-":
-        sys.stdout.write(contents.decode())
+        print_as(contents.decode(), format)
         return 0
     file = Path(options.output or f"{graph.name}.{format}")
     write_file(file, contents)
-    print(file)
+    print(printable(str(file)))
     return 0
 
 

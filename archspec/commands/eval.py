@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from archspec.commands._common import as_json
+from archspec.output import as_json
 
 
 def options(command: argparse.ArgumentParser) -> None:

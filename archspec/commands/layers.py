@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.commands._common import as_json
 from archspec.diagnostics import Findings
+from archspec.output import as_json
 
 
 def options(command: argparse.ArgumentParser) -> None:

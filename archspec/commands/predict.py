@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from archspec.commands._common import as_json, positive, show
+from archspec.commands._common import positive, show
 from archspec.diagnostics import Findings
+from archspec.output import as_json
 
 
 def options(command: argparse.ArgumentParser) -> None:

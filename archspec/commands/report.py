@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
     TABLES,
-    as_json,
     open_checked,
     optimiser_of,
     optimiser_option,
@@ -19,6 +17,7 @@ from archspec.commands._common import (
     write_file,
 )
 from archspec.diagnostics import DataError
+from archspec.output import as_json, print_as, say
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -98,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             item["xla"] = [check.to_dict() for check in found]
         print(as_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print(render(reports, options.format, options.columns, [table(found) for found in checks]))
+        print_as(render(reports, options.format, options.columns, [table(found) for found in checks]), options.format)
     return 0
 
 
@@ -120,7 +119,7 @@ def _write_page(specs: Sequence[Spec], options: argparse.Namespace) -> None:
         )
     )
     write_file(options.html, page.encode())
-    print(f"page {options.html}", file=sys.stderr)
+    say(f"page {options.html}")
 
 
 def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
     TABLES,
-    as_json,
     failed,
     open_checked,
     optimiser_of,
@@ -19,6 +18,7 @@ from archspec.commands._common import (
     spec_options,
 )
 from archspec.diagnostics import DataError, Diagnostic, SpecError
+from archspec.output import as_json, print_as
 
 if TYPE_CHECKING:
     from archspec.figures.devices import Device
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         if options.format == "json":
             print(as_json([device_to_dict(device) for device in known]))
         else:
-            print(document([device_table(known)], options.format, "devices"))
+            print_as(document([device_table(known)], options.format, "devices"), options.format)
         return 0
     if options.spec is None or options.device is None:
         missing = "SPEC" if options.spec is None else "--device"
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "table":
         print(render(found, options.depth))
     else:
-        print(document([table(found, options.depth)], options.format, found.graph.name))
+        print_as(document([table(found, options.depth)], options.format, found.graph.name), options.format)
     sys.stdout.flush()
     show(warnings, options)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.commands._common import as_json
+from archspec.output import as_json
 
 
 def options(command: argparse.ArgumentParser) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from archspec.commands._common import overrides_of, positive, show, spec_options
 from archspec.diagnostics import DataError, SpecError, count
+from archspec.output import say
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -45,12 +45,12 @@ def run(options: argparse.Namespace) -> int:
 
         webbrowser.open(server.url)
 
-    def say() -> None:
+    def news() -> None:
         errors = sum(item.severity == "error" for item in served.diagnostics)
-        print(count(errors, "error") if errors else "made anew", file=sys.stderr, flush=True)
+        say(count(errors, "error") if errors else "made anew")
 
     try:
-        watch(served, say, Event())
+        watch(served, news, Event())
     except KeyboardInterrupt:
         server.stop()
     return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.commands._common import as_json, open_checked, spec_options
+from archspec.commands._common import open_checked, spec_options
 from archspec.diagnostics import Findings
+from archspec.output import as_json, takes_unicode
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     spec = open_checked(options.spec, options)
     if not options.graph:
-        text = spec.to_yaml()
+        text = spec.to_yaml(ascii=not takes_unicode())
         if options.format == "json":
             from archspec.source import read_text
 
@@ -31,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
 
     made = report(spec.graph(), mode="train")
     if options.format == "json":
-        from archspec.reports.json import render
+        from archspec.reports.json import to_dict
 
-        print(render(made))
+        print(as_json(to_dict(made)))
         return 0
     from archspec.reports.cells import aligned
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.commands._common import as_json, open_checked, overrides_of, spec_options
+from archspec.commands._common import open_checked, overrides_of, spec_options
 from archspec.diagnostics import count
+from archspec.output import as_json
 
 
 def options(command: argparse.ArgumentParser) -> None:

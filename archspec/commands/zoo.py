@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import as_json
 from archspec.diagnostics import DataError
+from archspec.output import as_json, print_as, say
 
 if TYPE_CHECKING:
     from archspec.reports.facts import Facts
@@ -70,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         made = table(facts, [BY_KEY[key] for key in keys], titles=True)
         print(text(made.bare()))
     else:
-        print(document([table(facts, titles=True)], options.format, "the zoo"))
+        print_as(document([table(facts, titles=True)], options.format, "the zoo"), options.format)
     return 0
 
 
@@ -116,4 +115,4 @@ def _plot(facts: list[Facts], options: argparse.Namespace) -> None:
     accuracy = options.accuracy or "top1"
     left_out = draw(facts, accuracy, options.plot)
     said = f"; without published {accuracy}: {', '.join(left_out)}" if left_out else ""
-    print(f"{options.plot}: {len(facts) - len(left_out)} networks{said}", file=sys.stderr)
+    say(f"{options.plot}: {len(facts) - len(left_out)} networks{said}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -35,36 +36,40 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _string)
 
 
-def _dump(value: Any, *, flow: bool) -> str:
+def _dump(value: Any, *, flow: bool, ascii: bool = False) -> str:
     text: str = yaml.dump(
-        value, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=_ENDLESS
+        value, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=not ascii, width=_ENDLESS
     )
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def elaborated_yaml(spec: Spec) -> str:
-    """The spec without arguments, blocks and repeats. Raises `SpecError` where the spec is wrong."""
+def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
+    """The spec without arguments, blocks and repeats. Raises `SpecError` where the spec is wrong.
+
+    With `ascii`, other characters are written as escapes.
+    """
+    dump = partial(_dump, ascii=ascii)
     graph = spec.graph()
     header = {name: value for name, value in plain(spec.header).items() if value != ""}
-    lines = [_dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
-    lines.append("input: " + _dump(_given(plain(spec.input)), flow=True))
+    lines = [dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
+    lines.append("input: " + dump(_given(plain(spec.input)), flow=True))
     lines.append("layers:")
-    lines.extend(f"  - {kind}: {_dump(fields, flow=True)}" for kind, fields in _entries(graph))
+    lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(graph))
     lines.append("outputs:")
     for output in graph.outputs:
         source = "input" if output.node == INPUT else graph.nodes[output.node].path
         fields = {"from": source, "weight": output.weight, "train_only": output.train_only}
-        lines.append(f"  {output.name}: {_dump(fields, flow=True)}")
+        lines.append(f"  {output.name}: {dump(fields, flow=True)}")
     if spec.train is not None:
         lines.append("train:")
         for name, value in plain(spec.train).items():
             if value is not None:
-                lines.append(f"  {name}: {_dump(value, flow=True)}")
+                lines.append(f"  {name}: {dump(value, flow=True)}")
     if spec.weights:
         lines.append("weights:")
-        lines.extend(f"  {name}: {_dump(_given(plain(found)), flow=True)}" for name, found in spec.weights.items())
+        lines.extend(f"  {name}: {dump(_given(plain(found)), flow=True)}" for name, found in spec.weights.items())
     if spec.published is not None:
-        lines.append("published: " + _dump(_given(plain(spec.published)), flow=True))
+        lines.append("published: " + dump(_given(plain(spec.published)), flow=True))
     return "\n".join(lines) + "\n"
 
 

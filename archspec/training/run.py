@@ -266,12 +266,11 @@ class _Run:
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
             self.checkpoints.close()
             last = self.checkpoints.latest
-            progress.say(
+            raise KeyboardInterrupt(
                 f"stopped; the same command goes on after epoch {last}"
                 if last
                 else "stopped before the first checkpoint"
-            )
-            raise
+            ) from None
         finally:
             progress.close()
             writer.close()

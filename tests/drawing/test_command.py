@@ -18,10 +18,7 @@ FIRST_BYTES = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digra
 
 
 def run(*words: str) -> int:
-    try:
-        return main(["draw", *words])
-    except SystemExit as error:
-        return int(error.code or 0)
+    return main(["draw", *words])
 
 
 @pytest.fixture(autouse=True)
