@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,13 +42,15 @@ def by_hand(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     definition, params = nnx.split(LeNet5(nnx.Rngs(0)))
     optimiser = optax.adamw(2e-3, weight_decay=0.05)
 
-    def loss_of(params: nnx.State, x: jax.Array) -> jax.Array:
+    def loss_of(params: nnx.State[Any, Any], x: jax.Array) -> jax.Array:
         logits = nnx.merge(definition, params)(x)
         targets = optax.smooth_labels(jax.nn.one_hot(labels, 10), 0.1)
         return optax.softmax_cross_entropy(logits, targets).mean()
 
     @jax.jit
-    def step(params: nnx.State, state: optax.OptState) -> tuple[nnx.State, optax.OptState, jax.Array]:
+    def step(
+        params: nnx.State[Any, Any], state: optax.OptState
+    ) -> tuple[nnx.State[Any, Any], optax.OptState, jax.Array]:
         loss, gradients = jax.value_and_grad(loss_of)(params, images / 255.0)
         updates, state = optimiser.update(gradients, state, params)
         return optax.apply_updates(params, updates), state, loss

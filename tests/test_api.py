@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
@@ -24,7 +26,8 @@ def test_from_a_name_to_a_module() -> None:
     assert "84" in str(report)
     network = archspec.build(graph, rngs=nnx.Rngs(0))
     assert isinstance(network, nnx.Module)
-    assert network(jnp.zeros((2, 32, 32, 1))).shape == (2, 26)
+    outputs = network(jnp.zeros((2, 32, 32, 1)))
+    assert isinstance(outputs, jax.Array) and outputs.shape == (2, 26)
 
 
 def test_notebooks_show_tables() -> None:
@@ -81,7 +84,7 @@ def test_layers_can_be_made_in_python() -> None:
 @pytest.mark.parametrize("name", ["clases", "a.b", "a=b"])
 def test_wrong_arguments_are_marked(name: str) -> None:
     with pytest.raises(archspec.SpecError) as error:
-        archspec.load("lenet5", **{name: 1})
+        archspec.load("lenet5", **cast(Any, {name: 1}))
     (item,) = error.value.diagnostics
     assert item.primary is not None
     span = item.primary.span

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from archspec.diagnostics import SpecError
 from archspec.elaborate import resizing
 from archspec.graph import Graph
+from archspec.layers.conv import Conv
 from archspec.loading import load, open_spec
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
 
 
-def graph(path: Path, **args: object) -> Graph:
+def graph(path: Path, **args: Any) -> Graph:
     return load(path, **args).graph()
 
 
@@ -257,7 +258,7 @@ layers: [{conv: 4}, {conv: {filters: 4, bias: true, kernel: 1}}]
 """
         )
     )
-    first, second = (node.layer for node in made.nodes)
+    first, second = (cast(Conv, node.layer) for node in made.nodes)
     assert (first.bias, first.kernel, first.pad) == (False, (3, 3), "same")
     assert (second.bias, second.kernel, second.pad) == (True, (1, 1), "same")
 
@@ -308,7 +309,7 @@ train: {epochs: 3}
     )
     made = graph(user)
     assert [node.output.channels for node in made.nodes] == [6, 5]
-    assert [node.layer.bias for node in made.nodes] == [False, True]
+    assert [cast(Conv, node.layer).bias for node in made.nodes] == [False, True]
 
 
 def test_files_in_a_circle_are_refused(write: Write) -> None:

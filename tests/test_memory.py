@@ -136,7 +136,7 @@ def test_state_is_what_optax_holds(name: str, fields: dict[str, Any]) -> None:
     kind = find_kind("optimisers", name)
     assert kind is not None
     optimiser: Any = kind.model_validate({"learning_rate": 0.1, **fields})
-    params = {"a": jax.ShapeDtypeStruct((30, 20), jnp.float32), "b": jax.ShapeDtypeStruct((400,), jnp.float32)}  # type: ignore[no-untyped-call]
+    params = {"a": jax.ShapeDtypeStruct((30, 20), jnp.float32), "b": jax.ShapeDtypeStruct((400,), jnp.float32)}
     state = jax.eval_shape(optimiser.build(lambda step: 1.0).init, params)
     numbers = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state) if leaf.shape)
     assert numbers == optimiser.slots * 1000

@@ -63,8 +63,8 @@ def test_outputs_and_gradients(name: str) -> None:
     x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
     close(module(x), f"{name}.output")
     close(jax.grad(lambda x: jnp.sin(module(x)).sum())(x), f"{name}.gradient")
-    definition, params, rest = nnx.split(module, nnx.Param, ...)
-    gradients = jax.grad(lambda params: jnp.sin(nnx.merge(definition, params, rest)(x)).sum())(params)
+    definition, params, *rest = nnx.split(module, nnx.Param, ...)
+    gradients = jax.grad(lambda params: jnp.sin(nnx.merge(definition, params, *rest)(x)).sum())(params)
     named = {str(path[-1]): jax.tree.leaves(value)[0] for path, value in nnx.to_flat_state(gradients)}
     for number, weight in enumerate(layer_of(case.entry).weights(TensorType(case.shape))):
         close(named[weight.name], f"{name}.weight{number}")

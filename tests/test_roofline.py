@@ -41,7 +41,7 @@ def test_copies_that_only_xla_on_cpus_makes_are_no_devices_business() -> None:
     assert cpu.per_sample - gpu.per_sample == cpu.parts["copies"].per_sample > 0
 
 
-def test_bytes_of_a_convolution_and_a_dense_layer_by_hand(write: Write):
+def test_bytes_of_a_convolution_and_a_dense_layer_by_hand(write: Write) -> None:
     text = "- conv: {name: c, filters: 4, kernel: 3, pad: 1}\n- flatten: {name: v}\n- dense: {name: d, units: 10}"
     nodes = network(write, text).by_path()
     # 8×8×3 in, 8×8×4 out, 3·3·3·4 + 4 weights; then 256 in, 10 out, 2570 weights
@@ -53,7 +53,7 @@ def test_bytes_of_a_convolution_and_a_dense_layer_by_hand(write: Write):
     assert bytes_moved(nodes["d"], 5) == 4 * (5 * (256 + 10) + 2570)
 
 
-def test_element_wise_layers_move_only_what_their_producer_does_not_hold(write: Write):
+def test_element_wise_layers_move_only_what_their_producer_does_not_hold(write: Write) -> None:
     text = """
 - conv: {name: a, filters: 4, kernel: 1}
 - batch_norm: {name: n}
@@ -74,12 +74,12 @@ def test_element_wise_layers_move_only_what_their_producer_does_not_hold(write: 
     assert bytes_moved(nodes["s"], 2, fusion=False) == 4 * 2 * 3 * size
 
 
-def test_a_layer_on_the_input_has_nothing_to_be_fused_into(write: Write):
+def test_a_layer_on_the_input_has_nothing_to_be_fused_into(write: Write) -> None:
     nodes = network(write, "- relu: {name: r}\n- conv: {filters: 1, kernel: 1}").by_path()
     assert bytes_moved(nodes["r"]) == 4 * 2 * 192
 
 
-def test_indices_count_a_byte_and_shapes_nothing(write: Write):
+def test_indices_count_a_byte_and_shapes_nothing(write: Write) -> None:
     text = """
 - max_pool: {name: p, window: 2}
 - conv: {name: c, filters: 3, kernel: 1}
@@ -94,7 +94,7 @@ def test_indices_count_a_byte_and_shapes_nothing(write: Write):
     assert bytes_moved(nodes["k"]) == 4 * (192 + pooled)
 
 
-def test_an_unknown_dtype_is_an_error():
+def test_an_unknown_dtype_is_an_error() -> None:
     with pytest.raises(KeyError):
         width("float8")
 
@@ -111,7 +111,7 @@ def only(found: Prediction) -> Timed:
     return row
 
 
-def test_forward_pass_of_a_convolution_by_hand(write: Write):
+def test_forward_pass_of_a_convolution_by_hand(write: Write) -> None:
     graph = network(write, CONV)
     for batch in (1, 7):
         row = only(predict(graph, EASY, batch=batch))
@@ -122,7 +122,7 @@ def test_forward_pass_of_a_convolution_by_hand(write: Write):
         assert bound_of(row.seconds, row.compute_bound) == ("bandwidth" if moved / 100 > flops / 1000 else "compute")
 
 
-def test_training_step_of_two_dense_layers_by_hand(write: Write):
+def test_training_step_of_two_dense_layers_by_hand(write: Write) -> None:
     """The first layer needs no gradient of its input; the second needs both; Adam keeps two numbers a weight."""
     text = "- flatten: {name: v}\n- dense: {name: d, units: 5}\n- dense: {name: e, units: 2}"
     graph = network(write, text)
@@ -142,7 +142,7 @@ def test_training_step_of_two_dense_layers_by_hand(write: Write):
     assert found.seconds == pytest.approx(found.forward + found.backward + found.update_bytes / 100)
 
 
-def test_slots_of_the_optimiser_and_the_16_bit_copy_are_bytes_of_the_update(write: Write):
+def test_slots_of_the_optimiser_and_the_16_bit_copy_are_bytes_of_the_update(write: Write) -> None:
     graph = network(write, CONV)
     half = replace(EASY, flops={"float32": 1000.0, "bfloat16": 4000.0})
     plain = Sgd.plain_default(learning_rate=0.1, momentum=0.0)
@@ -153,13 +153,13 @@ def test_slots_of_the_optimiser_and_the_16_bit_copy_are_bytes_of_the_update(writ
 
 
 @pytest.mark.parametrize("name", ["lenet5_1998", "resnet18", "segnet_basic", "googlenet"])
-def test_operations_of_training_are_those_of_the_report(name: str):
+def test_operations_of_training_are_those_of_the_report(name: str) -> None:
     graph = load(name).graph()
     rows = work(graph.pruned("train"), "float32", 3)
     assert sum(item.flops for row in rows for item in row.passes) == 3 * training_flops(graph)
 
 
-def test_fused_layers_are_part_of_their_kernel(write: Write):
+def test_fused_layers_are_part_of_their_kernel(write: Write) -> None:
     text = f"{CONV}\n- batch_norm: {{name: n}}\n- relu: {{name: r}}"
     graph = network(write, text)
     fused, apart = predict(graph, EASY), predict(graph, EASY, fusion=False)
@@ -174,7 +174,7 @@ def test_fused_layers_are_part_of_their_kernel(write: Write):
     assert trained["n"].work.forward.bytes == 4 * (256 + 256 + 16)
 
 
-def test_resnet50_on_an_a100_is_plausible():
+def test_resnet50_on_an_a100_is_plausible() -> None:
     """2·4.09 GFLOPs at 19.5 TFLOP/s are 0.42 ms an image: with a large batch that is what bounds float32."""
     graph, device = load("resnet50").graph(), find_device("A100")
     found = predict(graph, device, batch=256)
@@ -197,7 +197,7 @@ def test_resnet50_on_an_a100_is_plausible():
     faster=st.floats(1, 100),
 )
 @settings(max_examples=30)
-def test_time_is_monotone(batch: int, more: int, mode: Literal["eval", "train"], fusion: bool, faster: float):
+def test_time_is_monotone(batch: int, more: int, mode: Literal["eval", "train"], fusion: bool, faster: float) -> None:
     """More samples take longer, but not longer each; a better device takes no longer, and no peak is exceeded."""
     graph = _LENET
     small = predict(graph, EASY, batch=batch, mode=mode, fusion=fusion)
@@ -217,11 +217,11 @@ def test_time_is_monotone(batch: int, more: int, mode: Literal["eval", "train"],
 _LENET = load("lenet5").graph()
 
 
-def test_devices_share_the_batch_and_sum_their_gradients():
+def test_devices_share_the_batch_and_sum_their_gradients() -> None:
     whole = predict(_LENET, EASY, batch=64, devices=4, mode="train")
     one = predict(_LENET, EASY, batch=16, mode="train")
     assert whole.rows == one.rows and whole.update == one.update and whole.needed == one.needed
-    assert one.all_reduce == 0
+    assert one.all_reduce == 0 and whole.all_reduce is not None
     # A ring of n devices sends 2(n − 1)/n of the gradients, 4 bytes each.
     assert whole.all_reduce == pytest.approx(2 * 3 / 4 * 4 * 61706 / 50)
     assert whole.seconds == pytest.approx(one.forward + max(one.backward, whole.all_reduce) + one.update)
@@ -232,7 +232,7 @@ def test_devices_share_the_batch_and_sum_their_gradients():
     assert uneven.share == 17 and uneven.rows == predict(_LENET, EASY, batch=17, mode="train").rows
 
 
-def test_nothing_is_sent_in_evaluation_and_an_unknown_interconnect_is_said():
+def test_nothing_is_sent_in_evaluation_and_an_unknown_interconnect_is_said() -> None:
     assert predict(_LENET, EASY, batch=8, devices=8).all_reduce == 0
     alone = replace(EASY, interconnect=None)
     found = predict(_LENET, alone, batch=8, devices=8, mode="train")
@@ -240,15 +240,15 @@ def test_nothing_is_sent_in_evaluation_and_an_unknown_interconnect_is_said():
     assert any("no interconnect" in value for _, value in totals(found))
 
 
-def test_the_largest_batch_fits_and_the_next_does_not():
+def test_the_largest_batch_fits_and_the_next_does_not() -> None:
     for mode in ("eval", "train"):
-        found = predict(_LENET, replace(EASY, memory=5e6), mode=mode)  # type: ignore[arg-type]
+        found = predict(_LENET, replace(EASY, memory=5e6), mode=mode)
         assert found.largest_batch is not None and found.largest_batch > 0
         assert found.memory.at(found.largest_batch) <= 5e6 < found.memory.at(found.largest_batch + 1)
 
 
 @pytest.mark.parametrize("name", devices())
-def test_every_device_has_a_source_and_sane_figures(name: str):
+def test_every_device_has_a_source_and_sane_figures(name: str) -> None:
     device = devices()[name]
     assert len(device.source) > 15 and device.title
     assert device.flops and set(device.flops) <= set(DTYPES)
@@ -260,7 +260,7 @@ def test_every_device_has_a_source_and_sane_figures(name: str):
     assert find_device(name.upper()) is device
 
 
-def test_processors_are_described_by_words():
+def test_processors_are_described_by_words() -> None:
     device = find_device("cpu:8x3.0,avx2,50GB/s,64GB")
     assert device.flops == {"float32": 8 * 3e9 * 32}
     assert (device.bandwidth, device.memory, device.interconnect) == (50e9, 64e9, None)
@@ -283,7 +283,7 @@ def test_processors_are_described_by_words():
         ("", "h200"),
     ],
 )
-def test_unknown_devices_are_told_of(text: str, said: str):
+def test_unknown_devices_are_told_of(text: str, said: str) -> None:
     with pytest.raises(DataError) as error:
         find_device(text)
     assert error.value.code == "E113" and said in " ".join([error.value.message, *error.value.help])
@@ -291,11 +291,11 @@ def test_unknown_devices_are_told_of(text: str, said: str):
 
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "json"])
 @pytest.mark.parametrize("mode", ["eval", "train"])
-def test_formats_say_the_same(form: str, mode: str, capsys: pytest.CaptureFixture[str]):
+def test_formats_say_the_same(form: str, mode: Literal["eval", "train"], capsys: pytest.CaptureFixture[str]) -> None:
     words = ["roofline", "resnet18", "--device", "h100", "--batch", "32", "--mode", mode, "--format", form]
     assert main([*words, "--depth", "1"]) == 0
     out = capsys.readouterr().out
-    found = predict(load("resnet18").graph(), find_device("h100"), batch=32, mode=mode)  # type: ignore[arg-type]
+    found = predict(load("resnet18").graph(), find_device("h100"), batch=32, mode=mode)
     if form == "json":
         whole = json.loads(out)
         assert whole["totals"]["seconds"] == pytest.approx(found.seconds)
@@ -313,7 +313,7 @@ def test_formats_say_the_same(form: str, mode: str, capsys: pytest.CaptureFixtur
         assert "not measured" in out and "layer4" in out and "Williams" in out
 
 
-def test_the_command_line_tells_of_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+def test_the_command_line_tells_of_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["roofline", "lenet5"]) == 1 and "--device is missing" in capsys.readouterr().err
     assert main(["roofline", "lenet5", "--device", "v100", "--dtype", "bfloat16"]) == 1
     assert "no peak for bfloat16" in capsys.readouterr().err
@@ -329,7 +329,7 @@ def test_the_command_line_tells_of_what_is_wrong(capsys: pytest.CaptureFixture[s
     assert {row["name"] for row in json.loads(capsys.readouterr().out)} == set(devices())
 
 
-def test_the_diagram_has_the_roof_the_ridge_and_points_below_it(tmp_path: Path):
+def test_the_diagram_has_the_roof_the_ridge_and_points_below_it(tmp_path: Path) -> None:
     found = predict(load("googlenet").graph(), find_device("a100"), dtype="bfloat16", batch=64)
     made = figure(found)
     axes = made.axes[0]

@@ -150,8 +150,12 @@ def test_the_schedule_scales_the_learning_rate(kind: str) -> None:
     assert isinstance(optimiser, Optimiser)
     params = {"w": jnp.ones((2, 2))}
     sizes = []
+
+    def share(factor: float, step: Any) -> float:
+        return factor
+
     for factor in (1.0, 0.5):
-        transformation = optimiser.build(lambda step, factor=factor: factor)
+        transformation = optimiser.build(partial(share, factor))
         updates, _ = transformation.update({"w": jnp.ones((2, 2))}, transformation.init(params), params)
         sizes.append(float(jnp.abs(updates["w"]).max()))
     assert sizes[1] == pytest.approx(sizes[0] / 2)

@@ -62,5 +62,11 @@ def test_expressions_stand_anywhere(validator: jsonschema.Draft202012Validator) 
 
 
 def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> None:
-    for wrong in ({"layer": []}, {"train": {"epoch": 3}}, {"train": {"optimiser": "sgdd"}}, {"archspec": 2}):
+    sections: tuple[dict[str, Any], ...] = (
+        {"layer": []},
+        {"train": {"epoch": 3}},
+        {"train": {"optimiser": "sgdd"}},
+        {"archspec": 2},
+    )
+    for wrong in sections:
         assert list(validator.iter_errors({**BASE, "layers": [], **wrong})) != []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
+from archspec.layers.conv import Conv
 from archspec.loading import load, open_spec
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
@@ -45,7 +47,7 @@ layers: [unit]
         nodes = load(path, variant).graph().nodes
         assert [node.kind for node in nodes] == ["conv", act]
         assert nodes[0].output.channels == channels
-        assert nodes[0].layer.bias is False
+        assert cast(Conv, nodes[0].layer).bias is False
     assert load(path, "b", w=3).graph().nodes[0].output.channels == 3
 
 
@@ -130,7 +132,7 @@ def test_another_kind_replaces_and_the_same_kind_merges(write: Write) -> None:
         INPUT
         + "defaults: {conv: {init: {normal: 0.1}}}\nlayers: [{conv: {filters: 2, kernel: 1, init: {uniform: 0.2}}}]"
     )
-    assert load(write(init)).graph().nodes[0].layer.init.to_plain() == {"uniform": {"scale": 0.2}}
+    assert cast(Conv, load(write(init)).graph().nodes[0].layer).init.to_plain() == {"uniform": {"scale": 0.2}}
 
 
 def test_paths_start_from_the_file_that_names_them(write: Write, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ MAPS = {
     "segnet_basic": {"pool4": (23, 30, 64), "upsample4": (45, 60, 64), "conv_classifier": (360, 480, 11)},
 }
 
-TRAINED = {
+TRAINED: dict[str, tuple[int, dict[str, Any]]] = {
     # Real numbers at a small size, where compiling takes seconds: overrides for the rest of the network's size.
     "alexnet": (67, {"classes": 3}),
     "caffenet": (67, {"classes": 3}),

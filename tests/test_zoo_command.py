@@ -8,7 +8,9 @@ import json
 import random
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from archspec.cli import main
@@ -26,7 +28,7 @@ def table(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, str
     return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
 
 
-def test_the_list_has_every_network_in_the_zoo_s_order(capsys: pytest.CaptureFixture[str]):
+def test_the_list_has_every_network_in_the_zoo_s_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:]] == NAMES
@@ -41,7 +43,7 @@ def facts() -> list[Facts]:
 
 @pytest.mark.parametrize("key", [key for key in SORTS if key != "name"])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_sorting_orders_by_the_figure_and_puts_what_lacks_it_last(key: str, reverse: bool, facts: list[Facts]):
+def test_sorting_orders_by_the_figure_and_puts_what_lacks_it_last(key: str, reverse: bool, facts: list[Facts]) -> None:
     found = in_order(facts, SORTS[key], reverse)
     values = [BY_KEY[SORTS[key]].value(item) for item in found]
     known = [value for value in values if value is not None]
@@ -50,7 +52,7 @@ def test_sorting_orders_by_the_figure_and_puts_what_lacks_it_last(key: str, reve
     assert sorted(item.label for item in found) == sorted(NAMES)
 
 
-def test_what_is_sorted_by_is_shown(capsys: pytest.CaptureFixture[str]):
+def test_what_is_sorted_by_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "--sort", "top5", "--reverse"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "top-5" in lines[0] and lines[2].startswith("resnet152 ") and "94.046 %" in lines[2]
@@ -59,7 +61,7 @@ def test_what_is_sorted_by_is_shown(capsys: pytest.CaptureFixture[str]):
     assert main(["zoo", "--sort", "beauty"]) == 2
 
 
-def test_json_has_figures_and_sources(capsys: pytest.CaptureFixture[str]):
+def test_json_has_figures_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "--format", "json"]) == 0
     found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert list(found) == NAMES
@@ -69,7 +71,7 @@ def test_json_has_figures_and_sources(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("accuracy", ["top1", "top5"])
-def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Facts]):
+def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Facts]) -> None:
     facts = [item for item in facts if item.published is not None and getattr(item.published, accuracy) is not None]
     made, labels = figure(facts, accuracy)
     made.canvas.draw()
@@ -82,27 +84,28 @@ def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Facts]):
         assert all(box(label).overlap(frame) == pytest.approx(area(box(label))) for label in panel)
         # Every panel is of one task: accuracies of 10 and of 1,000 classes are not compared.
         assert axes.get_xscale() == "log"
-    drawn = {(float(x), float(y)) for axes in made.axes for item in axes.collections for x, y in item.get_offsets()}
+    points = [np.asarray(item.get_offsets()) for axes in made.axes for item in axes.collections]
+    drawn = {(float(x), float(y)) for offsets in points for x, y in offsets}
     for item in facts:
         assert (float(item.seen.macs), getattr(item.published, accuracy)) in drawn
 
 
-def box(item: object) -> Box:
-    return Box(*map(float, item.get_window_extent().extents))  # type: ignore[attr-defined]
+def box(item: Any) -> Box:
+    return Box(*map(float, item.get_window_extent().extents))
 
 
 def area(item: Box) -> float:
     return (item.right - item.left) * (item.top - item.bottom)
 
 
-def check_apart(labels: list) -> None:
+def check_apart(labels: list[Any]) -> None:
     """No label covers a pixel of another."""
     for one, other in combinations(labels, 2):
         assert box(one).overlap(box(other)) < 1, (one.get_text(), other.get_text())
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_sixty_crowded_labels_do_not_overlap(seed: int):
+def test_sixty_crowded_labels_do_not_overlap(seed: int) -> None:
     draw = random.Random(seed)
     points = [(draw.gauss(0, 1), draw.gauss(0, 1)) for _ in range(60)]
     made = new_figure(12, 8)
@@ -117,7 +120,7 @@ def test_sixty_crowded_labels_do_not_overlap(seed: int):
     check_apart(labels)
 
 
-def test_labels_that_overlap_are_seen_by_these_tests():
+def test_labels_that_overlap_are_seen_by_these_tests() -> None:
     made = new_figure(4, 4)
     axes = made.subplots()
     labels = [axes.annotate("one and the same", (0.3, 0.3)) for _ in range(2)]
@@ -127,7 +130,7 @@ def test_labels_that_overlap_are_seen_by_these_tests():
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
-def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: Path, facts: list[Facts]):
+def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: Path, facts: list[Facts]) -> None:
     path = tmp_path / f"zoo.{suffix}"
     left_out = draw(facts, "top1", path)
     assert path.read_bytes().startswith(begins)
@@ -137,7 +140,7 @@ def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: 
         assert ">resnet50<" in text and "not measured here" in text
 
 
-def test_a_plot_says_what_it_lacks_or_why_it_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_plot_says_what_it_lacks_or_why_it_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "--plot", str(tmp_path / "zoo.svg")]) == 0
     assert "without published top1: " in capsys.readouterr().err
     assert main(["zoo", "--plot", str(tmp_path / "zoo.gif")]) == 1

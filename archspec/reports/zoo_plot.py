@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import pi, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.drawing.palette import FAINT, INK
 from archspec.reports.plotting import PALETTE, Box, check_suffix, new_figure, place_labels, save, tidy
@@ -45,7 +45,7 @@ def _value(facts: Facts, accuracy: str) -> float | None:
     return found
 
 
-def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[object]]]:
+def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[Any]]]:
     """The plot of networks that all have the accuracy, and the labels of each panel.
 
     Networks with another number of classes have a panel of their own: their accuracies cannot be compared.

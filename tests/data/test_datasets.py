@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ X, Y = np.zeros((8, 4, 4), np.uint8), np.arange(8) % 2
 )
 def test_npz_that_is_no_dataset_is_answered(tmp_path: Path, arrays: dict[str, np.ndarray], code: str) -> None:
     path = tmp_path / "d.npz"
-    np.savez(path, **arrays)
+    np.savez(path, **cast(Any, arrays))
     with pytest.raises(DataError) as error:
         Npz(path=str(path)).load()
     assert error.value.code == code

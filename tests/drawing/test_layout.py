@@ -70,7 +70,8 @@ def check_places(picture: Picture) -> None:
 
 def check_links(picture: Picture) -> None:
     """Lines go along the axes, start and end at the sides of what they connect, and cross no box."""
-    ends = {item.path: sides(item) for item in (*picture.boxes, *picture.outlines)}
+    drawn: list[Box | Outline] = [*picture.boxes, *picture.outlines]
+    ends = {item.path: sides(item) for item in drawn}
     along = 1 if picture.direction == "down" else 0
     for link in picture.links:
         points = link.points

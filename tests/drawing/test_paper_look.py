@@ -90,7 +90,7 @@ def assert_to_scale(graph: Graph, figure: Scene) -> None:
     largest = max(maps, key=lambda path: heights[path] or 0)
     deepest = max(maps, key=lambda path: depths[path])
     for path, box in maps.items():
-        exact = maps[largest].height * heights[path] / heights[largest]
+        exact = maps[largest].height * (heights[path] or 0) / (heights[largest] or 0)
         assert box.height == pytest.approx(max(exact, 1.6), rel=1e-6), path
         exact = maps[deepest].width * (depths[path] / depths[deepest]) ** 0.5
         assert box.width == pytest.approx(max(exact, 1.6), rel=1e-6), path
@@ -305,7 +305,7 @@ def test_what_cannot_be_read_is_refused(write: Callable[..., File]) -> None:
         scene(graph)
 
 
-def test_blocks_of_unnamed_layers_are_called_by_the_blocks_names(write: Callable[..., Path]) -> None:
+def test_blocks_of_unnamed_layers_are_called_by_the_blocks_names(write: Callable[..., File]) -> None:
     text = """
 input: {height: 32, width: 32, channels: 3}
 blocks:

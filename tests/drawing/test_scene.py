@@ -139,14 +139,14 @@ def test_png_has_the_size_and_the_colours(tmp_path: File) -> None:
     ):
         expected = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
         found = pixels.getpixel((2 * x, 2 * y))
-        assert np.abs(np.subtract(found, expected)).max() <= 2, (x, y, found)
+        assert np.abs(np.subtract(np.asarray(found), expected)).max() <= 2, (x, y, found)
 
 
 def test_files_are_the_same_each_time(tmp_path: File) -> None:
     for kind in ("png", "pdf"):
         files = [tmp_path / f"{number}.{kind}" for number in (1, 2)]
         for file in files:
-            raster.save(scene(*everything()), file, kind)  # type: ignore[arg-type]
+            raster.save(scene(*everything()), file, kind)
         assert files[0].read_bytes() == files[1].read_bytes()
 
 

@@ -60,7 +60,7 @@ def call(layer: Layer, module: nnx.Module, arrays: list[jax.Array], train: bool)
         options["train"] = train
     if layer.uses_key:
         options["key"] = jax.random.key(1) if train else None
-    return module(*arrays, **options)  # type: ignore[operator]
+    return module(*arrays, **options)
 
 
 def traced_type(layer: Layer, inputs: tuple[TensorType, ...]) -> TensorType:
@@ -111,7 +111,7 @@ def test_declared_weights_are_the_modules(name: str, example: Example) -> None:
 @pytest.mark.parametrize(("name", "example"), CASES)
 def test_jit_and_gradients(name: str, example: Example) -> None:
     layer, inputs = from_example(name, example)
-    definition, params, rest = nnx.split(layer.build(inputs, nnx.Rngs(0)), nnx.Param, ...)
+    definition, params, *rest = nnx.split(layer.build(inputs, nnx.Rngs(0)), nnx.Param, ...)
     kinds = taken(layer, inputs)
     keys = jax.random.split(jax.random.key(0), len(kinds))
     arrays = [
@@ -122,7 +122,7 @@ def test_jit_and_gradients(name: str, example: Example) -> None:
     ]
 
     def loss(params: Any, arrays: list[jax.Array]) -> jax.Array:
-        out = call(layer, nnx.merge(definition, params, rest, copy=True), arrays, train=True)
+        out = call(layer, nnx.merge(definition, params, *rest, copy=True), arrays, train=True)
         return jnp.sum(jnp.sin(out))
 
     value, gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), allow_int=True))(params, arrays)
@@ -158,7 +158,7 @@ paddings = st.one_of(
     st.sampled_from(["same", "same_upper", "valid"]),
 )
 WINDOWED = [name for name in KINDS if issubclass(kind_of(name), Windowed)]
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "conv": {"filters": st.sampled_from([2, 4]), "groups": st.sampled_from([1, 2])},
     "partial_conv": {"connections": st.just([[0], [1, 0]])},
 }

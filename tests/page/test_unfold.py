@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archspec.drawing.layout import unfold
+from archspec.drawing.layout import Box, Outline, unfold
 from archspec.loading import open_spec
 from archspec.page.payload import payload
 
@@ -33,14 +33,15 @@ def test_boxes_and_links_lie_where_python_puts_them(name: str, browser: Any, pag
         near = pytest.approx
         assert (ours["width"], ours["height"]) == near((theirs.width, theirs.height), abs=0.1)
         assert [box["path"] for box in ours["boxes"]] == [box.path for box in theirs.boxes]
-        for kind, items in (("boxes", theirs.boxes), ("outlines", theirs.outlines)):
+        kinds: dict[str, tuple[Box | Outline, ...]] = {"boxes": theirs.boxes, "outlines": theirs.outlines}
+        for kind, items in kinds.items():
             for mine, other in zip(ours[kind], items, strict=True):
                 assert mine["path"] == other.path
                 for side in ("x", "y", "width", "height"):
                     assert mine[side] == near(getattr(other, side), abs=0.1)
-        for mine, other in zip(ours["links"], theirs.links, strict=True):
-            assert (mine["source"], mine["target"], mine["shape"]) == (other.source, other.target, other.shape)
-            flat = [value for point in other.points for value in point]
+        for mine, link in zip(ours["links"], theirs.links, strict=True):
+            assert (mine["source"], mine["target"], mine["shape"]) == (link.source, link.target, link.shape)
+            flat = [value for point in link.points for value in point]
             assert [value for point in mine["points"] for value in point] == near(flat, abs=0.1)
 
 

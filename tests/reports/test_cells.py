@@ -24,7 +24,7 @@ TABLE = Table(
 )
 
 
-def test_csv_has_raw_numbers_keys_and_nothing_else():
+def test_csv_has_raw_numbers_keys_and_nothing_else() -> None:
     assert list(csv.reader(io.StringIO(csv_text(TABLE)))) == [
         ["layer", "macs"],
         ["a|b_c", "4089184256"],
@@ -33,12 +33,12 @@ def test_csv_has_raw_numbers_keys_and_nothing_else():
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2, max_size=2))
-def test_csv_comes_back_as_it_was(row: list[str]):
+def test_csv_comes_back_as_it_was(row: list[str]) -> None:
     table = Table(("a", "b"), [row], (False, False))
     assert list(csv.reader(io.StringIO(csv_text(table), newline="")))[1] == [shown(cell) for cell in row]
 
 
-def test_markdown_keeps_its_columns_and_says_how_they_align():
+def test_markdown_keeps_its_columns_and_says_how_they_align() -> None:
     lines = markdown(TABLE).splitlines()
     head = lines.index(next(line for line in lines if line.startswith("| layer")))
     for line in lines[head : head + 5]:
@@ -47,7 +47,7 @@ def test_markdown_keeps_its_columns_and_says_how_they_align():
     assert r"a\|b_c" in lines[head + 2]
 
 
-def test_latex_escapes_what_latex_reads():
+def test_latex_escapes_what_latex_reads() -> None:
     assert latex_escape("50 % & $x_1$ #2 {a} ~ ^ \\ 3×3 --x") == (
         r"50 \% \& \$x\_1\$ \#2 \{a\} \textasciitilde{} \textasciicircum{} \textbackslash{} 3$\times$3 -{}-x"
     )
@@ -58,7 +58,7 @@ def test_latex_escapes_what_latex_reads():
 
 
 @pytest.mark.parametrize("rows", [3, 60])
-def test_latex_environments_are_closed_and_rows_have_equal_cells(rows: int):
+def test_latex_environments_are_closed_and_rows_have_equal_cells(rows: int) -> None:
     written = latex(Table(("a", "b", "c"), [("x", "&", "y")] * rows, (False, True, True), caption=["c"]))
     assert re.findall(r"\\begin\{(\w+)\}", written) == re.findall(r"\\end\{(\w+)\}", written)[::-1]
     assert ("longtable" in written) == (rows > 45)
@@ -66,7 +66,7 @@ def test_latex_environments_are_closed_and_rows_have_equal_cells(rows: int):
     assert all(len(re.findall(r"(?<!\\)&", line)) == 2 for line in body) and len(body) == rows + 1
 
 
-def test_html_is_escaped_and_balanced():
+def test_html_is_escaped_and_balanced() -> None:
     class Balance(HTMLParser):
         def __init__(self) -> None:
             super().__init__()
@@ -87,7 +87,7 @@ def test_html_is_escaped_and_balanced():
     assert seen.open == [] and seen.said == ["<i>", "<b>", "a & <script>", "</p>"]
 
 
-def test_text_is_aligned_and_free_of_control_characters():
+def test_text_is_aligned_and_free_of_control_characters() -> None:
     lines = text(TABLE).splitlines()
     assert lines[0] == "two layers" and lines[-1] == "a note"
     numbers = [line for line in lines if line.endswith("4.089 G")]
@@ -95,12 +95,12 @@ def test_text_is_aligned_and_free_of_control_characters():
     assert "\x1b" not in text(Table(("a",), [("\x1b[31mred\nline",)], (False,)))
 
 
-def test_transposed_tables_have_the_same_cells():
+def test_transposed_tables_have_the_same_cells() -> None:
     turned = TABLE.transposed("layer")
     assert list(turned.head) == ["layer", "a|b_c", "50 % & more, \\ {x}"]
     assert turned.rows[0][0] == "MACs" and turned.rows[0][1] == Cell("4.089 G", 4089184256)
 
 
-def test_rows_of_another_length_are_refused():
+def test_rows_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="2 columns"):
         Table(("a", "b"), [("x",)], (False, False))

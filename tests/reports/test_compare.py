@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from archspec.figures.differences import _by_path, _weighed, differences
 from archspec.reports.facts import depth, labels, last_receptive_field, total_stride
 
 Write = Callable[..., Path]
+Mark = tuple[int, int, int]
 
 DEPTHS = {
     "lenet5": 5,
@@ -43,7 +45,7 @@ DEPTHS = {
 
 
 @pytest.mark.parametrize("name", DEPTHS)
-def test_depth_is_the_number_in_the_name(name: str):
+def test_depth_is_the_number_in_the_name(name: str) -> None:
     """The papers' counts: convolutions and dense layers on the longest path."""
     assert depth(load(name).graph().pruned("eval")) == DEPTHS[name]
 
@@ -52,13 +54,13 @@ def test_depth_is_the_number_in_the_name(name: str):
     ("name", "field", "stride"),
     [("alexnet", 195, 32), ("vgg16", 212, 32), ("resnet50_v1", 483, 32), ("resnet101_v1", 1027, 32), ("lenet5", 16, 4)],
 )
-def test_receptive_fields_are_the_published_ones(name: str, field: int, stride: int):
+def test_receptive_fields_are_the_published_ones(name: str, field: int, stride: int) -> None:
     """AlexNet, VGG-16 and the ResNets as in Araujo et al. 2019, Table 1, before layers that take the whole map."""
     graph = load(name).graph().pruned("eval")
     assert last_receptive_field(graph) == (field, field) and total_stride(graph) == stride
 
 
-def test_the_first_output_counts_where_there_are_several():
+def test_the_first_output_counts_where_there_are_several() -> None:
     """fcn_resnet50's second head stands on an earlier map, which sees less."""
     graph = load("fcn_resnet50").graph().pruned("eval")
     field = last_receptive_field(graph)
@@ -66,7 +68,7 @@ def test_the_first_output_counts_where_there_are_several():
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "alexnet", "caffenet", "vgg16", "segnet"])
-def test_the_smallest_input_fits_and_no_smaller_one_does(name: str):
+def test_the_smallest_input_fits_and_no_smaller_one_does(name: str) -> None:
     spec = load(name)
     found = spec.smallest_input()
     assert found is not None
@@ -76,12 +78,12 @@ def test_the_smallest_input_fits_and_no_smaller_one_does(name: str):
             spec.graph(input=side)
 
 
-def test_vgg_needs_32_and_global_pooling_lets_one_pixel_pass():
+def test_vgg_needs_32_and_global_pooling_lets_one_pixel_pass() -> None:
     assert str(load("vgg16").smallest_input()) == "32×32"  # five halvings
     assert str(load("resnet50").smallest_input()) == "1×1"
 
 
-def test_heads_for_training_count():
+def test_heads_for_training_count() -> None:
     """googlenet's pool their maps by windows of 5 × 5; one pixel less, and these do not fit."""
     spec = load("googlenet")
     found = spec.smallest_input()
@@ -91,7 +93,7 @@ def test_heads_for_training_count():
         spec.graph(input=78)
 
 
-def test_sizes_that_fit_can_lie_apart(write: Write, capsys: pytest.CaptureFixture[str]):
+def test_sizes_that_fit_can_lie_apart(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     head = "input: {height: 48, width: 48, channels: 1}\nlayers:\n"
     halves = head + "- conv: {filters: 2, kernel: 4, stride: 4, rounding: exact}\n- global_avg_pool"
     found = load(write(halves)).smallest_input()
@@ -120,7 +122,7 @@ def states(first: str, second: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_resnet50_v1_differs_where_the_stride_stands():
+def test_resnet50_v1_differs_where_the_stride_stands() -> None:
     found = differences(load("resnet50").graph(), load("resnet50_v1").graph())
     changed = {item.after.path: item.fields for item in found if item.after and item.state == "changed"}
     assert changed == {
@@ -132,7 +134,7 @@ def test_resnet50_v1_differs_where_the_stride_stands():
     assert sum(item.macs for item in found) == 3857973248 - 4089184256
 
 
-def test_vgg19_has_three_convolutions_more():
+def test_vgg19_has_three_convolutions_more() -> None:
     assert states("vgg16", "vgg19") == [
         ("added", "", path)
         for path in (
@@ -148,11 +150,11 @@ def test_vgg19_has_three_convolutions_more():
 
 
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "segnet"])
-def test_a_network_is_like_itself(name: str):
+def test_a_network_is_like_itself(name: str) -> None:
     assert {item.state for item in differences(load(name).graph(), load(name).graph())} == {"same"}
 
 
-def test_another_input_resizes_and_other_classes_change_one_layer():
+def test_another_input_resizes_and_other_classes_change_one_layer() -> None:
     graph = load("resnet18").graph()
     found = differences(graph, load("resnet18").graph(input=288))
     assert {item.state for item in found} == {"same", "resized"}
@@ -160,7 +162,7 @@ def test_another_input_resizes_and_other_classes_change_one_layer():
     assert last.fields == (("units", 1000, 10),) and last.params == 513 * (10 - 1000)
 
 
-def test_layers_that_take_other_inputs_are_told_of(write: Write):
+def test_layers_that_take_other_inputs_are_told_of(write: Write) -> None:
     text = "input: {height: 8, width: 8, channels: 4}\nlayers:\n- conv: {name: a, filters: 4, kernel: 1}\n"
     text += "- relu: {name: r}\n- conv: {name: b, filters: 4, kernel: 1}\n- add: {name: s, from: [b, %s]}"
     first, second = load(write(text % "a", "x.yaml")).graph(), load(write(text % "r", "y.yaml")).graph()
@@ -168,13 +170,13 @@ def test_layers_that_take_other_inputs_are_told_of(write: Write):
     assert found.rewired and found.after is not None and found.after.path == "s"
 
 
-def worth(pairs: list[tuple[int | None, int | None]], one: list, other: list) -> int:
+def worth(pairs: list[tuple[int | None, int | None]], one: list[Mark], other: list[Mark]) -> int:
     from archspec.figures.differences import _worth
 
     return sum(_worth(one[i], other[j]) for i, j in pairs if i is not None and j is not None)
 
 
-def best(one: list, other: list) -> int:
+def best(one: list[Mark], other: list[Mark]) -> int:
     """The greatest worth of an alignment, by trying all."""
     from archspec.figures.differences import _worth
 
@@ -191,7 +193,7 @@ MARKS = st.lists(st.tuples(st.integers(0, 2), st.integers(10, 12), st.just(20) |
 
 @given(MARKS, MARKS)
 @settings(max_examples=80, deadline=None)
-def test_alignments_are_in_order_complete_and_the_best(one: list, other: list):
+def test_alignments_are_in_order_complete_and_the_best(one: list[Mark], other: list[Mark]) -> None:
     pairs = _weighed(one, other)
     for found in (pairs, _by_path(one, other)):
         assert [i for i, _ in found if i is not None] == list(range(len(one)))
@@ -199,7 +201,7 @@ def test_alignments_are_in_order_complete_and_the_best(one: list, other: list):
     assert worth(pairs, one, other) == best(one, other)
 
 
-def test_networks_with_little_in_common_are_not_listed_pair_by_pair(capsys: pytest.CaptureFixture[str]):
+def test_networks_with_little_in_common_are_not_listed_pair_by_pair(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "resnet50", "bn_inception"]) == 0
     out = capsys.readouterr().out
     assert "--layers" in out and "1 % of the layers" in out and "layer4.0.conv1" not in out
@@ -215,13 +217,13 @@ def test_networks_with_little_in_common_are_not_listed_pair_by_pair(capsys: pyte
         assert "--layers" not in capsys.readouterr().out
 
 
-def test_labels_stay_distinguishable():
+def test_labels_stay_distinguishable() -> None:
     assert labels(["a", "b"], ["x/a.yaml", "b"]) == ["a", "b"]
     assert labels(["a", "a"], ["x.yaml", "y.yaml"]) == ["a (x.yaml)", "a (y.yaml)"]
     assert labels(["a", "a", "a"], ["a", "a", "x.yaml"]) == ["a", "a [2]", "a (x.yaml)"]
 
 
-def test_formats(capsys: pytest.CaptureFixture[str]):
+def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["resnet18", "vgg16"]
     assert main(["compare", *names, "--format", "csv", "--batch", "8"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -241,10 +243,12 @@ def test_formats(capsys: pytest.CaptureFixture[str]):
     assert "layers," not in out and out.splitlines()[3].startswith("network")
 
 
-def test_memory_is_for_the_batch_and_published_figures_for_the_network_alone(capsys: pytest.CaptureFixture[str]):
-    def networks(*words: str) -> list[dict]:
+def test_memory_is_for_the_batch_and_published_figures_for_the_network_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def networks(*words: str) -> list[dict[str, Any]]:
         assert main(["compare", "resnet18", "resnet34", "--format", "json", *words]) == 0
-        found: list[dict] = json.loads(capsys.readouterr().out)["networks"]
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["networks"]
         return found
 
     one, many, half = networks(), networks("--batch", "9"), networks("--dtype", "bfloat16")
@@ -255,7 +259,7 @@ def test_memory_is_for_the_batch_and_published_figures_for_the_network_alone(cap
     assert other[0]["top1"] is None and other[0]["published"] is None and other[0]["params"] < one[0]["params"]
 
 
-def test_what_is_wrong_is_told_of(capsys: pytest.CaptureFixture[str], write: Write):
+def test_what_is_wrong_is_told_of(capsys: pytest.CaptureFixture[str], write: Write) -> None:
     assert main(["compare", "resnet18", "resnet51"]) == 1
     assert "did you mean" in capsys.readouterr().err
     bad = write("input: {height: 8, width: 8, channels: 1}\nlayers:\n- conv: {filters: 2, kernel: 9}")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ def test_the_largest_batch_is_the_largest(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_optimiser_is_the_recipes_unless_another_is_given(capsys: pytest.CaptureFixture[str]) -> None:
-    fixed = {}
+    fixed: dict[int, Any] = {}
     for options in ([], ["--optimiser", "sgd"], ["--set", "train.optimiser={sgd: {learning_rate: 0.1, momentum: 0}}"]):
         assert main(["report", "specs/examples/digits.yaml", "--format", "json", *options]) == 0
         memory = json.loads(capsys.readouterr().out)["totals"]["memory"]
@@ -137,8 +138,8 @@ def test_columns_by_choice(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[3].split() == ["layer", "FLOPs/byte", "from"]
     every = printed(capsys, "lenet5", "--columns", "all", "--format", "csv").splitlines()[0].split(",")
     assert every == [column.raw for name, column in COLUMNS.items() if name != "counted"]
-    every = printed(capsys, "lenet5", "--columns", "all", "--format", "csv", "--convention", "timm").splitlines()[0]
-    assert every.split(",") == [column.raw for column in COLUMNS.values()]
+    counted = printed(capsys, "lenet5", "--columns", "all", "--format", "csv", "--convention", "timm").splitlines()[0]
+    assert counted.split(",") == [column.raw for column in COLUMNS.values()]
     assert main(["report", "lenet5", "--columns", "path", "--format", "json"]) == 1
     assert "JSON has every figure" in capsys.readouterr().out
     assert main(["report", "lenet5", "--columns", "path,counted"]) == 1

@@ -146,11 +146,11 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
     (tmp_path / "m2" / "a_mask.png").unlink()
     # Again into the same folder, but never among images, of these inputs or of others.
     assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(tmp_path / "m2")]) == 0
-    for images in (tmp_path, folder / "images"):
-        before = sorted(images.iterdir())
-        assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(images)]) == 1
+    for taken in (tmp_path, folder / "images"):
+        before = sorted(taken.iterdir())
+        assert main(["predict", str(run), str(tmp_path / "a.png"), "-o", str(taken)]) == 1
         assert "E534" in capsys.readouterr().err
-        assert sorted(images.iterdir()) == before
+        assert sorted(taken.iterdir()) == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.png").write_bytes((tmp_path / "a.png").read_bytes())
     with pytest.raises(SpecError):
@@ -324,7 +324,7 @@ def test_labels_go_where_their_pixels_go(fit: str) -> None:
     images = np.arange(4 * 6, dtype=np.uint8).reshape(1, 4, 6, 1)
     labels = images[..., 0].astype(np.int8)
     size = {"pad": (8, 10), "resize": (8, 12), "crop": (4, 4)}[fit]
-    input = Input(height=size[0], width=size[1], channels=1, fit=fit)  # type: ignore[arg-type]
+    input = Input(height=size[0], width=size[1], channels=1, fit=fit)
     found = fitted(Split(images, labels), input)
     assert found.images.shape[1:3] == found.labels.shape[1:] == size
     if fit == "pad":

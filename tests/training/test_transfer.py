@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,12 +14,14 @@ from safetensors.numpy import load_file, save_file
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.reading import opened, restored
 from archspec.spec.train import InitFrom
 from archspec.training import run as module
 from archspec.training.beginning import initial_weights
 from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
+from archspec.training.steps import State
 from archspec.weights.folder import export_weights, import_weights
 
 Write = Callable[..., Path]
@@ -88,7 +91,7 @@ def test_a_frozen_body_stays_as_it_was_to_the_bit(
     assert before["head.kernel"].shape[1] == 4
     assert after["head.kernel"].shape[1] == 3
     assert result.accuracy > 0.8
-    state = module.Checkpoints(tmp_path / "run").manager.restore(4)
+    state = Checkpoints(tmp_path / "run").manager.restore(4)
     assert "body.c.kernel" not in str(jax.tree.structure(state["optimiser"]))
 
 
@@ -103,10 +106,10 @@ def test_what_is_frozen_thaws_and_resumes_with_the_same_bits(
     saved = module._Run.epoch
     for stop in (2, 3, 4):  # within the frozen stretch, at its end, after it
 
-        def stopping(self: module._Run, state: module.State, epoch: int, *rest: object, stop: int = stop) -> object:
+        def stopping(self: module._Run, state: State, epoch: int, *rest: Any, stop: int = stop) -> Any:
             if epoch == stop:
                 raise KeyboardInterrupt
-            return saved(self, state, epoch, *rest)  # type: ignore[arg-type]
+            return saved(self, state, epoch, *rest)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module._Run, "epoch", stopping)

@@ -95,7 +95,7 @@ def test_features_after_flattening_are_in_pytorchs_order(write: Write) -> None:
     kernel = from_torch(theirs, node.weights[0], order_of(node, orders(graph)))
     found, _ = pure.apply({"d.kernel": jnp.asarray(kernel)}, statistics, jnp.asarray(x), train=False)
     assert params["d.kernel"].shape == kernel.shape
-    assert np.allclose(found, expected, atol=1e-5)
+    assert np.allclose(np.asarray(found), expected, atol=1e-5)
 
 
 def test_two_flattened_maps_side_by_side(write: Write) -> None:
