@@ -23,6 +23,8 @@ from archspec.training.steps import make_steps
 
 BLOCKS = 9
 
+Params = nnx.State[Any, Any]
+
 
 class LeNet5(nnx.Module):
     def __init__(self, rngs: nnx.Rngs) -> None:
@@ -42,15 +44,13 @@ def by_hand(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     definition, params = nnx.split(LeNet5(nnx.Rngs(0)))
     optimiser = optax.adamw(2e-3, weight_decay=0.05)
 
-    def loss_of(params: nnx.State[Any, Any], x: jax.Array) -> jax.Array:
+    def loss_of(params: Params, x: jax.Array) -> jax.Array:
         logits = nnx.merge(definition, params)(x)
         targets = optax.smooth_labels(jax.nn.one_hot(labels, 10), 0.1)
         return optax.softmax_cross_entropy(logits, targets).mean()
 
     @jax.jit
-    def step(
-        params: nnx.State[Any, Any], state: optax.OptState
-    ) -> tuple[nnx.State[Any, Any], optax.OptState, jax.Array]:
+    def step(params: Params, state: optax.OptState) -> tuple[Params, optax.OptState, jax.Array]:
         loss, gradients = jax.value_and_grad(loss_of)(params, images / 255.0)
         updates, state = optimiser.update(gradients, state, params)
         return optax.apply_updates(params, updates), state, loss

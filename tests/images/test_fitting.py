@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from archspec.training.checks import fitted
 from archspec.training.inference import evaluate, predict
 from tests.data.test_datasets import idx_bytes
 
-FITS = {
+FITS: dict[str, dict[str, Any]] = {
     "exact": {"height": 24, "width": 20},
     "pad": {"height": 30, "width": 27, "fit": "pad"},
     "resize": {"height": 17, "width": 31, "fit": "resize", "interpolation": "bicubic"},
@@ -99,7 +100,7 @@ def test_prediction_sees_what_evaluation_sees(
     held_out = dataset.load().test
     fields = FITS[fit]
     if kind is canvas:  # which cannot be as small as the others
-        fields = {**fields, "height": int(fields["height"]) + 8, "width": int(fields["width"]) + 16}  # type: ignore[call-overload]
+        fields = {**fields, "height": fields["height"] + 8, "width": fields["width"] + 16}
         fields |= {"short_side": 45} if "short_side" in fields else {}
     input = Input.model_validate({"channels": held_out.images.shape[-1], **fields})
     evaluated = fitted(held_out, input).images

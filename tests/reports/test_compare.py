@@ -243,7 +243,7 @@ def test_formats(capsys: pytest.CaptureFixture[str]) -> None:
     assert "layers," not in out and out.splitlines()[3].startswith("network")
 
 
-def test_memory_is_for_the_batch_and_published_figures_for_the_network_alone(
+def test_memory_is_for_the_batch_and_published_figures_for_the_network(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def networks(*words: str) -> list[dict[str, Any]]:
