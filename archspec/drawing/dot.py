@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archspec.drawing.captions import about, caption
 from archspec.drawing.layout import Direction
 from archspec.drawing.opening import chosen
 from archspec.drawing.palette import FAINT, FAMILIES
-from archspec.drawing.pieces import INPUT_PATH, OUTPUT_PATH, Piece, Pieces, about, label
+from archspec.drawing.pieces import INPUT_PATH, OUTPUT_PATH, Piece, Pieces
 from archspec.graph import INPUT, Graph
 
 
@@ -48,7 +49,7 @@ def _within(pieces: Pieces, block: Piece, opened: set[str], home: dict[int, str]
             yield indent + "}"
             continue
         home.update(dict.fromkeys(piece.nodes, piece.path))
-        text = label(pieces, piece, block.path)
+        text = caption(pieces, piece, block.path)
         lines = "\n".join((text.heading, *text.lines))
         yield f"{indent}{quoted(piece.path)} [label={quoted(lines)}{_style(pieces, piece)}]"
 

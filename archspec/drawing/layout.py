@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from archspec.drawing import DrawingError
-from archspec.drawing.pieces import Flow, Kind, Label, Piece, Pieces, about, families, label
+from archspec.drawing.captions import Caption, about, caption, families
+from archspec.drawing.pieces import Flow, Kind, Piece, Pieces
 from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
 from archspec.drawing.scene import shortened, text_width
 from archspec.graph import INPUT, Graph
@@ -180,7 +181,7 @@ def behind(kind: Kind) -> int:
     return {"block": 1, "run": 2}.get(kind, 0)
 
 
-def size_of(text: Label, kind: Kind) -> tuple[float, float]:
+def size_of(text: Caption, kind: Kind) -> tuple[float, float]:
     """Width and height of a box for its text, what is seen of those behind it included."""
     widths = [text_width(text.heading, HEADING_SIZE, True), *(text_width(line, LINE_SIZE) for line in text.lines)]
     more = STACK * behind(kind)
@@ -188,10 +189,10 @@ def size_of(text: Label, kind: Kind) -> tuple[float, float]:
     return width + more, height + more
 
 
-def _fitted(text: Label) -> Label:
+def _fitted(text: Caption) -> Caption:
     """A box's text with what is too long for a box cut in the middle."""
     lines = tuple(shortened(line, _MAX_TEXT, LINE_SIZE) for line in text.lines)
-    return Label(shortened(text.heading, _MAX_TEXT, HEADING_SIZE, True), lines)
+    return Caption(shortened(text.heading, _MAX_TEXT, HEADING_SIZE, True), lines)
 
 
 def _legible(pieces: Pieces, piece: Piece, *, sparse: bool) -> tuple[list[Flow], int]:
@@ -221,7 +222,7 @@ def _frame(
     sparse: bool,
 ) -> Frame:
     graph = pieces.graph
-    texts = [_fitted(label(pieces, inner, piece.path)) for inner in piece.pieces]
+    texts = [_fitted(caption(pieces, inner, piece.path)) for inner in piece.pieces]
     sizes = [size_of(text, inner.kind) for text, inner in zip(texts, piece.pieces, strict=True)]
     flows, left_out = _legible(pieces, piece, sparse=sparse)
     if direction == "right":

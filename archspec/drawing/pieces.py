@@ -1,18 +1,18 @@
-"""What the boxes of a drawing stand for: units of layers, blocks, and runs of alike blocks, and the text in them."""
+"""What the boxes of a drawing stand for: units of layers, blocks, and runs of alike blocks."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 from archspec.blocks import Part, tree
-from archspec.diagnostics import count
-from archspec.drawing.words import is_counted, size, spacing, window
+from archspec.drawing.repeats import Member, repeats
 from archspec.graph import INPUT, Graph, Node
-from archspec.layers import Family, Port
-from archspec.reports.units import si
+from archspec.layers import Port
 
 Kind = Literal["input", "output", "unit", "block", "run"]
 
@@ -49,8 +49,9 @@ class Piece:
 
     A unit is a layer with the element-wise layers that follow it, or a block that has no more than that. A block has
     the pieces that its frame shows. A run is made of alike blocks in a chain, or, where a block has very many parts, of
-    a stretch of them. `nodes` are the indices of the layers inside, `path` is the block's or the unit's first layer's;
-    a run's is that of its first member with `…` and the last one's name.
+    a stretch of them. Where several pieces come again and again, a run's members are stretches too, and `what` tells
+    what they are together. `nodes` are the indices of the layers inside, `path` is the block's or the unit's first
+    layer's; a run's is that of its first member with `…` and the rest of the last one's.
     """
 
     path: str
@@ -64,6 +65,11 @@ class Piece:
     @property
     def opens(self) -> bool:
         return self.kind in ("block", "run")
+
+    @property
+    def end(self) -> str:
+        """The path of its last part that is no run."""
+        return self.pieces[-1].end if self.kind == "run" else self.path
 
     def walk(self) -> Iterator[Piece]:
         """This piece and all inside it, from the outside in."""
@@ -86,6 +92,15 @@ class Pieces:
         for output in graph.outputs:
             self.outputs.setdefault(output.node, []).append(output.name)
         self._known: dict[Any, int] = {}
+        self._paths: set[str] = set()
+        self._dissolved: dict[str, list[Piece]] = {}
+        # The last layer that takes each layer's value; an output is taken by nothing that a run could hold.
+        self._reach = [
+            inf if index in self.outputs else max(users, default=index) for index, users in enumerate(self.consumers)
+        ]
+        # The input counts as the value before the first layer, unless it is taken again all along the network.
+        users = [index for index, node in enumerate(graph.nodes) if INPUT in node.inputs]
+        self._input_spreads = sum(3 * index > len(graph.nodes) for index in users) > 1
         self._marks = [self._mark(index, node) for index, node in enumerate(graph.nodes)]
         pieces = self._within(tree(graph))
         first = Piece(INPUT_PATH, "input", "input", [])
@@ -133,12 +148,16 @@ class Pieces:
 
     def _mark(self, index: int, node: Node) -> tuple[int, ...]:
         """What alike layers have in common: kind, fields, shapes, and how far back their inputs are."""
+        # Which layer it refers to, its inputs say.
+        layer = node.layer
+        if referred := layer.referred():
+            layer = layer.model_copy(update=dict.fromkeys(referred))
         try:
-            key: Any = (node.kind, node.layer, node.output)
+            key: Any = (node.kind, layer, node.output)
             number = self._known.setdefault(key, len(self._known))
         except TypeError:
-            number = self._known.setdefault((node.kind, repr(node.layer), node.output), len(self._known))
-        return (number, *(0 if source == INPUT else index - source for source in node.inputs))
+            number = self._known.setdefault((node.kind, repr(layer), node.output), len(self._known))
+        return (number, *(0 if source == INPUT and self._input_spreads else index - source for source in node.inputs))
 
     def _within(self, part: Part) -> list[Piece]:
         """The pieces of a block's frame."""
@@ -150,11 +169,14 @@ class Pieces:
             found = self._within(inner)
             if len(found) == 1 and found[0].kind == "unit":
                 pieces.append(Piece(inner.path, inner.name, "unit", found[0].nodes, inner.kind))
-            elif inner.kind in _SCOPES and len(found) <= _MAX_DISSOLVED:
+                continue
+            block = Piece(inner.path, inner.name, "block", inner.nodes, inner.kind, found)
+            if inner.kind in _SCOPES and len(found) <= _MAX_DISSOLVED:
+                self._dissolved.setdefault(found[0].path, []).append(block)
                 pieces.extend(found)
             else:
-                pieces.append(Piece(inner.path, inner.name, "block", inner.nodes, inner.kind, found))
-        return self._chunks(self._runs(pieces, part.path))
+                pieces.append(block)
+        return self._chunks(self._folded(pieces, part.path))
 
     def _add_layer(self, pieces: list[Piece], part: Part) -> None:
         (index,) = part.nodes
@@ -169,37 +191,64 @@ class Pieces:
                 return
         pieces.append(Piece(part.path, part.name, "unit", [index]))
 
-    def _like(self, piece: Piece, other: Piece) -> bool:
-        """Whether the other is the same once more, next in a chain that nothing branches off from."""
-        first, second = piece.nodes, other.nodes
-        if piece.kind != other.kind or len(first) != len(second) or second[0] - first[0] != len(first):
-            return False
-        if second[-1] - second[0] != len(first) - 1 or first[-1] - first[0] != len(first) - 1:
-            return False
-        if any(self._marks[a] != self._marks[b] for a, b in zip(first, second, strict=True)):
-            return False
-        last = second[-1]
-        return all(
-            node not in self.outputs and all(user <= last for user in self.consumers[node]) for node in piece.nodes
-        )
+    def _folded(self, pieces: list[Piece], path: str) -> list[Piece]:
+        """The pieces with what comes again and again in a chain put together, and that again."""
+        while True:
+            found: list[Piece] = []
+            for repeat in repeats([self._member(piece) for piece in pieces]):
+                part = pieces[repeat.start : repeat.end]
+                if repeat.times == 1:
+                    found += part
+                    continue
+                stretches = [part[at : at + repeat.period] for at in range(0, len(part), repeat.period)]
+                found.append(self._run([self._together(stretch) for stretch in stretches], alike=True))
+            if len(found) == len(pieces):
+                return pieces
+            if path and len(found) == 1 and len(pieces) <= _MAX_PIECES:
+                # A block that is one run says so itself.
+                return found[0].pieces
+            pieces = found
 
-    def _runs(self, pieces: list[Piece], path: str) -> list[Piece]:
-        """The pieces with alike ones in a chain put together."""
-        found: list[Piece] = []
-        start = 0
-        while start < len(pieces):
-            end = start + 1
-            if pieces[start].kind in _MIN_RUN:
-                while end < len(pieces) and self._like(pieces[end - 1], pieces[end]):
-                    end += 1
-            if end - start >= _MIN_RUN.get(pieces[start].kind, end):
-                found.append(_run(pieces[start:end], alike=True))
-            else:
-                found.extend(pieces[start:end])
-            start = end
-        # A block that is one run says so itself.
-        needless = path and len(found) == 1 and len(pieces) <= _MAX_PIECES
-        return pieces if needless else found
+    def _member(self, piece: Piece) -> Member:
+        """A piece as `repeats` compares it: what is alike has the same kind and the same layers, in the same order."""
+        nodes = piece.nodes
+        mark = self._known.setdefault((piece.kind, *(self._marks[index] for index in nodes)), len(self._known))
+        inside = max((self._reach[index] for index in nodes[:-1]), default=-1.0)
+        reach = max(inside, self._reach[nodes[-1]])
+        whole = nodes[-1] - nodes[0] == len(nodes) - 1
+        return Member(mark, nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
+
+    def _together(self, pieces: list[Piece]) -> Piece:
+        """Neighbours as one piece: the block that they are the parts of, or a stretch."""
+        if len(pieces) == 1:
+            return pieces[0]
+        nodes = [index for piece in pieces for index in piece.nodes]
+        for block in self._dissolved.get(pieces[0].path, ()):
+            if block.nodes == nodes:
+                return block
+        stretch = self._run(pieces, alike=False)
+        firsts = [self.graph.nodes[piece.nodes[0]] for piece in pieces]
+        kinds = [piece.what or node.kind for piece, node in zip(pieces, firsts, strict=True)]
+        stretch.what = "residual" if kinds[-1] == "add" and len(firsts[-1].inputs) > 1 else " – ".join(kinds)
+        return stretch
+
+    def _run(self, members: list[Piece], *, alike: bool) -> Piece:
+        first, last = members[0], members[-1]
+        begin, end = first.path.split("…")[0], last.end
+        # What both paths begin with is not said twice, where it leaves no doubt which run it is.
+        pairs = zip(begin.split(".")[:-1], end.split(".")[:-1], strict=False)
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        path = f"{begin}…{'.'.join(end.split('.')[shared:])}"
+        if path in self._paths:
+            path = f"{begin}…{end}"
+        while path in self._paths:
+            path += "…"
+        self._paths.add(path)
+        name = f"{first.name.split(' … ')[0]} … {last.name.rpartition(' … ')[2]}"
+        nodes = [node for member in members for node in member.nodes]
+        kinds = {member.what for member in members}
+        what = kinds.pop() if alike and len(kinds) == 1 else ""
+        return Piece(path, name, "run", nodes, what, members, alike)
 
     def _chunks(self, pieces: list[Piece]) -> list[Piece]:
         """No more pieces than can be looked at: very many are put together as stretches, or stretches of those."""
@@ -210,7 +259,7 @@ class Pieces:
                 # What joins very many branches stays outside their stretches.
                 joins = piece is not None and len(self.graph.nodes[piece.nodes[0]].inputs) > _CHUNK
                 if piece is None or joins or len(stretch) == _CHUNK:
-                    found += [_run(stretch, alike=False)] if len(stretch) > 1 else stretch
+                    found += [self._run(stretch, alike=False)] if len(stretch) > 1 else stretch
                     stretch = []
                 if piece is not None and joins:
                     found.append(piece)
@@ -220,84 +269,3 @@ class Pieces:
                 break
             pieces = found
         return pieces
-
-
-def _run(members: Sequence[Piece], alike: bool) -> Piece:
-    first, last = members[0], members[-1]
-    path = f"{first.path.split('…')[0]}…{last.path.rpartition('…')[2].rpartition('.')[2]}"
-    name = f"{first.name.split(' … ')[0]} … {last.name.rpartition(' … ')[2]}"
-    nodes = [node for member in members for node in member.nodes]
-    return Piece(path, name, "run", nodes, first.what if alike else "", list(members), alike)
-
-
-class Label(NamedTuple):
-    """The text of a box: a heading, and lines under it."""
-
-    heading: str
-    lines: tuple[str, ...]
-
-
-def described(node: Node) -> str:
-    """A layer in a few words: its kind, the size of its window, its outputs and its stride."""
-    layer = node.layer
-    text = layer.kind
-    if found := window(layer) or (
-        layer.kind in ("adaptive_avg_pool", "resize") and size(getattr(layer, "size", ()) or ())
-    ):
-        text += f" {found}"
-    more = []
-    for name in ("filters", "units", "rate"):
-        value = getattr(layer, name, None)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            more.append(f"{value:g}" if isinstance(value, float) else str(value))
-    # A stride needs no comma before it where it is the first.
-    first = ", " if more and text != layer.kind else " "
-    more += spacing(layer)
-    if (groups := getattr(layer, "groups", 1)) != 1:
-        more.append(f"groups {groups}")
-    return first.join([text, ", ".join(more)]) if more else text
-
-
-def label(pieces: Pieces, piece: Piece, within: str) -> Label:
-    """The text of a folded box in the frame of a block."""
-    graph = pieces.graph
-    if piece.kind == "input":
-        return Label(graph.name, (f"input {graph.input}",))
-    if piece.kind == "output":
-        output = next(output for output in graph.outputs if OUTPUT_PATH + output.name == piece.path)
-        return Label(piece.name, (f"output {graph.output_type(output)}",))
-    if piece.kind == "unit":
-        lines = tuple(described(graph.nodes[index]) for index in piece.nodes)
-        name = piece.path[len(within) + 1 :] if within else piece.path
-        if "…" in within:
-            name = piece.path.rpartition(".")[2]
-        unnamed = len(piece.nodes) and not piece.what and is_counted(piece.name, graph.nodes[piece.nodes[0]].kind)
-        if unnamed:
-            return Label(lines[0], lines[1:])
-        return Label(name, lines)
-    params = sum(graph.nodes[index].params for index in piece.nodes)
-    size = f"{count(len(piece.nodes), 'layer')} · {si(params)} params"
-    what = about(piece)
-    if piece.kind == "run" and piece.alike:
-        return Label(what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}", (piece.name, size))
-    if piece.name.isdigit() and what:
-        return Label(f"{piece.name}: {what}", (size,))
-    return Label(piece.name, (what, size) if what else (size,))
-
-
-def about(piece: Piece) -> str:
-    """What a block or run is, in a word or two, where its name does not say it."""
-    if piece.kind == "run":
-        if not piece.alike:
-            return count(len(piece.pieces), "part")
-        return f"{piece.what} ×{len(piece.pieces):,}" if piece.what else ""
-    if piece.what == "repeat":
-        rounds = [inner for part in piece.pieces for inner in (part.pieces if part.kind == "run" else [part])]
-        kinds = {inner.what for inner in rounds}
-        return f"{len(rounds)} × {kinds.pop()}" if len(kinds) == 1 and "" not in kinds else ""
-    return "" if piece.what in (piece.name, "block", "round", "network") else piece.what
-
-
-def families(graph: Graph, piece: Piece) -> tuple[Family, ...]:
-    """What each layer of a unit does; nothing for what is no unit."""
-    return tuple(graph.nodes[index].layer.family for index in piece.nodes) if piece.kind == "unit" else ()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
+from archspec.drawing.pieces import Piece, Pieces
 from archspec.drawing.words import spacing, window
 from archspec.graph import INPUT, Graph, Node
 from archspec.layers import Family, Layer
@@ -70,7 +71,8 @@ def groups(graph: Graph) -> list[Group]:
     """The figure's groups in topological order: the input first, an output after the step that gives it.
 
     Blocks of one or two sizes of map are folded where values go side by side in them; if there are more than `FEW`
-    groups, more blocks are folded, those with the most layers first. Raises DrawingError beyond `MANY`.
+    groups, more blocks are folded, those with the most layers first, and then what comes again and again without being
+    a block. Raises DrawingError beyond `MANY`.
     """
     root = tree(graph)
     closed = set(_compound(graph, root))
@@ -83,6 +85,17 @@ def groups(graph: Graph) -> list[Group]:
             break
         closed.update(part.path for part in parts)
         found = _grouped(_steps(graph, root, closed))
+    if len(found) > FEW:
+        stretches = [
+            member
+            for piece in Pieces(graph).root.walk()
+            if piece.alike
+            for member in piece.pieces
+            if len(member.pieces) > 1
+        ]
+        if stretches:
+            closed.update(stretch.path for stretch in stretches)
+            found = _grouped(_steps(graph, _gathered(root, stretches), closed))
     if len(found) > MANY:
         raise DrawingError(
             f"the figure would have {len(found):,} volumes, and more than {MANY} cannot be read: "
@@ -138,6 +151,22 @@ def _is_row(graph: Graph, part: Part) -> bool:
             return False
         before = mine
     return True
+
+
+def _gathered(part: Part, stretches: Sequence[Piece]) -> Part:
+    """The part with the layers of each stretch in a part of their own, where they are neighbours in one block."""
+    whole = {stretch.nodes[0]: stretch for stretch in stretches}
+    mine = set(part.nodes)
+    parts: list[Part] = []
+    for inner in part.parts:
+        stretch = whole.get(inner.nodes[0])
+        if parts and inner.nodes[0] in parts[-1].nodes:
+            parts[-1].parts.append(inner)
+        elif stretch and len(stretch.nodes) > len(inner.nodes) and mine.issuperset(stretch.nodes):
+            parts.append(Part(stretch.path, stretch.name, "block", None, stretch.nodes, [inner]))
+        else:
+            parts.append(inner if inner.is_layer else _gathered(inner, stretches))
+    return replace(part, parts=parts)
 
 
 def _few_sizes(graph: Graph, part: Part) -> bool:
@@ -237,7 +266,7 @@ def _layer(part: Part, node: Node) -> Step:
 
 def _name(path: str) -> str:
     """The last part of a path that says something: a unit's name for its `conv`."""
-    *scopes, last = path.split(".")
+    *scopes, last = path.split("…")[0].split(".")
     if last.isdigit() or last == "conv":
         last = ".".join([*scopes[-1:], last]) if last.isdigit() or not scopes else scopes[-1]
     return last

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from archspec.drawing import DrawingError, svg
+from archspec.drawing.captions import described
 from archspec.drawing.graph_look import scene
 from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
-from archspec.drawing.pieces import Pieces, described
+from archspec.drawing.pieces import Pieces
 from archspec.drawing.scene import Box, Rectangle, Scene, Text
 from archspec.drawing.steps import what
 from archspec.graph import Graph

@@ -1,0 +1,92 @@
+"""What is written in the boxes of a drawing, and as the titles of open blocks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.diagnostics import count
+from archspec.drawing.pieces import OUTPUT_PATH, Piece, Pieces
+from archspec.drawing.words import is_counted, size, spacing, window
+from archspec.graph import Graph, Node
+from archspec.layers import Family
+from archspec.reports.units import si
+
+
+class Caption(NamedTuple):
+    """The text of a box: a heading, and lines under it."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+def described(node: Node) -> str:
+    """A layer in a few words: its kind, the size of its window, its outputs and its stride."""
+    layer = node.layer
+    text = layer.kind
+    if found := window(layer) or (
+        layer.kind in ("adaptive_avg_pool", "resize") and size(getattr(layer, "size", ()) or ())
+    ):
+        text += f" {found}"
+    more = []
+    for name in ("filters", "units", "rate"):
+        value = getattr(layer, name, None)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            more.append(f"{value:g}" if isinstance(value, float) else str(value))
+    # A stride needs no comma before it where it is the first.
+    first = ", " if more and text != layer.kind else " "
+    more += spacing(layer)
+    if (groups := getattr(layer, "groups", 1)) != 1:
+        more.append(f"groups {groups}")
+    return first.join([text, ", ".join(more)]) if more else text
+
+
+def caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
+    """The text of a folded box in the frame of a block."""
+    graph = pieces.graph
+    if piece.kind == "input":
+        return Caption(graph.name, (f"input {graph.input}",))
+    if piece.kind == "output":
+        output = next(output for output in graph.outputs if OUTPUT_PATH + output.name == piece.path)
+        return Caption(piece.name, (f"output {graph.output_type(output)}",))
+    if piece.kind == "unit":
+        lines = tuple(described(graph.nodes[index]) for index in piece.nodes)
+        name = piece.path[len(within) + 1 :] if within else piece.path
+        if "…" in within:
+            name = piece.path.rpartition(".")[2]
+        unnamed = len(piece.nodes) and not piece.what and is_counted(piece.name, graph.nodes[piece.nodes[0]].kind)
+        if unnamed:
+            return Caption(lines[0], lines[1:])
+        return Caption(name, lines)
+    params = sum(graph.nodes[index].params for index in piece.nodes)
+    size = f"{count(len(piece.nodes), 'layer')} · {si(params)} params"
+    what = about(piece)
+    if piece.kind == "run" and piece.alike:
+        return Caption(what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}", (piece.name, size))
+    if piece.name.isdigit() and what:
+        return Caption(f"{piece.name}: {what}", (size,))
+    return Caption(piece.name, (what, size) if what else (size,))
+
+
+def about(piece: Piece) -> str:
+    """What a block or run is, in a word or two, where its name does not say it."""
+    if piece.kind == "run":
+        if not piece.alike:
+            return piece.what or count(len(piece.pieces), "part")
+        # Alike blocks may have several names.
+        each = piece.what or ("block" if piece.pieces[0].kind == "block" else "")
+        return f"{each} ×{len(piece.pieces):,}" if each else ""
+    if piece.what == "repeat":
+        # A run that is alike, or a stretch of very many parts, stands for what is in it.
+        rounds = [
+            inner
+            for part in piece.pieces
+            for inner in (part.pieces if part.kind == "run" and (part.alike or not part.what) else [part])
+        ]
+        kinds = {inner.what for inner in rounds}
+        return f"{len(rounds)} × {kinds.pop()}" if len(kinds) == 1 and "" not in kinds else ""
+    return "" if piece.what in (piece.name, "block", "round", "network") else piece.what
+
+
+def families(graph: Graph, piece: Piece) -> tuple[Family, ...]:
+    """What each layer of a unit does; nothing for what is no unit."""
+    return tuple(graph.nodes[index].layer.family for index in piece.nodes) if piece.kind == "unit" else ()

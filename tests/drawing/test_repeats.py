@@ -1,0 +1,118 @@
+"""What comes again and again in a chain is one box, whatever it is made of and however it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.drawing.layout import arranged
+from archspec.drawing.opening import chosen
+from archspec.drawing.pieces import Piece, Pieces
+from archspec.drawing.steps import groups
+from archspec.graph import Graph
+from archspec.loading import open_spec
+from tests.drawing.test_layout import check
+
+CONV = "conv: {filters: 16, kernel: 3, pad: same}"
+RESIDUAL = f"residual: {{layers: [{{{CONV}}}, batch_norm, relu, {{{CONV}}}]}}"
+Write = Callable[..., Path]
+
+
+def graph_of(write: Write, layers: list[str], blocks: str = "") -> Graph:
+    lines = "".join(f"  - {layer}\n" for layer in layers)
+    return open_spec(str(write(f"input: {{height: 8, width: 8, channels: 16}}\n{blocks}layers:\n{lines}"))).graph()
+
+
+def shown(graph: Graph) -> list[str]:
+    """The network's boxes without its input and outputs, a run with how often it comes."""
+    return [
+        f"{piece.what} ×{len(piece.pieces)}" if piece.alike else piece.name
+        for piece in Pieces(graph).root.pieces
+        if piece.kind not in ("input", "output")
+    ]
+
+
+def numbered(times: int, *layers: str) -> list[str]:
+    return [layer for _ in range(times) for layer in layers]
+
+
+RESIDUALS = {
+    "written out": numbered(30, RESIDUAL),
+    "repeated": [f"repeat: {{times: 30, layers: [{{{RESIDUAL}}}]}}"],
+    "named": [f"repeat: {{times: 30, as: i, layers: [{{{RESIDUAL.replace('{layers', '{name: u$(i), layers')}}}]}}"],
+    "added by name": [
+        line
+        for at in range(30)
+        for line in (
+            f"conv: {{name: a{at}, filters: 16, kernel: 3, pad: same}}",
+            "relu",
+            f"add: {{name: s{at}, from: [relu{at + 1}, {'first' if at == 0 else f's{at - 1}'}]}}",
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("writing", RESIDUALS)
+def test_equal_residual_units_are_one_box(writing: str, write: Write) -> None:
+    graph = graph_of(write, [CONV.replace("{", "{name: first, "), *RESIDUALS[writing]])
+    assert shown(graph) == ["first", "residual ×30"]
+    volumes = groups(graph)
+    assert [len(group.steps) for group in volumes] == [1, 1, 30, 1]
+    assert volumes[2].first.does == "residual"
+
+
+def test_a_prefix_that_differs_stands_by_itself(write: Write) -> None:
+    first = RESIDUAL.replace("[{conv: {", "[{conv: {dilation: 2, ")
+    graph = graph_of(write, [CONV, first, *numbered(9, RESIDUAL), "global_avg_pool"])
+    assert shown(graph) == ["conv1", "conv2", "conv3", "add1", "residual ×9", "global_avg_pool1"]
+
+
+def test_blocks_that_take_turns_are_one_box(write: Write) -> None:
+    blocks = f"blocks:\n  a:\n    layers: [{{{CONV}}}, {{{RESIDUAL}}}]\n  b:\n    layers: [{{{RESIDUAL}}}, sigmoid]\n"
+    graph = graph_of(write, numbered(7, "a", "b"), blocks)
+    assert shown(graph) == ["a – b ×7"]
+
+
+def test_stretches_with_repeats_inside_are_one_box(write: Write) -> None:
+    graph = graph_of(write, numbered(5, *numbered(4, RESIDUAL), "max_pool: {window: 3, stride: 1, pad: 1}"))
+    assert shown(graph) == ["residual – max_pool ×5"]
+    (run,) = (piece for piece in Pieces(graph).root.pieces if piece.alike)
+    assert [[part.name for part in member.pieces] for member in run.pieces[:1]] == [["conv1 … add4", "max_pool1"]]
+
+
+def test_blocks_equal_but_for_their_names_are_one_box(write: Write) -> None:
+    def block(name: str) -> str:
+        # The unpooling refers to its own block's pooling.
+        return (
+            f"  {name}:\n    layers:\n      - max_pool: {{name: p{name}, window: 2, stride: 2}}\n"
+            f"      - {CONV}\n      - max_unpool: {{indices: p{name}}}\n      - {CONV}\n"
+        )
+
+    graph = graph_of(write, ["a", "b", "a", "b"], "blocks:\n" + block("a") + block("b"))
+    assert shown(graph) == [" ×4"]
+    pieces = Pieces(graph)
+    run = next(box for box in arranged(pieces)[""].boxes if box.kind == "run")
+    assert run.heading == "block ×4"
+
+
+def test_a_run_ends_where_a_value_is_taken_elsewhere_too(write: Write) -> None:
+    unit = "conv: {name: c$(i), filters: 16, kernel: 3, pad: same}"
+    chain = f"repeat: {{times: 6, as: i, layers: [{{{unit}}}, {{max_pool: {{window: 3, stride: 1, pad: 1}}}}]}}"
+    assert shown(graph_of(write, [chain])) == ["conv – max_pool ×6"]
+    skipped = shown(graph_of(write, [chain, "concat: {from: [c2, max_pool6]}"]))
+    assert skipped == ["conv – max_pool ×3", "conv – max_pool ×3", "concat1"]
+
+
+def test_paths_of_runs_are_each_their_own_and_all_unfold(write: Write) -> None:
+    unit = f"repeat: {{name: body, times: 30, layers: [{{{RESIDUAL}}}, sigmoid]}}"
+    mixed = numbered(70, CONV, "max_pool: {window: 3, stride: 1, pad: 1}", RESIDUAL)
+    for layers in ([unit], mixed, numbered(5, *numbered(3, RESIDUAL, CONV), "sigmoid")):
+        pieces = Pieces(graph_of(write, layers))
+        walked: list[Piece] = [piece for piece in pieces.root.walk() if piece.opens]
+        assert len({piece.path for piece in walked}) == len(walked)
+        opened = {piece.path for piece in walked}
+        frames = arranged(pieces)
+        check(pieces.graph, frames, opened)
+        check(pieces.graph, frames, chosen(pieces))
