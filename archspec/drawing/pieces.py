@@ -28,6 +28,7 @@ MAX_BETWEEN = 8
 _MAX_UNIT = 6
 _MAX_PIECES = 120
 _CHUNK = 40
+_FEW = 8
 _MIN_RUN = {"block": 2, "unit": 4}
 
 
@@ -204,8 +205,8 @@ class Pieces:
                 found.append(self._run([self._together(stretch) for stretch in stretches], alike=True))
             if len(found) == len(pieces):
                 return pieces
-            if path and len(found) == 1 and len(pieces) <= _MAX_PIECES:
-                # A block that is one run says so itself.
+            if path and len(found) == 1 and len(found[0].pieces) <= _FEW:
+                # A block that is one short run says so itself.
                 return found[0].pieces
             pieces = found
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from archspec.drawing.captions import caption
 from archspec.drawing.layout import arranged
-from archspec.drawing.opening import chosen
+from archspec.drawing.opening import chosen, visible
 from archspec.drawing.pieces import Piece, Pieces
 from archspec.drawing.steps import groups
 from archspec.graph import Graph
@@ -61,6 +62,17 @@ def test_equal_residual_units_are_one_box(writing: str, write: Write) -> None:
     volumes = groups(graph)
     assert [len(group.steps) for group in volumes] == [1, 1, 30, 1]
     assert volumes[2].first.does == "residual"
+
+
+@pytest.mark.parametrize("times", [30, 8])
+def test_a_block_that_is_one_long_run_shows_it_as_one_box(times: int, write: Write) -> None:
+    body = f"repeat: {{name: body, times: {times}, layers: [{{{RESIDUAL}}}]}}"
+    pieces = Pieces(graph_of(write, [CONV, body]))
+    (block,) = (piece for piece in pieces.root.pieces if piece.name == "body")
+    assert caption(pieces, block, "").lines[0] == f"{times} × residual"
+    # Input, first layer, output, and what is in the open block.
+    assert visible(pieces.root, {"body"}) == (4 if times == 30 else 3 + times)
+    assert visible(pieces.root, chosen(pieces)) < 3 + 29
 
 
 def test_a_prefix_that_differs_stands_by_itself(write: Write) -> None:

@@ -381,7 +381,7 @@ def test_the_page_follows_the_file(browser: Browser, live: tuple[Path, Server]) 
     browser.open(server.url)
     browser.until("document.getElementById('live').textContent === 'live'")
     browser.run(
-        "window.same = true; store.open(new Set([])); store.toggle(Object.keys(store.network.model.frames)[1]);"
+        "window.same = true; store.open(new Set([])); store.toggle([...store.network.frames.keys()][1]);"
         "store.select(['last']); drawing.zoom(1.3)"
     )
     browser.frame()

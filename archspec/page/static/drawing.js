@@ -125,7 +125,7 @@ class Drawing {
 
   /** Whether a box has a frame to unfold. @param {string} path */
   _opens(path) {
-    return store.network?.model.frames[path] !== undefined;
+    return store.network?.frames.has(path) ?? false;
   }
 
   /** One pointer moves the drawing, two zoom it. @param {PointerEvent} event @param {{x: number, y: number}} before */
@@ -223,7 +223,7 @@ class Drawing {
     }
     const corner = (/** @type {any} */ found) => found && { x: found.x, y: found.y - found.height / 2 };
     const before = anchor === null ? undefined : corner(this.byPath?.get(anchor));
-    this.scene = unfold(network.model.frames, store.opened);
+    this.scene = unfold(network.frames, store.opened);
     /** Boxes and unfolded frames by their paths. @type {Map<string, any>} */
     this.byPath = new Map([...this.scene.outlines, ...this.scene.boxes].map((item) => [item.path, item]));
     /** The box that each layer is in. @type {any[]} */

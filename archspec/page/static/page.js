@@ -22,7 +22,7 @@ function take(payload) {
     const network = new Network(payload.model);
     store.network = network;
     store.madeOf = payload.madeOf ?? payload.sources;
-    if (before) store.opened = new Set([...store.opened].filter((path) => network.items.get(path)?.isBlock || network.model.frames[path]));
+    if (before) store.opened = new Set([...store.opened].filter((path) => network.items.get(path)?.isBlock || network.frames.has(path)));
     else store.opened = network.openedTo(firstDepth(network));
     store.selected = store.selected.filter((path) => network.items.has(path));
   }

@@ -52,13 +52,18 @@ class Network {
   constructor(model) {
     this.model = model;
     /** @type {Layer[]} */ this.layers = model.layers;
+    /** By path; a map, since a layer may be called as something that every object has. @type {Map<string, Frame>} */
+    this.frames = new Map(Object.entries(model.frames));
     /** @type {Map<string, Item>} */ this.items = new Map();
     /** Layers in the order of computation. @type {Item[]} */ this.order = [];
     this.root = this._grow(model.tree, null);
     /** Numbers of the layers that take a layer's output. @type {number[][]} */
     this.users = this.layers.map(() => []);
     this.layers.forEach((layer, index) => layer.inputs.forEach((source) => source >= 0 && this.users[source].push(index)));
-    this.deepest = Math.max(0, ...[...this.items.values()].filter((item) => item.isBlock).map((item) => item.depth));
+    /** The depth of the innermost blocks and runs. */
+    this.deepest = 0;
+    for (const item of this.items.values()) if (item.isBlock) this.deepest = Math.max(this.deepest, item.depth);
+    for (const path of this._runs()) this.deepest = Math.max(this.deepest, this._level(path));
   }
 
   /** @param {any} block @param {Item | null} parent @returns {Item} */
@@ -85,14 +90,19 @@ class Network {
   openedTo(depth) {
     const found = new Set();
     for (const item of this.items.values()) if (item.isBlock && item.path && item.depth < depth) found.add(item.path);
-    for (const path of Object.keys(this.model.frames)) if (path && !this.items.has(path) && this._level(path) < depth) found.add(path);
+    for (const path of this._runs()) if (this._level(path) < depth) found.add(path);
     return found;
+  }
+
+  /** The paths of what only the drawing folds. @returns {string[]} */
+  _runs() {
+    return [...this.frames.keys()].filter((path) => path && !this.items.has(path));
   }
 
   /** The depth of the blocks in a run, or of its layers. @param {string} path @returns {number} */
   _level(path) {
-    const first = this.model.frames[path].boxes[0]?.path ?? "";
-    return this.items.get(first)?.depth ?? (this.model.frames[first] ? this._level(first) : 0);
+    const first = this.frames.get(path)?.boxes[0]?.path ?? "";
+    return this.items.get(first)?.depth ?? (this.frames.has(first) ? this._level(first) : 0);
   }
 
   /** How many boxes are seen when blocks are unfolded to a depth. @param {number} depth */
@@ -100,7 +110,7 @@ class Network {
     const opened = this.openedTo(depth);
     const count = (/** @type {string} */ path) => {
       let sum = 0;
-      for (const box of this.model.frames[path].boxes) sum += opened.has(box.path) && this.model.frames[box.path] ? count(box.path) : 1;
+      for (const box of this.frames.get(path)?.boxes ?? []) sum += opened.has(box.path) && this.frames.has(box.path) ? count(box.path) : 1;
       return sum;
     };
     return count("");
@@ -109,10 +119,9 @@ class Network {
   /** The frames in which an item's first layer is, without its own. @param {Item} item @returns {string[]} */
   framesAround(item) {
     const found = [];
-    const { frames } = this.model;
-    for (let path = ""; frames[path] && path !== item.path;) {
+    for (let path = "", frame = this.frames.get(path); frame && path !== item.path; frame = this.frames.get(path)) {
       if (path) found.push(path);
-      const box = frames[path].boxes.find((/** @type {Box} */ candidate) => candidate.layers.includes(item.index));
+      const box = frame.boxes.find((candidate) => candidate.layers.includes(item.index));
       if (!box || box.path === item.path) break;
       path = box.path;
     }
@@ -123,7 +132,7 @@ class Network {
   behind(path) {
     if (this.items.has(path)) return [path];
     // The boxes of the network's input and outputs stand for no layer.
-    return (this.model.frames[path]?.boxes ?? []).flatMap((/** @type {any} */ box) => this.behind(box.path));
+    return (this.frames.get(path)?.boxes ?? []).flatMap((box) => this.behind(box.path));
   }
 
   /** The outermost folded block around an item, or the item itself. @param {Item} item @param {Set<string>} opened */

@@ -46,18 +46,18 @@ function stretch(needs) {
 
 /**
  * The network with some blocks open. Paths without a frame, or in a folded block, do nothing.
- * @param {Record<string, Frame>} frames @param {Set<string>} opened @returns {Picture}
+ * @param {Map<string, Frame>} frames @param {Set<string>} opened @returns {Picture}
  */
 function unfold(frames, opened) {
   return unfolded(frames, "", opened, 0).picture;
 }
 
-/** @param {Record<string, Frame>} frames @param {string} path @param {Set<string>} opened @param {number} level @returns {Opened} */
+/** @param {Map<string, Frame>} frames @param {string} path @param {Set<string>} opened @param {number} level @returns {Opened} */
 function unfolded(frames, path, opened, level) {
-  const frame = frames[path];
+  const frame = /** @type {Frame} */ (frames.get(path));
   /** @type {Map<string, Opened>} */ const inner = new Map();
   for (const box of frame.boxes) {
-    if (opened.has(box.path) && frames[box.path]) inner.set(box.path, unfolded(frames, box.path, opened, level + 1));
+    if (opened.has(box.path) && frames.has(box.path)) inner.set(box.path, unfolded(frames, box.path, opened, level + 1));
   }
   /** @type {[number, number, number][]} */ const across = [], /** @type {[number, number, number][]} */ along = [];
   for (const box of frame.boxes) {
@@ -84,7 +84,7 @@ function unfolded(frames, path, opened, level) {
     const left = x - found.anchor, top = y - height / 2 + TITLE;
     corners.set(box.path, [left, top]);
     sides.set(box.path, [x, y - height / 2, y + height / 2]);
-    picture.outlines.push({ path: box.path, heading: frames[box.path].heading, x: left - SIDE + width / 2, y, width, height, level: level + 1 });
+    picture.outlines.push({ path: box.path, heading: /** @type {Frame} */ (frames.get(box.path)).heading, x: left - SIDE + width / 2, y, width, height, level: level + 1 });
     for (const item of found.picture.boxes) picture.boxes.push({ ...item, x: item.x + left, y: item.y + top });
     for (const item of found.picture.outlines) picture.outlines.push({ ...item, x: item.x + left, y: item.y + top });
     for (const link of found.picture.links) {
@@ -105,7 +105,8 @@ function unfolded(frames, path, opened, level) {
         const [x, upper, lower] = /** @type {[number, number, number]} */ (sides.get(name));
         const found = inner.get(name), corner = corners.get(name);
         points[end] = [x + link.points[end][0] - /** @type {number} */ (before.get(name)), end === 0 ? lower : upper];
-        if (found && corner) points[end][0] = /** @type {number} */ ((end === 0 ? found.exits : found.entries).get(link.tensor)) + corner[0];
+        // Of very many tensors, not the same may be drawn inside.
+        if (found && corner) points[end][0] = ((end === 0 ? found.exits : found.entries).get(link.tensor) ?? found.anchor) + corner[0];
       }
       points[beside] = [points[end][0], points[beside][1]];
     }
