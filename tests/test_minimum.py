@@ -1,4 +1,4 @@
-"""`minimum.txt` holds each dependency to the least version that pyproject.toml declares: CI runs the tests with these."""
+"""`minimum.txt` has the least version of each dependency that pyproject.toml declares; CI runs the tests with these."""
 
 from __future__ import annotations
 
