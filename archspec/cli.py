@@ -10,10 +10,8 @@ import argparse
 import errno
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
@@ -52,16 +50,22 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status."""
+    """Runs one command and returns its exit status.
+
+    Without `argv` it is the command line of this process, which Ctrl-C ends without Python's own tidying up: libraries
+    have threads that take that badly, and a second Ctrl-C would fall into it.
+    """
     try:
         with streams() as own:
-            status = _answered(list(sys.argv[1:] if argv is None else argv), own)
-            return _accounted(status, own)
+            status = _accounted(_answered(list(sys.argv[1:] if argv is None else argv)), own)
     except KeyboardInterrupt:  # a second one, while the first was answered
-        return INTERRUPTED
+        status = INTERRUPTED
+    if status == INTERRUPTED and argv is None:
+        os._exit(INTERRUPTED)
+    return status
 
 
-def _answered(words: Sequence[str], own: Sequence[Stream]) -> int:
+def _answered(words: Sequence[str]) -> int:
     """The exit status of the command with these words. Whatever goes wrong is told in words."""
     chosen = words[0] if words and words[0] in COMMANDS else None
     runs_jax = chosen is not None and COMMANDS[chosen].runs_jax
@@ -88,27 +92,20 @@ def _answered(words: Sequence[str], own: Sequence[Stream]) -> int:
         show(error.diagnostics, options)
         return 1
     except KeyboardInterrupt as error:
-        return _interrupted(str(error), own)
+        say(str(error) or "interrupted")
+        return INTERRUPTED
     except Exception as error:
         interrupt = sys.modules.get("archspec.training.interrupt")
         if interrupt is not None and interrupt.interrupts.is_set():
             # What a Ctrl-C fell into has made another error of it.
-            return _interrupted("", own)
+            say("interrupted")
+            return INTERRUPTED
         from archspec.commands._unforeseen import status_of
 
         return status_of(error, options)
     finally:
         if collecting:
             gc.enable()
-
-
-def _interrupted(said: str, own: Sequence[Stream]) -> int:
-    """Answers Ctrl-C with one line. Another one, while threads and caches are seen to at the end, ends that at once."""
-    if own:
-        with suppress(ValueError):  # not in the main thread
-            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    say(said or "interrupted")
-    return INTERRUPTED
 
 
 def _accounted(status: int, own: Sequence[Stream]) -> int:
