@@ -1,7 +1,7 @@
 """What is wrong with a spec, as data; renderers turn it into text or JSON.
 
 A `Diagnostic` says what is wrong (code, message), where (spans into the files that were read), why (notes) and
-what to do about it (help). The codes are listed in docs/diagnostics.md.
+what to do about it (help). The codes are declared in codes.py.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
+from archspec.codes import CODES, Code, complete, page
 from archspec.diagnostics import Diagnostic, Findings, Label, Source, Span, did_you_mean, render_json, render_text
 
 FOLDER = Path(__file__).parent / "diagnostics"
@@ -51,13 +52,43 @@ def test_json_has_the_same_places(
         assert all(f"help: {text_help}" in text for text_help in item["help"])
 
 
-def test_every_code_is_documented() -> None:
-    source = "".join(path.read_text("utf-8") for path in (FOLDER.parents[1] / "archspec").rglob("*.py"))
-    codes = set(re.findall(r'"([EW]\d{3})"', source))
-    documented = set(
-        re.findall(r"^\| ([EW]\d{3}) \|", (FOLDER.parents[1] / "docs" / "diagnostics.md").read_text(), re.MULTILINE)
-    )
-    assert codes == documented
+ROOT = FOLDER.parents[1]
+
+
+def test_every_code_is_declared_and_used() -> None:
+    files = [path for path in (ROOT / "archspec").rglob("*.py") if path.name != "codes.py"]
+    used = {code for path in files for code in re.findall(r'"([EW]\d{3})"', path.read_text("utf-8"))}
+    assert used == set(CODES)
+    assert list(CODES) == sorted(CODES)
+    assert all(code.what and code.why and code.mend.strip() for code in CODES.values())
+
+
+def test_severities_are_those_of_the_codes(write: Callable[..., Path]) -> None:
+    for path in (ROOT / "archspec").rglob("*.py"):
+        for call, code in re.findall(r'\b(error|warning)\(\s*"([EW]\d{3})"', path.read_text("utf-8")):
+            assert CODES[code].severity == call, f"{path}: {code}"
+
+
+def test_the_page_is_made_from_the_codes() -> None:
+    assert (ROOT / "docs" / "diagnostics.md").read_text("utf-8") == page(), "run: python -m archspec.codes"
+
+
+EXAMPLES = [code for code in CODES.values() if code.example]
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.code)
+def test_examples_have_their_codes(code: Code, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["validate", str(write(complete(code.example), whole=True)), "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert {item["code"] for item in found} == {code.code}
+    assert {item["severity"] for item in found} == {code.severity}
+    assert status == (1 if code.severity == "error" else 0)
+
+
+def test_codes_that_a_spec_can_show_have_examples() -> None:
+    """E1 to E4 and warnings are found by `validate`, but for those that need other files or packages."""
+    without = {code.code for code in CODES.values() if not code.example and not code.code.startswith(("E5", "E9"))}
+    assert without == {"E102", "E111", "E113", "E114", "E212", "E217", "E218", "W401"}
 
 
 def test_strict_makes_warnings_errors(write: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
