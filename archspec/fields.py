@@ -105,6 +105,23 @@ Pair = Annotated[
 ]
 """A size over height and width: one number for both, or [height, width]."""
 
+MAX_IMAGE_PIXELS = 2**27
+
+
+def _read_size(value: Any) -> Any:
+    height, width = _read_pair(value)
+    if height * width > MAX_IMAGE_PIXELS:
+        raise PydanticCustomError("size", "is more than 134 million pixels")
+    return (height, width)
+
+
+ImageSize = Annotated[
+    tuple[int, int],
+    BeforeValidator(_read_size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _pair_schema(1)]}),
+]
+"""Height and width of an image that is made, within what can be held."""
+
 Offset = Annotated[
     tuple[int, int],
     BeforeValidator(_read_offset),

@@ -103,19 +103,12 @@ class Graph:
     args: Mapping[str, Any] = field(default_factory=dict)
     blocks: Mapping[str, BlockUse] = field(default_factory=dict, compare=False)
     """What the paths of blocks, named repeats, branches and so on stand for; their layers' paths begin with them."""
-    title: str = field(default="", compare=False)
-    """The spec's `title`, one line for people; "" where it has none."""
 
     def pruned(self, mode: str) -> Graph:
         """The graph with only what the outputs of a mode ("train" or "eval") need."""
         outputs = tuple(output for output in self.outputs if mode == "train" or not output.train_only)
         nodes, outputs = prune(self.nodes, outputs)
         return replace(self, nodes=nodes, outputs=outputs, mode=mode)
-
-    @property
-    def main_output(self) -> Output:
-        """The output that predictions and metrics are made of: the first that evaluation has."""
-        return next(output for output in self.outputs if not output.train_only)
 
     def output_type(self, output: Output) -> TensorType:
         """The type of an output."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from archspec.output import as_json
+from archspec.output import as_json, say
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -21,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     notes: list[str] = []
     metrics = evaluate(options.folder, notes=notes)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
     if options.format == "json":
         print(as_json(metrics))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archspec.commands._common import positive, show
 from archspec.diagnostics import Findings
-from archspec.output import as_json
+from archspec.output import as_json, printable, say
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from archspec.training.inference import predict
 
     findings = Findings()
+    notes: list[str] = []
     answers = predict(
         options.folder,
         options.images,
@@ -34,14 +35,17 @@ def run(options: argparse.Namespace) -> int:
         invert=options.invert,
         output=options.output,
         findings=findings,
+        notes=notes,
     )
+    for note in notes:
+        say(f"note: {note}")
     if options.format == "json":
         diagnostics = [item.to_json() for item in findings.items]
         print(as_json({"answers": [answer.to_dict() for answer in answers], "diagnostics": diagnostics}))
     else:
         for answer in answers:
             said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)
-            print(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else ""))
+            print(printable(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else "")))
         sys.stdout.flush()
         show(findings.items, options)
     return 1 if findings.failed else 0

@@ -6,5 +6,6 @@ from archspec.data._base import (
     Dataset,
     Split,
 )
+from archspec.data._parts import loaded
 
-__all__ = ["RELATIVE", "Data", "Dataset", "Split"]
+__all__ = ["RELATIVE", "Data", "Dataset", "Split", "loaded"]

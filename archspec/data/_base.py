@@ -20,11 +20,12 @@ RELATIVE = "relative paths start from the spec's folder"
 class Split:
     """Images (N, H, W, C), uint8 or float32, and labels: int32 (N,), or of pixels (N, H, W) in a signed integer type.
 
-    A label below 0 counts for nothing.
+    A label below 0 counts for nothing. `names` are the images' files, where they have their own.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.data._base import RELATIVE, Data, Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
+from archspec.images.limits import check_memory
 
 if TYPE_CHECKING:
     import numpy as np
-
-PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
-"""What folders call what is trained on, and what is held out."""
 
 
 def existing_folder(path: str) -> Path:
@@ -23,16 +22,26 @@ def existing_folder(path: str) -> Path:
     return folder
 
 
-def check_alike(image: np.ndarray, path: Path, first: np.ndarray, first_path: Path) -> None:
-    """Raises `DataError` unless an image has the shape of the first one."""
-    if image.shape == first.shape:
-        return
-    sizes = ["×".join(map(str, array.shape[:2])) for array in (image, first)]
-    raise DataError(
-        "E507",
-        f"{path} is {sizes[0]}, but {first_path} is {sizes[1]}",
-        help=["`size: [height, width]` in the dataset scales all of them, best to the size of the network's input"],
-    )
+def stacked(images: list[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
+    """Images of one shape as one array (N, H, W, C); the list is used up. Raises `DataError` where shapes differ."""
+    import numpy as np
+
+    first = images[0]
+    others = [place for place, image in enumerate(images) if image.shape != first.shape]
+    if others:
+        sizes = ["×".join(map(str, array.shape[:2])) for array in (images[others[0]], first)]
+        number = "" if len(others) == 1 else f"; {len(others):,} of {len(images):,} images are not like the first"
+        raise DataError(
+            "E507",
+            f"{paths[others[0]]} is {sizes[0]}, but {paths[0]} is {sizes[1]}{number}",
+            help=["`size: [height, width]` in the dataset scales all of them, best to the size of the network's input"],
+        )
+    check_memory(f"{count(len(images), 'image')} of {'×'.join(map(str, first.shape))}", first.nbytes * len(images))
+    made = np.empty((len(images), *first.shape), first.dtype)
+    for place in range(len(images)):
+        made[place] = images[place]
+        images[place] = first  # so that no more than one image is held twice
+    return made
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -119,7 +128,12 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
     rest = np.setdiff1d(np.arange(len(split.labels)), chosen)
     if not len(chosen) or not len(rest):
         raise DataError("E507", f"holding out {fraction:.3g} of {len(split.labels):,} samples leaves a part empty")
-    return Split(split.images[rest], split.labels[rest]), Split(split.images[chosen], split.labels[chosen])
+    return _chosen(split, rest), _chosen(split, chosen)
+
+
+def _chosen(split: Split, places: np.ndarray) -> Split:
+    names = tuple(split.names[place] for place in places) if split.names else ()
+    return Split(split.images[places], split.labels[places], names)
 
 
 def numbered(name: str, train: Split, test: Split) -> Data:

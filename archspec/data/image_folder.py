@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from archspec.data._base import Data, Dataset, Split
-from archspec.data._files import PARTS, check_alike, existing_folder, holdout
-from archspec.diagnostics import DataError, listed
-from archspec.fields import FilePath, NonNegativeInt, Pair
-from archspec.images.files import SUFFIXES, image_files, read_pixels
+from archspec.data._files import existing_folder, holdout, stacked
+from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
+from archspec.diagnostics import DataError, count, listed
+from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
+from archspec.images.files import USUAL, Images, find_images, read_all, read_pixels
 from archspec.images.preparation import Preparation
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class ImageFolder(Dataset):
     """Images in a folder for each class: train/cat/1.jpg, train/dog/1.jpg, val/cat/2.jpg.
 
-    Without train/ and test/ (or val/) the classes' folders lie in the folder itself, and a share of each is held out.
-    The classes are the folders' names in alphabetical order.
+    The parts may be called train, training, … and test, val, valid, … in any case. Without them the classes' folders
+    lie in the folder itself, and a share of each is held out. All images in a class's folder are of the class, those in
+    folders in it too. The classes are the folders' names in alphabetical order.
     """
 
     main: ClassVar[str] = "path"
 
     path: Annotated[FilePath, Field(description="the folder; relative paths start from the spec's folder")]
     size: Annotated[
-        Pair | None,
+        ImageSize | None,
         Field(
             description="height and width that images are scaled to fill, what sticks out being cut off on both sides; "
             "needed where sizes differ"
         ),
     ] = None
     grey: Annotated[bool, Field(strict=True, description="read the images as one channel instead of three")] = False
+    held_out: Annotated[
+        Text | None, Field(description="folder that is held out, where there are several; test before val if left out")
+    ] = None
     holdout: Annotated[
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, without test/ or val/")
     ] = 0.2
@@ -48,51 +52,183 @@ class ImageFolder(Dataset):
 
     def load(self) -> Data:
         folder = existing_folder(self.path)
-        parts = {
-            part: next((folder / name for name in names if (folder / name).is_dir()), None)
-            for part, names in PARTS.items()
-        }
-        if parts["train"] is None:
-            classes = _classes(folder)
-            train, test = holdout(self._split(classes, list(classes)), self.holdout, self.split_seed)
-        elif parts["test"] is None:
-            raise DataError(
-                "E505",
-                f"{folder} has {parts['train'].name}/, but none of {listed(f'{name}/' for name in PARTS['test'])}",
-            )
+        notes: list[str] = []
+        found = self._found(folder, notes)
+        seen: Counter[str] = Counter()
+        names = list(found.train.classes)
+        if found.test is None:
+            train, test = holdout(self._split(found.train, names, seen), self.holdout, self.split_seed)
         else:
-            classes, held = _classes(parts["train"]), _classes(parts["test"])
-            unknown = [name for name in held if name not in classes]
+            unknown = [name for name in found.test.classes if name not in found.train.classes]
             if unknown:
-                raise DataError("E507", f"{parts['test']} has {listed(unknown)}, which {parts['train']} does not have")
-            train, test = self._split(classes, list(classes)), self._split(held, list(classes))
-            check_alike(test.images[0], parts["test"], train.images[0], parts["train"])
-        return Data(folder.name, train, test, tuple(classes))
+                raise DataError(
+                    "E507", f"{found.test.folder} has {listed(unknown)}, which {found.train.folder} does not have"
+                )
+            train, test = (self._split(part, names, seen) for part in (found.train, found.test))
+            if train.images.shape[1:] != test.images.shape[1:]:
+                stacked([train.images[0], test.images[0]], [Path(train.names[0]), Path(test.names[0])])
+        for part in (found.train, found.test):
+            notes.extend(part.notes() if part else [])
+        notes.extend(Images([], seen).notes(folder))
+        return Data(folder.name, train, test, tuple(names), tuple(notes))
 
-    def _split(self, files: Mapping[str, list[Path]], names: list[str]) -> Split:
+    def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str]) -> Split:
         import numpy as np
 
         from archspec.images.fitting import prepare
 
-        samples = [(label, path) for label, name in enumerate(names) for path in files.get(name, ())]
-        images: list[np.ndarray] = []
-        for _, path in samples:
-            image = prepare(read_pixels(path, "L" if self.grey else "RGB"), self.preparation)
-            if images:
-                check_alike(image, path, images[0], samples[0][1])
-            images.append(image)
-        return Split(np.stack(images), np.array([label for label, _ in samples], np.int32))
+        samples = [(label, path) for label, name in enumerate(names) for path in part.classes.get(name, ())]
+        paths = [path for _, path in samples]
+
+        def read(path: Path) -> np.ndarray:
+            return prepare(read_pixels(path, "L" if self.grey else "RGB", seen), self.preparation)
+
+        images = stacked(read_all(paths, read, "images"), paths)
+        return Split(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
+
+    def _found(self, folder: Path, notes: list[str]) -> _Found:
+        """The classes to train on and those held out; None for the latter where a share is to be held out."""
+        if not any(part_of(path.name) for path in _folders(folder)):
+            folder = _unwrapped(folder, notes)
+        found = {path.name: _Part(path) for path in _folders(folder)}
+        parts = by_part(found)
+        trains = [name for name in parts["train"] if found[name].of_classes]
+        held = [name for part in HELD_OUT for name in parts[part]]
+        wanted = chosen_part(self.held_out, [name for name in held if found[name].of_classes], folder)
+        tests = [wanted] if wanted else [name for name in held if found[name].of_classes]
+        others = [name for name, part in found.items() if name not in (*trains, *held) and part.images]
+        named = [name for name in (*parts["train"], *held) if found[name].images]
+        if trains and (tests or not others or any(name in held for name in named)):
+            return self._parted(folder, found, trains, tests, held, others, notes)
+        if not others and named and (tests or len(named) > 1):
+            if parts["train"]:
+                raise DataError("E505", f"{folder / parts['train'][0]} has no folders, one for each class")
+            raise DataError("E505", f"{folder} has {named[0]}/, but no train/ or training/")
+        # A class may be called `train`, so may a folder in it.
+        return _Found(_classes(folder, found), None)
+
+    def _parted(
+        self,
+        folder: Path,
+        found: dict[str, _Part],
+        trains: Sequence[str],
+        tests: Sequence[str],
+        held: Sequence[str],
+        others: Sequence[str],
+        notes: list[str],
+    ) -> _Found:
+        train = trains[0]
+        flat = [name for name in held if name not in tests and found[name].images]
+        if not tests and not flat:
+            wanted = [f"{name}/" for name in ("test", "val", "validation")]
+            raise DataError(
+                "E505",
+                f"{folder} has {train}/, but none of {listed(wanted)}",
+                help=[f"`path: {folder / train}` reads {train}/ alone, of which a share is held out"],
+            )
+        for name in flat:
+            if not found[name].of_classes:
+                notes.append(
+                    f"{folder / name} has {count(found[name].images, 'image')} in no folder of a class, and is passed "
+                    f"over"
+                )
+        unused = [name for name in (*trains[1:], *tests[1:], *others) if name not in tests[:1]]
+        unused += [name for name in flat if found[name].of_classes]
+        for name in unused:
+            notes.append(f"{folder / name} with {count(found[name].images, 'image')} is not used")
+        if tests:
+            notes.extend([f"{folder / tests[0]} is what is held out"] if len(tests) > 1 or flat or unused else [])
+            return _Found(_classes_of(found[train].path, notes), _classes_of(found[tests[0]].path, notes, held=True))
+        notes.append(f"the share {self.holdout:g} of {folder / train} is held out instead")
+        return _Found(_classes_of(found[train].path, notes), None)
 
 
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The images in each folder of a folder, in order. Raises `DataError` where there are no folders, or no images."""
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not folders:
-        raise DataError("E505", f"{folder} has no folders, one for each class")
-    found = {path.name: image_files(path) for path in folders}
-    empty = [name for name, files in found.items() if not files]
-    if empty:
-        raise DataError(
-            "E505", f"in {folder} there are no images in {listed(empty)}", help=[f"files end in {listed(SUFFIXES)}"]
+@dataclass
+class _Classes:
+    """The images of each class in a folder."""
+
+    folder: Path
+    classes: dict[str, list[Path]]
+    found: Images = field(default_factory=Images)
+    nested: int = 0
+
+    def notes(self) -> list[str]:
+        """What was passed over, and how much lies deeper than in the classes' own folders."""
+        own = []
+        if self.nested:
+            total = sum(map(len, self.classes.values()))
+            own = [f"in {self.folder} {self.nested:,} of {count(total, 'image')} lie in folders within the classes'"]
+        return [*own, *self.found.notes(self.folder)]
+
+
+@dataclass
+class _Found:
+    train: _Classes
+    test: _Classes | None
+
+
+class _Part:
+    """A folder that may be a part or a class: how many images it has, and whether folders in it have any."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found = find_images(path)
+        self.images = len(self.found.paths)
+        self.of_classes = any(image.parent != path for image in self.found.paths)
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name, hidden ones and what archives leave behind excepted."""
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
         )
-    return found
+    except OSError as error:
+        raise DataError("E505", f"the folder {folder} cannot be read: {error.strerror or error}") from None
+
+
+def _unwrapped(folder: Path, notes: list[str]) -> Path:
+    """The folder that has the classes, where others lie around it as archives make them: pets/pets/cat/."""
+    for _ in range(8):
+        inside = _folders(folder)
+        if len(inside) != 1 or not (within := _folders(inside[0])):
+            break
+        if find_images(folder, deep=False).paths or find_images(inside[0], deep=False).paths:
+            break
+        if not any(find_images(path).paths for path in within):
+            break
+        notes.append(f"{folder} has nothing but the folder {inside[0].name}, so the classes are looked for in there")
+        folder = inside[0]
+    return folder
+
+
+def _classes_of(folder: Path, notes: list[str], *, held: bool = False) -> _Classes:
+    folder = _unwrapped(folder, notes)
+    parts = {path.name: _Part(path) for path in _folders(folder)}
+    if held and any(part.images for part in parts.values()):  # a class of which nothing is held out is noted later
+        parts = {name: part for name, part in parts.items() if part.images}
+    return _classes(folder, parts)
+
+
+def _classes(folder: Path, parts: dict[str, _Part]) -> _Classes:
+    """The images in each folder of a folder, in order. Raises `DataError` where there are no folders, or no images."""
+    if not parts:
+        raise DataError("E505", f"{folder} has no folders, one for each class")
+    empty = [name for name, part in parts.items() if not part.images]
+    if empty:
+        passed = [reason for name in empty for reason in parts[name].found.notes(folder / name)]
+        raise DataError(
+            "E505",
+            f"in {folder} there are no images in {listed(empty)}",
+            notes=passed[:5],
+            help=[f"files end in {USUAL}"],
+        )
+    made = _Classes(folder, {name: part.found.paths for name, part in parts.items()}, find_images(folder, deep=False))
+    if made.found.paths:
+        made.found.passed["image|that lies in no folder of a class"] += len(made.found.paths)
+    for name, part in parts.items():
+        made.found.passed.update(part.found.passed)
+        made.nested += sum(path.parent != folder / name for path in part.found.paths)
+    return made

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.data._base import Data, Dataset, Split
-from archspec.data._files import (
-    PARTS,
-    as_masks,
-    check_alike,
-    existing_folder,
-    holdout,
-)
-from archspec.diagnostics import DataError, count, listed
-from archspec.fields import FilePath, NonNegativeInt, Pair, ShortName, Text
-from archspec.images.files import SUFFIXES, image_files, read_pixels
+from archspec.data._files import as_masks, existing_folder, holdout, stacked
+from archspec.data._pairs import Names, Pair, find_pairs
+from archspec.diagnostics import DataError, count, did_you_mean, listed
+from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
+from archspec.images.files import Images, read_all, read_pixels
+from archspec.images.palettes import GREY, TABLES, Table, read_table
 from archspec.images.preparation import Preparation
 
 if TYPE_CHECKING:
     import numpy as np
-
-Pairs = list[tuple[Path, Path]]
-"""Files of images, and of their masks."""
 
 
 def _distinct(labels: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -35,19 +29,59 @@ def _distinct(labels: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return labels
 
 
+def _is_colour(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 3
+        and all(type(part) is int and 0 <= part <= 255 for part in value)
+    )
+
+
+def _read_colours(value: Any) -> Any:
+    """A name, colours in order, or names with their colours."""
+    if isinstance(value, str) and 0 < len(value) < 4000 and "\0" not in value:
+        return value
+    rows = list(value.values()) if isinstance(value, dict) else value
+    if isinstance(rows, (list, tuple)) and rows and all(map(_is_colour, rows)):
+        colours = [tuple(row) for row in rows]
+        if len(set(colours)) < len(colours):
+            raise PydanticCustomError("colours", "must have a different colour for each class")
+        return dict(zip(map(str, value), colours, strict=True)) if isinstance(value, dict) else tuple(colours)
+    raise PydanticCustomError(
+        "colours",
+        "must be camvid, cityscapes, voc, grey, a file with a table of colours, or the colours of the classes: "
+        "[[0, 0, 0], [128, 64, 128]] or {road: [128, 64, 128]}",
+    )
+
+
+def _read_void(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and all(map(_is_colour, value)):
+        return tuple(tuple(row) for row in value)
+    raise PydanticCustomError("colours", "must be a list of colours, such as [[0, 0, 0]]")
+
+
 class SegmentationFolder(Dataset):
-    """Images and index masks, paired by their names: images/street.jpg and masks/street.png.
+    """Images and masks, paired by their names: images/street.jpg and masks/street.png.
 
     The folder holds images/ and masks/ with the lists train.txt and test.txt (or val.txt) of names, or without lists,
-    a share then being held out; or it holds train/ and test/ (or val/) with images/ and masks/ each. The pixels of a
-    mask are the numbers of their classes, as in PASCAL VOC's palette files, or the values that `labels` lists.
+    a share then being held out; or it holds train/ and test/ (or val/) with images/ and masks/ each. The layouts of
+    PASCAL VOC, Cityscapes, CamVid, ADE20K and their like are known. The pixels of a mask are the numbers of their
+    classes, as in PASCAL VOC's palette files, or the values that `labels` lists, or have the colours of `colours`.
     """
 
     main: ClassVar[str] = "path"
 
     path: Annotated[FilePath, Field(description="the folder; relative paths start from the spec's folder")]
-    images: Annotated[ShortName, Field(description="name of the folders with images")] = "images"
-    masks: Annotated[ShortName, Field(description="name of the folders with masks")] = "masks"
+    images: Annotated[
+        ShortName | None, Field(description="name of the folders with images; images, JPEGImages, … if left out")
+    ] = None
+    masks: Annotated[
+        ShortName | None, Field(description="name of the folders with masks; masks, SegmentationClass, … if left out")
+    ] = None
+    mask_suffix: Annotated[
+        ShortName | None,
+        Field(description="what masks' names have behind their images', such as _L; found out if left out"),
+    ] = None
     classes: Annotated[
         tuple[Text, ...] | None,
         Field(description="names of the classes in order; classes.txt in the folder, or numbers, if left out"),
@@ -57,13 +91,33 @@ class SegmentationFolder(Dataset):
         AfterValidator(_distinct),
         Field(description="the pixel value of each class in order, such as [0, 255]; 0, 1, 2, … if left out"),
     ] = None
+    colours: Annotated[
+        str | tuple[tuple[int, int, int], ...] | dict[str, tuple[int, int, int]] | None,
+        BeforeValidator(_read_colours),
+        Field(
+            description="for masks in colours: voc, camvid, cityscapes, grey (equal red, green and blue are the "
+            "number), a file in the folder with a line a class, or the colours in the order of the classes"
+        ),
+    ] = None
+    void: Annotated[
+        tuple[tuple[int, int, int], ...],
+        BeforeValidator(_read_void),
+        Field(description="with `colours`: colours of pixels that count for nothing"),
+    ] = ()
+    unlisted: Annotated[
+        Literal["error", "ignore"],
+        Field(description="what pixels are that `labels` or `colours` do not list: an error, or not counted"),
+    ] = "error"
     ignore: Annotated[
         NonNegativeInt | None, Field(description="label of pixels that count for nothing; null if there is none")
     ] = 255
     size: Annotated[
-        Pair | None, Field(description="height and width that everything is scaled to; needed where sizes differ")
+        ImageSize | None, Field(description="height and width that everything is scaled to; needed where sizes differ")
     ] = None
     grey: Annotated[bool, Field(strict=True, description="read the images as one channel instead of three")] = False
+    held_out: Annotated[
+        Text | None, Field(description="list or folder that is held out, where there are several; test before val")
+    ] = None
     holdout: Annotated[float, Field(strict=True, gt=0, lt=1, description="share held out, without lists")] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without lists")] = 0
 
@@ -71,6 +125,12 @@ class SegmentationFolder(Dataset):
     def _check(self) -> SegmentationFolder:
         if self.labels is not None and "ignore" in self.model_fields_set and self.ignore in self.labels:
             raise ValueError(f"`ignore` is {self.ignore}, which `labels` makes a class")
+        if self.colours is not None and self.colours != GREY and self.labels is not None:
+            raise ValueError("`labels` are numbers and `colours` are colours: a mask has one of them")
+        if self.void and (self.colours is None or self.colours == GREY):
+            raise ValueError("`void` goes with `colours`")
+        if self.unlisted == "ignore" and self.labels is None and self.colours in (None, GREY):
+            raise ValueError("`unlisted` goes with `labels` or `colours`")
         return self
 
     @property
@@ -79,27 +139,21 @@ class SegmentationFolder(Dataset):
 
     def load(self) -> Data:
         folder = existing_folder(self.path)
-        parts = self._parts(folder)
+        notes: list[str] = []
+        table = self._table(folder)
+        parts = self._parts(folder, notes)
+        reading = _Reading(self, table)
         if len(parts) == 1:
-            train, test = holdout(self._split(parts[0]), self.holdout, self.split_seed)
+            train, test = holdout(reading.split(parts[0]), self.holdout, self.split_seed)
         else:
-            train, test = self._split(parts[0]), self._split(parts[1])
-            check_alike(test.images[0], parts[1][0][0], train.images[0], parts[0][0][0])
+            train, test = reading.split(parts[0]), reading.split(parts[1])
+            if train.images.shape[1:] != test.images.shape[1:]:
+                stacked([train.images[0], test.images[0]], [parts[0][0].image, parts[1][0].image])
         known = int(max(train.labels.max(), test.labels.max())) + 1
-        if known < 2 and self.ignore is not None and any((split.labels < 0).any() for split in (train, test)):
-            rest = "no label but 0: every other" if known else "no label: every"
-            raise DataError(
-                "E507",
-                f"the masks of {folder} have {rest} pixel is {self.ignore}, which `ignore` makes count for nothing",
-                help=[
-                    f"`labels: [0, {self.ignore}]` in the dataset makes {self.ignore} the second class"
-                    if self.ignore
-                    else "`ignore: null` in the dataset makes 0 the first class",
-                    "or save masks whose pixels are 0, 1, … for the classes",
-                ],
-            )
+        if known < 2 and self.ignore is not None and table is None:
+            self._check_ignored(folder, known, train, test)
         labels = max(known, len(self.labels or ()))
-        names = self._names(folder, labels)
+        names = self._names(folder, labels, table)
         if labels > len(names):
             has = self.stray(len(names)) or f"`labels` has {count(labels, 'value')}"
             raise DataError(
@@ -107,133 +161,178 @@ class SegmentationFolder(Dataset):
                 f"{has}, but there {'is' if len(names) == 1 else 'are'} {count(len(names), 'class name')}",
                 help=["correct the mask, or name the class in `classes` or classes.txt"],
             )
-        return Data(folder.name, train, test, names)
+        return Data(folder.name, train, test, names, (*notes, *reading.notes(folder)))
+
+    def _check_ignored(self, folder: Path, known: int, train: Split, test: Split) -> None:
+        if not any((split.labels < 0).any() for split in (train, test)):
+            return
+        rest = "no label but 0: every other" if known else "no label: every"
+        raise DataError(
+            "E507",
+            f"the masks of {folder} have {rest} pixel is {self.ignore}, which `ignore` makes count for nothing",
+            help=[
+                f"`labels: [0, {self.ignore}]` in the dataset makes {self.ignore} the second class"
+                if self.ignore
+                else "`ignore: null` in the dataset makes 0 the first class",
+                "or save masks whose pixels are 0, 1, … for the classes",
+            ],
+        )
 
     def stray(self, classes: int) -> str | None:
-        paths = [path for part in self._parts(Path(self.path)) for _, path in part]
-        from archspec.images.masks import read_mask
-
-        first, found = None, 0
-        for path in paths:
-            mask = read_mask(path)
-            beyond = self._classes(mask, path) >= classes
+        folder = Path(self.path)
+        pairs = [pair for part in self._parts(folder, []) for pair in part]
+        reading = _Reading(self, self._table(folder))
+        first, masks = None, 0
+        for pair in pairs:
+            values = reading.values(pair.mask)
+            beyond = reading.classes(values, pair.mask) >= classes
             if beyond.any():
-                first = first or _placed(path, mask, beyond)
-                found += 1
-        return f"{first}; {found} of {len(paths)} masks have such labels" if found > 1 else first
+                first = first or _placed(pair.mask, values, beyond)
+                masks += 1
+        return f"{first}; {masks} of {len(pairs)} masks have such labels" if masks > 1 else first
 
-    def _parts(self, folder: Path) -> list[Pairs]:
+    def _parts(self, folder: Path, notes: list[str]) -> list[list[Pair]]:
         """The pairs to train on and those held out, or all of them where the folder does not say."""
-        parts = {part: self._pairs(folder, part) for part in PARTS}
-        if not any(parts.values()):
-            return [self._all_pairs(folder)]
-        if not all(parts.values()):
-            missing = "test" if parts["train"] else "train"
-            wanted = [name for part in PARTS[missing] for name in (f"{part}.txt", f"{part}/")]
-            lacks = f"{folder} says what is for one part, but not what is to {missing}: no {listed(wanted)}"
-            raise DataError("E505", lacks)
-        return list(parts.values())
+        return find_pairs(folder, Names(self.images, self.masks, self.mask_suffix, self.held_out), notes)
 
-    def _names(self, folder: Path, labels: int) -> tuple[str, ...]:
+    def _table(self, folder: Path) -> Table | None:
+        """The colours of the classes; None where masks have numbers. Raises `DataError`."""
+        if self.colours is None or self.colours == GREY:
+            return None
+        if isinstance(self.colours, str):
+            table = TABLES.get(self.colours.lower())
+            if table is None:
+                if not (folder / self.colours).is_file():
+                    near = did_you_mean(self.colours, [*TABLES, GREY])
+                    raise DataError(
+                        "E505",
+                        f"there is no table of colours called {self.colours}, and no file {folder / self.colours}",
+                        help=[near or f"tables are {listed([*TABLES, GREY])}"],
+                    )
+                table = read_table(folder / self.colours)
+        else:
+            rows = self.colours if isinstance(self.colours, dict) else dict(enumerate(self.colours))
+            table = Table(tuple(map(str, rows)), tuple(rows.values()))
+        left = [place for place, colour in enumerate(table.colours) if colour not in self.void]
+        return Table(
+            tuple(table.names[place] for place in left),
+            tuple(table.colours[place] for place in left),
+            (*table.void, *(colour for colour in self.void if colour not in table.void)),
+        )
+
+    def _names(self, folder: Path, labels: int, table: Table | None) -> tuple[str, ...]:
         if self.classes is not None:
             return self.classes
-        try:
-            lines = (folder / "classes.txt").read_text("utf-8").splitlines()
-        except (OSError, ValueError):
-            return tuple(map(str, range(labels)))
-        return tuple(line.strip() for line in lines if line.strip())
+        if (folder / "classes.txt").is_file():
+            try:
+                lines = (folder / "classes.txt").read_text("utf-8-sig").splitlines()
+            except (OSError, ValueError) as error:
+                raise DataError("E506", f"{folder / 'classes.txt'} cannot be read: {error}") from None
+            return tuple(line.strip() for line in lines if line.strip())
+        return tuple(map(str, range(labels))) if table is None else table.names
 
-    def _pairs(self, folder: Path, part: str) -> Pairs:
-        """The pairs of a part that has a list or a folder of its own; empty where it has neither."""
-        for name in PARTS[part]:
-            if (folder / name).is_dir():
-                return self._all_pairs(folder / name)
-            listing = folder / f"{name}.txt"
-            if listing.is_file():
-                try:
-                    names = [line.split()[0] for line in listing.read_text("utf-8").splitlines() if line.strip()]
-                except (OSError, ValueError) as error:
-                    raise DataError("E506", f"{listing} cannot be read: {error}") from None
-                stems = [Path(name).stem for name in names]
-                known = {image.stem: (image, mask) for image, mask in self._all_pairs(folder, stems)}
-                missing = [name for name, stem in zip(names, stems, strict=True) if stem not in known]
-                if missing or not names:
-                    what = f"names {listed(missing, 5)}, of which there is no image" if missing else "is empty"
-                    raise DataError("E505", f"{listing} {what}")
-                return [known[stem] for stem in stems]
-        return []
 
-    def _all_pairs(self, folder: Path, listing: Collection[str] | None = None) -> Pairs:
-        """The pairs in a folder. Only images of the listing, where there is one, must have a mask."""
-        wanted = None if listing is None else set(listing)
-        found = {name: self._files(folder / name) for name in (self.images, self.masks)}
-        images, masks = found[self.images], found[self.masks]
-        single = []
-        for has, lacks in ((self.images, self.masks), (self.masks, self.images)):
-            alone = found[has].keys() - found[lacks].keys()
-            names = sorted(found[has][name].name for name in (alone if wanted is None else alone & wanted))
-            if names:
-                said = (
-                    f"{folder / has} has {count(len(names), 'file')} without one of the same name in {folder / lacks}"
-                )
-                single.append(f"{said}: {listed(names, 10)}")
-        if single:
-            raise DataError("E505", "; ".join(single))
-        return [(images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
+class _Reading:
+    """Reads images and masks, and counts what is to be said of them."""
 
-    def _files(self, folder: Path) -> dict[str, Path]:
-        if not folder.is_dir():
+    def __init__(self, dataset: SegmentationFolder, table: Table | None) -> None:
+        self.dataset = dataset
+        self.table = table
+        self.seen: Counter[str] = Counter()
+        self.ignored = self.pixels = 0
+
+    def notes(self, folder: Path) -> list[str]:
+        notes = Images([], self.seen).notes(folder)
+        if self.ignored:
+            what = "`colours` lists" if self.table is not None else "`labels` lists"
+            share = 100 * self.ignored / self.pixels
+            notes.append(f"{share:.3g} % of the masks' pixels have values that no entry of {what}, and are not counted")
+        return notes
+
+    def values(self, path: Path) -> np.ndarray:
+        """What a mask's pixels hold: numbers, or colours as numbers. Raises `DataError`."""
+        from archspec.images.masks import read_coloured, read_mask
+
+        if self.dataset.colours is None:
+            return read_mask(path)
+        codes = read_coloured(path)
+        if self.table is not None:
+            return codes
+        grey = codes & 255
+        if (codes != grey * 0x010101).any():
             raise DataError(
-                "E505", f"there is no folder {folder}", help=["`images:` and `masks:` say how the folders are called"]
+                "E507", f"{path} has pixels whose red, green and blue differ, which `colours: grey` does not read"
             )
-        paths = image_files(folder)
-        if not paths:
-            raise DataError("E505", f"{folder} has no images", help=[f"files end in {listed(SUFFIXES)}"])
-        found = {path.stem: path for path in paths}
-        if len(found) < len(paths):
-            raise DataError("E505", f"{folder} has two files of one name but for the ending")
-        return found
+        return grey
 
-    def _classes(self, mask: np.ndarray, path: Path) -> np.ndarray:
+    def classes(self, values: np.ndarray, path: Path) -> np.ndarray:
         """The classes of a mask's pixels, −1 where they count for nothing. Raises `DataError` for unknown values."""
         import numpy as np
 
-        if self.labels is None:
-            return as_masks(mask, self.ignore, str(path))
-        classes = {value: number for number, value in enumerate(self.labels)}
-        values, places = np.unique(mask, return_inverse=True)
-        unknown = [value for value in values if value >= 0 and value not in classes and value != self.ignore]
-        if unknown:
-            place = _placed(path, mask, np.isin(mask, unknown))
-            raise DataError(
-                "E507",
-                f"{place}, which is not one of `labels`: {listed(map(str, self.labels))}",
-                help=["correct the mask, or add the value to `labels`"],
-            )
-        found = np.array([classes.get(value, -1) for value in values])[places].reshape(mask.shape)
-        return as_masks(found, None, str(path))
+        dataset = self.dataset
+        self.pixels += values.size
+        if self.table is not None:
+            from archspec.images.masks import classes_of_colours
 
-    def _split(self, pairs: Pairs) -> Split:
+            classes = classes_of_colours(values, self.table)
+            unknown = classes == -2
+            if unknown.any() and dataset.unlisted == "error":
+                row, column = divmod(int(unknown.argmax()), unknown.shape[1])
+                colour = int(values[row, column])
+                raise DataError(
+                    "E507",
+                    f"{path} has the colour [{colour >> 16}, {colour >> 8 & 255}, {colour & 255}] at row {row}, column "
+                    f"{column} (counted from 0), which is not one of `colours`; "
+                    f"{count(int(unknown.sum()), 'pixel')} of {unknown.size:,} have such colours",
+                    help=[
+                        "add the colour to `colours`, or to `void` if it counts for nothing",
+                        "`unlisted: ignore` leaves out all such pixels",
+                    ],
+                )
+            self.ignored += int(unknown.sum())
+            return as_masks(classes, None, str(path))
+        if dataset.labels is None:
+            return as_masks(values, dataset.ignore, str(path))
+        numbers = {value: number for number, value in enumerate(dataset.labels)}
+        own, places = np.unique(values, return_inverse=True)
+        strange = [value for value in own if value >= 0 and value not in numbers and value != dataset.ignore]
+        if strange:
+            beyond = np.isin(values, strange)
+            if dataset.unlisted == "error":
+                raise DataError(
+                    "E507",
+                    f"{_placed(path, values, beyond)}, which is not one of `labels`: "
+                    f"{listed(map(str, dataset.labels))}",
+                    help=[
+                        "correct the mask, or add the value to `labels`",
+                        "`unlisted: ignore` leaves out such pixels",
+                    ],
+                )
+            self.ignored += int(beyond.sum())
+        classes = np.array([numbers.get(int(value), -1) for value in own])[places].reshape(values.shape)
+        return as_masks(classes, None, str(path))
+
+    def split(self, pairs: Sequence[Pair]) -> Split:
         import numpy as np
 
         from archspec.images.fitting import nearest, prepare
-        from archspec.images.masks import read_mask
 
-        images: list[np.ndarray] = []
-        masks: list[np.ndarray] = []
-        for image_path, mask_path in pairs:
-            image, mask = read_pixels(image_path, "L" if self.grey else "RGB"), read_mask(mask_path)
+        masks = {pair.image: pair.mask for pair in pairs}
+
+        def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+            image = read_pixels(path, "L" if self.dataset.grey else "RGB", self.seen)
+            mask = self.values(masks[path])
             if image.shape[:2] != mask.shape:
                 sizes = ["×".join(map(str, array.shape[:2])) for array in (image, mask)]
-                raise DataError("E507", f"{image_path} is {sizes[0]}, but {mask_path} is {sizes[1]}")
-            image = prepare(image, self.preparation)
-            if self.size is not None:
-                mask = nearest(mask[None], self.size)[0]
-            if images:
-                check_alike(image, image_path, images[0], pairs[0][0])
-            images.append(image)
-            masks.append(self._classes(mask, mask_path))
-        return Split(np.stack(images), np.stack(masks))
+                raise DataError("E507", f"{path} is {sizes[0]}, but {masks[path]} is {sizes[1]}")
+            if self.dataset.size is not None:
+                mask = nearest(mask[None], self.dataset.size)[0]
+            return prepare(image, self.dataset.preparation), self.classes(mask, masks[path])
+
+        paths = [pair.image for pair in pairs]
+        made = read_all(paths, read, "images or masks")
+        images = stacked([image for image, _ in made], paths)
+        return Split(images, np.stack([mask for _, mask in made]), tuple(map(str, paths)))
 
 
 def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:

@@ -31,7 +31,6 @@ from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
 from archspec.drawing.pieces import Pieces
 from archspec.drawing.scene import (
     ASCENT,
-    LEAST_HEADING,
     Anchor,
     Curve,
     Path,
@@ -42,16 +41,15 @@ from archspec.drawing.scene import (
     Shape,
     Style,
     Text,
-    headed,
     line,
     polyline,
     shortened,
     text_width,
 )
 from archspec.drawing.wrapping import wrapped
-from archspec.figures.units import si
 from archspec.graph import Graph
 from archspec.layers import Family
+from archspec.reports.units import si
 
 _MARGIN = 24.0
 _RADIUS = 7.0
@@ -93,7 +91,10 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
     size = f"{count(len(graph.nodes), 'layer')} · {si(graph.params)} params · {si(graph.macs)} MACs" + (
         " · as trained" if graph.mode == "train" else ""
     )
-    heading = headed(graph.title, graph.name, size, max(picture.width, LEAST_HEADING))
+    heading = [
+        Text(0, 14, graph.name, 16, True),
+        Text(0, 32, size, 11, colour=FAINT),
+    ]
     head = 52.0
     inner = max(picture.width, min(legend_width, 560.0), *(shape.box.right for shape in heading))
     legend, legend_width, legend_height = _legend(picture, inner)
@@ -104,7 +105,7 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
         *(shifted(shape, _MARGIN, _MARGIN + head + picture.height + 28) for shape in legend),
     ]
     height = 2 * _MARGIN + head + picture.height + 28 + legend_height
-    return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.title or graph.name)
+    return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.name)
 
 
 def shifted(shape: Shape, x: float, y: float) -> Shape:

@@ -2,55 +2,209 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count, listed
+from archspec.images.limits import MEGAPIXELS, check_pixels, limit
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif")
-"""How the names of image files end."""
+Read = TypeVar("Read")
+
+USUAL = ".png, .jpg, .jpeg, .bmp, .tif, .webp, .ppm, .gif and what else Pillow reads"
+"""How the names of image files end, for help."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's mode for each number of channels that image files have."""
+_NOT_PICTURES = {"EPS", "WMF", "MPEG", "GRIB", "BUFR", "HDF5", "IPTC"}
+"""Formats that Pillow knows but does not decode itself: it would run another program, or find no pixels."""
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
+_SYSTEM_FOLDERS = {"__macosx"}
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """The formats that are read, by Pillow's names."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_PICTURES)
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """How the names of image files end, in small letters: every ending of a format that Pillow reads."""
+    from PIL import Image
+
+    known = set(formats())
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file's name ends as those of images do."""
+    return os.path.splitext(name)[1].lower() in suffixes()
+
+
+def stem_of(name: str) -> str:
+    """A file's name without the ending of an image; other points are part of the name."""
+    stem, ending = os.path.splitext(name)
+    return stem if ending.lower() in suffixes() else name
+
+
+@dataclass
+class Images:
+    """The images in a folder, in order, and what was passed over there, by reason."""
+
+    paths: list[Path] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Images) -> None:
+        """Takes over what another search found."""
+        self.paths.extend(other.paths)
+        self.passed.update(other.passed)
+
+    def notes(self, where: Path | str) -> list[str]:
+        """What was passed over, in words."""
+        return [f"in {where} {said} passed over" for said in self.reasons()]
+
+    def reasons(self) -> list[str]:
+        return [
+            f"{count(number, noun)} {rest} {'is' if number == 1 else 'are'}".replace("  ", " ")
+            for (noun, _, rest), number in ((key.partition("|"), number) for key, number in self.passed.items())
+        ]
+
+
+def find_images(folder: Path, *, deep: bool = True) -> Images:
+    """The images of a folder and, if `deep`, of the folders in it, by their names, each folder's own first.
+
+    Links are followed, but no folder is entered from within itself. Hidden files and folders, other files, and what
+    is called an image but is none (a pipe, a device, a folder, a link that leads nowhere) are passed over and
+    counted. Raises `DataError` where a folder cannot be looked into.
+    """
+    found = Images()
+    _find(folder, deep, found, ())
+    return found
+
+
+def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int], ...]) -> None:
+    try:
+        own = os.stat(folder)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError("E505", f"the folder {folder} cannot be read: {error.strerror or error}") from None
+    identity = (own.st_dev, own.st_ino)
+    if identity in above:
+        found.passed["link|that leads back to a folder around it"] += 1
+        return
+    folders = []
+    for entry in entries:
+        path = Path(entry.path)
+        hidden = entry.name.startswith(".")
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link that leads to itself
+            is_folder = is_file = False
+        if is_folder:
+            if hidden or entry.name.lower() in _SYSTEM_FOLDERS:
+                found.passed[f"hidden folder|({entry.name})"] += deep and _has_images(path)
+            elif deep:
+                folders.append(path)
+            continue
+        if not is_image_name(entry.name):
+            if not hidden and entry.name.lower() not in _SYSTEM_FILES:
+                ending = os.path.splitext(entry.name)[1].lower()
+                found.passed[f"file|that is no image by its name ({ending or 'no ending'})"] += 1
+        elif hidden:
+            found.passed["hidden file|that is called an image"] += 1
+        elif not is_file:
+            found.passed["thing|called an image that is no file (a pipe, a device, or a link that leads nowhere)"] += 1
+        else:
+            found.paths.append(path)
+    for path in folders:
+        _find(path, deep, found, (*above, identity))
+    found.passed = +found.passed
+
+
+def _has_images(folder: Path) -> bool:
+    try:
+        return any(is_image_name(name) for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images that lie in a folder itself, by their names."""
+    return find_images(folder, deep=False).paths
 
 
 @contextmanager
 def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
-    """An image file, opened by Pillow. Raises `DataError` with the code where it cannot be read."""
+    """An image file, opened by Pillow, whose pixels are within the limit.
+
+    Raises `DataError` with the code where it cannot be read, also for whatever is raised while it is open: Pillow's
+    readers answer damaged files with many kinds of errors.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise DataError(code, f"{path} is no file" + (" but a folder" if path.is_dir() else ""))
+        with _bounded(), Image.open(path, formats=formats()) as image:
+            check_pixels(str(path), image.height, image.width, code)
             yield image
+    except DataError:
+        raise
     except UnidentifiedImageError:
         raise DataError(code, f"{path} is not an image that Pillow can read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DataError(
+            code,
+            f"{path} has more pixels than the limit of {limit(MEGAPIXELS) / 1e6:,.4g} million",
+            help=[f"if it is not a mistake, the environment variable {MEGAPIXELS} raises the limit"],
+        ) from None
+    except MemoryError:
+        raise DataError(code, f"{path} cannot be read: there is not enough memory") from None
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:200] or type(error).__name__
         raise DataError(code, f"{path} cannot be read: {reason}") from None
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The images that lie in a folder, by their names; not hidden files, such as macOS puts beside others."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Pillow's own check, also of what lies within files, has our limit; its other warnings are of no use here."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = limit(MEGAPIXELS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
-def read_pixels(path: Path, mode: str) -> np.ndarray:
+def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.ndarray:
     """An image file as bytes (height, width, channels) in a mode of Pillow's. Raises `DataError`.
 
-    Orientation is taken from EXIF, transparency is laid on black unless the mode has it. Greys of 16 bits are scaled to
-    bytes; pixels whose range the file does not say are refused.
+    Orientation is taken from EXIF where that can be read, transparency is laid on black unless the mode has it. Greys
+    of 16 bits are scaled to bytes; pixels whose range the file does not say are refused. Of several pictures in a file
+    the first is taken, which is counted in `seen`.
     """
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with opened_image(path, "E521") as file:
         # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
@@ -61,7 +215,9 @@ def read_pixels(path: Path, mode: str) -> np.ndarray:
                 f"{path} has {numbers} as pixels, and does not say which of them is white",
                 help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
             )
-        image = ImageOps.exif_transpose(file)
+        if seen is not None and file.format != "MPO" and getattr(file, "n_frames", 1) > 1:
+            seen["file|with several pictures in it, of which the first is taken"] += 1
+        image = upright(file)
         if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
             clear = image.convert("RGBA")
             image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
@@ -70,3 +226,40 @@ def read_pixels(path: Path, mode: str) -> np.ndarray:
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         pixels = np.asarray(image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF says that it is held; as it lies where there is no EXIF, or none that can be read."""
+    from PIL import ImageOps
+
+    image.load()  # what is wrong with the pixels is not to be taken for a fault of the EXIF
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def read_all(paths: Sequence[Path], read: Callable[[Path], Read], what: str) -> list[Read]:
+    """What each file gives. Raises one `DataError` that names all files which cannot be read."""
+    made: list[Read] = []
+    errors: list[tuple[Path, DataError]] = []
+    for path in paths:
+        try:
+            made.append(read(path))
+        except DataError as error:
+            if error.code != "E521" and error.code != "E506":
+                raise
+            errors.append((path, error))
+            made.clear()
+    if len(errors) == 1:
+        raise errors[0][1]
+    if errors:
+        first = errors[0][1]
+        names = listed([str(path) for path, _ in errors], 20)
+        raise DataError(
+            first.code,
+            f"{len(errors):,} of {len(paths):,} {what} cannot be read: {names}",
+            notes=[error.message for _, error in errors[:10]],
+            help=first.help or ["download them again, or take them out of the folder"],
+        )
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,13 +84,18 @@ def prepare(pixels: np.ndarray, preparation: Preparation) -> np.ndarray:
 
 
 def read_image(
-    path: Path, input: Input, preparation: Preparation | None = None, *, invert: bool = False
+    path: Path,
+    input: Input,
+    preparation: Preparation | None = None,
+    *,
+    invert: bool = False,
+    seen: Counter[str] | None = None,
 ) -> tuple[np.ndarray, Plan]:
     """An image file as bytes (height, width, channels) of the input's size, and how it became so.
 
-    Raises `DataError` where it cannot be read.
+    What else is to be said of the file is counted in `seen`. Raises `DataError` where it cannot be read.
     """
-    pixels = read_pixels(path, MODES[input.channels])
+    pixels = read_pixels(path, MODES[input.channels], seen)
     if invert:
         pixels = 255 - pixels
     way = plan((pixels.shape[0], pixels.shape[1]), input, preparation)

@@ -2,46 +2,146 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archspec.diagnostics import DataError, unwritable
-from archspec.images.files import opened_image
+from archspec.diagnostics import DataError, listed, unwritable
+from archspec.images.files import opened_image, upright
+from archspec.images.palettes import TABLES, Colour, Table, voc_colour
 from archspec.writing import write_by
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MARK = ("Software", "archspec")
 """What a mask's file says of where it comes from."""
+_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L")
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """The values of a mask's pixels (height, width), int32: palette indices or grey values. Raises `DataError`."""
+    """The numbers that a mask's file stores for its pixels (height, width), int32. Raises `DataError`.
+
+    They are indices of a palette or greys of 1, 2, 4, 8, 16 or 32 bits, as they are stored: 3 is 3, though a
+    viewer shows it as white where there are 2 bits.
+    """
     with opened_image(path, "E506") as image:
-        if image.format in ("JPEG", "MPO"):
-            raise DataError(
-                "E507",
-                f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
-                help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
-            )
-        if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
+        _check_lossless(path, image)
+        if image.mode not in _MODES:
+            colours = _colours(image)
             raise DataError(
                 "E507",
                 f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
-                help=["masks are PNG files of grey or palette pixels, 0 for the first class"],
+                notes=_about(colours) if colours is not None else [],
+                help=_ways(colours) or ["masks are PNG files of grey or palette pixels, 0 for the first class"],
             )
-        return np.asarray(image).astype(np.int32)
+        stored = _stored(image)
+        return np.asarray(stored(np.asarray(upright(image)).astype(np.int32)))
+
+
+def read_coloured(path: Path) -> np.ndarray:
+    """A mask's colours (height, width) as numbers 65536·red + 256·green + blue, int32. Raises `DataError`."""
+    with opened_image(path, "E506") as image:
+        _check_lossless(path, image)
+        if image.mode in ("F", "I", "I;16", "I;16B", "I;16L", "CMYK", "YCbCr", "LAB", "HSV"):
+            raise DataError("E507", f"{path} has pixels of mode {image.mode}, which are no colours of a table")
+        return _codes(upright(image))
+
+
+def code(colour: Colour) -> int:
+    """A colour as one number."""
+    return colour[0] << 16 | colour[1] << 8 | colour[2]
+
+
+def classes_of_colours(codes: np.ndarray, table: Table) -> np.ndarray:
+    """The classes of pixels by their colours: −1 where the table calls them void, −2 where it has no such colour."""
+    known = np.array([*map(code, table.colours), *map(code, table.void)], np.int32)
+    values = np.array([*range(len(table.colours)), *([-1] * len(table.void))], np.int32)
+    order = np.argsort(known)
+    places = np.searchsorted(known[order], codes).clip(0, len(known) - 1)
+    return np.where(known[order][places] == codes, values[order][places], -2).astype(np.int32)
+
+
+def _codes(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(image.convert("RGB")).astype(np.int32)
+    return np.asarray(pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2])
+
+
+def _check_lossless(path: Path, image: Image.Image) -> None:
+    if image.format in ("JPEG", "MPO"):
+        raise DataError(
+            "E507",
+            f"{path} is a JPEG, which changes pixels to save space, so they are no longer classes' numbers",
+            help=["save masks as PNG, from their source: converting the JPEG does not bring the numbers back"],
+        )
+
+
+class _Stored:
+    """Turns greys, which Pillow spreads over 0 to 255 or turns round, back into the numbers of the file."""
+
+    def __init__(self, top: int = 1, largest: int = 1, turned: bool = False) -> None:
+        self.top, self.largest, self.turned = top, largest, turned
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        if self.turned:
+            pixels = self.top - pixels
+        if self.top == self.largest:
+            return pixels
+        return (2 * pixels * self.largest + self.top) // (2 * self.top)
+
+
+def _stored(image: Image.Image) -> _Stored:
+    """How the pixels of an image that has not been read yet become what its file stores."""
+    if image.mode not in ("1", "L", "I"):
+        return _Stored()
+    tiles = getattr(image, "tile", None) or []
+    args = tiles[0][3] if tiles else ()
+    args = args if isinstance(args, tuple) else (args,)
+    if image.format == "PPM" and len(args) == 2 and isinstance(args[1], int):
+        return _Stored(65535 if image.mode == "I" else 255, args[1])
+    raw = args[0] if args and isinstance(args[0], str) else ""
+    found = re.fullmatch(r"(?:L|1)(?:;(\d?)(I?)R?)?", raw)
+    if found is None:
+        return _Stored()
+    top = 1 if image.mode == "1" else 255
+    bits = int(found[1]) if found[1] and image.mode == "L" else 0
+    return _Stored(top, 2**bits - 1 if bits else top, bool(found[2]))
+
+
+def _colours(image: Image.Image) -> list[Colour] | None:
+    """The colours of an image, the most frequent first; None where there are very many."""
+    found = image.convert("RGB").getcolors(1024)
+    if found is None:
+        return None
+    return [colour for _, colour in sorted(found, key=lambda item: -item[0]) if isinstance(colour, tuple)]
+
+
+def _about(colours: Collection[Colour]) -> list[str]:
+    shown = listed([f"[{red}, {green}, {blue}]" for red, green, blue in colours], 8)
+    return [f"its colours are {shown}"]
+
+
+def _ways(colours: Collection[Colour] | None) -> list[str]:
+    """What to write in the dataset for a mask of these colours."""
+    if colours is None:
+        return []
+    for name, table in TABLES.items():
+        if set(colours) <= {*table.colours, *table.void}:
+            return [f"`colours: {name}` in the dataset: all its colours are in that table"]
+    ways = [
+        "`colours` in the dataset says the colour of each class, such as {road: [128, 64, 128], sky: [70, 130, 180]}"
+    ]
+    if all(red == green == blue for red, green, blue in colours):
+        ways.insert(0, "`colours: grey` in the dataset: red, green and blue are equal, and are the class's number")
+    return ways
 
 
 def palette(classes: int) -> np.ndarray:
-    """One colour (red, green, blue) per class, as PASCAL VOC has them: the bits of the number, dealt out in turn."""
-    colours = np.zeros((classes, 3), np.uint8)
-    for number in range(classes):
-        rest = number
-        for place in range(7, -1, -1):
-            for channel in range(3):
-                colours[number, channel] |= ((rest >> channel) & 1) << place
-            rest >>= 3
-    return colours
+    """One colour (red, green, blue) per class, as PASCAL VOC has them."""
+    return np.array([voc_colour(number) for number in range(classes)], np.uint8).reshape(classes, 3)
 
 
 def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
@@ -65,10 +165,8 @@ def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
 
 def is_own_mask(path: Path) -> bool:
     """Whether a file is a mask that `write_mask` wrote, which may be written anew."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            return image.info.get(MARK[0]) == MARK[1]
-    except (OSError, ValueError, Image.DecompressionBombError):
+        with opened_image(path, "E506") as image:
+            return bool(image.info.get(MARK[0]) == MARK[1])
+    except DataError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.diagnostics import DataError, Findings, listed
+from archspec.data import loaded
+from archspec.diagnostics import DataError, Findings, count
 from archspec.graph import Graph
-from archspec.images.files import MODES, SUFFIXES, image_files
+from archspec.images.files import MODES, USUAL, Images, find_images, image_files
 from archspec.images.fitting import Plan, read_image, unfitted_labels
 from archspec.images.masks import is_own_mask, write_mask
 from archspec.images.numbers import normalised
@@ -23,7 +25,7 @@ from archspec.lower import Arrays, Pure, outline
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.training.checks import check_data, check_outputs, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
-from archspec.training.steps import make_steps, named_outputs
+from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
 BATCH = 16
@@ -63,7 +65,7 @@ def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
             "E504", f"{path} holds imported weights without a `train:` section, so there is nothing to evaluate on"
         ).located(None)
     try:
-        data = spec.train.dataset.load()
+        data = loaded(spec.train.dataset)
     except DataError as error:
         raise spec.data_error(error) from None
     if notes is not None:
@@ -86,6 +88,7 @@ def predict(
     invert: bool = False,
     output: Path | None = None,
     findings: Findings | None = None,
+    notes: list[str] | None = None,
 ) -> list[Answer]:
     """What the network of a run or an import says of image files, and of those in folders.
 
@@ -93,17 +96,24 @@ def predict(
     and a coloured mask of each image in `output`. `invert` turns dark ink on light paper into light on dark, as MNIST
     has it.
     Raises `SpecError` for a folder without weights, and for all files that are no images, once the others are done;
-    with `findings`, such files are added there instead.
+    with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
+    for, are said in `notes`.
     """
     found = Findings() if findings is None else findings
-    answers = _answers(path, images, top, invert, output, found)
+    answers = _answers(path, images, top, invert, output, found, [] if notes is None else notes)
     if findings is None:
         found.raise_if_failed()
     return answers
 
 
 def _answers(
-    path: Path, given: Sequence[Path], top: int, invert: bool, output: Path | None, findings: Findings
+    path: Path,
+    given: Sequence[Path],
+    top: int,
+    invert: bool,
+    output: Path | None,
+    findings: Findings,
+    notes: list[str],
 ) -> list[Answer]:
     folder, spec = opened(path)
     graph = spec.graph()
@@ -111,7 +121,7 @@ def _answers(
         check_outputs(spec, graph)
         if spec.input.channels not in MODES:
             raise DataError("E521", f"the input has {spec.input.channels} channels; image files have 1, 3 or 4")
-        images = _image_files(given, findings)
+        images = _image_files(given, findings, notes)
         if spec.header.task == "segmentation":
             masks = _mask_files(images, output or Path("masks"), graph)
         elif output is not None:
@@ -123,29 +133,48 @@ def _answers(
         preparation = preparation_of(folder, spec)
         names = folder.classes
         answers = []
-        for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings):
+        guessed = 0
+        for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
+            guessed += found.plan.guessed
             if not masks:
                 answers.append(Answer(images[place], _best(found.numbers, names, top)))
                 continue
             mask = unfitted_labels(found.numbers, found.plan)
-            classes = graph.output_type(graph.main_output).channels
+            classes = graph.output_type(graph.outputs[0]).channels
             write_mask(masks[place], mask, classes)
             shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
             present = [item for item in _best(shares, names, top) if item[1]]
             answers.append(Answer(images[place], present, masks[place]))
+        if guessed:
+            notes.append(
+                f"{count(guessed, 'image')} of another size {'was' if guessed == 1 else 'were'} scaled to "
+                f"{spec.input.height}×{spec.input.width}, which `fit: {spec.input.fit}` does not do in training"
+            )
     except DataError as error:
         raise error.located(None) from None
     return answers
 
 
-def _image_files(given: Sequence[Path], findings: Findings) -> list[Path]:
-    """The files among those given, and the images in the folders among them."""
+def _image_files(given: Sequence[Path], findings: Findings, notes: list[str]) -> list[Path]:
+    """The files among those given, and the images in the folders among them; what is passed over there is noted."""
     files: list[Path] = []
     for path in given:
-        own = image_files(path) if path.is_dir() else [path]
-        if not own:
-            findings.error("E521", f"{path} has no images", help=[f"files end in {listed(SUFFIXES)}"])
-        files.extend(own)
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            own, deep = find_images(path, deep=False), find_images(path)
+        except DataError as error:
+            findings.error("E521", error.message)
+            continue
+        deeper = len(deep.paths) - len(own.paths)
+        if not own.paths:
+            more = [f"the folders in it have {count(deeper, 'image')}"] if deeper else []
+            findings.error("E521", f"{path} has no images", notes=more, help=[f"files end in {USUAL}"])
+        elif deeper:
+            own.passed["image|in the folders within it"] += deeper
+        notes.extend(own.notes(path))
+        files.extend(own.paths)
     return files
 
 
@@ -157,7 +186,7 @@ def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str,
 
 def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path]:
     """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
-    if graph.output_type(graph.main_output).channels > MAX_CLASSES:
+    if graph.output_type(graph.outputs[0]).channels > MAX_CLASSES:
         raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
     if output.is_file():
         raise DataError("E534", f"{output} is a file", help=["give a folder: --output DIR"])
@@ -199,9 +228,10 @@ def _found(
     images: Sequence[Path],
     invert: bool,
     findings: Findings,
+    notes: list[str],
 ) -> Iterator[tuple[int, _Found]]:
     """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
-    main = spec.graph().main_output.name
+    main = main_output(spec.graph())
 
     @jax.jit
     def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:
@@ -209,18 +239,21 @@ def _found(
         logits = named_outputs(outputs, main)[main]
         return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
 
+    seen: Counter[str] = Counter()
+
     def read() -> Iterator[tuple[int, np.ndarray, Plan]]:
         for place, image in enumerate(images):
             try:
-                yield place, *read_image(image, spec.input, preparation, invert=invert)
+                yield place, *read_image(image, spec.input, preparation, invert=invert, seen=seen)
             except DataError as error:
                 findings.error(error.code, error.message, notes=error.notes, help=error.help)
 
     readable = read()
-    count = min(BATCH, len(images))
-    while batch := list(islice(readable, count)):
+    size = min(BATCH, len(images))
+    while batch := list(islice(readable, size)):
         # A last batch that is not full is filled up, so that nothing is compiled again.
-        full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (count - len(batch))
+        full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (size - len(batch))
         numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
         for own, (place, _, way) in zip(numbers, batch, strict=False):
             yield place, _Found(own, way)
+    notes.extend(Images([], seen).reasons())

@@ -108,10 +108,11 @@ def rank_of(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.where(jnp.isnan(own[..., 0]), logits.shape[-1], ahead.sum(-1))
 
 
-def labels_right(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """How many of the labels that count have the largest logit, the first of equals; and how many count."""
+def share_right(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """The share of the labels that count whose class has the largest logit."""
     counts = labels >= 0
-    return jnp.sum(counts & (logits.argmax(-1) == labels)), jnp.sum(counts)
+    right = counts & (logits.argmax(-1) == labels)
+    return right.sum() / jnp.maximum(1, counts.sum())
 
 
 def class_table(names: Sequence[str], shares: Sequence[float | None]) -> str:

@@ -196,7 +196,7 @@ def damage_folder(folder: Path, how: str) -> None:
         for path in (folder / "images").iterdir():
             path.unlink()
     elif how == "no folder":
-        (folder / "masks").rename(folder / "labels")
+        (folder / "masks").rename(folder / "truth")
     elif how == "colour mask":
         Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(folder / "masks" / "3.png")
     elif how == "sizes differ":
