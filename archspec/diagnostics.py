@@ -331,10 +331,25 @@ def _snippet(label: Label, width: int, mark: str, severity: str, paint: Any) -> 
     if len(line) > _MAX_FRAME_WIDTH:
         cut = max(0, min(start - 40, len(line) - _MAX_FRAME_WIDTH))
         line = line[cut : cut + _MAX_FRAME_WIDTH]
-        length = max(1, min(length, len(line) - (start - cut)))
+        start -= cut
+        length = max(1, min(length, len(line) - start))
+    line = printable(line)
     number = f"{span.line:>{width - 1}} "
-    yield f"{paint('place', number + '│')} {printable(line)}"
+    yield f"{paint('place', number + '│')} {line}"
+    before = " " * _columns(line[:start])
+    marks = mark * max(1, _columns(line[start : start + length]))
     yield (
-        f"{' ' * width}{paint('place', '│')} {' ' * (start - cut)}"
-        f"{paint(severity, mark * length)}{' ' + printable(label.text) if label.text else ''}"
+        f"{' ' * width}{paint('place', '│')} {before}{paint(severity, marks)}"
+        f"{' ' + printable(label.text) if label.text else ''}"
+    )
+
+
+def _columns(text: str) -> int:
+    """Columns of a terminal that a text takes: Chinese characters and emoji take two, accents on a letter none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(
+        0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in ("W", "F") else 1 for char in text
     )

@@ -84,7 +84,7 @@ _COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
 
 def evaluate(text: str, env: Environment) -> Any:
     """The value of an expression, given without its `$( )`. Raises `ExpressionError`."""
-    return _Evaluator(env).value(_parse(text))
+    return _Evaluator(env, text).value(_parse(text))
 
 
 def evaluate_text(text: str, env: Environment) -> Any:
@@ -171,8 +171,9 @@ def _parse(text: str) -> ast.expr:
 
 
 class _Evaluator:
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, text: str) -> None:
         self.env = env
+        self.text = text
 
     def value(self, node: ast.expr) -> Any:
         try:
@@ -187,11 +188,15 @@ class _Evaluator:
             return bounded(handler(node))
         except ExpressionError as error:
             if error.offset == 0 and error.length == 1 and node.lineno == 1:
-                error.offset = max(node.col_offset - 1, 0)
-                error.length = (node.end_col_offset or node.col_offset + 1) - node.col_offset
+                error.offset = self._characters(node.col_offset)
+                error.length = self._characters(node.end_col_offset or node.col_offset + 1) - error.offset
             raise
         except RecursionError:
             raise ExpressionError("nested too deeply") from None
+
+    def _characters(self, column: int) -> int:
+        """The character of the text at a column of the syntax tree, which counts bytes and a bracket before them."""
+        return max(column - 1 if self.text.isascii() else len(self.text.encode()[: column - 1].decode()), 0)
 
     def _constant(self, node: ast.Constant) -> Any:
         if node.value is None or isinstance(node.value, (bool, int, float, str)):

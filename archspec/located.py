@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,16 +39,21 @@ class Located:
         raise NotImplementedError
 
 
+_WRITTEN = {
+    "'": re.compile(r"''|[^']"),
+    '"': re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|[^\\]"),
+}
+"""What stands for one character between quotes."""
+
+
 class Scalar(Located):
     """A string, number, boolean or null. `dynamic` says that it holds `$(…)`."""
 
-    __slots__ = ("lead", "value")
+    __slots__ = ("value",)
 
-    def __init__(self, source: Source, place: tuple[int, int, int, int], value: Any, lead: int | None = None) -> None:
+    def __init__(self, source: Source, place: tuple[int, int, int, int], value: Any) -> None:
         super().__init__(source, place)
         self.value = value
-        self.lead = lead
-        """Characters before the value's first one (a quote), or None where offsets in it are not columns."""
         self.dynamic = isinstance(value, str) and "$(" in value
 
     @property
@@ -59,11 +65,23 @@ class Scalar(Located):
         return describe(self.value)
 
     def span_at(self, offset: int, length: int) -> Span:
-        """The place of a part of the value, or of all of it where the text was folded or escaped."""
-        if self.lead is None:
+        """The place of a part of the value, or of all of it where the text has several lines."""
+        starts = self._starts()
+        if starts is None or offset >= len(starts):
             return self.span
-        column = self.column + self.lead + offset
-        return Span(self.source, self.line, column, self.line, column + max(1, length))
+        first, last = starts[max(offset, 0)], starts[min(offset + max(1, length), len(starts) - 1)]
+        return Span(self.source, self.line, self.column + first, self.line, self.column + max(last, first + 1))
+
+    def _starts(self) -> list[int] | None:
+        """Where each character of the value is written, and where they end, counted from the place's column."""
+        if self.line != self.end_line or not isinstance(self.value, str):
+            return None
+        written = self.source.line(self.line)[self.column - 1 : self.end_column - 1]
+        units = _WRITTEN.get(written[:1])
+        if units is None:
+            return list(range(len(written) + 1)) if written == self.value else None
+        starts = [found.start() + 1 for found in units.finditer(written[1:-1])]
+        return [*starts, len(written) - 1] if len(starts) == len(self.value) else None
 
 
 class Sequence(Located):

@@ -266,8 +266,7 @@ class _Composer:
         else:
             value = self._tagged(event, text)
         start, end = event.start_mark, event.end_mark
-        lead = (end.column - start.column - len(text)) // 2 if start.line == end.line else None
-        return Scalar(self.source, self._place(start, end), value, lead if lead in (0, 1) else None)
+        return Scalar(self.source, self._place(start, end), value)
 
     def _tagged(self, event: Any, text: str) -> Any:
         short = event.tag.removeprefix(_TAG)
@@ -325,6 +324,9 @@ class _Composer:
     def _syntax_error(self, error: Any) -> None:
         mark = error.problem_mark or error.context_mark
         span = self._span(mark, mark) if mark else self._start()
+        if "nesting depth" in (error.problem or ""):  # libyaml has a bound of its own
+            self.findings.error("E106", f"values are nested more than {MAX_DEPTH} deep", span)
+            return
         problem = _PROBLEMS.get(error.problem or "", error.problem or "the text cannot be parsed")
         help = []
         line = self.source.line(span.line)

@@ -132,3 +132,46 @@ def test_did_you_mean() -> None:
     assert did_you_mean("kernal", ["kernel", "stride"]) == "did you mean `kernel`?"
     assert did_you_mean("zzz", ["kernel", "stride"]) is None
     assert did_you_mean("x99", [f"x{i}" for i in range(100_000)]) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"),
+    [
+        ("a $(missing) b", "missing"),
+        ("'it''s $(missing)'", "missing"),
+        ('"a\\tb\\x41\\u00e9 \\"$(missing)\\""', "missing"),
+        ('"\\\\ \\U0001F642 $(1 + missing)"', "missing"),
+        ('"$(\\x6dissing)"', "\\x6dissing"),
+        ("$(missing)", "missing"),
+        ("größe 中文 $('é' + missing)", "missing"),
+        ("$(len('🙂中') + missing)", "missing"),
+        ('"a\\', None),
+    ],
+)
+def test_carets_are_under_what_is_wrong(
+    value: str, marked: str | None, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns are counted by a rule of their own here: what a terminal shows."""
+    tail = "\nlayers: [relu]" if marked else '\n  b $(missing)"\nlayers: [relu]'
+    text = f"input: {{height: 8, width: 8, channels: 1}}\nargs:\n  \t\n  a: {value}{tail}"
+    assert main(["validate", str(write(text.replace("  \t\n", "")))]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    frame = next(i for i, line in enumerate(lines) if re.match(r"\d+ │ ", line))
+    wide = set("中文🙂")
+
+    def cells(line: str) -> list[str]:
+        return [cell for char in line for cell in ([char, ""] if char in wide else [char])]
+
+    shown, marks = cells(lines[frame]), lines[frame + 1].ljust(200)
+    found = "".join(cell for cell, mark in zip(shown, marks, strict=False) if mark == "^")
+    assert found == (marked or '"a\\')
+
+
+def test_carets_after_tabs_accents_and_emoji() -> None:
+    line = "\tx: e\u0301中🙂 HERE"
+    start = line.index("HERE") + 1
+    text = render_text([Diagnostic("E999", "wrong", Label(Span(Source("a", line), 1, start, 1, start + 4)))])
+    shown, marks = text.splitlines()[3:5]
+    assert shown == "1 │  x: e\u0301中🙂 HERE"
+    # A tab is shown as a blank; é is one column, the other two are two columns each.
+    assert marks == "  │ " + " " * (1 + 3 + 1 + 2 + 2 + 1) + "^^^^"
