@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -127,9 +128,7 @@ quiet = settings(
 )
 
 
-@settings(quiet, max_examples=2500)
-@given(seed=st.integers(0, 2**40), base=st.integers(0, len(TREES) - 1), times=st.integers(1, 4))
-def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
+def answer_mutated(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
     choose = random.Random(seed)
     tree = TREES[base]
     for _ in range(times):
@@ -141,18 +140,45 @@ def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int,
     answer(path)
 
 
-@settings(quiet, max_examples=500)
-@given(seed=st.integers(0, 2**40), base=st.integers(0, len(BASES) - 1))
+SEEDS = st.integers(0, 2**40)
+TREE, TIMES = st.integers(0, len(TREES) - 1), st.integers(1, 4)
+
+
+@settings(quiet, max_examples=250)
+@given(seed=SEEDS, base=TREE, times=TIMES)
+def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
+    answer_mutated(tmp_path_factory, seed, base, times)
+
+
+@pytest.mark.slow
+@settings(quiet, max_examples=2500)
+@given(seed=SEEDS, base=TREE, times=TIMES)
+def test_many_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
+    answer_mutated(tmp_path_factory, seed, base, times)
+
+
+@settings(quiet, max_examples=80)
+@given(seed=SEEDS, base=TREE)
 def test_mutated_bytes_are_answered(tmp_path_factory: Any, seed: int, base: int) -> None:
+    answer_bytes(tmp_path_factory, seed, base)
+
+
+@pytest.mark.slow
+@settings(quiet, max_examples=500)
+@given(seed=SEEDS, base=TREE)
+def test_many_mutated_bytes_are_answered(tmp_path_factory: Any, seed: int, base: int) -> None:
+    answer_bytes(tmp_path_factory, seed, base)
+
+
+def answer_bytes(tmp_path_factory: Any, seed: int, base: int) -> None:
     choose = random.Random(seed)
     data = bytearray(BASES[base].encode())
     for _ in range(choose.randrange(1, 6)):
         start = choose.randrange(len(data))
         end = start + choose.choice([1, 3, 40])
-        junk = choose.choice(
-            [b"", b"\xff\xfe", b"\x00", b"[", b"}", b"&a", b"*a ", b"!!x ", b"\t", b"$(", b": ", b"- "]
+        data[start:end] = choose.choice(JUNK) * choose.choice([1, 1, 200]) or bytes(
+            choose.randrange(256) for _ in range(4)
         )
-        data[start:end] = junk * choose.choice([1, 1, 200]) or bytes(choose.randrange(256) for _ in range(4))
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(bytes(data))
     answer(path)
