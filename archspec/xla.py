@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.figures import memory
 from archspec.figures.cost import training_flops
+from archspec.figures.units import mebibytes, si
 from archspec.graph import Graph
 from archspec.reports.cells import Cell, Row, Table
-from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from archspec.loading import Spec

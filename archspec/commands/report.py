@@ -144,7 +144,7 @@ def _columns(text: str) -> list[str] | None:
 
 
 def _size(text: str) -> int:
-    from archspec.reports.units import read_bytes
+    from archspec.figures.units import read_bytes
 
     try:
         size = read_bytes(text)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from archspec.diagnostics import count
 from archspec.drawing.pieces import OUTPUT_PATH, Piece, Pieces
 from archspec.drawing.words import is_counted, size, spacing, window
+from archspec.figures.units import si
 from archspec.graph import Graph, Node
 from archspec.layers import Family
-from archspec.reports.units import si
 
 
 class Caption(NamedTuple):

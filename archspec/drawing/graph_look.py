@@ -47,9 +47,9 @@ from archspec.drawing.scene import (
     text_width,
 )
 from archspec.drawing.wrapping import wrapped
+from archspec.figures.units import si
 from archspec.graph import Graph
 from archspec.layers import Family
-from archspec.reports.units import si
 
 _MARGIN = 24.0
 _RADIUS = 7.0

@@ -35,9 +35,9 @@ from archspec.drawing.scene import (
 )
 from archspec.drawing.steps import Group, Step, groups, what
 from archspec.drawing.words import is_counted
+from archspec.figures.units import si
 from archspec.graph import Graph, Node
 from archspec.layers import Family
-from archspec.reports.units import si
 
 LARGEST = 200.0
 """Height of the highest map, or 3/4 of the width of the widest; less by a quarter where no map has more than `TINY`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from archspec.figures.units import mebibytes, si
 from archspec.reports import Report, Row
 from archspec.reports.cells import Cell, Table
-from archspec.reports.units import mebibytes, si
 
 
 class Column(NamedTuple):

@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from archspec.figures.differences import Difference, differences
+from archspec.figures.units import si
 from archspec.kinds import plain
 from archspec.reports import facts as figures
 from archspec.reports.cells import Cell, Table, csv_text
 from archspec.reports.facts import Facts
 from archspec.reports.kinds import written
 from archspec.reports.tables import document
-from archspec.reports.units import si
 
 if TYPE_CHECKING:
     from archspec.graph import Node

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archspec.figures.units import mebibytes, si
 from archspec.graph import Graph, Node, needed
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.reports.cells import Cell, Table
-from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput

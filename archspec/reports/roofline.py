@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import folded
 from archspec.figures.roofline import bound_of
+from archspec.figures.units import mebibytes, si
 from archspec.reports.cells import Cell, Table
-from archspec.reports.units import mebibytes, si
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

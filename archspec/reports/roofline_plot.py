@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
+from archspec.figures.units import si
 from archspec.reports.plotting import Box, new_figure, place_labels, save, tidy
 from archspec.reports.roofline import seconds
-from archspec.reports.units import si
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

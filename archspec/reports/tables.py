@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from archspec.figures.memory import COPIES
+from archspec.figures.units import mebibytes, si
 from archspec.reports import Report, columns
 from archspec.reports.cells import WRITERS, Cell, Table, aligned, text
-from archspec.reports.units import mebibytes, si
 
 OURS = "MACs of convolutions and dense layers; FLOPs = 2·MACs + element-wise operations"
 """The counting convention where no other tool's is asked for."""

@@ -127,7 +127,7 @@ def _panel(axes: Axes, items: Sequence[Facts], styles: Mapping[str, tuple[str, s
     axes.scatter(macs, values, 5, color=[styles[item.label][0] for item in items], zorder=4)
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    from archspec.reports.units import si
+    from archspec.figures.units import si
 
     wide = max(macs) / min(macs)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if wide < 500 else (1.0,)))

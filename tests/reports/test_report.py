@@ -17,11 +17,11 @@ from archspec.blocks import folded, tree
 from archspec.cli import main
 from archspec.commands._common import TABLES
 from archspec.figures.conventions import CONVENTIONS
+from archspec.figures.units import mebibytes, read_bytes, si
 from archspec.loading import load
 from archspec.reports import report
 from archspec.reports.columns import COLUMNS, DEFAULT
 from archspec.reports.tables import header, render
-from archspec.reports.units import mebibytes, read_bytes, si
 
 NETWORKS = ("lenet5", "googlenet", "resnet50", "segnet_basic", "fcn8s")
 
