@@ -438,15 +438,9 @@ _CODES = (
     ),
     Code(
         "E532",
-        "a file that holds no tensors",
-        "It is cut short, of another format, or holds more than a `state_dict`.",
+        "a file that holds no tensors by name, or is damaged",
+        "It is cut short, of another format, or a checkpoint without tensors; what lies at its top is listed.",
         "Save a `state_dict`, best as safetensors.",
-    ),
-    Code(
-        "E533",
-        "a pickle, and no PyTorch to read it safely",
-        "A pickle may hold code; only PyTorch's restricted reader is used for it.",
-        "Install PyTorch, or convert the file to safetensors where it is installed.",
     ),
     Code(
         "E534",
@@ -480,9 +474,21 @@ _CODES = (
     ),
     Code(
         "E539",
-        "tensors that hold NaN or infinity",
-        "Everything computed with them would be so too.",
-        "Take a checkpoint from before the training broke.",
+        "tensors that hold NaN or infinity, or negative variances",
+        "Everything computed with them would be NaN or infinite too.",
+        "Take a checkpoint from before the training broke, or copy the file again.",
+    ),
+    Code(
+        "E540",
+        "tensors that are not made of real numbers",
+        "Complex, sparse and quantised tensors, and whole numbers, stand for other numbers than they hold.",
+        "Save them as floats: `tensor.to_dense()`, `tensor.dequantize()`, `tensor.float()`.",
+    ),
+    Code(
+        "E541",
+        "a file that has the network's tensors in several places",
+        "A student and its teacher, or weights and their moving averages: which are meant cannot be told.",
+        "`--prefix teacher` takes those whose names begin so.",
     ),
     Code(
         "E561",

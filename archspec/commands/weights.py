@@ -14,9 +14,10 @@ def options(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     take = actions.add_parser("import", help="read a file of tensors into a network")
     take.add_argument("spec", metavar="SPEC")
-    take.add_argument("file", type=Path, metavar="FILE", help="safetensors; PyTorch's own format where it is installed")
+    take.add_argument("file", type=Path, metavar="FILE", help="safetensors, or what torch.save writes")
     take.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="folder to write")
     take.add_argument("--names", metavar="SET", help="whose names the tensors have; otherwise what fits best")
+    take.add_argument("--prefix", metavar="TEXT", help="what the names begin with, where a file has several of each")
     take.add_argument("--partial", action="store_true", help="take what matches, draw the rest at random")
     spec_options(take)
     take.epilog = "example: archspec weights import resnet50 resnet50.safetensors -o runs/resnet50"
@@ -44,6 +45,7 @@ def _weights_import(options: argparse.Namespace) -> int:
         options.output,
         names=options.names,
         partial=options.partial,
+        prefix=options.prefix,
         overrides=overrides_of(options),
     )
     if options.format == "json":

@@ -19,10 +19,11 @@ from archspec.patterns import any_matches, path_matches
 from archspec.runs.reading import opened, restored
 from archspec.spec.network import Input
 from archspec.spec.train import InitFrom
-from archspec.weights.files import TensorFile, open_tensors
+from archspec.weights.files import open_tensors
 from archspec.weights.folder import expectations, named, usual_names
-from archspec.weights.matching import Match, check_finite, match, named_alike
+from archspec.weights.matching import Match, check_values, match, named_alike
 from archspec.weights.naming import namings, tables
+from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -69,7 +70,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
                 else f"{len(layers)} layers differ; `exclude` takes patterns too, such as {layers[-1].split('.')[0]}.**"
             ],
         )
-    check_finite(left, path)
+    check_values(left, path)
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()}, _other_scaling(path, theirs, spec.input)
     )
@@ -88,7 +89,7 @@ def _of_folder(
     found: list[tuple[Match, TensorFile]] = []
     errors: list[DataError] = []
     for way in ways:
-        tensors = TensorFile(path, way, {name: value.shape for name, value in way.items()})
+        tensors = TensorFile.of(path, way)
         try:
             found.append((match(graph, known, tensors), tensors))
         except DataError as error:

@@ -6,25 +6,36 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from archspec.diagnostics import DataError, did_you_mean
-from archspec.weights.tensors import FLOATS, Tensor, TensorFile, Unreadable
+from archspec.weights.tensors import FLOATS, Tensor, TensorFile, UnreadableError
 from archspec.weights.torch_files import opened_torch
-from archspec.writing import write_at
+from archspec.writing import write_by
 
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle")
 _OTHERS = {
-    b"\x89HDF": ("an HDF5 file, as Keras writes", "read it with h5py and write its arrays with safetensors.numpy.save_file"),
+    b"\x89HDF": (
+        "an HDF5 file, as Keras writes",
+        "read it with h5py and write its arrays with safetensors.numpy.save_file",
+    ),
     b"GGUF": ("a GGUF file of quantised tensors", "take the file that it was made from"),
     b"\x93NUM": ("one NumPy array without a name", "write it with safetensors.numpy.save_file"),
 }
 _KINDS = {
-    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "C64": "complex64"},
-    **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu"},
-    **{"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz"},
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu",
+    "BOOL": "bool",
+    "C64": "complex64",
     **{f"{sign}{bits}": f"{word}{bits}" for sign, word in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)},
 }
 """PyTorch's words for the types of safetensors."""
@@ -40,7 +51,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
                 yield file
         else:
             yield _safetensors(path)
-    except Unreadable as error:
+    except UnreadableError as error:
         raise DataError("E532", f"{path} {error}", help=["files of safetensors and of PyTorch are read"]) from None
     except OSError as error:
         raise DataError("E531", f"{path} cannot be read: {error.strerror or error}") from None
@@ -63,7 +74,7 @@ def _head(path: Path) -> bytes:
 
 
 def _is_torch(path: Path, head: bytes) -> bool:
-    """Whether a file is an archive or a pickle. Raises `DataError` for what is known to be neither that nor safetensors."""
+    """Whether a file is an archive or a pickle. Raises `DataError` for formats that are known and not read."""
     # A safetensors file is a length in eight bytes, which may look like anything, and then JSON.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
         return False
@@ -109,15 +120,35 @@ def _reader(
             file.seek(begin + places[0])
             content = file.read(places[1] - places[0])
         if len(content) != places[1] - places[0]:
-            raise Unreadable("is cut short")
+            raise UnreadableError("is cut short")
         return np.frombuffer(content, FLOATS[kind]).reshape(shape)
 
     return load
 
 
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:
-    """Writes a safetensors file as a whole or not at all; equal arrays make equal files.
+    """Writes float32 arrays as a safetensors file, whole or not at all; equal arrays make files of equal bytes.
 
-    Raises `DataError` when it cannot be written.
+    The format's own library writes what a file says of itself in another order each time, so this does without it.
+    Raises `DataError` when the file cannot be written.
     """
-    from safetensors.numpy import save_file
+    header: dict[str, Any] = {"__metadata__": dict(sorted(about.items()))}
+    ordered = {name: np.ascontiguousarray(arrays[name], "<f4") for name in sorted(arrays)}
+    end = 0
+    for name, array in ordered.items():
+        header[name] = {
+            "dtype": "F32",
+            "shape": list(np.shape(arrays[name])),
+            "data_offsets": [end, end + array.nbytes],
+        }
+        end += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+
+    def make(file: BinaryIO) -> None:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in ordered.values():
+            file.write(array.data)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_by(path, make)

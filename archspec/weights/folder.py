@@ -18,10 +18,11 @@ from archspec.runs.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
 from archspec.runs.reading import imported_names, opened, preparation_of, restored
 from archspec.spec.network import Input
 from archspec.spec.overrides import python_override
-from archspec.weights.files import TensorFile, open_tensors, write_tensors
+from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
-from archspec.weights.matching import Match, check_finite, match, named_alike
+from archspec.weights.matching import Match, check_values, match, named_alike
 from archspec.weights.naming import NATIVE, PLAIN, Naming, namings, tables
+from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -41,12 +42,14 @@ def import_weights(
     *,
     names: str | None = None,
     partial: bool = False,
+    prefix: str | None = None,
     overrides: list[Override] | None = None,
 ) -> Match:
     """Reads a file of tensors into a network and writes the folder `output`.
 
     The input section is what the weights expect, but for what is overridden. Raises `SpecError` where anything but a
-    full match would need `partial`, and where file or folder cannot be used.
+    full match would need `partial`, and where file or folder cannot be used. `prefix` says what the names of the wanted
+    tensors begin with, where a file has several of each.
     """
     from archspec.loading import open_spec
 
@@ -56,7 +59,7 @@ def import_weights(
     try:
         _check_output(output)
         with open_tensors(file) as tensors:
-            found = match(graph, tables(spec), tensors, names)
+            found = match(graph, tables(spec), tensors, names, prefix)
             digest = tensors.digest
             images = _prepared(tensors)
         if not found.full and not partial:
@@ -70,7 +73,7 @@ def import_weights(
                     *_way_out(found, graph),
                 ],
             )
-        check_finite(found, file)
+        check_values(found, file)
         known = expectations(tensors, spec, found.naming)
         others = [item for item in given if item.path[0] != "input"]
         usual = open_spec(target, others) if len(others) < len(given) else spec
@@ -102,7 +105,7 @@ class Expectations(NamedTuple):
 def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
     """What a file that `export_weights` wrote says itself, or else the spec's table of those names."""
     try:
-        about = json.loads(tensors.about[ABOUT])
+        about = _said_by(tensors)
         fields = {name: value for name, value in dict(about["input"]).items() if name in PREPROCESSING}
         return Expectations(fields, [str(name) for name in about["classes"]])
     except (KeyError, TypeError, ValueError):
@@ -112,10 +115,18 @@ def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
         return Expectations(known.input, class_names(known.classes) if known.classes is not None else [])
 
 
+def _said_by(tensors: TensorFile) -> dict[str, Any]:
+    """What a file that `export_weights` wrote says itself. Raises ValueError or KeyError where it says nothing."""
+    try:
+        return dict(json.loads(tensors.about[ABOUT]))
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
 def _prepared(tensors: TensorFile) -> dict[str, Any]:
     """What a file that `export_weights` wrote says of how images were prepared before `input.fit`, as a record."""
     try:
-        return {"images": Preparation.from_plain(json.loads(tensors.about[ABOUT])["images"]).to_plain()}
+        return {"images": Preparation.from_plain(_said_by(tensors)["images"]).to_plain()}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
 

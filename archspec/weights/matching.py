@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,10 @@ import numpy as np
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
-from archspec.weights.files import TensorFile
-from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text
+from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
 from archspec.weights.naming import Naming, Place, namings, tables
-
-PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What wrappers put before every name: data parallelism, compilation, a training script's own module."""
-IGNORED = ("num_batches_tracked",)
-"""Tensors that PyTorch keeps and nobody needs."""
+from archspec.weights.tensors import TensorFile, odd_tensors
+from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class Match:
 
     `arrays` are those matched, by their names here; `matched` says from which tensor. `missing` are arrays without a
     tensor, and what it would be called; `unexpected` tensors without an array; `misshaped` pairs whose shapes differ,
-    with the reason.
+    with the reason. `stripped` says what was taken off how many names, `left` are tensors that lie elsewhere and are
+    none of the network's, such as an optimiser's; `rounded` counts arrays whose numbers float32 cannot hold exactly.
     """
 
     naming: str
@@ -37,6 +36,9 @@ class Match:
     missing: Mapping[str, str]
     unexpected: tuple[str, ...]
     misshaped: Mapping[str, str]
+    stripped: Mapping[str, int] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    rounded: int = 0
 
     @property
     def full(self) -> bool:
@@ -45,14 +47,13 @@ class Match:
     def without(self, layers: Sequence[str], unexpected: Sequence[str]) -> Match:
         """The match less what belongs to some layers here, and some tensors."""
         left = {name for path in layers for name in (*self.matched, *self.missing, *self.misshaped) if _of(name, path)}
-        return Match(
-            self.naming,
-            self.same,
-            {name: value for name, value in self.arrays.items() if name not in left},
-            {name: tensor for name, tensor in self.matched.items() if name not in left},
-            {name: tensor for name, tensor in self.missing.items() if name not in left},
-            tuple(name for name in self.unexpected if name not in unexpected),
-            {name: reason for name, reason in self.misshaped.items() if name not in left},
+        return replace(
+            self,
+            arrays={name: value for name, value in self.arrays.items() if name not in left},
+            matched={name: tensor for name, tensor in self.matched.items() if name not in left},
+            missing={name: tensor for name, tensor in self.missing.items() if name not in left},
+            unexpected=tuple(name for name in self.unexpected if name not in unexpected),
+            misshaped={name: reason for name, reason in self.misshaped.items() if name not in left},
         )
 
     @property
@@ -64,6 +65,7 @@ class Match:
         """The four lists in words, long ones cut."""
         alike = f" (so are those of {listed(self.same)})" if self.same else ""
         lines = [f"{count(len(self.matched), 'tensor')} matched, named as {self.naming} has them{alike}"]
+        lines.extend(f"`{word}` was taken off {count(number, 'name')}" for word, number in self.stripped.items())
         for what, names in (
             ("missing from the file", [_both(tensor, name) for name, tensor in self.missing.items()]),
             ("unexpected", self.unexpected),
@@ -71,6 +73,15 @@ class Match:
         ):
             if names:
                 lines.append(f"{len(names):,} {what}: {listed(names, 6)}")
+        if self.left:
+            one = len(self.left) == 1
+            places = [f"{word} ({number:,})" for word, number in _places(self.left, self.matched.values()).items()]
+            lines.append(
+                f"{count(len(self.left), 'tensor')} {'lies' if one else 'lie'} elsewhere in the file and "
+                f"{'was' if one else 'were'} left out: {listed(self.left if len(self.left) <= 3 else places, 6)}"
+            )
+        if self.rounded:
+            lines.append(f"numbers of {count(self.rounded, 'tensor')} were rounded to float32")
         return lines
 
     def summary(self) -> str:
@@ -89,7 +100,20 @@ class Match:
             "missing": list(self.missing),
             "unexpected": list(self.unexpected),
             "misshaped": dict(self.misshaped),
+            "stripped": dict(self.stripped),
+            "left": list(self.left),
+            "rounded": self.rounded,
         }
+
+
+def _places(names: Sequence[str], others: Iterable[str]) -> Counter[str]:
+    """Where tensors lie: the shortest beginnings of their names that no other names have, and how many have those."""
+    taken = {name[:dot] for name in others for dot in _dots(name)}
+    return Counter(next((name[:dot] for dot in _dots(name) if name[:dot] not in taken), name) for name in names)
+
+
+def _dots(name: str) -> Iterator[int]:
+    return (place for place, char in enumerate(name) if char == ".")
 
 
 def _both(tensor: str, name: str) -> str:
@@ -100,29 +124,45 @@ def _of(name: str, path: str) -> bool:
     return name.rpartition(".")[0] == path
 
 
-def match(graph: Graph, tables: Mapping[str, Mapping[str, str]], file: TensorFile, naming: str | None = None) -> Match:
+def match(
+    graph: Graph,
+    tables: Mapping[str, Mapping[str, str]],
+    file: TensorFile,
+    naming: str | None = None,
+    prefix: str | None = None,
+) -> Match:
     """Matches a file's tensors with a network's arrays, train-only ones included.
 
-    Of the namings that there are, the one that knows most of the tensors is taken, unless one is asked for. Raises
-    `DataError` where there is none of that name, or none knows any tensor.
+    Of the namings that there are, the one that knows most of the tensors is taken, unless one is asked for. What
+    wrappers put around the names is taken off; `prefix` says what the names of the tensors begin with where several
+    would do. Raises `DataError` where there is no naming of that name, none knows any tensor, the tensors are there
+    several times, or their numbers cannot be taken.
     """
     known = namings(graph, tables)
     if naming is not None and naming not in known:
         raise DataError("E535", f"{graph.name} has no names `{naming[:60]}`", help=[f"there are {listed(known)}"])
     if not file.shapes:
-        raise DataError("E532", f"{file.path} holds no tensors")
-    names = _stripped(file.shapes, known)
-    counts = {way: len(names.keys() & table.keys()) for way, table in known.items() if naming is None or way == naming}
+        notes = [f"there are {listed(file.keys, 12)}"] if file.keys else []
+        raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
+    ways = {
+        way: unwrapped(file, table.keys(), prefix) for way, table in known.items() if naming is None or way == naming
+    }
+    counts = {way: names.known(known[way]) for way, names in ways.items()}
     best = max(counts, key=lambda way: counts[way])
     if not counts[best]:
+        words = [f"{word} ({number:,})" for word, number in beginnings(file.shapes).items()]
         raise DataError(
             "E536",
             f"no tensor of {file.path} is called as {graph.name} would have it",
-            notes=[f"the file has {listed(list(file.shapes), 3)}; {graph.name} expects {listed(list(known[best]), 3)}"],
+            notes=[
+                f"the file has {listed(list(file.shapes), 3)}; {graph.name} expects {listed(list(known[best]), 3)}",
+                *([f"its tensors lie under {listed(words, 8)}"] if len(file.shapes) > 3 else []),
+            ],
             help=named_alike(file),
         )
+    check_one(file, ways[best], known[best])
     same = tuple(way for way in counts if way != best and known[way].keys() == known[best].keys())
-    found = _matched(best, same, known[best], names, file, graph)
+    found = _sorted_out(_matched(best, same, known[best], ways[best], file, graph), file, prefix)
     if not found.matched:
         raise DataError(
             "E536", f"no tensor of {file.path} fits {graph.name}", notes=found.lists(), help=named_alike(file)
@@ -130,14 +170,41 @@ def match(graph: Graph, tables: Mapping[str, Mapping[str, str]], file: TensorFil
     return found
 
 
-def check_finite(found: Match, path: Path) -> None:
-    """Raises `DataError` where a matched array holds NaN or infinity."""
+def _sorted_out(found: Match, file: TensorFile, prefix: str | None) -> Match:
+    """The match with what lies elsewhere counted as unexpected where it may well be the network's.
+
+    That is where something is missing, or most of what was saved together is left out.
+    """
+    if prefix is not None:
+        return found
+    inside = {file.containers.get(tensor, "") for tensor in found.matched.values()}
+    beside = [name for name in found.left if file.containers.get(name, "") in inside]
+    if not beside or (found.full and len(beside) <= len(found.matched)):
+        return found
+    left = tuple(name for name in found.left if name not in set(beside))
+    return replace(found, unexpected=(*found.unexpected, *beside), left=left)
+
+
+def check_values(found: Match, path: Path) -> None:
+    """Raises `DataError` where a matched array holds NaN or infinity, or a variance is negative."""
     broken = [found.matched[name] for name, array in found.arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise DataError(
             "E539",
-            f"{path} has NaN or infinity in {count(len(broken), 'tensor')}: {listed(broken, 6)}",
+            f"{path} has NaN, infinity or more than float32 can hold in {count(len(broken), 'tensor')}: "
+            f"{listed(broken, 6)}",
             help=["the file is damaged, or the training that it comes from ran away"],
+        )
+    below = [
+        f"{found.matched[name]} ({array.min():g})"
+        for name, array in found.arrays.items()
+        if name.endswith(".var") and array.size and array.min() < 0
+    ]
+    if below:
+        raise DataError(
+            "E539",
+            f"{path} has negative variances in {count(len(below), 'tensor')}: {listed(below, 6)}",
+            help=["the file is damaged: a variance is 0 or more"],
         )
 
 
@@ -153,10 +220,9 @@ def named_alike(file: TensorFile) -> list[str]:
         spec = load(network)
         graph = spec.graph()
         known = namings(graph, tables(spec))
-        names = _stripped(file.shapes, known)
-        wanted = {name for name in names if not name.endswith(IGNORED)}
         for table in known.values():
-            if table.keys() == wanted and all(
+            names = unwrapped(file, table.keys()).names
+            if table.keys() == {name for name in names if not name.endswith(IGNORED)} and all(
                 np.prod(file.shapes[names[name]]) == place.weight.size for name, place in table.items()
             ):
                 alike.append(network)
@@ -164,34 +230,55 @@ def named_alike(file: TensorFile) -> list[str]:
     return [f"its tensors are those of {listed(alike, 4)}"] if alike else []
 
 
-def _stripped(shapes: Mapping[str, Any], known: Mapping[str, Naming]) -> dict[str, str]:
-    """The file's names by what they are without a wrapper's prefix."""
-    wanted = {name for table in known.values() for name in table}
-    names = {name: name for name in shapes}
-    for prefix in PREFIXES:
-        if names and all(name.startswith(prefix) for name in names) and not wanted & names.keys():
-            names = {name.removeprefix(prefix): written for name, written in names.items()}
-    return names
-
-
 def _matched(
-    way: str, same: tuple[str, ...], table: Naming, names: Mapping[str, str], file: TensorFile, graph: Graph
+    way: str, same: tuple[str, ...], table: Naming, file_names: Unwrapped, file: TensorFile, graph: Graph
 ) -> Match:
     layouts = orders(graph)
+    names = file_names.names
+    here = {name: place for name, place in table.items() if name in names}
+    odd = {names[name]: fault for name in here if (fault := file.fault(names[name])) is not None}
+    if odd:
+        raise odd_tensors(file.path, odd)
     arrays: dict[str, np.ndarray] = {}
     matched: dict[str, str] = {}
     misshaped: dict[str, str] = {}
-    for name, place in table.items():
-        if name not in names:
-            continue
+    rounded = 0
+    for name, place in here.items():
+        tensor = names[name]
         try:
-            arrays[place.name] = _laid(file.read(names[name]), place, layouts)
-            matched[place.name] = names[name]
+            _check_size(file.shapes[tensor], place, layouts)
+            own = file.read(tensor)
+            with np.errstate(over="ignore"):
+                numbers = own.astype(np.float32)
+            arrays[place.name] = _laid(numbers, place, layouts)
         except LayoutError as error:
             misshaped[place.name] = str(error)
-    missing = {place.name: name for name, place in table.items() if name not in names}
-    unexpected = tuple(written for name, written in names.items() if name not in table and not name.endswith(IGNORED))
-    return Match(way, same, arrays, matched, missing, unexpected, misshaped)
+            continue
+        matched[place.name] = tensor
+        rounded += own.dtype.itemsize > numbers.dtype.itemsize and not np.array_equal(own, numbers, equal_nan=True)
+    return Match(
+        way,
+        same,
+        arrays,
+        matched,
+        missing={place.name: name for name, place in table.items() if name not in names},
+        unexpected=tuple(written for name, written in names.items() if name not in table and _counts(name)),
+        misshaped=misshaped,
+        stripped=file_names.stripped,
+        left=tuple(name for name in file_names.left if _counts(name)),
+        rounded=rounded,
+    )
+
+
+def _counts(name: str) -> bool:
+    return not name.endswith(IGNORED)
+
+
+def _check_size(shape: Sequence[int], place: Place, layouts: Mapping[str, Any]) -> None:
+    """Raises `LayoutError` for a tensor of another size than its array, which is then never read."""
+    if prod(shape) != place.weight.size:
+        wanted = to_torch_shape(place.weight, order_of(place.node, layouts)) if place.torch else place.weight.shape
+        raise LayoutError(f"is {shape_text(shape)}, not {shape_text(wanted)}")
 
 
 def _laid(array: np.ndarray, place: Place, layouts: Mapping[str, Any]) -> np.ndarray:

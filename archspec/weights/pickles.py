@@ -1,8 +1,8 @@
 """Pickles read as data: what they would import, call or build is written down and never done.
 
 A pickle is a program for a small stack machine. This is that machine without its arms: a class or function is a
-`Global`, its name; a call of one is a `Made`, its name and arguments. Nothing is imported or called but the few builders
-that are handed in.
+`Global`, its name; a call of one is a `Made`, its name and arguments. Nothing is imported or called but the few
+builders that are handed in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from archspec.weights.tensors import Unreadable
+from archspec.weights.tensors import UnreadableError
 
 MAX_OPERATIONS = 20_000_000
 """So many steps of a pickle are taken; a checkpoint of a thousand tensors has 50,000."""
@@ -50,14 +50,14 @@ def read_pickle(file: Any, builders: Mapping[str, Builder], persistent: Builder)
     """What a pickle says, from an open file that then stands behind it.
 
     `builders` make something of the calls of the names that they are for; `persistent` of references to what lies
-    outside the pickle. Raises `Unreadable` for what is no pickle, or none that these can read.
+    outside the pickle. Raises `UnreadableError` for what is no pickle, or none that these can read.
     """
     try:
         return _Machine(builders, persistent).run(file)
-    except Unreadable:
+    except UnreadableError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        raise Unreadable(f"is damaged, or no pickle: {str(error)[:120] or type(error).__name__}") from None
+        raise UnreadableError(f"is damaged, or no pickle: {str(error)[:120] or type(error).__name__}") from None
 
 
 class _Machine:
@@ -69,9 +69,10 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, file: Any) -> Any:
+        argument: Any
         for number, (operation, argument, _) in enumerate(pickletools.genops(file)):
             if number > MAX_OPERATIONS:
-                raise Unreadable(f"is a pickle of more than {MAX_OPERATIONS:,} steps")
+                raise UnreadableError(f"is a pickle of more than {MAX_OPERATIONS:,} steps")
             name = operation.name
             if name in _ARGUMENTS:
                 self.stack.append(argument)
@@ -90,14 +91,14 @@ class _Machine:
             elif name not in ("PROTO", "FRAME"):
                 step = getattr(self, f"on_{name.lower()}", None)
                 if step is None:
-                    raise Unreadable(f"is a pickle with {name}, which no file of tensors has")
+                    raise UnreadableError(f"is a pickle with {name}, which no file of tensors has")
                 step(argument)
-        raise Unreadable("is a pickle without an end")
+        raise UnreadableError("is a pickle without an end")
 
     def popped(self, number: int) -> list[Any]:
         """The last entries of the stack, taken off it."""
         if number > len(self.stack):
-            raise Unreadable("is damaged: its stack is empty")
+            raise UnreadableError("is damaged: its stack is empty")
         items = self.stack[len(self.stack) - number :]
         del self.stack[len(self.stack) - number :]
         return items
@@ -182,7 +183,7 @@ class _Machine:
         target = self.stack[-1]
         mapping = target.items if isinstance(target, Made) else target
         if not isinstance(mapping, dict):
-            raise Unreadable("is damaged: it sets keys of what has none")
+            raise UnreadableError("is damaged: it sets keys of what has none")
         for key, value in zip(items[::2], items[1::2], strict=True):
             mapping[key if isinstance(key, _PLAIN_KEYS) else f"<{type(key).__name__}>"] = value
 

@@ -23,7 +23,7 @@ FLOATS = {
 _WHOLE = ("int", "uint", "bool")
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A file is damaged or asks for what is not given; the words say why."""
 
 
@@ -49,8 +49,8 @@ class Tensor:
         if self.kind in FLOATS:
             return None
         if self.kind.startswith(_WHOLE):
-            return f"of {self.kind}, whole numbers that stand for others where weights are quantised"
-        return f"of {self.kind} numbers" if self.kind.startswith("complex") else self.kind
+            return f"of whole numbers ({self.kind}), which stand for others where weights are quantised"
+        return f"of complex numbers ({self.kind})" if self.kind.startswith("complex") else self.kind
 
 
 class TensorFile:
@@ -92,7 +92,7 @@ class TensorFile:
             raise odd_tensors(self.path, {name: tensor.fault})
         try:
             return tensor.load()
-        except (Unreadable, OSError) as error:
+        except (UnreadableError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise DataError(
                 "E532", f"{self.path}: the tensor {name} {reason}", help=["download or copy the file again"]
@@ -113,8 +113,8 @@ class TensorFile:
 
 
 _REMEDIES = {
-    "whole": "if these are the numbers themselves, save them as float32: tensor.float()",
-    "complex": "no layer has complex weights",
+    "of whole": "if these are the numbers themselves, save them as float32: tensor.float()",
+    "of complex": "no layer has complex weights",
     "sparse": "save it in full: tensor.to_dense()",
     "quantised": "save its numbers: tensor.dequantize()",
 }
@@ -126,5 +126,5 @@ def odd_tensors(path: Path, faults: Mapping[str, str]) -> DataError:
 
     words = [f"{name} is {fault}" for name, fault in faults.items()]
     said = words[0] if len(words) == 1 else f"{count(len(words), 'tensor')} that are needed are no real numbers"
-    help = [remedy for kind, remedy in _REMEDIES.items() if any(kind in fault for fault in faults.values())]
+    help = [remedy for kind, remedy in _REMEDIES.items() if any(fault.startswith(kind) for fault in faults.values())]
     return DataError("E540", f"{path}: {said}", notes=[listed(words, 6)] if len(words) > 1 else [], help=help)

@@ -1,7 +1,7 @@
 """PyTorch's files without PyTorch: archives and streams of a pickle and the bytes of its storages.
 
-`torch.save` writes a zip archive with `data.pkl` and one entry for each storage; before version 1.6 it wrote a stream of
-pickles followed by the storages. A pickle by itself may hold NumPy arrays. All are read by `pickles.read_pickle`, so
+`torch.save` writes a zip archive with `data.pkl` and one entry for each storage; before version 1.6 it wrote a stream
+of pickles followed by the storages. A pickle by itself may hold NumPy arrays. All are read by `pickles.read_pickle`, so
 nothing of a file runs; objects of classes that are not known are passed through for the tensors that they hold.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from archspec.weights.pickles import Builder, Global, Made, read_pickle
-from archspec.weights.tensors import FLOATS, Tensor, TensorFile, Unreadable
+from archspec.weights.tensors import FLOATS, Tensor, TensorFile, UnreadableError
 
 MAX_UNPACKED = 2**31
 """Bytes that the compressed entries of an archive may unpack to; PyTorch does not compress."""
@@ -32,7 +32,7 @@ MAX_PICKLE = 2**28
 MAX_VISITED = 5_000_000
 """Values of a checkpoint that are looked at for tensors."""
 MAX_DEPTH = 32
-"""Levels that tensors may lie deep in a checkpoint."""
+"""Levels of a checkpoint that are looked at for tensors."""
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
@@ -53,9 +53,15 @@ _STORAGES = {
     "QInt32": "quantised",
     "Untyped": "bytes",
 }
-_SIZES = {
-    **{kind: dtype.itemsize for kind, dtype in FLOATS.items()},
-    **{"int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1, "complex64": 8, "complex128": 16},
+_SIZES = {kind: dtype.itemsize for kind, dtype in FLOATS.items()} | {
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "complex64": 8,
+    "complex128": 16,
     "bytes": 1,
 }
 _QUANTISED_SIZES = {"QInt8": 1, "QUInt8": 1, "QInt32": 4}
@@ -73,7 +79,7 @@ class Storage:
 
 
 Fetch = Callable[[str], bytes]
-"""The bytes of a storage by its key. Raises `Unreadable`."""
+"""The bytes of a storage by its key. Raises `UnreadableError`."""
 
 
 class _Source:
@@ -92,7 +98,7 @@ class _Source:
         name = kind.name.rpartition(".")[2].removesuffix("Storage") if isinstance(kind, Global) else "?"
         number_kind = _STORAGES.get(name, name)
         if not isinstance(size, int) or size < 0:
-            raise Unreadable("is damaged: a storage has no size")
+            raise UnreadableError("is damaged: a storage has no size")
         item = _QUANTISED_SIZES.get(name, _SIZES.get(number_kind, 0))
         found = Storage(number_kind, str(key), size, item)
         self.seen.setdefault(found.key, found)
@@ -108,7 +114,7 @@ class _Source:
             storage = replace(storage, kind=kind, item=_SIZES.get(kind, 0))
         shape, strides = _shape(shape), _shape(strides)
         if len(shape) != len(strides) or not isinstance(offset, int) or offset < 0:
-            raise Unreadable("is damaged: a tensor has no shape")
+            raise UnreadableError("is damaged: a tensor has no shape")
 
         def load() -> np.ndarray:
             first = offset + storage.offset
@@ -117,20 +123,21 @@ class _Source:
                 return np.zeros(shape, np.float32)
             content = self.fetch(storage.key)
             if (first + length) * storage.item > len(content):
-                raise Unreadable("lies outside of the bytes that are there: the file is damaged or cut short")
-            numbers = _numbers(content, storage.kind, first, length, self.big_endian)
+                raise UnreadableError("lies outside of the bytes that are there: the file is damaged or cut short")
+            bits = _numbers(content, storage.kind, first, length, self.big_endian).view(f"u{storage.item}")
             items = tuple(stride * storage.item for stride in strides)
-            return np.lib.stride_tricks.as_strided(numbers, shape, items, writeable=False)
+            laid = np.lib.stride_tricks.as_strided(bits, shape, items, writeable=False)
+            return laid.view(FLOATS[storage.kind])
 
         return Tensor(shape, storage.kind, load)
 
 
 def _nothing(key: str) -> bytes:
-    raise Unreadable(f"has no storage {key[:40]}")
+    raise UnreadableError(f"has no storage {key[:40]}")
 
 
 def _nothing_to_load() -> np.ndarray:
-    raise Unreadable("has no data")
+    raise UnreadableError("has no data")
 
 
 def _numbers(content: bytes, kind: str, first: int, length: int, big_endian: bool) -> np.ndarray:
@@ -142,9 +149,9 @@ def _numbers(content: bytes, kind: str, first: int, length: int, big_endian: boo
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Sizes or strides. Raises `Unreadable` for anything but whole numbers from 0 up."""
+    """Sizes or strides. Raises `UnreadableError` for anything but whole numbers from 0 up."""
     if not isinstance(value, tuple | list) or not all(isinstance(size, int) and size >= 0 for size in value):
-        raise Unreadable("is damaged: a tensor has no shape")
+        raise UnreadableError("is damaged: a tensor has no shape")
     return tuple(value)
 
 
@@ -197,67 +204,79 @@ def _builders(source: _Source) -> dict[str, Builder]:
         "collections.OrderedDict": ordered,
         "collections.defaultdict": lambda *_: {},
         "_codecs.encode": encoded,
+        **{f"numpy.{core}.numeric._frombuffer": _of_numpy for core in ("core", "_core")},
         **{f"{module}.dict": ordered for module in ("builtins", "__builtin__")},
-        **{f"{module}.{name}": listed for module in ("builtins", "__builtin__") for name in ("set", "list", "frozenset")},
+        **{
+            f"{module}.{name}": listed
+            for module in ("builtins", "__builtin__")
+            for name in ("set", "list", "frozenset")
+        },
     }
     return builders
 
 
 @contextmanager
 def opened_torch(path: Path) -> Iterator[TensorFile]:
-    """The tensors of a file of PyTorch's, or of a pickle. Raises `Unreadable`."""
+    """The tensors of a file of PyTorch's, or of a pickle. Raises `UnreadableError`."""
     source = _Source()
     with path.open("rb") as file:
-        if zipfile.is_zipfile(file):
-            with _archive(file) as archive:
-                yield _tensors(path, _of_archive(archive, source))
+        if file.peek(2)[:2] == b"PK":
+            with _zip_errors():
+                archive = zipfile.ZipFile(file)
+            with archive:
+                with _zip_errors():
+                    content = _of_archive(archive, source)
+                yield _tensors(path, content)
             return
         try:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError:
-            raise Unreadable("is empty") from None
+            raise UnreadableError("is empty") from None
         with mapped:
             if mapped[257:262] == b"ustar":
-                raise Unreadable("is a tar archive, as PyTorch wrote before version 0.2: save it again with torch.save")
+                raise UnreadableError(
+                    "is a tar archive, as PyTorch wrote before version 0.2: save it again with torch.save"
+                )
             yield _tensors(path, _of_stream(mapped, source))
 
 
-@contextmanager
-def _archive(file: Any) -> Iterator[zipfile.ZipFile]:
-    with _zip_errors(), zipfile.ZipFile(file) as archive:
-        yield archive
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError),
+    *(ValueError, LookupError, OverflowError, MemoryError),
+)
 
 
 @contextmanager
 def _zip_errors() -> Iterator[None]:
+    """Turns what Python's reader of archives raises on damaged ones into `UnreadableError`."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
-        raise Unreadable(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
+    except _ZIP_ERRORS as error:
+        raise UnreadableError(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
 
 
 def _of_archive(archive: zipfile.ZipFile, source: _Source) -> Any:
     entries = {item.filename: item for item in archive.infolist()}
     unpacked = sum(item.file_size for item in entries.values() if item.compress_type != zipfile.ZIP_STORED)
     if unpacked > MAX_UNPACKED:
-        raise Unreadable(
+        raise UnreadableError(
             f"unpacks to {unpacked / 2**30:,.1f} GiB; archives are read up to {MAX_UNPACKED // 2**30} GiB: "
             "save it with torch.save, which does not compress"
         )
     pickles = [name for name in entries if name == "data.pkl" or (name.endswith("/data.pkl") and name.count("/") == 1)]
     if not pickles:
         names = ", ".join(list(entries)[:4])[:120]
-        raise Unreadable(f"is a zip archive without the pickle of PyTorch's; it holds {names or 'nothing'}")
+        raise UnreadableError(f"is a zip archive without the pickle of PyTorch's; it holds {names or 'nothing'}")
     root = pickles[0].removesuffix("data.pkl")
     if entries[pickles[0]].file_size > MAX_PICKLE:
-        raise Unreadable(f"has a pickle of more than {MAX_PICKLE // 2**20} MiB")
+        raise UnreadableError(f"has a pickle of more than {MAX_PICKLE // 2**20} MiB")
     last: list[tuple[str, bytes]] = []
 
     def fetch(key: str) -> bytes:
         if not last or last[0][0] != key:
             entry = entries.get(f"{root}data/{key}")
             if entry is None:
-                raise Unreadable(f"has no storage {key[:40]}: the file is damaged")
+                raise UnreadableError(f"has no storage {key[:40]}: the file is damaged")
             with _zip_errors():
                 last[:] = [(key, archive.read(entry))]
         return last[0][1]
@@ -291,7 +310,7 @@ def _of_stream(mapped: mmap.mmap, source: _Source) -> Any:
 
     def fetch(key: str) -> bytes:
         if key not in places:
-            raise Unreadable("is not there: the file is damaged or cut short")
+            raise UnreadableError("is not there: the file is damaged or cut short")
         begin, length = places[key]
         return mapped[begin : begin + length]
 
@@ -300,27 +319,33 @@ def _of_stream(mapped: mmap.mmap, source: _Source) -> Any:
 
 
 def _tensors(path: Path, content: Any) -> TensorFile:
-    """The tensors anywhere in a checkpoint, named by the keys that lead to them."""
+    """The tensors anywhere in a checkpoint, named by the keys that lead to them.
+
+    What lies there several times is found once, where it comes first: checkpoints may hold themselves.
+    """
     tensors: dict[str, Tensor] = {}
     containers: dict[str, str] = {}
     stack: list[tuple[tuple[str, ...], int, Any]] = [((), 0, content)]
     visited = 0
+    seen: set[int] = set()
     while stack:
         keys, module, value = stack.pop()
         tensor = _tensor(value)
         if tensor is not None:
             name = ".".join(keys)
             if name in tensors:
-                raise Unreadable(f"has two tensors called {name[:100]}")
+                raise UnreadableError(f"has two tensors called {name[:100]}")
             tensors[name] = tensor
             containers[name] = ".".join(keys[: module or len(keys) - 1])
             continue
-        inner = list(_inside(value))
+        if not _is_module(value):  # modules may share one, whose tensors have the names of both
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+        inner = list(_inside(value)) if len(keys) < MAX_DEPTH else []
         visited += len(inner)
         if visited > MAX_VISITED:
-            raise Unreadable(f"holds more than {MAX_VISITED:,} values")
-        if len(keys) >= MAX_DEPTH and inner:
-            raise Unreadable(f"is nested more than {MAX_DEPTH} levels deep")
+            raise UnreadableError(f"holds more than {MAX_VISITED:,} values")
         # The tensors of a module are one state_dict, however deep its modules lie.
         within = (module or len(keys) or -1) if _is_module(value) else module
         stack.extend(((*keys, *path), max(within, 0), item) for path, item in reversed(inner))
@@ -368,25 +393,29 @@ _CODE = re.compile(r"[fiubc][0-9]{1,2}\Z")
 
 
 def _array(value: Made) -> Tensor:
-    """A NumPy array that lies in the pickle."""
+    """A NumPy array whose numbers lie in the pickle."""
     state = value.state
     if not isinstance(state, tuple) or len(state) != 5:
-        raise Unreadable("is damaged: an array has no numbers")
-    _, sizes, dtype, in_columns, raw = state
+        raise UnreadableError("is damaged: an array has no numbers")
+    _, shape, dtype, in_columns, raw = state
+    return _of_numpy(raw, dtype, shape, "F" if in_columns else "C")
+
+
+def _of_numpy(raw: Any, dtype: Any, sizes: Any, order: Any = "C", *_: Any) -> Tensor:
     shape = _shape(sizes)
     code = dtype.arguments[0] if isinstance(dtype, Made) and dtype.arguments else None
-    if not isinstance(code, str) or not _CODE.match(code) or not isinstance(raw, bytes):
+    if not isinstance(code, str) or not _CODE.match(code) or not isinstance(raw, bytes | bytearray):
         return Tensor(shape, "an array of objects", _nothing_to_load)
-    order = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "<"
+    big_endian = isinstance(dtype.state, tuple) and dtype.state[1:2] == (">",)
     try:
         kind = np.dtype(code).name
     except TypeError:
-        return Tensor(shape, f"numbers called {code}", _nothing_to_load)
+        return Tensor(shape, f"an array of {code}", _nothing_to_load)
 
     def load() -> np.ndarray:
         if prod(shape) * FLOATS[kind].itemsize != len(raw):
-            raise Unreadable("has another number of bytes than its shape needs")
-        return _numbers(raw, kind, 0, prod(shape), order == ">").reshape(shape, order="F" if in_columns else "C")
+            raise UnreadableError("has another number of bytes than its shape needs")
+        return _numbers(bytes(raw), kind, 0, prod(shape), big_endian).reshape(shape, order="F" if order == "F" else "C")
 
     return Tensor(shape, kind, load)
 

@@ -109,18 +109,38 @@ def test_two_flattened_maps_side_by_side(write: Write) -> None:
     assert orders(graph)["d"] == ((4, 4, 2), (2, 2, 2))
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.module."])
-def test_prefixes_of_wrappers_are_seen_through(write: Write, tmp_path: Path, prefix: str) -> None:
+@pytest.mark.parametrize(
+    "prefix",
+    ["module.", "_orig_mod.", "model.module.", "_orig_mod.module.", "net.", "a.b.c.d.", "backbone.0.", "c."],
+)
+@pytest.mark.parametrize("foreign", [[], ["n_averaged"], ["criterion.weight", "head.1.bias"]])
+def test_prefixes_of_wrappers_are_seen_through(write: Write, tmp_path: Path, prefix: str, foreign: list[str]) -> None:
     spec = write(NET)
     tensors = {f"{prefix}{name}": value for name, value in torch_tensors(spec).items()}
     tensors[f"{prefix}n.num_batches_tracked"] = np.zeros((), np.int64)
+    tensors.update({name: np.zeros(3, np.float32) for name in foreign})
     save_file(tensors, tmp_path / "in.safetensors")
-    if prefix == "model.module.":
+    found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
+    assert found.full
+    assert found.stripped == {prefix: 16}
+    assert sorted(found.left) == foreign
+    record = json.loads((tmp_path / "net" / "import.json").read_text())
+    assert (record["stripped"], record["left"]) == ({prefix: 16}, foreign)
+
+
+def test_what_lies_beside_the_tensors_is_foreign_only_where_nothing_is_missing(write: Write, tmp_path: Path) -> None:
+    spec = write(NET)
+    whole = {f"backbone.{name}": value for name, value in torch_tensors(spec).items()}
+    short = {name: value for name, value in whole.items() if not name.startswith("backbone.e.")}
+    many = {f"other.{number}": np.zeros(2, np.float32) for number in range(len(whole) + 1)}
+    for tensors, beside in ((short, {"head.weight": np.zeros((3, 5), np.float32)}), (whole, many)):
+        save_file({**tensors, **beside}, tmp_path / "in.safetensors")
         with pytest.raises(SpecError) as error:
             import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
-        assert "E536" in errors(error)
-    else:
-        assert import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net").full
+        assert "E537" in errors(error)
+        assert f"{len(beside)} unexpected: {next(iter(beside))}" in errors(error)
+    found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", prefix="backbone")
+    assert (found.full, len(found.left)) == (True, len(many))
 
 
 def damaged(spec: Path) -> dict[str, np.ndarray]:
@@ -285,7 +305,7 @@ def test_pickles_never_run(write: Write, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
     with pytest.raises(SpecError) as error:
         import_weights(str(write(NET)), tmp_path / name, tmp_path / "net")
-    assert "E533" in errors(error) or "E532" in errors(error)
+    assert "E532" in errors(error)
     assert not (tmp_path / "ran").exists()
 
 
