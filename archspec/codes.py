@@ -32,6 +32,7 @@ GROUPS = {
     "E51": "Data and training",
     "E52": "Data and training",
     "E53": "Weights and files that are written",
+    "E54": "Weights and files that are written",
     "E56": "Drawings",
     "E9": "What went wrong outside the spec",
     "W2": "Warnings of the language",

@@ -21,17 +21,17 @@ from torch import nn
 
 
 class Net(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.c = nn.Conv2d(3, 4, 3)
         self.n = nn.BatchNorm2d(4)
         self.d = nn.Linear(4, 5)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.d(self.n(self.c(x)).mean((2, 3)))
 
 
-def values(net):
+def values(net: nn.Module) -> None:
     """Tensor number i, in order, holds 8 i + 0, 1, …, 7, 0, 1, …, as each type of numbers here can hold."""
     number = 0
     with torch.no_grad():
@@ -49,15 +49,15 @@ values(net)
 state = net.state_dict()
 
 
-def prefixed(prefix, of=state):
-    return OrderedDict((prefix + name, value) for name, value in of.items())
+def prefixed(prefix: str) -> OrderedDict[str, torch.Tensor]:
+    return OrderedDict((prefix + name, value) for name, value in state.items())
 
 
 # A class of a package that is not there where the file is read.
 package = types.ModuleType("omegaconf_like")
 sys.modules["omegaconf_like"] = package
 DictConfig = type("DictConfig", (dict,), {"__module__": "omegaconf_like"})
-package.DictConfig = DictConfig
+package.__dict__["DictConfig"] = DictConfig
 config = DictConfig(lr=0.1)
 config.parent = None
 
