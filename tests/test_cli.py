@@ -284,7 +284,7 @@ def test_show_prints_a_spec_and_a_graph(capsys: pytest.CaptureFixture[str], writ
 
 def test_layers_are_documented_from_their_classes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("layers") == 0
-    layers, others = capsys.readouterr().out.split("\n\n")
+    layers, others, _ = capsys.readouterr().out.split("\n\n")
     assert [line.split()[0] for line in layers.splitlines()] == kind_names("layers")
     listed = {line.split()[0]: line.split(maxsplit=1)[1].split(", ") for line in others.splitlines()[1:]}
     assert listed == {word: kind_names(family) for family, word in FAMILIES.items() if family != "layers"}
@@ -314,6 +314,52 @@ def test_every_kind_is_documented_whatever_its_family(family: str, capsys: pytes
         # A name of two families shows both.
         found = found if isinstance(found, list) else [found]
         assert set(kind.model_fields) in [set(item["fields"]) for item in found if item["family"] == FAMILIES[family]]
+
+
+def test_words_of_the_language_are_documented_too(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    from archspec.reports.words import WORDS
+    from archspec.spec.document import STRUCTURE
+
+    assert {*STRUCTURE, "name", "from", "when"} == set(WORDS)
+    for name, word in WORDS.items():
+        assert run("layers", name) == 0
+        out = capsys.readouterr().out
+        assert word.about in out and all(field in out for field, _, _ in word.fields)
+        assert run("layers", name, "--format", "json") == 0
+        assert json.loads(capsys.readouterr().out)["kind"] == name
+        for example in word.examples:
+            head = "args: {big: true}\ninput: {height: 8, width: 8, channels: 64}\nlayers:\n  - relu: {name: input1}\n"
+            before = "" if "name: c1" in example else "  - conv: {name: c1, filters: 64, kernel: 1}\n"
+            before += "  - flatten\n" if "dense" in example else ""
+            assert run("validate", str(write(f"{head}{before}  {example}\n"))) == 0, example
+            capsys.readouterr()
+        if name in STRUCTURE:  # its fields are all that the language knows, and those said to be required are
+            net = f"input: {{height: 8, width: 8, channels: 8}}\nlayers: [{name}: {{zzz: 1}}]"
+            assert run("validate", str(write(net))) == 1
+            err = capsys.readouterr().err
+            assert f"{name} has no field `zzz`" in err
+            listed = re.findall(r"help: fields: (.*)", err)
+            assert not listed or all(field in listed[0] for field, _, _ in word.fields)
+    assert run("layers", "repaet") == 1
+    assert "did you mean `repeat`?" in capsys.readouterr().err
+
+
+def test_an_example_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in kind_names("layers"):
+        assert run("layers", name) == 0
+        examples = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
+        assert examples and len(examples) == len(set(examples)), name
+    assert run("layers", "multiply") == 0
+    assert capsys.readouterr().out.endswith(
+        "examples:\n  - multiply: {from: [a, b]}\n  - multiply: {from: [a, b, c]}\n"
+    )
+
+
+def test_no_docstring_shows_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    for family in FAMILIES:
+        for name in kind_names(family):
+            assert run("layers", name) == 0
+            assert "\\" not in capsys.readouterr().out, name
 
 
 def test_zoo_schema_doctor_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from archspec.kinds import FAMILIES, kind_names
     from archspec.reports.kinds import describe_kind, describe_kinds, kind_to_dict
+    from archspec.reports.words import WORDS, describe_word, word_to_dict
 
     names = {family: kind_names(family) for family in FAMILIES}
     if options.kind is None:
@@ -27,12 +28,16 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(describe_kinds())
         return 0
+    if options.kind in WORDS:
+        print(as_json(word_to_dict(options.kind)) if options.format == "json" else describe_word(options.kind))
+        return 0
     families = [family for family in FAMILIES if options.kind in names[family]]
     if not families:
         from archspec.spec.reading import unknown_kind
 
         findings = Findings()
-        unknown_kind(options.kind, None, {name for own in names.values() for name in own}, "kind", findings)
+        known = {*WORDS, *(name for own in names.values() for name in own)}
+        unknown_kind(options.kind, None, known, "kind", findings)
         findings.raise_if_failed()
     if options.format == "json":
         plain = [kind_to_dict(options.kind, family) for family in families]

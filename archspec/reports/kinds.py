@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from archspec.kinds import FAMILIES, Kind, find_kind, kind_names, plain
 from archspec.layers import Layer
 from archspec.reports.cells import aligned
+from archspec.reports.words import WORDS
 
 
 def summary(kind: type[Kind]) -> str:
@@ -43,11 +44,16 @@ def _fields(kind: type[Kind]) -> list[tuple[str, FieldInfo]]:
 
 def examples(kind: type[Kind]) -> list[str]:
     """The kind's examples as lines of a `layers:` list."""
-    found = kind.examples if issubclass(kind, Layer) else ()
-    return [
-        f"- {kind.kind}" if example.fields in ({}, None) else f"- {kind.kind}: {written(example.fields)}"
-        for example in found
-    ]
+    if not issubclass(kind, Layer):
+        return []
+    lines = []
+    for example in kind.examples:
+        fields = example.fields
+        if len(example.inputs) > 1 and not kind.references and fields in ({}, None):
+            fields = {"from": [*"abcdefgh"[: len(example.inputs)]]}
+        lines.append(f"- {kind.kind}" if fields in ({}, None) else f"- {kind.kind}: {written(fields)}")
+    # Examples that differ in their inputs' shapes alone are written alike.
+    return list(dict.fromkeys(lines))
 
 
 def kind_to_dict(name: str, family: str) -> dict[str, Any]:
@@ -80,7 +86,8 @@ def describe_kinds() -> str:
         rows.append((name, summary(kind)))
     others = [(word, ", ".join(kind_names(family))) for family, word in FAMILIES.items() if family != "layers"]
     head = "other kinds, of which `archspec layers KIND` tells all as well:"
-    return "\n".join([*aligned(rows, [False, False]), "", head, *aligned(others, [False, False])])
+    words = f"words for structure, and fields of every entry, are explained too: {', '.join(WORDS)}"
+    return "\n".join([*aligned(rows, [False, False]), "", head, *aligned(others, [False, False]), "", words])
 
 
 def describe_kind(name: str, family: str) -> str:

@@ -12,7 +12,7 @@ from archspec.schedules._base import Schedule, progress
 
 
 class Cosine(Schedule):
-    r"""Falls from 1 to `final` along half a cosine (Loshchilov \& Hutter 2017).
+    """Falls from 1 to `final` along half a cosine (Loshchilov & Hutter 2017).
 
     Step i of N has the factor final + (1 − final)·(1 + cos(π·i/(N − 1)))/2: 1 at the first, `final` at the last.
     A single step has 1.
