@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import SpecError
 from archspec.output import Stream, say, streams
@@ -136,7 +136,7 @@ def _options(words: Sequence[str], chosen: str | None) -> argparse.Namespace:
 
 def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """The parser of all commands; where one is chosen, only that one is imported and its options set up."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="archspec",
         description="Compiles networks written in YAML into JAX: checks, reports, trains.",
         epilog="SPEC is a path, a path with #variant, or a name from `archspec zoo`.",
@@ -153,14 +153,49 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says what may have been meant by a word that is none of a few."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = list(action.choices or ())
+        if not choices or value in choices:
+            return
+        from archspec.diagnostics import did_you_mean
+
+        known = f"there are {', '.join(map(str, choices))}"
+        if isinstance(action, argparse._SubParsersAction):
+            hint = did_you_mean(str(value), choices) or _command_for(str(value)) or known
+            raise argparse.ArgumentError(None, f"there is no command {str(value)!r}; {hint}")
+        raise argparse.ArgumentError(action, f"there is no {value!r}; {did_you_mean(str(value), choices) or known}")
+
+
+def _command_for(word: str) -> str | None:
+    """What to do with a spec that was given without a command."""
+    from archspec.zoo import zoo_variants
+
+    name = word.partition("#")[0]
+    if os.path.exists(name) or name.endswith((".yaml", ".yml")) or word in zoo_variants():
+        return f"a command comes first: `archspec report {word}`"
+    return None
+
+
 def _too_much(parser: argparse.ArgumentParser, word: str) -> str:
     """What to say of the first word that a command has no use for."""
     from archspec.diagnostics import did_you_mean
 
     if not word.startswith("-"):
         return f"{word!r} is one argument too many"
-    hint = did_you_mean(word.partition("=")[0], list(parser._option_string_actions))
-    return f"there is no option {word}" + (f"; {hint}" if hint else "")
+    name = word.partition("=")[0]
+    options = {option.lstrip("-"): option for option in parser._option_string_actions if option.startswith("--")}
+    hint = did_you_mean(name.lstrip("-"), options)
+    if hint is not None:
+        hint = hint.replace("`", "`--", 1)
+    elif "--set" in parser._option_string_actions:
+        from archspec.spec.overrides import longer_path
+
+        longer = longer_path(name.lstrip("-").replace("-", "_"))
+        hint = longer and longer.replace("`", "`--set ", 1).replace("`?", "=VALUE`?")
+    return f"there is no option {name}" + (f"; {hint}" if hint else "")
 
 
 def _version(options: argparse.Namespace) -> int:

@@ -239,6 +239,10 @@ def say(text: str, *, clean: bool = True) -> None:
         pass  # full, closed, or its reader has gone; what is said here is not worth failing for
 
 
+LOADING = "loading JAX"
+"""What commands that compute do first."""
+
+
 @contextmanager
 def said_when_slow(what: str, seconds: float = 1.0) -> Iterator[None]:
     """Says on standard error what is being done, `loading JAX …`, where it takes longer than so many seconds."""

@@ -172,6 +172,49 @@ def test_what_a_command_has_no_use_for(arguments: list[str], said: str, capsys: 
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian", "x"], "there is no command 'trian'; did you mean `train`?"),
+        (["weights", "imprt"], "there is no command 'imprt'; did you mean `import`?"),
+        (["lenet5"], "a command comes first: `archspec report lenet5`"),
+        (["net.yml#big"], "a command comes first: `archspec report net.yml#big`"),
+        (["report", "x", "--format", "jsn"], "argument --format: there is no 'jsn'; did you mean `json`?"),
+        (
+            ["report", "x", "--dtype", "int3"],
+            "there are float32, bfloat16, float16",
+        ),
+        (["train", "x", "--epochs", "5"], "there is no option --epochs; did you mean `--set train.epochs=VALUE`?"),
+        (["train", "x", "--batch-size=5"], "no option --batch-size; did you mean `--set train.batch_size=VALUE`?"),
+        (["train", "x", "--lr=1"], "no option --lr; did you mean `--set train.optimiser.sgd.learning_rate=VALUE`?"),
+        (["eval", "x", "--zzz"], "archspec eval: error: there is no option --zzz\n"),
+    ],
+)
+def test_what_may_have_been_meant(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("epochs=3", "did you mean `train.epochs`?"),
+        ("height=3", "did you mean `input.height`?"),
+        ("lr=3", "did you mean `train.optimiser.adam.learning_rate`?"),
+        ("train.lr=3", "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"),
+        ("train.optimiser.lr=3", "the kind stands before it: sgd: {learning_rate: …}"),
+        ("layers.conv2.filters=3", "did you mean `2`, its place from 0?"),
+        ("layers.conv.filters=3", "did you mean `0`, its place from 0?"),
+        ("layers.conv3.filters=3", "the list has 3 items"),
+    ],
+)
+def test_longer_paths_are_suggested(override: str, said: str, write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = "layers: [conv: {filters: 3, kernel: 1}, relu, conv: {filters: 3, kernel: 1}]\n"
+    path = write("input: {height: 8, width: 8, channels: 1}\n" + layers + "train: {optimiser: adam}\n")
+    assert run("validate", str(path), "--set", override) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_names_that_are_nearly_in_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("report", "lenet6") == 1
     assert "did you mean `lenet" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.output import as_json, say
+from archspec.output import LOADING, as_json, said_when_slow, say
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -15,7 +15,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.training.inference import evaluate
+    with said_when_slow(LOADING):
+        from archspec.training.inference import evaluate
 
     notes: list[str] = []
     metrics = evaluate(options.folder, notes=notes)

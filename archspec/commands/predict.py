@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archspec.commands._common import positive, show
 from archspec.diagnostics import Findings
-from archspec.output import as_json, printable, say
+from archspec.output import LOADING, as_json, printable, said_when_slow, say
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -24,7 +24,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.training.inference import predict
+    with said_when_slow(LOADING):
+        from archspec.training.inference import predict
 
     findings = Findings()
     notes: list[str] = []

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from archspec.commands._common import open_checked, spec_options
+from archspec.output import LOADING, said_when_slow
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -19,7 +20,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     spec = open_checked(options.spec, options)
-    from archspec.training.run import train
+    with said_when_slow(LOADING):
+        from archspec.training.run import train
 
     result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv))
     print(result.summary())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec.commands._common import open_checked, overrides_of, spec_options
 from archspec.diagnostics import count
-from archspec.output import as_json
+from archspec.output import LOADING, as_json, said_when_slow
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _weights_import(options: argparse.Namespace) -> int:
     open_checked(options.spec, options)  # shows what there is to warn of, and obeys --strict
-    from archspec.weights.folder import import_weights
+    with said_when_slow(LOADING):
+        from archspec.weights.folder import import_weights
 
     found = import_weights(
         options.spec,
@@ -56,7 +57,8 @@ def _weights_import(options: argparse.Namespace) -> int:
 
 
 def _weights_export(options: argparse.Namespace) -> int:
-    from archspec.weights.folder import export_weights
+    with said_when_slow(LOADING):
+        from archspec.weights.folder import export_weights
 
     names, tensors = export_weights(options.folder, options.file, names=options.names)
     if options.format == "json":

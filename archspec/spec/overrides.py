@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,7 +113,7 @@ def apply_override(document: Document, override: Override, findings: Findings) -
             "E201",
             f"there is no section or argument `{first[:60]}` to set",
             keys[0].span,
-            help=[did_you_mean(first, known) or f"sections: {listed(SECTIONS, 30)}"],
+            help=[longer_path(first, document) or did_you_mean(first, known) or f"sections: {listed(SECTIONS, 30)}"],
         )
         return document
     if first in ("import", "extends", "blocks", "variants"):
@@ -152,7 +153,7 @@ def _set(
         index = _index(node, head)
         if index is None:
             names = _names(node)
-            hint = did_you_mean(head, names)
+            hint = did_you_mean(head, names) or _by_number(head, node)
             known = f"or by the name that is written there: {listed(names)}" if names else "none with a name"
             findings.error(
                 "E113",
@@ -201,6 +202,42 @@ def _main_field(holder: str, word: str) -> str | None:
     except KindError:
         return None
     return kind.main if kind else None
+
+
+def longer_path(word: str, document: Document | None = None) -> str | None:
+    """`did you mean …?` for a field that was given without the section it stands in, as `epochs` or `lr`."""
+    from archspec.spec.network import Input
+    from archspec.spec.reading import FIELDS_ELSEWHERE
+    from archspec.spec.train import Train
+
+    word = FIELDS_ELSEWHERE.get(word, word)
+    for section, model in (("train", Train), ("input", Input)):
+        if word in model.model_fields:
+            return f"did you mean `{section}.{word}`?"
+    train = document.root.get("train") if document is not None else None
+    given = train.get("optimiser") if isinstance(train, LocatedMapping) else None
+    kind = (_kind_of(given) if given is not None else None) or "sgd"
+    try:
+        found = find_kind("optimisers", kind)
+    except KindError:
+        return None
+    return f"did you mean `train.optimiser.{kind}.{word}`?" if found and word in found.model_fields else None
+
+
+def _by_number(head: str, node: Sequence) -> str | None:
+    """`did you mean …?` for a layer that is called as reports call unnamed ones: `conv2` is the second conv."""
+    match = re.fullmatch(r"([A-Za-z]\w*?)_?([0-9]{0,6})", head)
+    if match is None:
+        return None
+    places = [index for index, item in enumerate(node.items) if _kind_of(item) == match[1]]
+    number = int(match[2] or 1)
+    return f"did you mean `{places[number - 1]}`, its place from 0?" if 0 < number <= len(places) else None
+
+
+def _kind_of(item: Located) -> str | None:
+    if isinstance(item, Scalar):
+        return item.value if isinstance(item.value, str) else None
+    return next(iter(item.entries)) if isinstance(item, LocatedMapping) and len(item.entries) == 1 else None
 
 
 def _index(node: Sequence, head: str) -> int | None:

@@ -196,7 +196,8 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
     hint = None
     if isinstance(name, str):
         elsewhere = _ELSEWHERE.get(name.lower().replace("_", ""))
-        hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, known)
+        hint = f"did you mean `{elsewhere}`?" if elsewhere in known else _field_of(name, known, word)
+        hint = hint or did_you_mean(name, known)
     findings.error(
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
@@ -205,7 +206,25 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
     )
 
 
-_FIELDS_ELSEWHERE = {
+def _field_of(name: str, known: list[str], word: str) -> str | None:
+    """What to say of a name that is no kind but a field of some, as in `optimiser: {learning_rate: 0.1}`."""
+    name = FIELDS_ELSEWHERE.get(name, name)
+    family = next((family for family, own in FAMILIES.items() if own == word and family != "layers"), None)
+    holders = []
+    for kind in known if family else ():
+        try:
+            found = find_kind(family or "", kind)
+        except KindError:
+            continue
+        if found is not None and name in found.model_fields:
+            holders.append(kind)
+    if not holders:
+        return None
+    first = "sgd" if "sgd" in holders else holders[0]
+    return f"`{name}` is a field of {listed(holders)}; the kind stands before it: {first}: {{{name}: …}}"
+
+
+FIELDS_ELSEWHERE = {
     "lr": "learning_rate",
     "betas": "beta1",
     "eps": "epsilon",
@@ -253,9 +272,11 @@ def _unknown_field(
     name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
-    elsewhere = _FIELDS_ELSEWHERE.get(name.lower())
+    elsewhere = FIELDS_ELSEWHERE.get(name.lower())
     known = fields_of(model)
     hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, [*known, *also])
+    if hint is None and "optimiser" in known and elsewhere == "learning_rate":
+        hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )
