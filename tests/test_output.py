@@ -226,3 +226,21 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.setattr(archspec.loading, "open_spec", stop)
         assert main(["report", "lenet5"]) == 130
         assert capsys.readouterr() == ("", said)
+
+
+def test_a_program_that_is_long_in_coming_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import threading
+    import time
+
+    from archspec.training import progress
+
+    monkeypatch.setattr(progress, "Timer", lambda seconds, *rest: threading.Timer(seconds / 50, *rest))
+    for steps, shown, said in ((0, True, "compiling the training step …\n"), (1, True, ""), (0, False, "")):
+        made = progress.Progress(10, 0, 1, shown)
+        if steps:
+            assert not made.wants_figures
+        time.sleep(0.1)
+        made.close()
+        assert capsys.readouterr().err == said

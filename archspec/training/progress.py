@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from archspec.output import printable, say
@@ -26,6 +27,11 @@ class Progress:
         self.task: TaskID | None = None
         self.begun = time.monotonic()
         self.due = self.begun
+        # The first step waits for its program; a large network's takes a minute.
+        self.waiting = Timer(1.0, self.say, ["compiling the training step …"])
+        self.waiting.daemon = True
+        if shown:
+            self.waiting.start()
         if shown and sys.stderr.isatty():
             self._open_bar(total_steps)
 
@@ -49,7 +55,8 @@ class Progress:
 
     @property
     def wants_figures(self) -> bool:
-        """Whether it is time to fetch figures from the device for the bar."""
+        """Whether it is time to fetch figures from the device for the bar; asked after each step."""
+        self.waiting.cancel()
         return self.bar is not None and time.monotonic() >= self.due
 
     def figures(self, step: int, epoch: int, loss: float, accuracy: float, images_per_second: float) -> None:
@@ -78,6 +85,7 @@ class Progress:
             say(text)
 
     def close(self) -> None:
+        self.waiting.cancel()
         if self.bar is not None:
             self.bar.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from archspec.diagnostics import DataError, Label, SpecError, count
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.lower import Arrays
-from archspec.output import say
+from archspec.output import said_when_slow, say
 from archspec.reports import report
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
@@ -115,7 +116,8 @@ def train(
     except DataError as error:
         raise error.located(None) from None
     try:
-        data = loaded(recipe.dataset)
+        with said_when_slow("reading the data") if progress else nullcontext():
+            data = loaded(recipe.dataset)
     except DataError as error:
         raise spec.data_error(error) from None
     check_data(data, spec, graph)
