@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from archspec.data._base import RELATIVE, Data, Split
 from archspec.diagnostics import DataError, count
-from archspec.images.limits import check_memory
+from archspec.images.limits import check_bytes, check_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,22 +45,93 @@ def stacked(images: list[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
     return made
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file. Never unpickles. Raises `DataError`."""
-    import zipfile
-    import zlib
+def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file, those of names that are wanted or all. Never unpickles. Raises `DataError`.
 
-    import numpy as np
+    What an array unpacks to is known from its header before it is read.
+    """
+    import zipfile
 
     if not path.is_file():
         raise DataError("E505", f"there is no file {path}", help=[RELATIVE])
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise DataError("E506", f"{path} holds one array, not an .npz archive")
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise DataError("E506", f"{path} is not a readable .npz file: {error}") from None
+        with path.open("rb") as file:
+            if file.read(6) == b"\x93NUMPY":
+                raise DataError(
+                    "E506",
+                    f"{path} holds one array, as np.save writes it, and is not an .npz archive",
+                    help=["np.savez(FILE, x=images, y=labels)"],
+                )
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            arrays, unpacked = {}, 0
+            for name, info in members.items():
+                if not info.filename.endswith(".npy") or (wanted is not None and name not in wanted):
+                    continue
+                with archive.open(info) as member:
+                    shape, fortran, dtype = _header(member, f"{name} in {path}")
+                    size = math.prod(shape) * dtype.itemsize
+                    if size > info.file_size:
+                        raise DataError(
+                            "E506",
+                            f"{name} in {path} should be {_said(shape)} numbers of {dtype.itemsize} bytes, but the "
+                            f"archive holds {info.file_size:,} bytes of it",
+                            help=["save it again"],
+                        )
+                    unpacked += size
+                    check_bytes(str(path), unpacked, path.stat().st_size)
+                    arrays[name] = _numbers(member, shape, fortran, dtype, f"{name} in {path}")
+            return arrays
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError("E506", f"{path} cannot be read: there is not enough memory") from None
+    except Exception as error:  # zipfile and what it unpacks with raise many kinds
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise DataError("E506", f"{path} is not a readable .npz file: {reason}") from None
+
+
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays in a .npz file that was read before."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _header(file: IO[bytes], what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an array in NumPy's format. Raises `DataError` for Python objects."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"{what} has the unknown version {version}")
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise DataError(
+            "E506", f"{what} holds Python objects, which are not read", help=["save arrays of numbers of one shape"]
+        )
+    return shape, fortran, dtype
+
+
+def _numbers(file: IO[bytes], shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any], what: str) -> np.ndarray:
+    """The numbers behind a header, read piece by piece into the array."""
+    import numpy as np
+
+    made = np.empty(math.prod(shape) * dtype.itemsize, np.uint8)
+    start = 0
+    while start < len(made):
+        piece = file.read(min(2**24, len(made) - start))
+        if not piece:
+            raise DataError("E506", f"{what} is cut short: {start:,} of {len(made):,} bytes", help=["save it again"])
+        made[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        start += len(piece)
+    return made.view(dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _said(shape: Sequence[int]) -> str:
+    return "×".join(f"{size:,}" for size in shape) or "1"
 
 
 def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
@@ -71,6 +143,10 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
 
     if images.ndim == 3:
         images = images[..., None]
+    if channels_first(images):
+        images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    if labels.ndim == 4 and labels.shape[1] == 1 and labels.shape[-1] > 1:
+        labels = labels[:, 0]
     if images.ndim != 4 or 0 in images.shape:
         shape = "×".join(map(str, images.shape))
         raise DataError("E507", f"{name}: images must be N×H×W or N×H×W×C, not {shape}")
@@ -98,6 +174,11 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
     if labels.min() < 0 or labels.max() >= 2**20:
         raise DataError("E507", f"{name}: labels run from {labels.min()} to {labels.max()}; they count from 0")
     return Split(images, labels.astype(np.int32))
+
+
+def channels_first(images: np.ndarray) -> bool:
+    """Whether images are N×C×H×W: one, three or four of the second axis, and more of the last than images have."""
+    return images.ndim == 4 and images.shape[1] in (1, 3, 4) and images.shape[3] > 4
 
 
 def as_masks(labels: np.ndarray, ignore: int | None, name: str) -> np.ndarray:

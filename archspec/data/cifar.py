@@ -10,6 +10,7 @@ from pydantic import Field
 from archspec.data._base import Data, Dataset, Split
 from archspec.diagnostics import DataError
 from archspec.fields import FilePath
+from archspec.images.limits import check_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +58,7 @@ def _read(paths: list[Path], labels: int, classes: int) -> Split:
     found: list[np.ndarray] = []
     for path in paths:
         try:
+            check_memory(str(path), path.stat().st_size)
             data = np.fromfile(path, np.uint8)
         except OSError as error:
             raise DataError("E506", f"{path} cannot be read: {error.strerror}") from None

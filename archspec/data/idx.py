@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -13,6 +16,7 @@ from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import as_split, existing_folder, numbered
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, Flag, Text
+from archspec.images.limits import check_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +48,9 @@ class Idx(Dataset):
         if first == 1:
             # EMNIST's letters count from 1.
             train, test = (Split(split.images, split.labels - 1) for split in (train, test))
-        return numbered(f"{folder.name}{f' ({self.split})' if self.split else ''}", train, test)
+        data = numbered(f"{folder.name}{f' ({self.split})' if self.split else ''}", train, test)
+        notes = [f"labels of {data.name} count from 1: label 1 is class 0, and so on"] if first == 1 else []
+        return replace(data, notes=tuple(notes))
 
     def _part(self, folder: Path, part: Literal["train", "test"]) -> Split:
         images_path, labels_path = (self._find(folder, part, what) for what in ("images", "labels"))
@@ -81,23 +87,40 @@ def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:
     """The array of an IDX file: a magic number, the sizes of its axes as big-endian 32-bit numbers, then bytes."""
     import numpy as np
 
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError("E506", f"{path} cannot be read: {error}") from None
     axes = 3 if what == "images" else 1
     start = 4 * (axes + 1)
-    header = np.frombuffer(data[: min(start, len(data)) // 4 * 4], ">u4")
-    if len(header) < axes + 1 or header[0] != _MAGIC[what]:
-        magic = int(header[0]) if len(header) else "none"
+    try:
+        stored = path.stat().st_size
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            head = file.read(start)
+            _check_magic(path, head, what)
+            if len(head) < start:
+                raise DataError(
+                    "E506",
+                    f"{path} is cut short: it holds {len(head):,} bytes, and its header alone takes {start}",
+                    help=["download it again"],
+                )
+            shape = struct.unpack(f">{axes}I", head[4:])
+            expected = math.prod(shape)
+            said = f"{path} should hold {expected:,} bytes of {what} ({'×'.join(map(str, shape))})"
+            if not path.name.endswith(".gz") and stored - start != expected:
+                raise DataError("E506", f"{said}, but holds {stored - start:,}", help=["download it again"])
+            # Deflate makes at most some 1,032 bytes of one.
+            if expected > 1100 * stored + 1100:
+                raise DataError("E506", f"{said}, more than its {stored:,} bytes unpack to", help=["download it again"])
+            check_bytes(str(path), expected, stored)
+            data = file.read(expected + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError("E506", f"{path} cannot be read: {error}") from None
+    if len(data) != expected:
+        held = f"{len(data):,}" if len(data) < expected else "more"
+        raise DataError("E506", f"{said}, but holds {held}", help=["download it again"])
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _check_magic(path: Path, head: bytes, what: Literal["images", "labels"]) -> None:
+    if len(head) < 4:
+        raise DataError("E506", f"{path} is not an IDX file of {what}: it holds {len(head)} bytes")
+    (magic,) = struct.unpack(">I", head[:4])
+    if magic != _MAGIC[what]:
         raise DataError("E506", f"{path} is not an IDX file of {what}: its magic number is {magic}, not {_MAGIC[what]}")
-    shape = tuple(int(size) for size in header[1:])
-    expected = int(np.prod(shape, dtype=object))
-    if len(data) - start != expected:
-        raise DataError(
-            "E506",
-            f"{path} should hold {expected:,} bytes of {what} ({'×'.join(map(str, shape))}), "
-            f"but holds {len(data) - start:,}",
-            help=["download it again"],
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -227,7 +227,7 @@ def _classes(folder: Path, parts: dict[str, _Part]) -> _Classes:
         )
     made = _Classes(folder, {name: part.found.paths for name, part in parts.items()}, find_images(folder, deep=False))
     if made.found.paths:
-        made.found.passed["image|that lies in no folder of a class"] += len(made.found.paths)
+        made.found.passed["image|in no folder of a class"] += len(made.found.paths)
     for name, part in parts.items():
         made.found.passed.update(part.found.passed)
         made.nested += sum(path.parent != folder / name for path in part.found.paths)

@@ -105,7 +105,7 @@ def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int],
         raise DataError("E505", f"the folder {folder} cannot be read: {error.strerror or error}") from None
     identity = (own.st_dev, own.st_ino)
     if identity in above:
-        found.passed["link|that leads back to a folder around it"] += 1
+        found.passed["link|leading back to a folder around it"] += 1
         return
     folders = []
     for entry in entries:
@@ -124,11 +124,11 @@ def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int],
         if not is_image_name(entry.name):
             if not hidden and entry.name.lower() not in _SYSTEM_FILES:
                 ending = os.path.splitext(entry.name)[1].lower()
-                found.passed[f"file|that is no image by its name ({ending or 'no ending'})"] += 1
+                found.passed[f"file|with a name that is no image's ({ending or 'no ending'})"] += 1
         elif hidden:
-            found.passed["hidden file|that is called an image"] += 1
+            found.passed["hidden file|called an image"] += 1
         elif not is_file:
-            found.passed["thing|called an image that is no file (a pipe, a device, or a link that leads nowhere)"] += 1
+            found.passed["thing|called an image, but no file (a pipe, a device, or a link that leads nowhere),"] += 1
         else:
             found.paths.append(path)
     for path in folders:

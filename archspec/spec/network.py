@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from archspec.diagnostics import count
 from archspec.fields import Count, Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, ShortName, Text
 
 LANGUAGE_VERSION = 1
@@ -67,7 +68,8 @@ class Input(Section):
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) != self.channels:
-                raise ValueError(f"`{name}` has {len(values)} numbers for {self.channels} channels")
+                numbers, channels = count(len(values), "number"), count(self.channels, "channel")
+                raise ValueError(f"`{name}` has {numbers} for {channels}")
         if self.short_side is not None and (self.fit != "crop" or self.short_side < max(self.height, self.width)):
             raise ValueError("`short_side` goes with `fit: crop`, and is the input's height and width or more")
         return self

@@ -48,11 +48,32 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                         *([f"--set args.classes={data.class_count}"] if "classes" in graph.args else []),
                     ],
                 )
+        _check_range(data, spec.input)
         for split in (data.train, data.test):
-            _check_range(data.name, split, spec.input)
             _check_size(data.name, split, spec.input, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
+
+
+def counted(data: Data, graph: Graph) -> Data:
+    """The data with classes counted from 0, where labels that count from 1 are all that keeps them from fitting.
+
+    That is so where the data have one class more than every output, their classes have no names, and no label is 0.
+    """
+    outputs = [graph.output_type(output).channels for output in graph.outputs]
+    numbers = data.class_names == tuple(map(str, range(data.class_count)))
+    if not numbers or any(channels != data.class_count - 1 for channels in outputs):
+        return data
+    if any((split.labels == 0).any() for split in (data.train, data.test)):
+        return data
+    splits = [
+        Split(split.images, np.where(split.labels > 0, split.labels - 1, -1).astype(split.labels.dtype), split.names)
+        for split in (data.train, data.test)
+    ]
+    last = data.class_count - 1
+    notes = [note for note in data.notes if " of 1 class: 0" not in note]
+    note = f"no label of {data.name} is 0: labels 1 to {last} are taken as the {last} classes of {graph.name}"
+    return Data(data.name, splits[0], splits[1], data.class_names[1:], (*notes, note))
 
 
 def fitted_loss(spec: Spec, recipe: Train, data: Data) -> Loss:
@@ -99,17 +120,34 @@ def _check_map(name: str, kind: TensorType, input: Input) -> None:
         )
 
 
-def _check_range(name: str, split: Split, input: Input) -> None:
-    if split.images.dtype == np.uint8:
+def _check_range(data: Data, input: Input) -> None:
+    splits = [split.images for split in (data.train, data.test) if split.images.dtype != np.uint8]
+    if not splits:
         return
-    low, high = float(split.images.min()), float(split.images.max())
-    if low < input.range[0] or high > input.range[1]:
-        raise DataError(
-            "E502",
-            f"pixels of {name} run from {low:.4g} to {high:.4g}, but the input's range is "
-            f"{input.range[0]:.4g} to {input.range[1]:.4g}",
-            help=[f"--set 'input.range=[{low:.4g}, {high:.4g}]'", "or scale the data"],
-        )
+    low, high = min(float(images.min()) for images in splits), max(float(images.max()) for images in splits)
+    if low >= input.range[0] and high <= input.range[1]:
+        return
+    floor, ceiling = outward(low, high)
+    raise DataError(
+        "E502",
+        f"pixels of {data.name} run from {low:.4g} to {high:.4g}, but the input's range is "
+        f"{input.range[0]:.4g} to {input.range[1]:.4g}",
+        help=[f"--set 'input.range=[{floor}, {ceiling}]'", "or scale the data"],
+    )
+
+
+def outward(low: float, high: float) -> tuple[str, str]:
+    """Two numbers of about four figures, as text, that a range lies between: low rounded down and high rounded up."""
+    from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+    largest = max(abs(low), abs(high))
+    step = Decimal(1).scaleb(Decimal(largest).adjusted() - 3) if largest else Decimal(1)
+    floor = Decimal(low).quantize(step, ROUND_FLOOR)
+    ceiling = Decimal(high).quantize(step, ROUND_CEILING)
+    if floor == ceiling:  # all pixels are alike
+        ceiling += step
+    # Not 1E+3, which some readers take for text.
+    return tuple(f"{number.normalize():f}" if number else "0" for number in (floor, ceiling))  # type: ignore[return-value]
 
 
 def _check_size(name: str, split: Split, input: Input, *, has_grey: bool = False) -> None:

@@ -23,7 +23,7 @@ from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
 from archspec.runs.reading import opened, parted, preparation_of, restored
-from archspec.training.checks import check_data, check_outputs, fitted, fitted_loss
+from archspec.training.checks import check_data, check_outputs, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import main_output, make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
@@ -68,9 +68,10 @@ def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
         data = loaded(spec.train.dataset)
     except DataError as error:
         raise spec.data_error(error) from None
+    graph = spec.graph()
+    data = counted(data, graph)
     if notes is not None:
         notes.extend(data.notes)
-    graph = spec.graph()
     check_data(data, spec, graph)
     loss = fitted_loss(spec, spec.train, data)
     arrays = restored(folder, spec)

@@ -25,7 +25,7 @@ from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
 from archspec.spec.network import Task as TaskName
 from archspec.training import curves
 from archspec.training.beginning import initial_weights
-from archspec.training.checks import check_data, fitted, fitted_loss
+from archspec.training.checks import check_data, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import epoch_order, feed
@@ -120,6 +120,7 @@ def train(
             data = loaded(recipe.dataset)
     except DataError as error:
         raise spec.data_error(error) from None
+    data = counted(data, graph)
     check_data(data, spec, graph)
     if progress:
         for note in data.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archspec.data import loaded
 from archspec.data.cifar import Cifar
 from archspec.data.digit_canvas import DigitCanvas
-from archspec.data.idx import Idx
+from archspec.data.idx import Idx, read_idx
 from archspec.data.image_folder import ImageFolder
 from archspec.data.mnist5k import Mnist5k
 from archspec.data.npz import Npz
@@ -425,3 +427,83 @@ def test_canvases_hold_the_digits_that_their_masks_say() -> None:
     assert data.class_names[:2] == ("background", "0")
     with pytest.raises(DataError, match="no room"):
         DigitCanvas(height=28, width=56).load()
+
+
+def npz_bomb(path: Path, shape: tuple[int, ...], held: int, kind: str = "|u1") -> None:
+    """An archive whose array says that it has a shape, over so many zeros."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("x", "y"):
+            with archive.open(f"{name}.npy", "w") as member:
+                member.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+                for start in range(0, held, 2**20):
+                    member.write(bytes(min(2**20, held - start)))
+
+
+def test_what_an_archive_unpacks_to_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "d.npz"
+    monkeypatch.setenv("ARCHSPEC_MAX_DATA_GB", "0.01")
+    npz_bomb(path, (30, 1000, 1000), 30_000_000)
+    with pytest.raises(DataError, match=r"unpacks to 0\.03 GB .* the limit is 0\.01 GB") as error:
+        Npz(path=str(path)).load()
+    assert "ARCHSPEC_MAX_DATA_GB=1 " in error.value.help[0]
+    # What lies there unpacked is no bomb.
+    np.savez(path, x=np.zeros((30, 1000, 1000), np.uint8), y=np.arange(30) % 2)
+    assert len(Npz(path=str(path)).load().train.labels) == 24
+    npz_bomb(path, (10**12, 28, 28), 100)
+    with pytest.raises(DataError, match="1,000,000,000,000×28×28 numbers of 1 bytes, but the archive holds"):
+        Npz(path=str(path)).load()
+    np.save(tmp_path / "one.npy", np.zeros((4, 4)))
+    (tmp_path / "one.npy").rename(path)
+    with pytest.raises(DataError, match="holds one array, as np"):
+        Npz(path=str(path)).load()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (struct.pack(">2IH", 2051, 1, 0), "cut short: it holds 10 bytes, and its header alone takes 16"),
+        (struct.pack(">4I", 2051, 60000, 28, 28), "should hold 47,040,000 bytes"),
+        (b"\0\0", "it holds 2 bytes"),
+        (struct.pack(">2I", 2049, 5), "its magic number is 2049, not 2051"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_idx_files_are_bounded_and_told_of_truly(tmp_path: Path, data: bytes, words: str, zipped: bool) -> None:
+    path = tmp_path / ("a.gz" if zipped else "a")
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    with pytest.raises(DataError, match=words):
+        read_idx(path, "images")
+
+
+def test_gzipped_idx_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHSPEC_MAX_DATA_GB", "0.01")
+    head = struct.pack(">4I", 2051, 20, 1000, 1000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(head + bytes(20_000_000), 1))
+    with pytest.raises(DataError, match=r"unpacks to 0\.02 GB"):
+        read_idx(tmp_path / "a.gz", "images")
+
+
+def test_arrays_with_channels_first_are_turned_and_said(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (20, 3, 8, 9), np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=np.arange(20) % 2, x_test=x[:4], y_test=np.arange(4) % 2, x=x)
+    data = Npz(path=str(tmp_path / "d.npz")).load()
+    assert np.array_equal(data.train.images, x.transpose(0, 2, 3, 1))
+    assert "x_train and x_test of d.npz are N×C×H×W" in data.notes[0]
+    assert "x of d.npz is not used" in data.notes[1]
+    np.savez(tmp_path / "d.npz", x=x[:, :1], y=np.arange(20 * 72).reshape(20, 1, 8, 9) % 3)
+    data = Npz(path=str(tmp_path / "d.npz")).load()
+    assert data.train.images.shape[1:] == (8, 9, 1)
+    assert data.train.labels.shape[1:] == (8, 9)
+
+
+def test_what_data_leave_unsaid_is_said(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (20, 4, 4), np.uint8)
+    y = np.array([0, 3] * 10)
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x[:3], y_test=y[:3] * 0)
+    notes = loaded(Npz(path=str(tmp_path / "d.npz"))).notes
+    assert "no image to train on of 2 classes: 1 and 2" in notes[0]
+    assert "no image held out of 3 classes: 1, 2 and 3" in notes[1]
+    assert notes[2].startswith("3 held-out images of 3 are among those trained on too")
+    assert loaded(Mnist5k()).notes == ()
