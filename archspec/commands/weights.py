@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec.commands._common import open_checked, overrides_of, spec_options
 from archspec.diagnostics import count
-from archspec.output import LOADING, as_json, said_when_slow
+from archspec.output import LOADING, as_json, printable, said_when_slow
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -52,7 +52,9 @@ def _weights_import(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(as_json({"folder": str(options.output), **found.to_dict()}))
     else:
-        print(f"{found.summary()}\nfolder {options.output}")
+        for line in found.summary().splitlines():
+            print(printable(line))  # names of tensors are whoever's
+        print(f"folder {options.output}")
     return 0
 
 

@@ -214,6 +214,7 @@ def named_alike(file: TensorFile) -> list[str]:
     from archspec.zoo import zoo_variants
 
     alike = []
+    sizes = Counter(prod(shape) for shape in file.shapes.values())
     for network, (_, variant) in zoo_variants().items():
         if variant is None:
             continue
@@ -221,6 +222,8 @@ def named_alike(file: TensorFile) -> list[str]:
         graph = spec.graph()
         known = namings(graph, tables(spec))
         for table in known.values():
+            if not Counter(place.weight.size for place in table.values()) <= sizes:
+                continue
             names = unwrapped(file, table.keys()).names
             if table.keys() == {name for name in names if not name.endswith(IGNORED)} and all(
                 np.prod(file.shapes[names[name]]) == place.weight.size for name, place in table.items()
