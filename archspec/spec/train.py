@@ -37,6 +37,10 @@ class InitFrom(Section):
             description="folder of a run or of imported weights, or a file of tensors; relative to the spec's folder"
         ),
     ]
+    prefix: Annotated[
+        Text | None,
+        Field(description="what the names of a file's tensors begin with, where it has several of each: teacher"),
+    ] = None
     exclude: Annotated[
         tuple[Text, ...],
         Field(description="layers that begin anew, and tensors that are left out: paths, scopes, or patterns with *"),

@@ -50,10 +50,12 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     known = tables(spec)
     theirs: Input | None
     if path.is_dir():
+        if begin.prefix is not None:
+            raise DataError("E536", f"{path} is a folder of weights, whose names have no `prefix`")
         found, tensors, theirs = _of_folder(path, begin, graph, known)
     else:
         with open_tensors(path) as tensors:
-            found = match(graph, known, tensors)
+            found = match(graph, known, tensors, None, begin.prefix)
         theirs = _expected(expectations(tensors, spec, found.naming).input, spec.input.channels)
     left = _excluded(begin, found, graph)
     if not left.full:
@@ -71,8 +73,10 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
             ],
         )
     check_values(left, path)
+    notes = [f"note: {path}: {line}" for line in left.asides()]
     return Beginning(
-        {name: jnp.asarray(value) for name, value in left.arrays.items()}, _other_scaling(path, theirs, spec.input)
+        {name: jnp.asarray(value) for name, value in left.arrays.items()},
+        [*notes, *_other_scaling(path, theirs, spec.input)],
     )
 
 

@@ -62,10 +62,9 @@ class Match:
         return len(self.matched) < len(self.unexpected) + len(self.misshaped)
 
     def lists(self) -> list[str]:
-        """The four lists in words, long ones cut."""
+        """What became of everything in words, long lists cut."""
         alike = f" (so are those of {listed(self.same)})" if self.same else ""
         lines = [f"{count(len(self.matched), 'tensor')} matched, named as {self.naming} has them{alike}"]
-        lines.extend(f"`{word}` was taken off {count(number, 'name')}" for word, number in self.stripped.items())
         for what, names in (
             ("missing from the file", [_both(tensor, name) for name, tensor in self.missing.items()]),
             ("unexpected", self.unexpected),
@@ -73,12 +72,18 @@ class Match:
         ):
             if names:
                 lines.append(f"{len(names):,} {what}: {listed(names, 6)}")
+        return [*lines, *self.asides()]
+
+    def asides(self) -> list[str]:
+        """What a full match took off names, left out, or rounded."""
+        lines = [f"`{word}` was taken off {count(number, 'name')}" for word, number in self.stripped.items()]
         if self.left:
-            one = len(self.left) == 1
-            places = [f"{word} ({number:,})" for word, number in _places(self.left, self.matched.values()).items()]
+            verbs = ("lies", "was") if len(self.left) == 1 else ("lie", "were")
+            places = _places(self.left, self.matched.values())
+            shown = self.left if len(self.left) <= 3 else [f"{word} ({number:,})" for word, number in places.items()]
             lines.append(
-                f"{count(len(self.left), 'tensor')} {'lies' if one else 'lie'} elsewhere in the file and "
-                f"{'was' if one else 'were'} left out: {listed(self.left if len(self.left) <= 3 else places, 6)}"
+                f"{count(len(self.left), 'tensor')} {verbs[0]} elsewhere in the file and {verbs[1]} left out: "
+                f"{listed(shown, 6)}"
             )
         if self.rounded:
             lines.append(f"numbers of {count(self.rounded, 'tensor')} were rounded to float32")

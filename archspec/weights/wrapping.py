@@ -204,5 +204,8 @@ def check_one(file: TensorFile, found: Unwrapped, expected: Collection[str]) -> 
             "E541",
             f"{file.path} has {count(known, 'tensor')} of these names in {len(places)} places: "
             f"{listed(map(_said, places), 6)}",
-            help=[f"--prefix {places[0]} takes those, and leaves the others out"],
+            help=[
+                f"--prefix {places[0]} takes those, and leaves the others out",
+                f"in a spec: `init_from: {{path: …, prefix: {places[0]}}}`",
+            ],
         )

@@ -26,6 +26,8 @@ from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.loading import load
 from archspec.runs.reading import read_folder
+from archspec.spec.train import InitFrom
+from archspec.training.beginning import initial_weights
 from archspec.weights import pickles, torch_files
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.folder import export_weights, import_weights
@@ -188,6 +190,16 @@ def test_of_two_networks_in_a_file_one_has_to_be_chosen(
     assert all(tensor.startswith(prefix) for tensor in found.matched.values())
     with pytest.raises(DataError, match="begins with `elsewhere`"):
         matched(file(name), "elsewhere")
+
+
+def test_training_begins_with_the_one_that_is_chosen(write: Write, file: File) -> None:
+    spec = load(write(NET))
+    with pytest.raises(DataError, match="in 2 places") as error:
+        initial_weights(InitFrom(path=str(file("teacher.pth"))), spec, spec.graph())
+    assert "prefix: teacher.backbone." in error.value.help[1]
+    found = initial_weights(InitFrom(path=str(file("teacher.pth")), prefix="student"), spec, spec.graph())
+    assert np.array_equal(found.arrays["d.kernel"], value("d.weight").T)
+    assert any("8 tensors lie elsewhere" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
