@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -52,17 +53,27 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
-    Without `argv` it is the command line of this process, which Ctrl-C ends without Python's own tidying up: libraries
-    have threads that take that badly, and a second Ctrl-C would fall into it.
+    Without `argv` it is the command line of this process, which then ends here where Python's own tidying up would only
+    do harm: after Ctrl-C, which libraries' threads take badly and a second Ctrl-C would fall into, and after commands
+    that only read, whose many objects it would take apart one by one.
     """
     try:
         with streams() as own:
             status = _accounted(_answered(list(sys.argv[1:] if argv is None else argv)), own)
     except KeyboardInterrupt:  # a second one, while the first was answered
         status = INTERRUPTED
-    if status == INTERRUPTED and argv is None:
-        os._exit(INTERRUPTED)
+    if argv is None and (status == INTERRUPTED or _only_reads()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
     return status
+
+
+def _only_reads() -> bool:
+    """Whether the command line's own command leaves nothing to be seen to; debuggers and profilers have more to do."""
+    watched = sys.gettrace() is not None or sys.getprofile() is not None or "ARCHSPEC_DEBUG" in os.environ
+    return not watched and not any(name in sys.modules for name in ("jax", "torch", "coverage"))
 
 
 def _answered(words: Sequence[str]) -> int:
