@@ -127,7 +127,13 @@ class Mapping(Located):
 
     def without(self, *keys: str) -> Mapping:
         """The mapping with these keys left out."""
-        entries = {name: entry for name, entry in self.entries.items() if name not in keys}
+        return self._of({name: entry for name, entry in self.entries.items() if name not in keys})
+
+    def only(self, *keys: str) -> Mapping:
+        """The mapping with these keys and no others."""
+        return self._of({name: entry for name, entry in self.entries.items() if name in keys})
+
+    def _of(self, entries: dict[str, tuple[Scalar, Located]]) -> Mapping:
         result = Mapping(self.source, self.place, entries)
         result.dynamic = self.dynamic
         return result

@@ -12,6 +12,7 @@ from archspec.diagnostics import SpecError
 from archspec.elaborate import resizing
 from archspec.graph import Graph
 from archspec.layers.conv import Conv
+from archspec.kinds import plain
 from archspec.loading import load, open_spec
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
@@ -40,7 +41,7 @@ def same(a: Graph, b: Graph) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("segnet", (7, 9)), ("segnet", (1, 1)), ("alexnet", (3, 5)), ("googlenet", (2, 9)), ("lenet5", (5, 4))],
+    [("vgg16", (7, 9)), ("vgg16", (1, 1)), ("alexnet", (3, 5)), ("googlenet", (2, 9)), ("lenet5", (5, 4))],
 )
 def test_a_larger_input_that_is_suggested_fits(name: str, size: tuple[int, int]) -> None:
     with pytest.raises(SpecError) as error:
@@ -261,6 +262,50 @@ layers: [{conv: 4}, {conv: {filters: 4, bias: true, kernel: 1}}]
     first, second = (cast(Conv, node.layer) for node in made.nodes)
     assert (first.bias, first.kernel, first.pad) == (False, (3, 3), "same")
     assert (second.bias, second.kernel, second.pad) == (True, (1, 1), "same")
+
+
+DEFAULTS = [
+    "{pad: 1}",
+    "{pad: same, dilation: 2}",
+    "{groups: 2, bias: true}",
+    "{kernel: 3, stride: 2, filters: 8, rounding: exact}",
+    "{bias_init: {constant: 1.0}}",
+]
+
+
+@pytest.mark.parametrize("defaults", DEFAULTS)
+@pytest.mark.parametrize("shortcut", ["projection", "auto"])
+def test_defaults_leave_a_projection_what_it_is(write: Write, defaults: str, shortcut: str) -> None:
+    """He et al. 2016: a 1×1 convolution of the stride that is needed, without bias, and batch normalisation."""
+    body = "{conv: {filters: 8, kernel: 3, stride: 2, pad: 1, dilation: 1, groups: 1, rounding: floor}}"
+    layers = f"layers: [{{residual: {{shortcut: {shortcut}, layers: [{body}]}}}}]\n"
+    norm = "batch_norm: {scale: false, bias: false}"
+    plain = graph(write(INPUT + layers)).by_path()["shortcut1.conv"]
+    made = graph(write(INPUT + f"defaults: {{conv: {defaults}, {norm}}}\n" + layers)).by_path()
+    assert made["shortcut1.conv"].layer == plain.layer and made["shortcut1.conv"].params == 4 * 8
+    assert made["shortcut1.batch_norm"].params == 2 * 8
+
+
+def test_defaults_say_how_a_projection_begins_and_computes(write: Write) -> None:
+    defaults = "defaults: {conv: {init: he_normal}, batch_norm: {epsilon: 0.001, momentum: 0.99}}\n"
+    body = "layers: [{residual: {shortcut: projection, layers: [{conv: {filters: 8, kernel: 1, stride: 2}}]}}]\n"
+    nodes = graph(write(INPUT + defaults + body)).by_path()
+    assert plain(nodes["shortcut1.conv"].layer)["conv"]["init"] == "he_normal"
+    norm = plain(nodes["shortcut1.batch_norm"].layer)["batch_norm"]
+    assert (norm["epsilon"], norm["momentum"]) == (0.001, 0.99)
+
+
+def test_defaults_leave_option_a_its_zeros(write: Write) -> None:
+    body = "layers: [{residual: {shortcut: zero_pad, layers: [{conv: {filters: 8, kernel: 1}}]}}]\n"
+    nodes = graph(write(INPUT + "defaults: {pad_channels: {channels: 99, stride: 5}}\n" + body)).by_path()
+    assert nodes["shortcut1.pad_channels"].output.shape == (16, 16, 8)
+
+
+def test_a_projection_of_a_large_map_is_found_at_once(write: Write) -> None:
+    text = "input: {height: 60000, width: 60000, channels: 1}\nlayers:\n"
+    body = "{conv: {filters: 1, kernel: 1, stride: 29999}}"
+    made = graph(write(text + f"  - residual: {{shortcut: projection, layers: [{body}]}}"))
+    assert made.by_path()["shortcut1.conv"].output.shape == (3, 3, 1)
 
 
 def test_variants_set_arguments_and_lay_over_sections(write: Write) -> None:

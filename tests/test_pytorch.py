@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import optax
 import pytest
 from flax import nnx
 
+from archspec.diagnostics import ShapeError
 from archspec.kinds import find_kind
 from archspec.layers import Layer
 from archspec.losses.cross_entropy import CrossEntropy
@@ -68,6 +70,56 @@ def test_outputs_and_gradients(name: str) -> None:
     named = {str(path[-1]): jax.tree.leaves(value)[0] for path, value in nnx.to_flat_state(gradients)}
     for number, weight in enumerate(layer_of(case.entry).weights(TensorType(case.shape))):
         close(named[weight.name], f"{name}.weight{number}")
+
+
+CEIL = json.loads((Path(__file__).parent / "pytorch" / "ceil.json").read_text("utf-8"))
+
+
+def rounding_up(case: list[Any]) -> tuple[Layer, TensorType]:
+    """The pooling of a recorded case, and its input's type."""
+    kind, height, width, window, stride, pad, dilation = case[:7]
+    fields = {"window": window, "stride": stride, "pad": pad, "rounding": "ceil"}
+    fields |= {"dilation": dilation} if kind == "max_pool" else {"count_pad": kind == "avg_pool"}
+    return layer_of({kind.removesuffix("_excluded"): fields}), TensorType((height, width, 1))
+
+
+def test_shapes_that_are_rounded_up() -> None:
+    for case in CEIL:
+        pool, x = rounding_up(case)
+        try:
+            found: list[int] | None = list(pool.infer(x).shape[:2])
+        except ShapeError:
+            found = None
+        assert found == case[7], case
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CEIL if len(case) > 8], ids=lambda case: "-".join(map(str, case[:7]))
+)
+def test_numbers_where_shapes_are_rounded_up(case: list[Any]) -> None:
+    pool, x_type = rounding_up(case)
+    x = (jnp.arange(x_type.size, dtype=jnp.float32).reshape(1, *x_type.shape) * 0.37) % 5 - 2
+    module: Any = pool.build((x_type,), nnx.Rngs(0))
+    assert np.allclose(np.asarray(module(x)).ravel(), case[8], atol=1e-5)
+    if case[0] == "max_pool":
+        values, taps = module(x, indices=True)
+        assert np.allclose(np.asarray(values).ravel(), case[8], atol=1e-5)
+        unpool = layer_of({"max_unpool": "pool1"})
+        indices = pool.tap_indices(x_type)
+        assert indices is not None
+        back: Any = unpool.build((pool.infer(x_type), indices), nnx.Rngs(0))
+        placed = np.asarray(back(values, taps))
+        assert placed.shape == x.shape
+        if case[7] == [1, 1] and np.isfinite(case[8]).all():
+            (place,) = np.flatnonzero(placed)
+            assert placed.ravel()[place] == np.asarray(x).ravel()[place] == np.asarray(values).item()
+
+
+def test_windows_far_larger_than_the_map_make_no_arrays_of_their_size() -> None:
+    for kind in ("max_pool", "avg_pool", "subsample"):
+        pool, x = layer_of({kind: {"window": 10**9, "rounding": "ceil"}}), TensorType((7, 5, 2))
+        module: Any = pool.build((x,), nnx.Rngs(0))
+        assert module(jnp.ones((1, *x.shape))).shape == (1, 1, 1, 2)
 
 
 def test_batch_norm_after_training_steps() -> None:

@@ -15,6 +15,7 @@ from archspec.layers.avg_pool import AvgPool
 from archspec.layers.max_pool import MaxPool
 from archspec.loading import load
 from archspec.lower import outline
+from archspec.reports.facts import last_receptive_field, total_stride
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,72 @@ def test_lenet_by_hand() -> None:
     assert [nodes[path].receptive_field.size[0] for path in ("c1", "s2", "c3", "s4")] == [5, 6, 14, 16]
     assert [nodes[path].receptive_field.jump[0] for path in ("c1", "s2", "c3", "s4")] == [1, 2, 2, 4]
     assert [nodes[path].receptive_field.start[0] for path in ("c1", "s2", "c3", "s4")] == [2.5, 3.0, 7.0, 8.0]
+
+
+GATES = {
+    "global_avg_pool": "global_avg_pool: {keep_dims: true}",
+    "adaptive_avg_pool": "adaptive_avg_pool: 1",
+    "avg_pool": "avg_pool: 16",
+    "max_pool": "max_pool: 16",
+}
+
+
+@pytest.mark.parametrize("pool", GATES)
+def test_a_gate_over_the_whole_map_leaves_the_map_its_places(pool: str, write: Any) -> None:
+    """The gate is one number a channel for all positions: distances are those of the map that it multiplies."""
+    path = write(f"""
+input: {{height: 16, width: 16, channels: 2}}
+layers:
+  - conv: {{name: a, filters: 2, kernel: 3, pad: 1}}
+  - {GATES[pool]}
+  - conv: {{filters: 2, kernel: 1}}
+  - sigmoid: {{name: gate}}
+  - multiply: {{name: gated, from: [a, gate]}}
+  - conv: {{filters: 2, kernel: 3, stride: 2, pad: 1}}
+  - conv: {{name: last, filters: 2, kernel: 3, stride: 2, pad: 1}}
+  - global_avg_pool
+  - dense: 3
+""")
+    graph = load(path).graph()
+    nodes = graph.by_path()
+    assert nodes["gated"].receptive_field.jump == (1, 1) and nodes["last"].receptive_field.jump == (4, 4)
+    assert nodes["gated"].receptive_field.size == (18, 18)  # the map of 16 and a pixel of each side's windows
+    assert total_stride(graph) == 4
+    assert last_receptive_field(graph) == nodes["last"].receptive_field.size == (24, 24)  # 18 + 2·1 + 2·2
+
+
+def test_a_coarse_gate_on_a_fine_map_leaves_its_stride(write: Any) -> None:
+    path = write("""
+input: {height: 32, width: 32, channels: 2}
+layers:
+  - conv: {name: fine, filters: 2, kernel: 3, stride: 2, pad: 1}
+  - conv: {filters: 2, kernel: 3, stride: 4, pad: 1}
+  - global_avg_pool: {keep_dims: true}
+  - multiply: {name: gated, from: [fine, global_avg_pool1]}
+  - global_avg_pool: {name: context, keep_dims: true}
+  - resize: {name: spread, like: gated}
+  - concat: {name: both, from: [gated, spread]}
+  - flatten
+  - dense: 2
+""")
+    graph = load(path).graph()
+    assert graph.by_path()["both"].receptive_field.jump == (2, 2)
+    assert total_stride(graph) == 8
+
+
+def test_branches_that_see_different_sides_see_their_union(write: Any) -> None:
+    path = write("""
+input: {height: 9, width: 9, channels: 1}
+layers:
+  - parallel:
+      join: add
+      branches:
+        - [{conv: {filters: 1, kernel: 3, pad: [[2, 0], [2, 0]]}}]
+        - [{conv: {filters: 1, kernel: 3, pad: [[0, 2], [0, 2]]}}]
+""")
+    (end,) = load(path).graph().nodes[-1:]
+    # One branch sees the two pixels before each position, the other the two after it.
+    assert end.receptive_field.size == (5, 5) and end.receptive_field.start == (0.5, 0.5)
 
 
 def averaging(node: Node) -> Node:

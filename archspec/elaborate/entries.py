@@ -17,6 +17,13 @@ from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unkno
 MAX_STEPS = 400_000
 """Entries looked at, those that `when` leaves out included."""
 MAX_NESTING = 64
+
+DEFAULTS_OF_IMPLIED = {"conv": ("init",), "batch_norm": ("epsilon", "momentum")}
+"""Fields of `defaults:` that hold for layers that nobody wrote, by kind: how their weights begin and how they compute.
+
+What such a layer is, its shape and its weights, is what the structure says: the papers' projection is a 1×1 convolution
+without padding, groups or bias, and a batch normalisation with a factor and a summand.
+"""
 MAX_FINDINGS = 300
 
 
@@ -28,7 +35,7 @@ class Expander:
         self.placer = placer
         self.findings = findings
         self.steps = 0
-        self.instances: dict[tuple[int, int], tuple[object, Layer | None]] = {}
+        self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
     def chain(self, node: Located | None, frame: Frame, values: Values, what: str) -> Values:
@@ -224,7 +231,7 @@ class Expander:
             return None
         static = not (entry.content is not None and entry.content.dynamic)
         origin: object = entry.content if entry.content is not None else frame.document
-        key = (id(origin), id(kind))
+        key = (id(origin), id(kind), entry.implied)
         if static and key in self.instances:
             return self.instances[key][1]
         fields = as_fields(kind, entry.content, entry.kind_node, self.findings)
@@ -232,6 +239,8 @@ class Expander:
             return None
         defaults = frame.document.defaults
         below = defaults.get(entry.kind) if defaults else None
+        if entry.implied and isinstance(below, Mapping):
+            below = below.only(*DEFAULTS_OF_IMPLIED.get(entry.kind, ()))
         if fields.entries.keys() & set(COMMON):
             fields = fields.without(*COMMON)
         env = frame.env

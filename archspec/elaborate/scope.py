@@ -93,7 +93,10 @@ class Frame:
 
 @dataclass
 class Entry:
-    """One entry of a `layers:` list, taken apart. `span` is its kind's place."""
+    """One entry of a `layers:` list, taken apart. `span` is its kind's place.
+
+    `implied` says that nobody wrote it: the compiler made it for a structure that has such a layer in it.
+    """
 
     kind: str
     kind_node: Located
@@ -101,3 +104,4 @@ class Entry:
     name: str | None
     name_node: Located
     span: Span
+    implied: bool = False

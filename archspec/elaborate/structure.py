@@ -215,7 +215,7 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
 def join(x: Expander, kind: str, entry: Entry, frame: Frame, inner: Frame, values: Values, help: str = "") -> Values:
     """Joins branches; a named structure stands for the join's output."""
     if len(values) > 1:
-        plain = Entry(kind, entry.kind_node, None, None, entry.kind_node, entry.span)
+        plain = Entry(kind, entry.kind_node, None, None, entry.kind_node, entry.span, implied=True)
         layer = x.read_layer(plain, frame)
         if layer is None:
             return (UNKNOWN,)
@@ -275,8 +275,10 @@ def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, val
     strides = []
     if have.is_map and want.is_map and (how == "projection" or have.channels <= want.channels):
         for axis in (0, 1):
-            fitting = (s for s in range(1, have.shape[axis] + 1) if (have.shape[axis] - 1) // s + 1 == want.shape[axis])
-            strides.append(next(fitting, 0))
+            last, wanted = have.shape[axis] - 1, want.shape[axis] - 1
+            # The least stride with no more positions than are wanted; none fits where it has fewer.
+            stride = last // (wanted + 1) + 1
+            strides.append(stride if last // stride == wanted else 0)
     if not strides or 0 in strides:
         what = "strided 1×1 convolution" if how == "projection" else "stride with channels of zeros"
         x.findings.error(
@@ -298,7 +300,7 @@ def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, val
         given: dict[str, tuple[Scalar, Located]] = {
             name: (Scalar(*place, name), locate(value, *place)) for name, value in fields.items()
         }
-        part = Entry(kind, key, Mapping(*place, given), None, key, entry.span)
+        part = Entry(kind, key, Mapping(*place, given), None, key, entry.span, implied=True)
         layer = x.read_layer(part, frame)
         if layer is None:
             return (UNKNOWN,)

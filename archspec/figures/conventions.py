@@ -49,6 +49,8 @@ def fvcore(node: Node, mode: str) -> int:
         return node.input_types[0].size
     if node.kind == "resize":
         return (4 if layer.mode == "bilinear" else 1) * node.output.size
+    if node.kind == "unpool" and layer.mode == "nearest":
+        return node.output.size
     return node.cost.macs
 
 
@@ -66,8 +68,8 @@ def torchinfo(node: Node, mode: str) -> int:
 def ptflops(node: Node, mode: str) -> int:
     """Multiply–adds, biases, normalisation, activations and pooling.
 
-    Activations and pooling count twice where PyTorch has them as modules, since the tool counts both the module and the
-    function that it calls.
+    Activations, pooling and resizing count twice where the tool counts both PyTorch's module and the function that the
+    module calls. ReLU6 calls hardtanh, which it does not know, and `like` needs the function, which has no module.
     """
     layer: Any = node.layer
     size = node.output.size
@@ -77,15 +79,30 @@ def ptflops(node: Node, mode: str) -> int:
         return (2 if layer.scale else 1) * size
     if node.kind in POOLS:
         return 2 * node.input_types[0].size
-    if node.kind in ("relu", "relu6", "elu", "prelu", "gelu"):
+    if node.kind in ("relu", "elu", "prelu", "gelu"):
         return 2 * size
-    if node.kind in ("silu", "softmax", "leaky_relu", "resize"):
+    if node.kind in ("silu", "softmax", "relu6", "leaky_relu"):
         return size
+    if node.kind == "resize":
+        return size if layer.like is not None else size + _interpolated(node.input_types[0].size, size, layer.factor)
+    if node.kind == "unpool" and layer.mode == "nearest":
+        return 2 * size
     if node.kind == "lrn":
         # PyTorch makes it of a product, an average pooling over the padded channels, a factor and a summand.
         padded = node.output.channels + int(layer.size) - 1
         return 3 * size + size // node.output.channels * padded
     return 0
+
+
+def _interpolated(before: int, after: int, factor: tuple[float, float] | None) -> int:
+    """What ptflops counts for F.interpolate: the output's elements, with a factor the input's times the factors.
+
+    Of two factors it takes the whole part of the product.
+    """
+    if factor is None:
+        return after
+    down, across = factor
+    return int(before * down**2) if down == across else before * int(down * across)
 
 
 def total(convention: Convention, graph: Graph, batch: int = 1, mode: str | None = None) -> int:
@@ -206,7 +223,7 @@ CONVENTIONS = {
         Convention(
             "ptflops",
             "Macs",
-            "multiply–adds and biases; batch normalisation 2 an element; activations and pooling, each counted twice",
+            "multiply–adds and biases; batch normalisation 2 an element; pooling, resizing and most activations twice",
             ptflops,
             _ptflops_summary,
         ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
+from archspec.graph import INPUT, Graph, Node, needed
 from archspec.layers import Window
 from archspec.types import TensorType
 
@@ -29,15 +30,28 @@ POINT = ReceptiveField((1, 1), (1, 1), (0.5, 0.5))
 def receptive_field(
     window: Window | None, inputs: Sequence[ReceptiveField], types: Sequence[TensorType]
 ) -> ReceptiveField:
-    """The field after a layer with this window: size += (F−1)·jump, jump ×= S; the maximum over its inputs."""
-    sizes, jumps, starts = [], [], []
-    for axis in (0, 1):
-        fields = [_step(window, item, kind, axis) for item, kind in zip(inputs, types, strict=True)]
-        size, start = max((field[0], field[2]) for field in fields)
-        sizes.append(size)
-        starts.append(start)
-        jumps.append(max(field[1] for field in fields))
-    return ReceptiveField((_pixels(sizes[0]), _pixels(sizes[1])), (jumps[0], jumps[1]), (starts[0], starts[1]))
+    """The field after a layer with this window: size += (F−1)·jump, jump ×= S; over several inputs the union.
+
+    An input with one position on an axis, such as a gate that multiplies a map, has no distance between positions
+    there: the jump is that of the others.
+    """
+    axes = [_joined(window, inputs, types, axis) for axis in (0, 1)]
+    sizes, jumps, starts = zip(*axes, strict=True)
+    return ReceptiveField((sizes[0], sizes[1]), (jumps[0], jumps[1]), (starts[0], starts[1]))
+
+
+def _joined(
+    window: Window | None, inputs: Sequence[ReceptiveField], types: Sequence[TensorType], axis: int
+) -> tuple[int, float, float]:
+    """Size, jump and start on one axis."""
+    fields = [_step(window, item, kind, axis) for item, kind in zip(inputs, types, strict=True)]
+    if len(fields) == 1:
+        size, jump, start = fields[0]
+        return _pixels(size), jump, start
+    several = [field[1] for field, kind in zip(fields, types, strict=True) if kind.is_map and kind.shape[axis] > 1]
+    first = min(start - size / 2 for size, _, start in fields)
+    end = max(start + size / 2 for size, _, start in fields)
+    return _pixels(end - first), max(several or [field[1] for field in fields]), _whole((first + end) / 2)
 
 
 def _pixels(size: float) -> int:
@@ -59,3 +73,25 @@ def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: 
         return size + reach, jump, start + reach / 2
     kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
     return size + (kernel - 1) * jump, _whole(jump * stride), start + ((kernel - 1) / 2 - pad) * jump
+
+
+def takes_whole_map(node: Node) -> bool:
+    """Whether every output depends on the whole map: flatten, dense, and poolings that leave one position."""
+    if node.layer.footprint(node.input_types, node.output) is None:
+        return True
+    return node.layer.family == "pooling" and node.output.shape[:2] == (1, 1) != node.input_types[0].shape[:2]
+
+
+def with_places(graph: Graph) -> list[Node]:
+    """The layers of the first output whose positions still stand for places in the image.
+
+    Layers that have only what a layer over the whole map gave them are not among them; where such a path meets one that
+    still has places, as a gate meets the map that it multiplies, the places remain.
+    """
+    own = needed(graph.nodes, [graph.outputs[0].node])
+    placed: list[bool] = []
+    for node in graph.nodes:
+        sources = [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value"]
+        has_places = any(source == INPUT or placed[source] for source in sources)
+        placed.append(has_places and node.output.is_map and not takes_whole_map(node))
+    return [node for index, node in enumerate(graph.nodes) if index in own and placed[index]]

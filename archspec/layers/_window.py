@@ -27,6 +27,14 @@ class Fit(NamedTuple):
     """Input pixels at the far end that no window reads, although neighbouring windows leave no gaps."""
 
 
+class Laid(NamedTuple):
+    """Windows as they are computed: taps, distance, and padding with the overhang of ceil rounding."""
+
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Sides
+
+
 def fit_axis(
     size: int,
     kernel: int,
@@ -62,7 +70,8 @@ def fit_axis(
     else:
         before, after = pad
     room = size - extent + before + after
-    if room < 0:
+    # Rounding up, one window lies over a map that it does not fill, unless a whole stride is missing.
+    if room < 0 and (rounding != "ceil" or room <= -stride):
         arithmetic = _arithmetic(size, kernel, dilation, before, after, stride)
         raise ShapeError(
             f"does not fit: {arithmetic} = {_signed(room // stride + 1)}",
@@ -167,6 +176,24 @@ class Windowed(Layer):
         """Padding on the four sides, the overhang of ceil rounding included: what lowering passes on."""
         height, width = self.fit(x)
         return (height.before, height.after + height.overhang), (width.before, width.after + width.overhang)
+
+    def laid(self, x: TensorType) -> Laid:
+        """The windows as a pooling computes them: where one window lies on an axis, only its taps within the map.
+
+        It gives the same numbers, and no window or stride that is far larger than the map makes arrays of its size.
+        """
+        taps, steps, padding = [], [], []
+        for axis, fit in enumerate(self.fit(x)):
+            count, step, spread = self.taps[axis], self.steps[axis], self.spread[axis]
+            overhang = fit.overhang
+            if fit.output == 1:
+                padded = x.shape[axis] + fit.before + fit.after
+                count, step = min(count, (padded - 1) // spread + 1), min(max(step, spread), padded)
+                overhang = 0
+            taps.append(count)
+            steps.append(step)
+            padding.append((fit.before, fit.after + overhang))
+        return Laid((taps[0], taps[1]), (steps[0], steps[1]), (padding[0], padding[1]))
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         height, width = self.fit(inputs[0])

@@ -48,7 +48,9 @@ class AdaptiveAvgPool(Layer):
         height, width = self._largest_bin(inputs[0])
         return Cost(other=output.size * height * width)
 
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
+        if self.size == (1, 1):
+            return None
         height, width = self._largest_bin(inputs[0])
         stride = [max(1, size // bins) for size, bins in zip(inputs[0].shape[:2], self.size, strict=True)]
         return Window((height, width), (stride[0], stride[1]))

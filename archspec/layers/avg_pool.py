@@ -39,7 +39,8 @@ class AvgPool(Pool):
             low = -fit.before if self.count_pad else 0
             high = x.shape[axis] + (fit.after if self.count_pad else 0)
             starts = (index * self.steps[axis] - fit.before for index in range(fit.output))
-            found.append(tuple(min(start + self.window[axis], high) - max(start, low) for start in starts))
+            # A window over nothing but padding that does not count sums up to 0, and so is its mean.
+            found.append(tuple(max(1, min(start + self.window[axis], high) - max(start, low)) for start in starts))
         return found[0], found[1]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
@@ -49,6 +50,4 @@ class AvgPool(Pool):
         from archspec.nn.pooling import avg_pool
 
         (x,) = inputs
-        return Apply(
-            partial(avg_pool, window=self.window, stride=self.steps, padding=self.padding(x), divisors=self.divisors(x))
-        )
+        return Apply(partial(avg_pool, **self.laid(x)._asdict(), divisors=self.divisors(x)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -37,8 +38,21 @@ class MaxPool(Pool):
     def tap_indices(self, *inputs: TensorType) -> TensorType:
         """The number of the tap that won in each window, counted row by row; the first of equals."""
         height, width = self.fit(inputs[0])
-        taps = Taps(inputs[0].shape, self.window, self.steps, (height.before, width.before), self.dilation)
+        laid = self.laid(inputs[0])
+        taps = Taps(inputs[0].shape, laid.window, laid.stride, (height.before, width.before), self.dilation)
         return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
+
+    def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        found = list(super().warnings(inputs, output))
+        for axis, (fit, name) in enumerate(zip(self.fit(inputs[0]), ("rows", "columns"), strict=True)):
+            # A window that begins on the map holds the pixel that it begins at.
+            starts = [index * self.steps[axis] - fit.before for index in {*range(min(fit.output, 32)), fit.output - 1}]
+            step, count, size = self.spread[axis], self.taps[axis], inputs[0].shape[axis]
+            if any(not 0 <= -(-max(-start, 0) // step) * step + start < size for start in starts) or any(
+                -(-max(-start, 0) // step) >= count for start in starts
+            ):
+                found.append(f"a window covers {name} of padding alone, whose largest value is −∞")
+        return found
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         indices = self.tap_indices(*inputs)
@@ -51,4 +65,4 @@ class MaxPool(Pool):
 
         taps = self.tap_indices(*inputs).taps
         assert taps is not None
-        return Module(taps, self.padding(inputs[0]))
+        return Module(taps, self.laid(inputs[0]).padding)

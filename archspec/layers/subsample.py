@@ -36,4 +36,5 @@ class Subsample(Pool):
         from archspec.nn.subsample import Subsample as Module
 
         (x,) = inputs
-        return Module(x.channels, window=self.window, stride=self.steps, padding=self.padding(x))
+        area = self.window[0] * self.window[1]
+        return Module(x.channels, **self.laid(x)._asdict(), area=area)

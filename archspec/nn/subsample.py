@@ -11,10 +11,11 @@ from archspec.nn.pooling import Pair, Sides
 
 
 class Subsample(nnx.Module):
-    """coefficient·mean(window) + bias; one coefficient and one bias per channel."""
+    """coefficient·(sum of window)/area + bias; one coefficient and one bias per channel."""
 
-    def __init__(self, channels: int, *, window: Pair, stride: Pair, padding: Sides) -> None:
+    def __init__(self, channels: int, *, window: Pair, stride: Pair, padding: Sides, area: int) -> None:
         self.window = window
+        self.area = float(area)
         self.stride = stride
         self.padding = padding
         self.coefficient = nnx.Param(jnp.ones(channels))
@@ -23,5 +24,5 @@ class Subsample(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         sides = ((0, 0), *self.padding, (0, 0))
         total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *self.window, 1), (1, *self.stride, 1), sides)
-        mean = total / (self.window[0] * self.window[1])
+        mean = total / self.area
         return mean * self.coefficient[...] + self.bias[...]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archspec.figures.receptive_field import with_places
 from archspec.figures.units import mebibytes, si
-from archspec.graph import Graph, Node, needed
+from archspec.graph import Graph
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.reports.cells import Cell, Table
 
@@ -82,28 +83,15 @@ def depth(graph: Graph) -> int:
     return max(longest, default=0)
 
 
-def _with_places(graph: Graph) -> list[Node]:
-    """The layers of the first output whose positions still stand for places in the image.
-
-    Layers behind one that takes the whole map, such as flatten or global pooling, are not among them.
-    """
-    own = needed(graph.nodes, [graph.outputs[0].node])
-    whole: list[bool] = []
-    for node in graph.nodes:
-        over_all = node.layer.footprint(node.input_types, node.output) is None
-        whole.append(over_all or not node.output.is_map or any(whole[source] for source in node.value_sources))
-    return [node for index, node in enumerate(graph.nodes) if index in own and not whole[index]]
-
-
 def last_receptive_field(graph: Graph) -> tuple[int, int] | None:
     """Height and width of what a position of the last map sees of the image, before a layer takes the whole map."""
-    nodes = _with_places(graph)
+    nodes = with_places(graph)
     return nodes[-1].receptive_field.size if nodes else None
 
 
 def total_stride(graph: Graph) -> float:
     """Input pixels between neighbouring positions of the coarsest map, before a layer takes the whole map."""
-    return max((max(node.receptive_field.jump) for node in _with_places(graph)), default=1)
+    return max((max(node.receptive_field.jump) for node in with_places(graph)), default=1)
 
 
 class Column(NamedTuple):

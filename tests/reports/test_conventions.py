@@ -138,4 +138,43 @@ layers:
     assert counts["torchvision"] == [macs, 0, 0, 0]
     assert counts["fvcore"] == [macs, 0, 0, 4 * out * 3]
     assert counts["torchinfo"] == [(4 * 4 * 4 * 3 + 3) * out, 0, 0, 0]
-    assert counts["ptflops"] == [macs + bias, 3 * 3 * out + out * (3 + 4), 3 * out, 4 * out * 3]
+    assert counts["ptflops"] == [macs + bias, 3 * 3 * out + out * (3 + 4), 3 * out, 2 * 4 * out * 3]
+
+
+PTFLOPS = {
+    "relu": 14_400,
+    "relu6": 13_920,
+    "elu": 14_400,
+    "prelu": 14_400,
+    "gelu": 14_400,
+    "{gelu: {approximate: true}}": 14_400,
+    "silu": 13_920,
+    "softmax": 13_920,
+    "leaky_relu": 13_920,
+    "hard_swish": 13_440,
+    "hard_sigmoid": 13_440,
+    "sigmoid": 13_440,
+    "tanh": 13_440,
+    "{dropout: 0.5}": 13_440,
+    "{pad: 1}": 13_440,
+    "batch_norm": 14_400,
+    "{batch_norm: {scale: false, bias: false}}": 13_920,
+    "{max_pool: 2}": 14_400,
+    "{avg_pool: 2}": 14_400,
+    "global_avg_pool": 14_400,
+    "{lrn: 5}": 15_680,
+    "{resize: {factor: 2, mode: nearest}}": 17_280,
+    "{resize: 2}": 17_280,
+    "{resize: {size: [16, 20]}}": 17_280,
+    "{unpool: 2}": 17_280,
+    "{transposed_conv: {filters: 4, kernel: 3, stride: 2}}": 32_148,
+}
+"""ptflops 0.7.5 (PyTorch 2.13) run on a 3×3 convolution of 3 to 6 channels over 8×10, and PyTorch's module after it."""
+
+
+@pytest.mark.parametrize("entry", PTFLOPS)
+def test_ptflops_was_run_on_each_kind(entry: str, write: Callable[..., Path]) -> None:
+    text = (
+        f"input: {{height: 8, width: 10, channels: 3}}\nlayers: [{{conv: {{filters: 6, kernel: 3, pad: 1}}}}, {entry}]"
+    )
+    assert total(CONVENTIONS["ptflops"], load(write(text)).graph()) == PTFLOPS[entry]
