@@ -11,8 +11,8 @@ import pytest
 from archspec.diagnostics import SpecError
 from archspec.elaborate import resizing
 from archspec.graph import Graph
-from archspec.layers.conv import Conv
 from archspec.kinds import plain
+from archspec.layers.conv import Conv
 from archspec.loading import load, open_spec
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
