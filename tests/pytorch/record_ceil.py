@@ -27,7 +27,7 @@ for _ in range(400):
     sizes = (choose.randint(1, 9), choose.randint(1, 9))
     cases.append((kind, *sizes, window, choose.randint(1, 12), choose.randint(0, window // 2), dilation))
 
-found = []
+found: list[list[object]] = []
 for number, (kind, height, width, window, stride, pad, dilation) in enumerate(cases):
     x = (torch.arange(height * width, dtype=torch.float32).reshape(1, 1, height, width) * 0.37) % 5 - 2
     try:
