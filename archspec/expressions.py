@@ -11,16 +11,24 @@ import math
 import operator
 import re
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from archspec.diagnostics import did_you_mean, listed
 from archspec.located import describe
 
 MAX_LENGTH = 1_000
 MAX_MAGNITUDE = 2**63
-MAX_ITEMS = 100_000
+MAX_VALUES = 10_000
+"""Values in a list, those in lists inside it included."""
+MAX_DEPTH = 60
+"""Lists in lists."""
+MAX_TEXT = 10_000
+"""Characters of a text."""
+MAX_DIGITS = 400
+"""Digits that `round` may be asked for; numbers have at most 308 on either side of the point."""
 
 
 class ExpressionError(Exception):
@@ -47,16 +55,35 @@ Environment = Mapping[str, Any]
 """Names that expressions may use, and their values."""
 
 
-def _divisible(a: int, b: int) -> bool:
+def layered(over: Environment, under: Environment) -> Environment:
+    """Both environments as one, the first hiding the second, without a copy of either."""
+    return ChainMap(cast("dict[str, Any]", over), cast("dict[str, Any]", under))
+
+
+def _divisible(a: Any, b: Any) -> bool:
     """Whether a is a multiple of b."""
-    return a % b == 0
+    for value in (a, b):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError("it takes numbers")
+    return bool(a % b == 0)
+
+
+def _round(value: Any, digits: Any = None) -> Any:
+    """The nearest number with so many digits after the point, a whole one where they are left out."""
+    if digits is None:
+        return round(value)
+    if isinstance(digits, bool) or not isinstance(digits, int):
+        raise TypeError("the number of digits is a whole number")
+    if abs(digits) > MAX_DIGITS:
+        raise ValueError(f"the number of digits is between −{MAX_DIGITS} and {MAX_DIGITS}")
+    return round(value, digits)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
     "max": max,
-    "round": round,
+    "round": _round,
     "ceil": math.ceil,
     "floor": math.floor,
     "divisible": _divisible,
@@ -92,10 +119,13 @@ def evaluate_text(text: str, env: Environment) -> Any:
 
     Raises `ExpressionError` with the offset in `text`.
     """
+    if len(text) > MAX_TEXT:
+        raise ExpressionError(f"a text with $(…) has at most {MAX_TEXT:,} characters, this one has {len(text):,}")
     parts = list(_parts(text))
     if len(parts) == 1 and parts[0][2]:
         return _at(parts[0], env)
-    pieces = []
+    pieces: list[str] = []
+    length = 0
     for part in parts:
         if not part[2]:
             pieces.append(part[1])
@@ -104,10 +134,10 @@ def evaluate_text(text: str, env: Environment) -> Any:
         if isinstance(value, (list, tuple, dict)) or value is None:
             raise ExpressionError(f"{describe(value)} cannot be inserted into text", part[0], len(part[1]))
         pieces.append(describe(value) if isinstance(value, bool) else str(value))
-    result = "".join(pieces)
-    if len(result) > 10 * MAX_LENGTH:
-        raise ExpressionError(f"the text grows beyond {10 * MAX_LENGTH:,} characters")
-    return result
+        length += len(pieces[-1])
+        if length > MAX_TEXT:
+            raise ExpressionError(f"the text grows beyond {MAX_TEXT:,} characters")
+    return "".join(pieces)
 
 
 def _at(part: tuple[int, str, bool], env: Environment) -> Any:
@@ -118,13 +148,22 @@ def _at(part: tuple[int, str, bool], env: Environment) -> Any:
         raise
 
 
-_OPEN = re.compile(r"\$\(")
+_OPEN = re.compile(r"\$?\$\(")
+
+
+def escaped(text: str) -> str:
+    """The text as a spec writes it: `$(` that opens no expression is `$$(`."""
+    return text.replace("$(", "$$(")
 
 
 def _parts(text: str) -> Iterator[tuple[int, str, bool]]:
-    """(offset, text, whether it is an expression) for the pieces of a scalar."""
+    """(offset, text, whether it is an expression) for the pieces of a scalar. `$$(` stands for `$(` itself."""
     position = 0
     while found := _OPEN.search(text, position):
+        if len(found.group()) == 3:
+            yield position, text[position : found.start()] + "$(", False
+            position = found.end()
+            continue
         if found.start() > position:
             yield position, text[position : found.start()], False
         end = _closing(text, found.end())
@@ -352,6 +391,23 @@ def bounded(value: Any) -> Any:
         raise ExpressionError("the result is larger than 2^63")
     if isinstance(value, float) and not math.isfinite(value):
         raise ExpressionError("the result is not a finite number")
-    if isinstance(value, (list, str)) and len(value) > MAX_ITEMS:
-        raise ExpressionError(f"the result has more than {MAX_ITEMS:,} items")
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise ExpressionError(f"the text has more than {MAX_TEXT:,} characters")
+    if isinstance(value, (list, dict)):
+        _bounded_list(value)
     return value
+
+
+def _bounded_list(value: list[Any] | dict[str, Any]) -> None:
+    """Raises `ExpressionError` where a list has too many values in it, or lists too deep inside each other."""
+    count = 0
+    stack: list[tuple[list[Any] | dict[str, Any], int]] = [(value, 1)]
+    while stack:
+        items, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise ExpressionError(f"the list is nested more than {MAX_DEPTH} deep")
+        count += len(items)
+        if count > MAX_VALUES:
+            raise ExpressionError(f"the list has more than {MAX_VALUES:,} values in it")
+        inner = items.values() if isinstance(items, dict) else items
+        stack.extend((item, depth + 1) for item in inner if isinstance(item, (list, dict)))

@@ -50,14 +50,13 @@ class Spec:
         self._document = _bound(document, self._overrides, findings)
         root = self._document.root
         header = _section(Header, _header(root), self._document, findings, "the spec", _top(root))
-        input = self._read_input(findings)
+        self._header = header
+        self._input = self._read_input(findings)
         self.train: Train | None = self._read_train(findings)
         self.published: Published | None = self._read_published(findings)
         self.weights: dict[str, WeightSet] = self._read_weights(findings)
         check_defaults(self._document, findings)
         self._findings = findings
-        self._header = header
-        self._input = input
 
     def _read_input(self, findings: Findings) -> Input | None:
         root = self._document.root
@@ -82,14 +81,28 @@ class Spec:
         from archspec.spec.train import Train
 
         found: Train | None = _section(Train, node, self._document, findings, "train", key.span)
-        # From here on the spec can be used from any folder.
         if found is None:
             return None
+        self._check_crop(found, findings)
+        # From here on the spec can be used from any folder.
         changed: dict[str, Any] = {"dataset": found.dataset.located(_folder_of(node.get("dataset")))}
         if found.init_from is not None:
             path = str((_folder_of(node.get("init_from")) / found.init_from.path).resolve())
             changed["init_from"] = found.init_from.model_copy(update={"path": path})
         return found.model_copy(update=changed)
+
+    def _check_crop(self, train: Train, findings: Findings) -> None:
+        """Reports a border so wide that a crop may miss the image; it would also make arrays of its size."""
+        crop = train.augment.random_crop if train.augment is not None else 0
+        if self._input is None or crop <= min(self._input.height, self._input.width):
+            return
+        size = f"{self._input.height}×{self._input.width}"
+        findings.error(
+            "E206",
+            f"`random_crop` of train.augment is {crop:,}, more than the input of {size} has pixels on a side",
+            self.place("train", "augment", "random_crop"),
+            help=["a crop out of so wide a border would miss the image"],
+        )
 
     def _read_published(self, findings: Findings) -> Published | None:
         """The figures of the chosen variant: `published` has one entry a variant, or the figures themselves."""

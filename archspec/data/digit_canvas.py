@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from archspec.data._base import Data, Dataset, Split
 from archspec.data.mnist5k import Mnist5k
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIDE = 28
+MAX_TOTAL = 2**31
+"""Pixels of all canvases, each a byte and one of its label."""
 INK = 96
 """Grey from which a pixel counts as the digit's."""
 
@@ -34,6 +36,13 @@ class DigitCanvas(Dataset):
     train: Annotated[PositiveInt, Field(description="canvases to train on")] = 1000
     test: Annotated[PositiveInt, Field(description="canvases held out")] = 200
     seed: Annotated[NonNegativeInt, Field(description="which digits lie where")] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> DigitCanvas:
+        pixels = (self.train + self.test) * self.height * self.width
+        if pixels > MAX_TOTAL:
+            raise ValueError(f"the canvases have {pixels:,} pixels, more than {MAX_TOTAL:,}")
+        return self
 
     def load(self) -> Data:
         side = SIDE + 2 * self.margin

@@ -34,6 +34,7 @@ def elaborate(document: Document, input: Input | None, name: str, findings: Find
     expander = Expander(document, placer, findings)
     frame = Frame(Scope(inputs=(start,)), document.env, document)
     try:
+        expander.check_size(layers, frame)
         end = expander.chain(layers, frame, (start,), "layers")
         ends = outputs(expander, frame.scope, end)
     except StopElaboration:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.expressions import MISSING, Environment, layered
 from archspec.kinds import Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
@@ -17,6 +19,8 @@ from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unkno
 MAX_STEPS = 400_000
 """Entries looked at, those that `when` leaves out included."""
 MAX_NESTING = 64
+MAX_KNOWN = 2_000
+"""Names of layers that a message about an unknown one looks at."""
 
 DEFAULTS_OF_IMPLIED = {"conv": ("init",), "batch_norm": ("epsilon", "momentum")}
 """Fields of `defaults:` that hold for layers that nobody wrote, by kind: how their weights begin and how they compute.
@@ -35,6 +39,8 @@ class Expander:
         self.placer = placer
         self.findings = findings
         self.steps = 0
+        self.written_names: dict[str, Scalar] | None = None
+        """Names in the top level's list, made when a message first needs them."""
         self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
@@ -162,20 +168,23 @@ class Expander:
         if not isinstance(name, str):
             self.findings.error("E206", f"a layer's name is text, not {describe(name)}", place.span)
             return (UNKNOWN,)
-        known: list[str] = ["input"]
         at: Scope | None = scope
         while at is not None:
             found = at.find(name)
             if found is not None:
                 return found
-            known.extend(at.names)
             if at.inputs is not None:
                 break
             at = at.parent
-        if at is not None and at.inputs is not None and name.split(".")[0] == "input":
-            numbered = {f"input.{index}": (value,) for index, value in enumerate(at.inputs)}
-            if name in ("input", *numbered):
-                return numbered.get(name, at.inputs)
+        if at is not None and at.inputs is not None:
+            if name == "input":
+                return at.inputs
+            number = name.removeprefix("input.")
+            if number != name and number.isascii() and number.isdigit() and len(number) < 7:
+                index = int(number)
+                if index < len(at.inputs) and str(index) == number:
+                    return (at.inputs[index],)
+        known = self.known_names(scope)
         hint = did_you_mean(name, known)
         later = self.defined_later(name)
         self.findings.error(
@@ -187,15 +196,27 @@ class Expander:
         )
         return (UNKNOWN,)
 
+    def known_names(self, scope: Scope) -> list[str]:
+        """The names that `from` may give in a scope, for messages: some thousands at most."""
+        known: list[str] = ["input"]
+        at: Scope | None = scope
+        while at is not None and len(known) < MAX_KNOWN:
+            known.extend(islice(at.names, MAX_KNOWN))
+            at = None if at.inputs is not None else at.parent
+        return known
+
     def defined_later(self, name: str) -> Span | None:
         """Where the top level's list names a layer that has not been reached yet."""
-        layers = self.document.root.get("layers")
-        for item in layers.items if isinstance(layers, Sequence) else []:
-            for _, _, content in item.items() if isinstance(item, Mapping) else ():
-                found = content.get("name") if isinstance(content, Mapping) else None
-                if isinstance(found, Scalar) and found.value == name:
-                    return found.span
-        return None
+        if self.written_names is None:
+            self.written_names = {}
+            layers = self.document.root.get("layers")
+            for item in layers.items if isinstance(layers, Sequence) else []:
+                for _, _, content in item.items() if isinstance(item, Mapping) else ():
+                    found = content.get("name") if isinstance(content, Mapping) else None
+                    if isinstance(found, Scalar) and isinstance(found.value, str):
+                        self.written_names.setdefault(found.value, found)
+        written = self.written_names.get(name)
+        return written.span if written is not None else None
 
     def layer(self, entry: Entry, frame: Frame, values: Values) -> Values:
         layer = self.read_layer(entry, frame)
@@ -250,7 +271,7 @@ class Expander:
             fields = laid
             static = static and not below.dynamic
             if below.dynamic:
-                env = {**frame.document.env, **frame.env}
+                env = layered(frame.env, frame.document.env)
         layer: Kind | None
         if not fields.entries and not kind.needs_validation():
             layer = kind.plain_default()
@@ -261,12 +282,79 @@ class Expander:
             self.instances[key] = (origin, layer)
         return layer
 
+    def check_size(self, layers: Located | None, frame: Frame) -> None:
+        """Stops before anything is expanded where the entries are certain to be too many."""
+        counted = Counted(self)
+        for item in layers.items if isinstance(layers, Sequence) else ():
+            if counted.entry(item, frame.document, frame.env, 0) > MAX_STEPS:
+                key = next(iter(item.entries.values()))[0] if isinstance(item, Mapping) and item.entries else item
+                self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", key.span, frame)
+
+    def count_rounds(self, steps: int, node: Located, frame: Frame) -> None:
+        """Stops where so many steps that are still to come, at least, would be too many."""
+        if self.steps + steps > MAX_STEPS:
+            self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, frame)
+
     def count_step(self, node: Located, frame: Frame) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
             self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, frame)
         if len(self.findings.items) > MAX_FINDINGS:
             raise StopElaboration
+
+
+class Counted:
+    """How many entries a list expands to at least, from what is written and the arguments' values alone."""
+
+    def __init__(self, expander: Expander) -> None:
+        self.expander = expander
+        self.blocks: dict[int, int] = {}
+
+    def chain(self, node: Located | None, document: Document, env: Environment, depth: int) -> int:
+        if not isinstance(node, Sequence) or depth > MAX_NESTING:
+            return 0
+        return sum(self.entry(item, document, env, depth) for item in node.items)
+
+    def entry(self, node: Located, document: Document, env: Environment, depth: int) -> int:
+        """The steps of one entry; 1 where it may be left out, or nothing more is known of it."""
+        content: Located | None = None
+        kind = node
+        if isinstance(node, Mapping):
+            if len(node.entries) != 1:
+                return 1
+            kind, content = next(iter(node.entries.values()))
+        name = kind.value if isinstance(kind, Scalar) else None
+        if not isinstance(name, str) or (isinstance(content, Mapping) and content.get("when") is not None):
+            return 1
+        block = document.blocks.get(name)
+        if block is not None:
+            if id(block) not in self.blocks:
+                self.blocks[id(block)] = 0  # a block that calls itself is reported where it is expanded
+                home = block.document or self.expander.document
+                unknown: Environment = dict.fromkeys(block.arguments, MISSING)
+                self.blocks[id(block)] = self.chain(block.layers, home, layered(unknown, home.env), depth + 1)
+            return 1 + self.blocks[id(block)]
+        if not isinstance(content, Mapping):
+            return 1
+        if name == "repeat":
+            counter = content.get("as")
+            inner = env
+            if isinstance(counter, Scalar) and isinstance(counter.value, str):
+                inner = layered({counter.value: MISSING}, env)
+            written = content.get("times")
+            times = evaluate(written, env, Findings()) if written is not None else 0
+            if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+                return 1
+            return 1 + times * (1 + self.chain(content.get("layers"), document, inner, depth + 1))
+        if name == "residual":
+            parts = [content.get("layers"), content.get("shortcut")]
+        elif name == "parallel":
+            branches = content.get("branches")
+            mapped = [value for _, _, value in branches.items()] if isinstance(branches, Mapping) else []
+            parts = list(branches.items) if isinstance(branches, Sequence) else list(mapped)
+        else:
+            return 1
+        return 1 + sum(self.chain(part, document, env, depth + 1) for part in parts)
 
 
 STRUCTURES = {"repeat": structure.repeat, "parallel": structure.parallel, "residual": structure.residual}

@@ -63,12 +63,22 @@ class Scope:
         """The values of a name here, or of a path into inner scopes."""
         if name in self.names:
             return self.names[name][0]
-        parts = name.split(".")
-        for count in range(1, len(parts)):
-            child = self.children.get(".".join(parts[:count]))
-            found = child.find(".".join(parts[count:])) if child else None
-            if found is not None:
-                return found
+        # Names may have dots themselves, so that a path can be read in many ways: each place is looked at once.
+        stack: list[tuple[Scope, str]] = [(self, name)]
+        seen = set()
+        while stack:
+            scope, rest = stack.pop()
+            if (id(scope), rest) in seen:
+                continue
+            seen.add((id(scope), rest))
+            if rest in scope.names:
+                return scope.names[rest][0]
+            end = rest.rfind(".")
+            while end > 0:
+                child = scope.children.get(rest[:end])
+                if child is not None:
+                    stack.append((child, rest[end + 1 :]))
+                end = rest.rfind(".", 0, end)
         return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import did_you_mean, listed
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Values
+from archspec.expressions import layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null
 from archspec.spec.arguments import bind
 from archspec.spec.document import Block
@@ -58,7 +59,7 @@ def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values)
     arguments = call_arguments(x, block, entry, frame)
     if arguments is not None and not is_recursive(x, block, entry, frame):
         home = block.document or x.document
-        inner = x.placer.opened(frame.named(name, {**home.env, **arguments}), block.name, entry.span)
+        inner = x.placer.opened(frame.named(name, layered(arguments, home.env)), block.name, entry.span)
         inner.document = home
         inner.scope.inputs = values
         inner.calls = (*frame.calls, (block.name, entry.span))
@@ -128,11 +129,18 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     counter = loop_variable(x, content)
     if counter is FAILED:
         return (UNKNOWN,)
+    x.count_rounds(times, entry.kind_node, frame)
     single = single_entry(layers)
     outer = structure(x, entry, frame)
+    # Expressions are evaluated as the layers are expanded, so that all rounds can share one environment.
+    counted: dict[str, Any] = {}
+    env = frame.env if counter is None else layered(counted, frame.env)
+    alike = counter is None or layers is None or not layers.dynamic
     for index in range(times):
+        before = x.steps
         x.count_step(entry.kind_node, frame)
-        env = frame.env if counter is None else {**frame.env, counter: index}
+        if counter is not None:
+            counted[counter] = index
         inner = Frame(outer.scope, env, frame.document, frame.calls, outer.depth)
         if entry.name is None:
             values = x.chain(layers, inner, values, "layers of repeat")
@@ -142,6 +150,8 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
             inner.scope = outer.scope.inner(str(index))
             values = x.chain(layers, inner, values, "layers of repeat")
             outer.scope.names[str(index)] = (values, entry.name_node.span)
+        if index == 0 and alike:
+            x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, frame)
     if entry.name is not None:
         x.placer.register(entry, entry.name, values, frame.scope)
     return values

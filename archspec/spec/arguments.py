@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
-from archspec.expressions import Environment
+from archspec.expressions import Environment, layered
 from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.network import SECTIONS
+from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import FAILED, evaluate
 
 TYPE_WORDS: dict[str, tuple[type, ...]] = {
@@ -77,15 +77,18 @@ def bind(
     They are put into `values`. False when some could not be had; the reasons are among the findings.
     """
     complete = True
+    scope = layered(values, env)
     for name, (key, _) in given.items():
         if name not in arguments:
             hint = did_you_mean(name, arguments)
             known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
+            if owner is None and name in SECTIONS:
+                known = f"a variant sets arguments, and may lay over {listed(VARIANT_SECTIONS)}"
+                hint = None
             findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or known])
             complete = False
     for name, argument in arguments.items():
-        scope = {**env, **values}
-        default = FAILED
+        default: Any = FAILED
         if argument.default is not None:
             default = evaluate(argument.default, scope, findings)
         types = argument.types or _types_of(default)

@@ -304,10 +304,15 @@ def with_variant(document: Document, variant: str | None, span: Span | None, fin
     node = document.variants[variant]
     if not isinstance(node, LocatedMapping):
         if not is_null(node):
-            findings.error("E206", f"variant `{variant}` is a mapping, not {node.described}", node.span)
-            return None
+            findings.error("E206", f"variant `{variant[:60]}` is a mapping, not {node.described}", node.span)
         return _replaced(document, document.root, variant)
-    entries = {name: (key, value) for name, key, value in node.items() if name in VARIANT_SECTIONS}
+    entries: dict[str, tuple[Scalar, Located]] = {}
+    for name, key, value in node.items():
+        if name in MAPPINGS and name in VARIANT_SECTIONS and not (isinstance(value, LocatedMapping) or is_null(value)):
+            where = f"`{name}` of variant `{variant[:60]}`"
+            findings.error("E206", f"{where} is a mapping, not {value.described}", value.span)
+        elif name in VARIANT_SECTIONS:
+            entries[name] = (key, value)
     over = LocatedMapping(node.source, node.place, entries)
     over.dynamic = node.dynamic
     root = merged(document.root, over)

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
-from archspec.expressions import Environment, ExpressionError, evaluate_text
+from archspec.expressions import Environment, ExpressionError, bounded, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
 from archspec.located import Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
@@ -58,12 +58,21 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
                 help=[error.help] if error.help else [],
             )
             return FAILED
+    result: Any
     if isinstance(node, Sequence):
-        items = [evaluate(item, env, findings) for item in node.items]
-        return FAILED if any(item is FAILED for item in items) else items
-    assert isinstance(node, LocatedMapping)
-    values = {name: evaluate(value, env, findings) for name, _, value in node.items()}
-    return FAILED if any(value is FAILED for value in values.values()) else values
+        result = [evaluate(item, env, findings) for item in node.items]
+        failed = any(item is FAILED for item in result)
+    else:
+        assert isinstance(node, LocatedMapping)
+        result = {name: evaluate(value, env, findings) for name, _, value in node.items()}
+        failed = any(value is FAILED for value in result.values())
+    if failed:
+        return FAILED
+    try:
+        return bounded(result)
+    except ExpressionError as error:
+        findings.error("E202", error.message, node.span)
+        return FAILED
 
 
 def read_model(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from archspec.expressions import escaped
 from archspec.graph import INPUT, Graph
 from archspec.kinds import plain
 from archspec.source import resolve_plain
@@ -26,6 +27,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    value = escaped(value)
     try:
         quoted = not isinstance(resolve_plain(value), str)
     except ValueError:
