@@ -88,9 +88,9 @@ _CODES = (
     ),
     Code(
         "E107",
-        "a key that is not text, or a merge key",
-        "YAML 1.2 has no merge keys (`<<`), and fields have names.",
-        "Put a number that is a name in quotes; share fields by `defaults:`, a block or `extends:`.",
+        "a key that is not text, or a merge key without a mapping",
+        "Fields have names, and `<<` takes a mapping or a list of them.",
+        "Put a number that is a name in quotes; `<<: *name` lays a mapping marked with &name under this one.",
         "layers: [relu: {name: a, 1: b}]",
     ),
     Code(

@@ -243,18 +243,44 @@ class Findings:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """`did you mean …?` for the choice nearest to the word, or None when nothing is near."""
-    from difflib import get_close_matches
-
+    """`did you mean …?` for the choice nearest to the word, or None when none is spelt nearly alike."""
     # Capitals make no difference: ReLU is near to relu.
     word = word[:100].lower()
     known = {name.lower(): name for name in sorted(set(choices), reverse=True)}
     names = sorted(known)
     if len(names) > MAX_COMPARED:
         # Comparing is slow; among very many names only those that begin alike are looked at.
-        names = [name for name in names if name[:1] == word[:1] and abs(len(name) - len(word)) < 3][:MAX_COMPARED]
-    found = get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"did you mean `{known[found[0]]}`?" if found else None
+        names = [name for name in names if name[:1] == word[:1] and abs(len(name) - len(word)) < 3]
+        names = sorted(names, key=lambda name: -_alike_at_the_start(name, word))[:MAX_COMPARED]
+    best = min(((_distance(word, name), index) for index, name in enumerate(names)), default=None)
+    # A slip in three letters is near; in a word of one or two any other word would be.
+    if best is None or best[0] > max(1, len(word) // 3) or best[0] >= min(len(word), len(names[best[1]])):
+        # A part of one name alone: `median` of `median_frequency`.
+        whole = [name for name in names if len(word) > 3 and (name.startswith(word) or word in name.split("_"))]
+        return f"did you mean `{known[whole[0]]}`?" if len(whole) == 1 else None
+    return f"did you mean `{known[names[best[1]]]}`?"
+
+
+def _alike_at_the_start(a: str, b: str) -> int:
+    """How many first letters two words share."""
+    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _distance(a: str, b: str) -> int:
+    """Letters that are missing, too many, wrong or swapped with their neighbour (optimal string alignment)."""
+    if abs(len(a) - len(b)) > max(1, len(a) // 3):
+        return len(a) + len(b)
+    older: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        row = [i]
+        for j, right in enumerate(b, 1):
+            least = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                least = min(least, older[j - 2] + 1)
+            row.append(least)
+        older, last = last, row
+    return last[-1]
 
 
 def listed(words: Iterable[str], limit: int = 12) -> str:

@@ -5,6 +5,7 @@ Each accepts what the language writes and gives one normal form, with a message 
 
 from __future__ import annotations
 
+from os.path import expanduser
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -26,10 +27,15 @@ ShortName = Annotated[str, Field(strict=True, min_length=1, max_length=100, patt
 """Letters, digits, `_`, `.` and `-`. Patterns with Unicode classes and counts take tens of milliseconds to compile."""
 
 
+def at_home(path: str) -> str:
+    """The path with `~` and `~user` at its beginning replaced by the home folder; as it is where there is none."""
+    return expanduser(path) if path.startswith("~") else path
+
+
 def _check_path(value: str) -> str:
     if "\0" in value:
         raise PydanticCustomError("path", "must not hold a null character")
-    return value
+    return at_home(value)
 
 
 FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4_000), AfterValidator(_check_path)]

@@ -172,7 +172,7 @@ class Spec:
     @property
     def folder(self) -> Path:
         """The folder that relative paths in the spec start from."""
-        return self._document.path.parent if self._document.path else Path()
+        return self._document.root.source.folder
 
     @property
     def path(self) -> Path | None:

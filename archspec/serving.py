@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from stat import S_ISREG
 from threading import Condition, Event, Semaphore, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -66,6 +67,12 @@ class Served:
             made, self.diagnostics = self.make(findings), ()
         except SpecError as error:
             made, self.diagnostics = self._failure(error, findings), error.diagnostics
+        except Exception as error:
+            # Whatever a spec brings about, the server goes on answering, and the next one is read.
+            from archspec.commands._unforeseen import diagnostic_of
+
+            wrong = SpecError([diagnostic_of(error)])
+            made, self.diagnostics = self._failure(wrong, findings), wrong.diagnostics
         # A file of the last right network may come back; until then it is watched beside those of now.
         known = {**self.files, **findings.files} if self.diagnostics else dict(findings.files)
         self._stamps = {path: stamps.get(path) or stamp(path) for path in known}
@@ -110,6 +117,8 @@ def stamp(path: Path) -> Stamp:
         found = path.stat()
     except (OSError, ValueError):
         return None
+    if not S_ISREG(found.st_mode):
+        return None  # a pipe gives what it has once
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 

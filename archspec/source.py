@@ -8,6 +8,7 @@ would expand beyond bounds are errors.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,37 @@ MAX_ALIASED = 1_000_000
 """Values that aliases may add to a document when they are written out."""
 
 
-def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
-    """The mapping that a spec file holds, or None with the reason among the findings."""
-    name = name or str(path)
-    findings.files[path] = None
-    try:
+STANDARD_INPUT = Path("-")
+"""What stands for standard input where a spec is asked for."""
+
+_taken: dict[str, bytes] = {}
+"""What was read from standard input and from descriptors, which give it once only."""
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The first bytes of a file, one more than a spec may have. Raises OSError and ValueError."""
+    once = path == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/"))
+    if once and str(path) in _taken:
+        return _taken[str(path)]
+    if path == STANDARD_INPUT:
+        stream = getattr(sys.stdin, "buffer", None)
+        if stream is None:
+            raise OSError("there is no standard input")
+        data: bytes = stream.read(MAX_BYTES + 1)
+    else:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+    if once:
+        _taken[str(path)] = data
+    return data
+
+
+def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
+    """The mapping that a spec file holds, or None with the reason among the findings."""
+    name = name or ("standard input" if path == STANDARD_INPUT else str(path))
+    findings.files[path] = None
+    try:
+        data = _bytes_of(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         findings.error("E101", f"cannot read {name}: {reason}")
@@ -46,7 +71,9 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
             help=["save the file as UTF-8"],
         )
         return None
-    source = findings.files[path] = Source(name, text, path.parent)
+    # Descriptors lie in no folder of the user's: paths in what they give start from the current one.
+    folder = Path() if str(path).startswith(("/dev/", "/proc/")) else path.parent
+    source = findings.files[path] = Source(name, text, folder)
     value = _Composer(source, findings).compose()
     if value is None:
         return None
@@ -214,6 +241,7 @@ class _Composer:
     def _mapping(self, yaml: Any, next_event: Any, start: Any, depth: int) -> Mapping:
         self._check_tag(start, "map")
         entries: dict[str, tuple[Scalar, Located]] = {}
+        merges: list[Mapping] = []
         size, dynamic = 1, False
         while type(event := next_event()) is not yaml.MappingEndEvent:
             key = self._value(yaml, next_event, event, depth + 1)
@@ -227,12 +255,18 @@ class _Composer:
                 )
                 continue
             if key.value == "<<":
-                self.findings.error(
-                    "E107",
-                    "merge keys (`<<`) are not part of YAML 1.2",
-                    key.span,
-                    help=["use `defaults:`, a block, or `extends:` for what is shared"],
-                )
+                given = value.items if isinstance(value, Sequence) else [value]
+                if all(isinstance(item, Mapping) for item in given):
+                    merges.extend(item for item in given if isinstance(item, Mapping))
+                    size += value.size
+                    dynamic = dynamic or value.dynamic
+                else:
+                    self.findings.error(
+                        "E107",
+                        f"a merge key (`<<`) takes a mapping or a list of mappings, not {value.described}",
+                        value.span,
+                        help=["`<<: *name` lays a mapping that was marked with &name under this one"],
+                    )
                 continue
             earlier = entries.get(key.value)
             if earlier:
@@ -248,6 +282,9 @@ class _Composer:
             entries[key.value] = (key, value)
             size += 1 + value.size
             dynamic = dynamic or value.dynamic or key.dynamic
+        for below in merges:  # what is written here, or in an earlier one, holds
+            for name, entry in below.entries.items():
+                entries.setdefault(name, entry)
         result = Mapping(self.source, self._place(start.start_mark, event.end_mark), entries)
         result.size, result.dynamic = size, dynamic
         return result

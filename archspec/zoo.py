@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from archspec.diagnostics import Findings, did_you_mean, listed
-from archspec.spec.document import is_file, is_folder, open_document
+from archspec.fields import at_home
+from archspec.source import STANDARD_INPUT
+from archspec.spec.document import is_folder, is_readable, open_document
 
 
 def zoo_folder() -> Path:
@@ -28,12 +30,13 @@ def zoo_variants() -> dict[str, tuple[Path, str | None]]:
 
 
 def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
-    """The file and variant that `path`, `path#variant` or a zoo name stand for."""
+    """The file and variant that `path`, `path#variant` or a zoo name stand for; `-` is standard input."""
+    target = at_home(target)
     plain = Path(target)
-    if is_file(plain):
+    if target == str(STANDARD_INPUT) or is_readable(plain):
         return plain, None
     base, mark, variant = target.rpartition("#")
-    if mark and is_file(Path(base)):
+    if mark and (base == str(STANDARD_INPUT) or is_readable(Path(base))):
         return Path(base), variant
     name, wanted = (base, variant) if mark else (target, None)
     found = in_zoo(name)

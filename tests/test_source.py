@@ -97,7 +97,8 @@ def test_offsets_inside_quotes_are_columns() -> None:
         ("a: &x [*x]", "E110"),
         ("5: a", "E107"),
         ("? [a]\n: b", "E107"),
-        ("<<: {a: 1}", "E107"),
+        ("<<: 3", "E107"),
+        ("<<: [{a: 1}, 3]", "E107"),
         ("a: [1", "E104"),
         ("a: {t: $(d[0])}", "E104"),
         ("\ta: 1", "E104"),
@@ -165,3 +166,18 @@ def test_pure_python_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     fast = parse(text)[0]
     monkeypatch.setattr(yaml, "__with_libyaml__", False)
     assert parse(text)[0] == fast == {"a": [1, {"b": "c"}], "d": "no", "e": "no"}
+
+
+def test_merge_keys_lay_mappings_below() -> None:
+    findings = Findings()
+    value = read_text("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 9}", "text", findings)
+    assert value is not None and not findings.items
+    assert value.plain["c"] == {"x": 9, "y": 2, "z": 4}
+
+
+def test_merge_keys_are_bounded_as_aliases_are() -> None:
+    lines = ["a0: &a0 {" + ", ".join(f"k{i}: [1, 1, 1, 1]" for i in range(50)) + "}"]
+    lines += [f"a{n}: &a{n} {{x{n}: [{', '.join([f'*a{n - 1}'] * 40)}]}}" for n in range(1, 6)]
+    findings = Findings()
+    assert read_text("\n".join([*lines, "b: {<<: *a5}"]), "text", findings) is None
+    assert [item.code for item in findings.items] == ["E106"]

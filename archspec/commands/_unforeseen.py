@@ -32,6 +32,11 @@ def status_of(error: Exception, options: argparse.Namespace) -> int:
     return status
 
 
+def diagnostic_of(error: Exception) -> Diagnostic:
+    """The error as a diagnostic, for what goes on all the same."""
+    return _diagnostic(error)[0]
+
+
 def _diagnostic(error: Exception) -> tuple[Diagnostic, int]:
     said = " ".join(str(error).split())
     said = said if len(said) <= _MAX_SAID else said[:_MAX_SAID] + "…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
@@ -19,6 +20,14 @@ MAX_INPUT = 2**15
 """The longer side of the largest input that is tried."""
 
 
+class Misfit(NamedTuple):
+    """A layer that does not fit, and its inputs."""
+
+    item: Diagnostic
+    layer: Layer
+    values: Values
+
+
 class Placer:
     """The nodes so far. Layers that do not fit leave `UNKNOWN` behind."""
 
@@ -28,8 +37,8 @@ class Placer:
         self.nodes: list[Node] = []
         self.consumed: set[int] = set()
         self.searches = searches
-        self.misfits: list[tuple[Diagnostic, float]] = []
-        """Layers that do not fit, each with the factor by which the input must grow at least."""
+        self.misfits: list[Misfit] = []
+        """The first layers that do not fit."""
         self.blocks: dict[str, BlockUse] = {}
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
@@ -186,9 +195,8 @@ class Placer:
             help=(*error.help, *([help] if help else [])),
         )
         self.findings.add(item)
-        scale = self.least_scale(layer, values)
-        if scale is not None:
-            self.misfits.append((item, scale))
+        if len(self.misfits) < self.searches:
+            self.misfits.append(Misfit(item, layer, values))
 
     def field_span(self, field: str | None, layer: Layer, entry: Entry) -> Span:
         content = entry.content
@@ -212,9 +220,6 @@ class Placer:
 
     def least_scale(self, layer: Layer, values: Values) -> float | None:
         """The least factor by which the input must grow, in the same proportions, for the layer to fit."""
-        if not self.searches:
-            return None
-        self.searches -= 1
         nodes = self.nodes
         indices = sorted(needed(nodes, values))
         if len(indices) > 2_000:

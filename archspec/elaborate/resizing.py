@@ -1,14 +1,16 @@
-"""Inputs that a network fits: larger ones where it does not fit its own, and the smallest."""
+"""Inputs that a network fits: others where it does not fit its own, and the smallest."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from math import ceil
 from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Span
 from archspec.elaborate.entries import Expander
-from archspec.elaborate.placing import MAX_INPUT, Placer, scaled
+from archspec.elaborate.placing import MAX_INPUT, Misfit, Placer, scaled
 from archspec.elaborate.scope import Frame, Scope, StopElaboration
 from archspec.graph import INPUT
 from archspec.located import Located
@@ -16,6 +18,8 @@ from archspec.spec.document import Document
 from archspec.types import TensorType
 
 MAX_TRIALS = 24
+MAX_HALVINGS = 6
+"""Further halvings, behind the layer that does not fit, that sizes are tried for."""
 MAX_STEPS = 15_000
 """Entries that all trials of a spec may expand; more would take too long."""
 
@@ -23,36 +27,85 @@ Fault = tuple[str, Span | None]
 
 
 def suggest_inputs(document: Document, layers: Located, expander: Expander) -> None:
-    """Adds a larger input to the help of layers that do not fit, where there is one that brings no other error.
+    """Adds other inputs to the help of layers that do not fit, where there are some that bring no other error.
 
-    Layers behind one that does not fit have not been looked at, so the whole network is expanded for that input.
+    Layers behind one that does not fit have not been looked at, so the whole network is expanded for each input tried.
     """
-    findings, input = expander.findings, expander.placer.input
+    findings, placer = expander.findings, expander.placer
     trials = min(MAX_TRIALS, MAX_STEPS // max(1, expander.steps))
     known = _faults(findings.items)
-    longest = max(input.shape[:2])
     tried: dict[TensorType, set[Fault]] = {}
 
-    def helps(item: Diagnostic, scale: float) -> bool:
-        size = scaled(input, scale)
+    def helps(item: Diagnostic, size: TensorType) -> bool:
         if size not in tried:
             if len(tried) >= trials:
                 return False
             tried[size] = _faults_of(document, layers, size)
         return tried[size] <= known - _faults([item])
 
-    for item, least in expander.placer.misfits:
-        high = least
-        while not helps(item, high) and 2 * high * longest <= MAX_INPUT:
-            high *= 2
-        low = max(least, high / 2)
-        while high > least and (high - low) * longest >= 0.5:
-            middle = (low + high) / 2
-            low, high = (low, middle) if helps(item, middle) else (middle, high)
-        if helps(item, high):
-            height, width, _ = scaled(input, high).shape
-            way = f"or an input of {height}×{width}: --input {height}x{width}"
-            findings.replace(item, replace(item, help=(*item.help, way)))
+    for misfit in placer.misfits:
+        item = misfit.item
+        # Maps that differ want sizes that halve without a rest; a map too small for a window wants a larger one.
+        sizes = _multiples(placer, misfit, helps)
+        if not sizes or item.code == "E301":
+            larger = _scaled(placer, misfit, helps)
+            sizes = min((found for found in (larger, sizes) if found), key=lambda found: found[0].size, default=[])
+        ways = [f"or an input of {h}×{w}: --input {h}x{w}" for h, w, _ in (size.shape for size in sizes)]
+        if ways:
+            findings.replace(item, replace(item, help=(*item.help, *ways)))
+
+
+Helps = Callable[[Diagnostic, TensorType], bool]
+
+
+def _scaled(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]:
+    """The least input of the same proportions that was found to fit."""
+    input, item = placer.input, misfit.item
+    least = placer.least_scale(misfit.layer, misfit.values)
+    if least is None:
+        return []
+    longest = max(input.shape[:2])
+    high = least
+    while not helps(item, scaled(input, high)) and 2 * high * longest <= MAX_INPUT:
+        high *= 2
+    low = max(least, high / 2)
+    while high > least and (high - low) * longest >= 0.5:
+        middle = (low + high) / 2
+        low, high = (low, middle) if helps(item, scaled(input, middle)) else (middle, high)
+    size = scaled(input, high)
+    return [size] if helps(item, size) else []
+
+
+def _multiples(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]:
+    """The nearest larger input, each axis on its own, that is a multiple of the network's stride, and a smaller one.
+
+    The stride so far is that of the coarsest map; what follows may halve it again, so that twice, four times … the
+    stride is tried too.
+    """
+    item = misfit.item
+    height, width, channels = placer.input.shape
+    strides = [max([1, *(ceil(node.receptive_field.jump[axis]) for node in placer.nodes)]) for axis in (0, 1)]
+
+    def up(size: int, step: int) -> int:
+        return -(-size // step) * step
+
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for power in range(MAX_HALVINGS):
+        down, across = (stride * 2**power for stride in strides)
+        for size in ((up(height, down), width), (height, up(width, across)), (up(height, down), up(width, across))):
+            if size != (height, width) and max(size) <= max(MAX_INPUT, height, width):
+                found.setdefault(size, (down, across))
+    for size in sorted(found, key=lambda size: size[0] * size[1]):
+        if helps(item, TensorType((*size, channels))):
+            steps = found[size]
+            less = [
+                have if have == want else want - step
+                for have, want, step in zip((height, width), size, steps, strict=True)
+            ]
+            smaller = TensorType((less[0], less[1], channels))
+            fits = min(less) > 0 and helps(item, smaller)
+            return [TensorType((*size, channels)), *([smaller] if fits else [])]
+    return []
 
 
 class SmallestInput(NamedTuple):

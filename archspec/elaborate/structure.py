@@ -12,6 +12,7 @@ from archspec.expressions import layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null
 from archspec.spec.arguments import bind
 from archspec.spec.document import Block
+from archspec.spec.hints import field_hint
 from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
 
@@ -36,7 +37,7 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
     meant: set[str | None] = set()
     for name, key, _ in entry.content.items():
         if name not in known and name not in COMMON:
-            hint = did_you_mean(name, [*known, *COMMON])
+            hint = field_hint(name, [*known, *COMMON])
             meant.add(hint)
             x.findings.error(
                 "E201",

@@ -8,4 +8,4 @@ from archspec.optimisers.adam import Adam
 
 def default_optimiser() -> Optimiser:
     """What a recipe has that names none, and what memory is predicted for where there is no recipe."""
-    return Adam.plain_default(learning_rate=0.001)
+    return Adam.plain_default()

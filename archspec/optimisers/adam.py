@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     import optax
 
 
+USUAL_RATE = 0.001
+"""Kingma & Ba's, and the default of most libraries."""
+
+
 class Adam(Optimiser):
     """Adam (Kingma & Ba 2015); weight decay is L2."""
 
+    learning_rate: Annotated[PositiveNumber, Field(description="peak step size, scaled by the schedule")] = USUAL_RATE
     beta1: Annotated[Probability, Field(description="decay of the mean gradient")] = 0.9
     beta2: Annotated[Probability, Field(description="decay of the mean squared gradient")] = 0.999
     epsilon: Annotated[PositiveNumber, Field(description="added to the root of the mean square")] = 1e-8

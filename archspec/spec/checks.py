@@ -11,6 +11,7 @@ from archspec.kinds import builtin_kinds, find_kind
 from archspec.located import Located, Mapping, Scalar, Sequence, is_null
 from archspec.spec.arguments import NAME
 from archspec.spec.document import Document
+from archspec.spec.hints import field_hint
 from archspec.spec.network import Input, Published, WeightSet
 from archspec.spec.reading import read_model, unknown_kind
 
@@ -34,7 +35,7 @@ def check_defaults(document: Document, findings: Findings) -> None:
         else:
             for field_name, field_key, _ in value.items():
                 if field_name not in kind.model_fields:
-                    hint = did_you_mean(field_name, kind.model_fields)
+                    hint = field_hint(field_name, kind.model_fields)
                     findings.error(
                         "E201",
                         f"{name} has no field `{field_name[:60]}`",
@@ -48,7 +49,7 @@ def unused_arguments(document: Document, findings: Findings) -> None:
     used = set(_identifiers(document.written))
     for argument in document.arguments.values():
         # An argument of a file that this one extends may well be read by what was left behind there.
-        if argument.name not in used and (document.path is None or argument.key.source.name == str(document.path)):
+        if argument.name not in used and argument.key.source is document.root.source:
             others = [other.name for other in document.arguments.values() if other is not argument]
             _unused(argument.name, "the spec", argument.key.span, findings, others)
     for block in document.blocks.values():
@@ -116,7 +117,7 @@ def read_weight_set(name: str, key: Scalar, node: Located, document: Document, f
     given = node.get("input")
     for field, field_key, _ in given.items() if isinstance(given, Mapping) else ():
         if field not in Input.model_fields:
-            hint = did_you_mean(field, Input.model_fields)
+            hint = field_hint(field, Input.model_fields)
             fields = f"fields: {listed(Input.model_fields)}"
             findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])
     return read_model(WeightSet, node, document.env, findings, what, key.span)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISCHR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
+from archspec.fields import at_home
 from archspec.located import Located, Scalar, Sequence, is_null, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_file
 from archspec.spec.arguments import NAME, Argument, bind, declared
+from archspec.spec.hints import field_hint
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
@@ -69,6 +73,15 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a spec can be read there: a file, a pipe, or a descriptor such as /dev/stdin."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return S_ISREG(mode) or S_ISFIFO(mode) or S_ISCHR(mode) or S_ISSOCK(mode)
 
 
 def is_folder(path: Path) -> bool:
@@ -137,7 +150,7 @@ class _Opener:
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
         assert isinstance(base_node, Scalar)
-        base_path, variant = self._base(path.parent, base_node)
+        base_path, variant = self._base(base_node.source.folder, base_node)
         if base_path is None:
             return None
         base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
@@ -152,7 +165,7 @@ class _Opener:
     def _base(self, folder: Path, node: Scalar) -> tuple[Path | None, str | None]:
         """The file and variant that `extends` names: a path, or a name of the zoo; no file where there is neither."""
         file, _, variant = node.value.partition("#")
-        path = folder / file
+        path = folder / at_home(file)
         if is_file(path):
             return path, variant
         from archspec.zoo import in_zoo, similar
@@ -205,7 +218,7 @@ class _Opener:
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
             if name not in SECTIONS:
-                hint = did_you_mean(name, SECTIONS)
+                hint = field_hint(name, SECTIONS)
                 self.findings.error(
                     "E201",
                     f"a spec has no section `{name[:60]}`",
@@ -213,7 +226,10 @@ class _Opener:
                     help=[hint or f"sections: {listed(SECTIONS, 30)}"],
                 )
             elif name in MAPPINGS and not isinstance(value, LocatedMapping) and not is_null(value):
-                self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span)
+                text = value.value if isinstance(value, Scalar) else None
+                spaced = re.match(r"([A-Za-z_]+):(\S+)", text) if isinstance(text, str) else None
+                help = [f"a space belongs after the colon: `{spaced[1]}: {spaced[2][:40]}`"] if spaced else []
+                self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span, help=help)
 
     def _imports(self, root: LocatedMapping) -> Iterable[Scalar]:
         node = root.get("import")
@@ -226,7 +242,7 @@ class _Opener:
                 self.findings.error("E112", "`import` is a list of file paths", item.span)
 
     def _library(self, item: Scalar, chain: tuple[Path, ...]) -> Document | None:
-        path = item.source.folder / item.value
+        path = item.source.folder / at_home(item.value)
         key = path.resolve()
         if key not in self.libraries or key in chain:
             self.libraries[key] = self.open(path, chain, library=True, span=item.span)

@@ -16,6 +16,7 @@ from archspec.expressions import Environment, ExpressionError, bounded, evaluate
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
 from archspec.located import Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
+from archspec.spec.hints import field_hint, kind_hint, synonyms
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -193,20 +194,24 @@ def as_fields(
             "E205",
             f"{kind.kind} takes no value, but is given {content.described}",
             content.span,
-            help=[_fields_help(kind)],
+            help=[_join_help(kind, content) or _fields_help(kind)],
         )
         return None
     return long_form(kind.main, content)
 
 
+def _join_help(kind: type[Kind], content: Located) -> str | None:
+    """What to write for `add: [a, b]`."""
+    if not isinstance(content, Sequence) or getattr(kind, "min_inputs", 1) < 2:
+        return None
+    names = ", ".join(str(item.plain)[:40] if isinstance(item, Scalar) else "…" for item in content.items[:8])
+    return f"`from` names the layers that are joined: `- {kind.kind}: {{from: [{names}]}}`"
+
+
 def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
     known = sorted(known)
-    hint = None
-    if isinstance(name, str):
-        elsewhere = _ELSEWHERE.get(name.lower().replace("_", ""))
-        hint = f"did you mean `{elsewhere}`?" if elsewhere in known else _field_of(name, known, word)
-        hint = hint or did_you_mean(name, known)
+    hint = _field_of(name, known, word) or kind_hint(name, known) if isinstance(name, str) else None
     findings.error(
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
@@ -217,7 +222,7 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
 
 def _field_of(name: str, known: list[str], word: str) -> str | None:
     """What to say of a name that is no kind but a field of some, as in `optimiser: {learning_rate: 0.1}`."""
-    name = FIELDS_ELSEWHERE.get(name, name)
+    name = synonyms(name)[0]
     family = next((family for family, own in FAMILIES.items() if own == word and family != "layers"), None)
     holders = []
     for kind in known if family else ():
@@ -233,41 +238,6 @@ def _field_of(name: str, known: list[str], word: str) -> str | None:
     return f"`{name}` is a field of {listed(holders)}; the kind stands before it: {first}: {{{name}: …}}"
 
 
-FIELDS_ELSEWHERE = {
-    "lr": "learning_rate",
-    "betas": "beta1",
-    "eps": "epsilon",
-    "out_channels": "filters",
-    "out_features": "units",
-    "num_filters": "filters",
-    "num_output": "units",
-    "pool_size": "window",
-    "kernel_size": "kernel",
-    "use_bias": "bias",
-    "p": "rate",
-}
-"""What Keras, PyTorch and Caffe call fields."""
-
-_ELSEWHERE = {
-    "fc": "dense",
-    "fullyconnected": "dense",
-    "innerproduct": "dense",
-    "linear": "dense",
-    "deconv": "transposed_conv",
-    "deconvolution": "transposed_conv",
-    "convtranspose": "transposed_conv",
-    "convtranspose2d": "transposed_conv",
-    "conv2dtranspose": "transposed_conv",
-    "bn": "batch_norm",
-    "swish": "silu",
-    "upsample": "resize",
-    "interpolate": "resize",
-    "cat": "concat",
-    "gap": "global_avg_pool",
-}
-"""What other libraries and papers call kinds, without capitals and `_`, where the letters alone do not tell."""
-
-
 def _article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
@@ -281,11 +251,15 @@ def _unknown_field(
     name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
+<<<<<<< HEAD
     elsewhere = FIELDS_ELSEWHERE.get(name.lower())
     known = fields_of(model)
     hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, [*known, *also])
     if hint is None and "optimiser" in known and elsewhere == "learning_rate":
         hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
+=======
+    hint = field_hint(name, fields_of(model), also)
+>>>>>>> 7b0c394 (Suggested inputs are multiples of the stride; specs from pipes and standard input; words of other libraries are understood; merge keys; growth tests)
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )

@@ -1,0 +1,224 @@
+"""What people may have meant: names of other libraries, near spellings, a space that is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from archspec.diagnostics import did_you_mean
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate",),
+    "lr0": ("learning_rate",),
+    "baselr": ("learning_rate",),
+    "betas": ("beta1",),
+    "eps": ("epsilon",),
+    "wd": ("weight_decay",),
+    "l2": ("weight_decay",),
+    "outchannels": ("filters", "units"),
+    "outfeatures": ("units", "filters"),
+    "outplanes": ("filters",),
+    "channels": ("filters",),
+    "numfilters": ("filters",),
+    "nfilters": ("filters",),
+    "numoutput": ("units", "filters"),
+    "filters": ("units",),
+    "units": ("filters",),
+    "features": ("units", "filters"),
+    "neurons": ("units",),
+    "numclasses": ("classes", "units", "filters"),
+    "nc": ("classes",),
+    "kernelsize": ("kernel", "window"),
+    "ksize": ("kernel", "window"),
+    "kernel": ("window", "size"),
+    "size": ("kernel", "window"),
+    "poolsize": ("window",),
+    "window": ("kernel",),
+    "strides": ("stride",),
+    "padding": ("pad", "sides"),
+    "paddings": ("pad", "sides"),
+    "dilationrate": ("dilation",),
+    "dilations": ("dilation",),
+    "outputpadding": ("output_pad",),
+    "ceilmode": ("rounding",),
+    "countincludepad": ("count_pad",),
+    "usebias": ("bias",),
+    "kernelinitializer": ("init",),
+    "biasinitializer": ("bias_init",),
+    "weightinit": ("init",),
+    "affine": ("scale",),
+    "center": ("bias",),
+    "negativeslope": ("slope",),
+    "alpha": ("slope",),
+    "p": ("rate",),
+    "prob": ("rate",),
+    "droprate": ("rate",),
+    "dropout": ("rate",),
+    "scalefactor": ("factor",),
+    "batch": ("batch_size",),
+    "bs": ("batch_size",),
+    "maxepochs": ("epochs",),
+    "numepochs": ("epochs",),
+    "nepochs": ("epochs",),
+    "criterion": ("loss",),
+    "data": ("dataset",),
+    "randomstate": ("seed",),
+    "pretrained": ("init_from",),
+    "weights": ("init_from",),
+    "inputs": ("from",),
+    "input": ("from",),
+    "model": ("layers",),
+    "network": ("layers",),
+    "backbone": ("layers",),
+    "training": ("train",),
+}
+"""What Keras, PyTorch, Caffe and darknet call fields, without capitals, `_` and `-`."""
+
+_NO_FIELD = {
+    "inchannels": "input channels follow from the layer before",
+    "infeatures": "input features follow from the layer before",
+    "inputshape": "the shape follows from the layer before; the network's is in the section `input`",
+    "inputdim": "input features follow from the layer before",
+    "activation": "an activation is a layer of its own: `- relu` after this one",
+    "batchnormalize": "normalisation is a layer of its own: `- batch_norm` after this one",
+    "paddingmode": "`- pad: {sides: 1, mode: reflect}` before this one pads otherwise than with zeros",
+    "dataformat": "maps are height × width × channels, always",
+    "trainable": "`train.init_from` has `freeze` for layers that are not trained",
+}
+"""What other libraries have as a field and this language has not, and what it has instead."""
+
+_KINDS = {
+    "convolution": "conv",
+    "convolutional": "conv",
+    "depthwiseconv": "conv",
+    "convbn": "conv",
+    "fc": "dense",
+    "fullyconnected": "dense",
+    "connected": "dense",
+    "innerproduct": "dense",
+    "linear": "dense",
+    "deconv": "transposed_conv",
+    "deconvolution": "transposed_conv",
+    "deconvolutional": "transposed_conv",
+    "convtranspose": "transposed_conv",
+    "convtransposed": "transposed_conv",
+    "bn": "batch_norm",
+    "batchnormalization": "batch_norm",
+    "swish": "silu",
+    "hswish": "hard_swish",
+    "hsigmoid": "hard_sigmoid",
+    "lrelu": "leaky_relu",
+    "leaky": "leaky_relu",
+    "upsample": "resize",
+    "upsampling": "resize",
+    "interpolate": "resize",
+    "cat": "concat",
+    "concatenate": "concat",
+    "route": "concat",
+    "merge": "concat",
+    "shortcut": "residual",
+    "eltwise": "add",
+    "mul": "multiply",
+    "scalechannels": "multiply",
+    "gap": "global_avg_pool",
+    "globalaveragepooling": "global_avg_pool",
+    "globalavgpooling": "global_avg_pool",
+    "averagepooling": "avg_pool",
+    "averagepool": "avg_pool",
+    "avgpooling": "avg_pool",
+    "adaptiveaveragepooling": "adaptive_avg_pool",
+    "maxpooling": "max_pool",
+    "maxunpooling": "max_unpool",
+    "localresponsenorm": "lrn",
+    "zeropadding": "pad",
+    "zeropad": "pad",
+    "reflectionpad": "pad",
+    "cropping": "crop",
+    "spatialdropout": "dropout",
+    "noop": "identity",
+    "kaimingnormal": "he_normal",
+    "kaiminguniform": "he_uniform",
+    "kaiming": "he_normal",
+    "msra": "he_normal",
+    "xavier": "glorot_uniform",
+    "xavieruniform": "glorot_uniform",
+    "xaviernormal": "glorot_normal",
+    "gaussian": "normal",
+    "crossentropyloss": "cross_entropy",
+    "categoricalcrossentropy": "cross_entropy",
+    "sparsecategoricalcrossentropy": "cross_entropy",
+    "nll": "cross_entropy",
+    "softmaxloss": "cross_entropy",
+    "momentum": "sgd",
+    "steplr": "step",
+    "multistep": "step",
+    "multisteplr": "step",
+    "cosineannealing": "cosine",
+    "cosineannealinglr": "cosine",
+    "cosinedecay": "cosine",
+    "linearlr": "linear",
+    "imagefolder": "image_folder",
+    "imagenet": "image_folder",
+    "mnist": "mnist5k",
+}
+"""What other libraries and papers call kinds, without capitals, `_`, `-` and the number of dimensions."""
+
+_NO_KIND = {
+    "sequential": "a list of layers is a chain; a `blocks:` entry gives one a name",
+    "input": "what goes in is said in the section `input`",
+    "inputlayer": "what goes in is said in the section `input`",
+    "activation": "activations are kinds: `- relu`",
+    "separableconv": "two layers: conv with groups, then conv with kernel 1",
+}
+
+_DIMENSIONS = re.compile(r"[123]d$")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def synonyms(name: str) -> tuple[str, ...]:
+    """What this language may call a field that other libraries call so; the name itself where nothing is known."""
+    return _FIELDS.get(_plain(name), (name,))
+
+
+def space_missing(name: str, known: Iterable[str]) -> str | None:
+    """`height:28`, which YAML reads as one word, or None where it is something else."""
+    word, colon, value = name.partition(":")
+    if not colon or word not in set(known):
+        return None
+    value = value.strip() or "…"
+    return f"a space belongs after the colon: `{word}: {value[:40]}`"
+
+
+def field_hint(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str | None:
+    """What a field that there is not may have been meant to be; None where nothing is near."""
+    known = list(known)
+    spaced = space_missing(name, [*known, *also])
+    if spaced:
+        return spaced
+    plain = _plain(name)
+    for candidate in [*known, *also]:
+        if _plain(candidate) == plain:
+            return f"did you mean `{candidate}`?"
+    for candidate in _FIELDS.get(plain, ()):
+        if candidate in known or candidate in also:
+            return f"did you mean `{candidate}`?"
+    return _NO_FIELD.get(plain) or did_you_mean(name, [*known, *also])
+
+
+def kind_hint(name: str, known: Iterable[str]) -> str | None:
+    """What a kind that there is not may have been meant to be; None where nothing is near."""
+    known = list(known)
+    spaced = space_missing(name, known)
+    if spaced:
+        return spaced
+    plain = _DIMENSIONS.sub("", _plain(name))
+    for candidate in known:
+        if _plain(candidate) == plain:
+            return f"did you mean `{candidate}`?"
+    elsewhere = _KINDS.get(plain)
+    if elsewhere in known:
+        return f"did you mean `{elsewhere}`?"
+    return _NO_KIND.get(plain) or did_you_mean(name, known)

@@ -1,0 +1,125 @@
+"""Specs that would grow beyond bounds are refused at once; every number that makes size is bounded where it is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.loading import open_spec
+
+INPUT = "input: {height: 16, width: 16, channels: 4}\n"
+Write = Callable[..., Path]
+
+
+def codes(path: Path) -> list[str]:
+    """The codes of what is wrong, found within a second."""
+    begun = time.process_time()
+    try:
+        found = [item.code for item in open_spec(str(path)).diagnostics]
+    except SpecError as error:
+        found = [item.code for item in error.diagnostics]
+    assert time.process_time() - begun < 1
+    return found
+
+
+ROUNDS = 'repeat: {times: 1000, as: j, layers: [{relu: {name: "r$(i * j)"}}]}'
+BOMBS = {
+    "repeat": ("{repeat: {times: 1000000000, layers: [relu]}}", "E401"),
+    "nested": ("{repeat: {times: 1000, layers: [{repeat: {times: 1000, layers: [relu]}}]}}", "E401"),
+    "counted": ("{repeat: {times: 1000, as: i, layers: [{" + ROUNDS + "}]}}", "E401"),
+    "filters": ("{conv: {filters: 1000000000000000000000000000000, kernel: 1}}", "E206"),
+    "kernel": ("{conv: {filters: 1, kernel: 1000000000000000000000000000000}}", "E206"),
+    "units": ("{dense: 1000000000000000000000000000000}", "E206"),
+    "power": ("{dense: $(9 ** 9 ** 9)}", "E202"),
+    "text": ("{dense: $('x' * 1000000000)}", "E202"),
+    "round": ('{dense: "$(round(7, -1000000000))"}', "E202"),
+    "format": ("{dense: \"$(divisible('%3000000000d', 3))\"}", "E202"),
+    "modulo": ("{dense: $('%3000000000d' % 3)}", "E202"),
+    "shift": ("{dense: $(1 << 1000000000)}", "E202"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_entries_and_expressions(write: Write, name: str) -> None:
+    entry, code = BOMBS[name]
+    assert codes(write(INPUT + f"layers: [{entry}]"))[:1] == [code]
+
+
+def test_blocks_that_call_blocks_are_counted_before_they_are_expanded(write: Write) -> None:
+    blocks = "".join(f"  b{i}: {{layers: [{', '.join([f'b{i + 1}'] * 10)}]}}\n" for i in range(8))
+    assert codes(write(INPUT + "blocks:\n" + blocks + "  b8: {layers: [relu]}\nlayers: [b0]")) == ["E401"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_arguments_of_lists_of_lists(write: Write, whole: bool) -> None:
+    lines = ["  a0: [1, 2]"]
+    for n in range(1, 9):
+        names = [f"a{n - 1}" if whole else f"$(a{n - 1})"] * 10
+        lines.append(f"  a{n}: " + ("$([" + ", ".join(names) + "])" if whole else "[" + ", ".join(names) + "]"))
+    assert "E202" in codes(write("args:\n" + "\n".join(lines) + "\n" + INPUT + "layers: [{dense: $(len(a8))}]"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "schedule: {step: {milestones: [1.0e+308]}}",
+        "schedule: {constant: {warmup: 1.0e+308}}",
+        "augment: {random_crop: 1000000000}",
+        "augment: {random_crop: 17}",
+        "dataset: {image_folder: {path: x, size: [1000000, 1000000]}}",
+        "dataset: {digit_canvas: {train: 1000000000}}",
+        "epochs: 1000000000000000000000000000000",
+        "batch_size: 1000000000000000000000000000000",
+    ],
+)
+def test_numbers_of_a_recipe(write: Write, line: str) -> None:
+    assert codes(write(INPUT + f"layers: [relu]\ntrain: {{{line}}}")) == ["E206"]
+
+
+def test_a_crop_up_to_the_images_own_size_is_taken(write: Write) -> None:
+    assert codes(write(INPUT + "layers: [relu]\ntrain: {augment: {random_crop: 16}}")) == []
+
+
+def seconds(path: Path) -> float:
+    """Processor time of validating a spec, the least of three."""
+    found = []
+    for _ in range(3):
+        begun = time.process_time()
+        try:
+            assert open_spec(str(path)).diagnostics is not None
+        except SpecError as error:
+            assert error.diagnostics
+        found.append(time.process_time() - begun)
+    return min(found)
+
+
+LONG: dict[str, Callable[[int], str]] = {
+    "from": lambda n: "layers:\n" + "  - relu: {from: input}\n" * n + "  - relu",
+    "names": lambda n: (
+        "layers:\n  - relu: {name: r0}\n" + "".join(f"  - relu: {{name: r{i}, from: r{i - 1}}}\n" for i in range(1, n))
+    ),
+    "blocks": lambda n: (
+        ("blocks:\n" + "".join(f"  b{i}: {{layers: [relu]}}\n" for i in range(n)) + "layers:\n")
+        + "".join(f"  - b{i}\n" for i in range(n))
+    ),
+    "arguments": lambda n: (
+        "args:\n"
+        + "".join(f"  a{i}: {i}\n" for i in range(n))
+        + f"layers: [{{repeat: {{times: {n}, as: i, layers: ["
+        + '{relu: {name: "r$(i)"}}]}}]'
+    ),
+    "unknown": lambda n: "layers:\n" + "".join(f"  - relu: {{name: r{i}, from: q{i}}}\n" for i in range(n)),
+    "join": lambda n: "layers:\n  - relu\n  - add: {from: [" + ", ".join(["relu1"] * n) + "]}\n",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_time_grows_with_the_length_and_no_faster(write: Write, name: str) -> None:
+    """Eight times the length takes eight times the time; quadratic growth would take 64 times."""
+    short, long = (write(INPUT + LONG[name](n), f"{n}.yaml") for n in (400, 3_200))
+    seconds(short)
+    assert seconds(long) < 20 * max(seconds(short), 0.01)
