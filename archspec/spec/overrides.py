@@ -206,11 +206,11 @@ def _main_field(holder: str, word: str) -> str | None:
 
 def longer_path(word: str, document: Document | None = None) -> str | None:
     """`did you mean …?` for a field that was given without the section it stands in, as `epochs` or `lr`."""
+    from archspec.spec.hints import synonyms
     from archspec.spec.network import Input
-    from archspec.spec.reading import FIELDS_ELSEWHERE
     from archspec.spec.train import Train
 
-    word = FIELDS_ELSEWHERE.get(word, word)
+    word = synonyms(word)[0]
     for section, model in (("train", Train), ("input", Input)):
         if word in model.model_fields:
             return f"did you mean `{section}.{word}`?"

@@ -251,15 +251,9 @@ def _unknown_field(
     name: str, key: Scalar, model: type[BaseModel], findings: Findings, what: str, also: Iterable[str]
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
-<<<<<<< HEAD
-    elsewhere = FIELDS_ELSEWHERE.get(name.lower())
-    known = fields_of(model)
-    hint = f"did you mean `{elsewhere}`?" if elsewhere in known else did_you_mean(name, [*known, *also])
-    if hint is None and "optimiser" in known and elsewhere == "learning_rate":
-        hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
-=======
     hint = field_hint(name, fields_of(model), also)
->>>>>>> 7b0c394 (Suggested inputs are multiples of the stride; specs from pipes and standard input; words of other libraries are understood; merge keys; growth tests)
+    if hint is None and "optimiser" in fields_of(model) and "learning_rate" in synonyms(name):
+        hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )
