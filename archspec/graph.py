@@ -110,6 +110,11 @@ class Graph:
         nodes, outputs = prune(self.nodes, outputs)
         return replace(self, nodes=nodes, outputs=outputs, mode=mode)
 
+    @property
+    def main_output(self) -> Output:
+        """The output that predictions and metrics are made of: the first that evaluation has."""
+        return next(output for output in self.outputs if not output.train_only)
+
     def output_type(self, output: Output) -> TensorType:
         """The type of an output."""
         return self.input if output.node == INPUT else self.nodes[output.node].output

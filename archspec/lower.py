@@ -76,10 +76,15 @@ class Network(nnx.Module):
         return next(iter(found.values())) if len(self._programs[1].outputs) == 1 else found
 
     def trace(
-        self, x: jax.Array, key: jax.Array | None = None, frozen: frozenset[str] = frozenset()
+        self,
+        x: jax.Array,
+        key: jax.Array | None = None,
+        frozen: frozenset[str] = frozenset(),
+        *,
+        train: bool = True,
     ) -> Iterator[tuple[int, jax.Array]]:
-        """Every node's output while training, by the node's index in the graph, one by one."""
-        return self._calls(x, True, key, frozen)
+        """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
+        return self._calls(x, train, key, frozen)
 
     def _calls(
         self, x: jax.Array, train: bool, key: jax.Array | None, frozen: frozenset[str]

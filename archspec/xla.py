@@ -125,8 +125,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
         forward = jax.jit(lambda params, statistics, x: steps.pure.apply(params, statistics, x, train=False)[0])
         return forward.lower(params, statistics, x).compile()
     images = shaped((batch, *graph.input.shape), jnp.uint8)
-    main = next(output for output in graph.outputs if not output.train_only)
-    of_pixels = graph.output_type(main).shape[:-1] if task == "segmentation" else ()
+    of_pixels = graph.output_type(graph.main_output).shape[:-1] if task == "segmentation" else ()
     labels = shaped((batch, *of_pixels), jnp.int32)
     step: Any = steps.train
     return step.lower(steps.template, images, labels).compile()

@@ -71,7 +71,7 @@ def from_yaml(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     held = [steps.initial(None)]
 
     def run() -> object:
-        held[0] = steps.train(held[0], images, labels)
+        held[0], _ = steps.train(held[0], images, labels)
         return held[0]["step"]
 
     return run

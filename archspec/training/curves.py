@@ -10,7 +10,11 @@ from archspec.writing import write_by
 
 
 def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> None:
-    """Writes a PNG with two panels: loss in training and held out; accuracy so too, and mean IoU for segmentation."""
+    """Writes a PNG with two panels: loss in training and held out; accuracy so too, and mean IoU for segmentation.
+
+    Both losses are the main output's. Training's figures are means over an epoch, while the network still changes and
+    with dropout and augmentation; the held-out ones are of the network at the epoch's end.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -20,19 +24,21 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
     figure.suptitle(title)
     losses, accuracies = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
-    extra = [] if task.headline == task.accuracy else [("test", task.headline, "mean IoU, held out", "C2")]
+    extra = [] if task.headline == task.accuracy else [("test", task.headline, "mean IoU, held out, after it", "C2")]
+    during, after = "training, over the epoch", "held out, after it"
+    of = " of the main output" if "heads" in records[-1]["train"] else ""
     panels = (
-        (losses, [("train", "loss", "training", "C0"), ("test", "loss", "held out", "C1")], 1.0, "loss"),
+        (losses, [("train", "loss", during, "C0"), ("test", "loss", after, "C1")], 1.0, f"loss{of}"),
         (
             accuracies,
-            [("train", "accuracy", "training", "C0"), ("test", task.accuracy, "held out", "C1"), *extra],
+            [("train", "accuracy", during, "C0"), ("test", task.accuracy, after, "C1"), *extra],
             100.0,
             "share of right pixels, mean IoU, in %" if extra else "accuracy in %",
         ),
     )
     for axes, lines, factor, label in panels:
         for part, name, words, colour in lines:
-            values = [factor * record[part][name] for record in records]
+            values = [_times(factor, record[part][name]) for record in records]
             axes.plot(
                 epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker="o", markersize=3
             )
@@ -42,3 +48,8 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
         axes.grid(alpha=0.3)
         axes.legend()
     write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def _times(factor: float, value: float | None) -> float:
+    """A point of a curve; no number, which leaves a gap, where no label counted."""
+    return float("nan") if value is None else factor * value

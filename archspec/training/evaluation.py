@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import Split
+from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.lower import Arrays
+from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import fits_on_device
-from archspec.training.steps import Steps
+from archspec.training.notes import HELD_OUT, check_labels
+from archspec.training.steps import Steps, eval_heads
 from archspec.training.tasks import Metrics, Task
+from archspec.training.totals import mean
 
 BATCH = 500
 BATCH_BYTES = 2**29
@@ -24,8 +28,11 @@ class Evaluator:
     """Evaluates a split again and again, in batches of one size; what fills up the last does not count."""
 
     def __init__(self, steps: Steps, split: Split, task: Task, graph: Graph) -> None:
+        check_labels("the dataset", split, HELD_OUT)
         self.steps = steps
         self.task = task
+        self.graph = graph.pruned("eval")
+        self.heads = eval_heads(graph)
         largest = max(node.output.bytes for node in graph.nodes)
         size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), len(split.labels)))
         self.missing = -len(split.labels) % size
@@ -53,9 +60,32 @@ class Evaluator:
                 yield self._place(start)
 
     def __call__(self, params: Arrays, statistics: Arrays) -> Metrics:
-        """The mean loss over the labels that count, and the task's metrics."""
+        """The mean loss over the labels that count, and the task's metrics.
+
+        The loss is the main output's, by the same rule as in training; where evaluation has several outputs, `heads`
+        has the loss of each. It is None where no label counts. Raises `DataError` where a loss is not finite.
+        """
         found = [self.steps.evaluate(params, statistics, images, labels) for images, labels in self._batches()]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
         parts = jax.device_get(found)
+        for index, part in enumerate(parts):
+            if not np.isfinite(part["losses"]).all():
+                self._fail(params, statistics, index)
         totals = {name: np.asarray(sum(part[name].astype(np.float64) for part in parts)) for name in parts[0]}
-        return {"loss": float(totals["loss"] / max(totals["weight"], 1e-30)), **self.task.metrics(totals)}
+        losses = dict(zip(self.heads, map(mean, totals["losses"], totals["weights"]), strict=True))
+        heads = {"heads": losses} if len(losses) > 1 else {}
+        return {"loss": losses[self.graph.main_output.name], **heads, **self.task.metrics(totals)}
+
+    def _fail(self, params: Arrays, statistics: Arrays, index: int) -> None:
+        """Raises `DataError` with the layer at which a batch goes wrong."""
+        start = self._starts()[index]
+        images, _ = self._place(start)
+        network = self.steps.pure.merge(params, statistics)
+        x = self.steps.normalised(images)
+        where = first_broken_layer(self.graph, network, x, None, train=False)
+        last = min(start + self.size, len(self.split.labels))
+        raise DataError(
+            "E520",
+            f"the held-out loss is not finite, among the samples {start + 1} to {last}; {where}",
+            help=["a smaller learning rate, or a warm-up, often helps"],
+        )

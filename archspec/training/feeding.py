@@ -26,17 +26,26 @@ def fits_on_device(split: Split) -> bool:
 def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:
     """The samples of an epoch's steps, (steps, batch); depends on the seed and the epoch only.
 
-    A rest smaller than a batch is left to other epochs' orders.
+    Each sample is there once. What fills up the last batch are the samples that the epoch began with, n of them written
+    as ~n: their images are there, so that a batch's statistics are those of a whole batch, and their labels count for
+    nothing. `batch` is no larger than `count`.
     """
-    steps = count // batch
     order = np.random.default_rng([seed, epoch]).permutation(count)
-    return order[: steps * batch].reshape(steps, batch).astype(np.int32)
+    return np.concatenate([order, ~order[: -count % batch]]).reshape(-1, batch).astype(np.int32)
+
+
+def steps_per_epoch(count: int, batch: int) -> int:
+    """How many steps `epoch_order` has."""
+    return -(-count // batch)
 
 
 @jax.jit
 def _gather(images: jax.Array, labels: jax.Array, order: jax.Array, step: jax.Array) -> Batch:
     chosen = order[step]
-    return images[chosen], labels[chosen]
+    fills = chosen < 0
+    own = jnp.where(fills, ~chosen, chosen)
+    wide = fills.reshape(-1, *(1,) * (labels.ndim - 1))
+    return images[own], jnp.where(wide, jnp.asarray(-1, labels.dtype), labels[own])
 
 
 class DeviceFeed:
@@ -66,7 +75,10 @@ class HostFeed:
 
         def gather(step: int) -> tuple[np.ndarray, np.ndarray]:
             chosen = order[step]
-            return self.split.images[chosen], self.split.labels[chosen]
+            own = np.where(chosen < 0, ~chosen, chosen)
+            labels = self.split.labels[own]
+            labels[chosen < 0] = -1
+            return self.split.images[own], labels
 
         steps = grain.MapDataset.range(start, len(order)).map(gather)
         ahead = steps.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))

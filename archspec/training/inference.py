@@ -25,7 +25,7 @@ from archspec.lower import Arrays, Pure, outline
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.training.checks import check_data, check_outputs, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
-from archspec.training.steps import main_output, make_steps, named_outputs
+from archspec.training.steps import make_steps, named_outputs
 from archspec.training.tasks import TASKS, Metrics
 
 BATCH = 16
@@ -141,7 +141,7 @@ def _answers(
                 answers.append(Answer(images[place], _best(found.numbers, names, top)))
                 continue
             mask = unfitted_labels(found.numbers, found.plan)
-            classes = graph.output_type(graph.outputs[0]).channels
+            classes = graph.output_type(graph.main_output).channels
             write_mask(masks[place], mask, classes)
             shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
             present = [item for item in _best(shares, names, top) if item[1]]
@@ -187,7 +187,7 @@ def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str,
 
 def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path]:
     """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
-    if graph.output_type(graph.outputs[0]).channels > MAX_CLASSES:
+    if graph.output_type(graph.main_output).channels > MAX_CLASSES:
         raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
     if output.is_file():
         raise DataError("E534", f"{output} is a file", help=["give a folder: --output DIR"])
@@ -232,7 +232,7 @@ def _found(
     notes: list[str],
 ) -> Iterator[tuple[int, _Found]]:
     """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
-    main = main_output(spec.graph())
+    main = spec.graph().main_output.name
 
     @jax.jit
     def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:

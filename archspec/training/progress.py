@@ -59,11 +59,14 @@ class Progress:
         self.waiting.cancel()
         return self.bar is not None and time.monotonic() >= self.due
 
-    def figures(self, step: int, epoch: int, loss: float, accuracy: float, images_per_second: float) -> None:
-        """Moves the bar."""
+    def figures(
+        self, step: int, epoch: int, loss: float | None, accuracy: float | None, images_per_second: float
+    ) -> None:
+        """Moves the bar. Loss and accuracy are those of the epoch so far, None before any label counted."""
         self.due = time.monotonic() + 1 / UPDATES_PER_SECOND
         if self.bar is not None and self.task is not None:
-            text = f"loss {loss:.4f}  accuracy {100 * accuracy:.1f} %  {images_per_second:,.0f} images/s"
+            right = "–" if accuracy is None else f"{100 * accuracy:.1f} %"
+            text = f"loss {_loss(loss)}  accuracy {right}  {images_per_second:,.0f} images/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
     def epoch(self, record: dict[str, Any], epochs: int, metrics: str) -> None:
@@ -90,8 +93,10 @@ class Progress:
             self.bar.stop()
 
 
-def _loss(value: float) -> str:
-    """Four places, unless it has run away."""
+def _loss(value: float | None) -> str:
+    """Four places, unless it has run away; a dash where no label counted."""
+    if value is None:
+        return "–"
     return f"{value:.4f}" if value < 10_000 else f"{value:.4g}"
 
 

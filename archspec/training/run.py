@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from archspec.data import Data, loaded
-from archspec.diagnostics import DataError, Label, SpecError, count
+from archspec.diagnostics import DataError, Label, SpecError, count, listed
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.lower import Arrays
@@ -27,13 +28,15 @@ from archspec.training import curves
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import check_data, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
-from archspec.training.failure import first_broken_layer
-from archspec.training.feeding import epoch_order, feed
+from archspec.training.failure import broken_arrays, first_broken_layer
+from archspec.training.feeding import epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import held_back
+from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_batches, of_data
 from archspec.training.progress import Progress
-from archspec.training.steps import State, Steps, empty_sums, make_steps
-from archspec.training.tasks import TASKS, class_table
+from archspec.training.steps import State, Steps, make_steps
+from archspec.training.tasks import TASKS, Metrics, class_table
+from archspec.training.totals import Totals
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -132,12 +135,15 @@ def train(
         anew = overwrite or not folder.begun
         given = _beginning(recipe, spec, graph, folder, progress) if anew else None
         _check_frozen(recipe, spec, graph)
+        notes = _notes(spec, graph, recipe, data, loss)
+        for note in notes if progress else ():
+            say(f"note: {note}")
         if workdir is None and folder.path.name != spec.name and progress:
             other = folder.path.with_name(spec.name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         if anew:
             folder.clear()
-            about = {"images": recipe.dataset.preparation.to_plain(), "notes": list(data.notes)}
+            about = {"images": recipe.dataset.preparation.to_plain(), "notes": [*data.notes, *notes]}
             folder.begin(spec_text, str(report(graph)), recipe.seed, command, about)
         run = _Run(spec, graph, recipe, data, folder, progress, loss, given)
         try:
@@ -153,6 +159,16 @@ def train(
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
+
+
+def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, loss: Loss) -> list[str]:
+    """What the run leaves out, fills up or never sees. Raises `SpecError` where no label counts."""
+    try:
+        for split, part in ((data.train, TO_TRAIN_ON), (data.test, HELD_OUT)):
+            check_labels(data.name, split, part)
+    except DataError as error:
+        raise spec.data_error(error) from None
+    return [*of_data(data, loss), *of_batches(recipe, graph, len(data.train.labels))]
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
@@ -202,7 +218,7 @@ class _Run:
         self.folder = folder
         self.shown = shown
         self.batch = min(recipe.batch_size, len(data.train.labels))
-        self.steps_per_epoch = len(data.train.labels) // self.batch
+        self.steps_per_epoch = steps_per_epoch(len(data.train.labels), self.batch)
         self.task = TASKS[spec.header.task]
         self.loss = loss
         self.given = given
@@ -258,7 +274,7 @@ class _Run:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
                     state, record = self.epoch(self.entering(epoch, state), epoch, progress, check)
-                    record["test"] = evaluate(state["params"], state["statistics"])
+                    record["test"] = self.held_out(evaluate, state, epoch)
                     self.folder.add_metrics(record)
                     self.checkpoints.save(epoch, state)
                     _log(writer, record, self.data.class_names)
@@ -284,34 +300,69 @@ class _Run:
     ) -> tuple[State, dict[str, Any]]:
         """One pass over the data; `check` is called between steps. Raises `DataError` when the loss is not finite."""
         begun = time.monotonic()
-        order = self.order(epoch)
         steps = self.steps(epoch)
-        state = {**state, "sums": empty_sums()}
+        samples = len(self.data.train.labels)
         first = (epoch - 1) * self.steps_per_epoch
-        for index, (images, labels) in enumerate(self.feed.batches(order)):
+        totals = Totals(self.graph, first)
+        for index, (images, labels) in enumerate(self.feed.batches(self.order(epoch))):
             check()
-            state = steps.train(state, images, labels)
+            state, figures = steps.train(state, images, labels)
+            totals.add(figures)
+            if totals.failed is not None:
+                break
             if progress.wants_figures:
-                sums = jax.device_get(state["sums"])
-                count = int(sums["count"])
-                rate = count / (time.monotonic() - begun)
-                progress.figures(
-                    first + index + 1, epoch, float(sums["loss"]) / count, float(sums["accuracy"]) / count, rate
-                )
-        sums = jax.device_get(state["sums"])
-        if sums["failed"] >= 0:
-            self.fail(int(sums["failed"]))
+                totals.settle()
+                trained = min((index + 1) * self.batch, samples)
+                rate = trained / (time.monotonic() - begun)
+                progress.figures(first + index + 1, epoch, totals.loss, totals.accuracy, rate)
+        totals.settle()
+        if totals.failed is not None:
+            self.fail(totals.failed)
         seconds = time.monotonic() - begun
-        count = int(sums["count"])
+        self.check_finite(state, epoch)
         step = epoch * self.steps_per_epoch
         return state, {
             "epoch": epoch,
             "step": step,
             "learning_rate": steps.learning_rate(step - 1),
             "seconds": round(seconds, 3),
-            "images_per_second": round(count / seconds, 1),
-            "train": {"loss": float(sums["loss"]) / count, "accuracy": float(sums["accuracy"]) / count},
+            "images_per_second": round(samples / seconds, 1),
+            "train": totals.record(),
         }
+
+    def held_out(self, evaluate: Evaluator, state: State, epoch: int) -> Metrics:
+        """The held-out metrics after an epoch. Raises `DataError` when a loss is not finite."""
+        try:
+            return evaluate(state["params"], state["statistics"])
+        except DataError as error:
+            message = f"after epoch {epoch} {error.message}; {self.good()}"
+            raise DataError(error.code, message, notes=error.notes, help=error.help) from None
+
+    def check_finite(self, state: State, epoch: int) -> None:
+        """Raises `DataError` unless all that a checkpoint would hold is finite."""
+        broken = broken_arrays({**state["params"], **state["statistics"]})
+        what = listed(broken, 4)
+        if not broken:
+            broken = broken_arrays(_by_name(state["optimiser"]))
+            # The last word of where it lies is the parameter.
+            what = f"what the optimiser keeps of {listed(dict.fromkeys(name.split()[-1] for name in broken), 4)}"
+        if broken:
+            rate = self.steps(epoch).learning_rate(epoch * self.steps_per_epoch - 1)
+            raise DataError(
+                "E520",
+                f"after step {epoch * self.steps_per_epoch}, the last of epoch {epoch}, {what} "
+                f"{'is' if len(broken) == 1 else 'are'} not finite, though the losses were; {self.good()}",
+                help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps"],
+            )
+
+    def good(self) -> str:
+        """What is left of a run that failed, in words."""
+        self.checkpoints.manager.wait_until_finished()
+        done = self.checkpoints.latest or 0
+        self.failed_early = not done
+        if not done:
+            return "there is no checkpoint yet"
+        return f"the last good checkpoint is epoch {done}, in {self.folder.path}"
 
     def order(self, epoch: int) -> Any:
         return epoch_order(self.recipe.seed, epoch, len(self.data.train.labels), self.batch)
@@ -323,25 +374,20 @@ class _Run:
         epoch, index = divmod(step, self.steps_per_epoch)
         steps = self.steps(epoch + 1)
         state = self.entering(epoch + 1, self.state_after(done))
-        images = None
-        for number, (images, labels) in enumerate(self.feed.batches(self.order(epoch + 1))):
-            if number == index:
-                break
-            state = steps.train(state, images, labels)
-        layer = None
-        if images is not None:
-            frozen = frozen_at(self.recipe, self.graph, epoch + 1)
-            layer = first_broken_layer(self.graph, steps.pure, state, images, self.spec.input, frozen.layers)
-        where = f"the first layer whose output is not finite is {layer}" if layer else "every layer's output is finite"
-        good = (
-            f"the last good checkpoint is epoch {done}, in {self.folder.path}" if done else "there is no checkpoint yet"
-        )
-        rate = steps.learning_rate(step)
-        self.failed_early = not done
+        batches = self.feed.batches(self.order(epoch + 1))
+        for images, labels in islice(batches, index):
+            state, _ = steps.train(state, images, labels)
+        images, labels = next(batches)
+        x, _, key = steps.prepare(state, images, labels)
+        network = steps.pure.merge(state["params"], state["statistics"])
+        frozen = frozen_at(self.recipe, self.graph, epoch + 1)
+        where = first_broken_layer(self.graph.pruned("train"), network, x, key, frozen.layers)
         raise DataError(
             "E520",
-            f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {good}",
-            help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps"],
+            f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {self.good()}",
+            help=[
+                f"the learning rate there is {steps.learning_rate(step):.4g}: a smaller one, or a warm-up, often helps"
+            ],
         )
 
     def result(self, records: list[dict[str, Any]], state: State) -> Result:
@@ -369,6 +415,13 @@ class _Run:
         self.checkpoints.close()
 
 
+def _by_name(optimiser: Any) -> Arrays:
+    """The floating-point arrays of an optimiser's state, by where they lie in it."""
+    leaves, _ = jax.tree.flatten_with_path(optimiser)
+    floating = (leaf for leaf in leaves if jnp.issubdtype(leaf[1].dtype, jnp.floating))
+    return {jax.tree_util.keystr(path, simple=True, separator=" "): value for path, value in floating}
+
+
 def _writer(path: Path, done: int) -> Any:
     from tensorboardX import SummaryWriter
 
@@ -379,7 +432,8 @@ def _log(writer: Any, record: dict[str, Any], classes: Sequence[str]) -> None:
     epoch = record["epoch"]
     for part in ("train", "test"):
         for name, value in record[part].items():
-            values = dict(zip(classes, value, strict=True)) if isinstance(value, list) else {"": value}
+            values = value if isinstance(value, dict) else {"": value}
+            values = dict(zip(classes, value, strict=True)) if isinstance(value, list) else values
             for own, number in values.items():
                 if number is not None:
                     writer.add_scalar(f"{part}/{name}/{own}".rstrip("/"), number, epoch)

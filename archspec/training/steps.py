@@ -15,7 +15,7 @@ from archspec.losses import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.training.augmentation import augmented
 from archspec.training.freezing import NOTHING, Frozen
-from archspec.training.tasks import TASKS, Sums, share_right
+from archspec.training.tasks import TASKS, Sums, labels_right
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 TINY = 1e-30
 
 State = dict[str, Any]
-"""params, statistics, optimiser, key (as data), step; and `sums`, what the epoch's metrics are made of."""
+"""params, statistics, optimiser, key (as data), step."""
+
+Figures = dict[str, jax.Array]
+"""What a step adds to its epoch's metrics: `losses` and `weights`, a number for each head, over the labels that count;
+`right` and `labels` of the main output; `finite`, whether the step's loss is."""
+
+
+class Prepared(NamedTuple):
+    """What the network is given at a step: normalised and augmented images, their labels, the step's key."""
+
+    x: jax.Array
+    labels: jax.Array
+    key: jax.Array
 
 
 class Steps(NamedTuple):
@@ -38,10 +50,14 @@ class Steps(NamedTuple):
     """The state's shapes and types."""
     continued: Callable[[State], State]
     """A state of another stretch of training → the same with an optimiser that begins anew."""
-    train: Callable[[State, jax.Array, jax.Array], State]
-    """(state, images, labels) → state; the state given is used up."""
+    prepare: Callable[[State, jax.Array, jax.Array], Prepared]
+    """(state, images, labels) → what `train` gives the network at that state's step."""
+    train: Callable[[State, jax.Array, jax.Array], tuple[State, Figures]]
+    """(state, images, labels) → (state, figures); the state given is used up."""
     evaluate: Callable[[Arrays, Arrays, jax.Array, jax.Array], Sums]
     """(params, statistics, images, labels) → sums; labels below 0 do not count."""
+    normalised: Callable[[jax.Array], jax.Array]
+    """Images as the network is given them in evaluation."""
     learning_rate: Callable[[int], float]
     pure: Pure
 
@@ -89,7 +105,8 @@ def steps_of(
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
     weights = {output.name: output.weight for output in graph.outputs}
-    main = main_output(graph)
+    main = graph.main_output.name
+    heads = eval_heads(graph)
 
     def label_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
@@ -113,7 +130,6 @@ def steps_of(
             "optimiser": optimiser.init(trained(params)),
             "key": jax.random.key_data(key),
             "step": jnp.zeros((), jnp.int32),
-            "sums": empty_sums(),
         }
 
     def continued(state: State) -> State:
@@ -121,74 +137,66 @@ def steps_of(
 
     def loss_of(
         trainable: Arrays, state: State, x: jax.Array, labels: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, tuple[Any, Any]]:
+    ) -> tuple[jax.Array, tuple[Any, ...]]:
         arrays = {name: trainable.get(name, value) for name, value in state["params"].items()}
         outputs, statistics = pure.apply(arrays, state["statistics"], x, train=True, key=key, frozen=frozen.layers)
         named = named_outputs(outputs, main)
-        total = jnp.zeros(())
-        for name, logits in named.items():
-            losses, counts = label_loss(logits, labels)
+        total, losses, counts = jnp.zeros(()), [], []
+        for output in graph.outputs:
+            found, weight = (part.sum() for part in label_loss(named[output.name], labels))
             # A batch without a label that counts has no loss.
-            total = total + weights[name] * losses.sum() / jnp.maximum(counts.sum(), TINY)
-        return total, (named[main], statistics)
+            total = total + weights[output.name] * found / jnp.maximum(weight, TINY)
+            losses.append(found)
+            counts.append(weight)
+        return total, (named[main], statistics, jnp.stack(losses), jnp.stack(counts))
 
-    def train_step(state: State, images: jax.Array, labels: jax.Array) -> State:
+    def prepare(state: State, images: jax.Array, labels: jax.Array) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
         x, labels = normalised(images, input), labels.astype(jnp.int32)
         if train.augment is not None:
             # A key of its own: 0 is no layer's.
             x, labels = augmented(x, labels, train.augment, jax.random.fold_in(key, 0))
+        return Prepared(x, labels, key)
+
+    def train_step(state: State, images: jax.Array, labels: jax.Array) -> tuple[State, Figures]:
+        x, labels, key = prepare(state, images, labels)
         gradient = jax.value_and_grad(loss_of, has_aux=True)
         before = trained(state["params"])
-        (loss, (logits, statistics)), gradients = gradient(before, state, x, labels, key)
+        (loss, (logits, statistics, losses, counts)), gradients = gradient(before, state, x, labels, key)
         updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
         after = optax.apply_updates(before, updates)
-        sums, count = state["sums"], len(labels)
+        right, counting = labels_right(logits, labels)
         return {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": statistics,
             "optimiser": optimiser_state,
             "key": state["key"],
             "step": state["step"] + 1,
-            "sums": {
-                "loss": sums["loss"] + loss * count,
-                "accuracy": sums["accuracy"] + share_right(logits, labels) * count,
-                "count": sums["count"] + count,
-                # The first step whose loss is not finite, or −1.
-                "failed": jnp.where((sums["failed"] < 0) & ~jnp.isfinite(loss), state["step"], sums["failed"]),
-            },
-        }
+        }, {"losses": losses, "weights": counts, "right": right, "labels": counting, "finite": jnp.isfinite(loss)}
 
     def evaluate_step(params: Arrays, statistics: Arrays, images: jax.Array, labels: jax.Array) -> Sums:
         outputs, _ = pure.apply(params, statistics, normalised(images, input), train=False)
-        logits, labels = named_outputs(outputs, main)[main], labels.astype(jnp.int32)
-        losses, counts = label_loss(logits, labels)
-        return {"loss": losses.sum(), "weight": counts.sum(), **task.sums(logits, labels)}
+        named, labels = named_outputs(outputs, main), labels.astype(jnp.int32)
+        found = {name: label_loss(logits, labels) for name, logits in named.items()}
+        losses, counts = (jnp.stack([found[name][part].sum() for name in heads]) for part in (0, 1))
+        return {"losses": losses, "weights": counts, **task.sums(named[main], labels)}
 
     return Steps(
         initial,
         jax.eval_shape(beginning, *shapes),
         continued,
+        prepare,
         jax.jit(train_step, donate_argnums=0),
         jax.jit(evaluate_step),
+        lambda images: normalised(images, input),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
     )
 
 
-def empty_sums() -> dict[str, jax.Array]:
-    """Sums at the start of an epoch."""
-    return {
-        "loss": jnp.zeros(()),
-        "accuracy": jnp.zeros(()),
-        "count": jnp.zeros((), jnp.int32),
-        "failed": jnp.full((), -1, jnp.int32),
-    }
-
-
-def main_output(graph: Graph) -> str:
-    """The output that predictions are made of: the first that evaluation has."""
-    return next(output.name for output in graph.outputs if not output.train_only)
+def eval_heads(graph: Graph) -> list[str]:
+    """The outputs that evaluation has, in order."""
+    return [output.name for output in graph.outputs if not output.train_only]
 
 
 def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:

@@ -108,11 +108,10 @@ def rank_of(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.where(jnp.isnan(own[..., 0]), logits.shape[-1], ahead.sum(-1))
 
 
-def share_right(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """The share of the labels that count whose class has the largest logit."""
+def labels_right(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """How many of the labels that count have the largest logit, the first of equals; and how many count."""
     counts = labels >= 0
-    right = counts & (logits.argmax(-1) == labels)
-    return right.sum() / jnp.maximum(1, counts.sum())
+    return jnp.sum(counts & (logits.argmax(-1) == labels)), jnp.sum(counts)
 
 
 def class_table(names: Sequence[str], shares: Sequence[float | None]) -> str:

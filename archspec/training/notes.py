@@ -1,0 +1,102 @@
+"""What a run leaves out, fills up or never sees, in words and with counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from archspec.data import Data, Split
+from archspec.diagnostics import DataError, count, listed
+from archspec.graph import Graph
+from archspec.losses import Loss
+from archspec.spec.train import Train
+from archspec.training.freezing import frozen_at
+
+TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
+"""What the two parts of a dataset are called."""
+
+NAMED = 8
+"""Classes that are named before the rest is only counted."""
+
+
+def check_labels(name: str, split: Split, part: str) -> None:
+    """Raises `DataError` where not one label of a part counts, so that there is nothing to learn from or to measure."""
+    if not (split.labels >= 0).any():
+        raise DataError(
+            "E507",
+            f"no label of {name} {part} counts: all are below 0",
+            help=["a mask's `ignore` value, and the border of `input.fit`, have no label"],
+        )
+
+
+def of_data(data: Data, loss: Loss) -> list[str]:
+    """Classes without samples, images without a label that counts, classes that the loss passes over."""
+    notes = []
+    kinds = "pixels" if data.train.labels.ndim > 1 else "samples"
+    trained = class_counts(data.train.labels, data.class_count)
+    for part, counts in ((TO_TRAIN_ON, trained), (HELD_OUT, class_counts(data.test.labels, data.class_count))):
+        absent = [name for name, number in zip(data.class_names, counts, strict=True) if not number]
+        if absent:
+            notes.append(f"{_of(absent, data.class_count)} no {kinds} {part}: {listed(absent, NAMED)}")
+    if data.train.labels.ndim > 1:
+        for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
+            blank = int((~(split.labels >= 0).any((1, 2))).sum())
+            if blank:
+                notes.append(f"{blank:,} of the {count(len(split.labels), 'image')} {part} have no label that counts")
+    factors = getattr(loss, "class_weights", None)
+    if isinstance(factors, tuple):
+        passed = [
+            name
+            for name, number, factor in zip(data.class_names, trained, factors, strict=True)
+            if number and not factor
+        ]
+        if passed:
+            notes.append(f"{_of(passed, data.class_count)} the weight 0 in the loss: {listed(passed, NAMED)}")
+    return notes
+
+
+def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
+    """A batch that is larger than the data; what fills up an epoch's last; batch normalisation over one value."""
+    notes = []
+    batch = min(recipe.batch_size, samples)
+    if recipe.batch_size > samples:
+        notes.append(
+            f"batch_size is {recipe.batch_size:,}, but there {'is' if samples == 1 else 'are'} "
+            f"{count(samples, 'sample')} to train on: a step has all of them"
+        )
+    norms = active_norms(recipe, graph)
+    missing = -samples % batch
+    if missing and norms:
+        notes.append(
+            f"{count(samples, 'sample')} in steps of {batch:,}: an epoch's last step trains on {batch - missing:,}, "
+            f"and {missing:,} that were trained on already fill it up, for batch normalisation's statistics alone"
+        )
+    single = [path for path, values in norms.items() if batch * values == 1]
+    if single and recipe.batch_size > 1:  # otherwise the spec's own warning says so
+        notes.append(
+            f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: a step has one sample"
+        )
+    return notes
+
+
+def active_norms(recipe: Train, graph: Graph) -> dict[str, int]:
+    """The batch normalisations that use the batch's statistics in some epoch, and the values of a sample's channel."""
+    last = frozen_at(recipe, graph, recipe.epochs).layers
+    return {
+        node.path: node.output.size // node.output.channels
+        for node in graph.nodes
+        if node.kind == "batch_norm" and node.path not in last
+    }
+
+
+def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:
+    """How many labels each class has; those below 0 are no class's."""
+    counts = np.zeros(classes, np.int64)
+    for part in np.array_split(labels, max(1, len(labels) // 256)):
+        counts += np.bincount(part[part >= 0], minlength=classes)[:classes]
+    return counts
+
+
+def _of(names: Sequence[str], classes: int) -> str:
+    return f"{len(names):,} of the {classes:,} classes {'has' if len(names) == 1 else 'have'}"
