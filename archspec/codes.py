@@ -420,16 +420,23 @@ _CODES = (
     ),
     Code(
         "E520",
-        "the loss is not finite",
-        "The learning rate is too high, or the data holds values that the network cannot bear. The report says which "
-        "layer's output broke first.",
-        "Lower the learning rate, warm it up, or clip gradients; the same command goes on from the last checkpoint.",
+        "the loss, in training or held out, or what a step leaves behind is not finite",
+        "The learning rate is too high, or the data holds values that the network cannot bear. The failing step is "
+        "done again, augmentation and dropout included, to say which layer's output broke first. A checkpoint is saved "
+        "only when all in it is finite and the held-out loss is.",
+        "Lower the learning rate, or warm it up; with the same settings the run would break again at the same step.",
     ),
     Code(
         "E521",
         "an image file cannot be read, or two would have one mask",
         "It is damaged, or its pixels do not say what white is.",
         "Save it as PNG or JPEG.",
+    ),
+    Code(
+        "E522",
+        "JAX or its compiler fails on the device",
+        "A driver, a device that was lost, or an operation that the backend does not have. JAX's own words are shown.",
+        "`archspec doctor` shows the devices; `JAX_PLATFORMS=cpu` runs without them.",
     ),
     Code(
         "E531",
@@ -548,6 +555,22 @@ _CODES = (
         "The spec's `published:` section says how many parameters or multiply–adds the source counts.",
         "Correct the network or the figure.",
         "layers: [relu]\npublished: {params: 61706, source: a book}",
+    ),
+    Code(
+        "W304",
+        "values bounded by softmax, sigmoid and the like, to which the loss applies softmax itself",
+        "cross_entropy takes logits. Of values between 0 and 1 its softmax is nearly even, so that the loss stays "
+        "high: for ten classes it cannot fall below log(1 + 9/e) = 1.461.",
+        "Leave the layer out; `predict` gives probabilities all the same.",
+        "layers: [global_avg_pool, softmax]\ntrain: {}",
+    ),
+    Code(
+        "W305",
+        "batch normalisation over one value per channel",
+        "With one sample a step and a map of 1×1 the value is its own mean, so it becomes 0 and nothing before it "
+        "trains.",
+        "Take a larger `batch_size`, or normalise before the pooling.",
+        "layers: [global_avg_pool, batch_norm]\ntrain: {batch_size: 1}",
     ),
     Code(
         "W401",

@@ -186,6 +186,10 @@ class Spec:
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)
+        if graph is not None and self.train is not None and not findings.failed:
+            from archspec.spec.training import check_training
+
+            check_training(graph, self.train, self.place("train", "batch_size"), findings)
         if not findings.failed:
             unused_arguments(self._document, findings)
         return graph, findings

@@ -119,6 +119,9 @@ class Layer(Kind):
 
     transposes: ClassVar[bool] = False
     """The gradient of its kernel is a convolution over the batch, for which XLA on CPUs lays the input out anew."""
+    within: ClassVar[bool] = False
+    """In evaluation no value of the output is below its inputs' least or 0, or above their largest: views, choices,
+    averages."""
     linear: ClassVar[bool] = False
     """The gradient of its inputs needs no value of the forward pass, and it has no weights."""
 
@@ -144,6 +147,10 @@ class Layer(Kind):
     def infer(self, *inputs: TensorType) -> TensorType:
         """The output's type. Raises `ShapeError` with the reason when the inputs do not fit."""
         return inputs[0]
+
+    def bounds(self) -> tuple[float, float] | None:
+        """What no value of the output is below or above, whatever the inputs are; None where nothing bounds it."""
+        return None
 
     def weights(self, *inputs: TensorType) -> Sequence[Weight]:
         """The arrays that the lowered module owns, by attribute name."""

@@ -28,6 +28,7 @@ class AdaptiveAvgPool(Layer):
 
     size: Annotated[Pair, Field(description="output height and width")]
 
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(7, ((14, 14, 3),)),

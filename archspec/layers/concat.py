@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Concat(Join):
     """Stacks inputs along channels: maps of equal height and width, or vectors."""
 
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((5, 6, 4), (5, 6, 1), (5, 6, 3))),

@@ -36,6 +36,7 @@ class Crop(Layer):
     ] = None
 
     references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(1),

@@ -24,6 +24,7 @@ class Dropout(Layer):
 
     rate: Annotated[Probability, Field(description="probability that an element is dropped")] = 0.5
 
+    within: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
     in_place: ClassVar[bool] = True

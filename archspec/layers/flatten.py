@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Flatten(Layer):
     """Writes a map as a vector: (H, W, C) becomes (H·W·C,), channels varying fastest. A vector stays as it is."""
 
+    within: ClassVar[bool] = True
     is_view: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({}, ((7,),)))

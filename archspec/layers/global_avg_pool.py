@@ -22,6 +22,7 @@ class GlobalAvgPool(Layer):
 
     keep_dims: Annotated[Flag, Field(description="gives 1×1×C, a map, instead of a vector")] = False
 
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}))
 

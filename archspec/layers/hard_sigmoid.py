@@ -13,6 +13,9 @@ class HardSigmoid(Activation):
 
     operations: ClassVar[int] = 4
 
+    def bounds(self) -> tuple[float, float]:
+        return (0.0, 1.0)
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

@@ -15,6 +15,7 @@ class Identity(Activation):
     family: ClassVar[Family] = "other"
 
     operations: ClassVar[int] = 0
+    within: ClassVar[bool] = True
     is_view: ClassVar[bool] = True
     linear: ClassVar[bool] = True
 

@@ -24,6 +24,7 @@ class MaxPool(Pool):
 
     dilation: Annotated[Pair, Field(description="distance between the window's taps in pixels")] = (1, 1)
 
+    within: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),

@@ -13,6 +13,9 @@ class Relu6(Activation):
 
     operations: ClassVar[int] = 2
 
+    def bounds(self) -> tuple[float, float]:
+        return (0.0, 6.0)
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

@@ -57,6 +57,7 @@ class Resize(Layer):
     align_corners: Annotated[Flag, Field(description="corner pixels keep their places; bilinear only")] = False
 
     references: ClassVar[Mapping[str, Port]] = {"like": "shape"}
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),

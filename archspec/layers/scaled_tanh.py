@@ -23,6 +23,9 @@ class ScaledTanh(Activation):
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"amplitude": 1.5}, ((7,),)))
 
+    def bounds(self) -> tuple[float, float]:
+        return (-abs(self.amplitude), abs(self.amplitude))
+
     def function(self) -> Callable[[Any], Any]:
         import jax.numpy as jnp
 

@@ -14,6 +14,9 @@ class Sigmoid(Activation):
     from_output: ClassVar[bool] = True
     operations: ClassVar[int] = 4
 
+    def bounds(self) -> tuple[float, float]:
+        return (0.0, 1.0)
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

@@ -13,6 +13,9 @@ class Tanh(Activation):
 
     from_output: ClassVar[bool] = True
 
+    def bounds(self) -> tuple[float, float]:
+        return (-1.0, 1.0)
+
     def function(self) -> Callable[[Any], Any]:
         import jax.numpy as jnp
 

@@ -31,6 +31,7 @@ class Unpool(Layer):
         Field(description="nearest: every pixel of the block; bed_of_nails: the first, the others are 0"),
     ] = "nearest"
 
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"factor": [3, 2], "mode": "bed_of_nails"}))
 

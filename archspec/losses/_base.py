@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from archspec.kinds import Kind
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 class Loss(Kind):
     """Base of all losses."""
+
+    takes_logits: ClassVar[bool] = True
+    """It applies softmax itself, so that what it is given is best left unbounded."""
 
     def build(self) -> Callable[[Any, Any], tuple[Any, Any]]:
         """A function of logits (…, classes) and labels (…) that gives two arrays (…): losses, and what they weigh.

@@ -23,6 +23,8 @@ from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
 from archspec.runs.reading import opened, parted, preparation_of, restored
+from archspec.spec.training import gives_shares
+from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, check_outputs, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import make_steps, named_outputs
@@ -34,6 +36,9 @@ MAX_CLASSES = 256
 """Classes that a palette has colours for."""
 MASK = "_mask"
 """What the name of a mask adds to its image's."""
+
+
+SMALLER = "a smaller `--input` needs less, or a machine with more memory"
 
 
 class Answer(NamedTuple):
@@ -53,6 +58,7 @@ class Answer(NamedTuple):
         return {"image": str(self.image), "classes": classes, **({"mask": str(self.mask)} if self.mask else {})}
 
 
+@in_words(SMALLER)
 def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
     """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
 
@@ -81,6 +87,7 @@ def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
     return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
 
 
+@in_words(SMALLER)
 def predict(
     path: Path,
     images: Sequence[Path],
@@ -232,13 +239,18 @@ def _found(
     notes: list[str],
 ) -> Iterator[tuple[int, _Found]]:
     """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
-    main = spec.graph().main_output.name
+    graph = spec.graph()
+    main = graph.main_output.name
+    # A network that ends in softmax or sigmoid gives its probabilities itself.
+    shares = gives_shares(graph, graph.main_output)
 
     @jax.jit
     def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:
         outputs, _ = pure.apply(params, statistics, normalised(batch, spec.input), train=False)
-        logits = named_outputs(outputs, main)[main]
-        return logits.argmax(-1) if spec.header.task == "segmentation" else jax.nn.softmax(logits)
+        found = named_outputs(outputs, main)[main]
+        if spec.header.task == "segmentation":
+            return found.argmax(-1)
+        return found if shares else jax.nn.softmax(found)
 
     seen: Counter[str] = Counter()
 

@@ -11,7 +11,7 @@ from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.spec.train import Train
-from archspec.training.freezing import frozen_at
+from archspec.spec.training import active_norms
 
 TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
 """What the two parts of a dataset are called."""
@@ -78,16 +78,6 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: a step has one sample"
         )
     return notes
-
-
-def active_norms(recipe: Train, graph: Graph) -> dict[str, int]:
-    """The batch normalisations that use the batch's statistics in some epoch, and the values of a sample's channel."""
-    last = frozen_at(recipe, graph, recipe.epochs).layers
-    return {
-        node.path: node.output.size // node.output.channels
-        for node in graph.nodes
-        if node.kind == "batch_norm" and node.path not in last
-    }
 
 
 def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
 from archspec.spec.network import Task as TaskName
 from archspec.training import curves
 from archspec.training.beginning import initial_weights
+from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.failure import broken_arrays, first_broken_layer
@@ -92,6 +93,7 @@ class Result:
         )
 
 
+@in_words("a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits")
 def train(
     spec: Spec,
     workdir: Path | str | None = None,
@@ -280,6 +282,9 @@ class _Run:
                     _log(writer, record, self.data.class_names)
                     records.append(record)
                     progress.epoch(record, self.recipe.epochs, self.task.said(record["test"]))
+        except (MemoryError, jax.errors.JaxRuntimeError):
+            self.failed_early = not self.checkpoints.latest
+            raise
         except KeyboardInterrupt:
             # A step that still runs when the interpreter ends brings the process down.
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]

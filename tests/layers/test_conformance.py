@@ -81,6 +81,12 @@ CASES = [
 ]
 
 
+def may_bound(case: Any) -> bool:
+    """Whether a case's layer says what its values lie between."""
+    name, example = case.values
+    return kind_of(name).within or from_example(name, example)[0].bounds() is not None
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_has_examples_and_says_what_it_is(name: str) -> None:
     kind = kind_of(name)
@@ -180,6 +186,20 @@ def test_multiply_adds_are_those_that_are_traced(name: str, example: Example) ->
         expected = traced_macs(layer, inputs) if kernels else 0
     assert cost.macs == expected
     assert cost.other >= 0
+
+
+@pytest.mark.parametrize(("name", "example"), [case for case in CASES if may_bound(case)])
+def test_declared_bounds_hold(name: str, example: Example) -> None:
+    """Of inputs far out, in evaluation."""
+    layer, inputs = from_example(name, example)
+    arrays = [100 * jax.random.normal(jax.random.key(5), (3, *kind.shape)) for kind in taken(layer, inputs)]
+    out = call(layer, layer.build(inputs, nnx.Rngs(0)), arrays, train=False)
+    given = (min(0.0, *(float(x.min()) for x in arrays)), max(0.0, *(float(x.max()) for x in arrays)))
+    low, high = layer.bounds() or given
+    assert low - 1e-4 <= float(out.min())
+    assert float(out.max()) <= high + 1e-4
+    if layer.bounds() is not None and name != "softmax":
+        assert [float(out.min()), float(out.max())] == pytest.approx([low, high], abs=1e-4)
 
 
 sizes = st.integers(1, 4)

@@ -277,3 +277,42 @@ def test_images_that_are_not_finite_are_named(write: Write) -> None:
     network = steps.pure.merge(state["params"], state["statistics"])
     assert "number 3 of 4" in first_broken_layer(spec.graph(), network, x, None)
     assert "the loss itself" in first_broken_layer(spec.graph(), network, jnp.ones((4, 8, 8, 1)), None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.\nmore"),
+            "E902",
+            "99 bytes",
+        ),
+        (MemoryError("Unable to allocate 7 GiB"), "E902", "7 GiB"),
+        (jax.errors.JaxRuntimeError("INTERNAL: the device is lost\nmore"), "E522", "the device is lost"),
+    ],
+)
+def test_what_jax_raises_becomes_a_sentence(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, words: str
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(feeding.DeviceFeed, "batches", fails)
+    with pytest.raises(SpecError) as found:
+        run(write, tmp_path, FILLED.replace("%s ", ""))
+    (item,) = found.value.diagnostics
+    assert item.code == code
+    assert words in item.message
+    assert "more" not in item.message
+    assert ("batch_size" in item.help[0]) is (code == "E902")
+    # What is of no use is not in the way of the next attempt.
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_large_an_array_for_xla_is_no_traceback() -> None:
+    from archspec.training.boundary import in_words
+
+    with pytest.raises(SpecError) as found, in_words("less"):
+        jax.block_until_ready(jax.jit(lambda: jnp.zeros((2**20, 2**20), jnp.float32))())
+    assert found.value.diagnostics[0].code == "E902"
+    assert found.value.diagnostics[0].help == ("less",)
