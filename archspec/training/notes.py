@@ -31,14 +31,11 @@ def check_labels(name: str, split: Split, part: str) -> None:
 
 
 def of_data(data: Data, loss: Loss) -> list[str]:
-    """Classes without samples, images without a label that counts, classes that the loss passes over."""
+    """Images without a label that counts, and classes that the loss passes over.
+
+    What the data have no samples of, they say themselves.
+    """
     notes = []
-    kinds = "pixels" if data.train.labels.ndim > 1 else "samples"
-    trained = class_counts(data.train.labels, data.class_count)
-    for part, counts in ((TO_TRAIN_ON, trained), (HELD_OUT, class_counts(data.test.labels, data.class_count))):
-        absent = [name for name, number in zip(data.class_names, counts, strict=True) if not number]
-        if absent:
-            notes.append(f"{_of(absent, data.class_count)} no {kinds} {part}: {listed(absent, NAMED)}")
     if data.train.labels.ndim > 1:
         for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
             blank = int((~(split.labels >= 0).any((1, 2))).sum())
@@ -46,6 +43,7 @@ def of_data(data: Data, loss: Loss) -> list[str]:
                 notes.append(f"{blank:,} of the {count(len(split.labels), 'image')} {part} have no label that counts")
     factors = getattr(loss, "class_weights", None)
     if isinstance(factors, tuple):
+        trained = class_counts(data.train.labels, data.class_count)
         passed = [
             name
             for name, number, factor in zip(data.class_names, trained, factors, strict=True)

@@ -162,16 +162,21 @@ def test_what_is_never_seen_is_said(write: Write, tmp_path: Path, capsys: pytest
     labels = np.array([0, 2, 2, 0, 2, 0, 2])
     np.savez(tmp_path / "x.npz", x_train=pictures(7), y_train=labels, x_test=pictures(2), y_test=labels[1:3])
     said = notes(write, tmp_path, text, capsys)
-    assert said == [
-        "1 of the 3 classes has no samples to train on: 1",
-        "2 of the 3 classes have no samples held out: 0 and 1",
-        "7 samples in steps of 4: an epoch's last step trains on 3, and 1 that were trained on already fill it up, for "
-        "batch normalisation's statistics alone",
+    assert said[:2] == [
+        "x.npz has no image to train on of 1 class: 1",
+        "x.npz has no image held out of 2 classes: 0 and 1",
     ]
+    assert said[-1] == (
+        "7 samples in steps of 4: an epoch's last step trains on 3, and 1 that were trained on already fill it up, for "
+        "batch normalisation's statistics alone"
+    )
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["notes"] == said
     weighed = text.replace("epochs: 1", "epochs: 1, loss: {cross_entropy: {class_weights: [0, 1, 1]}}")
     assert "1 of the 3 classes has the weight 0 in the loss: 0" in notes(write, tmp_path, weighed, capsys)
     said = notes(write, tmp_path, text.replace("batch_size: 4", "batch_size: 400"), capsys)
-    assert said[2:] == ["batch_size is 400, but there are 7 samples to train on: a step has all of them"]
+    assert said[-1:] == ["batch_size is 400, but there are 7 samples to train on: a step has all of them"]
+    assert not any("fill it up" in note for note in said)
 
 
 def test_one_sample_a_step_before_batch_normalisation(
@@ -298,8 +303,9 @@ def test_what_jax_raises_becomes_a_sentence(
         raise error
 
     monkeypatch.setattr(feeding.DeviceFeed, "batches", fails)
+    data = same_data(tmp_path / "x.npz", pictures(3), np.arange(3))
     with pytest.raises(SpecError) as found:
-        run(write, tmp_path, FILLED.replace("%s ", ""))
+        run(write, tmp_path, FILLED.replace("%s ", "").replace("mnist5k", f"{{npz: {data}}}"))
     (item,) = found.value.diagnostics
     assert item.code == code
     assert words in item.message
