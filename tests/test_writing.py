@@ -229,3 +229,28 @@ def test_a_file_that_may_not_be_changed_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Permission denied"):
         write(file, "x")
     assert file.read_text() == "kept"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["draw", "lenet5", "-o"], "net.svg"),
+        (["draw", "lenet5", "-o"], "net.png"),
+        (["report", "lenet5", "--html"], "net.html"),
+        (["roofline", "lenet5", "--device", "a100", "--plot"], "roof.png"),
+    ],
+)
+def test_commands_leave_an_old_file_as_it_was(
+    words: list[str], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from archspec.cli import main
+
+    file = tmp_path / name
+    file.write_text("old")
+    with little_space(500):
+        assert main([*words, str(file)]) == 1
+    assert "error[E534]" in capsys.readouterr().err
+    assert names(tmp_path) == [name] and file.read_text() == "old"
+    assert main([*words, str(file)]) == 0
+    assert file.read_bytes()[:3] != b"old"

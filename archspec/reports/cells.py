@@ -26,6 +26,12 @@ class Cell(NamedTuple):
 Row = Sequence[str | Cell]
 
 
+def short(value: float, digits: int = 3) -> str:
+    """A number of so many significant digits, large ones without an exponent: 0.25, 12.3, 1,230."""
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10**digits else f"{rounded:.{digits}g}"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table ready to be written.

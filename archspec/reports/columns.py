@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.figures.units import mebibytes, si
 from archspec.reports import Report, Row
-from archspec.reports.cells import Cell, Table
+from archspec.reports.cells import Cell, Table, short
 
 
 class Column(NamedTuple):
@@ -62,7 +62,7 @@ COLUMNS = {
             "FLOPs/byte",
             "flops_per_byte",
             True,
-            lambda report, row: Cell(f"{row.intensity:.3g}" if row.flops else "", round(row.intensity, 4)),
+            lambda report, row: Cell(short(row.intensity) if row.flops else "", round(row.intensity, 4)),
         ),
         Column(
             "receptive_field",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.blocks import folded
 from archspec.figures.roofline import bound_of
 from archspec.figures.units import mebibytes, si
-from archspec.reports.cells import Cell, Table
+from archspec.reports.cells import Cell, Table, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +27,12 @@ FUSED = "element-wise layers are fused into the layer before them and move only 
 
 def seconds(value: float) -> str:
     """A time with three digits: 12.3 ms."""
-    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}" if value < 1000 * factor else f"{value / factor:,.0f} {unit}"
-    return f"{value / 1e-9:.3g} ns" if value else "0"
+    if not value:
+        return "0"
+    for factor, unit in ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms")):
+        if float(f"{value / factor:.3g}") < 1000:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g} s" if value < 999.5 else f"{value:,.0f} s"
 
 
 def percent(part: float) -> str:
@@ -53,7 +55,7 @@ def header(found: Prediction) -> list[str]:
         f"{graph.mode} mode, {found.dtype}",
         METHOD,
         f"peak {si(int(device.flops[found.dtype]))}FLOP/s, memory {si(int(device.bandwidth))}B/s, ridge at "
-        f"{device.ridge(found.dtype):.3g} FLOPs a byte ({device.source})",
+        f"{short(device.ridge(found.dtype))} FLOPs a byte ({device.source})",
     ]
     if found.dtype == "float32" and "tf32" in device.flops:
         lines.append("float32 throughout; where matrix units multiply in tf32, as JAX has them do, --dtype tf32")
@@ -86,7 +88,7 @@ def totals(found: Prediction) -> list[tuple[str, str]]:
     lines += [
         ("throughput", f"{found.throughput:,.0f} samples a second at most" if found.seconds else "nothing bounds it"),
         ("bound by", bounds or "nothing"),
-        ("work" + each, f"{si(found.flops)} FLOPs, {mebibytes(found.bytes)} moved, {intensity:.3g} FLOPs a byte"),
+        ("work" + each, f"{si(found.flops)} FLOPs, {mebibytes(found.bytes)} moved, {short(intensity)} FLOPs a byte"),
     ]
     need = f"{gigabytes(found.needed)}"
     if found.device.memory is not None:
@@ -135,7 +137,7 @@ def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[
         kind,
         Cell(si(flops) if flops else "", flops),
         Cell(mebibytes(moved) if moved else "", moved),
-        Cell("" if intensity is None else f"{intensity:.3g}", intensity),
+        Cell("" if intensity is None else short(intensity), intensity),
         *times,
         Cell(seconds(total) if total else "", total),
         Cell(percent(total / found.seconds) if total else "", total / found.seconds if found.seconds else 0.0),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
 from archspec.figures.units import si
+from archspec.reports.cells import short
 from archspec.reports.plotting import Box, new_figure, place_labels, save, tidy
 from archspec.reports.roofline import seconds
 
@@ -83,7 +84,7 @@ def figure(found: Prediction) -> Figure:
     axes.plot([ridge, ridge], [floor, peak], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     texts = [
         axes.annotate(
-            f"ridge, {ridge:.3g} FLOPs/byte",
+            f"ridge, {short(ridge)} FLOPs/byte",
             (ridge, floor),
             xytext=(-4, 5),
             textcoords="offset points",

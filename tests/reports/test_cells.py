@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archspec.reports.cells import WRITERS, Cell, Table, csv_text, latex, latex_escape, markdown, shown, text
+from archspec.reports.cells import WRITERS, Cell, Table, csv_text, latex, latex_escape, markdown, short, shown, text
+from archspec.reports.roofline import seconds
 
 TABLE = Table(
     ("layer", "MACs"),
@@ -104,3 +105,28 @@ def test_transposed_tables_have_the_same_cells() -> None:
 def test_rows_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="2 columns"):
         Table(("a", "b"), [("x",)], (False, False))
+
+
+def test_numbers_that_round_up_take_the_next_unit() -> None:
+    assert [short(value) for value in (0.25, 12.34, 999.4, 999.6, 1234, 123456)] == [
+        "0.25", "12.3", "999", "1,000", "1,230", "123,000",
+    ]  # fmt: skip
+    times = (0, 5e-10, 9.994e-7, 9.996e-7, 0.00123, 0.9994, 0.9996, 12.34, 999.6, 54321)
+    assert [seconds(value) for value in times] == [
+        "0", "0.5 ns", "999 ns", "1 µs", "1.23 ms", "999 ms", "1 s", "12.3 s", "1,000 s", "54,321 s",
+    ]  # fmt: skip
+
+
+def test_no_table_has_exponents() -> None:
+    """A layer of a large batch does thousands of operations a byte."""
+    import archspec
+    from archspec.figures.devices import find_device
+    from archspec.figures.roofline import predict
+    from archspec.reports import roofline
+
+    graph = archspec.load("vgg16").graph()
+    for made in (
+        str(archspec.report(graph, batch=512)),
+        roofline.render(predict(graph, find_device("a100"), batch=512)),
+    ):
+        assert not re.search(r"\de[+-]\d", made)
