@@ -19,7 +19,7 @@ Severity = Literal["error", "warning"]
 MAX_ALIKE = 3
 """Findings of one code at one place, such as a layer in a repeat, that are kept."""
 
-MAX_COMPARED = 400
+MAX_COMPARED = 100
 """Names that did-you-mean looks at."""
 
 MAX_SHOWN = 50
@@ -268,8 +268,9 @@ def _alike_at_the_start(a: str, b: str) -> int:
 
 def _distance(a: str, b: str) -> int:
     """Letters that are missing, too many, wrong or swapped with their neighbour (optimal string alignment)."""
-    if abs(len(a) - len(b)) > max(1, len(a) // 3):
-        return len(a) + len(b)
+    most = max(1, len(a) // 3)
+    if abs(len(a) - len(b)) > most or len(set(a) - set(b)) > most:
+        return len(a) + len(b)  # far, without looking closer
     older: list[int] = []
     last = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from archspec.graph import Graph
 
 
+MAX_HINTED = 20
+"""Unused arguments for which a near name is looked for."""
+
 RESERVED_NAMES = ("pytorch", "archspec")
 """Ways to name tensors that need no table."""
 
@@ -47,10 +50,13 @@ def check_defaults(document: Document, findings: Findings) -> None:
 def unused_arguments(document: Document, findings: Findings) -> None:
     """Warns of arguments, the spec's and its blocks', that no `$(…)` reads."""
     used = set(_identifiers(document.written))
+    hinted = 0
     for argument in document.arguments.values():
         # An argument of a file that this one extends may well be read by what was left behind there.
         if argument.name not in used and argument.key.source is document.root.source:
-            others = [other.name for other in document.arguments.values() if other is not argument]
+            hinted += 1
+            # Looking for what was meant takes time for each of many names.
+            others = [name for name in document.arguments if name != argument.name] if hinted <= MAX_HINTED else []
             _unused(argument.name, "the spec", argument.key.span, findings, others)
     for block in document.blocks.values():
         if block.document is not None:
