@@ -32,7 +32,7 @@ SLOW = 3.0
 
 
 def answers(path: Path, which: int, counts: Counter[str]) -> None:
-    """Every command's answer to one spec: the diagnostics, or the last network's report, elaborated text and drawing."""
+    """The commands' answers to one spec: diagnostics, and of the last right network report, text and drawing."""
     try:
         specs = open_specs(str(path))
         wrong = [item for spec in specs for item in spec.diagnostics if item.severity == "error"]

@@ -35,6 +35,10 @@ Write = Callable[..., Path]
         ("Concatenate", "`concat`"),
         ("{add: [a, b]}", "- add: {from: [a, b]}"),
         ("dense:84", "dense: 84"),
+        ("{nn.Upsample: 2}", "`resize`"),
+        ("{type: Conv2d, out_channels: 3}", "- conv: {…}"),
+        ("{class_name: Dense, config: {units: 3}}", "- dense: {…}"),
+        ("[-1, 1, Conv, [64, 3, 2]]", "`from` names the layers it takes"),
         ("{conv: {filters:3, kernel: 3}}", "filters: 3"),
     ],
 )
@@ -63,6 +67,12 @@ def test_recipes_of_other_libraries(write: Write, line: str, words: str) -> None
 def test_a_missing_space_after_a_colon(write: Write, text: str) -> None:
     found = open_spec(str(write(text + "\nlayers: [relu]"))).diagnostics
     assert any("`height: 28" in way for item in found for way in item.help)
+
+
+def test_files_of_other_formats(write: Write) -> None:
+    found = open_spec(str(write("nc: 80\nbackbone: []\nclass_name: Sequential", whole=True))).diagnostics
+    said = " ".join(way for item in found for way in item.help)
+    assert "args: {classes: 10}" in said and "`layers`" in said and "a kind is the key itself" in said
 
 
 @pytest.mark.parametrize("word", ["activation", "name", "xyz", "trainable", "momentum2000", "f"])

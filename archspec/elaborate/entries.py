@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from archspec.kinds import Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
 from archspec.spec.document import STRUCTURE, Document
+from archspec.spec.hints import KIND_AS_VALUE, kind_hint
 from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unknown_kind
 
 MAX_STEPS = 400_000
@@ -101,7 +103,14 @@ class Expander:
                 "E207",
                 f"an entry is a kind, or a kind with its fields, not {describe(kind)}",
                 node.span,
-                help=["for example `- relu` or `- conv: {filters: 64, kernel: 3}`"],
+                help=[
+                    "for example `- relu` or `- conv: {filters: 64, kernel: 3}`",
+                    *(
+                        ["`from` names the layers that one takes, and `repeat` repeats"]
+                        if isinstance(kind, list)
+                        else []
+                    ),
+                ],
             )
             return None
         name, name_node, span = None, kind_node, kind_node.span
@@ -127,6 +136,19 @@ class Expander:
             self.findings.error("E207", "this entry is empty", node.span, help=["remove it, or name a kind"])
             return
         (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
+        named = next((value for key, _, value in node.items() if key in KIND_AS_VALUE), None)
+        if isinstance(named, Scalar) and isinstance(named.value, str):
+            known = {*kind_names("layers"), *self.document.blocks, *STRUCTURE}
+            hint = kind_hint(named.value, known)
+            found = re.search(r"did you mean `(\w+)`", hint or "")
+            kind = named.value if named.value in known else found[1] if found else named.value[:60]
+            self.findings.error(
+                "E207",
+                "an entry's kind is its key, not a field",
+                named.span,
+                help=[f"write `- {kind}: {{…}}` with the fields inside the braces"],
+            )
+            return
         where = f"{first}: {{…, {second}: …}}" if content is not None else f"{first}: {{{second}: …}}"
         self.findings.error(
             "E207",

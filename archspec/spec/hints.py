@@ -69,6 +69,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "input": ("from",),
     "model": ("layers",),
     "network": ("layers",),
+    "head": ("layers",),
+    "neck": ("layers",),
     "backbone": ("layers",),
     "training": ("train",),
 }
@@ -83,6 +85,14 @@ _NO_FIELD = {
     "batchnormalize": "normalisation is a layer of its own: `- batch_norm` after this one",
     "paddingmode": "`- pad: {sides: 1, mode: reflect}` before this one pads otherwise than with zeros",
     "dataformat": "maps are height × width × channels, always",
+    "nc": "the number of classes is an argument of your own: `args: {classes: 10}`",
+    "numclasses": "the number of classes is an argument of your own: `args: {classes: 10}`",
+    "depthmultiple": "sizes of a family are arguments that `variants` set",
+    "widthmultiple": "sizes of a family are arguments that `variants` set",
+    "scales": "sizes of a family are arguments that `variants` set",
+    "anchors": "networks for detection cannot be trained; their layers can be written",
+    "classname": "a kind is the key itself: `- conv: {filters: 8, kernel: 3}` in `layers`",
+    "config": "a kind is the key itself: `- conv: {filters: 8, kernel: 3}` in `layers`",
     "trainable": "`train.init_from` has `freeze` for layers that are not trained",
 }
 """What other libraries have as a field and this language has not, and what it has instead."""
@@ -183,6 +193,10 @@ def synonyms(name: str) -> tuple[str, ...]:
     return _FIELDS.get(_plain(name), (name,))
 
 
+KIND_AS_VALUE = ("type", "class_name", "module", "kind", "layer")
+"""Keys under which other formats write a layer's kind."""
+
+
 def space_missing(name: str, known: Iterable[str]) -> str | None:
     """`height:28`, which YAML reads as one word, or None where it is something else."""
     word, colon, value = name.partition(":")
@@ -214,7 +228,7 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     spaced = space_missing(name, known)
     if spaced:
         return spaced
-    plain = _DIMENSIONS.sub("", _plain(name))
+    plain = _DIMENSIONS.sub("", _plain(name.rpartition(".")[2]))
     for candidate in known:
         if _plain(candidate) == plain:
             return f"did you mean `{candidate}`?"
