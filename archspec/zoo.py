@@ -56,7 +56,12 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
 def similar(name: str) -> str:
     """The network that `archspec zoo` lists whose name is nearest, or all of them."""
     names = [known for known, (_, variant) in zoo_variants().items() if variant is not None]
-    return did_you_mean(name, names) or f"the zoo has {listed(names, 40)}"
+    near = did_you_mean(name, names)
+    for letters in range(len(name[:40]), 2, -1):  # a network of the same family
+        family = [known for known in names if known.startswith(name[:letters].lower())]
+        if near is None and family:
+            near = f"did you mean `{family[0]}`?"
+    return near or f"the zoo has {listed(names, 40)}"
 
 
 def _folder(path: Path, findings: Findings) -> None:

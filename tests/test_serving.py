@@ -337,8 +337,8 @@ def test_20_000_layers_are_ready_in_time(flat: bool, write: Callable[..., Path])
         text += "  - repeat:\n      times: 200\n      as: i\n      layers:\n"
         text += "        - repeat: {times: 100, as: j, layers: [relu]}\n"
     path = write(text)
-    started = time.monotonic()
+    started = time.process_time()
     made = payload_of(open_spec(str(path)))
     page = render(made)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
     assert len(made["model"]["layers"]) == 20_000 and len(page) < 30e6

@@ -105,11 +105,7 @@ class Expander:
                 node.span,
                 help=[
                     "for example `- relu` or `- conv: {filters: 64, kernel: 3}`",
-                    *(
-                        ["`from` names the layers that one takes, and `repeat` repeats"]
-                        if isinstance(kind, list)
-                        else []
-                    ),
+                    *(["`from` names the layers it takes, and `repeat` repeats"] if isinstance(kind, list) else []),
                 ],
             )
             return None

@@ -229,10 +229,10 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     if spaced:
         return spaced
     plain = _DIMENSIONS.sub("", _plain(name.rpartition(".")[2]))
-    for candidate in known:
-        if _plain(candidate) == plain:
-            return f"did you mean `{candidate}`?"
     elsewhere = _KINDS.get(plain)
     if elsewhere in known:
         return f"did you mean `{elsewhere}`?"
+    for candidate in known:
+        if _plain(candidate) == plain:
+            return f"did you mean `{candidate}`?"
     return _NO_KIND.get(plain) or did_you_mean(name, known)
