@@ -150,7 +150,7 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     parser = Parser(
         prog="archspec",
         description="Compiles networks written in YAML into JAX: checks, reports, trains.",
-        epilog="SPEC is a path, a path with #variant, or a name from `archspec zoo`.",
+        epilog="SPEC is a path, a path with #variant, a name from `archspec zoo`, or - for standard input.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=_version)
