@@ -1,17 +1,29 @@
-# `make train` trains LeNet-5 on real digits; `make test` runs every test. Both build .venv first.
+# `make train` trains LeNet-5 on real digits; `make test` runs the tests. Both build .venv first, with the newest Python found.
 
-PYTHON ?= python3
-VENV := .venv
+PYTHON ?= $(shell .ci/newest-python)
+VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/lenet5
+# What pip's --constraint takes: tests/minimum.txt for the declared minimum versions.
+CONSTRAINT ?=
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
-.PHONY: train test check lint types clean
+.PHONY: train test test-slow test-jax check lint types clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
 
+# Every test that is not marked slow.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# Those that are.
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 -m slow
+
+# Those of `make test` that touch JAX and what lies below it: for other versions of these.
+test-jax: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 -m "jax and not slow"
 
 check: lint types test
 
@@ -23,18 +35,19 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 $(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "archspec needs Python 3.11 or newer with venv; set PYTHON=…"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit("archspec needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
 	$(BIN)/python -m compileall -q archspec
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+$(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml $(CONSTRAINT)
+	$(INSTALL) --editable '.[test]'
 	$(BIN)/python -m compileall -q archspec
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -103,6 +103,8 @@ class Graph:
     args: Mapping[str, Any] = field(default_factory=dict)
     blocks: Mapping[str, BlockUse] = field(default_factory=dict, compare=False)
     """What the paths of blocks, named repeats, branches and so on stand for; their layers' paths begin with them."""
+    title: str = field(default="", compare=False)
+    """The spec's `title`, one line for people; "" where it has none."""
 
     def pruned(self, mode: str) -> Graph:
         """The graph with only what the outputs of a mode ("train" or "eval") need."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,6 +184,8 @@ class Spec:
         findings = self._findings.copy()
         name = self.variant or (self._header.name if self._header else "")
         graph = elaborate(self._document, self._input, name, findings)
+        if graph is not None and self._header:
+            graph = replace(graph, title=self._header.title)
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)

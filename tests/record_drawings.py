@@ -1,5 +1,6 @@
 """Records digests of all drawings of the zoo in tests/fingerprints/drawings.json: `python -m tests.record_drawings`.
 
+It draws the pictures of the documentation anew, too.
 A change that means to alter no drawing leaves the file as it is; one that means to says in its commit which and why.
 What it altered is printed.
 """
@@ -20,6 +21,8 @@ from archspec.zoo import zoo_variants
 FILE = Path(__file__).parent / "fingerprints" / "drawings.json"
 
 NETWORKS = [name for name, (_, variant) in zoo_variants().items() if variant]
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
 DRAWINGS: dict[str, dict[str, Any]] = {
     "graph": {},
@@ -47,6 +50,12 @@ def digests(name: str) -> dict[str, str]:
     return {**found, "page": digest(json.dumps(frames, sort_keys=True).encode())}
 
 
+def picture(file: Path) -> bytes:
+    """What a picture of the documentation, NETWORK-LOOK.svg, shows."""
+    name, look = file.stem.split("-")
+    return drawn(open_spec(name).graph().pruned("eval"), "svg", look="paper" if look == "paper" else "graph")
+
+
 def graphviz() -> str:
     """The version of Graphviz, which places the boxes of a graph; a figure of the paper look does not ask it."""
     from pygraphviz import graphviz
@@ -62,6 +71,8 @@ def main() -> None:
         altered = [key for key, value in found.items() if before.get(name, {}).get(key) != value]
         if altered:
             print(f"{name}: {', '.join(altered)}")
+    for file in PICTURES.glob("*.svg"):
+        file.write_bytes(picture(file))
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps({"graphviz": graphviz(), "networks": made}, indent=1) + "\n", "utf-8")
 

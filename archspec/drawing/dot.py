@@ -16,9 +16,11 @@ def render(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), 
     """The graph as DOT, with the same blocks open as in the look of a graph. Raises DrawingError where that does."""
     pieces = Pieces(graph)
     opened = chosen(pieces, depth, open)
+    rank = "LR" if direction == "right" else "TB"
+    title = f", label={quoted(graph.title)}, labelloc=t" if graph.title else ""
     lines = [
         f"digraph {quoted(graph.name)} {{",
-        f'  graph [rankdir={"LR" if direction == "right" else "TB"}, fontname="Helvetica,sans-serif", fontsize=11]',
+        f'  graph [rankdir={rank}, fontname="Helvetica,sans-serif", fontsize=11{title}]',
         '  node [shape=box, style="filled,rounded", fillcolor="#ffffff", fontname="Helvetica,sans-serif", fontsize=11]',
         f'  edge [fontname="Helvetica,sans-serif", fontsize=9, color="{FAINT}", fontcolor="{FAINT}"]',
     ]

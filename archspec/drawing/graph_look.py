@@ -31,6 +31,7 @@ from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
 from archspec.drawing.pieces import Pieces
 from archspec.drawing.scene import (
     ASCENT,
+    LEAST_HEADING,
     Anchor,
     Curve,
     Path,
@@ -41,6 +42,7 @@ from archspec.drawing.scene import (
     Shape,
     Style,
     Text,
+    headed,
     line,
     polyline,
     shortened,
@@ -91,10 +93,7 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
     size = f"{count(len(graph.nodes), 'layer')} · {si(graph.params)} params · {si(graph.macs)} MACs" + (
         " · as trained" if graph.mode == "train" else ""
     )
-    heading = [
-        Text(0, 14, graph.name, 16, True),
-        Text(0, 32, size, 11, colour=FAINT),
-    ]
+    heading = headed(graph.title, graph.name, size, max(picture.width, LEAST_HEADING))
     head = 52.0
     inner = max(picture.width, min(legend_width, 560.0), *(shape.box.right for shape in heading))
     legend, legend_width, legend_height = _legend(picture, inner)
@@ -105,7 +104,7 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
         *(shifted(shape, _MARGIN, _MARGIN + head + picture.height + 28) for shape in legend),
     ]
     height = 2 * _MARGIN + head + picture.height + 28 + legend_height
-    return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.name)
+    return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.title or graph.name)
 
 
 def shifted(shape: Shape, x: float, y: float) -> Shape:

@@ -28,12 +28,13 @@ from archspec.drawing.scene import (
     Style,
     Text,
     around,
+    headed,
     line,
     polyline,
     shortened,
     text_width,
 )
-from archspec.drawing.steps import Group, Step, groups, what
+from archspec.drawing.steps import Group, Step, groups, name_of, scope_of, what
 from archspec.drawing.words import is_counted
 from archspec.figures.units import si
 from archspec.graph import Graph, Node
@@ -496,26 +497,24 @@ class _Figure:
             shapes.append(self._arc(one, two))
         shapes += [*self.leaders, *self.labels]
         area = around(shape.box for shape in shapes)
-        head = self._heading()
-        width = max(area.width, LEAST_WIDTH, *(text.box.width for text in head)) + 2 * MARGIN
+        room = max(area.width, LEAST_WIDTH)
+        heading = headed(self.graph.title, self.graph.name, self._facts(), room, sizes=(15, 10.5), baselines=(12, 29))
+        head = [_moved(text, MARGIN, MARGIN) for text in heading]
+        width = max(room, *(text.box.right - MARGIN for text in head)) + 2 * MARGIN
         top = max(text.box.bottom for text in head) + 18
         shift_x = MARGIN - area.left + (width - 2 * MARGIN - area.width) / 2
         drawn: list[Shape] = [*head, *(_moved(shape, shift_x, top - area.top) for shape in shapes)]
         legend, bottom = self._legend(width, top + area.height + 22)
-        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), f"{self._title()}: {head[1].text}")
+        title = f"{self.graph.title or self.graph.name}: {heading[1].text}"
+        return Scene(width, bottom + MARGIN - 4, (*drawn, *legend), title)
 
-    def _title(self) -> str:
-        return self.graph.variant or self.graph.name
-
-    def _heading(self) -> list[Text]:
+    def _facts(self) -> str:
         graph = self.graph
         ends = ", ".join(str(graph.output_type(output)) for output in graph.outputs[:3])
         more = ", …" if len(graph.outputs) > 3 else ""
-        facts = (
+        return (
             f"{graph.input} → {ends}{more} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
         )
-        title = Text(MARGIN, MARGIN + 12, shortened(self._title(), 420, 15, True), 15, True)
-        return [title, Text(MARGIN, MARGIN + 29, facts, 10.5, colour=FAINT)]
 
     def _into(self, at: int) -> list[Shape]:
         """What leads into a volume from its left neighbour: an arrow, or a window and its rays."""
@@ -691,12 +690,16 @@ def _named(graph: Graph, group: Group) -> str:
 
     # The name of a block says more than `conv1`, which each has.
     if scope and all(step.path.startswith(scope + ".") and unnamed(step) for step in group.steps):
-        block = scope.rpartition(".")[2]
+        block = name_of(scope)
         return block if len(group.steps) > 1 else f"{block}.{first}"
     if len(group.steps) == 1:
         return first
     if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
-        return scope.rpartition(".")[2]
+        return name_of(scope)
+    scopes = scope_of(group.first.path), scope_of(group.last.path)
+    if scopes[0] != scopes[1]:
+        # Both may be called conv1: their scopes tell them apart.
+        first, last = map(name_of, scopes)
     start, end = _common_ends(first, last)
     one, two = first[start : len(first) - end], last[start : len(last) - end]
     if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:

@@ -9,6 +9,8 @@ from functools import cache
 from math import hypot
 from typing import Literal, NamedTuple
 
+from archspec.drawing.palette import FAINT
+
 FONT = "DejaVu Sans"
 """What text is measured in; Verdana has the same widths."""
 
@@ -225,6 +227,33 @@ def polyline(points: Iterable[Point], style: Style, *, arrow: bool = False) -> P
 def is_straight(start: Point, curve: Curve) -> bool:
     """Whether a curve is a straight line."""
     return curve.control2 == curve.end and curve.control1 in (start, curve.end)
+
+
+LEAST_HEADING = 420.0
+"""Room that a heading has at least, in pixels."""
+
+
+def headed(
+    title: str,
+    name: str,
+    facts: str,
+    width: float,
+    *,
+    sizes: tuple[float, float] = (16.0, 11.0),
+    baselines: tuple[float, float] = (14.0, 32.0),
+) -> list[Text]:
+    """A heading whose upper left corner is at (0, 0): the title, or the name where there is none, and facts below it.
+
+    Under a title the facts begin with the name. A title that is too wide is cut, and told in full by the tooltip.
+    """
+    title = " ".join(title.split())
+    whole = title or name
+    short = shortened(whole, width, sizes[0], True)
+    facts = f"{shortened(name, width / 2, sizes[1])} · {facts}" if title and title != name else facts
+    return [
+        Text(0, baselines[0], short, sizes[0], True, title=whole if short != whole else None),
+        Text(0, baselines[1], facts, sizes[1], colour=FAINT),
+    ]
 
 
 _CHARACTERS = "".join(map(chr, range(32, 127))) + "·×–—−“”‘’…→←↑↓≤≥½°±²³µßæøÆØαβγδεηθκλμπρστφω√"

@@ -255,7 +255,7 @@ def _layer(part: Part, node: Node) -> Step:
     step = Step(
         "symbol" if symbol else "layer",
         part.path,
-        _name(part.path),
+        name_of(part.path),
         symbol or what(node.layer),
         node.layer.family,
         node.output,
@@ -264,12 +264,25 @@ def _layer(part: Part, node: Node) -> Step:
     return replace(step, split=_split(node))
 
 
-def _name(path: str) -> str:
+def name_of(path: str) -> str:
     """The last part of a path that says something: a unit's name for its `conv`."""
+    return _taken_apart(path)[1]
+
+
+def scope_of(path: str) -> str:
+    """The scope that a path's name is in."""
+    return _taken_apart(path)[0]
+
+
+def _taken_apart(path: str) -> tuple[str, str]:
+    """The scope of a path's name, and the name."""
     *scopes, last = path.split("…")[0].split(".")
-    if last.isdigit() or last == "conv":
-        last = ".".join([*scopes[-1:], last]) if last.isdigit() or not scopes else scopes[-1]
-    return last
+    if scopes and last.isdigit():
+        *scopes, outer = scopes
+        last = f"{outer}.{last}"
+    elif scopes and last == "conv":
+        *scopes, last = scopes
+    return ".".join(scopes), last
 
 
 def _split(node: Node) -> tuple[int, ...]:
@@ -293,7 +306,7 @@ def _block(graph: Graph, part: Part) -> Step:
         does = f"{len(repeated)} × {does}"
     does = does.replace("_", " ")
     return Step(
-        "block", part.path, _name(part.path), does, "convolution", nodes[-1].output, list(part.nodes), split=split
+        "block", part.path, name_of(part.path), does, "convolution", nodes[-1].output, list(part.nodes), split=split
     )
 
 
@@ -321,7 +334,11 @@ def _alike(one: Step, other: Step) -> bool:
         return False
     if one.role == "block":
         return one.does == other.does and _scope(one.path) == _scope(other.path)
-    return one.role == "layer" and one.type.is_map and one.family == other.family == "convolution"
+    if one.role != "layer" or not one.type.is_map or not one.family == other.family == "convolution":
+        return False
+    # One label names all: by names in one scope, or by neighbouring scopes.
+    scope, another = scope_of(one.path), scope_of(other.path)
+    return scope == another or bool(scope and another and _scope(scope) == _scope(another))
 
 
 def _scope(path: str) -> str:

@@ -86,7 +86,10 @@ def test_a_stride_that_enlarges_is_a_factor() -> None:
 def test_the_picture_names_input_outputs_and_shapes() -> None:
     found = texts(scene(graph_of("googlenet", "train")))
     assert {"googlenet", "input 224×224×3", "logits", "aux1", "aux2", "output 1000", "56×56×64"} <= set(found)
-    assert "157 layers · 13.38 M params · 1.591 G MACs · as trained" in found
+    assert found[:2] == [
+        "GoogLeNet, as the paper has it",
+        "googlenet · 157 layers · 13.38 M params · 1.591 G MACs · as trained",
+    ]
     assert "aux1" not in texts(scene(graph_of("googlenet")))
 
 

@@ -322,3 +322,32 @@ layers:
     _, figure = drawn(text, write)
     said = [shape.text for shape in texts(figure)]
     assert said.count("enc1") == said.count("enc2") == 1 and not any(text.startswith("conv1") for text in said)
+
+
+@pytest.mark.parametrize(
+    ("layers", "labels"),
+    [
+        # `conv1` and `stage1.0.conv2` are no `conv1–2`.
+        (
+            "  - conv: {name: conv1, filters: 8, kernel: 3, pad: same}\n"
+            "  - repeat: {name: stage1, times: 1, layers: [{conv: {name: conv2, filters: 8, kernel: 3, pad: same}}]}\n",
+            {"conv1", "stage1.0.conv2"},
+        ),
+        # Two rounds, each with a `conv1` and a `conv2`.
+        (
+            "  - repeat: {name: body, times: 2, layers: [{conv: {name: conv1, filters: 8, kernel: 3, pad: same}}, "
+            "{conv: {name: conv2, filters: 8, kernel: 3, pad: same}}]}\n",
+            {"body.0–1"},
+        ),
+        (
+            "  - conv: {name: conv1, filters: 8, kernel: 3, pad: same}\n"
+            "  - conv: {name: conv2, filters: 8, kernel: 3, pad: same}\n"
+            "  - conv: {name: head.conv3, filters: 8, kernel: 3, pad: same}\n",
+            {"conv1–2", "head.conv3"},
+        ),
+    ],
+)
+def test_a_label_is_of_names_in_one_scope(layers: str, labels: set[str], write: Callable[..., File]) -> None:
+    _, figure = drawn(f"input: {{height: 16, width: 16, channels: 3}}\nlayers:\n{layers}", write)
+    bold = {text.text for text in texts(figure) if text.bold}
+    assert bold - {"net", "input", "output"} == labels
