@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import ROUND_HALF_EVEN, Context
 
 _BYTES = {
     "B": 1,
@@ -11,23 +12,33 @@ _BYTES = {
 }
 
 
+def significant(value: float, digits: int) -> str:
+    """A number to so many significant digits, without an exponent or zeros at its end; half-way, the even one.
+
+    The page's script rounds in the same way, so that a figure reads the same everywhere.
+    """
+    return f"{Context(prec=digits, rounding=ROUND_HALF_EVEN).create_decimal(value).normalize():f}"
+
+
 def si(value: float) -> str:
     """Operations with an SI prefix: 416.5 k, 4.089 G."""
-    for factor, prefix in ((10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if value >= factor:
-            return f"{value / factor:.4g} {prefix}"
-    return f"{value:.4g}"
+    *smaller, largest = ("", " k", " M", " G", " T", " P", " E")
+    for power, prefix in enumerate(smaller):
+        text = significant(value / 1000**power, 4)
+        if abs(float(text)) < 1000:
+            return text + prefix
+    return significant(value / 1000 ** len(smaller), 4) + largest
 
 
 def mebibytes(value: int) -> str:
     """Bytes in MiB; less than a tenth of one in KiB or bytes, whole gibibytes in GiB."""
     if value >= 2**30 and value % 2**30 == 0:
         return f"{value // 2**30:,} GiB"
-    if value >= 1000 * 2**20:
-        return f"{value / 2**20:,.0f} MiB"
+    if value >= 999.5 * 2**20:
+        return f"{round(value / 2**20):,} MiB"
     if value >= 2**20 / 10:
-        return f"{value / 2**20:.3g} MiB"
-    return f"{value / 2**10:.3g} KiB" if value >= 1000 else f"{value} B"
+        return f"{significant(value / 2**20, 3)} MiB"
+    return f"{significant(value / 2**10, 3)} KiB" if value >= 1000 else f"{value} B"
 
 
 def read_bytes(text: str) -> int:

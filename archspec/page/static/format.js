@@ -8,24 +8,35 @@ function whole(value) {
   return value.toLocaleString("en-US");
 }
 
-/** Four significant digits without an exponent or trailing zeros. @param {number} value @param {number} [digits] */
+// The three that follow are `significant`, `si` and `mebibytes` of archspec/reports/units.py; the tests hold them to the same texts.
+
+/** Significant digits without trailing zeros; half-way, the even one. @param {number} value @param {number} [digits] */
 function short(value, digits = 4) {
-  return String(Number(value.toPrecision(digits)));
+  // All digits of the number, of which none is lost: 6.125 is half-way, 0.145 is not, since it is a little less.
+  const [mantissa, power] = Math.abs(value).toExponential(60).split("e");
+  const kept = mantissa.replace(".", "").slice(0, digits), rest = mantissa.replace(".", "").slice(digits);
+  const down = /^50*$/.test(rest) && Number(kept[digits - 1]) % 2 === 0;
+  const rounded = down ? Number(`${kept[0]}.${kept.slice(1)}e${power}`) : Number(Math.abs(value).toPrecision(digits));
+  return String(Math.sign(value) * rounded);
 }
 
 /** Operations with an SI prefix: 416.5 k, 4.089 G. @param {number} value */
 function si(value) {
-  for (const [factor, prefix] of /** @type {[number, string][]} */ ([[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])) {
-    if (value >= factor) return `${short(value / factor)} ${prefix}`;
+  let text = "";
+  for (const [power, prefix] of ["", " k", " M", " G", " T", " P", " E"].entries()) {
+    const number = short(value / 1000 ** power);
+    text = number + prefix;
+    if (Math.abs(Number(number)) < 1000) break;
   }
-  return short(value);
+  return text;
 }
 
-/** Bytes in MiB; less than a tenth of one in KiB or bytes, as the reports have them. @param {number} value */
+/** Bytes in MiB; less than a tenth of one in KiB or bytes, whole gibibytes in GiB. @param {number} value */
 function mebibytes(value) {
-  if (value >= 1000 * 2 ** 20) return `${whole(Math.round(value / 2 ** 20))} MiB`;
+  if (value >= 2 ** 30 && value % 2 ** 30 === 0) return `${whole(value / 2 ** 30)} GiB`;
+  if (value >= 999.5 * 2 ** 20) return `${whole(Number(short(value / 2 ** 20, String(Math.floor(value / 2 ** 20)).length)))} MiB`;
   if (value >= 2 ** 20 / 10) return `${short(value / 2 ** 20, 3)} MiB`;
-  return value >= 1000 ? `${short(value / 2 ** 10, 3)} KiB` : `${whole(value)} B`;
+  return value >= 1000 ? `${short(value / 2 ** 10, 3)} KiB` : `${value} B`;
 }
 
 /** 112×112×64. @param {number[]} shape */
