@@ -8,7 +8,7 @@ RUN ?= runs/lenet5
 CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
-.PHONY: train test test-slow test-jax check lint types clean
+.PHONY: train test test-slow test-jax check lint types types-js clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
@@ -33,6 +33,10 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+# Of the page's JavaScript, by its comments; npm fetches the compiler.
+types-js:
+	npm exec --yes --package=typescript@5.9.3 -- tsc --project tests/page/jsconfig.json
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "archspec needs Python 3.11 or newer with venv; set PYTHON=…"; exit 1; }

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from archspec.reports.units import mebibytes, si, significant
+from archspec.figures.units import mebibytes, si, significant
 from tests.page.scripts import needs_node, run
 
 MIB = 2**20

@@ -11,6 +11,10 @@ const LEFT = 70, RIGHT = 20, TOP = 36, GAP = 30, BOTTOM = 34;
 class Charts {
   constructor() {
     this.box = byId("charts-box");
+    /** Pixels a layer; 0 before anything is painted. */ this.scale = 0;
+    this.height = 0;
+    /** @type {any} */ this.marks = null;
+    /** @type {{top: number, tall: number, said: any, chart: any}[]} */ this.plots = [];
     this.paint = onceAFrame(() => this._paint());
     this.mark = onceAFrame(() => this._mark());
     new ResizeObserver(this.paint).observe(this.box);
@@ -45,7 +49,7 @@ class Charts {
     svg.append(this._stages(network, height));
     this.marks = draw("g", { class: "marks" });
     svg.append(this.marks);
-    /** @type {{top: number, tall: number, said: any, chart: any}[]} */ this.plots = [];
+    this.plots = [];
     CHARTS.forEach((chart, row) => {
       const top = TOP + row * (tall + GAP);
       svg.append(this._plot(network, chart, top, tall, plot));
@@ -109,12 +113,12 @@ class Charts {
     for (const [colour, bars] of paths) group.append(draw("path", { d: bars.join(""), class: `column ${colour}` }));
     const said = draw("text", { x: LEFT + plot, y: top - 7, "text-anchor": "end", class: "said" });
     group.append(draw("text", { x: LEFT, y: top - 7, class: "title" }, chart.title), said);
-    this.plots?.push({ top, tall, said, chart });
+    this.plots.push({ top, tall, said, chart });
     return group;
   }
 
   _mark() {
-    if (!this.marks || !this.plots || !store.network) return;
+    if (!this.marks || !store.network) return;
     const { selected, hovered } = store.marked();
     this.marks.replaceChildren();
     const band = (/** @type {Item[]} */ items, /** @type {string} */ style) => {

@@ -26,7 +26,9 @@ class Drawing {
   constructor() {
     this.canvas = byId("canvas");
     this.view = { x: 0, y: 0, scale: 1 };
-    this.scene = { width: 0, height: 0, boxes: [], outlines: [], links: [] };
+    /** @type {Picture} */ this.scene = { width: 0, height: 0, boxes: [], outlines: [], links: [] };
+    /** Boxes and unfolded frames by their paths. @type {Map<string, any>} */ this.byPath = new Map();
+    /** The box that each layer is in. @type {any[]} */ this.where = [];
     /** @type {Map<string, any>} */ this.elements = new Map();
     this.svg = draw("svg", { "aria-hidden": "true" });
     this.layer = draw("g");
@@ -222,11 +224,9 @@ class Drawing {
       return;
     }
     const corner = (/** @type {any} */ found) => found && { x: found.x, y: found.y - found.height / 2 };
-    const before = anchor === null ? undefined : corner(this.byPath?.get(anchor));
+    const before = anchor === null ? undefined : corner(this.byPath.get(anchor));
     this.scene = unfold(network.frames, store.opened);
-    /** Boxes and unfolded frames by their paths. @type {Map<string, any>} */
     this.byPath = new Map([...this.scene.outlines, ...this.scene.boxes].map((item) => [item.path, item]));
-    /** The box that each layer is in. @type {any[]} */
     this.where = [];
     for (const box of this.scene.boxes) for (const index of box.layers) this.where[index] = box;
     const after = anchor === null ? undefined : corner(this.byPath.get(anchor));
@@ -316,7 +316,7 @@ class Drawing {
     const [w, h] = [box.width - STACK * behind, box.height - STACK * behind];
     const at = `${(box.x - box.width / 2).toFixed(1)}px, ${(box.y - box.height / 2).toFixed(1)}px`;
     const opens = this._opens(box.path);
-    const element = draw("g", { class: `box ${box.kind} ${box.families.length ? `family-${box.families[0]}` : ""}`, "data-path": box.path, "data-at": at });
+    /** @type {any} */ const element = draw("g", { class: `box ${box.kind} ${box.families.length ? `family-${box.families[0]}` : ""}`, "data-path": box.path, "data-at": at });
     element.style.transform = `translate(${at})`;
     for (let back = behind; back > 0; back -= 1) element.append(draw("rect", { class: "under", x: STACK * back, y: STACK * back, width: w, height: h, rx: 7 }));
     const round = { unit: 4, input: h / 2, output: h / 2 }[/** @type {string} */ (box.kind)] ?? 7;
@@ -339,7 +339,7 @@ class Drawing {
   /** @param {any} group */
   _group(group) {
     const at = `${(group.x - group.width / 2).toFixed(1)}px, ${(group.y - group.height / 2).toFixed(1)}px`;
-    const element = draw("g", { class: "group", "data-path": group.path, "data-at": at });
+    /** @type {any} */ const element = draw("g", { class: "group", "data-path": group.path, "data-at": at });
     element.style.transform = `translate(${at})`;
     const text = draw("text", { x: 9, y: 16 }, fitted(group.heading, group.width - 34, "600 11px system-ui"));
     element.append(
@@ -383,8 +383,8 @@ class Drawing {
       element.classList.toggle("hovered", passed.has(found));
     }
     const near = new Set([...chosen, ...passed].map((found) => found.path));
-    for (const element of this.layer.querySelectorAll(".link")) {
-      const touched = near.has(element.dataset.source) || near.has(element.dataset.target);
+    for (const element of /** @type {NodeListOf<SVGElement>} */ (this.layer.querySelectorAll(".link"))) {
+      const touched = near.has(element.dataset.source ?? "") || near.has(element.dataset.target ?? "");
       element.classList.toggle("near", touched);
       element.setAttribute("marker-end", touched ? "url(#tip-near)" : "url(#tip)");
     }

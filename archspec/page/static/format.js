@@ -8,7 +8,7 @@ function whole(value) {
   return value.toLocaleString("en-US");
 }
 
-// The three that follow are `significant`, `si` and `mebibytes` of archspec/reports/units.py; the tests hold them to the same texts.
+// The three that follow are `significant`, `si` and `mebibytes` of archspec/figures/units.py; the tests hold them to the same texts.
 
 /** Significant digits without trailing zeros; half-way, the even one. @param {number} value @param {number} [digits] */
 function short(value, digits = 4) {

@@ -20,7 +20,7 @@ class Item {
     /** Index of the first layer. @type {number} */ this.index = index;
     /** @type {Item[]} */ this.parts = [];
     /** @type {string} */ this.name = facts.name ?? (parent && parent.path ? facts.path.slice(parent.path.length + 1) : facts.path);
-    this.depth = parent ? parent.depth + 1 : 0;
+    /** @type {number} */ this.depth = parent ? parent.depth + 1 : 0;
     this.count = layer ? 1 : facts.count;
     /** @type {number[]} */ this.output = facts.output;
     /** @type {number} */ this.params = facts.params;
