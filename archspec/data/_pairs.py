@@ -281,10 +281,9 @@ def _all(place: Place, names: Names, notes: list[str]) -> list[Pair]:
     return [Pair(images[key][0], masks[key][0]) for key in sorted(images)]
 
 
-def _key(path: Path, folder: Path, suffix: str) -> str:
-    """A file's path within a folder without its ending and a suffix."""
-    relative = path.relative_to(folder)
-    return relative.with_name(stem_of(path.name).removesuffix(suffix)).as_posix()
+def _key(path: Path, folder: Path) -> str:
+    """A file's path within a folder without its ending."""
+    return stem_of(path.relative_to(folder).as_posix())
 
 
 def _suffixes_of(
@@ -293,15 +292,18 @@ def _suffixes_of(
     """What images' and masks' names have behind what they share, and how many pairs that makes; the most is best."""
     same = images == masks
     best = ("", names.suffix or "", 0)
+    own = [_key(path, images) for path in image_paths]
+    others = own if same else [_key(path, masks) for path in mask_paths]
     for theirs in MASK_SUFFIXES if names.suffix is None else (names.suffix,):
-        labelled = {_key(path, masks, theirs) for path in mask_paths if stem_of(path.name).endswith(theirs)}
+        labelled = {key.removesuffix(theirs) for key in others if key.endswith(theirs)}
         for ours in IMAGE_SUFFIXES:
-            if same and ours == theirs:
+            if (same and ours == theirs) or not labelled:
                 continue
-            keys = {_key(path, images, ours) for path in image_paths if stem_of(path.name).endswith(ours)}
-            pairs = len(keys & labelled)
+            pairs = len({key.removesuffix(ours) for key in own if key.endswith(ours)} & labelled)
             if pairs > best[2]:
                 best = (ours, theirs, pairs)
+            if not same and pairs == len(own):
+                return best
     return best
 
 
@@ -320,7 +322,7 @@ class _Index:
         rest = [path for path in mask_paths if not stem_of(path.name).endswith(theirs)]
         others = Counter[str]()
         for path in () if same else rest:
-            key = _key(path, place.masks, "")
+            key = _key(path, place.masks)
             base = next((base for base in _bases(key) if base in self.by_key), None)
             if base is None:
                 self.masks.setdefault(key, []).append(path)
@@ -414,8 +416,9 @@ class _Index:
 def _by_key(paths: Sequence[Path], folder: Path, suffix: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in paths:
-        if stem_of(path.name).endswith(suffix):
-            found.setdefault(_key(path, folder, suffix), []).append(path)
+        key = _key(path, folder)
+        if key.endswith(suffix):
+            found.setdefault(key.removesuffix(suffix), []).append(path)
     return found
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SIDE = 28
 MAX_TOTAL = 2**31
 """Pixels of all canvases, each a byte and one of its label."""
+MAX_DIGITS, MAX_MARGIN = 10_000, 100
 INK = 96
 """Grey from which a pixel counts as the digit's."""
 
@@ -42,6 +43,8 @@ class DigitCanvas(Dataset):
         pixels = (self.train + self.test) * self.height * self.width
         if pixels > MAX_TOTAL:
             raise ValueError(f"the canvases have {pixels:,} pixels, more than {MAX_TOTAL:,}")
+        if self.margin > MAX_MARGIN or self.digits > MAX_DIGITS:
+            raise ValueError(f"there are at most {MAX_DIGITS:,} digits with a margin of {MAX_MARGIN}")
         return self
 
     def load(self) -> Data:

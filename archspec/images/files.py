@@ -215,7 +215,7 @@ def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.n
                 f"{path} has {numbers} as pixels, and does not say which of them is white",
                 help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
             )
-        if seen is not None and file.format != "MPO" and getattr(file, "n_frames", 1) > 1:
+        if seen is not None and file.format != "MPO" and _is_series(file):
             seen["file|with several pictures in it, of which the first is taken"] += 1
         image = upright(file)
         if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
@@ -226,6 +226,14 @@ def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.n
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         pixels = np.asarray(image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _is_series(image: Image.Image) -> bool:
+    """Whether a file holds several pictures; one whose further pictures are damaged holds one."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:
+        return False
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -507,3 +507,9 @@ def test_what_data_leave_unsaid_is_said(tmp_path: Path) -> None:
     assert "no image held out of 3 classes: 1, 2 and 3" in notes[1]
     assert notes[2].startswith("3 held-out images of 3 are among those trained on too")
     assert loaded(Mnist5k()).notes == ()
+
+
+@pytest.mark.parametrize("fields", [{"height": 100_000, "width": 100_000}, {"train": 10**9}, {"digits": 10**9}])
+def test_canvases_are_bounded(fields: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"canvases have|there are at most"):
+        DigitCanvas.model_validate(fields)

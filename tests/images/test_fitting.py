@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from archspec.data.segmentation_folder import SegmentationFolder
 from archspec.diagnostics import DataError
 from archspec.images.fitting import fitted_labels, plan, prepare, read_image, unfitted_labels
 from archspec.images.preparation import Preparation
+from archspec.runs.folder import RunFolder
+from archspec.runs.reading import preparation_of
 from archspec.spec.network import Input
 from archspec.training.checks import fitted
 from archspec.training.inference import evaluate, predict
@@ -191,3 +194,23 @@ def test_records_of_preparation_survive_and_damaged_ones_are_refused() -> None:
     for damaged in ({}, {"size": [1], "how": "fill"}, {"size": [0, 2], "how": "fill"}, {"size": None, "how": "x"}):
         with pytest.raises(ValueError, match="record"):
             Preparation.from_plain(damaged)
+
+
+@pytest.mark.parametrize("kept", ["run.json", "import.json"])
+def test_what_a_folder_records_goes_before_what_its_spec_says(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "net.yaml").write_text(
+        """archspec: 1
+name: net
+input: {height: 8, width: 8, channels: 3}
+layers: [flatten, {dense: 2}]
+train: {dataset: {image_folder: {path: data, size: 8}}}
+"""
+    )
+    spec = load(tmp_path / "net.yaml")
+    assert preparation_of(RunFolder(tmp_path), spec) == Preparation((8, 8), "fill")
+    for record, found in (({"images": {"size": [4, 5], "how": "stretch"}}, (4, 5)), ({"seed": 1}, (8, 8))):
+        (tmp_path / kept).write_text(json.dumps(record))
+        assert preparation_of(RunFolder(tmp_path), spec).size == found
+    (tmp_path / kept).write_text('{"images": {"size": 3}}')
+    with pytest.raises(DataError, match="does not say how images were prepared"):
+        preparation_of(RunFolder(tmp_path), spec)
