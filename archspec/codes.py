@@ -384,8 +384,8 @@ _CODES = (
     ),
     Code(
         "E511",
-        "a folder that is not empty and holds no run or import, or the one that `init_from` reads",
-        "Nothing is deleted that archspec did not make.",
+        "a folder that holds what no run or import made, or the one that `init_from` reads",
+        "Nothing is deleted that archspec did not make, and no link is followed: a marker in the folder says so.",
         "Choose an empty or a new folder.",
     ),
     Code(
@@ -396,13 +396,13 @@ _CODES = (
     ),
     Code(
         "E513",
-        "a checkpoint is missing or cannot be read",
-        "The run cannot be taken up where it stopped.",
-        "`--overwrite` trains anew.",
+        "what a run or an import wrote is missing, damaged or of another network",
+        "Arrays have digests that are compared. Of a run's checkpoints the last one that is as it was saved is taken.",
+        "`--overwrite` trains anew; an import is made again by the same command.",
     ),
     Code(
         "E514",
-        "the run folder cannot be written",
+        "the run folder cannot be written, or was moved or deleted",
         "The system says why: no space, no rights, or the folder is gone.",
         "Free space, or choose another `--workdir`; the same command goes on after the last checkpoint.",
     ),
@@ -417,6 +417,18 @@ _CODES = (
         "`freeze` leaves nothing to train",
         "Every layer with weights is frozen.",
         "Name fewer layers.",
+    ),
+    Code(
+        "E517",
+        "another process writes the folder",
+        "Two at once would mix their files. The lock ends with its process, however that ends.",
+        "Wait until it has ended, or choose another folder.",
+    ),
+    Code(
+        "E518",
+        "the data are not those with which the run began",
+        "Going on would mix two trainings. run.json has a digest of all samples.",
+        "Put the data back, or begin another run with `init_from`.",
     ),
     Code(
         "E520",

@@ -1,10 +1,17 @@
-"""Checkpoints, written and read by Orbax."""
+"""Checkpoints, written and read by Orbax: the only place that knows it, and where its errors become sentences.
+
+A checkpoint says of itself of which epoch and step it is, and has a digest of every array, so that a damaged or
+exchanged one is found when it is read, and the one before is taken.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,75 +22,253 @@ from archspec.diagnostics import DataError
 from archspec.runs.folder import CHECKPOINTS
 
 KEPT = 2
+ITEM = "default"
+"""Orbax's name for the arrays of a checkpoint."""
+ABOUT = "_CHECKPOINT_METADATA"
+"""Orbax's file of what a checkpoint says of itself."""
+PARTS = ("params", "statistics")
+
+DIGESTS = "sha256"
+
+
+class Found(NamedTuple):
+    """What could be read: of which epoch, 0 where there is no checkpoint yet, and what could not be read before."""
+
+    epoch: int
+    state: Any
+    notes: list[str]
+
+
+class DamagedError(Exception):
+    """Why one checkpoint cannot be taken."""
 
 
 class Checkpoints:
     """The checkpoints of a run, one an epoch, of which the last few are kept."""
 
     def __init__(self, folder: Path) -> None:
-        logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax narrates every save
+        _quiet()
         self.path = (folder / CHECKPOINTS).resolve()
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, enable_async_checkpointing=True)
-        self.manager = ocp.CheckpointManager(self.path, options=options)
+        self._manager: Any = None
 
     @property
     def latest(self) -> int | None:
         """The last epoch that was saved whole."""
-        epoch: int | None = self.manager.latest_step()
-        return epoch
+        return max(self.epochs(), default=None)
+
+    def epochs(self) -> list[int]:
+        """The epochs whose checkpoints are there, in order."""
+        return _epochs(self.path)
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Saves in the background. The arrays are copied, since the next step uses the state's own up."""
-        self.manager.save(epoch, args=ocp.args.StandardSave(jax.tree.map(jnp.copy, state)))
+        """Saves in the background. The arrays are copied, since the next step uses the state's own up.
 
-    def restore(self, like: dict[str, Any]) -> dict[str, Any]:
-        """The last state saved, with the structure of another. Raises `DataError` when it cannot be read."""
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        Raises `DataError` (E514) where it cannot be written, or the one before could not.
+        """
+        copied = jax.tree.map(jnp.copy, state)
+        about = {"epoch": epoch, "step": int(state["step"]), DIGESTS: digests(copied)}
         try:
-            found: dict[str, Any] = self.manager.restore(self.latest, args=ocp.args.StandardRestore(abstract))
-        except (ValueError, OSError, KeyError, TypeError, FileNotFoundError) as error:
-            reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-            damaged = self.path / str(self.latest)
-            older = [epoch for epoch in self.manager.all_steps() if epoch != self.latest]
-            raise DataError(
-                "E513",
-                f"the checkpoint {damaged} is damaged, or is not one of this network",
-                notes=[reason],
-                help=[
-                    *(f"without the folder {damaged} training goes on after epoch {epoch}" for epoch in older[-1:]),
-                    "--overwrite trains anew",
-                ],
-            ) from None
-        return found
+            if self._manager is None:
+                options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, enable_async_checkpointing=True)
+                self._manager = ocp.CheckpointManager(self.path, options=options)
+            self._manager.save(epoch, args=ocp.args.StandardSave(copied), custom_metadata=about)
+        except Exception as error:
+            raise self._unwritten(error) from None
+
+    def wait(self) -> None:
+        """Waits for what is being written. Raises `DataError` (E514) where it could not be."""
+        try:
+            if self._manager is not None:
+                self._manager.wait_until_finished()
+        except Exception as error:
+            raise self._unwritten(error) from None
+
+    def last(self, like: Callable[[int], dict[str, Any]], steps_per_epoch: int, epochs: int | None = None) -> Found:
+        """The last state that is as it was saved, with the structure of `like(epoch)`; no later than after `epochs`.
+
+        Raises `DataError` (E513) where there are checkpoints, but none of them can be taken.
+        """
+
+        def read(epoch: int) -> Any:
+            wanted, about = like(epoch), self.about(epoch)
+            held, own = about.get(DIGESTS), digest_names(wanted)
+            if isinstance(held, dict) and set(held) != own:
+                names = [*(sorted(own - set(held))), *sorted(set(held) - own)]
+                raise DamagedError(f"it has other arrays than this network and recipe, such as {names[0][:100]}")
+            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+                state = reader.restore(self.path / str(epoch) / ITEM, args=ocp.args.StandardRestore(abstract))
+            step = int(state["step"])
+            if step != epoch * steps_per_epoch:
+                raise DamagedError(f"it is of step {step}, and epoch {epoch} ends with step {epoch * steps_per_epoch}")
+            _compare(state, held)
+            return state
+
+        return _last(self.path, read, epochs)
+
+    def about(self, epoch: int) -> dict[str, Any]:
+        """What a checkpoint says of itself; empty for those of times when they said nothing. Raises `DamagedError`."""
+        return _about(self.path / str(epoch))
+
+    def drop_after(self, epoch: int) -> None:
+        """Deletes the checkpoints after an epoch, whose work is done again."""
+        import shutil
+
+        assert self._manager is None
+        for later in self.epochs():
+            if later > epoch:
+                shutil.rmtree(self.path / str(later))
 
     def close(self) -> None:
-        """Waits for what is being written."""
-        self.manager.wait_until_finished()
-        self.manager.close()
+        """Waits for what is being written. Raises `DataError` (E514) where it could not be."""
+        if self._manager is None:
+            return
+        manager, self._manager = self._manager, None
+        try:
+            manager.wait_until_finished()
+            manager.close()
+        except Exception as error:
+            raise self._unwritten(error) from None
+
+    def _unwritten(self, error: Exception) -> DataError:
+        last = self.latest
+        full = any(word in str(error) for word in ("No space left", "ENOSPC", "Disk quota", "OUT_OF_SPACE"))
+        on = f"the same command goes on after epoch {last}" if last else "the same command begins anew"
+        return DataError(
+            "E514",
+            f"a checkpoint in {self.path} cannot be written: {'there is no space left' if full else _reason(error)}",
+            help=[f"{on}, once there is {'space' if full else 'a remedy'}"],
+        )
 
 
-def last_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """Parameters and statistics by name, of the last checkpoint. Raises `DataError` where there is none to be read.
+def digests(state: Any) -> dict[str, str]:
+    """A digest of every array of a state, by its place in it."""
+    return {name: _digest(np.asarray(value)) for name, value in _named(state)}
+
+
+def digest_names(state: Any) -> set[str]:
+    """The places of a state's arrays."""
+    return {name for name, _ in _named(state)}
+
+
+def not_finite(arrays: Mapping[str, jax.Array]) -> list[str]:
+    """The names of the arrays that hold NaN or infinity."""
+    floats = {name: value for name, value in arrays.items() if jnp.issubdtype(value.dtype, jnp.inexact)}
+    return [name for name, whole in jax.device_get(_finite(floats)).items() if not whole]
+
+
+@jax.jit
+def _finite(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    return {name: jnp.isfinite(value).all() for name, value in arrays.items()}
+
+
+def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Parameters and statistics by name, of the last checkpoint that is as it was saved, and notes on later ones.
 
     What is read and how it lies is taken from the checkpoint's own description of itself, so that no optimiser has to
-    be built for a state of the same structure; nothing is written.
+    be built for a state of the same structure; nothing is written. Raises `DataError` (E513) where there is none to be
+    read.
     """
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    _quiet()
     path = (folder / CHECKPOINTS).resolve()
-    epochs = sorted(int(item.name) for item in path.glob("*") if item.name.isascii() and item.name.isdigit())
-    if not epochs:
-        raise DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
-    at = path / str(epochs[-1]) / "default"
-    try:
+
+    def read(epoch: int) -> dict[str, np.ndarray]:
+        about, at = _about(path / str(epoch)), path / str(epoch) / ITEM
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             tree = reader.metadata(at).item_metadata.tree
-            wanted = {part: tree[part] for part in ("params", "statistics")}
+            wanted = {part: tree[part] for part in (*PARTS, "step")}
             plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
-            state = reader.restore(
-                at, args=ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
-            )
-    except Exception as error:
-        # Orbax and what it stands on raise anything on damaged files, plain Exception included.
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise DataError("E513", f"the checkpoint {at.parent} is damaged", notes=[reason]) from None
-    return {**state["params"], **state["statistics"]}
+            how = ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
+            state = reader.restore(at, args=how)
+        step = int(state.pop("step"))
+        if about.get("step", step) != step:
+            raise DamagedError(f"it is of step {step}, and says that it is of step {about['step']}")
+        _compare(state, about.get(DIGESTS))
+        return {name: np.asarray(value) for part in PARTS for name, value in state[part].items()}
+
+    found = _last(path, read, None)
+    if not found.epoch:
+        raise DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
+    return found.state, found.notes
+
+
+def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Found:
+    notes: list[str] = []
+    reasons: list[str] = []
+    for epoch in reversed(_epochs(path)):
+        if epochs is not None and epoch > epochs:
+            continue
+        at = path / str(epoch)
+        try:
+            state = read(epoch)
+        except Exception as error:
+            # Orbax and what it stands on raise anything on damaged files, plain Exception included.
+            if not at.is_dir():
+                continue  # deleted meanwhile, by the run that writes here
+            reasons.append(_reason(error))
+            notes.append(f"the checkpoint {at} is damaged, or is not one of this network: {reasons[-1]}")
+            continue
+        return Found(epoch, state, [*notes, *([f"the one of epoch {epoch} is taken"] if notes else [])])
+    if notes:
+        one = len(notes) == 1
+        raise DataError(
+            "E513",
+            notes[0].rpartition(f": {reasons[0]}")[0] if one else f"none of the checkpoints in {path} can be read",
+            notes=reasons[:1] if one else notes,
+            help=["--overwrite trains anew"],
+        )
+    return Found(0, None, [])
+
+
+def _epochs(path: Path) -> list[int]:
+    try:
+        names = [item.name for item in path.iterdir()]
+    except OSError:
+        return []
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 10)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((path / ABOUT).read_bytes())
+    except (ValueError, RecursionError):
+        raise DamagedError(f"{ABOUT} cannot be read") from None
+    own = value.get("custom_metadata") if isinstance(value, dict) else None
+    about = own if isinstance(own, dict) else {}
+    if about.get("epoch", int(path.name)) != int(path.name):
+        raise DamagedError(f"it is of epoch {about['epoch']}")
+    return about
+
+
+def _compare(state: Any, held: object) -> None:
+    """Raises `DamagedError` where an array is not as its digest says."""
+    if not isinstance(held, dict):
+        return
+    changed = [name for name, value in _named(state) if held.get(name) != _digest(np.asarray(value))]
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise DamagedError(f"{changed[0][:100]}{more} is not as it was saved")
+
+
+def _named(state: Any) -> list[tuple[str, Any]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+    return [(jax.tree_util.keystr(path), value) for path, value in leaves]
+
+
+def _digest(value: np.ndarray) -> str:
+    found = sha256(f"{value.dtype.name}{value.shape}".encode())
+    found.update(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
+    return found.hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """An error's first line, which may be of one of many that came together."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions and isinstance(error.exceptions[0], Exception):
+        error = error.exceptions[0]
+    words = str(error).strip().splitlines()
+    return words[0][:160] if words else type(error).__name__
+
+
+def _quiet() -> None:
+    """Orbax narrates every save, and prints the tracebacks of its threads; what matters of them is raised, too."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import sys
-from collections.abc import Mapping
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from archspec import __version__
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, listed
+from archspec.runs.owner import MARKER, Owner, marker_of
+from archspec.writing import PARTIAL, write
 
 SPEC = "spec.yaml"
 RUN = "run.json"
@@ -26,25 +28,57 @@ RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
 
+OF_RUN = (RESULT, METRICS, CURVES, REPORT, RUN, SPEC)
+OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
+"""What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
+
+EVENTS = "events.out.tfevents."
+"""How the names of TensorBoard's files begin."""
+
+_INSIDE: dict[str, Callable[[str], bool]] = {
+    CHECKPOINTS: lambda name: name.isdecimal() or ".orbax-checkpoint-tmp" in name,
+    TENSORBOARD: lambda name: name.startswith(EVENTS),
+}
+"""What a run makes in its folders."""
+
+
+class Metrics(NamedTuple):
+    """Records of epochs, one each and in order, and what was wrong with the file that they were read from."""
+
+    records: list[dict[str, Any]]
+    notes: list[str]
+
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder that holds one run."""
+    """A folder that holds one run, or one import."""
 
     path: Path
 
     @property
     def spec_text(self) -> str | None:
-        """The elaborated spec of the run in this folder; None where there is no run."""
+        """The elaborated spec in this folder; None where there is none that can be read."""
         try:
             return (self.path / SPEC).read_text("utf-8")
-        except OSError:
+        except (OSError, ValueError):
             return None
 
     @property
+    def purpose(self) -> str | None:
+        """What this program made the folder for, `run` or `import`; None where it did not make it."""
+        purpose = (marker_of(self.path) or {}).get("purpose")
+        if purpose in ("run", "import"):
+            return str(purpose)
+        # Before there were markers.
+        if {"network", "sha256"} <= set(read_object(self.path / IMPORT)):
+            return "import"
+        return "run" if {"archspec", "packages"} <= set(read_object(self.path / RUN)) else None
+
+    @property
     def begun(self) -> bool:
-        """Whether all that a run begins with is there."""
-        return self.spec_text is not None and (self.path / RUN).is_file()
+        """Whether there is a run to go on with."""
+        has_run = any((self.path / name).exists() for name in (RUN, METRICS, CHECKPOINTS))
+        return self.spec_text is not None and has_run and not self.imported
 
     @property
     def finished(self) -> bool:
@@ -58,134 +92,239 @@ class RunFolder:
     @property
     def classes(self) -> list[str]:
         """The names of the classes; none where they are not known."""
-        try:
-            return list(json.loads((self.path / RESULT).read_text("utf-8"))["classes"])
-        except (OSError, ValueError, KeyError):
-            return []
+        names = read_object(self.path / RESULT).get("classes")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What run.json says; empty where there is none that can be read."""
+        return read_object(self.path / RUN)
 
     def clear(self) -> None:
-        """Deletes the files of a run or an import, and nothing else that may lie beside them."""
+        """Deletes what a run or an import made here, and nothing else. Raises `DataError` before it does."""
         import shutil
 
-        for name in (CHECKPOINTS, TENSORBOARD):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in (RESULT, METRICS, CURVES, REPORT, RUN, WEIGHTS, IMPORT, SPEC):
-            (self.path / name).unlink(missing_ok=True)
+        reason = self.undeletable()
+        if reason is not None:
+            raise reason
+        for inner in _INSIDE:
+            for entry in _made_inside(self.path, inner):
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+            _remove_empty(self.path / inner)
+        for name in OF_IMPORT if self.purpose == "import" else OF_RUN:
+            for entry in (*_partials(self.path, name), self.path / name):
+                entry.unlink(missing_ok=True)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """One record an epoch. A line that a killed process left unfinished is passed over."""
+    def clear_rest(self) -> None:
+        """Deletes the checkpoints that a library made in the place of a folder that was moved away meanwhile."""
+        import shutil
+
+        if (self.path / MARKER).exists():
+            return  # another folder by now
+        for entry in _made_inside(self.path, CHECKPOINTS):
+            shutil.rmtree(entry, ignore_errors=True)
+        with suppress(OSError):
+            _remove_empty(self.path / CHECKPOINTS)
+            _remove_empty(self.path)
+
+    def undeletable(self) -> DataError | None:
+        """Why what is in the folder must not be deleted: it is not, or not wholly, what a run or an import made."""
+        if self.purpose is None:
+            reason = f"{self.path} is not empty and holds no run" if occupied(self.path) else None
+            return DataError("E511", reason, help=[ELSEWHERE]) if reason else None
+        for name in {*OF_RUN, *OF_IMPORT, *_INSIDE}:
+            path = self.path / name
+            if path.is_symlink():
+                return DataError("E511", f"{path} is a link, which no run made", help=["move it away", ELSEWHERE])
+            if path.exists() and path.is_dir() != (name in _INSIDE):
+                what = "a folder" if path.is_dir() else "a file"
+                return DataError("E511", f"{path} is {what}, which no run made", help=["move it away", ELSEWHERE])
+        known = (marker_of(self.path) or {}).get("specs")
+        path = self.path / SPEC
+        if isinstance(known, list) and path.is_file() and sha256(path.read_bytes()).hexdigest() not in known:
+            return DataError(
+                "E511",
+                f"{path} is not as it was written, so it is not deleted",
+                help=["move it away, or choose another folder"],
+            )
+        return None
+
+    def metrics(self) -> Metrics:
+        """One record an epoch, in order. A last line that a killed process left unfinished is passed over."""
+        path = self.path / METRICS
         try:
-            lines = (self.path / METRICS).read_text("utf-8").splitlines()
+            text = path.read_text("utf-8", "replace")
         except OSError:
-            return []
-        found = []
-        for line in lines:
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                break
-        return found
+            return Metrics([], [])
+        lines = text.splitlines()
+        by_epoch: dict[int, dict[str, Any]] = {}
+        unreadable, doubled = 0, set()
+        for number, line in enumerate(lines):
+            record = _record(line)
+            if record is None:
+                unreadable += number < len(lines) - 1 or text.endswith("\n")
+                continue
+            if record["epoch"] in by_epoch:
+                doubled.add(record["epoch"])
+            by_epoch[record["epoch"]] = record
+        epochs = sorted(by_epoch)
+        notes = []
+        if unreadable:
+            notes.append(f"{path}: {unreadable} of {len(lines)} lines cannot be read and are left out")
+        if doubled:
+            notes.append(f"{path} has more than one line of {_epochs(doubled)}; the last counts")
+        return Metrics([by_epoch[epoch] for epoch in epochs], notes)
 
-    def keep_metrics(self, epochs: int) -> list[dict[str, Any]]:
-        """Drops the records after an epoch: those of work that is done again."""
-        kept = [record for record in self.metrics() if record["epoch"] <= epochs]
-        write(self.path / METRICS, "".join(json.dumps(record) + "\n" for record in kept))
-        return kept
+    def keep_metrics(self, epochs: int) -> Metrics:
+        """Drops the records after an epoch: those of work that is done again. Epochs without a record are noted."""
+        records, notes = self.metrics()
+        kept = [record for record in records if record["epoch"] <= epochs]
+        lost = set(range(1, epochs + 1)) - {record["epoch"] for record in kept}
+        if lost:
+            notes.append(f"{self.path / METRICS} has no line of {_epochs(lost)}, nor will the curves have")
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        if not _holds(self.path / METRICS, text):
+            write(self.path / METRICS, text)
+        return Metrics(kept, notes)
 
     def add_metrics(self, record: dict[str, Any]) -> None:
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
-    def begin(
-        self, spec_text: str, report: str, seed: int, command: str | None, about: Mapping[str, Any] | None = None
-    ) -> None:
-        """Creates the folder with what the run is made of; `about` is what the run's record says beside."""
-        self.path.mkdir(parents=True, exist_ok=True)
+    def begin(self, owner: Owner, spec_text: str, report: str, about: dict[str, Any]) -> None:
+        """Writes what the run is made of into its folder."""
+        owner.says(purpose="run")
         # The spec comes first: from then on the folder is known as this run's, wherever it is killed.
-        write(self.path / SPEC, spec_text)
+        self.write_spec(owner, spec_text)
         write(self.path / REPORT, report + "\n")
-        write(self.path / RUN, json.dumps({**surroundings(seed, command), **(about or {})}, indent=2) + "\n")
+        self.say(about)
+
+    def write_spec(self, owner: Owner, text: str) -> None:
+        """Writes the spec; the marker knows it from before on, and the one that was there too."""
+        digests = [digest_of_text(text)]
+        if self.spec_text is not None:
+            digests.append(sha256((self.path / SPEC).read_bytes()).hexdigest())
+        owner.says(specs=digests)
+        write(self.path / SPEC, text)
+
+    def say(self, about: dict[str, Any]) -> None:
+        """Writes run.json."""
+        write(self.path / RUN, json.dumps(about, indent=2) + "\n")
+
+    def note(self, notes: Sequence[str]) -> None:
+        """Adds notes to those that run.json keeps, each once."""
+        about = self.about
+        held = about.get("notes")
+        before = [str(note) for note in held] if isinstance(held, list) else []
+        added = [note for note in dict.fromkeys(notes) if note not in before]
+        if added:
+            self.say({**about, "notes": before + added})
 
 
-def write(path: Path, text: str) -> None:
-    """Replaces a file as a whole, so that a killed process leaves the old one or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
+ELSEWHERE = "choose an empty or a new folder as --workdir"
 
 
-def surroundings(seed: int, command: str | None) -> dict[str, Any]:
-    """Versions, devices, seed and command line."""
-    import jax
-
-    return {
-        "archspec": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")},
-        "platform": platform.platform(),
-        "devices": [f"{device.platform} {device.device_kind}" for device in jax.devices()],
-        "seed": seed,
-        "command": command or " ".join(sys.argv),
-    }
+def read_object(path: Path) -> dict[str, Any]:
+    """The mapping that a JSON file holds; empty where it holds none or cannot be read."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def choose_folder(name: str, spec_text: str, workdir: Path | None, overwrite: bool) -> RunFolder:
-    """The folder to run in.
-
-    Without a workdir it is runs/NAME, or runs/NAME-2 and so on where those hold runs of other specs. Raises `DataError`
-    where the workdir holds another spec's run, or something that is no run.
-    """
-    if workdir is None:
-        number = 1
-        while True:
-            folder = RunFolder(Path("runs") / (name if number == 1 else f"{name}-{number}"))
-            if not _occupied(folder.path) or (folder.spec_text == spec_text and not folder.imported):
-                break
-            number += 1
-    else:
-        folder = RunFolder(workdir)
-        _check_workdir(folder, spec_text, overwrite)
-    return folder
+def _record(line: str) -> dict[str, Any] | None:
+    """A line's record of an epoch; None where it has none."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = (
+        isinstance(value, dict)
+        and type(value.get("epoch")) is int
+        and value["epoch"] > 0
+        and isinstance(value.get("train"), dict)
+        and isinstance(value.get("test"), dict)
+    )
+    return value if whole else None
 
 
-def _occupied(path: Path) -> bool:
-    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+def _epochs(epochs: set[int]) -> str:
+    """`epoch 3`, `epochs 1 to 4 and 7`."""
+    parts: list[list[int]] = []
+    for epoch in sorted(epochs):
+        if parts and epoch == parts[-1][1] + 1:
+            parts[-1][1] = epoch
+        else:
+            parts.append([epoch, epoch])
+    words = listed((str(first) if first == last else f"{first} to {last}" for first, last in parts), 6)
+    return f"epoch{'s' if len(epochs) > 1 else ''} {words}"
 
 
-def _check_workdir(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
-    held = folder.spec_text
-    if folder.path.is_file():
-        raise DataError("E511", f"{folder.path} is a file", help=["choose an empty or a new folder as --workdir"])
-    if held is None and _occupied(folder.path):
-        raise DataError(
-            "E511",
-            f"{folder.path} is not empty and holds no run",
-            help=["choose an empty or a new folder as --workdir"],
-        )
-    if folder.imported and not overwrite:
-        raise DataError(
-            "E511",
-            f"{folder.path} holds imported weights",
-            help=["choose another --workdir, and `init_from` to begin with them", "--overwrite deletes them"],
-        )
-    if held is not None and held != spec_text and not overwrite:
-        lines = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
-        changed = "; ".join(lines)[:300] or "what it lacks"
-        raise DataError(
-            "E510",
-            f"{folder.path} holds a run of another spec; this one differs in: {changed}",
-            help=[
-                "choose another --workdir",
-                f"`init_from: {folder.path}` in another --workdir begins with its weights",
-                "--overwrite deletes the old run",
-            ],
-        )
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
+def _made_inside(folder: Path, inner: str) -> Iterator[Path]:
+    path = folder / inner
+    if path.is_dir() and not path.is_symlink():
+        for entry in list(path.iterdir()):
+            if _INSIDE[inner](entry.name) and not entry.is_symlink():
+                yield entry
+
+
+def _remove_empty(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+        path.rmdir()
+
+
+def _partials(folder: Path, name: str) -> list[Path]:
+    """What killed processes left of a file that they had not written to the end."""
+    return [item for item in folder.iterdir() if _is_partial(item.name, name) and not item.is_symlink()]
+
+
+def _is_partial(name: str, of: str) -> bool:
+    return re.fullmatch(re.escape(of) + r"(\.\d+-\d+)?" + re.escape(PARTIAL), name) is not None
+
+
+def occupied(path: Path) -> bool:
+    """Whether something is there that must not be written among; what was killed in its first moment is not."""
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            return True
+    except FileNotFoundError:
+        return path.is_symlink()
+    return any(not _begun_only(entry.name) for entry in path.iterdir())
+
+
+def digest_of_text(spec_text: str) -> str:
+    """By which a marker knows a spec."""
+    return sha256(spec_text.encode("utf-8", "replace")).hexdigest()
+
+
+def _begun_only(name: str) -> bool:
+    return name == MARKER or any(_is_partial(name, of) for of in (*OF_RUN, *OF_IMPORT))
 
 
 def open_run(path: Path) -> RunFolder:
     """A folder that holds a run. Raises `DataError` when it does not."""
     folder = RunFolder(path)
-    if folder.spec_text is None:
-        what = "is no folder" if not path.is_dir() else f"holds no run: it has no {SPEC}"
+    try:
+        what = None if path.is_dir() else "is no folder"
+        if what is None and not (path / SPEC).is_file():
+            what = f"holds no run: it has no {SPEC}"
+    except (OSError, ValueError) as error:
+        what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    if what is not None:
         raise DataError("E512", f"{path} {what}", help=["give the folder that `archspec train` printed"])
+    if folder.spec_text is None:
+        raise DataError("E513", f"{path / SPEC} cannot be read: it is damaged, or closed to you")
     return folder

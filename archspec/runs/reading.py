@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jax.numpy as jnp
-import numpy as np
 
 from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec, load
 from archspec.lower import Arrays
 from archspec.runs.checkpoints import last_arrays
-from archspec.runs.folder import IMPORT, RUN, SPEC, WEIGHTS, RunFolder, open_run
+from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
+from archspec.runs.imports import read_import
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:
@@ -26,22 +26,27 @@ def opened(path: Path) -> tuple[RunFolder, Spec]:
     return folder, load(folder.path / SPEC)
 
 
-def restored(folder: RunFolder, spec: Spec) -> Arrays:
-    """Parameters and statistics by name: imported, or of the last checkpoint. Raises `SpecError`.
+def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> Arrays:
+    """Parameters and statistics by name: imported, or of the last checkpoint that is as it was saved.
 
     A checkpoint is read as it was written: neither the recipe's optimiser nor its version of Optax has to be there.
+    Later checkpoints that cannot be taken are told of in `notes`. Raises `SpecError`.
     """
     try:
-        if folder.imported:
-            found, again = read_folder(folder.path), "import them again"
+        if folder.imported or folder.purpose == "import":
+            arrays, again = read_import(folder.path), "import them again"
+            said: list[str] = []
         else:
-            found, again = last_arrays(folder.path), "--overwrite trains anew"
+            arrays, said = last_arrays(folder.path)
+            again = "--overwrite trains anew"
         wanted = {f"{node.path}.{weight.name}": weight.shape for node in spec.graph().nodes for weight in node.weights}
-        if {name: value.shape for name, value in found.items()} != wanted:
+        if {name: value.shape for name, value in arrays.items()} != wanted:
             raise DataError("E513", f"the weights in {folder.path} are not those of its spec", help=[again])
     except DataError as error:
         raise error.located(None) from None
-    return {name: jnp.asarray(value) for name, value in found.items()}
+    if notes is not None:
+        notes.extend(said)
+    return {name: jnp.asarray(value) for name, value in arrays.items()}
 
 
 def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:
@@ -57,7 +62,7 @@ def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:
             return Preparation.from_plain(record)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise DataError("E513", f"{path} does not say how images were prepared: {error}") from None
     return spec.train.dataset.preparation if spec.train else Preparation()
 
@@ -71,25 +76,3 @@ def class_names_of(path: Path, classes: int) -> list[str]:
     """The names of a run's classes, numbers where it has none."""
     names = RunFolder(path).classes
     return [*names, *map(str, range(len(names), classes))][:classes]
-
-
-def imported_names(folder: Path) -> str | None:
-    """The naming by which a folder's weights came; None where they were trained."""
-    try:
-        names: str | None = json.loads((folder / IMPORT).read_text("utf-8"))["names"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return names
-
-
-def read_folder(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of an imported folder by name. Raises `DataError`."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    path = folder / WEIGHTS
-    try:
-        return {name: np.asarray(value) for name, value in load_file(path).items()}
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise DataError("E513", f"{path} cannot be read", notes=[reason], help=["import them again"]) from None

@@ -80,7 +80,7 @@ def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
         notes.extend(data.notes)
     check_data(data, spec, graph)
     loss = fitted_loss(spec, spec.train, data)
-    arrays = restored(folder, spec)
+    arrays = restored(folder, spec, notes)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))

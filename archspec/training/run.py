@@ -21,8 +21,12 @@ from archspec.losses import Loss
 from archspec.lower import Arrays
 from archspec.output import said_when_slow, say
 from archspec.reports import report
-from archspec.runs.checkpoints import Checkpoints
-from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, choose_folder, write
+from archspec.runs.checkpoints import Checkpoints, Found, digests
+from archspec.runs.choosing import choose_folder, extends, take_folder
+from archspec.runs.events import Events
+from archspec.runs.folder import CURVES, METRICS, RESULT, RUN, TENSORBOARD, RunFolder, digest_of_text
+from archspec.runs.owner import Owner, unusable
+from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.spec.network import Task as TaskName
 from archspec.training import curves
 from archspec.training.beginning import initial_weights
@@ -38,10 +42,14 @@ from archspec.training.progress import Progress
 from archspec.training.steps import State, Steps, make_steps
 from archspec.training.tasks import TASKS, Metrics, class_table
 from archspec.training.totals import Totals
+from archspec.writing import write
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.train import Train
+
+DATA = "data_sha256"
+"""Under this name run.json has the digest of the data."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,9 @@ def train(
             help=["for example `train: {dataset: {npz: FILE}, epochs: 10}`, in a spec that `extends` this one"],
         ).located(None)
     spec_text = spec.to_yaml()
+    asked = Path(workdir) if workdir is not None else None
     try:
-        folder = choose_folder(spec.name, spec_text, Path(workdir) if workdir is not None else None, overwrite)
+        folder = choose_folder(spec.name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
     try:
@@ -127,40 +136,88 @@ def train(
         raise spec.data_error(error) from None
     data = counted(data, graph)
     check_data(data, spec, graph)
-    if progress:
-        for note in data.notes:
-            say(f"note: {note}")
+    say_notes(data.notes, progress)
+    digest = _digest(data)
     data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
     loss = fitted_loss(spec, recipe, data)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
-        anew = overwrite or not folder.begun
-        given = _beginning(recipe, spec, graph, folder, progress) if anew else None
+        given = _beginning(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
         _check_frozen(recipe, spec, graph)
-        notes = _notes(spec, graph, recipe, data, loss)
-        for note in notes if progress else ():
-            say(f"note: {note}")
+        notes = [*data.notes, *_notes(spec, graph, recipe, data, loss)]
+        say_notes(notes[len(data.notes) :], progress)
+        folder, owner = take_folder(spec.name, spec_text, asked, overwrite)
+    except DataError as error:
+        raise error.located(None) from None
+    try:
         if workdir is None and folder.path.name != spec.name and progress:
             other = folder.path.with_name(spec.name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
-        if anew:
+        if overwrite or not folder.begun:
             folder.clear()
-            about = {"images": recipe.dataset.preparation.to_plain(), "notes": [*data.notes, *notes]}
-            folder.begin(spec_text, str(report(graph)), recipe.seed, command, about)
-        run = _Run(spec, graph, recipe, data, folder, progress, loss, given)
+            made = made_of(recipe.seed, command)
+            record = {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
+            folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
+        else:
+            say_notes(_resumed(folder, recipe, data.name, digest, command), progress)
+        run = _Run(spec, graph, recipe, data, folder, owner, progress, loss, given)
         try:
             return run.go()
         finally:
             run.close()
             if run.failed_early:
                 folder.clear()  # nothing in it is of use, and it would be in the way of the next attempt
-                if not any(folder.path.iterdir()):
-                    folder.path.rmdir()
-    except DataError as error:
-        raise error.located(None) from None
-    except OSError as error:
-        reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        raise DataError("E514", f"the run folder {folder.path} cannot be used: {reason}").located(None) from None
+    except (DataError, OSError) as error:
+        try:
+            owner.check()
+        except DataError as moved:
+            folder.clear_rest()
+            raise moved.located(None) from None
+        told = unusable(folder.path, error) if isinstance(error, OSError) else error
+        raise told.located(None) from None
+    finally:
+        owner.release()
+
+
+def say_notes(notes: Sequence[str], shown: bool) -> None:
+    """Prints notes."""
+    for note in notes if shown else ():
+        say(f"note: {note}")
+
+
+def _digest(data: Data) -> str:
+    """A digest of all samples, by which a run knows the data with which it began."""
+    arrays = {
+        "train": {"images": data.train.images, "labels": data.train.labels},
+        "test": {"images": data.test.images, "labels": data.test.labels},
+    }
+    return digest_of_text(json.dumps([digests(arrays), data.class_names]))
+
+
+def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None) -> list[str]:
+    """Notes on what is other than when the run began, which run.json keeps. Raises `DataError` where the data are."""
+    about, notes = folder.about, []
+    if not about:
+        notes.append(f"{folder.path / RUN} is lost or damaged, and begins anew")
+        about = {**made_of(recipe.seed, command), "images": recipe.dataset.preparation.to_plain(), DATA: digest}
+        folder.say(about)
+    if about.get(DATA, digest) != digest:
+        what = f"{dataset} is not what the run in {folder.path} began with: its samples or their order differ"
+        if not folder.finished:
+            raise DataError(
+                "E518",
+                what,
+                help=[
+                    "with the data as they were, the same command goes on",
+                    f"`init_from: {folder.path}` in another --workdir begins with its weights, on these data",
+                ],
+            )
+        notes.append(what)
+    differences = other_surroundings(about, surroundings())
+    if differences:
+        notes.append(f"the run began elsewhere ({listed(differences)}), so its last bits may not be as in one go")
+    folder.note(notes)
+    return notes
 
 
 def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, loss: Loss) -> list[str]:
@@ -209,6 +266,7 @@ class _Run:
         recipe: Train,
         data: Data,
         folder: RunFolder,
+        owner: Owner,
         shown: bool,
         loss: Loss,
         given: Arrays | None,
@@ -218,6 +276,7 @@ class _Run:
         self.recipe = recipe
         self.data = data
         self.folder = folder
+        self.owner = owner
         self.shown = shown
         self.batch = min(recipe.batch_size, len(data.train.labels))
         self.steps_per_epoch = steps_per_epoch(len(data.train.labels), self.batch)
@@ -244,11 +303,63 @@ class _Run:
     def state_after(self, epoch: int) -> State:
         """The state at the end of an epoch, from its checkpoint; before the first, the initial one."""
         if epoch:
-            return self.checkpoints.restore(self.steps(epoch).template)
+            state: State = self.saved(epoch).state
+            return state
         if self.given is None:
             # Begun, but killed before the first checkpoint; or begun just now.
             self.given = _beginning(self.recipe, self.spec, self.graph, self.folder, self.shown)
         return self.steps(1).initial(self.given)
+
+    def saved(self, until: int | None = None) -> Found:
+        """The last sound checkpoint, of no epoch after `until`."""
+        return self.checkpoints.last(lambda epoch: self.steps(epoch).template, self.steps_per_epoch, until)
+
+    def found(self) -> tuple[int, State, list[dict[str, Any]]]:
+        """The epoch to go on after, the state there and the records until there; what is amiss is said and noted.
+
+        An epoch whose record is lost is done again where the checkpoint before it can be taken.
+        """
+        saved = self.saved()
+        notes = list(saved.notes)
+        records, amiss = self.folder.metrics()
+        notes += amiss
+        recorded = {record["epoch"] for record in records}
+        done = saved.epoch
+        if done and done not in recorded:
+            before = [epoch for epoch in self.checkpoints.epochs() if epoch < done and epoch in recorded]
+            earlier = self.saved(before[-1]) if before else None
+            if earlier is not None and earlier.epoch in recorded:
+                notes.append(f"{self.folder.path / METRICS} has no line of epoch {done}, which is done again")
+                saved = earlier
+            elif done >= self.recipe.epochs:
+                raise DataError("E513", f"{self.folder.path} has lost its metrics", help=["--overwrite trains anew"])
+        done = saved.epoch
+        kept = self.folder.keep_metrics(done)
+        notes += [note for note in kept.notes if note not in notes]
+        self.checkpoints.drop_after(done)
+        state = saved.state if done else self.state_after(0)
+        longer = extends(self.folder.spec_text, self.spec.to_yaml())
+        if longer is not None:
+            notes += self.extended(*longer, done)
+        say_notes(notes, self.shown)
+        self.folder.note(notes)
+        return done, state, kept.records
+
+    def extended(self, old: int, new: int, done: int) -> list[str]:
+        """Makes a run of more epochs of this one, and gives a note on what that means for the learning rate."""
+        self.folder.write_spec(self.owner, self.spec.to_yaml())
+        (self.folder.path / RESULT).unlink(missing_ok=True)
+        notes = [f"the run in {self.folder.path}, of {count(old, 'epoch')}, goes on to {new}"]
+        step = done * self.steps_per_epoch
+        before, after = (self.recipe.schedule.build(epochs, self.steps_per_epoch) for epochs in (old, new))
+        rates = [(float(before(at)), float(after(at))) for at in {0, step // 2, max(step - 1, 0)}]
+        if done and any(abs(one - other) > 1e-6 for one, other in rates):
+            peak, last = self.recipe.optimiser.learning_rate, float(before(step - 1))
+            notes.append(
+                f"the schedule is one of {new} epochs from here on: the learning rate is "
+                f"{peak * float(after(step)):.4g} at the next step, after {peak * last:.4g} by the schedule of {old}"
+            )
+        return notes
 
     def entering(self, epoch: int, state: State) -> State:
         """The state at the start of an epoch: where what was frozen thaws, the optimiser begins anew."""
@@ -256,11 +367,7 @@ class _Run:
         return self.steps(epoch).continued(state) if thaws else state
 
     def go(self) -> Result:
-        done = self.checkpoints.latest or 0
-        state = self.state_after(done)
-        records = self.folder.keep_metrics(done)
-        if done >= self.recipe.epochs and (not records or records[-1]["epoch"] < done):
-            raise DataError("E513", f"{self.folder.path} has lost its metrics", help=["--overwrite trains anew"])
+        done, state, records = self.found()
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
@@ -271,15 +378,16 @@ class _Run:
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
         evaluate = Evaluator(self.steps(done + 1), self.data.test, self.task, self.graph)
-        writer = _writer(self.folder.path / TENSORBOARD, done)
+        events = Events(self.folder.path / TENSORBOARD, records, self.data.class_names)
         try:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
                     state, record = self.epoch(self.entering(epoch, state), epoch, progress, check)
                     record["test"] = self.held_out(evaluate, state, epoch)
+                    self.owner.check()
                     self.folder.add_metrics(record)
                     self.checkpoints.save(epoch, state)
-                    _log(writer, record, self.data.class_names)
+                    events.add(record)
                     records.append(record)
                     progress.epoch(record, self.recipe.epochs, self.task.said(record["test"]))
         except (MemoryError, jax.errors.JaxRuntimeError):
@@ -297,7 +405,7 @@ class _Run:
             ) from None
         finally:
             progress.close()
-            writer.close()
+            events.close()
         return self.result(records, state)
 
     def epoch(
@@ -362,7 +470,7 @@ class _Run:
 
     def good(self) -> str:
         """What is left of a run that failed, in words."""
-        self.checkpoints.manager.wait_until_finished()
+        self.checkpoints.wait()
         done = self.checkpoints.latest or 0
         self.failed_early = not done
         if not done:
@@ -374,7 +482,7 @@ class _Run:
 
     def fail(self, step: int) -> None:
         """Does the failing epoch again from the last checkpoint to find the layer, then raises `DataError`."""
-        self.checkpoints.manager.wait_until_finished()
+        self.checkpoints.wait()
         done = self.checkpoints.latest or 0
         epoch, index = divmod(step, self.steps_per_epoch)
         steps = self.steps(epoch + 1)
@@ -397,7 +505,8 @@ class _Run:
 
     def result(self, records: list[dict[str, Any]], state: State) -> Result:
         """Writes what a finished run ends with."""
-        self.checkpoints.manager.wait_until_finished()
+        self.checkpoints.wait()
+        self.owner.check()
         last = records[-1]
         curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.task)
         write(
@@ -425,23 +534,3 @@ def _by_name(optimiser: Any) -> Arrays:
     leaves, _ = jax.tree.flatten_with_path(optimiser)
     floating = (leaf for leaf in leaves if jnp.issubdtype(leaf[1].dtype, jnp.floating))
     return {jax.tree_util.keystr(path, simple=True, separator=" "): value for path, value in floating}
-
-
-def _writer(path: Path, done: int) -> Any:
-    from tensorboardX import SummaryWriter
-
-    return SummaryWriter(str(path), purge_step=done + 1 if done else None)
-
-
-def _log(writer: Any, record: dict[str, Any], classes: Sequence[str]) -> None:
-    epoch = record["epoch"]
-    for part in ("train", "test"):
-        for name, value in record[part].items():
-            values = value if isinstance(value, dict) else {"": value}
-            values = dict(zip(classes, value, strict=True)) if isinstance(value, list) else values
-            for own, number in values.items():
-                if number is not None:
-                    writer.add_scalar(f"{part}/{name}/{own}".rstrip("/"), number, epoch)
-    for name in ("learning_rate", "images_per_second"):
-        writer.add_scalar(name, record[name], epoch)
-    writer.flush()

@@ -14,8 +14,10 @@ from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
 from archspec.images.preparation import Preparation
 from archspec.lower import build, split
-from archspec.runs.folder import IMPORT, RESULT, SPEC, WEIGHTS, write
-from archspec.runs.reading import imported_names, opened, preparation_of, restored
+from archspec.runs.folder import WEIGHTS
+from archspec.runs.imports import check_output, imported_names, write_import
+from archspec.runs.owner import take
+from archspec.runs.reading import opened, preparation_of, restored
 from archspec.spec.network import Input
 from archspec.spec.overrides import python_override
 from archspec.weights.files import open_tensors, write_tensors
@@ -57,7 +59,7 @@ def import_weights(
     spec = open_spec(target, given)
     graph = spec.graph()
     try:
-        _check_output(output)
+        check_output(output)
         with open_tensors(file) as tensors:
             found = match(graph, tables(spec), tensors, names, prefix)
             digest = tensors.digest
@@ -81,13 +83,21 @@ def import_weights(
             python_override(("input", name), value) for name, value in _resized(known.input, spec, usual).items()
         ]
         spec = open_spec(target, [*expected, *given]) if expected else spec
-        write_tensors(output / WEIGHTS, completed(graph, found), {"format": NATIVE, "network": graph.name})
-        write(output / SPEC, spec.to_yaml())
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **found.to_dict()}
-        write(output / IMPORT, json.dumps(about, indent=2) + "\n")
-        (output / RESULT).unlink(missing_ok=True)
-        if known.classes and len(known.classes) == graph.output_type(graph.outputs[0]).channels:
-            write(output / RESULT, json.dumps({"classes": known.classes}) + "\n")
+        arrays = completed(graph, found)
+        fitting = len(known.classes) == graph.output_type(graph.outputs[0]).channels
+        owner = take(output, "import")
+        try:
+            check_output(output, owned=True)
+            write_import(
+                owner,
+                spec.to_yaml(),
+                lambda path: write_tensors(path, arrays, {"format": NATIVE, "network": graph.name}),
+                about,
+                known.classes if fitting else [],
+            )
+        finally:
+            owner.release()
     except DataError as error:
         raise error.located(None) from None
     except OSError as error:
@@ -138,17 +148,6 @@ def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[st
     if isinstance(found.get("short_side"), int):
         found["short_side"] = max(own, round(found["short_side"] * own / usual))
     return found
-
-
-def _check_output(output: Path) -> None:
-    if output.is_file():
-        raise DataError("E511", f"{output} is a file", help=["choose an empty or a new folder as -o"])
-    held = {item.name for item in output.iterdir()} if output.is_dir() else set()
-    others = held - {WEIGHTS, SPEC, IMPORT, RESULT}
-    if others or (held and IMPORT not in held):
-        raise DataError(
-            "E511", f"{output} is not empty and holds no import", help=["choose an empty or a new folder as -o"]
-        )
 
 
 def _way_out(found: Match, graph: Graph) -> list[str]:

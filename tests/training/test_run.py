@@ -114,7 +114,10 @@ def test_a_killed_run_ends_with_the_same_bits(write: Write, digits: Path, tmp_pa
 
 
 def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_path: Path) -> None:
-    spec, other = load(net(write, digits, 1)), load(write((NET % (f"{{npz: {digits}}}", 2)), "other.yaml"))
+    spec, other = (
+        load(net(write, digits, 1)),
+        load(write((NET % (f"{{npz: {digits}}}", 2)).replace("50", "60"), "other.yaml")),
+    )
     folder = tmp_path / "run"
     first = train(spec, folder, progress=False)
     again = train(spec, folder, progress=False)
@@ -147,7 +150,8 @@ def test_folders_that_cannot_be_written_are_answered(write: Write, digits: Path,
 def test_default_folders_count_up(write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert train(load(net(write, digits, 1)), progress=False).folder == Path("runs/net")
-    assert train(load(net(write, digits, 2)), progress=False).folder == Path("runs/net-2")
+    other = load(net(write, digits, 1, **{"batch_size: 50": "batch_size: 50, seed: 1"}))
+    assert train(other, progress=False).folder == Path("runs/net-2")
     assert train(load(net(write, digits, 1)), progress=False).folder == Path("runs/net")
 
 

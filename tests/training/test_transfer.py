@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -91,8 +90,10 @@ def test_a_frozen_body_stays_as_it_was_to_the_bit(
     assert before["head.kernel"].shape[1] == 4
     assert after["head.kernel"].shape[1] == 3
     assert result.accuracy > 0.8
-    state = Checkpoints(tmp_path / "run").manager.restore(4)
-    assert "body.c.kernel" not in str(jax.tree.structure(state["optimiser"]))
+    saved = Checkpoints(tmp_path / "run").about(4)["sha256"]
+    state = [name for name in saved if name.startswith("['optimiser']")]
+    assert any("head.kernel" in name for name in state)
+    assert not any("body.c.kernel" in name for name in state)
 
 
 def test_what_is_frozen_thaws_and_resumes_with_the_same_bits(

@@ -25,7 +25,7 @@ from archspec.cli import main
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.loading import load
-from archspec.runs.reading import read_folder
+from archspec.runs.imports import read_import
 from archspec.spec.train import InitFrom
 from archspec.training.beginning import initial_weights
 from archspec.weights import pickles, torch_files
@@ -468,7 +468,7 @@ def test_equal_exports_are_equal_files(write: Write, tmp_path: Path) -> None:
         written.add((tmp_path / f"{number}.safetensors").read_bytes())
     assert len(written) == 1
     assert all(np.array_equal(array, value(name)) for name, array in load_file(tmp_path / "0.safetensors").items())
-    assert read_folder(tmp_path / "net").keys() == {f"{n.path}.{w.name}" for n in graph().nodes for w in n.weights}
+    assert read_import(tmp_path / "net").keys() == {f"{n.path}.{w.name}" for n in graph().nodes for w in n.weights}
     with open_tensors(tmp_path / "0.safetensors") as file:
         assert set(file.about) == {"archspec", "format", "network"}
 
@@ -479,7 +479,7 @@ def test_names_that_lowering_escapes_are_the_specs_in_files(write: Write, tmp_pa
     theirs = {own.get(name[:2], name[:2]) + name[2:]: array for name, array in tensors().items()}
     save_file(theirs, tmp_path / "in.safetensors")
     assert import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net").full
-    assert {"trace_.kernel", "eval.kernel"} <= read_folder(tmp_path / "net").keys()
+    assert {"trace_.kernel", "eval.kernel"} <= read_import(tmp_path / "net").keys()
     export_weights(tmp_path / "net", tmp_path / "out.safetensors")
     assert load_file(tmp_path / "out.safetensors").keys() == theirs.keys()
     from PIL import Image

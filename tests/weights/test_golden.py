@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from archspec.loading import load
 from archspec.lower import outline
-from archspec.runs.reading import read_folder
+from archspec.runs.imports import read_import
 from archspec.weights.folder import import_weights
 from tests.weights.rule import tensors
 
@@ -33,7 +33,7 @@ def outputs_of(network: str, folder: Path, size: int) -> dict[str, np.ndarray]:
     spec = load(folder / "imported" / "spec.yaml")
     graph = spec.graph((size, size)).pruned("eval")
     pure, *shapes = outline(graph)
-    arrays = read_folder(folder / "imported")
+    arrays = read_import(folder / "imported")
     params, statistics = ({name: jnp.asarray(arrays[name]) for name in part} for part in shapes)
     generator = np.random.default_rng(crc32(f"{network}/input".encode()))
     x = generator.standard_normal((1, 3, size, size)).astype(np.float32).transpose(0, 2, 3, 1)

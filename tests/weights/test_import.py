@@ -19,7 +19,7 @@ from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import build, split
-from archspec.runs.reading import read_folder
+from archspec.runs.imports import read_import
 from archspec.spec.overrides import python_override
 from archspec.training.inference import predict
 from archspec.weights.folder import class_names, export_weights, import_weights
@@ -68,7 +68,7 @@ def test_layouts_go_there_and_back(write: Write, tmp_path: Path) -> None:
     found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
     assert found.full
     assert found.naming == "pytorch"
-    arrays = read_folder(tmp_path / "net")
+    arrays = read_import(tmp_path / "net")
     for node in load(spec).graph().nodes:
         for weight in node.weights:
             own = arrays[f"{node.path}.{weight.name}"]
@@ -166,7 +166,7 @@ def test_anything_but_a_full_match_needs_to_be_asked_for(write: Write, tmp_path:
     assert (found.missing, found.unexpected) == ({"d.bias": "d.bias"}, ("stray.weight",))
     assert found.misshaped == {"e.kernel": "is 7×5, not 3×5"}
     assert "drawn at random" in found.summary()
-    arrays = read_folder(tmp_path / "net")
+    arrays = read_import(tmp_path / "net")
     _, params, _ = split(build(load(spec).graph()))
     assert np.array_equal(arrays["e.kernel"], params["e.kernel"])
     assert np.array_equal(np.sort(arrays["c.kernel"].reshape(-1)), np.arange(108) + 1)
