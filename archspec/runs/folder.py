@@ -114,9 +114,10 @@ class RunFolder:
                 else:
                     entry.unlink()
             _remove_empty(self.path / inner)
+        for entry in [entry for name in {*OF_RUN, *OF_IMPORT} for entry in _partials(self.path, name)]:
+            entry.unlink(missing_ok=True)
         for name in OF_IMPORT if self.purpose == "import" else OF_RUN:
-            for entry in (*_partials(self.path, name), self.path / name):
-                entry.unlink(missing_ok=True)
+            (self.path / name).unlink(missing_ok=True)
 
     def clear_rest(self) -> None:
         """Deletes the checkpoints that a library made in the place of a folder that was moved away meanwhile."""

@@ -1,0 +1,247 @@
+"""Checkpoints: what is read is what was saved, or the one before, with words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from archspec.diagnostics import DataError
+from archspec.runs import checkpoints as module
+from archspec.runs.checkpoints import Checkpoints, last_arrays, not_finite
+from archspec.runs.events import Events
+
+# Reads of a damaged checkpoint that go on after another read of it failed have nobody to tell.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+STEPS = 5
+
+
+def state_after(epoch: int, optimiser: optax.GradientTransformation | None = None) -> dict[str, Any]:
+    params = {"a.kernel": jnp.arange(6.0).reshape(2, 3) + epoch, "b/c.bias": jnp.zeros(2)}
+    return {
+        "params": params,
+        "statistics": {"n.mean": jnp.full(3, epoch, jnp.float32)},
+        "optimiser": (optimiser or optax.adam(0.1)).init(params),
+        "step": jnp.asarray(epoch * STEPS, jnp.int32),
+    }
+
+
+def like(epoch: int) -> dict[str, Any]:
+    shapes: dict[str, Any] = jax.eval_shape(lambda: state_after(1))
+    return shapes
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    checkpoints = Checkpoints(folder)
+    for epoch in (1, 2, 3):
+        checkpoints.save(epoch, state_after(epoch))
+    checkpoints.close()
+    return folder
+
+
+@pytest.fixture
+def run(saved: Path, tmp_path: Path) -> Iterator[Path]:
+    shutil.copytree(saved, tmp_path / "run")
+    yield tmp_path / "run"
+
+
+def test_the_last_is_read_as_it_was_saved(run: Path) -> None:
+    checkpoints = Checkpoints(run)
+    assert checkpoints.epochs() == [2, 3]
+    epoch, state, notes = checkpoints.last(like, STEPS)
+    assert (epoch, notes) == (3, [])
+    assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(3)))
+    assert checkpoints.last(like, STEPS, 2).epoch == 2
+    assert checkpoints.last(like, STEPS, 1) == (0, None, [])
+
+
+def test_arrays_are_read_whatever_the_optimiser_was(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is anything written there."""
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    monkeypatch.setattr(optax, "adam", None)
+    arrays, notes = last_arrays(run)
+    assert notes == []
+    wanted = state_after(3, optax.sgd(0.1))
+    assert arrays.keys() == {"a.kernel", "b/c.bias", "n.mean"}
+    assert np.array_equal(arrays["a.kernel"], wanted["params"]["a.kernel"])
+    assert np.array_equal(arrays["n.mean"], [3, 3, 3])
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_a_state_of_another_optimiser_is_told_apart_from_a_damaged_one(run: Path) -> None:
+    with pytest.raises(DataError) as error:
+        Checkpoints(run).last(lambda epoch: jax.eval_shape(lambda: state_after(1, optax.lion(0.1))), STEPS)
+    assert error.value.code == "E513"
+    assert "it has other arrays than this network and recipe" in " ".join(error.value.notes)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "checkpoints" / "3").rglob("*") if path.is_file())
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _lost(path: Path) -> None:
+    path.unlink()
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(np.random.default_rng(0).bytes(path.stat().st_size))
+
+
+def _flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    if data:
+        data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def _other_json(path: Path) -> None:
+    path.write_text('[{"tree_metadata": 3}]')
+
+
+@pytest.mark.parametrize("damage", [_cut, _emptied, _lost, _noise, _flipped, _other_json])
+def test_whatever_is_damaged_the_one_before_is_taken(
+    saved: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """Or the damage does not matter, and then the arrays are as they were saved."""
+    fell_back = 0
+    for number, file in enumerate(_files(saved)):
+        run = tmp_path / str(number)
+        shutil.copytree(saved, run)
+        damage(run / file.relative_to(saved))
+        epoch, state, notes = Checkpoints(run).last(like, STEPS)
+        arrays, _ = last_arrays(run)
+        assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(epoch)))
+        assert float(arrays["n.mean"][0]) in (2, 3)
+        assert (epoch == 3) == (notes == [])
+        if epoch == 2:
+            fell_back += 1
+            assert f"{run / 'checkpoints' / '3'} is damaged" in notes[0]
+            assert notes[-1] == "the one of epoch 2 is taken"
+    assert fell_back >= 2
+
+
+def test_checkpoints_that_were_exchanged_are_noticed(run: Path) -> None:
+    folder = run / "checkpoints"
+    shutil.rmtree(folder / "3")
+    shutil.copytree(folder / "2", folder / "3")
+    epoch, _, notes = Checkpoints(run).last(like, STEPS)
+    assert epoch == 2
+    assert "it is of epoch 2" in notes[0]
+    assert float(last_arrays(run)[0]["n.mean"][0]) == 2
+    # Of times when a checkpoint did not say its epoch, the step tells.
+    for number in (2, 3):
+        path = folder / str(number) / module.ABOUT
+        path.write_text(json.dumps({**json.loads(path.read_text()), "custom_metadata": {}}))
+    epoch, _, notes = Checkpoints(run).last(like, STEPS)
+    assert epoch == 2
+    assert "it is of step 10, and epoch 3 ends with step 15" in notes[0]
+
+
+def test_where_none_can_be_read_that_is_said(run: Path) -> None:
+    for number in (2, 3):
+        shutil.rmtree(run / "checkpoints" / str(number) / "default")
+    for function in (lambda: Checkpoints(run).last(like, STEPS), lambda: last_arrays(run)):
+        with pytest.raises(DataError) as error:
+            function()
+        assert error.value.code == "E513"
+        assert len(error.value.notes) == 2
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(DataError) as error:
+        last_arrays(run)
+    assert "has no checkpoint yet" in error.value.message
+
+
+def test_an_array_changed_within_is_noticed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data files of Orbax have no checksums of their own everywhere: a changed value is found by its digest."""
+    path = run / "checkpoints" / "3" / module.ABOUT
+    about = json.loads(path.read_text())
+    about["custom_metadata"]["sha256"]["['params']['a.kernel']"] = "0" * 64
+    path.write_text(json.dumps(about))
+    epoch, _, notes = Checkpoints(run).last(like, STEPS)
+    assert epoch == 2
+    assert "['params']['a.kernel'] is not as it was saved" in notes[0]
+
+
+def test_a_full_disk_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state_after(1))
+    checkpoints.wait()
+
+    def full(*args: object, **named: object) -> None:
+        raise ValueError("RESOURCE_EXHAUSTED: Failed to write: [ENOSPC] No space left on device\nmore\nlines")
+
+    monkeypatch.setattr(checkpoints._manager, "save", full)
+    with pytest.raises(DataError) as error:
+        checkpoints.save(2, state_after(2))
+    assert error.value.code == "E514"
+    assert "there is no space left" in error.value.message
+    assert "goes on after epoch 1" in error.value.help[0]
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_not_finite_is_named() -> None:
+    arrays = {"a": jnp.ones(3), "b": jnp.asarray([1.0, np.nan]), "c": jnp.asarray([np.inf]), "d": jnp.zeros(2, int)}
+    assert not_finite(arrays) == ["b", "c"]
+
+
+RECORDS = [
+    {"epoch": epoch, "learning_rate": 0.1, "train": {"loss": 1 / epoch}, "test": {"iou": [0.5, None], "loss": 0.3}}
+    for epoch in (1, 2, 3)
+]
+
+
+def test_events_are_made_again_where_they_differ(tmp_path: Path) -> None:
+    def held() -> set[tuple[str, int]]:
+        from archspec.runs.events import _read
+
+        found, _ = _read(tmp_path)
+        assert len(found) == len({item[:2] for item in found})
+        return {item[:2] for item in found}
+
+    first = Events(tmp_path, [], ["cat", "dog"])
+    for record in RECORDS[:2]:
+        first.add(record)
+    first.close()
+    tags = {"learning_rate", "train/loss", "test/iou/cat", "test/loss"}
+    assert held() == {(tag, epoch) for tag in tags for epoch in (1, 2)}
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    again = Events(tmp_path, RECORDS[:2], ["cat", "dog"])
+    again.close()
+    assert not again.remade
+    for records, change in (
+        (RECORDS[:2], whole[:-7]),  # a kill within an epoch
+        (RECORDS, whole),  # events of an epoch were lost
+        (RECORDS[:1], whole),  # an epoch is done again
+        (RECORDS[:2], whole + whole),  # twice
+        (RECORDS[:2], b"nonsense"),
+        (RECORDS[:2], b""),
+    ):
+        for old in tmp_path.iterdir():
+            old.unlink()
+        (tmp_path / file.name).write_bytes(change)
+        events = Events(tmp_path, records, ["cat", "dog"])
+        events.close()
+        assert events.remade
+        assert held() == {(tag, record["epoch"]) for tag in tags for record in records}

@@ -1,0 +1,243 @@
+"""Runs that are taken up: longer, on other ground, or after damage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archspec.cli import main
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+from archspec.runs.reading import opened, restored
+from archspec.training import run as module
+from archspec.training.inference import evaluate
+from archspec.training.run import Result, train
+
+NET = """archspec: 1
+name: net
+input: {height: 4, width: 4, channels: 1}
+layers: [flatten, dense: 3]
+train: {dataset: {npz: %s}, batch_size: 8, epochs: %d, optimiser: {sgd: {learning_rate: 0.1}}, schedule: %s}
+"""
+
+
+def equal(a: Any, b: Any) -> bool:
+    return all(np.array_equal(a[name], b[name]) for name in {*a, *b})
+
+
+def code(error: pytest.ExceptionInfo[SpecError]) -> str:
+    return error.value.diagnostics[0].code
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module")
+def data(place: Path) -> Path:
+    random = np.random.default_rng(0)
+    np.savez(place / "few.npz", x=random.integers(0, 256, (24, 4, 4), np.uint8), y=np.arange(24) % 3)
+    return place / "few.npz"
+
+
+def spec_of(place: Path, data: Path, epochs: int, schedule: str = "constant") -> Path:
+    path = place / f"net{epochs}{schedule[:2]}.yaml"
+    path.write_text(NET % (data, epochs, schedule))
+    return path
+
+
+@pytest.fixture(scope="module")
+def three(place: Path, data: Path) -> Result:
+    """A finished run of three epochs."""
+    return train(load(spec_of(place, data, 3)), place / "three", progress=False)
+
+
+@pytest.fixture(scope="module")
+def five(place: Path, data: Path) -> Result:
+    return train(load(spec_of(place, data, 5)), place / "five", progress=False)
+
+
+@pytest.fixture
+def run(three: Result, tmp_path: Path) -> Path:
+    shutil.copytree(three.folder, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_more_epochs_go_on_where_the_run_ended(
+    place: Path, data: Path, run: Path, five: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(spec_of(place, data, 5)), "--workdir", str(run)]) == 0
+    out, err = capsys.readouterr()
+    assert f"the run in {run}, of 3 epochs, goes on to 5" in err
+    assert f"going on in {run} after epoch 3" in err
+    assert "learning rate" not in err
+    assert "after 5 epochs" in out
+    folder, spec = opened(run)
+    assert equal(restored(folder, spec), {**five.params, **five.statistics})
+    assert spec.train is not None
+    assert spec.train.epochs == 5
+    assert json.loads((run / "result.json").read_text())["epochs"] == 5
+    assert "goes on to 5" in json.loads((run / "run.json").read_text())["notes"][-1]
+    # It is a run of five epochs now, and fewer are another spec.
+    with pytest.raises(SpecError) as error:
+        train(load(spec_of(place, data, 3)), run, progress=False)
+    assert code(error) == "E510"
+
+
+def test_a_schedule_of_more_epochs_is_told(
+    place: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(load(spec_of(place, data, 2, "linear")), tmp_path / "run", progress=False)
+    longer = train(load(spec_of(place, data, 4, "linear")), tmp_path / "run")
+    err = capsys.readouterr().err
+    assert "the schedule is one of 4 epochs from here on" in err
+    assert [record["epoch"] for record in longer.metrics] == [1, 2, 3, 4]
+    whole = train(load(spec_of(place, data, 4, "linear")), tmp_path / "whole", progress=False)
+    assert longer.metrics[3]["learning_rate"] == whole.metrics[3]["learning_rate"]
+
+
+def test_other_data_are_not_gone_on_with(place: Path, data: Path, run: Path, tmp_path: Path) -> None:
+    kept = data.read_bytes()
+    with np.load(data) as file:
+        images, labels = file["x"], file["y"]
+    try:
+        images[3, 0, 0] ^= 1
+        np.savez(data, x=images, y=labels)
+        with pytest.raises(SpecError) as error:
+            (run / "result.json").unlink()
+            train(load(spec_of(place, data, 3)), run, progress=False)
+        assert code(error) == "E518"
+    finally:
+        data.write_bytes(kept)
+    train(load(spec_of(place, data, 3)), run, progress=False)
+
+
+def test_a_damaged_checkpoint_is_done_again_to_the_same_bits(
+    place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_it() -> None:
+        for path in (run / "checkpoints" / "3" / "default").rglob("d/*"):
+            path.write_bytes(bytes(path.stat().st_size))
+
+    break_it()
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert main(["eval", str(run)]) == 0
+    err = capsys.readouterr().err
+    assert "is damaged" in err
+    assert "the one of epoch 2 is taken" in err
+    assert "Traceback" not in err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    again = train(load(spec_of(place, data, 3)), run)
+    err = capsys.readouterr().err
+    assert "the one of epoch 2 is taken" in err
+    assert "after epoch 2" in err
+    assert equal(again.params, three.params)
+    assert len(again.metrics) == 3
+
+
+def test_metrics_that_are_lost_are_done_again_or_told(
+    place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2]))
+    again = train(load(spec_of(place, data, 3)), run)
+    assert "has no line of epoch 3, which is done again" in capsys.readouterr().err
+    assert equal(again.params, three.params)
+    path.write_text("".join([lines[0], lines[2]]))
+    again = train(load(spec_of(place, data, 3)), run)
+    assert "has no line of epoch 2" in capsys.readouterr().err
+    assert [record["epoch"] for record in again.metrics] == [1, 3]
+
+
+def test_what_differs_from_where_the_run_began_is_told(
+    place: Path, data: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = json.loads((run / "run.json").read_text())
+    cores = about["cores"]
+    assert cores >= 1
+    about["cores"] = cores + 6
+    about["packages"]["optax"] = "0.0.1"
+    (run / "run.json").write_text(json.dumps(about))
+    train(load(spec_of(place, data, 3)), run)
+    err = capsys.readouterr().err
+    assert f"{cores} cores instead of {cores + 6}" in err
+    assert "instead of 0.0.1" in err
+    kept = json.loads((run / "run.json").read_text())
+    assert "cores instead of" in kept["notes"][-1]
+    assert kept["images"] == about["images"]
+
+
+def test_a_run_that_is_written_is_not_written_by_another(place: Path, data: Path, run: Path) -> None:
+    from archspec.runs.owner import take
+
+    owner = take(run, "run")
+    for overwrite in (False, True):
+        with pytest.raises(SpecError) as error:
+            train(load(spec_of(place, data, 5)), run, overwrite=overwrite, progress=False)
+        assert code(error) == "E517"
+    assert evaluate(run)  # reading is free
+    owner.release()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_folder_that_goes_away_while_training_is_an_error_and_leaves_nothing(
+    place: Path, data: Path, run: Path, tmp_path: Path, gone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = module._Run.epoch
+
+    def moving(self: module._Run, state: Any, epoch: int, *rest: Any) -> Any:
+        found = saved(self, state, epoch, *rest)
+        if epoch == 4:
+            if gone:
+                shutil.rmtree(run)
+            else:
+                run.rename(tmp_path / "moved")
+        return found
+
+    monkeypatch.setattr(module._Run, "epoch", moving)
+    with pytest.raises(SpecError) as error:
+        train(load(spec_of(place, data, 5)), run, progress=False)
+    assert code(error) == "E514"
+    assert ("was deleted" if gone else "was moved") in error.value.diagnostics[0].message
+    assert not run.exists()
+    if not gone:
+        monkeypatch.undo()
+        result = train(load(spec_of(place, data, 5)), tmp_path / "moved", progress=False)
+        assert [record["epoch"] for record in result.metrics] == [1, 2, 3, 4, 5]
+
+
+FILES = ("spec.yaml", "metrics.jsonl", "run.json", "result.json", "report.txt", ".archspec")
+CONTENTS = (b"\xff\xfe\x00", b"[1, 2]")
+MORE = (b"", b'"text"', b"{", b"null", b'{"epoch": [], "classes": {"a": 1}}', b"[" * 99999)
+
+
+@pytest.mark.parametrize("contents", [CONTENTS, pytest.param(MORE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files_never_end_in_a_traceback(
+    place: Path,
+    data: Path,
+    run: Path,
+    name: str,
+    contents: tuple[bytes, ...],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    spec = str(spec_of(place, data, 3))
+    for content in contents:
+        again = tmp_path / "again"
+        shutil.copytree(run, again)
+        (again / name).write_bytes(content)
+        for command in (["eval", str(again)], ["train", spec, "--workdir", str(again)]):
+            assert main(command) in (0, 1), (command, content)
+            err = capsys.readouterr().err
+            assert "Traceback" not in err
+            assert "E901" not in err, err
+        assert (again / "checkpoints" / "3").is_dir()
+        shutil.rmtree(again)
