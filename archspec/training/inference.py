@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from archspec.images.numbers import normalised
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
+from archspec.runs.owner import owned
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.spec.training import gives_shares
 from archspec.training.boundary import in_words
@@ -137,22 +139,24 @@ def _answers(
         else:
             masks = []
         pure, *shapes = outline(graph.pruned("eval"))
-        params, statistics = parted(restored(folder, spec), shapes)
+        params, statistics = parted(restored(folder, spec, notes), shapes)
         preparation = preparation_of(folder, spec)
         names = folder.classes
         answers = []
         guessed = 0
-        for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
-            guessed += found.plan.guessed
-            if not masks:
-                answers.append(Answer(images[place], _best(found.numbers, names, top)))
-                continue
-            mask = unfitted_labels(found.numbers, found.plan)
-            classes = graph.output_type(graph.main_output).channels
-            write_mask(masks[place], mask, classes)
-            shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
-            present = [item for item in _best(shares, names, top) if item[1]]
-            answers.append(Answer(images[place], present, masks[place]))
+        # Two at once would write over each other's masks.
+        with owned(masks[0].parent, "masks") if masks else nullcontext():
+            for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
+                guessed += found.plan.guessed
+                if not masks:
+                    answers.append(Answer(images[place], _best(found.numbers, names, top)))
+                    continue
+                mask = unfitted_labels(found.numbers, found.plan)
+                classes = graph.output_type(graph.main_output).channels
+                write_mask(masks[place], mask, classes)
+                shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
+                present = [item for item in _best(shares, names, top) if item[1]]
+                answers.append(Answer(images[place], present, masks[place]))
         if guessed:
             notes.append(
                 f"{count(guessed, 'image')} of another size {'was' if guessed == 1 else 'were'} scaled to "
