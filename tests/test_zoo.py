@@ -20,6 +20,7 @@ from archspec.loading import Spec, load, open_spec
 from archspec.lower import build, split
 from archspec.zoo import zoo_variants
 
+SLOW = pytest.mark.slow
 NAMES = [name for name, (_, variant) in zoo_variants().items() if variant]
 FIGURES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "zoo_figures.json").read_text("utf-8"))
 
@@ -175,7 +176,11 @@ def objective(graph: Graph, pure: Any, statistics: Any, x: jax.Array) -> Any:
     return loss
 
 
-@pytest.mark.parametrize("name", TRAINED)
+OFTEN = {"caffenet", "zfnet", "plain18", "resnet50_v1", "resnet110_preact", "segnet_basic", "lenet5", "lenet5_1998"}
+"""Compiled at each run of the tests, one or more of each family; the others in the slow tests."""
+
+
+@pytest.mark.parametrize("name", [name if name in OFTEN else pytest.param(name, marks=SLOW) for name in TRAINED])
 def test_gradients_are_finite(name: str) -> None:
     size, args = TRAINED[name]
     graph = load(name, **args).graph((size, size))

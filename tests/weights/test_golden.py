@@ -48,7 +48,13 @@ def close(found: np.ndarray, expected: np.ndarray) -> None:
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("network", ["alexnet", "vgg11", "vgg16_bn", "googlenet", "resnet18", "resnet50"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        *("alexnet", "googlenet", "resnet18", "resnet50"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("vgg11", "vgg16_bn")),
+    ],
+)
 def test_logits(network: str, tmp_path: Path) -> None:
     (logits,) = outputs_of(network, tmp_path, 224).values()
     close(logits, GOLDEN[network])
