@@ -25,6 +25,7 @@ settings.load_profile("suite")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
 def pytest_configure(config: pytest.Config) -> None:
     """Programs that several tests compile are compiled once: a cache for the run, which workers and commands share."""
     if not hasattr(config, "workerinput") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
