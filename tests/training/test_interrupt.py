@@ -46,7 +46,7 @@ def test_an_import_that_an_interrupt_broke_is_an_interrupt(
 ) -> None:
     """Extension modules answer a Ctrl-C while they load with an ImportError."""
 
-    def broken(*args: object) -> None:
+    def broken(*args: object, **options: object) -> None:
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
