@@ -97,6 +97,9 @@ def test_arithmetic_is_pythons(a: int, b: int, operator: str) -> None:
 @given(st.text(alphabet="$()[]{}'\"+-*/%<>=!&|^~.,:;abcdef0123456789 \n\\_", max_size=60))
 def test_no_text_gets_past_an_answer(text: str) -> None:
     try:
-        evaluate_text(f"$({text})", ENV)
+        found = evaluate_text(f"$({text})", ENV)
     except ExpressionError as error:
         assert error.message
+    else:
+        # A text without a whole expression is a text, and what an expression gives is plain.
+        assert isinstance(found, bool | int | float | str | list | None)

@@ -169,6 +169,9 @@ def test_a_png_that_cannot_be_held_is_refused(tmp_path: File) -> None:
 def test_letters_that_the_font_lacks_are_no_error(tmp_path: File) -> None:
     raster.save(scene(Text(5, 20, "层 $x_1$ 🙂"), title="层 (a"), tmp_path / "x.png", "png")
     raster.save(scene(Text(5, 20, "层 $x_1$ 🙂"), title="层 (a"), tmp_path / "x.pdf", "pdf")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert np.asarray(picture.convert("L")).min() < 128
+    assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_arrows_end_where_the_line_does() -> None:
