@@ -147,7 +147,7 @@ def match(
     if naming is not None and naming not in known:
         raise DataError("E535", f"{graph.name} has no names `{naming[:60]}`", help=[f"there are {listed(known)}"])
     if not file.shapes:
-        notes = [f"there are {listed(file.keys, 12)}"] if file.keys else []
+        notes = [f"at its top are {listed(file.keys, 12)}"] if file.keys else []
         raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
     ways = {
         way: unwrapped(file, table.keys(), prefix) for way, table in known.items() if naming is None or way == naming
@@ -162,6 +162,7 @@ def match(
             notes=[
                 f"the file has {listed(list(file.shapes), 3)}; {graph.name} expects {listed(list(known[best]), 3)}",
                 *([f"its tensors lie under {listed(words, 8)}"] if len(file.shapes) > 3 else []),
+                *([f"at its top are {listed(file.keys, 8)}"] if file.containers else []),
             ],
             help=named_alike(file),
         )

@@ -225,6 +225,14 @@ def test_what_is_no_array_of_real_numbers_is_named(file: File, name: str, code: 
     assert words in f"{error.value.message} {error.value.notes}"
 
 
+def test_what_lies_at_the_top_is_listed_where_no_tensor_is_known(tmp_path: Path) -> None:
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps({"epoch": 3, "model": None, "scaler": {"scale": np.float32([1])}}))
+    with pytest.raises(DataError) as error:
+        matched(tmp_path / "w.pkl")
+    assert error.value.code == "E536"
+    assert "at its top are epoch (int), model (NoneType) and scaler (dict)" in error.value.notes
+
+
 def test_a_number_in_place_of_a_vector(file: File) -> None:
     found = matched(file("number.pth"))
     assert found.misshaped == {"d.bias": "is a number, not 5"}
@@ -421,6 +429,7 @@ def test_other_archives_are_told(tmp_path: Path) -> None:
         matched(tmp_path / "w.h5")
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @pytest.mark.parametrize("name", ["plain.pth", "stream.pth", "arrays2.pkl", "script.pt", "sparse.pth"])
 def test_damaged_files_are_answered(file: File, name: str) -> None:
     """Cut short at many places, and with bytes that are others: numbers or an answer, never anything else."""
