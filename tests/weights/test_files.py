@@ -226,7 +226,9 @@ def test_what_is_no_array_of_real_numbers_is_named(file: File, name: str, code: 
 
 
 def test_what_lies_at_the_top_is_listed_where_no_tensor_is_known(tmp_path: Path) -> None:
-    (tmp_path / "w.pkl").write_bytes(pickle.dumps({"epoch": 3, "model": None, "scaler": {"scale": np.ones(1, np.float32)}}))
+    (tmp_path / "w.pkl").write_bytes(
+        pickle.dumps({"epoch": 3, "model": None, "scaler": {"scale": np.ones(1, np.float32)}})
+    )
     with pytest.raises(DataError) as error:
         matched(tmp_path / "w.pkl")
     assert error.value.code == "E536"
