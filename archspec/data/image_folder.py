@@ -96,7 +96,7 @@ class ImageFolder(Dataset):
         held = [name for part in HELD_OUT for name in parts[part]]
         wanted = chosen_part(self.held_out, [name for name in held if found[name].of_classes], folder)
         tests = [wanted] if wanted else [name for name in held if found[name].of_classes]
-        others = [name for name, part in found.items() if name not in (*trains, *held) and part.images]
+        others = [name for name, part in found.items() if name not in (*parts["train"], *held) and part.images]
         named = [name for name in (*parts["train"], *held) if found[name].images]
         if trains and (tests or not others or any(name in held for name in named)):
             return self._parted(folder, found, trains, tests, held, others, notes)

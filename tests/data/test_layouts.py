@@ -316,3 +316,10 @@ def test_masks_in_colours(tmp_path: Path) -> None:
 def test_fields_that_do_not_go_together_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         SegmentationFolder.model_validate({"path": "x", **fields})
+
+
+@pytest.mark.parametrize("names", [["train/1.png", "test/2.png"], ["Training/1.png", "val/a/2.png"], ["test/a/1.png"]])
+def test_parts_without_classes_are_no_classes(tmp_path: Path, names: list[str]) -> None:
+    write(tmp_path, names)
+    with pytest.raises(DataError, match=r"no folders, one for each class|but no train/"):
+        ImageFolder(path=str(tmp_path)).load()
