@@ -10,6 +10,7 @@ import pytest
 
 from archspec.diagnostics import SpecError
 from archspec.loading import open_spec
+from archspec.reports import report
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
@@ -123,3 +124,18 @@ def test_time_grows_with_the_length_and_no_faster(write: Write, name: str) -> No
     short, long = (write(INPUT + LONG[name](n), f"{n}.yaml") for n in (400, 3_200))
     seconds(short)
     assert seconds(long) < 20 * max(seconds(short), 0.01)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["{unpool: 2000000000}", "{pad: 2000000000}", "{transposed_conv: {filters: 1, kernel: 3, stride: 2000000000}}"],
+)
+def test_maps_grow_up_to_a_bound(write: Write, entry: str) -> None:
+    assert codes(write(INPUT + "layers:\n" + f"  - {entry}\n" * 40))[:1] == ["E301"]
+
+
+def test_strides_upon_strides_are_no_numbers_without_end(write: Write) -> None:
+    path = write(INPUT + "layers:\n" + "  - max_pool: {window: 1, stride: 2147483647}\n" * 60)
+    assert "E901" not in codes(path)
+    graph = open_spec(str(path)).graph()
+    assert str(report(graph))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, Node, needed
 from archspec.layers import Layer
@@ -65,6 +66,8 @@ class Placer:
         if types is not None:
             try:
                 output = layer.infer(*types)
+                if max(output.shape) > MAX_SIZE:
+                    raise ShapeError(f"makes {output}, and no side may be more than {MAX_SIZE:,}")
             except ShapeError as error:
                 self.misfit(error, layer, path, entry, frame, values, help)
             except Exception as error:

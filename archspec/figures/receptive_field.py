@@ -23,6 +23,9 @@ class ReceptiveField(NamedTuple):
     start: tuple[float, float]
 
 
+FAR = 10**15
+"""Input pixels between two positions beyond which distances are not told apart; no image is so large."""
+
 POINT = ReceptiveField((1, 1), (1, 1), (0.5, 0.5))
 """The receptive field of the network's input."""
 
@@ -72,7 +75,7 @@ def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: 
         reach = (extent - 1) * jump
         return size + reach, jump, start + reach / 2
     kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
-    return size + (kernel - 1) * jump, _whole(jump * stride), start + ((kernel - 1) / 2 - pad) * jump
+    return size + (kernel - 1) * jump, _whole(min(jump * stride, FAR)), start + ((kernel - 1) / 2 - pad) * jump
 
 
 def takes_whole_map(node: Node) -> bool:

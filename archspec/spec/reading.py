@@ -122,9 +122,9 @@ def read_model(
     except ValidationError as error:
         details = []
         for detail in error.errors(include_url=False):
-            misspelt = (
-                detail["type"] == "missing" and did_you_mean(str(detail["loc"][0]), [str(detail["loc"][0])]) in meant
-            )
+            lacking = str(detail["loc"][0]) if detail["type"] == "missing" else ""
+            named = (f"did you mean `{lacking}`?", f"colon: `{lacking}: ")
+            misspelt = lacking and any(words in hint for hint in meant if hint for words in named)
             if not misspelt and not (detail["loc"] and detail["loc"][0] in unread):
                 details.append(detail)
         for alike in _by_value(details, node):

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from archspec.data import Data, loaded
 from archspec.diagnostics import DataError, Label, SpecError, count, listed
+from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.lower import Arrays
@@ -124,7 +125,7 @@ def train(
             help=["for example `train: {dataset: {npz: FILE}, epochs: 10}`, in a spec that `extends` this one"],
         ).located(None)
     spec_text = spec.to_yaml()
-    asked = Path(workdir) if workdir is not None else None
+    asked = Path(at_home(str(workdir))) if workdir is not None else None
     try:
         folder = choose_folder(spec.name, spec_text, asked, overwrite)
     except DataError as error:
