@@ -86,7 +86,9 @@ class Result:
         """The result in words."""
         epochs = count(self.metrics[-1]["epoch"], "epoch")
         if self.mean_iou is not None:
-            said = f"held-out mean IoU {100 * self.mean_iou:.2f} %, pixel accuracy {100 * self.accuracy:.2f} %"
+            known = sum(share is not None for share in self.test["iou"])
+            over = f" over {known} of {len(self.classes)} classes" if known < len(self.classes) else ""
+            said = f"held-out mean IoU {100 * self.mean_iou:.2f} %{over}, pixel accuracy {100 * self.accuracy:.2f} %"
             table = [class_table(self.classes, self.test["iou"])]
         else:
             top5 = f", top-5 {100 * self.test['top5']:.2f} %" if "top5" in self.test else ""

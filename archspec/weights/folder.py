@@ -85,7 +85,7 @@ def import_weights(
         spec = open_spec(target, [*expected, *given]) if expected else spec
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **found.to_dict()}
         arrays = completed(graph, found)
-        fitting = len(known.classes) == graph.output_type(graph.outputs[0]).channels
+        fitting = len(known.classes) == graph.output_type(graph.main_output).channels
         owner = take(output, "import")
         try:
             check_output(output, owned=True)
@@ -151,7 +151,7 @@ def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[st
 
 
 def _way_out(found: Match, graph: Graph) -> list[str]:
-    main = graph.outputs[0]
+    main = graph.main_output
     last = graph.nodes[main.node].path if main.node >= 0 else ""
     if "classes" in graph.args and found.misshaped and all(name.startswith(f"{last}.") for name in found.misshaped):
         return ["the file is of another number of classes: --set args.classes=N"]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from archspec.cli import main
+from archspec.data import Split
 from archspec.diagnostics import DataError, SpecError
 from archspec.images.files import read_pixels
 from archspec.loading import load
@@ -353,5 +354,29 @@ def test_deep_greys_are_scaled(tmp_path: Path) -> None:
         read_pixels(tmp_path / "b.tif", "L")
 
 
-def test_devices_are_not_needed_to_be_known() -> None:
-    assert jax.local_devices()
+@pytest.mark.parametrize(
+    ("stats", "fits"),
+    [
+        (None, True),  # as CPUs, which say nothing
+        ({}, True),
+        ({"bytes_limit": 2000, "bytes_in_use": 0}, True),
+        ({"bytes_limit": 2000, "bytes_in_use": 1}, False),
+        ({"bytes_limit": 1999, "bytes_in_use": 0}, False),
+        ({"bytes_limit": 2**40, "bytes_in_use": 2**39}, True),
+    ],
+)
+def test_data_lie_on_a_device_that_keeps_half_of_its_free_memory(
+    monkeypatch: pytest.MonkeyPatch, stats: dict[str, int] | None, fits: bool
+) -> None:
+    """1,000 bytes of images and labels; a device need not say how much memory it has."""
+
+    class Device:
+        def memory_stats(self) -> dict[str, int] | None:
+            return stats
+
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
+    split = Split(np.zeros((10, 8, 12, 1), np.uint8), np.zeros(10, np.int32))
+    assert split.images.nbytes + split.labels.nbytes == 1000
+    assert feeding.fits_on_device(split) is fits
+    monkeypatch.setattr(feeding, "DEVICE_BYTES", 999)
+    assert not feeding.fits_on_device(split)
