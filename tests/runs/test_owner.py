@@ -180,6 +180,8 @@ def test_names_that_no_folder_can_have_are_answered(tmp_path: Path, name: str) -
         except DataError as error:
             assert error.code in ("E511", "E514")
             error.message.encode()  # can be printed
+        else:
+            assert name.startswith("caf")  # where names are bytes, these are one
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything is open to root")

@@ -142,10 +142,10 @@ def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_p
 def test_folders_that_cannot_be_written_are_answered(write: Write, digits: Path, tmp_path: Path) -> None:
     spec = load(net(write, digits, 1))
     (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+    for folder, expected in ((tmp_path / "file", "E511"), (tmp_path / "file" / "run", "E514")):
         with pytest.raises(SpecError) as error:
             train(spec, folder, progress=False)
-        assert code(error) in ("E511", "E514")
+        assert code(error) == expected
 
 
 def test_default_folders_count_up(write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,8 @@ def test_a_loss_that_is_not_finite_names_step_and_layer(write: Write, digits: Pa
     assert code(error) == "E520"
     message = error.value.diagnostics[0].message
     assert "at step " in message
-    assert "not finite is c" in message or "not finite is out" in message
+    # Weights of 1e30 after one step: what they give is finite in the first layer, and their product in the last is not.
+    assert "not finite is out" in message
     assert "there is no checkpoint yet" in message
     # What is of no use is not in the way of the next attempt.
     assert not (tmp_path / "run").exists()

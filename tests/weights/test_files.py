@@ -459,7 +459,7 @@ def test_a_tensor_outside_of_its_storage(file: File) -> None:
     with zipfile.ZipFile(BytesIO(content)) as source:
         names = {item.filename: source.read(item) for item in source.infolist()}
     root = next(name for name in names if name.endswith("data.pkl")).removesuffix("data.pkl")
-    for key in ("0", "5"):
+    for key, tensor in (("0", "c.weight"), ("5", "n.running_var")):
         short = {name: value[:-8] if name == f"{root}data/{key}" else value for name, value in names.items()}
         path = file("plain.pth")
         with zipfile.ZipFile(path, "w") as target:
@@ -467,7 +467,7 @@ def test_a_tensor_outside_of_its_storage(file: File) -> None:
                 target.writestr(name, value)
         with pytest.raises(DataError, match="lies outside of the bytes") as error:
             matched(path)
-        assert "c.weight" in error.value.message or "n.running_var" in error.value.message
+        assert tensor in error.value.message
 
 
 def test_equal_exports_are_equal_files(write: Write, tmp_path: Path) -> None:
