@@ -250,7 +250,8 @@ def said_when_slow(what: str, seconds: float = 1.0) -> Iterator[None]:
 
     timer = Timer(seconds, say, [f"{what} …"])
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # no more threads can be had
+        timer.start()
     try:
         yield
     finally:

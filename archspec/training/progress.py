@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ class Progress:
         self.waiting = Timer(1.0, self.say, ["compiling the training step …"])
         self.waiting.daemon = True
         if shown:
-            self.waiting.start()
+            with suppress(RuntimeError):  # no more threads can be had
+                self.waiting.start()
         if shown and sys.stderr.isatty():
             self._open_bar(total_steps)
 
