@@ -95,10 +95,14 @@ def extends(held: str | None, text: str) -> tuple[int, int] | None:
     if held is None:
         return None
     before, after = held.splitlines(), text.splitlines()
-    pairs = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    if len(before) != len(after) or len(pairs) != 1:
+    places = [place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
+    if len(before) != len(after) or len(places) != 1:
         return None
-    old, new = (_EPOCHS.fullmatch(line) for line in pairs[0])
+    (place,) = places
+    section = next((line for line in reversed(before[:place]) if not line.startswith(" ")), "")
+    if section != "train:":
+        return None
+    old, new = (_EPOCHS.fullmatch(lines[place]) for lines in (before, after))
     if old is None or new is None or not int(old[1]) < int(new[1]):
         return None
     return int(old[1]), int(new[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -169,7 +169,8 @@ def train(
         finally:
             run.close()
             if run.failed_early:
-                folder.clear()  # nothing in it is of use, and it would be in the way of the next attempt
+                with suppress(DataError, OSError):
+                    folder.clear()  # nothing in it is of use, and it would be in the way of the next attempt
     except (DataError, OSError) as error:
         try:
             owner.check()

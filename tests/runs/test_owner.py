@@ -236,6 +236,7 @@ def test_only_more_epochs_extend_a_run() -> None:
     assert extends(SPEC % 4, (SPEC % 8).replace("seed: 0", "seed: 1")) is None
     assert extends(SPEC % 4, SPEC % 8 + "name: more\n") is None
     assert extends(None, SPEC % 4) is None
+    assert extends("args:\n  epochs: 4\n", "args:\n  epochs: 8\n") is None
 
 
 def test_the_usual_folder_is_the_same_run_then_a_shorter_one_then_a_free_one(
