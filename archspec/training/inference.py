@@ -196,6 +196,13 @@ def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str,
     return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in best]
 
 
+def _folds_case(folder: Path) -> bool:
+    """Whether names that differ only by upper and lower case are one file there, as on Windows and macOS."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), Path()).resolve()
+    other = there.with_name(there.name.swapcase()) if there.name else there
+    return other != there and other.exists() and other.samefile(there)
+
+
 def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path]:
     """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
     if graph.output_type(graph.main_output).channels > MAX_CLASSES:
@@ -209,13 +216,14 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
             f"{output} holds images, among which masks would be taken for images",
             help=["give the masks a folder of their own: --output DIR"],
         )
+    folds = _folds_case(output)
     files: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     for image in images:
         file = output / f"{image.stem}{MASK}.png"
-        if file in files:
-            raise DataError(
-                "E521", f"{files[file]} and {image} would have one mask, {file}", help=["predict them apart"]
-            )
+        other = taken.setdefault(file.name.casefold() if folds else file.name, image)
+        if other is not image:
+            raise DataError("E521", f"{other} and {image} would have one mask, {file}", help=["predict them apart"])
         if file.exists() and not is_own_mask(file):
             raise DataError(
                 "E534", f"{file} is there already, and no prediction", help=["give another folder: --output DIR"]

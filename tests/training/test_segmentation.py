@@ -16,7 +16,7 @@ from PIL import Image
 
 from archspec.cli import main
 from archspec.data import Split
-from archspec.diagnostics import Diagnostic, Findings, SpecError
+from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError
 from archspec.images.fitting import plan, unfitted_labels
 from archspec.images.masks import palette
 from archspec.loading import load, open_spec
@@ -352,3 +352,23 @@ def test_augmentation_moves_labels_with_their_pixels() -> None:
     mirrored, _ = augmented(x, labels, Augment(random_flip=True), jax.random.key(0))
     flipped = sum(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, np.asarray(x), strict=True))
     assert 0 < flipped < 16
+
+
+def test_names_that_differ_by_case_have_masks_of_their_own(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system tells them apart; where it does not, nothing is overwritten."""
+    from archspec.training import inference
+
+    text = "task: segmentation\ninput: {height: 8, width: 8, channels: 3}\nlayers: [{conv: {filters: 3, kernel: 1}}]"
+    graph = load(write(text)).graph()
+    images = [tmp_path / "a" / "Cat.png", tmp_path / "b" / "cat.png", tmp_path / "c" / "dog.png"]
+    masks = inference._mask_files(images, tmp_path / "masks", graph)
+    assert [mask.name for mask in masks] == ["Cat_mask.png", "cat_mask.png", "dog_mask.png"]
+    monkeypatch.setattr(inference, "_folds_case", lambda folder: True)
+    with pytest.raises(DataError, match=r"Cat\.png and .*cat\.png would have one mask"):
+        inference._mask_files(images, tmp_path / "masks", graph)
+    same = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="would have one mask"):
+        inference._mask_files(same, tmp_path / "masks", graph)
