@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -244,3 +245,28 @@ def test_a_program_that_is_long_in_coming_is_announced(
         time.sleep(0.1)
         made.close()
         assert capsys.readouterr().err == said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_a_process_at_once(times: int) -> None:
+    """Even where leaving would take long: neither waits for it, nor does a second Ctrl-C fall into it."""
+    code = """
+import atexit, sys, time
+import archspec.cli, archspec.loading
+
+def hang(*arguments):
+    print("ready", flush=True)
+    time.sleep(60)
+
+atexit.register(time.sleep, 60)
+archspec.loading.open_spec = hang
+sys.argv[1:] = ["report", "lenet5"]
+sys.exit(archspec.cli.main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err in ("interrupted\n", "" if times == 2 else None)
