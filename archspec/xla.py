@@ -189,7 +189,7 @@ def _given(network: Spec | Graph) -> tuple[Graph, Input, Task, Train]:
     if not isinstance(network, Graph):
         return network.graph(), network.input, network.header.task, network.train or TrainSection()
     height, width, channels = network.input.shape
-    main = next(output for output in network.outputs if not output.train_only)
+    main = network.main_output
     task: Task = "segmentation" if network.output_type(main).is_map else "classification"
     return network, InputSection(height=height, width=width, channels=channels), task, TrainSection()
 
@@ -198,5 +198,5 @@ def _fitted(loss: Loss, graph: Graph) -> Loss:
     """The loss as if it had seen the data: weights of classes that are counted there are any numbers here."""
     if getattr(loss, "class_weights", None) != "median_frequency":
         return loss
-    main = next(output for output in graph.outputs if not output.train_only)
+    main = graph.main_output
     return loss.model_copy(update={"class_weights": (1.0,) * graph.output_type(main).channels})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from archspec.diagnostics import count
@@ -36,7 +35,6 @@ from archspec.drawing.scene import (
     Curve,
     Path,
     Point,
-    Polygon,
     Rectangle,
     Scene,
     Shape,
@@ -44,9 +42,11 @@ from archspec.drawing.scene import (
     Text,
     headed,
     line,
+    moved,
     polyline,
     shortened,
     text_width,
+    towards,
 )
 from archspec.drawing.wrapping import wrapped
 from archspec.figures.units import si
@@ -99,26 +99,12 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
     legend, legend_width, legend_height = _legend(picture, inner)
     left = _MARGIN + (inner - picture.width) / 2
     placed = [
-        *(shifted(shape, _MARGIN, _MARGIN) for shape in heading),
-        *(shifted(shape, left, _MARGIN + head) for shape in shapes),
-        *(shifted(shape, _MARGIN, _MARGIN + head + picture.height + 28) for shape in legend),
+        *(moved(shape, _MARGIN, _MARGIN) for shape in heading),
+        *(moved(shape, left, _MARGIN + head) for shape in shapes),
+        *(moved(shape, _MARGIN, _MARGIN + head + picture.height + 28) for shape in legend),
     ]
     height = 2 * _MARGIN + head + picture.height + 28 + legend_height
     return Scene(inner + 2 * _MARGIN, height, tuple(placed), graph.title or graph.name)
-
-
-def shifted(shape: Shape, x: float, y: float) -> Shape:
-    """A shape at another place."""
-    if isinstance(shape, (Rectangle, Text)):
-        return replace(shape, x=shape.x + x, y=shape.y + y)
-
-    def moved(point: Point) -> Point:
-        return Point(point.x + x, point.y + y)
-
-    if isinstance(shape, Polygon):
-        return replace(shape, points=tuple(map(moved, shape.points)))
-    curves = tuple(Curve(*map(moved, curve)) for curve in shape.curves)
-    return replace(shape, start=moved(shape.start), curves=curves)
 
 
 def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, float]:
@@ -214,10 +200,10 @@ def rounded(points: Sequence[tuple[float, float]], style: Style, arrow: bool) ->
     for index, corner in enumerate(corners[1:-1], 1):
         before, after = corners[index - 1], corners[index + 1]
         radius = min(_RADIUS, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        start, end = _towards(corner, before, radius), _towards(corner, after, radius)
+        start, end = towards(corner, before, radius), towards(corner, after, radius)
         curves += [
             line(start),
-            Curve(_towards(corner, before, radius * 0.45), _towards(corner, after, radius * 0.45), end),
+            Curve(towards(corner, before, radius * 0.45), towards(corner, after, radius * 0.45), end),
         ]
     curves.append(line(corners[-1]))
     return Path(corners[0], tuple(curves), style, arrow)
@@ -225,11 +211,6 @@ def rounded(points: Sequence[tuple[float, float]], style: Style, arrow: bool) ->
 
 def _distance(a: Point, b: Point) -> float:
     return abs(a.x - b.x) + abs(a.y - b.y)
-
-
-def _towards(a: Point, b: Point, by: float) -> Point:
-    length = _distance(a, b) or 1.0
-    return Point(a.x + (b.x - a.x) * by / length, a.y + (b.y - a.y) * by / length)
 
 
 def _link(link: Link, arrow: bool) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot
 from typing import Literal, NamedTuple
@@ -254,6 +254,44 @@ def headed(
         Text(0, baselines[0], short, sizes[0], True, title=whole if short != whole else None),
         Text(0, baselines[1], facts, sizes[1], colour=FAINT),
     ]
+
+
+def moved(shape: Shape, x: float, y: float) -> Shape:
+    """A shape at another place."""
+    if isinstance(shape, (Rectangle, Text)):
+        return replace(shape, x=shape.x + x, y=shape.y + y)
+
+    def put(point: Point) -> Point:
+        return Point(point.x + x, point.y + y)
+
+    if isinstance(shape, Polygon):
+        return replace(shape, points=tuple(map(put, shape.points)))
+    curves = tuple(Curve(*map(put, curve)) for curve in shape.curves)
+    return replace(shape, start=put(shape.start), curves=curves)
+
+
+def elbow(points: list[Point], style: Style, radius: float = 7.0) -> Path:
+    """A line of level and upright stretches with rounded corners and an arrow at its end."""
+    curves: list[Curve] = []
+    at = points[0]
+    for corner, following in zip(points[1:], [*points[2:], None], strict=True):
+        if following is None:
+            curves.append(line(corner))
+            break
+        before = abs(corner.x - at.x) + abs(corner.y - at.y)
+        after = abs(following.x - corner.x) + abs(following.y - corner.y)
+        bend = min(radius, before / 2, after / 2)
+        start = towards(corner, at, bend)
+        end = towards(corner, following, bend)
+        curves += [line(start), Curve(towards(corner, at, bend * 0.45), towards(corner, following, bend * 0.45), end)]
+        at = end
+    return Path(points[0], tuple(curves), style, arrow=True)
+
+
+def towards(start: Point, end: Point, length: float) -> Point:
+    """The point so far from the start on a level or upright line."""
+    whole = abs(end.x - start.x) + abs(end.y - start.y) or 1.0
+    return Point(start.x + (end.x - start.x) * length / whole, start.y + (end.y - start.y) * length / whole)
 
 
 _CHARACTERS = "".join(map(chr, range(32, 127))) + "·×–—−“”‘’…→←↑↓≤≥½°±²³µßæøÆØαβγδεηθκλμπρστφω√"

@@ -1,0 +1,136 @@
+"""The labels of the paper look: what is said of a volume, and on which side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from archspec.drawing.scene import shortened, text_width
+from archspec.drawing.steps import Group, Step, name_of, scope_of
+from archspec.drawing.volumes import SMALL, Figure, Volume, font
+from archspec.drawing.words import is_counted
+from archspec.graph import Graph
+from archspec.layers import Family
+
+MAX_LABEL = 118.0
+
+
+def wants_windows(groups: Sequence[Group]) -> bool:
+    """Whether windows are drawn: in short networks of single volumes."""
+    return len(groups) <= 16 and all(
+        len(group.steps) <= 2 and step.role in ("input", "layer", "output") and step.family != "resize"
+        for group in groups
+        for step in group.steps[:1]
+    )
+
+
+def told_by_legend(groups: Sequence[Group], windows: bool) -> dict[Family, str]:
+    """Families whose steps are all the same, so that the legend may tell what."""
+    does: dict[Family, Counter[str]] = {}
+    for group in groups:
+        for step in group.steps:
+            if step.role == "layer" and step.family in ("pooling", "resize") and step.type.is_map:
+                does.setdefault(step.family, Counter())[step.does] += 1
+    if windows:
+        return {}
+    return {family: next(iter(seen)) for family, seen in does.items() if len(seen) == 1 and seen.total() > 2}
+
+
+def write_labels(figure: Figure) -> None:
+    """Gives each volume its label's lines and side."""
+    after: dict[int, Volume] = {first: figure.volumes[second] for second, first in figure.rows.before.items()}
+    for at, placed in enumerate(figure.volumes):
+        step = placed.group.first
+        lines = [*_words(figure, placed.group), *([] if _is_told(figure, step, after.get(at)) else [str(step.type)])]
+        unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
+        if not lines[0] or (unnamed and is_counted(lines[0], figure.graph.nodes[step.nodes[0]].kind)):
+            lines = lines[1:]
+        lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
+        placed.lines = [shortened(text, MAX_LABEL, *font(index)) for index, text in enumerate(lines)]
+        beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not figure.windows
+        placed.above = (beside or placed.crossed) and not placed.arcs
+        placed.aside = placed.crossed and placed.arcs
+
+
+def _words(figure: Figure, group: Group) -> list[str]:
+    """The name of a group, and what it does unless the name or the legend tells."""
+    step, repeats = group.first, len(group.steps)
+    lines = [named(figure.graph, group)]
+    if step.role == "layer" and figure.common.get(step.family) != step.does:
+        runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
+        if len(runs) > 3:
+            runs = [(step.does.split()[0], repeats)]
+        lines += [f"{count:,} × {does}" if count > 1 else does for does, count in runs]
+    elif step.role == "block":
+        does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
+        lines += [] if _tells(lines[0], does) else [does]
+        lines += [f"{len(step.split)} branches"] if step.split else []
+    return lines
+
+
+def _is_told(figure: Figure, step: Step, following: Volume | None) -> bool:
+    """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
+    if step.role == "symbol":
+        return True
+    if figure.windows or following is None or step.role != "layer" or not step.type.is_map:
+        return False
+    after = following.group.first
+    return (
+        step.family in ("pooling", "resize", "other")
+        and after.role in ("layer", "block")
+        and after.family == "convolution"
+        and after.type.shape[:2] == step.type.shape[:2]
+    )
+
+
+def _tells(name: str, does: str) -> bool:
+    return does.replace(" ", "") in name.replace("_", "")
+
+
+def named(graph: Graph, group: Group) -> str:
+    """The name of a group: its one step's, what all its names have in common, or the first and the last."""
+    first, last = group.first.name, group.last.name
+    scope = group.first.path.rpartition(".")[0]
+
+    def unnamed(step: Step) -> bool:
+        return step.role == "layer" and is_counted(step.name, graph.nodes[step.nodes[0]].kind)
+
+    # The name of a block says more than `conv1`, which each has.
+    if scope and all(step.path.startswith(scope + ".") and unnamed(step) for step in group.steps):
+        block = name_of(scope)
+        return block if len(group.steps) > 1 else f"{block}.{first}"
+    if len(group.steps) == 1:
+        return first
+    if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
+        return name_of(scope)
+    scopes = scope_of(group.first.path), scope_of(group.last.path)
+    if scopes[0] != scopes[1]:
+        # Both may be called conv1: their scopes tell them apart.
+        first, last = map(name_of, scopes)
+    start, end = _common_ends(first, last)
+    one, two = first[start : len(first) - end], last[start : len(last) - end]
+    if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:
+        return f"{first[:start]}{one}–{two}{first[len(first) - end :]}"
+    return f"{first} – {last}"
+
+
+def _common_ends(one: str, two: str) -> tuple[int, int]:
+    """How many letters two names have in common at the beginning and at the end; a number is never taken apart."""
+    shorter = min(len(one), len(two))
+    start = next((at for at in range(shorter) if one[at] != two[at]), shorter)
+    while start and one[start - 1].isdigit() and (one[start : start + 1] + two[start : start + 1]).isdigit():
+        start -= 1
+    end = next((at for at in range(shorter - start) if one[-1 - at] != two[-1 - at]), shorter - start)
+    while end and one[-end].isdigit() and (one[-1 - end : -end] + two[-1 - end : -end]).isdigit():
+        end -= 1
+    return start, end
+
+
+def _broken(text: str) -> list[str]:
+    """A text that is too wide for a label, as two lines."""
+    words = text.split(" ")
+    if text_width(text, SMALL) <= MAX_LABEL or len(words) == 1:
+        return [text]
+    cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
+    return list(min(cuts, key=lambda cut: max(text_width(part, SMALL) for part in cut)))
