@@ -58,12 +58,17 @@ def graph_of(graph: Graph) -> dict[str, Any]:
                 "output": node.output,
                 "weights": node.weights,
                 "cost": node.cost,
-                "field": node.receptive_field,
+                "field": [list(map(whole, part)) for part in node.receptive_field],
             }
             for node in graph.nodes
         ],
         "outputs": [(output.name, output.node, output.weight, output.train_only) for output in graph.outputs],
     }
+
+
+def whole(value: float) -> float:
+    """A number of which 2 and 2.0 are the same."""
+    return int(value) if value == int(value) else value
 
 
 def figures_of(graph: Graph) -> dict[str, Any]:
