@@ -55,7 +55,7 @@ def examine() -> dict[str, Any]:
 
     if not yaml.__with_libyaml__:
         problems.append("PyYAML lacks libyaml: reading works, some five times slower")
-    missing = [name for name, found in packages.items() if found is None]
+    missing = [name for name, here in packages.items() if here is None]
     return {
         "ok": not missing and bool(devices),
         "archspec": __version__,
@@ -72,7 +72,7 @@ def render(facts: dict[str, Any]) -> str:
     """The facts as text."""
     lines = [f"archspec {facts['archspec']}, Python {facts['python']}, {facts['platform']}", ""]
     width = max(map(len, facts["packages"]))
-    lines += [f"{name.ljust(width)}  {found or 'missing'}" for name, found in facts["packages"].items()]
+    lines += [f"{name.ljust(width)}  {version or 'missing'}" for name, version in facts["packages"].items()]
     lines += ["", *(f"device {device}" for device in facts["devices"])]
     lines += ["", *(facts["problems"] or ["nothing is missing"])]
     return "\n".join(lines)

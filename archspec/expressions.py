@@ -159,15 +159,15 @@ def escaped(text: str) -> str:
 def _parts(text: str) -> Iterator[tuple[int, str, bool]]:
     """(offset, text, whether it is an expression) for the pieces of a scalar. `$$(` stands for `$(` itself."""
     position = 0
-    while found := _OPEN.search(text, position):
-        if len(found.group()) == 3:
-            yield position, text[position : found.start()] + "$(", False
-            position = found.end()
+    while match := _OPEN.search(text, position):
+        if len(match.group()) == 3:
+            yield position, text[position : match.start()] + "$(", False
+            position = match.end()
             continue
-        if found.start() > position:
-            yield position, text[position : found.start()], False
-        end = _closing(text, found.end())
-        yield found.end(), text[found.end() : end], True
+        if match.start() > position:
+            yield position, text[position : match.start()], False
+        end = _closing(text, match.end())
+        yield match.end(), text[match.end() : end], True
         position = end + 1
     if position < len(text):
         yield position, text[position:], False

@@ -152,14 +152,14 @@ class Graph:
 
 def needed(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:
     """Indices of the nodes that the given ones depend on, themselves included."""
-    found: set[int] = set()
+    reached: set[int] = set()
     stack = [end for end in ends if end != INPUT]
     while stack:
         index = stack.pop()
-        if index not in found:
-            found.add(index)
+        if index not in reached:
+            reached.add(index)
             stack.extend(source for source in nodes[index].inputs if source != INPUT)
-    return found
+    return reached
 
 
 def prune(nodes: tuple[Node, ...], outputs: tuple[Output, ...]) -> tuple[tuple[Node, ...], tuple[Output, ...]]:

@@ -119,8 +119,8 @@ def find_kind(family: str, name: str) -> type[Kind] | None:
         for value in vars(module).values():
             is_kind = isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
             if is_kind and value.kind == name:
-                found: type[Kind] = value
-                return found
+                kind: type[Kind] = value
+                return kind
         raise ImportError(f"{module.__name__} defines no kind `{name}`")
     point = _entry_points(family).get(name)
     return None if point is None else _loaded(point, family)
@@ -131,13 +131,13 @@ def _loaded(point: EntryPoint, family: str) -> type[Kind]:
     word = FAMILIES[family]
     offered = f"the kind `{point.name}` of {point.dist.name if point.dist else 'another package'}"
     try:
-        found = point.load()
+        loaded = point.load()
     except Exception as error:
         raise KindError(f"{offered} does not load: {type(error).__name__}: {str(error)[:200]}") from error
     base = getattr(import_module(f"archspec.{family}"), word.capitalize())
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not (isinstance(loaded, type) and issubclass(loaded, base)):
         raise KindError(f"{offered} is no subclass of archspec.{family}.{word.capitalize()}")
-    kind: type[Kind] = found
+    kind: type[Kind] = loaded
     if kind.kind != point.name:
         raise KindError(f"{offered} is a class of the kind `{kind.kind}`: entry point and class must agree")
     if family == "layers" and set(RESERVED) & set(kind.model_fields):

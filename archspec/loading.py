@@ -81,16 +81,16 @@ class Spec:
             return None
         from archspec.spec.train import Train
 
-        found: Train | None = _section(Train, node, self._document, findings, "train", key.span)
-        if found is None:
+        train: Train | None = _section(Train, node, self._document, findings, "train", key.span)
+        if train is None:
             return None
-        self._check_crop(found, findings)
+        self._check_crop(train, findings)
         # From here on the spec can be used from any folder.
-        changed: dict[str, Any] = {"dataset": found.dataset.located(_folder_of(node.get("dataset")))}
-        if found.init_from is not None:
-            path = str((_folder_of(node.get("init_from")) / found.init_from.path).resolve())
-            changed["init_from"] = found.init_from.model_copy(update={"path": path})
-        return found.model_copy(update=changed)
+        changed: dict[str, Any] = {"dataset": train.dataset.located(_folder_of(node.get("dataset")))}
+        if train.init_from is not None:
+            path = str((_folder_of(node.get("init_from")) / train.init_from.path).resolve())
+            changed["init_from"] = train.init_from.model_copy(update={"path": path})
+        return train.model_copy(update=changed)
 
     def _check_crop(self, train: Train, findings: Findings) -> None:
         """Reports a border so wide that a crop may miss the image; it would also make arrays of its size."""
@@ -134,12 +134,12 @@ class Spec:
     def _read_weights(self, findings: Findings) -> dict[str, WeightSet]:
         """The weight sets by name, in order."""
         node = self._document.root.get("weights")
-        found: dict[str, WeightSet] = {}
+        sets: dict[str, WeightSet] = {}
         for name, key, value in node.items() if isinstance(node, LocatedMapping) else ():
             weights = read_weight_set(name, key, value, self._document, findings)
             if weights is not None:
-                found[name] = weights
-        return found
+                sets[name] = weights
+        return sets
 
     @property
     def name(self) -> str:
@@ -373,8 +373,8 @@ def _main_value(node: Located | None) -> Located | None:
 
 def _folder_of(node: Located | None) -> Path:
     """Where the path in a dataset's entry starts from: the folder of the file that it stands in."""
-    found = _main_value(node)
-    return found.source.folder if found is not None else Path()
+    value = _main_value(node)
+    return value.source.folder if value is not None else Path()
 
 
 def _top(root: LocatedMapping) -> Span:

@@ -80,7 +80,7 @@ class Scalar(Located):
         units = _WRITTEN.get(written[:1])
         if units is None:
             return list(range(len(written) + 1)) if written == self.value else None
-        starts = [found.start() + 1 for found in units.finditer(written[1:-1])]
+        starts = [unit.start() + 1 for unit in units.finditer(written[1:-1])]
         return [*starts, len(written) - 1] if len(starts) == len(self.value) else None
 
 
@@ -114,12 +114,12 @@ class Mapping(Located):
         self.entries = entries
 
     def get(self, key: str) -> Located | None:
-        found = self.entries.get(key)
-        return found[1] if found else None
+        entry = self.entries.get(key)
+        return entry[1] if entry else None
 
     def key(self, key: str) -> Scalar | None:
-        found = self.entries.get(key)
-        return found[0] if found else None
+        entry = self.entries.get(key)
+        return entry[0] if entry else None
 
     def items(self) -> Iterator[tuple[str, Scalar, Located]]:
         for name, (key, value) in self.entries.items():

@@ -72,8 +72,8 @@ class Network(nnx.Module):
         program = self._programs[train]
         values: dict[int, jax.Array] = {INPUT: x}
         values.update(self._calls(x, train, key, frozen))
-        found = {name: values[index] for name, index in program.outputs}
-        return next(iter(found.values())) if len(self._programs[1].outputs) == 1 else found
+        outputs = {name: values[index] for name, index in program.outputs}
+        return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
     def trace(
         self,
@@ -99,18 +99,18 @@ class Network(nnx.Module):
                     raise ValueError(f"{step.name} is random and needs a key while training")
                 # A layer's key depends on its own path alone, so other layers can come and go.
                 options["key"] = jax.random.fold_in(key, step.hash)
-            found = self.at(step.path)(*(values[source] for source in step.inputs), **options)
+            value = self.at(step.path)(*(values[source] for source in step.inputs), **options)
             if step.gives_indices:
-                found, values[index, True] = found
-            values[index, False] = found
-            yield index, found
+                value, values[index, True] = value
+            values[index, False] = value
+            yield index, value
 
     def at(self, path: tuple[str | int, ...]) -> Any:
         """The module at a path."""
-        found: Any = self
+        module: Any = self
         for part in path:
-            found = found[part] if isinstance(part, int) else getattr(found, part)
-        return found
+            module = module[part] if isinstance(part, int) else getattr(module, part)
+        return module
 
 
 def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
@@ -138,8 +138,8 @@ def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
 
     def module(node: Node) -> nnx.Module:
         # Layer by layer: one trace of them all would take time that grows with the square of their number.
-        found: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
-        return found
+        built: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
+        return built
 
     pure, params, others = split(_network(graph, module))
     _check_arrays(graph, params, others)

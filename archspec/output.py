@@ -195,7 +195,7 @@ def as_json(value: object) -> str:
         text = json.dumps(value, indent=2, ensure_ascii=ascii, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=ascii)
-    return _DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _DRIVING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

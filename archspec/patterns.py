@@ -33,5 +33,5 @@ def rewritten(pattern: str, replacement: str, path: str) -> str | None:
     match = compiled(pattern).fullmatch(path)
     if match is None:
         return None
-    found = list(match.groups())
-    return _STARS.sub(lambda _: found.pop(0) if found else "", replacement)
+    groups = list(match.groups())
+    return _STARS.sub(lambda _: groups.pop(0) if groups else "", replacement)

@@ -88,12 +88,12 @@ class Served:
     def _failure(self, error: SpecError, findings: Findings) -> dict[str, Any]:
         from archspec.page.payload import of_failure
 
-        found = of_failure(error.diagnostics, [source for source in findings.files.values() if source])
+        payload = of_failure(error.diagnostics, [source for source in findings.files.values() if source])
         last = self.payload
         made_of = last.get("madeOf") or last.get("sources", [])
-        if not found["sources"]:
-            found["sources"] = last.get("sources", [])
-        return {**found, "model": last.get("model"), "madeOf": made_of}
+        if not payload["sources"]:
+            payload["sources"] = last.get("sources", [])
+        return {**payload, "model": last.get("model"), "madeOf": made_of}
 
     def changed(self) -> bool:
         """Whether a file differs from what was read: saved, gone or come back."""
@@ -114,12 +114,12 @@ Stamp = tuple[int, int, int] | None
 def stamp(path: Path) -> Stamp:
     """The state of a file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    if not S_ISREG(found.st_mode):
+    if not S_ISREG(status.st_mode):
         return None  # a pipe gives what it has once
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def stamps_of(paths: Iterable[Path]) -> dict[Path, Stamp]:

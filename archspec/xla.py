@@ -133,22 +133,22 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
 
 def flops_of(compiled: Any) -> int | None:
     """Operations as XLA counts them. Older JAX gives a list with one dict, some backends nothing."""
-    found = compiled.cost_analysis()
-    if isinstance(found, (list, tuple)):
-        found = found[0] if found else None
-    return None if not found or "flops" not in found else int(found["flops"])
+    analysis = compiled.cost_analysis()
+    if isinstance(analysis, (list, tuple)):
+        analysis = analysis[0] if analysis else None
+    return None if not analysis or "flops" not in analysis else int(analysis["flops"])
 
 
 def memory_parts(compiled: Any) -> dict[str, int]:
     """Bytes of arguments, outputs, temporaries, and of what outputs share with arguments; empty where XLA is silent."""
-    found = compiled.memory_analysis()
-    if found is None:
+    analysis = compiled.memory_analysis()
+    if analysis is None:
         return {}
     return {
-        "arguments": int(found.argument_size_in_bytes),
-        "outputs": int(found.output_size_in_bytes),
-        "temporaries": int(found.temp_size_in_bytes),
-        "shared": int(found.alias_size_in_bytes),
+        "arguments": int(analysis.argument_size_in_bytes),
+        "outputs": int(analysis.output_size_in_bytes),
+        "temporaries": int(analysis.temp_size_in_bytes),
+        "shared": int(analysis.alias_size_in_bytes),
     }
 
 

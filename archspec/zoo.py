@@ -19,14 +19,14 @@ def zoo_folder() -> Path:
 
 def zoo_variants() -> dict[str, tuple[Path, str | None]]:
     """Every name in the zoo: file and variant."""
-    found: dict[str, tuple[Path, str | None]] = {}
+    variants: dict[str, tuple[Path, str | None]] = {}
     for path in sorted(zoo_folder().glob("*.yaml")):
         document = open_document(path, Findings())
         names = list(document.variants) if document else []
-        found.setdefault(path.stem, (path, None))
+        variants.setdefault(path.stem, (path, None))
         for name in names:
-            found[name] = (path, name)
-    return found
+            variants[name] = (path, name)
+    return variants
 
 
 def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
@@ -39,9 +39,9 @@ def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]
     if mark and (base == str(STANDARD_INPUT) or is_readable(Path(base))):
         return Path(base), variant
     name, wanted = (base, variant) if mark else (target, None)
-    found = in_zoo(name)
-    if found:
-        path, zoo_variant = found
+    home = in_zoo(name)
+    if home:
+        path, zoo_variant = home
         return path, wanted or zoo_variant
     if is_folder(Path(name)):
         _folder(Path(name), findings)

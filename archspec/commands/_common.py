@@ -48,11 +48,11 @@ def overrides_of(options: argparse.Namespace) -> list[Override]:
     from archspec.spec.overrides import parse_input, parse_override
 
     findings = Findings()
-    found = [parse_override(text, findings) for text in options.overrides]
+    parsed = [parse_override(text, findings) for text in options.overrides]
     if options.input:
-        found.extend(parse_input(options.input, findings))
+        parsed.extend(parse_input(options.input, findings))
     findings.raise_if_failed()
-    return [item for item in found if item is not None]
+    return [item for item in parsed if item is not None]
 
 
 def open_checked(target: str, options: argparse.Namespace) -> Spec:

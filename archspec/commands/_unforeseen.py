@@ -27,8 +27,8 @@ def status_of(error: Exception, options: argparse.Namespace) -> int:
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
-    found, status = _diagnostic(error)
-    show([found], options)
+    diagnostic, status = _diagnostic(error)
+    show([diagnostic], options)
     return status
 
 

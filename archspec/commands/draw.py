@@ -69,20 +69,20 @@ def run(options: argparse.Namespace) -> int:
 def _format(options: argparse.Namespace) -> str:
     """What to write: as --format says, or the file's suffix. Raises `SpecError` when neither can be followed."""
     suffix = Path(options.output or "").suffix.lower().removeprefix(".")
-    found: str = options.format or suffix or "svg"
-    if found not in FORMATS:
+    format: str = options.format or suffix or "svg"
+    if format not in FORMATS:
         known = ", ".join(f".{name}" for name in FORMATS[:-1]) + f" or .{FORMATS[-1]}"
         raise _cannot(f"{options.output}: no drawing has the suffix .{suffix}", f"end it in {known}, or give --format")
-    if options.output == "-" and found not in _TEXT:
-        raise _cannot(f"{found.upper()} is not written to standard output", f"give a file: -o NAME.{found}")
+    if options.output == "-" and format not in _TEXT:
+        raise _cannot(f"{format.upper()} is not written to standard output", f"give a file: -o NAME.{format}")
     if options.look == "paper":
         given = (("--depth", options.depth), ("--open", options.open), ("--direction", options.direction))
         for name, value in given:
             if value:
                 raise _cannot(f"the paper look has no {name}", "leave it out, or take --look graph")
-        if found == "dot":
+        if format == "dot":
             raise _cannot("DOT has no volumes: the paper look cannot be written as it", "take --look graph, or svg")
-    return found
+    return format
 
 
 def _cannot(message: str, *help: str) -> SpecError:

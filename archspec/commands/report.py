@@ -93,11 +93,13 @@ def run(options: argparse.Namespace) -> int:
         _write_page(specs, options)
     if options.format == "json":
         plain = [to_dict(item) for item in reports]
-        for item, found in zip(plain, checks, strict=False):
-            item["xla"] = [check.to_dict() for check in found]
+        for item, lowered in zip(plain, checks, strict=False):
+            item["xla"] = [check.to_dict() for check in lowered]
         print(as_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print_as(render(reports, options.format, options.columns, [table(found) for found in checks]), options.format)
+        print_as(
+            render(reports, options.format, options.columns, [table(lowered) for lowered in checks]), options.format
+        )
     return 0
 
 

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     except DataError as error:
         raise error.located(None) from None
     spec = open_checked(options.spec, options)
-    found = predict(
+    prediction = predict(
         spec.graph(),
         device,
         dtype=options.dtype,
@@ -103,16 +103,16 @@ def run(options: argparse.Namespace) -> int:
         optimiser=optimiser_of(options, spec),
     )
     warnings = []
-    if found.fits is False:
+    if prediction.fits is False:
         help = (
-            f"the largest batch that fits is {found.largest_batch:,}"
-            if found.largest_batch
+            f"the largest batch that fits is {prediction.largest_batch:,}"
+            if prediction.largest_batch
             else "not even one sample a device fits"
         )
         from archspec.reports.roofline import gigabytes
 
-        needed, there = gigabytes(found.needed), gigabytes(device.memory or 0)
-        message = f"{found.graph.name} needs {needed} a device and {device.title} has {there}"
+        needed, there = gigabytes(prediction.needed), gigabytes(device.memory or 0)
+        message = f"{prediction.graph.name} needs {needed} a device and {device.title} has {there}"
         warnings.append(Diagnostic("W401", message, severity="warning", help=(help,)))
     if failed(warnings, options):
         raise SpecError(warnings)
@@ -120,16 +120,16 @@ def run(options: argparse.Namespace) -> int:
         from archspec.reports.roofline_plot import draw
 
         try:
-            draw(found, options.plot)
+            draw(prediction, options.plot)
         except DataError as error:
             raise error.located(None) from None
     if options.format == "json":
-        print(as_json({**to_dict(found, options.depth), "diagnostics": [item.to_json() for item in warnings]}))
+        print(as_json({**to_dict(prediction, options.depth), "diagnostics": [item.to_json() for item in warnings]}))
         return 0
     if options.format == "table":
-        print(render(found, options.depth))
+        print(render(prediction, options.depth))
     else:
-        print_as(document([table(found, options.depth)], options.format, found.graph.name), options.format)
+        print_as(document([table(prediction, options.depth)], options.format, prediction.graph.name), options.format)
     sys.stdout.flush()
     show(warnings, options)
     return 0

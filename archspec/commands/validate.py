@@ -20,14 +20,14 @@ def run(options: argparse.Namespace) -> int:
     from archspec.loading import open_specs
 
     overrides = overrides_of(options)
-    found: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     for target in options.specs:
         try:
             specs = open_specs(target, overrides)
         except SpecError as error:
-            found.extend(error.diagnostics)
+            diagnostics.extend(error.diagnostics)
             continue
-        found.extend(_of_family(specs))
+        diagnostics.extend(_of_family(specs))
         for spec in specs:
             if options.format != "json" and not failed(spec.diagnostics, options):
                 graph = spec.graph().pruned("eval")
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
                     f"ok: {spec.name} — {count(len(graph.nodes), 'layer')}, {graph.count('trainable'):,} parameters, "
                     f"{graph.macs:,} multiply–adds"
                 )
-    unique = list(dict.fromkeys(found))
+    unique = list(dict.fromkeys(diagnostics))
     show(unique, options)
     return 1 if failed(unique, options) else 0
 

@@ -40,7 +40,7 @@ def _weights_import(options: argparse.Namespace) -> int:
     with said_when_slow(LOADING):
         from archspec.weights.folder import import_weights
 
-    found = import_weights(
+    match = import_weights(
         options.spec,
         options.file,
         options.output,
@@ -50,9 +50,9 @@ def _weights_import(options: argparse.Namespace) -> int:
         overrides=overrides_of(options),
     )
     if options.format == "json":
-        print(as_json({"folder": str(options.output), **found.to_dict()}))
+        print(as_json({"folder": str(options.output), **match.to_dict()}))
     else:
-        for line in found.summary().splitlines():
+        for line in match.summary().splitlines():
             print(printable(line))  # names of tensors are whoever's
         print(f"folder {options.output}")
     return 0

@@ -79,7 +79,7 @@ def everything() -> list[Facts]:
     from archspec.reports.facts import Facts
     from archspec.zoo import zoo_variants
 
-    found = []
+    known = []
     for name, (path, variant) in zoo_variants().items():
         if variant is not None:
             spec = load(name)
@@ -92,8 +92,8 @@ def everything() -> list[Facts]:
                 optimiser=optimiser,
                 published=spec.published,
             )
-            found.append(facts)
-    return found
+            known.append(facts)
+    return known
 
 
 def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:

@@ -185,13 +185,13 @@ def as_masks(labels: np.ndarray, ignore: int | None, name: str) -> np.ndarray:
     """Labels of pixels in the smallest signed type, −1 where they are below 0 or ignored. Raises `DataError`."""
     import numpy as np
 
-    found = labels.astype(np.int32)
-    found[found < 0] = -1
+    masks = labels.astype(np.int32)
+    masks[masks < 0] = -1
     if ignore is not None:
-        found[found == ignore] = -1
-    if found.max() >= 2**15:
-        raise DataError("E507", f"{name}: the label {found.max()} of a pixel is too large; labels count classes from 0")
-    return found.astype(np.int8 if found.max() < 2**7 else np.int16)
+        masks[masks == ignore] = -1
+    if masks.max() >= 2**15:
+        raise DataError("E507", f"{name}: the label {masks.max()} of a pixel is too large; labels count classes from 0")
+    return masks.astype(np.int8 if masks.max() < 2**7 else np.int16)
 
 
 def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:

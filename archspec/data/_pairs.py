@@ -52,12 +52,12 @@ class Place:
 
     images: Path
     masks: Path
-    found: Images = field(default_factory=Images)
+    image_files: Images = field(default_factory=Images)
     found_masks: Images = field(default_factory=Images)
 
     def __post_init__(self) -> None:
-        self.found = _images_of(self.images, IMAGES)
-        self.found_masks = self.found if self.masks == self.images else _images_of(self.masks, MASKS)
+        self.image_files = _images_of(self.images, IMAGES)
+        self.mask_files = self.image_files if self.masks == self.images else _images_of(self.masks, MASKS)
 
 
 def _images_of(folder: Path, names: Sequence[str]) -> Images:
@@ -67,10 +67,10 @@ def _images_of(folder: Path, names: Sequence[str]) -> Images:
             f"there is no folder {folder}",
             help=["`images:` and `masks:` say how the folders are called", f"known names are {listed(names, 8)}"],
         )
-    found = find_images(folder)
-    if not found.paths:
-        raise DataError("E505", f"{folder} has no images", notes=found.notes(folder), help=[f"files end in {USUAL}"])
-    return found
+    images = find_images(folder)
+    if not images.paths:
+        raise DataError("E505", f"{folder} has no images", notes=images.notes(folder), help=[f"files end in {USUAL}"])
+    return images
 
 
 def find_pairs(folder: Path, names: Names, notes: list[str]) -> list[list[Pair]]:
@@ -91,10 +91,10 @@ def find_pairs(folder: Path, names: Names, notes: list[str]) -> list[list[Pair]]
 def _folders(folder: Path) -> dict[str, Path]:
     """The folders in a folder by their names, hidden ones excepted."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.is_dir())
+        folders = sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError as error:
         raise DataError("E505", f"the folder {folder} cannot be read: {error.strerror or error}") from None
-    return {path.name: path for path in found if not path.name.startswith(".") and path.name != "__MACOSX"}
+    return {path.name: path for path in folders if not path.name.startswith(".") and path.name != "__MACOSX"}
 
 
 def _unwrapped(folder: Path, names: Names, notes: list[str]) -> Path:
@@ -152,26 +152,26 @@ def _refuse(folder: Path, names: Names) -> NoReturn:
 
 def _part_places(folder: Path, names: Names) -> dict[str, list[tuple[str, Place]]]:
     """Where the parts have folders of their own: under their names, or under the folders of images and masks."""
-    found: dict[str, list[tuple[str, Place]]] = {"train": [], "test": [], "val": []}
+    parts: dict[str, list[tuple[str, Place]]] = {"train": [], "test": [], "val": []}
     inside = _folders(folder)
     for part, own in by_part(inside).items():
         for name in own:
             place = _place(inside[name], names) or _annotated(inside, name)
             if place is not None:
-                found[part].append((name, place))
+                parts[part].append((name, place))
             elif _named(inside[name], names.images, IMAGES) or _named(inside[name], names.masks, MASKS):
                 _refuse(inside[name], names)
-    if any(found.values()):
-        return found
+    if any(parts.values()):
+        return parts
     images, masks = _named(folder, names.images, IMAGES), _named(folder, names.masks, MASKS)
     if images is None or masks is None:
-        return found
+        return parts
     under, labelled = _folders(images), _folders(masks)
     for part, own in by_part(under).items():
         for name in own:
             if name in labelled and find_images(labelled[name]).paths:
-                found[part].append((name, Place(under[name], labelled[name])))
-    return found
+                parts[part].append((name, Place(under[name], labelled[name])))
+    return parts
 
 
 def _annotated(inside: dict[str, Path], name: str) -> Place | None:
@@ -201,7 +201,7 @@ def _of_places(
             _refuse_part(folder, missing)
     chosen = [parts["train"][0], held[0]]
     for name, place in (*parts["train"][1:], *held[1:]):
-        notes.append(f"{place.images} with {count(len(place.found.paths), 'file')} is not used")
+        notes.append(f"{place.images} with {count(len(place.image_files.paths), 'file')} is not used")
         if name in (item[0] for item in held):
             notes.append(f"{chosen[1][1].images} is what is held out")
     return [_all(place, names, notes) for _, place in chosen]
@@ -224,9 +224,9 @@ def _lists(folder: Path, place: Place) -> dict[str, list[Path]]:
         if not where.is_dir():
             continue
         files = {path.stem: path for path in sorted(where.glob("*.txt")) if path.is_file()}
-        found = by_part(files)
-        if any(found.values()):
-            return {part: [files[name] for name in own] for part, own in found.items()}
+        parts = by_part(files)
+        if any(parts.values()):
+            return {part: [files[name] for name in own] for part, own in parts.items()}
     return {}
 
 
@@ -312,7 +312,7 @@ class _Index:
 
     def __init__(self, place: Place, names: Names) -> None:
         self.place = place
-        paths, mask_paths = place.found.paths, place.found_masks.paths
+        paths, mask_paths = place.image_files.paths, place.mask_files.paths
         ours, theirs, _ = _suffixes_of(place.images, place.masks, paths, mask_paths, names)
         self.masks = _by_key(mask_paths, place.masks, theirs)
         same = place.images == place.masks
@@ -333,8 +333,8 @@ class _Index:
             f"masks are those ending in {theirs or 'nothing more than the image'}"
             for ending, number in others.items()
         ]
-        self.passed += place.found.notes(place.images)
-        self.passed += [] if same else place.found_masks.notes(place.masks)
+        self.passed += place.image_files.notes(place.images)
+        self.passed += [] if same else place.mask_files.notes(place.masks)
         self.names = {path.relative_to(place.images).as_posix(): path for path in self.images}
         self.last: dict[str, list[Path]] = {}
         for path in self.images:
@@ -414,17 +414,17 @@ class _Index:
 
 
 def _by_key(paths: Sequence[Path], folder: Path, suffix: str) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+    known: dict[str, list[Path]] = {}
     for path in paths:
         key = _key(path, folder)
         if key.endswith(suffix):
-            found.setdefault(key.removesuffix(suffix), []).append(path)
-    return found
+            known.setdefault(key.removesuffix(suffix), []).append(path)
+    return known
 
 
 def _bases(key: str) -> Iterator[str]:
     """What a name may begin with: all before each of its underscores and hyphens, the longest first."""
-    for place in reversed([found.start() for found in re.finditer(r"[_-]", key)]):
+    for place in reversed([match.start() for match in re.finditer(r"[_-]", key)]):
         yield key[:place]
 
 
@@ -435,7 +435,7 @@ def _readings(line: str) -> Iterator[str]:
     """
     if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
         line = line[1:-1]
-    gaps = [found.start() for found in re.finditer(r"[\s,;]+", line)]
+    gaps = [match.start() for match in re.finditer(r"[\s,;]+", line)]
     for place in gaps:
         if is_image_name(line[:place]):
             line, gaps = line[:place], [gap for gap in gaps if gap < place]

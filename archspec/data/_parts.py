@@ -39,15 +39,15 @@ def part_of(name: str) -> str | None:
 
 def by_part(names: Iterable[str]) -> dict[str, list[str]]:
     """Names by the part that they are named after, the usual names first."""
-    found: dict[str, list[str]] = {part: [] for part in WORDS}
+    parts: dict[str, list[str]] = {part: [] for part in WORDS}
     for name in names:
         part = part_of(name)
         if part is not None:
-            found[part].append(name)
-    for part, own in found.items():
+            parts[part].append(name)
+    for part, own in parts.items():
         usual = {word: place for place, word in enumerate(WORDS[part])}
         own.sort(key=lambda name: (usual.get(name, len(usual)), usual.get(name.lower(), len(usual)), name))
-    return found
+    return parts
 
 
 def chosen_part(wanted: str | None, names: Sequence[str], where: Path) -> str | None:

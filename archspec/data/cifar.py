@@ -55,7 +55,7 @@ def _read(paths: list[Path], labels: int, classes: int) -> Split:
     import numpy as np
 
     images: list[np.ndarray] = []
-    found: list[np.ndarray] = []
+    kept: list[np.ndarray] = []
     for path in paths:
         try:
             check_memory(str(path), path.stat().st_size)
@@ -69,11 +69,11 @@ def _read(paths: list[Path], labels: int, classes: int) -> Split:
                 help=["download it again"],
             )
         records = data.reshape(-1, labels + _PIXELS)
-        found.append(records[:, labels - 1])
+        kept.append(records[:, labels - 1])
         images.append(records[:, labels:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-        if found[-1].max() >= classes:
-            raise DataError("E506", f"{path} has the label {found[-1].max()}, but there are {classes} classes")
-    return Split(np.ascontiguousarray(np.concatenate(images)), np.concatenate(found).astype(np.int32))
+        if kept[-1].max() >= classes:
+            raise DataError("E506", f"{path} has the label {kept[-1].max()}, but there are {classes} classes")
+    return Split(np.ascontiguousarray(np.concatenate(images)), np.concatenate(kept).astype(np.int32))
 
 
 def _names(path: Path, count: int) -> tuple[str, ...]:

@@ -64,23 +64,23 @@ class Idx(Dataset):
         wanted = [
             f"{name}{dash}idx{axes}-ubyte" for name in (f"{p}-{what}" for p in _PARTS[part]) for dash in ("-", ".")
         ]
-        found = []
+        paths = []
         for path in sorted(folder.iterdir()):
             stem = path.name.removesuffix(".gz")
             if stem.endswith(tuple(wanted)) and (self.split is None or f"-{self.split}-" in f"-{stem}"):
-                found.append(path)
-        stems = {path.name.removesuffix(".gz") for path in found}
+                paths.append(path)
+        stems = {path.name.removesuffix(".gz") for path in paths}
         if len(stems) > 1:
             raise DataError(
                 "E505",
                 f"{folder} has several files of {part} {what}: {listed(sorted(stems))}",
                 help=["say which: `split:`"],
             )
-        if not found:
+        if not paths:
             raise DataError(
                 "E505", f"{folder} has no file of {part} {what}", help=[f"expected {wanted[0]} or {wanted[0]}.gz"]
             )
-        return found[0]
+        return paths[0]
 
 
 def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:

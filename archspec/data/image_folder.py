@@ -53,21 +53,21 @@ class ImageFolder(Dataset):
     def load(self) -> Data:
         folder = existing_folder(self.path)
         notes: list[str] = []
-        found = self._found(folder, notes)
+        parts = self._found(folder, notes)
         seen: Counter[str] = Counter()
-        names = list(found.train.classes)
-        if found.test is None:
-            train, test = holdout(self._split(found.train, names, seen), self.holdout, self.split_seed)
+        names = list(parts.train.classes)
+        if parts.test is None:
+            train, test = holdout(self._split(parts.train, names, seen), self.holdout, self.split_seed)
         else:
-            unknown = [name for name in found.test.classes if name not in found.train.classes]
+            unknown = [name for name in parts.test.classes if name not in parts.train.classes]
             if unknown:
                 raise DataError(
-                    "E507", f"{found.test.folder} has {listed(unknown)}, which {found.train.folder} does not have"
+                    "E507", f"{parts.test.folder} has {listed(unknown)}, which {parts.train.folder} does not have"
                 )
-            train, test = (self._split(part, names, seen) for part in (found.train, found.test))
+            train, test = (self._split(part, names, seen) for part in (parts.train, parts.test))
             if train.images.shape[1:] != test.images.shape[1:]:
                 stacked([train.images[0], test.images[0]], [Path(train.names[0]), Path(test.names[0])])
-        for part in (found.train, found.test):
+        for part in (parts.train, parts.test):
             notes.extend(part.notes() if part else [])
         notes.extend(Images([], seen).notes(folder))
         return Data(folder.name, train, test, tuple(names), tuple(notes))
@@ -90,27 +90,27 @@ class ImageFolder(Dataset):
         """The classes to train on and those held out; None for the latter where a share is to be held out."""
         if not any(part_of(path.name) for path in _folders(folder)):
             folder = _unwrapped(folder, notes)
-        found = {path.name: _Part(path) for path in _folders(folder)}
-        parts = by_part(found)
-        trains = [name for name in parts["train"] if found[name].of_classes]
+        folders = {path.name: _Part(path) for path in _folders(folder)}
+        parts = by_part(folders)
+        trains = [name for name in parts["train"] if folders[name].of_classes]
         held = [name for part in HELD_OUT for name in parts[part]]
-        wanted = chosen_part(self.held_out, [name for name in held if found[name].of_classes], folder)
-        tests = [wanted] if wanted else [name for name in held if found[name].of_classes]
-        others = [name for name, part in found.items() if name not in (*parts["train"], *held) and part.images]
-        named = [name for name in (*parts["train"], *held) if found[name].images]
+        wanted = chosen_part(self.held_out, [name for name in held if folders[name].of_classes], folder)
+        tests = [wanted] if wanted else [name for name in held if folders[name].of_classes]
+        others = [name for name, part in folders.items() if name not in (*parts["train"], *held) and part.images]
+        named = [name for name in (*parts["train"], *held) if folders[name].images]
         if trains and (tests or not others or any(name in held for name in named)):
-            return self._parted(folder, found, trains, tests, held, others, notes)
+            return self._parted(folder, folders, trains, tests, held, others, notes)
         if not others and named and (tests or len(named) > 1):
             if parts["train"]:
                 raise DataError("E505", f"{folder / parts['train'][0]} has no folders, one for each class")
             raise DataError("E505", f"{folder} has {named[0]}/, but no train/ or training/")
         # A class may be called `train`, so may a folder in it.
-        return _Found(_classes(folder, found), None)
+        return _Found(_classes(folder, folders), None)
 
     def _parted(
         self,
         folder: Path,
-        found: dict[str, _Part],
+        folders: dict[str, _Part],
         trains: Sequence[str],
         tests: Sequence[str],
         held: Sequence[str],
@@ -118,7 +118,7 @@ class ImageFolder(Dataset):
         notes: list[str],
     ) -> _Found:
         train = trains[0]
-        flat = [name for name in held if name not in tests and found[name].images]
+        flat = [name for name in held if name not in tests and folders[name].images]
         if not tests and not flat:
             wanted = [f"{name}/" for name in ("test", "val", "validation")]
             raise DataError(
@@ -127,20 +127,22 @@ class ImageFolder(Dataset):
                 help=[f"`path: {folder / train}` reads {train}/ alone, of which a share is held out"],
             )
         for name in flat:
-            if not found[name].of_classes:
+            if not folders[name].of_classes:
                 notes.append(
-                    f"{folder / name} has {count(found[name].images, 'image')} in no folder of a class, and is passed "
-                    f"over"
+                    f"{folder / name} has {count(folders[name].images, 'image')} in no folder of a class, and is "
+                    f"passed over"
                 )
         unused = [name for name in (*trains[1:], *tests[1:], *others) if name not in tests[:1]]
-        unused += [name for name in flat if found[name].of_classes]
+        unused += [name for name in flat if folders[name].of_classes]
         for name in unused:
-            notes.append(f"{folder / name} with {count(found[name].images, 'image')} is not used")
+            notes.append(f"{folder / name} with {count(folders[name].images, 'image')} is not used")
         if tests:
             notes.extend([f"{folder / tests[0]} is what is held out"] if len(tests) > 1 or flat or unused else [])
-            return _Found(_classes_of(found[train].path, notes), _classes_of(found[tests[0]].path, notes, held=True))
+            return _Found(
+                _classes_of(folders[train].path, notes), _classes_of(folders[tests[0]].path, notes, held=True)
+            )
         notes.append(f"the share {self.holdout:g} of {folder / train} is held out instead")
-        return _Found(_classes_of(found[train].path, notes), None)
+        return _Found(_classes_of(folders[train].path, notes), None)
 
 
 @dataclass
@@ -149,7 +151,7 @@ class _Classes:
 
     folder: Path
     classes: dict[str, list[Path]]
-    found: Images = field(default_factory=Images)
+    files: Images = field(default_factory=Images)
     nested: int = 0
 
     def notes(self) -> list[str]:
@@ -158,7 +160,7 @@ class _Classes:
         if self.nested:
             total = sum(map(len, self.classes.values()))
             own = [f"in {self.folder} {self.nested:,} of {count(total, 'image')} lie in folders within the classes'"]
-        return [*own, *self.found.notes(self.folder)]
+        return [*own, *self.files.notes(self.folder)]
 
 
 @dataclass
@@ -172,9 +174,9 @@ class _Part:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.found = find_images(path)
-        self.images = len(self.found.paths)
-        self.of_classes = any(image.parent != path for image in self.found.paths)
+        self.files = find_images(path)
+        self.images = len(self.files.paths)
+        self.of_classes = any(image.parent != path for image in self.files.paths)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -218,17 +220,17 @@ def _classes(folder: Path, parts: dict[str, _Part]) -> _Classes:
         raise DataError("E505", f"{folder} has no folders, one for each class")
     empty = [name for name, part in parts.items() if not part.images]
     if empty:
-        passed = [reason for name in empty for reason in parts[name].found.notes(folder / name)]
+        passed = [reason for name in empty for reason in parts[name].files.notes(folder / name)]
         raise DataError(
             "E505",
             f"in {folder} there are no images in {listed(empty)}",
             notes=passed[:5],
             help=[f"files end in {USUAL}"],
         )
-    made = _Classes(folder, {name: part.found.paths for name, part in parts.items()}, find_images(folder, deep=False))
-    if made.found.paths:
-        made.found.passed["image|in no folder of a class"] += len(made.found.paths)
+    made = _Classes(folder, {name: part.files.paths for name, part in parts.items()}, find_images(folder, deep=False))
+    if made.files.paths:
+        made.files.passed["image|in no folder of a class"] += len(made.files.paths)
     for name, part in parts.items():
-        made.found.passed.update(part.found.passed)
-        made.nested += sum(path.parent != folder / name for path in part.found.paths)
+        made.files.passed.update(part.files.passed)
+        made.nested += sum(path.parent != folder / name for path in part.files.paths)
     return made

@@ -23,10 +23,10 @@ def described(node: Node) -> str:
     """A layer in a few words: its kind, the size of its window, its outputs and its stride."""
     layer = node.layer
     text = layer.kind
-    if found := window(layer) or (
+    if sides := window(layer) or (
         layer.kind in ("adaptive_avg_pool", "resize") and size(getattr(layer, "size", ()) or ())
     ):
-        text += f" {found}"
+        text += f" {sides}"
     more = []
     for name in ("filters", "units", "rate"):
         value = getattr(layer, name, None)

@@ -219,13 +219,13 @@ def _link(link: Link, arrow: bool) -> Path:
 
 
 def _shapes(picture: Picture, boxes: dict[str, Box]) -> list[Shape]:
-    found: dict[tuple[float, float], Shape] = {}
+    texts: dict[tuple[float, float], Shape] = {}
     for link in picture.links:
         if link.source in boxes and link.port == "value":
             x, y = link.points[0]
             at = (x + SHAPE_BESIDE, y + 12) if picture.direction == "down" else (x + 4, y - 4)
-            found[at] = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT)
-    return list(found.values())
+            texts[at] = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT)
+    return list(texts.values())
 
 
 def _box(box: Box) -> list[Shape]:

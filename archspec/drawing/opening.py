@@ -54,16 +54,16 @@ def chosen(pieces: Pieces, depth: int | None = None, open: Sequence[str] = ()) -
 
 
 def _first_of_each(blocks: Sequence[Piece]) -> list[Piece]:
-    found: dict[tuple[str, int], Piece] = {}
+    first: dict[tuple[str, int], Piece] = {}
     for piece in blocks:
-        found.setdefault((piece.what, len(piece.nodes)), piece)
-    return list(found.values())
+        first.setdefault((piece.what, len(piece.nodes)), piece)
+    return list(first.values())
 
 
 def _named(pieces: Pieces, pattern: str) -> set[str]:
     """What a path or pattern names, and all that it lies in."""
     fits = compiled(pattern).fullmatch
-    found: set[str] = set()
+    opened_paths: set[str] = set()
     paths: list[str] = []
 
     def look(piece: Piece, around: tuple[str, ...]) -> None:
@@ -75,11 +75,11 @@ def _named(pieces: Pieces, pattern: str) -> set[str]:
                 else {inner.path, *(pieces.graph.nodes[n].path for n in inner.nodes)}
             )
             if any(fits(name) for name in names):
-                found.update(around, [inner.path])
+                opened_paths.update(around, [inner.path])
             look(inner, (*around, inner.path))
 
     look(pieces.root, ())
-    if not found:
+    if not opened_paths:
         words = did_you_mean(pattern, paths)
         raise DrawingError(f"nothing is called {pattern} here" + (f"; {words}" if words else ""))
-    return found
+    return opened_paths

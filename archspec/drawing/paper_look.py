@@ -54,8 +54,8 @@ def scene(graph: Graph) -> Scene:
 
 def _figure(graph: Graph) -> Figure:
     """Groups, their volumes and the rows that these stand in, nothing placed yet."""
-    found = groups(graph)
-    volumes, rows, windows = sized(found), rows_of(found), wants_windows(found)
+    parts = groups(graph)
+    volumes, rows, windows = sized(parts), rows_of(parts), wants_windows(parts)
     for number, chain in enumerate(rows.chains):
         for at in chain:
             volumes[at].row = number
@@ -65,7 +65,7 @@ def _figure(graph: Graph) -> Figure:
     for pair in rows.crossings:
         for at in pair:
             volumes[at].crossed = True
-    return Figure(graph, found, volumes, rows, windows, told_by_legend(found, windows))
+    return Figure(graph, parts, volumes, rows, windows, told_by_legend(parts, windows))
 
 
 def _facts(graph: Graph) -> str:

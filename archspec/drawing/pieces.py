@@ -122,30 +122,30 @@ class Pieces:
         names = {inner.path: number for number, inner in enumerate(piece.pieces) if inner.kind in ("input", "output")}
         if INPUT_PATH in names:
             owner[INPUT] = names[INPUT_PATH]
-        found: dict[Flow, None] = {}
+        between_pieces: dict[Flow, None] = {}
         for index in piece.nodes:
             node = self.graph.nodes[index]
             at = owner[index]
             for source, port in zip(node.inputs, node.ports, strict=True):
                 if owner.get(source) != at:
-                    found[Flow(owner.get(source), at, source, port)] = None
+                    between_pieces[Flow(owner.get(source), at, source, port)] = None
             if piece.path:
                 leaves = index in self.outputs or any(user not in owner for user in self.consumers[index])
                 if leaves:
-                    found[Flow(at, None, index, "value")] = None
+                    between_pieces[Flow(at, None, index, "value")] = None
         for name, number in names.items():
             if name != INPUT_PATH:
                 output = next(output for output in self.graph.outputs if OUTPUT_PATH + output.name == name)
-                found[Flow(owner[output.node], number, output.node, "value")] = None
-        between = Counter((flow.source, flow.target) for flow in found)
+                between_pieces[Flow(owner[output.node], number, output.node, "value")] = None
+        between = Counter((flow.source, flow.target) for flow in between_pieces)
         many = {pair for pair, number in between.items() if number > MAX_BETWEEN}
         seen: set[tuple[int | None, int | None]] = set()
-        for flow in sorted(found, key=lambda flow: flow.tensor) if many else ():
+        for flow in sorted(between_pieces, key=lambda flow: flow.tensor) if many else ():
             pair = flow.source, flow.target
             if pair in many and pair in seen:
-                del found[flow]
+                del between_pieces[flow]
             seen.add(pair)
-        return list(found)
+        return list(between_pieces)
 
     def _mark(self, index: int, node: Node) -> tuple[int, ...]:
         """What alike layers have in common: kind, fields, shapes, and how far back their inputs are."""
@@ -167,14 +167,14 @@ class Pieces:
             if inner.is_layer:
                 self._add_layer(pieces, inner)
                 continue
-            found = self._within(inner)
-            if len(found) == 1 and found[0].kind == "unit":
-                pieces.append(Piece(inner.path, inner.name, "unit", found[0].nodes, inner.kind))
+            parts = self._within(inner)
+            if len(parts) == 1 and parts[0].kind == "unit":
+                pieces.append(Piece(inner.path, inner.name, "unit", parts[0].nodes, inner.kind))
                 continue
-            block = Piece(inner.path, inner.name, "block", inner.nodes, inner.kind, found)
-            if inner.kind in _SCOPES and len(found) <= _MAX_DISSOLVED:
-                self._dissolved.setdefault(found[0].path, []).append(block)
-                pieces.extend(found)
+            block = Piece(inner.path, inner.name, "block", inner.nodes, inner.kind, parts)
+            if inner.kind in _SCOPES and len(parts) <= _MAX_DISSOLVED:
+                self._dissolved.setdefault(parts[0].path, []).append(block)
+                pieces.extend(parts)
             else:
                 pieces.append(block)
         return self._chunks(self._folded(pieces, part.path))
@@ -195,20 +195,20 @@ class Pieces:
     def _folded(self, pieces: list[Piece], path: str) -> list[Piece]:
         """The pieces with what comes again and again in a chain put together, and that again."""
         while True:
-            found: list[Piece] = []
+            folded: list[Piece] = []
             for repeat in repeats([self._member(piece) for piece in pieces]):
                 part = pieces[repeat.start : repeat.end]
                 if repeat.times == 1:
-                    found += part
+                    folded += part
                     continue
                 stretches = [part[at : at + repeat.period] for at in range(0, len(part), repeat.period)]
-                found.append(self._run([self._together(stretch) for stretch in stretches], alike=True))
-            if len(found) == len(pieces):
+                folded.append(self._run([self._together(stretch) for stretch in stretches], alike=True))
+            if len(folded) == len(pieces):
                 return pieces
-            if path and len(found) == 1 and len(found[0].pieces) <= _FEW:
+            if path and len(folded) == 1 and len(folded[0].pieces) <= _FEW:
                 # A block that is one short run says so itself.
-                return found[0].pieces
-            pieces = found
+                return folded[0].pieces
+            pieces = folded
 
     def _member(self, piece: Piece) -> Member:
         """A piece as `repeats` compares it: what is alike has the same kind and the same layers, in the same order."""
@@ -254,19 +254,19 @@ class Pieces:
     def _chunks(self, pieces: list[Piece]) -> list[Piece]:
         """No more pieces than can be looked at: very many are put together as stretches, or stretches of those."""
         while len(pieces) > _MAX_PIECES:
-            found: list[Piece] = []
+            chunks: list[Piece] = []
             stretch: list[Piece] = []
             for piece in [*pieces, None]:
                 # What joins very many branches stays outside their stretches.
                 joins = piece is not None and len(self.graph.nodes[piece.nodes[0]].inputs) > _CHUNK
                 if piece is None or joins or len(stretch) == _CHUNK:
-                    found += [self._run(stretch, alike=False)] if len(stretch) > 1 else stretch
+                    chunks += [self._run(stretch, alike=False)] if len(stretch) > 1 else stretch
                     stretch = []
                 if piece is not None and joins:
-                    found.append(piece)
+                    chunks.append(piece)
                 elif piece is not None:
                     stretch.append(piece)
-            if len(found) == len(pieces):
+            if len(chunks) == len(pieces):
                 break
-            pieces = found
+            pieces = chunks
         return pieces

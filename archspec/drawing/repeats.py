@@ -48,14 +48,14 @@ def repeats(members: Sequence[Member]) -> list[Repeat]:
     its last layer's alone, so that it begins where its values do: at the layer after an addition, say.
     """
     for period in range(1, MAX_PERIOD + 1):
-        found = []
+        runs = []
         at = 0
         while at < len(members):
             repeat = _single(members, at) if period == 1 else _several(members, at, period)
-            found.append(repeat or Repeat(at, 1, 1))
-            at = found[-1].end
-        if len(found) < len(members):
-            return found
+            runs.append(repeat or Repeat(at, 1, 1))
+            at = runs[-1].end
+        if len(runs) < len(members):
+            return runs
     return [Repeat(at, 1, 1) for at in range(len(members))]
 
 

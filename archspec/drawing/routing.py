@@ -104,15 +104,15 @@ def placed_by_dot(sizes: Sequence[Size], lanes: Sequence[Lane]) -> Ranks:
     for number, (source, target, tensor) in enumerate(lanes):
         first = -1 if source is None else ranks[source]
         last = len(levels) if target is None else ranks[target]
-        found: dict[int, float] = {}
+        passes: dict[int, float] = {}
         if not given[number]:
-            found = dict.fromkeys(range(first + 1, last), beside)
+            passes = dict.fromkeys(range(first + 1, last), beside)
         elif last - first > 1:
             tail = f"i{tensor}" if source is None else f"b{source}"
             head = f"o{tensor}" if target is None else f"b{target}"
             curve = _sampled(graph.get_edge(tail, head, str(number)).attr["pos"])
-            found = {rank: _x_at(curve, -levels[rank]) for rank in range(first + 1, last)}
-        passing.append(found)
+            passes = {rank: _x_at(curve, -levels[rank]) for rank in range(first + 1, last)}
+        passing.append(passes)
     for number in range(len(sizes)):
         sources = {lane.source for lane in lanes if lane.target == number}
         alone = ranks.count(ranks[number]) == 1 and not any(ranks[number] in lane for lane in passing)
@@ -127,12 +127,12 @@ def passed(count: int, lanes: Sequence[Lane]) -> list[int]:
     """For each lane how many ranks lie between its ends, by the longest ways to them."""
     above, below = _depths(count, lanes)
     whole = max((up + down for up, down in zip(above, below, strict=True)), default=0)
-    found = []
+    ranks = []
     for lane in lanes:
         first = -1 if lane.source is None else above[lane.source]
         last = whole + 1 if lane.target is None else above[lane.target]
-        found.append(max(0, last - first - 1))
-    return found
+        ranks.append(max(0, last - first - 1))
+    return ranks
 
 
 def _chain(count: int, lanes: Sequence[Lane]) -> Ranks | None:
@@ -162,14 +162,14 @@ def _depths(count: int, lanes: Sequence[Lane]) -> tuple[list[int], list[int]]:
 def _sampled(text: str) -> list[Place]:
     """Points along the splines that Graphviz writes."""
     points = [tuple(map(float, word.split(",")[-2:])) for word in text.replace(";", " ").split()]
-    found: list[Place] = []
+    places: list[Place] = []
     for start in range(0, len(points) - 3, 3):
         (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points[start : start + 4]
         for step in range(17):
             t = step / 16
             a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
-            found.append((a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3))
-    return found
+            places.append((a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3))
+    return places
 
 
 def _x_at(curve: Sequence[Place], y: float) -> float:
@@ -280,7 +280,7 @@ def _passes(
                     return at
         return x
 
-    found: list[list[float]] = [[] for _ in lanes]
+    passes: list[list[float]] = [[] for _ in lanes]
     for number in sorted(range(len(lanes)), key=lambda index: spans[index][1] - spans[index][0]):
         first, last = spans[number]
         tensor = lanes[number].tensor
@@ -288,7 +288,7 @@ def _passes(
             right = max(ranks.x[box] + sizes[box][0] / 2 for box in range(len(sizes)))
             between = range(ranks.height)
             x = free_near(right + 2 * _CLEAR, right, 1e9, between, tensor)
-            found[number] = [x]
+            passes[number] = [x]
             for rank in between:
                 taken.setdefault(rank, []).append((x, tensor))
             continue
@@ -317,10 +317,10 @@ def _passes(
                 free_near(min(max(x, low), high), low, high, range(rank, rank + 1), tensor)
                 for rank, (low, high, x) in zip(between, rooms, strict=True)
             ]
-        found[number] = xs
+        passes[number] = xs
         for rank, x in zip(between, xs, strict=True):
             taken.setdefault(rank, []).append((x, tensor))
-    return found
+    return passes
 
 
 def _ports(
@@ -416,7 +416,7 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
     A tensor has one track in a gap. Tensors that would lie over each other have different ones; and where one goes down
     from where another one came, the latter crosses above.
     """
-    found: dict[tuple[int, int], int] = {}
+    tracks: dict[tuple[int, int], int] = {}
     in_gap: list[dict[int, list[tuple[int, int]]]] = [{} for _ in range(count + 1)]
     for number, way in enumerate(ways):
         for step, gap in enumerate(_gaps(way)):
@@ -455,9 +455,9 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
             track[tensor] = at
         for tensor, steps in nets.items():
             for number, step in steps:
-                found[number, step] = track[tensor]
+                tracks[number, step] = track[tensor]
         counts.append(max(track.values(), default=-1) + 1)
-    return found, counts
+    return tracks, counts
 
 
 def _turn(uppers: Sequence[float], lowers: Sequence[float]) -> float:

@@ -90,14 +90,14 @@ def place_across(figure: Figure) -> None:
 def _earliest(figure: Figure, at: int) -> float:
     placed = figure.volumes[at]
     front = placed.back.x / 2
-    found = [0.0]
+    starts = [0.0]
     for source in figure.groups[at].sources:
         other = figure.volumes[source]
         if other.row != placed.row:
-            found.append(max(other.end, other.middle + other.label_width / 2) + front + ARROW)
+            starts.append(max(other.end, other.middle + other.label_width / 2) + front + ARROW)
     if (first := figure.rows.before.get(at)) is not None:
-        found.append(figure.volumes[first].end + _gap(figure, figure.volumes[first], placed))
-    return max(found)
+        starts.append(figure.volumes[first].end + _gap(figure, figure.volumes[first], placed))
+    return max(starts)
 
 
 def _gap(figure: Figure, one: Volume, two: Volume) -> float:

@@ -107,7 +107,7 @@ def _texts(figure: Figure, placed: Volume, box: Box) -> Iterator[Text]:
 
 def _arc_levels(figure: Figure, number: int, boxes: list[Box]) -> list[tuple[int, int, float, float, float]]:
     mine = set(figure.rows.chains[number])
-    found: list[tuple[int, int, float, float, float]] = []
+    arcs: list[tuple[int, int, float, float, float]] = []
     spans = sorted(
         (figure.volumes[two].middle - figure.volumes[one].middle, one, two)
         for one, two in figure.rows.arcs
@@ -116,8 +116,8 @@ def _arc_levels(figure: Figure, number: int, boxes: list[Box]) -> list[tuple[int
     for _, one, two in spans:
         left, right = figure.volumes[one].middle, figure.volumes[two].middle
         y = min(box.top for box in boxes if box.left <= right and left <= box.right) - 12
-        for _, _, x1, x2, level in sorted(found, key=lambda arc: -arc[4]):
+        for _, _, x1, x2, level in sorted(arcs, key=lambda arc: -arc[4]):
             if x1 <= right and left <= x2 and abs(level - y) < 9:
                 y = level - 9
-        found.append((one, two, left, right, y))
-    return found
+        arcs.append((one, two, left, right, y))
+    return arcs

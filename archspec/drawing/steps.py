@@ -76,16 +76,16 @@ def groups(graph: Graph) -> list[Group]:
     """
     root = tree(graph)
     closed = set(_compound(graph, root))
-    found = _grouped(_steps(graph, root, closed))
+    result = _grouped(_steps(graph, root, closed))
     for _ in range(MANY):
-        if len(found) <= FEW:
+        if len(result) <= FEW:
             break
         parts = _next_to_fold(graph, root, closed)
         if not parts:
             break
         closed.update(part.path for part in parts)
-        found = _grouped(_steps(graph, root, closed))
-    if len(found) > FEW:
+        result = _grouped(_steps(graph, root, closed))
+    if len(result) > FEW:
         stretches = [
             member
             for piece in Pieces(graph).root.walk()
@@ -95,13 +95,13 @@ def groups(graph: Graph) -> list[Group]:
         ]
         if stretches:
             closed.update(stretch.path for stretch in stretches)
-            found = _grouped(_steps(graph, _gathered(root, stretches), closed))
-    if len(found) > MANY:
+            result = _grouped(_steps(graph, _gathered(root, stretches), closed))
+    if len(result) > MANY:
         raise DrawingError(
-            f"the figure would have {len(found):,} volumes, and more than {MANY} cannot be read: "
+            f"the figure would have {len(result):,} volumes, and more than {MANY} cannot be read: "
             "put layers that belong together in blocks, which are folded, or draw the graph instead"
         )
-    return found
+    return result
 
 
 def what(layer: Layer) -> str:
@@ -185,11 +185,11 @@ def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> list[Part]:
                 else:
                     yield from candidates(inner)
 
-    found = list(candidates(root))
-    if not found:
+    parts = list(candidates(root))
+    if not parts:
         return []
-    largest = max(found, key=lambda part: len(part.nodes))
-    return [part for part in found if part.kind == largest.kind]
+    largest = max(parts, key=lambda part: len(part.nodes))
+    return [part for part in parts if part.kind == largest.kind]
 
 
 def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Step]:
@@ -316,17 +316,17 @@ def _grouped(steps: Sequence[Step]) -> list[Group]:
     for step in steps:
         for source in step.sources:
             users[source] += 1
-    found: list[Group] = []
+    parts: list[Group] = []
     home: list[int] = []
     for index, step in enumerate(steps):
         alone = step.sources == (index - 1,) and users[index - 1] == 1 and not step.dashed
-        if alone and home[index - 1] == len(found) - 1 and _alike(found[-1].last, step):
-            found[-1].steps.append(step)
+        if alone and home[index - 1] == len(parts) - 1 and _alike(parts[-1].last, step):
+            parts[-1].steps.append(step)
         else:
             sources = list(dict.fromkeys(home[source] for source in step.sources))
-            found.append(Group([step], sources, {home[source] for source in step.dashed}))
-        home.append(len(found) - 1)
-    return found
+            parts.append(Group([step], sources, {home[source] for source in step.dashed}))
+        home.append(len(parts) - 1)
+    return parts
 
 
 def _alike(one: Step, other: Step) -> bool:

@@ -31,15 +31,15 @@ def _at(point: Point) -> str:
 
 
 def _paint(style: Style) -> str:
-    found = [f'fill="{style.fill or "none"}"']
+    attributes = [f'fill="{style.fill or "none"}"']
     if style.stroke:
-        found.append(f'stroke="{style.stroke}" stroke-width="{number(style.width)}"')
+        attributes.append(f'stroke="{style.stroke}" stroke-width="{number(style.width)}"')
         if style.dash:
-            found.append(f'stroke-dasharray="{" ".join(map(number, style.dash))}"')
+            attributes.append(f'stroke-dasharray="{" ".join(map(number, style.dash))}"')
     if style.opacity != 1:
         # Not `opacity`, which blends line and fill as one: PNG and PDF blend each by itself.
-        found.append(f'fill-opacity="{number(style.opacity)}" stroke-opacity="{number(style.opacity)}"')
-    return " ".join(found)
+        attributes.append(f'fill-opacity="{number(style.opacity)}" stroke-opacity="{number(style.opacity)}"')
+    return " ".join(attributes)
 
 
 def outline(path: Path) -> str:

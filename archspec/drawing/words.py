@@ -14,13 +14,13 @@ def size(value: Any) -> str:
 
 def window(layer: Layer) -> str:
     """The size of a kernel or a pooling's window, or nothing."""
-    found = getattr(layer, "kernel", None) or getattr(layer, "window", None)
-    return size(found) if found else ""
+    sides = getattr(layer, "kernel", None) or getattr(layer, "window", None)
+    return size(sides) if sides else ""
 
 
 def spacing(layer: Layer) -> list[str]:
     """What a layer makes smaller by, `/2`, or larger by, `×2`, and its dilation, where they are not 1."""
-    found = []
+    words = []
     for name, sign in (
         ("stride", "×" if layer.family == "resize" else "/"),
         ("factor", "×"),
@@ -29,8 +29,8 @@ def spacing(layer: Layer) -> list[str]:
         value = getattr(layer, name, None)
         if value and value not in ((1, 1), 1):
             same = isinstance(value, (tuple, list)) and len(set(value)) == 1
-            found.append(sign + size(value[0] if same else value))
-    return found
+            words.append(sign + size(value[0] if same else value))
+    return words
 
 
 def is_counted(name: str, kind: str) -> bool:

@@ -37,7 +37,7 @@ def _wrapped(picture: Picture, shape: float, long: float) -> Picture:
     if picture.height < long or any(link.points[-1][1] < link.points[0][1] - 1 for link in picture.links):
         return picture
     cuts = _candidates(picture)
-    best, found = _misfit(picture.width, picture.height, shape), picture
+    best, nearest = _misfit(picture.width, picture.height, shape), picture
     for columns in range(2, min(_MAX_COLUMNS, len(cuts) + 1) + 1):
         chosen = _chosen(cuts, columns, picture.height)
         if chosen is None:
@@ -45,10 +45,10 @@ def _wrapped(picture: Picture, shape: float, long: float) -> Picture:
         tried = _in_columns(picture, chosen)
         misfit = _misfit(tried.width, tried.height, shape)
         if misfit < best:
-            best, found = misfit, tried
+            best, nearest = misfit, tried
         elif tried.width > shape * tried.height:
             break
-    return found
+    return nearest
 
 
 def _misfit(width: float, height: float, shape: float) -> float:
@@ -64,7 +64,7 @@ def _candidates(picture: Picture) -> list[tuple[float, float]]:
         for outline in picture.outlines
         for edge in (outline.y - outline.height / 2, outline.y + outline.height / 2)
     )
-    found = []
+    cuts = []
     for y in tops:
         near = bisect_left(edges, y - 4)
         if y <= 0 or (near < len(edges) and edges[near] < y + 4) or any(low < y < high for low, high in boxes):
@@ -73,8 +73,8 @@ def _candidates(picture: Picture) -> list[tuple[float, float]]:
         if not crossing or len(crossing) > _MAX_CUT:
             continue
         opened = sum(abs(outline.y - y) < outline.height / 2 for outline in picture.outlines)
-        found.append((y, 5.0 * opened + 1.5 * (len(crossing) - 1)))
-    return found
+        cuts.append((y, 5.0 * opened + 1.5 * (len(crossing) - 1)))
+    return cuts
 
 
 def _chosen(cuts: Sequence[tuple[float, float]], columns: int, height: float) -> list[float] | None:

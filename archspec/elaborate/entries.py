@@ -110,9 +110,9 @@ class Expander:
             )
             return None
         name, name_node, span = None, kind_node, kind_node.span
-        if isinstance(content, Mapping) and (found := content.get("name")) is not None:
-            name_node = found
-            value = evaluate(found, frame.env, self.findings)
+        if isinstance(content, Mapping) and (written := content.get("name")) is not None:
+            name_node = written
+            value = evaluate(written, frame.env, self.findings)
             if value is FAILED:
                 return None
             name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -121,7 +121,7 @@ class Expander:
                 self.findings.error(
                     "E213",
                     f"{describe(value)} {reason}",
-                    found.span,
+                    written.span,
                     help=["names are letters, digits and _, and begin with a letter or digit"],
                 )
                 return None
@@ -136,8 +136,8 @@ class Expander:
         if isinstance(named, Scalar) and isinstance(named.value, str):
             known = {*kind_names("layers"), *self.document.blocks, *STRUCTURE}
             hint = kind_hint(named.value, known)
-            found = re.search(r"did you mean `(\w+)`", hint or "")
-            kind = named.value if named.value in known else found[1] if found else named.value[:60]
+            match = re.search(r"did you mean `(\w+)`", hint or "")
+            kind = named.value if named.value in known else match[1] if match else named.value[:60]
             self.findings.error(
                 "E207",
                 "an entry's kind is its key, not a field",
@@ -175,10 +175,10 @@ class Expander:
         if not names:
             self.findings.error("E206", "`from` names at least one layer", node.span)
             return (UNKNOWN,)
-        found: list[int] = []
+        values: list[int] = []
         for name, place in zip(names, nodes, strict=True):
-            found.extend(self.lookup(name, place, frame.scope))
-        return tuple(found)
+            values.extend(self.lookup(name, place, frame.scope))
+        return tuple(values)
 
     def lookup(self, name: Any, place: Located, scope: Scope) -> Values:
         if not isinstance(name, str):
@@ -188,9 +188,9 @@ class Expander:
             return (UNKNOWN,)
         at: Scope | None = scope
         while at is not None:
-            found = at.find(name)
-            if found is not None:
-                return found
+            values = at.find(name)
+            if values is not None:
+                return values
             if at.inputs is not None:
                 break
             at = at.parent
@@ -230,9 +230,9 @@ class Expander:
             layers = self.document.root.get("layers")
             for item in layers.items if isinstance(layers, Sequence) else []:
                 for _, _, content in item.items() if isinstance(item, Mapping) else ():
-                    found = content.get("name") if isinstance(content, Mapping) else None
-                    if isinstance(found, Scalar) and isinstance(found.value, str):
-                        self.written_names.setdefault(found.value, found)
+                    own_name = content.get("name") if isinstance(content, Mapping) else None
+                    if isinstance(own_name, Scalar) and isinstance(own_name.value, str):
+                        self.written_names.setdefault(own_name.value, own_name)
         written = self.written_names.get(name)
         return written.span if written is not None else None
 
@@ -247,7 +247,7 @@ class Expander:
 
     def references(self, layer: Layer, entry: Entry, frame: Frame) -> Values:
         """The nodes that a layer's fields name, looked up as `from` does."""
-        found: list[int] = []
+        sources: list[int] = []
         for field in layer.referred():
             written = entry.content.get(field) if isinstance(entry.content, Mapping) else entry.content
             place = written if written is not None else entry.name_node
@@ -255,8 +255,8 @@ class Expander:
             if len(values) != 1:
                 self.findings.error("E307", f"`{field}` names one value, not {len(values)}", place.span)
                 values = (UNKNOWN,)
-            found.extend(values)
-        return tuple(found)
+            sources.extend(values)
+        return tuple(sources)
 
     def read_layer(self, entry: Entry, frame: Frame) -> Layer | None:
         try:

@@ -20,7 +20,7 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         return last_output(x, scope, end)
     if not isinstance(node, Mapping):
         return None
-    found: list[Output] = []
+    read: list[Output] = []
     for name, key, value in node.items():
         spec = output(x, name, key, value)
         if spec is None:
@@ -32,11 +32,11 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         if len(values) != 1:
             x.findings.error("E307", f"output `{name}` must be one value", value.span)
             continue
-        found.append(Output(name, values[0], spec.weight, spec.train_only))
-    if len(found) == len(node.entries) and not any(not output.train_only for output in found):
+        read.append(Output(name, values[0], spec.weight, spec.train_only))
+    if len(read) == len(node.entries) and not any(not output.train_only for output in read):
         x.findings.error("E215", "no output is left for evaluation", node.span, help=["one must not be `train_only`"])
         return None
-    return tuple(found) if len(found) == len(node.entries) else None
+    return tuple(read) if len(read) == len(node.entries) else None
 
 
 def output(x: Expander, name: str, key: Scalar, value: Located) -> OutputSpec | None:

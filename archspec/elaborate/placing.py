@@ -97,7 +97,7 @@ class Placer:
 
     def types_of(self, layer: Layer, values: Values, path: str, entry: Entry) -> tuple[TensorType, ...] | None:
         """The types of what a layer takes of its inputs; None where it wants indices of a layer that has none."""
-        found = []
+        types = []
         for value, port in zip(values, layer.ports(len(values)), strict=True):
             kind: TensorType | None = self.type_of(value)
             if port == "indices":
@@ -114,8 +114,8 @@ class Placer:
                     )
             if kind is None:
                 return None
-            found.append(kind)
-        return tuple(found)
+            types.append(kind)
+        return tuple(types)
 
     def field_of(
         self, layer: Layer, values: Values, types: tuple[TensorType, ...], output: TensorType

@@ -49,7 +49,9 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
         sizes = _multiples(placer, misfit, helps)
         if not sizes or item.code == "E301":
             larger = _scaled(placer, misfit, helps)
-            sizes = min((found for found in (larger, sizes) if found), key=lambda found: found[0].size, default=[])
+            sizes = min(
+                (fitting for fitting in (larger, sizes) if fitting), key=lambda fitting: fitting[0].size, default=[]
+            )
         ways = [f"or an input of {h}×{w}: --input {h}x{w}" for h, w, _ in (size.shape for size in sizes)]
         if ways:
             findings.replace(item, replace(item, help=(*item.help, *ways)))
@@ -89,15 +91,15 @@ def _multiples(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]
     def up(size: int, step: int) -> int:
         return -(-size // step) * step
 
-    found: dict[tuple[int, int], tuple[int, int]] = {}
+    multiples: dict[tuple[int, int], tuple[int, int]] = {}
     for power in range(MAX_HALVINGS):
         down, across = (stride * 2**power for stride in strides)
         for size in ((up(height, down), width), (height, up(width, across)), (up(height, down), up(width, across))):
             if size != (height, width) and max(size) <= max(MAX_INPUT, height, width):
-                found.setdefault(size, (down, across))
-    for size in sorted(found, key=lambda size: size[0] * size[1]):
+                multiples.setdefault(size, (down, across))
+    for size in sorted(multiples, key=lambda size: size[0] * size[1]):
         if helps(item, TensorType((*size, channels))):
-            steps = found[size]
+            steps = multiples[size]
             less = [
                 have if have == want else want - step
                 for have, want, step in zip((height, width), size, steps, strict=True)
@@ -146,10 +148,12 @@ def smallest_input(document: Document, layers: Located, input: TensorType) -> Sm
     def fits(side: int) -> bool:
         return not _faults_of(document, layers, TensorType((side, side, channels)), _FirstError())
 
-    found = next((side for side in range(1, sides_searched(input) + 1) if fits(side)), None)
-    if found is None:
+    smallest = next((side for side in range(1, sides_searched(input) + 1) if fits(side)), None)
+    if smallest is None:
         return None
-    return SmallestInput(found, next((side for side in range(found + 1, found + SIDES_TRIED + 1) if fits(side)), None))
+    return SmallestInput(
+        smallest, next((side for side in range(smallest + 1, smallest + SIDES_TRIED + 1) if fits(side)), None)
+    )
 
 
 def sides_searched(input: TensorType) -> int:

@@ -197,9 +197,9 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
             if not NAME.match(name):
                 x.findings.error("E213", f"`{name[:60]}` cannot be a name", key.span)
                 continue
-            found = x.chain(item, x.placer.opened(inner.named(name), "branch", key.span), values, f"branch {name}")
-            x.placer.register(branch, name, found, inner.scope)
-            ends.extend(found)
+            made = x.chain(item, x.placer.opened(inner.named(name), "branch", key.span), values, f"branch {name}")
+            x.placer.register(branch, name, made, inner.scope)
+            ends.extend(made)
     else:
         x.findings.error("E206", f"`branches` is a list of lists of layers, not {branches.described}", branches.span)
         return (UNKNOWN,)

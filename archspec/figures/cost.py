@@ -70,12 +70,12 @@ def trained(graph: Graph, frozen: Collection[str] = ()) -> list[tuple[bool, bool
     Where either holds it has a backward pass. Below is what its value is computed from: a layer of which only the shape
     is taken is not. Layers whose paths are `frozen` are not trained.
     """
-    found: list[tuple[bool, bool]] = []
+    gradients: list[tuple[bool, bool]] = []
     for node in graph.nodes:
         own = node.count("trainable") > 0 and node.path not in frozen
-        below = any(any(found[source]) for source in node.value_sources)
-        found.append((own, below))
-    return found
+        below = any(any(gradients[source]) for source in node.value_sources)
+        gradients.append((own, below))
+    return gradients
 
 
 def backward_flops(graph: Graph) -> list[int]:

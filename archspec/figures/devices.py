@@ -98,16 +98,16 @@ def _cpu(text: str) -> Device:
     how = ""
     for part in text[4:].split(","):
         word = part.strip().lower()
-        if found := re.fullmatch(r"(\d{1,4})x(\d{1,3}(?:\.\d{1,4})?)(?:ghz)?", word, re.ASCII):
-            cores, clock = int(found[1]), 1e9 * float(found[2])
+        if match := re.fullmatch(r"(\d{1,4})x(\d{1,3}(?:\.\d{1,4})?)(?:ghz)?", word, re.ASCII):
+            cores, clock = int(match[1]), 1e9 * float(match[2])
         elif word in INSTRUCTIONS:
             per_cycle, how = INSTRUCTIONS[word], f"{word}, {INSTRUCTIONS[word]} operations a cycle"
-        elif found := re.fullmatch(r"(\d{1,5})flops", word, re.ASCII):
-            per_cycle, how = int(found[1]), f"{int(found[1])} operations a cycle"
-        elif found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,4})?)gb/s", word, re.ASCII):
-            bandwidth = 1e9 * float(found[1])
-        elif found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,4})?)gb", word, re.ASCII):
-            memory = 1e9 * float(found[1])
+        elif match := re.fullmatch(r"(\d{1,5})flops", word, re.ASCII):
+            per_cycle, how = int(match[1]), f"{int(match[1])} operations a cycle"
+        elif match := re.fullmatch(r"(\d{1,6}(?:\.\d{1,4})?)gb/s", word, re.ASCII):
+            bandwidth = 1e9 * float(match[1])
+        elif match := re.fullmatch(r"(\d{1,6}(?:\.\d{1,4})?)gb", word, re.ASCII):
+            memory = 1e9 * float(match[1])
         else:
             raise _cpu_error(f"{part.strip()[:40]!r} says nothing of a processor")
     if not cores or not clock:

@@ -64,7 +64,7 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
     pairs = _aligned(first, second)
     partner = {i: j for i, j in pairs if i is not None and j is not None}
     reached = set(partner.values())
-    found = []
+    changes = []
     for i, j in pairs:
         before = None if i is None else first.nodes[i]
         after = None if j is None else second.nodes[j]
@@ -76,8 +76,8 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
             known = all(source in partner or source == INPUT for source in before.inputs)
             known = known and all(source in reached or source == INPUT for source in after.inputs)
             rewired = known and [partner.get(source, INPUT) for source in before.inputs] != list(after.inputs)
-        found.append(Difference(before, after, fields, rewired))
-    return found
+        changes.append(Difference(before, after, fields, rewired))
+    return changes
 
 
 def _fields(node: Node) -> dict[str, Any]:
@@ -147,21 +147,21 @@ def _weighed(one: Marks, other: Marks) -> list[tuple[int | None, int | None]]:
         table.append(row)
         below = row
     table.reverse()
-    found: list[tuple[int | None, int | None]] = []
+    pairs: list[tuple[int | None, int | None]] = []
     i = j = 0
     while i < len(one) and j < columns:
         if one[i][2] == other[j][2] and table[i][j] == table[i + 1][j + 1] + _worth(one[i], other[j]):
-            found.append((i, j))
+            pairs.append((i, j))
             i, j = i + 1, j + 1
         elif table[i][j] == table[i + 1][j]:
-            found.append((i, None))
+            pairs.append((i, None))
             i += 1
         else:
-            found.append((None, j))
+            pairs.append((None, j))
             j += 1
-    found += [(k, None) for k in range(i, len(one))]
-    found += [(None, k) for k in range(j, columns)]
-    return found
+    pairs += [(k, None) for k in range(i, len(one))]
+    pairs += [(None, k) for k in range(j, columns)]
+    return pairs
 
 
 def _worth(one: tuple[int, int, int], other: tuple[int, int, int]) -> int:
@@ -174,11 +174,11 @@ def _worth(one: tuple[int, int, int], other: tuple[int, int, int]) -> int:
 def _by_path(one: Marks, other: Marks) -> list[tuple[int | None, int | None]]:
     """The pairs of equal path and kind, in order."""
     paths = [mark[1] for mark in one], [mark[1] for mark in other]
-    found: list[tuple[int | None, int | None]] = []
+    pairs: list[tuple[int | None, int | None]] = []
     for tag, i, until, j, end in SequenceMatcher(None, *paths, autojunk=False).get_opcodes():
         if tag == "equal":
-            found += zip(range(i, until), range(j, end), strict=True)
+            pairs += zip(range(i, until), range(j, end), strict=True)
         else:
-            found += [(k, None) for k in range(i, until)]
-            found += [(None, k) for k in range(j, end)]
-    return found
+            pairs += [(k, None) for k in range(i, until)]
+            pairs += [(None, k) for k in range(j, end)]
+    return pairs

@@ -106,8 +106,8 @@ def training(
 
 
 def _sum(parts: dict[str, Part]) -> Memory:
-    found = {name: part for name, part in parts.items() if part != Part()}
-    return Memory(sum(part.fixed for part in found.values()), sum(part.per_sample for part in found.values()), found)
+    used = {name: part for name, part in parts.items() if part != Part()}
+    return Memory(sum(part.fixed for part in used.values()), sum(part.per_sample for part in used.values()), used)
 
 
 def _width(dtype: str) -> int:
@@ -118,11 +118,11 @@ def _width(dtype: str) -> int:
 
 def _owners(graph: Graph) -> list[int]:
     """For each node the node whose memory its output is: itself but for views."""
-    found: list[int] = []
+    owners: list[int] = []
     for index, node in enumerate(graph.nodes):
         source = node.inputs[0]
-        found.append((INPUT if source == INPUT else found[source]) if node.layer.is_view else index)
-    return found
+        owners.append((INPUT if source == INPUT else owners[source]) if node.layer.is_view else index)
+    return owners
 
 
 class _Backward(NamedTuple):
@@ -204,10 +204,10 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
 
 def _by_end(until: Mapping[int, int]) -> dict[int, list[int]]:
     """What lives until each node."""
-    found: dict[int, list[int]] = {}
+    ends: dict[int, list[int]] = {}
     for owner, end in until.items():
-        found.setdefault(end, []).append(owner)
-    return found
+        ends.setdefault(end, []).append(owner)
+    return ends
 
 
 def _owner(owners: list[int], source: int) -> int:

@@ -277,7 +277,7 @@ def _apart(node: Node, training: bool) -> bool:
 
 def _heads(graph: Graph, *, fusion: bool) -> list[int]:
     """For each node the node whose kernel computes it: itself unless it is fused, or is a view of another's output."""
-    found: list[int] = []
+    heads: list[int] = []
     for index, node in enumerate(graph.nodes):
         joins = node.layer.is_view or (fusion and fuses(node) and not _apart(node, graph.mode == "train"))
         sources = [
@@ -285,8 +285,8 @@ def _heads(graph: Graph, *, fusion: bool) -> list[int]:
             for kind, source, port in zip(node.input_types, node.inputs, node.ports, strict=True)
             if port == "value" and source != INPUT
         ]
-        found.append(found[max(sources)[1]] if joins and sources else index)
-    return found
+        heads.append(heads[max(sources)[1]] if joins and sources else index)
+    return heads
 
 
 def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[Work]:
@@ -299,7 +299,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
     training = graph.mode == "train"
     size = width(dtype)
     taken, asked = indexed(graph), trained(graph)
-    found: list[Work] = []
+    works: list[Work] = []
     for index, node in enumerate(graph.nodes):
         joins = fusion and not _apart(node, training)
         forward = Pass(batch * node.cost.flops, bytes_moved(node, batch, dtype, fusion=joins, indices=index in taken))
@@ -310,7 +310,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
             if port == "value" and source != INPUT and any(asked[source])
         ]
         if not training or not any(asked[index]) or node.layer.is_view:
-            found.append(Work(forward))
+            works.append(Work(forward))
             continue
         kept = node.layer.kept(node.input_types, node.output)
         sizes = [kind.size for kind in node.input_types]
@@ -329,7 +329,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
                     batch * (2 * node.cost.macs + (0 if own else node.cost.other)),
                     held + gradient + arrays + given,
                 )
-            found.append(Work(forward, weights, inputs))
+            works.append(Work(forward, weights, inputs))
             continue
         moved = held + (held_for_weights if own else 0) + arrays + MASTER * own
         if not (joins and fuses(node)):
@@ -337,5 +337,5 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
         elif not node.layer.linear and below:
             # The gradient of a sum is the same tensor for all; a product has another one for each factor.
             moved += given - batch * size * max(below)
-        found.append(Work(forward, Pass(), Pass(batch * node.cost.other, moved)))
-    return found
+        works.append(Work(forward, Pass(), Pass(batch * node.cost.other, moved)))
+    return works

@@ -91,12 +91,12 @@ def find_images(folder: Path, *, deep: bool = True) -> Images:
     is called an image but is none (a pipe, a device, a folder, a link that leads nowhere) are passed over and
     counted. Raises `DataError` where a folder cannot be looked into.
     """
-    found = Images()
-    _find(folder, deep, found, ())
-    return found
+    images = Images()
+    _find(folder, deep, images, ())
+    return images
 
 
-def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int], ...]) -> None:
+def _find(folder: Path, deep: bool, images: Images, above: tuple[tuple[int, int], ...]) -> None:
     try:
         own = os.stat(folder)
         with os.scandir(folder) as listing:
@@ -105,7 +105,7 @@ def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int],
         raise DataError("E505", f"the folder {folder} cannot be read: {error.strerror or error}") from None
     identity = (own.st_dev, own.st_ino)
     if identity in above:
-        found.passed["link|leading back to a folder around it"] += 1
+        images.passed["link|leading back to a folder around it"] += 1
         return
     folders = []
     for entry in entries:
@@ -117,23 +117,23 @@ def _find(folder: Path, deep: bool, found: Images, above: tuple[tuple[int, int],
             is_folder = is_file = False
         if is_folder:
             if hidden or entry.name.lower() in _SYSTEM_FOLDERS:
-                found.passed[f"hidden folder|({entry.name})"] += deep and _has_images(path)
+                images.passed[f"hidden folder|({entry.name})"] += deep and _has_images(path)
             elif deep:
                 folders.append(path)
             continue
         if not is_image_name(entry.name):
             if not hidden and entry.name.lower() not in _SYSTEM_FILES:
                 ending = os.path.splitext(entry.name)[1].lower()
-                found.passed[f"file|with a name that is no image's ({ending or 'no ending'})"] += 1
+                images.passed[f"file|with a name that is no image's ({ending or 'no ending'})"] += 1
         elif hidden:
-            found.passed["hidden file|called an image"] += 1
+            images.passed["hidden file|called an image"] += 1
         elif not is_file:
-            found.passed["thing|called an image, but no file (a pipe, a device, or a link that leads nowhere),"] += 1
+            images.passed["thing|called an image, but no file (a pipe, a device, or a link that leads nowhere),"] += 1
         else:
-            found.paths.append(path)
+            images.paths.append(path)
     for path in folders:
-        _find(path, deep, found, (*above, identity))
-    found.passed = +found.passed
+        _find(path, deep, images, (*above, identity))
+    images.passed = +images.passed
 
 
 def _has_images(folder: Path) -> bool:

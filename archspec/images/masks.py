@@ -103,20 +103,20 @@ def _stored(image: Image.Image) -> _Stored:
     if image.format == "PPM" and len(args) == 2 and isinstance(args[1], int):
         return _Stored(65535 if image.mode == "I" else 255, args[1])
     raw = args[0] if args and isinstance(args[0], str) else ""
-    found = re.fullmatch(r"(?:L|1)(?:;(\d?)(I?)R?)?", raw)
-    if found is None:
+    match = re.fullmatch(r"(?:L|1)(?:;(\d?)(I?)R?)?", raw)
+    if match is None:
         return _Stored()
     top = 1 if image.mode == "1" else 255
-    bits = int(found[1]) if found[1] and image.mode == "L" else 0
-    return _Stored(top, 2**bits - 1 if bits else top, bool(found[2]))
+    bits = int(match[1]) if match[1] and image.mode == "L" else 0
+    return _Stored(top, 2**bits - 1 if bits else top, bool(match[2]))
 
 
 def _colours(image: Image.Image) -> list[Colour] | None:
     """The colours of an image, the most frequent first; None where there are very many."""
-    found = image.convert("RGB").getcolors(1024)
-    if found is None:
+    counts = image.convert("RGB").getcolors(1024)
+    if counts is None:
         return None
-    return [colour for _, colour in sorted(found, key=lambda item: -item[0]) if isinstance(colour, tuple)]
+    return [colour for _, colour in sorted(counts, key=lambda item: -item[0]) if isinstance(colour, tuple)]
 
 
 def _about(colours: Collection[Colour]) -> list[str]:

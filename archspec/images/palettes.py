@@ -82,11 +82,11 @@ def read_table(path: Path) -> Table:
     names: list[str] = []
     colours: list[Colour] = []
     for line in lines:
-        found = re.search(r"(?<![\w.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\w.])", line)
-        if found is None or line.lstrip().startswith("#"):
+        match = re.search(r"(?<![\w.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\w.])", line)
+        if match is None or line.lstrip().startswith("#"):
             continue
-        colour = tuple(map(int, found.groups()))
-        name = re.sub(r"[\s,;:]+", " ", line[: found.start()] + " " + line[found.end() :]).strip(" ,;:\"'")
+        colour = tuple(map(int, match.groups()))
+        name = re.sub(r"[\s,;:]+", " ", line[: match.start()] + " " + line[match.end() :]).strip(" ,;:\"'")
         if max(colour) > 255 or (colour[0], colour[1], colour[2]) in colours:
             what = "a number above 255" if max(colour) > 255 else "the colour of another line"
             raise DataError("E506", f"the table of colours {path} has {what}: {line[:80]!r}")

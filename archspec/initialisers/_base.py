@@ -27,14 +27,14 @@ class Initialiser(Kind):
 def for_axes(axes: int) -> AfterValidator:
     """Refuses initialisers that need an array of more axes than a field's array has."""
 
-    def check(found: Initialiser) -> Initialiser:
-        if found.axes > axes:
+    def check(initialiser: Initialiser) -> Initialiser:
+        if initialiser.axes > axes:
             raise PydanticCustomError(
                 "initialiser",
                 "cannot be {kind}, which needs an array of {axes} axes; this one has {own}",
-                {"kind": found.kind, "axes": found.axes, "own": axes},
+                {"kind": initialiser.kind, "axes": initialiser.axes, "own": axes},
             )
-        return found
+        return initialiser
 
     return AfterValidator(check)
 

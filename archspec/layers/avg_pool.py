@@ -35,14 +35,14 @@ class AvgPool(Pool):
 
     def divisors(self, x: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """How many rows and columns each window counts."""
-        found = []
+        counts = []
         for axis, fit in enumerate(self.fit(x)):
             low = -fit.before if self.count_pad else 0
             high = x.shape[axis] + (fit.after if self.count_pad else 0)
             starts = (index * self.steps[axis] - fit.before for index in range(fit.output))
             # A window over nothing but padding that does not count sums up to 0, and so is its mean.
-            found.append(tuple(max(1, min(start + self.window[axis], high) - max(start, low)) for start in starts))
-        return found[0], found[1]
+            counts.append(tuple(max(1, min(start + self.window[axis], high) - max(start, low)) for start in starts))
+        return counts[0], counts[1]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -65,7 +65,7 @@ class Crop(Layer):
             return self.sides
         kept = inputs[1].shape[:2] if self.size is None else self.size
         field = "like" if self.size is None else "size"
-        found = []
+        pairs = []
         for index, axis in enumerate(("height", "width")):
             have, keep = x.shape[index], kept[index]
             if keep > have:
@@ -77,8 +77,8 @@ class Crop(Layer):
                     help=[f"an offset of {have - keep} or less fits"],
                     field="offset",
                 )
-            found.append((first, have - keep - first))
-        return found[0], found[1]
+            pairs.append((first, have - keep - first))
+        return pairs[0], pairs[1]
 
     def infer(self, *inputs: TensorType) -> TensorType:
         x = inputs[0]

@@ -44,7 +44,7 @@ class MaxPool(Pool):
         return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
-        found = list(super().warnings(inputs, output))
+        own = list(super().warnings(inputs, output))
         for axis, (fit, name) in enumerate(zip(self.fit(inputs[0]), ("rows", "columns"), strict=True)):
             # A window that begins on the map holds the pixel that it begins at.
             starts = [index * self.steps[axis] - fit.before for index in {*range(min(fit.output, 32)), fit.output - 1}]
@@ -52,8 +52,8 @@ class MaxPool(Pool):
             if any(not 0 <= -(-max(-start, 0) // step) * step + start < size for start in starts) or any(
                 -(-max(-start, 0) // step) >= count for start in starts
             ):
-                found.append(f"a window covers {name} of padding alone, whose largest value is −∞")
-        return found
+                own.append(f"a window covers {name} of padding alone, whose largest value is −∞")
+        return own
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         indices = self.tap_indices(*inputs)

@@ -74,9 +74,9 @@ def median_frequency(labels: np.ndarray, classes: int) -> tuple[float, ...]:
     images = labels.reshape(len(labels), -1) if labels.ndim > 1 else labels.reshape(1, -1)
     own, present = np.zeros(classes), np.zeros(classes)
     for image in images:
-        found = np.bincount(image[image >= 0], minlength=classes)
-        own += found
-        present += (found > 0) * found.sum()
+        pixels = np.bincount(image[image >= 0], minlength=classes)
+        own += pixels
+        present += (pixels > 0) * pixels.sum()
     occurs = own > 0
     frequency = own[occurs] / present[occurs]
     weights = np.zeros(classes)

@@ -58,8 +58,8 @@ class MaxPool(nnx.Module):
     ) -> jax.Array | tuple[jax.Array, jax.Array]:
         taps = self.taps
         if indices or (train and taps.few):
-            found = max_pool_with_indices(x, taps, self.padding)
-            return found if indices else found[0]
+            pooled = max_pool_with_indices(x, taps, self.padding)
+            return pooled if indices else pooled[0]
         return max_pool(x, window=taps.window, stride=taps.stride, padding=self.padding, dilation=taps.dilation)
 
 
@@ -86,8 +86,8 @@ def max_pool_with_indices(x: jax.Array, taps: Taps, padding: Sides) -> tuple[jax
 
 
 def _pool_forward(x: jax.Array, taps: Taps, padding: Sides) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-    found = max_pool_with_indices(x, taps, padding)
-    return found, found[1]
+    pooled = max_pool_with_indices(x, taps, padding)
+    return pooled, pooled[1]
 
 
 def _pool_backward(
@@ -127,8 +127,8 @@ def max_unpool(x: jax.Array, numbers: jax.Array, taps: Taps) -> jax.Array:
         kinds = np.where((row < 0) | (column < 0), -1, row * taps.window[1] + column)
         # Unsigned bytes cannot be −1; where no place needs it they are compared as they are, which is faster.
         kind = np.int32 if (kinds < 0).any() else numbers.dtype
-        found = chosen[window][:, :, None, :, None, :].astype(kind) == kinds.astype(kind)[:, None, :, None]
-        term = jnp.where(found, values[window][:, :, None, :, None, :], 0)
+        here = chosen[window][:, :, None, :, None, :].astype(kind) == kinds.astype(kind)[:, None, :, None]
+        term = jnp.where(here, values[window][:, :, None, :, None, :], 0)
         total = term if total is None else total + term
     assert total is not None
     heights = [(down + back[0]) * taps.stride[0], (across + back[1]) * taps.stride[1]]

@@ -42,7 +42,7 @@ def render(payload: Mapping[str, Any], *, live: str | None = None) -> str:
         "payload": in_script({**payload, "live": live, "families": WORDS}),
     }
     # All at once, so that a spec's text is never taken for a place to fill.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("page.html"))
     # YAML's escapes can write half of a surrogate pair, which no encoding has.
     return page.encode("utf-8", "replace").decode("utf-8")
 

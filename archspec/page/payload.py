@@ -33,11 +33,11 @@ class Texts:
 
     def number(self, source: Source) -> int:
         """The source's number; a source that is new is added."""
-        found = self._numbers.get(id(source))
-        if found is None:
-            found = self._numbers[id(source)] = len(self.sources)
+        known = self._numbers.get(id(source))
+        if known is None:
+            known = self._numbers[id(source)] = len(self.sources)
             self.sources.append(source)
-        return found
+        return known
 
     def lines(self, span: Span | None) -> list[int] | None:
         """Number of the source, first and last line of the entry that begins at a span.
@@ -113,8 +113,8 @@ def payload(
 def of_failure(diagnostics: Sequence[Diagnostic], sources: Iterable[Source]) -> dict[str, Any]:
     """What is shown of a spec that is wrong: its text and the diagnostics."""
     texts = Texts(sources)
-    found = problems(diagnostics, texts)
-    return {"model": None, "problems": found, "stale": True, "sources": texts.to_json()}
+    listed = problems(diagnostics, texts)
+    return {"model": None, "problems": listed, "stale": True, "sources": texts.to_json()}
 
 
 def model(report: Report, texts: Texts) -> dict[str, Any]:
@@ -144,10 +144,10 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
 
 def _frame(frame: Frame, numbers: Mapping[str, int]) -> dict[str, Any]:
     """A frame with coordinates to a hundredth of a pixel; boxes have the numbers of their layers."""
-    found: dict[str, Any] = _rounded(asdict(frame))
-    for box in found["boxes"]:
+    fields: dict[str, Any] = _rounded(asdict(frame))
+    for box in fields["boxes"]:
         box["layers"] = [numbers[path] for path in box["layers"]]
-    return found
+    return fields
 
 
 def _rounded(value: Any) -> Any:

@@ -115,18 +115,18 @@ class Report:
         }
 
     def _needed(self, use: str) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
+        needed: dict[str, dict[str, Any]] = {}
         for (which, dtype), memory in self.memory.items():
             if which == use:
-                found[dtype] = {
+                needed[dtype] = {
                     "fixed_bytes": memory.fixed,
                     "per_sample_bytes": memory.per_sample,
                     "batch_bytes": memory.at(self.batch),
                     "parts": {name: part._asdict() for name, part in memory.parts.items()},
                 }
                 if self.budget is not None:
-                    found[dtype]["largest_batch"] = memory.largest_batch(self.budget)
-        return found
+                    needed[dtype]["largest_batch"] = memory.largest_batch(self.budget)
+        return needed
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, in the form that `--format json` prints."""

@@ -94,13 +94,13 @@ def chosen(report: Report, columns: Sequence[str] | None) -> list[str]:
 
 def table(report: Report, columns: Sequence[str] | None = None, caption: Sequence[str] = ()) -> Table:
     """The rows of a report under the chosen columns. Raises ValueError for an unknown column."""
-    found = [COLUMNS[name] for name in chosen(report, columns)]
+    shown = [COLUMNS[name] for name in chosen(report, columns)]
     return Table(
-        head=[_title(column, report) for column in found],
-        rows=[[column.cell(report, row) for column in found] for row in report.rows],
-        right=[column.right for column in found],
+        head=[_title(column, report) for column in shown],
+        rows=[[column.cell(report, row) for column in shown] for row in report.rows],
+        right=[column.right for column in shown],
         caption=caption,
-        keys=[column.raw for column in found],
+        keys=[column.raw for column in shown],
     )
 
 

@@ -112,8 +112,8 @@ def _row(item: Difference) -> list[str | Cell]:
     ]
 
 
-def _folded(found: Sequence[Difference]) -> Iterator[list[str | Cell]]:
-    for state, run in groupby(found, lambda item: "same" if item.state == "resized" else item.state):
+def _folded(changes: Sequence[Difference]) -> Iterator[list[str | Cell]]:
+    for state, run in groupby(changes, lambda item: "same" if item.state == "resized" else item.state):
         items = list(run)
         macs = sum(item.macs for item in items)
         if state == "same" and len(items) >= ALIKE:
@@ -128,13 +128,13 @@ def _folded(found: Sequence[Difference]) -> Iterator[list[str | Cell]]:
             yield from map(_row, items)
 
 
-def difference_table(first: Facts, second: Facts, found: Sequence[Difference]) -> Table:
+def difference_table(first: Facts, second: Facts, changes: Sequence[Difference]) -> Table:
     """Two networks layer by layer: what changed (~), is only in the second (+) or only in the first (−)."""
-    counts = {state: sum(item.state == state for item in found) for state in SIGNS}
+    counts = {state: sum(item.state == state for item in changes) for state in SIGNS}
     alike = counts["same"] + counts["resized"]
     said = [f"{number} {state}" for state, number in (("alike", alike), *counts.items()) if number]
     said = [text for text in said if not text.endswith((" same", " resized"))]
-    params, macs = sum(item.params for item in found), sum(item.macs for item in found)
+    params, macs = sum(item.params for item in changes), sum(item.macs for item in changes)
     sums = [
         f"{'+' if value > 0 else '−'}{abs(value):,} {name}"
         for name, value in (("parameters", params), ("multiply–adds", macs))
@@ -142,19 +142,19 @@ def difference_table(first: Facts, second: Facts, found: Sequence[Difference]) -
     ]
     return Table(
         ("", "layer", "kind", "change", "output", "MACs"),
-        list(_folded(found)),
+        list(_folded(changes)),
         (False, False, False, False, True, True),
         caption=[f"layers, {first.label} → {second.label}: " + ", ".join([*said, *sums])],
     )
 
 
-def _in_common(found: Sequence[Difference]) -> float:
+def _in_common(changes: Sequence[Difference]) -> float:
     """The part of the layers with weights, of the network that has fewer, that are alike or have one path in both."""
-    one = sum(item.before is not None and bool(item.before.weights) for item in found)
-    other = sum(item.after is not None and bool(item.after.weights) for item in found)
+    one = sum(item.before is not None and bool(item.before.weights) for item in changes)
+    other = sum(item.after is not None and bool(item.after.weights) for item in changes)
     alike = sum(
         bool(item.before.weights) and (item.state in ("same", "resized") or item.before.path == item.after.path)
-        for item in found
+        for item in changes
         if item.before is not None and item.after is not None
     )
     return alike / min(one, other) if one and other else 1.0
@@ -170,10 +170,10 @@ def render(facts: Sequence[Facts], form: str, *, every: bool = False) -> str:
         return csv_text(summary(facts, wide=True))
     tables = [summary(facts)]
     if len(facts) == 2:
-        found = differences(facts[0].seen, facts[1].seen)
-        common = _in_common(found)
-        if every or common >= 0.5 or len(list(_folded(found))) <= FEW:
-            tables.append(difference_table(facts[0], facts[1], found))
+        changes = differences(facts[0].seen, facts[1].seen)
+        common = _in_common(changes)
+        if every or common >= 0.5 or len(list(_folded(changes))) <= FEW:
+            tables.append(difference_table(facts[0], facts[1], changes))
         else:
             said = f"{100 * common:.0f} % of the layers with weights in common; --layers sets the layers side by side"
             tables[0] = replace(tables[0], notes=[*tables[0].notes, said])
@@ -182,13 +182,13 @@ def render(facts: Sequence[Facts], form: str, *, every: bool = False) -> str:
 
 def to_dict(facts: Sequence[Facts]) -> dict[str, Any]:
     """The comparison as plain data; two networks have every pair of layers in `differences`."""
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "batch": facts[0].batch,
         "dtype": facts[0].dtype,
         "networks": [figures.to_dict(item) for item in facts],
     }
     if len(facts) == 2:
-        found["differences"] = [
+        fields["differences"] = [
             {
                 "state": item.state,
                 "first": _node(item.before),
@@ -200,7 +200,7 @@ def to_dict(facts: Sequence[Facts]) -> dict[str, Any]:
             }
             for item in differences(facts[0].seen, facts[1].seen)
         ]
-    return found
+    return fields
 
 
 def _node(node: Node | None) -> dict[str, Any] | None:

@@ -163,13 +163,13 @@ def raw(value: Any) -> str | int | float | None:
 
 def labels(names: Sequence[str], targets: Sequence[str]) -> list[str]:
     """The networks' names; where several have one, what was asked for as well, and a number where that is the same."""
-    found = [
+    tried = [
         name if names.count(name) == 1 or target == name else f"{name} ({target})"
         for name, target in zip(names, targets, strict=True)
     ]
     seen: dict[str, int] = {}
     made = []
-    for label in found:
+    for label in tried:
         seen[label] = seen.get(label, 0) + 1
         made.append(label if seen[label] == 1 else f"{label} [{seen[label]}]")
     return made
@@ -190,9 +190,9 @@ def header(facts: Sequence[Facts]) -> list[str]:
 
 def notes(facts: Sequence[Facts]) -> list[str]:
     """What the columns mean, and where published accuracy stands."""
-    found = [EXPLAINED]
+    lines = [EXPLAINED]
     if any(item.searched for item in facts):
-        found.append(
+        lines.append(
             "smallest input: side of the smallest square for which every layer fits, heads for training included"
         )
     sources: dict[str, list[str]] = {}
@@ -200,9 +200,9 @@ def notes(facts: Sequence[Facts]) -> list[str]:
         if item.published is not None and (item.published.top1 or item.published.top5):
             sources.setdefault(item.published.source, []).append(item.label)
     if sources:
-        found.append("accuracy is published, not measured here")
-        found += [f"{', '.join(names)}: {source}" for source, names in sources.items()]
-    return found
+        lines.append("accuracy is published, not measured here")
+        lines += [f"{', '.join(names)}: {source}" for source, names in sources.items()]
+    return lines
 
 
 def table(facts: Sequence[Facts], columns: Sequence[Column] | None = None, *, titles: bool = False) -> Table:
@@ -240,7 +240,7 @@ def to_dict(facts: Facts) -> dict[str, Any]:
     """The figures as plain data, each under its column's key."""
     from archspec.elaborate.resizing import SmallestInput
 
-    found: dict[str, Any] = {"name": facts.label, "title": facts.title, "variant": facts.graph.variant}
+    fields: dict[str, Any] = {"name": facts.label, "title": facts.title, "variant": facts.graph.variant}
     for column in COLUMNS:
         if column.key == "smallest_input" and not facts.searched:
             continue
@@ -249,8 +249,8 @@ def to_dict(facts: Facts) -> dict[str, Any]:
             value = {"side": value.side, "next": value.next, "exact": value.exact}
         elif column.key == "smallest_input":
             value = None
-        found[column.key] = list(value) if isinstance(value, tuple) else value
-    found["output"] = list(facts.output)
+        fields[column.key] = list(value) if isinstance(value, tuple) else value
+    fields["output"] = list(facts.output)
     published = facts.published
-    found["published"] = {"source": published.source, "note": published.note or None} if published else None
-    return found
+    fields["published"] = {"source": published.source, "note": published.note or None} if published else None
+    return fields

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as plain data; `input` and `output` are [height, width, channels] or [features]."""
     graph = report.graph
-    found = {
+    fields = {
         "spec": graph.name,
         "variant": graph.variant,
         "args": dict(graph.args),
@@ -27,16 +27,16 @@ def to_dict(report: Report) -> dict[str, Any]:
     if report.convention is not None:
         count = sum(row.counted or 0 for row in report.rows)
         printed = dict(report.convention.summary(graph, count, report.batch))
-        found["convention"] = {"name": report.convention.name, "count": count, "printed": printed}
-    return found
+        fields["convention"] = {"name": report.convention.name, "count": count, "printed": printed}
+    return fields
 
 
 def _row(row: Row) -> dict[str, Any]:
-    found = asdict(row)
-    found["intensity"] = row.intensity
+    fields = asdict(row)
+    fields["intensity"] = row.intensity
     if row.counted is None:
-        del found["counted"]
-    return found
+        del fields["counted"]
+    return fields
 
 
 def render(report: Report) -> str:

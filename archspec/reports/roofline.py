@@ -44,81 +44,92 @@ def gigabytes(value: float) -> str:
     return f"{si(int(value))}B" if value >= 1000 else f"{int(value)} B"
 
 
-def header(found: Prediction) -> list[str]:
+def header(prediction: Prediction) -> list[str]:
     """What is predicted, how, and the totals."""
-    graph, device = found.graph, found.device
+    graph, device = prediction.graph, prediction.device
     shape = "×".join(map(str, graph.input.shape))
-    spread = f" on {found.devices} devices, {found.share} a device" if found.devices > 1 else ""
-    uneven = "" if found.batch % found.devices == 0 else ", the busiest decides"
+    spread = f" on {prediction.devices} devices, {prediction.share} a device" if prediction.devices > 1 else ""
+    uneven = "" if prediction.batch % prediction.devices == 0 else ", the busiest decides"
     lines = [
-        f"{graph.name} on {device.title}: input {shape} (H×W×C), batch {found.batch}{spread}{uneven}, "
-        f"{graph.mode} mode, {found.dtype}",
+        f"{graph.name} on {device.title}: input {shape} (H×W×C), batch {prediction.batch}{spread}{uneven}, "
+        f"{graph.mode} mode, {prediction.dtype}",
         METHOD,
-        f"peak {si(int(device.flops[found.dtype]))}FLOP/s, memory {si(int(device.bandwidth))}B/s, ridge at "
-        f"{short(device.ridge(found.dtype))} FLOPs a byte ({device.source})",
+        f"peak {si(int(device.flops[prediction.dtype]))}FLOP/s, memory {si(int(device.bandwidth))}B/s, ridge at "
+        f"{short(device.ridge(prediction.dtype))} FLOPs a byte ({device.source})",
     ]
-    if found.dtype == "float32" and "tf32" in device.flops:
+    if prediction.dtype == "float32" and "tf32" in device.flops:
         lines.append("float32 throughout; where matrix units multiply in tf32, as JAX has them do, --dtype tf32")
-    lines.append(FUSED if found.fusion else "every layer reads its inputs and writes its output")
+    lines.append(FUSED if prediction.fusion else "every layer reads its inputs and writes its output")
     return [*lines, LEFT_OUT]
 
 
-def totals(found: Prediction) -> list[tuple[str, str]]:
+def totals(prediction: Prediction) -> list[tuple[str, str]]:
     """Names and values of the totals, as people read them."""
-    each = " a device" if found.devices > 1 else ""
-    parts = [f"forward {seconds(found.forward)}"]
-    if found.training:
-        assert found.optimiser is not None
+    each = " a device" if prediction.devices > 1 else ""
+    parts = [f"forward {seconds(prediction.forward)}"]
+    if prediction.training:
+        assert prediction.optimiser is not None
         parts += [
-            f"backward {seconds(found.backward)}",
-            f"update ({found.optimiser.kind}) {seconds(found.update)}",
+            f"backward {seconds(prediction.backward)}",
+            f"update ({prediction.optimiser.kind}) {seconds(prediction.update)}",
         ]
-    lines = [("a step", f"{seconds(found.seconds)} at least: " + ", ".join(parts))]
-    if found.reduced_bytes:
-        amount = f"{mebibytes(int(found.reduced_bytes))} sent by each device in a ring"
-        if found.all_reduce is None:
+    lines = [("a step", f"{seconds(prediction.seconds)} at least: " + ", ".join(parts))]
+    if prediction.reduced_bytes:
+        amount = f"{mebibytes(int(prediction.reduced_bytes))} sent by each device in a ring"
+        if prediction.all_reduce is None:
             lines.append(
-                ("all-reduce", f"{amount}; not in the step, since {found.device.title} has no interconnect here")
+                ("all-reduce", f"{amount}; not in the step, since {prediction.device.title} has no interconnect here")
             )
         else:
-            hidden = f"during the backward pass; after it a step takes {seconds(found.seconds_apart)}"
-            lines.append(("all-reduce", f"{seconds(found.all_reduce)} ({amount}), {hidden}"))
-    bounds = ", ".join(f"{name} {percent(part)}" for name, part in found.shares().items())
-    intensity = found.flops / found.bytes if found.bytes else 0.0
+            hidden = f"during the backward pass; after it a step takes {seconds(prediction.seconds_apart)}"
+            lines.append(("all-reduce", f"{seconds(prediction.all_reduce)} ({amount}), {hidden}"))
+    bounds = ", ".join(f"{name} {percent(part)}" for name, part in prediction.shares().items())
+    intensity = prediction.flops / prediction.bytes if prediction.bytes else 0.0
     lines += [
-        ("throughput", f"{found.throughput:,.0f} samples a second at most" if found.seconds else "nothing bounds it"),
+        (
+            "throughput",
+            f"{prediction.throughput:,.0f} samples a second at most" if prediction.seconds else "nothing bounds it",
+        ),
         ("bound by", bounds or "nothing"),
-        ("work" + each, f"{si(found.flops)} FLOPs, {mebibytes(found.bytes)} moved, {short(intensity)} FLOPs a byte"),
+        (
+            "work" + each,
+            f"{si(prediction.flops)} FLOPs, {mebibytes(prediction.bytes)} moved, {short(intensity)} FLOPs a byte",
+        ),
     ]
-    need = f"{gigabytes(found.needed)}"
-    if found.device.memory is not None:
-        need += f" of {gigabytes(found.device.memory)}; the largest batch that fits is {found.largest_batch:,}"
+    need = f"{gigabytes(prediction.needed)}"
+    if prediction.device.memory is not None:
+        need += (
+            f" of {gigabytes(prediction.device.memory)}; the largest batch that fits is {prediction.largest_batch:,}"
+        )
     return [*lines, ("memory" + each, need)]
 
 
-def table(found: Prediction, depth: int | None = None) -> Table:
+def table(prediction: Prediction, depth: int | None = None) -> Table:
     """The layers, or where a depth is given the blocks down to it, with the totals above."""
-    rows = [_row(found, *group) for group in _groups(found, depth)]
+    rows = [_row(prediction, *group) for group in _groups(prediction, depth)]
     head = ["layer", "kind", "FLOPs", "moved", "FLOPs/byte", "time", "share", "bound"]
     keys = ["layer", "kind", "flops", "bytes", "flops_per_byte", "seconds", "share", "bound"]
     right = [False, False, True, True, True, True, True, False]
-    if found.training:
+    if prediction.training:
         head[5:5], keys[5:5], right[5:5] = ["forward", "backward"], ["forward_seconds", "backward_seconds"], [True] * 2
-        if found.update_bytes:
-            assert found.optimiser is not None
-            rows.append(_update_row(found, f"update ({found.optimiser.kind})"))
-    lines = [f"{name}: {value}" for name, value in totals(found)]
-    return Table(head, rows, right, [*header(found), *lines], keys=keys)
+        if prediction.update_bytes:
+            assert prediction.optimiser is not None
+            rows.append(_update_row(prediction, f"update ({prediction.optimiser.kind})"))
+    lines = [f"{name}: {value}" for name, value in totals(prediction)]
+    return Table(head, rows, right, [*header(prediction), *lines], keys=keys)
 
 
-def _groups(found: Prediction, depth: int | None) -> list[tuple[str, str, list[Timed]]]:
+def _groups(prediction: Prediction, depth: int | None) -> list[tuple[str, str, list[Timed]]]:
     """Path, kind and layers of each row: a layer, or what is folded below a depth."""
     if depth is None:
-        return [(row.path, row.kind, [row]) for row in found.rows]
-    return [(part.path, part.kind, [found.rows[index] for index in part.nodes]) for part in folded(found.graph, depth)]
+        return [(row.path, row.kind, [row]) for row in prediction.rows]
+    return [
+        (part.path, part.kind, [prediction.rows[index] for index in part.nodes])
+        for part in folded(prediction.graph, depth)
+    ]
 
 
-def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[str | Cell]:
+def _row(prediction: Prediction, path: str, kind: str, members: list[Timed]) -> list[str | Cell]:
     flops, moved = sum(row.flops for row in members), sum(row.bytes for row in members)
     forward, backward = sum(row.forward for row in members), sum(row.backward for row in members)
     compute = sum(row.compute_bound for row in members)
@@ -130,7 +141,9 @@ def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[
     elif total and len(members) > 1:
         part = compute / total if bound == "compute" else 1 - compute / total
         said = bound if part > 0.995 else f"{bound} {percent(part)}"
-    times = [Cell(seconds(value) if value else "", value) for value in (forward, backward)] if found.training else []
+    times = (
+        [Cell(seconds(value) if value else "", value) for value in (forward, backward)] if prediction.training else []
+    )
     intensity = flops / moved if moved and bound != "fused" else None
     return [
         path,
@@ -140,54 +153,57 @@ def _row(found: Prediction, path: str, kind: str, members: list[Timed]) -> list[
         Cell("" if intensity is None else short(intensity), intensity),
         *times,
         Cell(seconds(total) if total else "", total),
-        Cell(percent(total / found.seconds) if total else "", total / found.seconds if found.seconds else 0.0),
+        Cell(
+            percent(total / prediction.seconds) if total else "",
+            total / prediction.seconds if prediction.seconds else 0.0,
+        ),
         Cell(said, bound),
     ]
 
 
-def _update_row(found: Prediction, name: str) -> list[str | Cell]:
+def _update_row(prediction: Prediction, name: str) -> list[str | Cell]:
     return [
         name,
         "",
         Cell("", 0),
-        Cell(mebibytes(found.update_bytes), found.update_bytes),
+        Cell(mebibytes(prediction.update_bytes), prediction.update_bytes),
         Cell("", 0.0),
         Cell("", 0.0),
         Cell("", 0.0),
-        Cell(seconds(found.update), found.update),
-        Cell(percent(found.update / found.seconds), found.update / found.seconds),
+        Cell(seconds(prediction.update), prediction.update),
+        Cell(percent(prediction.update / prediction.seconds), prediction.update / prediction.seconds),
         "bandwidth",
     ]
 
 
-def render(found: Prediction, depth: int | None = None) -> str:
+def render(prediction: Prediction, depth: int | None = None) -> str:
     """The prediction as text: header, totals, one line a layer or block."""
     from archspec.reports.cells import text
 
-    lines = totals(found)
+    lines = totals(prediction)
     width = max(len(name) for name, _ in lines)
-    whole = table(found, depth)
+    whole = table(prediction, depth)
     body = text(Table(whole.head, whole.rows, whole.right))
-    return "\n".join([*header(found), "", *(f"{name.ljust(width)}  {value}" for name, value in lines), "", body])
+    return "\n".join([*header(prediction), "", *(f"{name.ljust(width)}  {value}" for name, value in lines), "", body])
 
 
-def to_dict(found: Prediction, depth: int | None = None) -> dict[str, Any]:
+def to_dict(prediction: Prediction, depth: int | None = None) -> dict[str, Any]:
     """The prediction as plain data: seconds, bytes and operations of layers, or of the blocks down to a depth."""
-    graph, device = found.graph, found.device
+    graph, device = prediction.graph, prediction.device
     return {
         "spec": graph.name,
         "variant": graph.variant,
         "args": dict(graph.args),
         "input": list(graph.input.shape),
-        "batch": found.batch,
+        "batch": prediction.batch,
         "mode": graph.mode,
-        "dtype": found.dtype,
-        "fusion": found.fusion,
+        "dtype": prediction.dtype,
+        "fusion": prediction.fusion,
         "method": METHOD,
         "left_out": LEFT_OUT,
         "device": device_to_dict(device),
-        "devices": found.devices,
-        "batch_per_device": found.share,
+        "devices": prediction.devices,
+        "batch_per_device": prediction.share,
         "layers": [
             {
                 "name": path,
@@ -201,24 +217,24 @@ def to_dict(found: Prediction, depth: int | None = None) -> dict[str, Any]:
                 or None,
                 "fused_into": members[0].fused_into if len(members) == 1 else None,
             }
-            for path, kind, members in _groups(found, depth)
+            for path, kind, members in _groups(prediction, depth)
         ],
         "totals": {
-            "seconds": found.seconds,
-            "seconds_without_overlap": found.seconds_apart,
-            "forward_seconds": found.forward,
-            "backward_seconds": found.backward,
-            "update_seconds": found.update,
-            "all_reduce_seconds": found.all_reduce,
-            "samples_per_second": found.throughput if found.seconds else None,
-            "bounds": found.shares(),
-            "flops": found.flops,
-            "bytes": found.bytes,
+            "seconds": prediction.seconds,
+            "seconds_without_overlap": prediction.seconds_apart,
+            "forward_seconds": prediction.forward,
+            "backward_seconds": prediction.backward,
+            "update_seconds": prediction.update,
+            "all_reduce_seconds": prediction.all_reduce,
+            "samples_per_second": prediction.throughput if prediction.seconds else None,
+            "bounds": prediction.shares(),
+            "flops": prediction.flops,
+            "bytes": prediction.bytes,
             "memory": {
-                "needed_bytes": found.needed,
+                "needed_bytes": prediction.needed,
                 "device_bytes": device.memory,
-                "fits": found.fits,
-                "largest_batch": found.largest_batch,
+                "fits": prediction.fits,
+                "largest_batch": prediction.largest_batch,
             },
         },
     }

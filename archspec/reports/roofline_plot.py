@@ -38,24 +38,24 @@ class _Point(NamedTuple):
         return f"{self.first}{others}, {seconds(self.seconds)}"
 
 
-def draw(found: Prediction, path: Path) -> None:
+def draw(prediction: Prediction, path: Path) -> None:
     """Writes the diagram of a prediction as SVG, PNG or PDF. Raises `DataError` where it cannot be written."""
-    save(figure(found), path)
+    save(figure(prediction), path)
 
 
-def figure(found: Prediction) -> Figure:
+def figure(prediction: Prediction) -> Figure:
     """The diagram: a point on the roof for kernels of equal intensity, its area the time that they take."""
-    device, dtype = found.device, found.dtype
+    device, dtype = prediction.device, prediction.dtype
     peak, bandwidth, ridge = device.flops[dtype], device.bandwidth, device.ridge(dtype)
     members: dict[str, tuple[int, int]] = {}
-    for row in found.rows:
+    for row in prediction.rows:
         head = row.fused_into or row.path
         flops, moved = members.get(head, (0, 0))
         members[head] = (flops + row.flops, moved + row.bytes)
-    nodes = found.graph.by_path()
+    nodes = prediction.graph.by_path()
     rates: dict[tuple[float, Family], float] = {}
     alike: dict[tuple[float, Family], list[tuple[float, str]]] = {}
-    for row in found.rows:
+    for row in prediction.rows:
         if row.fused_into is None and row.seconds and all(members[row.path]):
             flops, moved = members[row.path]
             kind = nodes[row.path].layer.family
@@ -133,16 +133,16 @@ def figure(found: Prediction) -> Figure:
                 zorder=3,
             )
             axes.scatter([], [], 60, color=colours[name], alpha=0.8, label=WORDS[name])
-    whole = bool(found.flops and found.bytes and found.seconds)
+    whole = bool(prediction.flops and prediction.bytes and prediction.seconds)
     if whole:
         axes.scatter(
-            [found.flops / found.bytes],
-            [found.flops / found.seconds],
+            [prediction.flops / prediction.bytes],
+            [prediction.flops / prediction.seconds],
             110,
             marker="*",
             color=INK,
             zorder=4,
-            label=f"whole step, {seconds(found.seconds)}",
+            label=f"whole step, {seconds(prediction.seconds)}",
         )
     axes.set_xlabel("arithmetic intensity, FLOPs per byte of memory traffic", color=INK)
     axes.set_ylabel("attainable FLOP/s", color=INK)
@@ -152,7 +152,7 @@ def figure(found: Prediction) -> Figure:
     )
     made.canvas.draw()
     taken = [Box(*item.get_window_extent().extents) for item in (legend, *texts)]
-    star = [(found.flops / found.bytes, found.flops / found.seconds)] if whole else []
+    star = [(prediction.flops / prediction.bytes, prediction.flops / prediction.seconds)] if whole else []
     pixels = made.dpi / 72
     place_labels(
         axes,
@@ -165,13 +165,14 @@ def figure(found: Prediction) -> Figure:
         labelled=[*(i < LABELLED for i in range(len(points))), *(False for _ in star)],
         every=False,
     )
-    spread = f" on {found.devices} devices" if found.devices > 1 else ""
-    made.text(0.085, 0.945, f"{found.graph.name} on {device.title}", fontsize=13, fontweight="bold", color=INK)
+    spread = f" on {prediction.devices} devices" if prediction.devices > 1 else ""
+    made.text(0.085, 0.945, f"{prediction.graph.name} on {device.title}", fontsize=13, fontweight="bold", color=INK)
     made.text(
         0.085,
         0.895,
-        f"{found.graph.mode} mode, batch {found.batch}{spread}, {dtype}: at least {seconds(found.seconds)} a step"
-        + (f", at most {found.throughput:,.0f} samples a second" if found.seconds else ""),
+        f"{prediction.graph.mode} mode, batch {prediction.batch}{spread}, {dtype}: "
+        f"at least {seconds(prediction.seconds)} a step"
+        + (f", at most {prediction.throughput:,.0f} samples a second" if prediction.seconds else ""),
         fontsize=9.5,
         color=FAINT,
     )

@@ -36,13 +36,13 @@ def layers(report: Report, names: Sequence[str] | None = None) -> Table:
 
 def totals(report: Report) -> list[tuple[str, Cell]]:
     """Names and values of the totals, as people read them and raw."""
-    graph, found = report.graph, report.totals
+    graph, sums = report.graph, report.totals
     if report.convention is not None:
         count = sum(row.counted or 0 for row in report.rows)
         exact = (f"{report.convention.word}, exactly", Cell(f"{count:,}", count))
         summary = report.convention.summary(graph, count, report.batch)
         return [exact, *((name, Cell(value, value)) for name, value in summary)]
-    params, memory = found["params"], found["memory"]
+    params, memory = sums["params"], sums["memory"]
     lines = [("trainable parameters", Cell(f"{params['trainable']:,}", params["trainable"]))]
     lines += [
         (f"{role} values", Cell(f"{params[role]:,}", params[role])) for role in ("frozen", "statistics") if params[role]
@@ -52,7 +52,7 @@ def totals(report: Report) -> list[tuple[str, Cell]]:
         ("FLOPs, forward", "flops"),
         ("FLOPs, forward and backward", "training_flops"),
     ):
-        value = found[key]
+        value = sums[key]
         lines.append((name, Cell(f"{value:,}" + (f" ({si(value)})" if value >= 1000 else ""), value)))
     for name, key in (
         ("weights on disk", "weights_bytes"),
@@ -66,14 +66,14 @@ def totals(report: Report) -> list[tuple[str, Cell]]:
 def memory(report: Report) -> Table:
     """Memory for inference and training in two precisions: a fixed part and a part per sample."""
     rows: list[list[str | Cell]] = []
-    for (use, dtype), found in report.memory.items():
+    for (use, dtype), needed in report.memory.items():
         name = f"{use}, {dtype}"
         if use == "training":
             name += f"{'' if dtype == 'float32' else ' mixed'}, {report.optimiser_name}"
-        cells = [found.fixed, found.per_sample, found.at(report.batch)]
+        cells = [needed.fixed, needed.per_sample, needed.at(report.batch)]
         row: list[str | Cell] = [name, *(Cell(mebibytes(value), value) for value in cells)]
         if report.budget is not None:
-            largest = found.largest_batch(report.budget)
+            largest = needed.largest_batch(report.budget)
             row.append(Cell(f"{largest:,}" if largest else "does not fit", largest))
         rows.append(row)
     head = ["memory", "fixed", "per sample", f"batch {report.batch}"]
@@ -97,8 +97,8 @@ def _with_memory(report: Report) -> bool:
 def sections(report: Report, names: Sequence[str] | None = None) -> list[Table]:
     """The report as tables."""
     whole: list[list[str | Cell]] = [[name, value] for name, value in totals(report)]
-    found = [layers(report, names), Table(["total", "value"], whole, [False, True])]
-    return [*found, memory(report)] if _with_memory(report) else found
+    tables = [layers(report, names), Table(["total", "value"], whole, [False, True])]
+    return [*tables, memory(report)] if _with_memory(report) else tables
 
 
 def render_text(report: Report, names: Sequence[str] | None = None) -> str:

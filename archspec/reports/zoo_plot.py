@@ -41,8 +41,8 @@ def draw(facts: Sequence[Facts], accuracy: str, path: Path) -> list[str]:
 
 
 def _value(facts: Facts, accuracy: str) -> float | None:
-    found: float | None = getattr(facts.published, accuracy) if facts.published is not None else None
-    return found
+    value: float | None = getattr(facts.published, accuracy) if facts.published is not None else None
+    return value
 
 
 def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[Any]]]:

@@ -186,10 +186,10 @@ def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         _compare(state, about.get(DIGESTS))
         return {name: np.asarray(value) for part in PARTS for name, value in state[part].items()}
 
-    found = _last(path, read, None)
-    if not found.epoch:
+    saved = _last(path, read, None)
+    if not saved.epoch:
         raise DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
-    return found.state, found.notes
+    return saved.state, saved.notes
 
 
 def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Found:
@@ -256,9 +256,9 @@ def _named(state: Any) -> list[tuple[str, Any]]:
 
 
 def _digest(value: np.ndarray) -> str:
-    found = sha256(f"{value.dtype.name}{value.shape}".encode())
-    found.update(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
-    return found.hexdigest()
+    digest = sha256(f"{value.dtype.name}{value.shape}".encode())
+    digest.update(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
+    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:

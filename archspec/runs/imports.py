@@ -92,8 +92,8 @@ def imported_names(folder: Path) -> str | None:
 
 
 def _digest(path: Path) -> str:
-    found = sha256()
+    digest = sha256()
     with path.open("rb") as file:
         while chunk := file.read(2**22):
-            found.update(chunk)
-    return found.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()

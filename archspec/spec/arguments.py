@@ -44,7 +44,7 @@ def declared(node: Located | None, what: str, findings: Findings) -> dict[str, A
         if what != "args":
             findings.error("E206", f"`args` of {what} is a mapping, not {node.described}", node.span)
         return {}
-    found = {}
+    arguments = {}
     for name, key, value in node.items():
         if not NAME.match(name) or name in ("name", "from", "when", "input", "true", "false", "null"):
             findings.error("E209", f"`{name[:60]}` cannot name an argument", key.span)
@@ -54,10 +54,10 @@ def declared(node: Located | None, what: str, findings: Findings) -> dict[str, A
             continue
         word = value.value if isinstance(value, Scalar) else None
         if isinstance(word, str) and word in TYPE_WORDS:
-            found[name] = Argument(name, key, TYPE_WORDS[word], None)
+            arguments[name] = Argument(name, key, TYPE_WORDS[word], None)
         else:
-            found[name] = Argument(name, key, None, value)
-    return found
+            arguments[name] = Argument(name, key, None, value)
+    return arguments
 
 
 def bind(

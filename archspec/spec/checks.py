@@ -97,14 +97,14 @@ def check_published(graph: Graph, published: Published, span: Span | None, findi
     """Warns where the network misses the figures that its file states."""
     seen = graph.pruned("eval")
     trainable = seen.count("trainable")
-    for name, stated, found in (
+    for name, stated, own in (
         ("params", published.params, trainable),
         ("train_params", published.train_params, graph.count("trainable")),
         ("macs", published.macs, seen.macs),
     ):
-        if stated is not None and stated != found:
+        if stated is not None and stated != own:
             findings.warning(
-                "W303", f"published {name} of {graph.name} are {stated:,}, but the network has {found:,}", span
+                "W303", f"published {name} of {graph.name} are {stated:,}, but the network has {own:,}", span
             )
 
 

@@ -170,9 +170,9 @@ class _Opener:
             return path, variant
         from archspec.zoo import in_zoo, similar
 
-        found = in_zoo(file)
-        if found is not None:
-            return found[0], variant or found[1]
+        home = in_zoo(file)
+        if home is not None:
+            return home[0], variant or home[1]
         self.findings.files.setdefault(path, None)
         if "." not in file and not is_folder(path):
             what = f"there is no file, and no network in the zoo, called {file[:200]}"

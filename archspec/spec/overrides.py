@@ -57,14 +57,14 @@ def parse_input(text: str, findings: Findings) -> list[Override]:
         findings.error("E113", f"--input takes HxW or HxWxC, not {text[:60]!r}", help=["for example --input 224x224"])
         return []
     source = Source(COMMAND_LINE, f"--input {text}")
-    found: list[Override] = []
+    overrides: list[Override] = []
     column = len("--input ") + 1
     for name, part in zip(("height", "width", "channels"), parts, strict=False):
         place = (1, column, 1, column + len(part))
         keys = tuple(Scalar(source, place, word) for word in ("input", name))
-        found.append(Override(keys, Scalar(source, place, int(part))))
+        overrides.append(Override(keys, Scalar(source, place, int(part))))
         column += len(part) + 1
-    return found
+    return overrides
 
 
 def python_override(path: tuple[str, ...], value: Any) -> Override:
@@ -218,10 +218,10 @@ def longer_path(word: str, document: Document | None = None) -> str | None:
     given = train.get("optimiser") if isinstance(train, LocatedMapping) else None
     kind = (_kind_of(given) if given is not None else None) or "sgd"
     try:
-        found = find_kind("optimisers", kind)
+        optimiser = find_kind("optimisers", kind)
     except KindError:
         return None
-    return f"did you mean `train.optimiser.{kind}.{word}`?" if found and word in found.model_fields else None
+    return f"did you mean `train.optimiser.{kind}.{word}`?" if optimiser and word in optimiser.model_fields else None
 
 
 def _by_number(head: str, node: Sequence) -> str | None:
@@ -248,11 +248,11 @@ def _index(node: Sequence, head: str) -> int | None:
 
 def _names(node: Sequence) -> dict[str, int]:
     """The names that are written in a list of layers, and where."""
-    found: dict[str, int] = {}
+    names: dict[str, int] = {}
     for index, item in enumerate(node.items):
         if isinstance(item, LocatedMapping):
             for _, _, content in item.items():
                 name = content.get("name") if isinstance(content, LocatedMapping) else None
                 if isinstance(name, Scalar) and isinstance(name.value, str):
-                    found.setdefault(name.value, index)
-    return found
+                    names.setdefault(name.value, index)
+    return names

@@ -31,8 +31,8 @@ def _section_of(info: FieldInfo) -> type[BaseModel] | None:
     """The section that a field holds, if it holds one or none."""
     optional = get_origin(info.annotation) in (Union, UnionType)
     choices = get_args(info.annotation) if optional else (info.annotation,)
-    found = (choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel))
-    return next(found, None)
+    sections = (choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel))
+    return next(sections, None)
 
 
 class Failed:
@@ -176,8 +176,8 @@ def read_kind_fields(
         return FAILED
     if not fields.entries and not kind.needs_validation():
         return kind.plain_default()
-    found = read_model(kind, fields, env, findings, kind.kind, name_node.span)
-    return FAILED if found is None else found
+    model = read_model(kind, fields, env, findings, kind.kind, name_node.span)
+    return FAILED if model is None else model
 
 
 def as_fields(
@@ -227,10 +227,10 @@ def _field_of(name: str, known: list[str], word: str) -> str | None:
     holders = []
     for kind in known if family else ():
         try:
-            found = find_kind(family or "", kind)
+            kind_class = find_kind(family or "", kind)
         except KindError:
             continue
-        if found is not None and name in found.model_fields:
+        if kind_class is not None and name in kind_class.model_fields:
             holders.append(kind)
     if not holders:
         return None
@@ -265,11 +265,11 @@ def _by_value(details: list[ErrorDetails], node: LocatedMapping) -> Iterable[lis
 
     Where an alternative finds a fault inside the value, that is the one that was meant.
     """
-    found: dict[str, list[ErrorDetails]] = {}
+    names: dict[str, list[ErrorDetails]] = {}
     for detail in details:
-        found.setdefault(_name_and_place(detail, node)[0], []).append(detail)
-    for name, alike in found.items():
-        if not name or not any(other.startswith((f"{name}.", f"{name}[")) for other in found):
+        names.setdefault(_name_and_place(detail, node)[0], []).append(detail)
+    for name, alike in names.items():
+        if not name or not any(other.startswith((f"{name}.", f"{name}[")) for other in names):
             yield alike
 
 

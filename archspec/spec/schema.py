@@ -180,9 +180,9 @@ def _choice(family: str) -> Schema:
 
 
 def _kind(family: str, name: str) -> type[Kind]:
-    found = find_kind(family, name)
-    assert found is not None
-    return found
+    kind = find_kind(family, name)
+    assert kind is not None
+    return kind
 
 
 def _content(kind: type[Kind], common: Schema) -> Schema:

@@ -66,7 +66,7 @@ def bounding(graph: Graph, output: Output) -> list[Node]:
 
     Empty where a way leads back to a layer that bounds nothing. The last layers come first.
     """
-    found: dict[int, Node] = {}
+    nodes: dict[int, Node] = {}
     seen: set[int] = set()
     stack = [output.node]
     while stack:
@@ -76,13 +76,13 @@ def bounding(graph: Graph, output: Output) -> list[Node]:
         seen.add(index)
         node = graph.nodes[index] if index >= 0 else None
         if node is not None and node.layer.bounds() is not None:
-            found[index] = node
+            nodes[index] = node
         elif node is not None and node.layer.within:
             sources = node.inputs
             stack.extend(source for source, port in zip(sources, node.ports, strict=True) if port == "value")
         else:
             return []
-    return [found[index] for index in sorted(found, reverse=True)]
+    return [nodes[index] for index in sorted(nodes, reverse=True)]
 
 
 def bounds(nodes: list[Node]) -> tuple[float, float]:

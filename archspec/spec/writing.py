@@ -69,7 +69,7 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
                 lines.append(f"  {name}: {dump(value, flow=True)}")
     if spec.weights:
         lines.append("weights:")
-        lines.extend(f"  {name}: {dump(_given(plain(found)), flow=True)}" for name, found in spec.weights.items())
+        lines.extend(f"  {name}: {dump(_given(plain(weights)), flow=True)}" for name, weights in spec.weights.items())
     if spec.published is not None:
         lines.append("published: " + dump(_given(plain(spec.published)), flow=True))
     return "\n".join(lines) + "\n"
@@ -81,7 +81,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
     """Kind and fields of every node; `from` only where a node does not follow the one before it."""
-    found = []
+    entries = []
     for index, node in enumerate(graph.nodes):
         fields: dict[str, Any] = {"name": node.path}
         before = INPUT if index == 0 else index - 1
@@ -94,5 +94,5 @@ def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
         fields.update(written[node.kind] if isinstance(written, dict) else {})
         # Names of other layers were looked up where the layer stood; here only full paths hold.
         fields.update(zip(referred, names[data:], strict=True))
-        found.append((node.kind, fields))
-    return found
+        entries.append((node.kind, fields))
+    return entries

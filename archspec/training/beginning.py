@@ -52,12 +52,12 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     if path.is_dir():
         if begin.prefix is not None:
             raise DataError("E536", f"{path} is a folder of weights, whose names have no `prefix`")
-        found, tensors, theirs = _of_folder(path, begin, graph, known)
+        matched, tensors, theirs = _of_folder(path, begin, graph, known)
     else:
         with open_tensors(path) as tensors:
-            found = match(graph, known, tensors, None, begin.prefix)
-        theirs = _expected(expectations(tensors, spec, found.naming).input, spec.input.channels)
-    left = _excluded(begin, found, graph)
+            matched = match(graph, known, tensors, None, begin.prefix)
+        theirs = _expected(expectations(tensors, spec, matched.naming).input, spec.input.channels)
+    left = _excluded(begin, matched, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
         layers = list(dict.fromkeys(concerned))
@@ -90,15 +90,15 @@ def _of_folder(
     ways = [arrays]
     with suppress(DataError):  # not every array has a place in PyTorch's layout
         ways.append(named(arrays, own, namings(own, tables(spec))[usual_names(spec)]))
-    found: list[tuple[Match, TensorFile]] = []
+    matches: list[tuple[Match, TensorFile]] = []
     errors: list[DataError] = []
     for way in ways:
         tensors = TensorFile.of(path, way)
         try:
-            found.append((match(graph, known, tensors), tensors))
+            matches.append((match(graph, known, tensors), tensors))
         except DataError as error:
             errors.append(error)
-    if not found:
+    if not matches:
         raise errors[0]
 
     def taken(item: tuple[Match, TensorFile]) -> int:
@@ -106,7 +106,7 @@ def _of_folder(
         layers = (name.rpartition(".")[0] for name in item[0].matched)
         return sum(not any_matches(begin.exclude, layer) for layer in layers)
 
-    return (*max(found, key=taken), spec.input)
+    return (*max(matches, key=taken), spec.input)
 
 
 def _expected(fields: Mapping[str, Any], channels: int) -> Input | None:
@@ -138,19 +138,19 @@ def _said(input: Input) -> str:
     )
 
 
-def _excluded(begin: InitFrom, found: Match, graph: Graph) -> Match:
+def _excluded(begin: InitFrom, matched: Match, graph: Graph) -> Match:
     layers = [node.path for node in graph.nodes if node.weights]
     chosen: list[str] = []
     tensors: list[str] = []
     for pattern in begin.exclude:
         here = [path for path in layers if path_matches(pattern, path)]
-        there = [name for name in found.unexpected if path_matches(pattern, name)]
+        there = [name for name in matched.unexpected if path_matches(pattern, name)]
         if not here and not there:
             raise DataError(
                 "E515",
                 f"`exclude: {pattern[:100]}` names no layer of {graph.name} with weights, and no tensor that it lacks",
-                help=[did_you_mean(pattern, [*layers, *found.unexpected]) or f"layers: {listed(layers)}"],
+                help=[did_you_mean(pattern, [*layers, *matched.unexpected]) or f"layers: {listed(layers)}"],
             )
         chosen.extend(here)
         tensors.extend(there)
-    return found.without(chosen, tensors)
+    return matched.without(chosen, tensors)

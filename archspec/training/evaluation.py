@@ -65,9 +65,9 @@ class Evaluator:
         The loss is the main output's, by the same rule as in training; where evaluation has several outputs, `heads`
         has the loss of each. It is None where no label counts. Raises `DataError` where a loss is not finite.
         """
-        found = [self.steps.evaluate(params, statistics, images, labels) for images, labels in self._batches()]
+        sums = [self.steps.evaluate(params, statistics, images, labels) for images, labels in self._batches()]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
-        parts = jax.device_get(found)
+        parts = jax.device_get(sums)
         for index, part in enumerate(parts):
             if not np.isfinite(part["losses"]).all():
                 self._fail(params, statistics, index)

@@ -47,7 +47,7 @@ def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> 
 def chosen(patterns: Iterable[str], graph: Graph) -> list[str]:
     """The layers with weights that patterns name. Raises `DataError` where a pattern names none."""
     weighty = [node.path for node in graph.nodes if node.weights]
-    found: dict[str, None] = {}
+    layers: dict[str, None] = {}
     for pattern in patterns:
         paths = [path for path in weighty if path_matches(pattern, path)]
         if not paths:
@@ -61,5 +61,5 @@ def chosen(patterns: Iterable[str], graph: Graph) -> list[str]:
                     or "a path, a scope, or a pattern: conv1, layer1, layer*.0.conv2; `archspec show --graph` has all"
                 ],
             )
-        found.update(dict.fromkeys(paths))
-    return list(found)
+        layers.update(dict.fromkeys(paths))
+    return list(layers)

@@ -109,10 +109,10 @@ def predict(
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
     for, are said in `notes`.
     """
-    found = Findings() if findings is None else findings
-    answers = _answers(path, images, top, invert, output, found, [] if notes is None else notes)
+    collected = Findings() if findings is None else findings
+    answers = _answers(path, images, top, invert, output, collected, [] if notes is None else notes)
     if findings is None:
-        found.raise_if_failed()
+        collected.raise_if_failed()
     return answers
 
 
@@ -146,12 +146,12 @@ def _answers(
         guessed = 0
         # Two at once would write over each other's masks.
         with owned(masks[0].parent, "masks") if masks else nullcontext():
-            for place, found in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
-                guessed += found.plan.guessed
+            for place, answer in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
+                guessed += answer.plan.guessed
                 if not masks:
-                    answers.append(Answer(images[place], _best(found.numbers, names, top)))
+                    answers.append(Answer(images[place], _best(answer.numbers, names, top)))
                     continue
-                mask = unfitted_labels(found.numbers, found.plan)
+                mask = unfitted_labels(answer.numbers, answer.plan)
                 classes = graph.output_type(graph.main_output).channels
                 write_mask(masks[place], mask, classes)
                 shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
@@ -259,10 +259,10 @@ def _found(
     @jax.jit
     def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:
         outputs, _ = pure.apply(params, statistics, normalised(batch, spec.input), train=False)
-        found = named_outputs(outputs, main)[main]
+        logits = named_outputs(outputs, main)[main]
         if spec.header.task == "segmentation":
-            return found.argmax(-1)
-        return found if shares else jax.nn.softmax(found)
+            return logits.argmax(-1)
+        return logits if shares else jax.nn.softmax(logits)
 
     seen: Counter[str] = Counter()
 

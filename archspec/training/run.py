@@ -71,8 +71,8 @@ class Result:
     @property
     def test(self) -> dict[str, Any]:
         """The held-out metrics of the last epoch."""
-        found: dict[str, Any] = self.metrics[-1]["test"]
-        return found
+        metrics: dict[str, Any] = self.metrics[-1]["test"]
+        return metrics
 
     @property
     def accuracy(self) -> float:
@@ -250,16 +250,16 @@ def _beginning(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder, shown
     try:
         if Path(recipe.init_from.path) == folder.path.resolve():
             raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
-        found = initial_weights(recipe.init_from, spec, graph)
+        weights = initial_weights(recipe.init_from, spec, graph)
     except DataError as error:
         raise error.located(place) from None
     except SpecError as error:
         # What is wrong with the folder that it names has no place there.
         own = Label(place) if place is not None else None
         raise SpecError([replace(item, primary=item.primary or own) for item in error.diagnostics]) from None
-    if shown and found.notes:
-        print("\n".join(found.notes))
-    return found.arrays
+    if shown and weights.notes:
+        print("\n".join(weights.notes))
+    return weights.arrays
 
 
 class _Run:
@@ -318,7 +318,7 @@ class _Run:
         """The last sound checkpoint, of no epoch after `until`."""
         return self.checkpoints.last(lambda epoch: self.steps(epoch).template, self.steps_per_epoch, until)
 
-    def found(self) -> tuple[int, State, list[dict[str, Any]]]:
+    def resumed(self) -> tuple[int, State, list[dict[str, Any]]]:
         """The epoch to go on after, the state there and the records until there; what is amiss is said and noted.
 
         An epoch whose record is lost is done again where the checkpoint before it can be taken.
@@ -371,7 +371,7 @@ class _Run:
         return self.steps(epoch).continued(state) if thaws else state
 
     def go(self) -> Result:
-        done, state, records = self.found()
+        done, state, records = self.resumed()
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")

@@ -110,8 +110,8 @@ def steps_of(
 
     def label_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
-        found: tuple[jax.Array, jax.Array] = (loss or train.loss).build()(logits, labels)
-        return found
+        terms: tuple[jax.Array, jax.Array] = (loss or train.loss).build()(logits, labels)
+        return terms
 
     def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in arrays.items() if name not in frozen.arrays}
@@ -143,10 +143,10 @@ def steps_of(
         named = named_outputs(outputs, main)
         total, losses, counts = jnp.zeros(()), [], []
         for output in graph.outputs:
-            found, weight = (part.sum() for part in label_loss(named[output.name], labels))
+            value, weight = (part.sum() for part in label_loss(named[output.name], labels))
             # A batch without a label that counts has no loss.
-            total = total + weights[output.name] * found / jnp.maximum(weight, TINY)
-            losses.append(found)
+            total = total + weights[output.name] * value / jnp.maximum(weight, TINY)
+            losses.append(value)
             counts.append(weight)
         return total, (named[main], statistics, jnp.stack(losses), jnp.stack(counts))
 
@@ -177,8 +177,8 @@ def steps_of(
     def evaluate_step(params: Arrays, statistics: Arrays, images: jax.Array, labels: jax.Array) -> Sums:
         outputs, _ = pure.apply(params, statistics, normalised(images, input), train=False)
         named, labels = named_outputs(outputs, main), labels.astype(jnp.int32)
-        found = {name: label_loss(logits, labels) for name, logits in named.items()}
-        losses, counts = (jnp.stack([found[name][part].sum() for name in heads]) for part in (0, 1))
+        terms = {name: label_loss(logits, labels) for name, logits in named.items()}
+        losses, counts = (jnp.stack([terms[name][part].sum() for name in heads]) for part in (0, 1))
         return {"losses": losses, "weights": counts, **task.sums(named[main], labels)}
 
     return Steps(

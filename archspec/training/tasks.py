@@ -49,8 +49,8 @@ class Classification(Task):
     def sums(self, logits: jax.Array, labels: jax.Array) -> Sums:
         counts = labels >= 0
         rank = rank_of(logits, jnp.maximum(labels, 0))
-        found = {"count": jnp.sum(counts), "top1": jnp.sum(counts & (rank < 1))}
-        return {**found, "top5": jnp.sum(counts & (rank < 5))} if logits.shape[-1] > 5 else found
+        counted = {"count": jnp.sum(counts), "top1": jnp.sum(counts & (rank < 1))}
+        return {**counted, "top5": jnp.sum(counts & (rank < 5))} if logits.shape[-1] > 5 else counted
 
     def metrics(self, totals: Mapping[str, np.ndarray]) -> Metrics:
         return {name: float(totals[name] / totals["count"]) for name in ("top1", "top5") if name in totals}

@@ -67,12 +67,12 @@ class Totals:
 
     def record(self) -> dict[str, Any]:
         """What the metrics hold: with several outputs also the loss of each, and their sum by weight."""
-        found: dict[str, Any] = {"loss": self.loss, "accuracy": self.accuracy}
+        figures: dict[str, Any] = {"loss": self.loss, "accuracy": self.accuracy}
         if len(self.heads) > 1:
             losses = [self._of(index) for index in range(len(self.heads))]
-            found["heads"] = dict(zip(self.heads, losses, strict=True))
-            found["objective"] = sum(share * (loss or 0) for share, loss in zip(self.shares, losses, strict=True))
-        return found
+            figures["heads"] = dict(zip(self.heads, losses, strict=True))
+            figures["objective"] = sum(share * (loss or 0) for share, loss in zip(self.shares, losses, strict=True))
+        return figures
 
     def _of(self, index: int) -> float | None:
         return mean(self.losses[index], self.weights[index])

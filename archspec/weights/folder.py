@@ -61,30 +61,30 @@ def import_weights(
     try:
         check_output(output)
         with open_tensors(file) as tensors:
-            found = match(graph, tables(spec), tensors, names, prefix)
+            matched = match(graph, tables(spec), tensors, names, prefix)
             digest = tensors.digest
             images = _prepared(tensors)
-        if not found.full and not partial:
+        if not matched.full and not partial:
             raise DataError(
                 "E537",
                 f"{file} is no full match for {graph.name}",
-                notes=found.lists(),
+                notes=matched.lists(),
                 help=[
-                    *(named_alike(tensors) if found.mostly_unexpected else []),
+                    *(named_alike(tensors) if matched.mostly_unexpected else []),
                     "--partial takes what matches and draws the rest at random",
-                    *_way_out(found, graph),
+                    *_way_out(matched, graph),
                 ],
             )
-        check_values(found, file)
-        known = expectations(tensors, spec, found.naming)
+        check_values(matched, file)
+        known = expectations(tensors, spec, matched.naming)
         others = [item for item in given if item.path[0] != "input"]
         usual = open_spec(target, others) if len(others) < len(given) else spec
         expected = [
             python_override(("input", name), value) for name, value in _resized(known.input, spec, usual).items()
         ]
         spec = open_spec(target, [*expected, *given]) if expected else spec
-        about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **found.to_dict()}
-        arrays = completed(graph, found)
+        about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **matched.to_dict()}
+        arrays = completed(graph, matched)
         fitting = len(known.classes) == graph.output_type(graph.main_output).channels
         owner = take(output, "import")
         try:
@@ -102,7 +102,7 @@ def import_weights(
         raise error.located(None) from None
     except OSError as error:
         raise unwritable(output, error).located(None) from None
-    return found
+    return matched
 
 
 class Expectations(NamedTuple):
@@ -144,27 +144,27 @@ def _prepared(tensors: TensorFile) -> dict[str, Any]:
 def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[str, Any]:
     """The fields of `input`, where an input of another size than usual sees the same share of the picture."""
     usual, own = (max(item.input.height, item.input.width) for item in (usual_spec, spec))
-    found = dict(fields)
-    if isinstance(found.get("short_side"), int):
-        found["short_side"] = max(own, round(found["short_side"] * own / usual))
-    return found
+    resized = dict(fields)
+    if isinstance(resized.get("short_side"), int):
+        resized["short_side"] = max(own, round(resized["short_side"] * own / usual))
+    return resized
 
 
-def _way_out(found: Match, graph: Graph) -> list[str]:
+def _way_out(matched: Match, graph: Graph) -> list[str]:
     main = graph.main_output
     last = graph.nodes[main.node].path if main.node >= 0 else ""
-    if "classes" in graph.args and found.misshaped and all(name.startswith(f"{last}.") for name in found.misshaped):
+    if "classes" in graph.args and matched.misshaped and all(name.startswith(f"{last}.") for name in matched.misshaped):
         return ["the file is of another number of classes: --set args.classes=N"]
     return []
 
 
-def completed(graph: Graph, found: Match) -> dict[str, np.ndarray]:
+def completed(graph: Graph, matched: Match) -> dict[str, np.ndarray]:
     """All arrays of a network: those matched, the rest drawn anew where there is a rest."""
-    if not (found.missing or found.misshaped):
-        return dict(found.arrays)
+    if not (matched.missing or matched.misshaped):
+        return dict(matched.arrays)
     _, params, statistics = split(build(graph))
     drawn = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
-    return {**drawn, **found.arrays}
+    return {**drawn, **matched.arrays}
 
 
 def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tuple[str, int]:

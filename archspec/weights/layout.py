@@ -25,13 +25,13 @@ def orders(graph: Graph) -> dict[str, Order]:
     layer keeps the order: layers of one input that leave its shape, and concatenation.
     """
     after: dict[int, Order] = {INPUT: ((1, 1, graph.input.channels),)}
-    found: dict[str, Order] = {}
+    known: dict[str, Order] = {}
     for index, node in enumerate(graph.nodes):
         before = [after[source] for source in node.inputs]
         if not node.input_types[0].is_map:
-            found[node.path] = before[0]
+            known[node.path] = before[0]
         after[index] = _after(node, before)
-    return found
+    return known
 
 
 def _after(node: Node, before: list[Order]) -> Order:
@@ -55,10 +55,10 @@ def _after(node: Node, before: list[Order]) -> Order:
 
 def from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
     """An array of PyTorch's layout in this package's. Raises `LayoutError` where its shape does not fit."""
-    found = _from_torch(array, weight, order)
-    if found is None or found.shape != weight.shape:
+    turned = _from_torch(array, weight, order)
+    if turned is None or turned.shape != weight.shape:
         raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(to_torch_shape(weight, order))}")
-    return np.ascontiguousarray(found)
+    return np.ascontiguousarray(turned)
 
 
 def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray | None:
@@ -129,9 +129,9 @@ def _parts(array: np.ndarray, order: Order) -> Iterator[tuple[np.ndarray, tuple[
     return zip(np.split(array, np.cumsum([prod(shape) for shape in order])[:-1]), order, strict=True)
 
 
-def order_of(node: Node, found: Mapping[str, Order]) -> Order:
+def order_of(node: Node, orders: Mapping[str, Order]) -> Order:
     """The order of the features that a node's arrays go with."""
-    return found.get(node.path, ((1, 1, node.input_types[0].channels),))
+    return orders.get(node.path, ((1, 1, node.input_types[0].channels),))
 
 
 def shape_text(shape: Sequence[int]) -> str:

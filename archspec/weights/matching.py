@@ -168,32 +168,32 @@ def match(
         )
     check_one(file, ways[best], known[best])
     same = tuple(way for way in counts if way != best and known[way].keys() == known[best].keys())
-    found = _sorted_out(_matched(best, same, known[best], ways[best], file, graph), file, prefix)
-    if not found.matched:
+    matched = _sorted_out(_matched(best, same, known[best], ways[best], file, graph), file, prefix)
+    if not matched.matched:
         raise DataError(
-            "E536", f"no tensor of {file.path} fits {graph.name}", notes=found.lists(), help=named_alike(file)
+            "E536", f"no tensor of {file.path} fits {graph.name}", notes=matched.lists(), help=named_alike(file)
         )
-    return found
+    return matched
 
 
-def _sorted_out(found: Match, file: TensorFile, prefix: str | None) -> Match:
+def _sorted_out(matched: Match, file: TensorFile, prefix: str | None) -> Match:
     """The match with what lies elsewhere counted as unexpected where it may well be the network's.
 
     That is where something is missing, or most of what was saved together is left out.
     """
     if prefix is not None:
-        return found
-    inside = {file.containers.get(tensor, "") for tensor in found.matched.values()}
-    beside = [name for name in found.left if file.containers.get(name, "") in inside]
-    if not beside or (found.full and len(beside) <= len(found.matched)):
-        return found
-    left = tuple(name for name in found.left if name not in set(beside))
-    return replace(found, unexpected=(*found.unexpected, *beside), left=left)
+        return matched
+    inside = {file.containers.get(tensor, "") for tensor in matched.matched.values()}
+    beside = [name for name in matched.left if file.containers.get(name, "") in inside]
+    if not beside or (matched.full and len(beside) <= len(matched.matched)):
+        return matched
+    left = tuple(name for name in matched.left if name not in set(beside))
+    return replace(matched, unexpected=(*matched.unexpected, *beside), left=left)
 
 
-def check_values(found: Match, path: Path) -> None:
+def check_values(matched: Match, path: Path) -> None:
     """Raises `DataError` where a matched array holds NaN or infinity, or a variance is negative."""
-    broken = [found.matched[name] for name, array in found.arrays.items() if not np.isfinite(array).all()]
+    broken = [matched.matched[name] for name, array in matched.arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise DataError(
             "E539",
@@ -202,8 +202,8 @@ def check_values(found: Match, path: Path) -> None:
             help=["the file is damaged, or the training that it comes from ran away"],
         )
     below = [
-        f"{found.matched[name]} ({array.min():g})"
-        for name, array in found.arrays.items()
+        f"{matched.matched[name]} ({array.min():g})"
+        for name, array in matched.arrays.items()
         if name.endswith(".var") and array.size and array.min() < 0
     ]
     if below:

@@ -46,37 +46,37 @@ def tables(spec: Spec) -> dict[str, dict[str, str]]:
 def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
     """Every way in which a file may call the tensors: the spec's own tables in their order, then the general ways."""
     numbers = _numbers(graph)
-    found = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
-    found[PLAIN] = _by_table(graph, {}, numbers)
-    found[NATIVE] = {
+    known = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
+    known[PLAIN] = _by_table(graph, {}, numbers)
+    known[NATIVE] = {
         f"{node.path}.{weight.name}": Place(node, weight, False) for node in graph.nodes for weight in node.weights
     }
-    return found
+    return known
 
 
 def _by_table(graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int]) -> Naming:
-    found: Naming = {}
+    naming: Naming = {}
     for node in graph.nodes:
         name = _renamed(node.path, table, numbers[node.path])
         for weight in node.weights:
-            found[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Place(node, weight, True)
-    return found
+            naming[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Place(node, weight, True)
+    return naming
 
 
 def _renamed(path: str, table: Mapping[str, str], number: int) -> str:
     for pattern, replacement in table.items():
-        found = rewritten(pattern, replacement, path)
-        if found is not None:
-            return found.replace("{number}", str(number))
+        renamed = rewritten(pattern, replacement, path)
+        if renamed is not None:
+            return renamed.replace("{number}", str(number))
     return path
 
 
 def _numbers(graph: Graph) -> dict[str, int]:
     """Each node's place among the layers of its scope, counted from 0: its index in a PyTorch Sequential."""
     counts: dict[str, int] = {}
-    found = {}
+    numbers = {}
     for node in graph.nodes:
         scope = node.path.rpartition(".")[0]
-        found[node.path] = counts.get(scope, 0)
-        counts[scope] = found[node.path] + 1
-    return found
+        numbers[node.path] = counts.get(scope, 0)
+        counts[scope] = numbers[node.path] + 1
+    return numbers

@@ -100,11 +100,11 @@ class _Source:
         if not isinstance(size, int) or size < 0:
             raise UnreadableError("is damaged: a storage has no size")
         item = _QUANTISED_SIZES.get(name, _SIZES.get(number_kind, 0))
-        found = Storage(number_kind, str(key), size, item)
-        self.seen.setdefault(found.key, found)
+        one = Storage(number_kind, str(key), size, item)
+        self.seen.setdefault(one.key, one)
         if view and isinstance(view[0], tuple) and len(view[0]) == 3:
-            found = replace(found, offset=int(view[0][1]))
-        return found
+            one = replace(one, offset=int(view[0][1]))
+        return one
 
     def tensor(self, storage: Any, offset: int, shape: Any, strides: Any, kind: str | None = None) -> Any:
         """A tensor in a storage; of other numbers than the storage's own where `kind` says so."""
@@ -160,10 +160,10 @@ def _builders(source: _Source) -> dict[str, Builder]:
 
     def odd(kind: str, place: int) -> Builder:
         def build(*arguments: Any) -> Tensor:
-            found = arguments[place] if len(arguments) > place else ()
-            while isinstance(found, tuple) and len(found) > 2 and not isinstance(found[0], int):
-                found = found[2] if isinstance(found[2], tuple) else ()
-            return Tensor(found if isinstance(found, tuple) else (), kind, _nothing_to_load)
+            size = arguments[place] if len(arguments) > place else ()
+            while isinstance(size, tuple) and len(size) > 2 and not isinstance(size[0], int):
+                size = size[2] if isinstance(size[2], tuple) else ()
+            return Tensor(size if isinstance(size, tuple) else (), kind, _nothing_to_load)
 
         return build
 

@@ -50,21 +50,21 @@ def unwrapped(file: TensorFile, expected: Collection[str], prefix: str | None = 
         return _unwrapped(names, expected)
     beginning = _asked(file, prefix)
     taken = [name.removeprefix(beginning) for name in names if name.startswith(beginning)]
-    found = _unwrapped(taken, expected)
+    within = _unwrapped(taken, expected)
     return Unwrapped(
-        {name: beginning + written for name, written in found.names.items()},
-        {beginning: len(taken), **found.stripped} if beginning else found.stripped,
-        tuple(name for name in names if not name.startswith(beginning)) + tuple(beginning + n for n in found.left),
-        tuple(beginning + place for place in found.equal),
+        {name: beginning + written for name, written in within.names.items()},
+        {beginning: len(taken), **within.stripped} if beginning else within.stripped,
+        tuple(name for name in names if not name.startswith(beginning)) + tuple(beginning + n for n in within.left),
+        tuple(beginning + place for place in within.equal),
     )
 
 
 def _unwrapped(names: list[str], expected: Collection[str]) -> Unwrapped:
-    found = _best(names, {name: name for name in names}, _votes(names, expected))
-    if found.known(expected) == len(expected):
-        return found
+    plain = _best(names, {name: name for name in names}, _votes(names, expected))
+    if plain.known(expected) == len(expected):
+        return plain
     others = [_without_inner(names, expected), _by_parts(names, expected), _without_end(names, expected)]
-    return max([found, *others], key=lambda item: item.known(expected) if item is not None else -1) or found
+    return max([plain, *others], key=lambda item: item.known(expected) if item is not None else -1) or plain
 
 
 def _asked(file: TensorFile, prefix: str) -> str:
@@ -111,10 +111,10 @@ def _best(names: Iterable[str], written: Mapping[str, str], votes: Counter[str])
     most = max(votes.values())
     best = [beginning for beginning, number in votes.items() if number == most]
     chosen = "" if "" in best else min(best, key=len)
-    found = {name.removeprefix(chosen): written[name] for name in names if name.startswith(chosen)}
+    inside = {name.removeprefix(chosen): written[name] for name in names if name.startswith(chosen)}
     left = tuple(written[name] for name in names if not name.startswith(chosen))
     equal = () if chosen == "" else tuple(beginning for beginning in best if beginning != chosen)
-    return Unwrapped(found, {chosen: len(found)} if chosen else {}, left, equal)
+    return Unwrapped(inside, {chosen: len(inside)} if chosen else {}, left, equal)
 
 
 def _without_inner(names: list[str], expected: Collection[str]) -> Unwrapped | None:
@@ -125,9 +125,9 @@ def _without_inner(names: list[str], expected: Collection[str]) -> Unwrapped | N
     if len(set(plain.values())) < len(plain):
         return None
     back = {short: name for name, short in plain.items()}
-    found = _best(back, back, _votes(back, expected))
-    words = Counter(f"{part}." for name in found.names.values() for part in name.split(".") if part in inner)
-    return found._replace(stripped={**words, **found.stripped})
+    unwrapped = _best(back, back, _votes(back, expected))
+    words = Counter(f"{part}." for name in unwrapped.names.values() for part in name.split(".") if part in inner)
+    return unwrapped._replace(stripped={**words, **unwrapped.stripped})
 
 
 def _by_parts(names: list[str], expected: Collection[str]) -> Unwrapped | None:
@@ -136,7 +136,7 @@ def _by_parts(names: list[str], expected: Collection[str]) -> Unwrapped | None:
     A part is taken from where most of what is still missing lies, so long as it lies in one such place alone.
     """
     missing = dict.fromkeys(expected)
-    found: dict[str, str] = {}
+    placed: dict[str, str] = {}
     stripped: Counter[str] = Counter()
     here = set(names)
     while missing:
@@ -150,10 +150,10 @@ def _by_parts(names: list[str], expected: Collection[str]) -> Unwrapped | None:
         if any(name.partition(".")[0] in parts and name not in taken for name in missing):
             return None  # half of a part
         for part in taken:
-            found[part] = place + part
+            placed[part] = place + part
             del missing[part]
         stripped[place] += len(taken)
-    used = set(found.values())
+    used = set(placed.values())
     wanted = {name.partition(".")[0] for name in expected}
     rest = {
         name.removeprefix(place): name
@@ -163,7 +163,7 @@ def _by_parts(names: list[str], expected: Collection[str]) -> Unwrapped | None:
     }
     left = tuple(name for name in names if name not in used and name not in rest.values())
     taken_off = {beginning: number for beginning, number in stripped.items() if beginning}
-    return Unwrapped({**rest, **found}, taken_off, left)
+    return Unwrapped({**rest, **placed}, taken_off, left)
 
 
 def _without_end(names: list[str], expected: Collection[str]) -> Unwrapped | None:
@@ -177,29 +177,29 @@ def _without_end(names: list[str], expected: Collection[str]) -> Unwrapped | Non
                 if cut < end <= cut + longest and name[cut:end] in expected:
                     pairs.setdefault((name[:cut], name[end:]), {})[name[cut:end]] = name
     whole = [
-        (pair, found)
-        for pair, found in pairs.items()
-        if len(found) == len(expected) and not any(word in pair[1].lower() for word in _OTHER_ENDS)
+        (pair, pairing)
+        for pair, pairing in pairs.items()
+        if len(pairing) == len(expected) and not any(word in pair[1].lower() for word in _OTHER_ENDS)
     ]
     if not whole:
         return None
-    (beginning, tail), found = whole[0]
-    used = set(found.values())
+    (beginning, tail), pairing = whole[0]
+    used = set(pairing.values())
     left = tuple(name for name in names if name not in used and not name.removesuffix(tail).endswith(IGNORED))
     return Unwrapped(
-        found,
-        {word: len(found) for word in (beginning, tail) if word},
+        pairing,
+        {word: len(pairing) for word in (beginning, tail) if word},
         left,
         tuple("…".join(pair) for pair, _ in whole[1:]),
     )
 
 
-def check_one(file: TensorFile, found: Unwrapped, expected: Collection[str]) -> None:
+def check_one(file: TensorFile, unwrapped: Unwrapped, expected: Collection[str]) -> None:
     """Raises `DataError` where tensors of the same names lie in several places, and nothing says which are meant."""
-    if found.equal:
-        first = next(written.removesuffix(name) for name, written in found.names.items() if name in expected)
-        places = [first, *found.equal]
-        known = found.known(expected)
+    if unwrapped.equal:
+        first = next(written.removesuffix(name) for name, written in unwrapped.names.items() if name in expected)
+        places = [first, *unwrapped.equal]
+        known = unwrapped.known(expected)
         raise DataError(
             "E541",
             f"{file.path} has {count(known, 'tensor')} of these names in {len(places)} places: "
