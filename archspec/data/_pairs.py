@@ -52,12 +52,12 @@ class Place:
 
     images: Path
     masks: Path
-    image_files: Images = field(default_factory=Images)
-    found_masks: Images = field(default_factory=Images)
+    files: Images = field(default_factory=Images)
+    mask_files: Images = field(default_factory=Images)
 
     def __post_init__(self) -> None:
-        self.image_files = _images_of(self.images, IMAGES)
-        self.mask_files = self.image_files if self.masks == self.images else _images_of(self.masks, MASKS)
+        self.files = _images_of(self.images, IMAGES)
+        self.mask_files = self.files if self.masks == self.images else _images_of(self.masks, MASKS)
 
 
 def _images_of(folder: Path, names: Sequence[str]) -> Images:
@@ -201,7 +201,7 @@ def _of_places(
             _refuse_part(folder, missing)
     chosen = [parts["train"][0], held[0]]
     for name, place in (*parts["train"][1:], *held[1:]):
-        notes.append(f"{place.images} with {count(len(place.image_files.paths), 'file')} is not used")
+        notes.append(f"{place.images} with {count(len(place.files.paths), 'file')} is not used")
         if name in (item[0] for item in held):
             notes.append(f"{chosen[1][1].images} is what is held out")
     return [_all(place, names, notes) for _, place in chosen]
@@ -312,7 +312,7 @@ class _Index:
 
     def __init__(self, place: Place, names: Names) -> None:
         self.place = place
-        paths, mask_paths = place.image_files.paths, place.mask_files.paths
+        paths, mask_paths = place.files.paths, place.mask_files.paths
         ours, theirs, _ = _suffixes_of(place.images, place.masks, paths, mask_paths, names)
         self.masks = _by_key(mask_paths, place.masks, theirs)
         same = place.images == place.masks
@@ -333,7 +333,7 @@ class _Index:
             f"masks are those ending in {theirs or 'nothing more than the image'}"
             for ending, number in others.items()
         ]
-        self.passed += place.image_files.notes(place.images)
+        self.passed += place.files.notes(place.images)
         self.passed += [] if same else place.mask_files.notes(place.masks)
         self.names = {path.relative_to(place.images).as_posix(): path for path in self.images}
         self.last: dict[str, list[Path]] = {}
