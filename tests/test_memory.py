@@ -170,8 +170,6 @@ def test_training_is_within_15_percent_of_what_xla_needs(name: str, batch: int) 
     assert check.xla_bytes is not None
     if check.backend != "cpu":
         pytest.skip("the copies are those of CPUs")
-    if tuple(map(int, jax.__version__.split(".")[:2])) < (0, 9):
-        pytest.skip("what XLA before JAX 0.9 needs is not recorded, and is not what docs/memory.md describes")
     assert check.bytes == pytest.approx(check.xla_bytes, rel=TOLERANCE)
 
 
