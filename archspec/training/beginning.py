@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,14 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import ValidationError
 
-from archspec.diagnostics import DataError, did_you_mean, listed
+from archspec.diagnostics import DataError, Label, SpecError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.images.numbers import normalised
 from archspec.lower import Arrays
 from archspec.patterns import any_matches, path_matches
+from archspec.runs.folder import RunFolder
 from archspec.runs.reading import opened, restored
 from archspec.spec.network import Input
-from archspec.spec.train import InitFrom
+from archspec.spec.train import InitFrom, Train
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import expectations, named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
@@ -154,3 +156,23 @@ def _excluded(begin: InitFrom, matched: Match, graph: Graph) -> Match:
         chosen.extend(here)
         tensors.extend(there)
     return matched.without(chosen, tensors)
+
+
+def begin_with(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder, shown: bool) -> Arrays | None:
+    """The weights that the recipe begins with; None where they are drawn. Raises `SpecError`."""
+    if recipe.init_from is None:
+        return None
+    place = spec.place("train", "init_from")
+    try:
+        if Path(recipe.init_from.path) == folder.path.resolve():
+            raise DataError("E511", f"{folder.path} is what `init_from` names", help=["choose another --workdir"])
+        weights = initial_weights(recipe.init_from, spec, graph)
+    except DataError as error:
+        raise error.located(place) from None
+    except SpecError as error:
+        # What is wrong with the folder that it names has no place there.
+        own = Label(place) if place is not None else None
+        raise SpecError([replace(item, primary=item.primary or own) for item in error.diagnostics]) from None
+    if shown and weights.notes:
+        print("\n".join(weights.notes))
+    return weights.arrays

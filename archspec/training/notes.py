@@ -10,6 +10,7 @@ from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.losses import Loss
+from archspec.output import say
 from archspec.spec.train import Train
 from archspec.spec.training import active_norms
 
@@ -88,3 +89,9 @@ def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def _of(names: Sequence[str], classes: int) -> str:
     return f"{len(names):,} of the {classes:,} classes {'has' if len(names) == 1 else 'have'}"
+
+
+def say_notes(notes: Sequence[str], shown: bool) -> None:
+    """Prints notes."""
+    for note in notes if shown else ():
+        say(f"note: {note}")

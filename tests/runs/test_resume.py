@@ -14,9 +14,10 @@ from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.runs.reading import opened, restored
-from archspec.training import run as module
+from archspec.training import loop as module
 from archspec.training.inference import evaluate
-from archspec.training.run import Result, train
+from archspec.training.result import Result
+from archspec.training.run import train
 
 NET = """archspec: 1
 name: net
@@ -190,9 +191,9 @@ def test_a_run_that_is_written_is_not_written_by_another(place: Path, data: Path
 def test_a_folder_that_goes_away_while_training_is_an_error_and_leaves_nothing(
     place: Path, data: Path, run: Path, tmp_path: Path, gone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = module._Run.epoch
+    saved = module.Loop.epoch
 
-    def moving(self: module._Run, state: Any, epoch: int, *rest: Any) -> Any:
+    def moving(self: module.Loop, state: Any, epoch: int, *rest: Any) -> Any:
         found = saved(self, state, epoch, *rest)
         if epoch == 4:
             if gone:
@@ -201,7 +202,7 @@ def test_a_folder_that_goes_away_while_training_is_an_error_and_leaves_nothing(
                 run.rename(tmp_path / "moved")
         return found
 
-    monkeypatch.setattr(module._Run, "epoch", moving)
+    monkeypatch.setattr(module.Loop, "epoch", moving)
     with pytest.raises(SpecError) as error:
         train(load(spec_of(place, data, 5)), run, progress=False)
     assert code(error) == "E514"

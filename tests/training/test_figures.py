@@ -15,7 +15,8 @@ import pytest
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.training import feeding
-from archspec.training.run import Result, train
+from archspec.training.result import Result
+from archspec.training.run import train
 from archspec.training.steps import make_steps
 
 Write = Callable[..., Path]

@@ -160,11 +160,11 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
 
 
 def test_a_stopped_run_goes_on_with_the_same_bits(write: Write, folder: Path, tmp_path: Path) -> None:
-    from archspec.training import run as module
+    from archspec.training import loop as module
 
     spec = load(net(write, folder, "median_frequency"))
     whole = train(spec, tmp_path / "whole", progress=False)
-    saved = module._Run.epoch
+    saved = module.Loop.epoch
 
     def stopping(self: Any, state: Any, epoch: int, *rest: Any) -> Any:
         if epoch == 4:
@@ -172,7 +172,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(write: Write, folder: Path, tm
         return saved(self, state, epoch, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module._Run, "epoch", stopping)
+        patch.setattr(module.Loop, "epoch", stopping)
         with pytest.raises(KeyboardInterrupt):
             train(spec, tmp_path / "parts", progress=False)
     again = train(spec, tmp_path / "parts", progress=False)

@@ -16,7 +16,7 @@ from archspec.lower import build, split
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.reading import opened, restored
 from archspec.spec.train import InitFrom
-from archspec.training import run as module
+from archspec.training import loop as module
 from archspec.training.beginning import initial_weights
 from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
@@ -104,16 +104,16 @@ def test_what_is_frozen_thaws_and_resumes_with_the_same_bits(
     whole = train(spec, tmp_path / "whole", progress=False)
     assert not np.array_equal(before["body.c.kernel"], whole.params["body.c.kernel"])
     assert not np.array_equal(before["body.n.mean"], whole.statistics["body.n.mean"])
-    saved = module._Run.epoch
+    saved = module.Loop.epoch
     for stop in (2, 3, 4):  # within the frozen stretch, at its end, after it
 
-        def stopping(self: module._Run, state: State, epoch: int, *rest: Any, stop: int = stop) -> Any:
+        def stopping(self: module.Loop, state: State, epoch: int, *rest: Any, stop: int = stop) -> Any:
             if epoch == stop:
                 raise KeyboardInterrupt
             return saved(self, state, epoch, *rest)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module._Run, "epoch", stopping)
+            patch.setattr(module.Loop, "epoch", stopping)
             with pytest.raises(KeyboardInterrupt):
                 train(spec, tmp_path / str(stop), progress=False)
         again = train(spec, tmp_path / str(stop), progress=False)
