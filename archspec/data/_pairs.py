@@ -12,22 +12,34 @@ from typing import NamedTuple, NoReturn
 from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.images.files import USUAL, Images, find_images, image_files, is_image_name, stem_of
+from archspec.images.texts import read_lines
 
-IMAGES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "rgb", "photos", "701_stillsraw_full")
+IMAGES = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "jpegimages",
+    "leftimg8bit",
+    "rgb",
+    "photos",
+    "img_dir",
+    "701_stillsraw_full",
+)
 """What folders of images are called, in small letters."""
 MASKS = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "annot", "segmentationclass", "gtfine"),
     *("segmentationclassaug", "stuffthingmaps", "gt", "ground_truth", "groundtruth", "segmentations", "trimaps"),
-    "labeledapproved_full",
+    *("segmentationclasspng", "ann", "ann_dir", "labeledapproved_full"),
 )
 """What folders of masks are called, in small letters."""
 IMAGE_SUFFIXES = ("", "_leftImg8bit", "_image", "_img", "_sat")
 MASK_SUFFIXES = (
-    *("", "_L", "_mask", "_masks", "_label", "_labels", "_gt", "_seg", "_segmentation", "_annotation", "_trimap"),
+    *("", "_L", "_mask", "_masks", "_label", "_labels", "_gt", "_seg", "_segmentation", "_annotation", "_trimap", "_P"),
     *("_gtFine_labelIds", "_gtCoarse_labelIds", "_labelIds", "_gtFine_labelTrainIds", "_labelTrainIds", "_manual1"),
 )
 """What a mask's name has behind its image's; the first that fits the most masks is taken."""
-_LIST_FOLDERS = ("", "ImageSets/Segmentation", "splits", "lists")
+_LIST_FOLDERS = ("", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
 class Pair(NamedTuple):
@@ -112,11 +124,15 @@ def _unwrapped(folder: Path, names: Names, notes: list[str]) -> Path:
 
 
 def _named(folder: Path, given: str | None, known: Sequence[str]) -> Path | None:
-    """The folder of that name, or of the first name that is known, in any case."""
+    """The folder of that name, or of the first name that is known, in any case, of those with images in them.
+
+    Where none has images, it is the first of all: others, such as VOC's Annotations, hold texts beside them.
+    """
     if given is not None:
         return folder / given if (folder / given).is_dir() else None
     own = {name.lower(): path for name, path in reversed(_folders(folder).items())}
-    return next((own[name] for name in known if name in own), None)
+    there = [own[name] for name in known if name in own]
+    return next((path for path in there if len(there) == 1 or find_images(path).paths), next(iter(there), None))
 
 
 def _place(folder: Path, names: Names) -> Place | None:
@@ -354,10 +370,7 @@ class _Index:
 
         A list whose images have no masks at all gives None where it need not be used.
         """
-        try:
-            lines = listing.read_text("utf-8-sig").splitlines()
-        except (OSError, ValueError) as error:
-            raise DataError("E506", f"{listing} cannot be read: {error}") from None
+        lines = read_lines(listing, str(listing))
         wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         if not wanted:
             raise DataError("E505", f"{listing} is empty")

@@ -18,6 +18,9 @@ from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
 from archspec.images.files import USUAL, Images, find_images, read_all, read_pixels
 from archspec.images.preparation import Preparation
 
+_NO_CLASS = {"images", "image", "imgs", "img", "unknown", "unlabeled", "unlabelled", "unsorted", "all", "data"}
+"""What a folder of images without classes is called, in small letters."""
+
 
 class ImageFolder(Dataset):
     """Images in a folder for each class: train/cat/1.jpg, train/dog/1.jpg, val/cat/2.jpg.
@@ -62,7 +65,9 @@ class ImageFolder(Dataset):
             unknown = [name for name in parts.test.classes if name not in parts.train.classes]
             if unknown:
                 raise DataError(
-                    "E507", f"{parts.test.folder} has {listed(unknown)}, which {parts.train.folder} does not have"
+                    "E507",
+                    f"{parts.test.folder} has {listed(unknown, 10)}, which {parts.train.folder} does not have",
+                    help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
             train, test = (self._split(part, names, seen) for part in (parts.train, parts.test))
             if train.images.shape[1:] != test.images.shape[1:]:
@@ -95,7 +100,10 @@ class ImageFolder(Dataset):
         trains = [name for name in parts["train"] if folders[name].of_classes]
         held = [name for part in HELD_OUT for name in parts[part]]
         wanted = chosen_part(self.held_out, [name for name in held if folders[name].of_classes], folder)
-        tests = [wanted] if wanted else [name for name in held if folders[name].of_classes]
+        tests = [name for name in held if folders[name].of_classes]
+        if trains:
+            tests = [name for name in tests if not _is_unsorted(folders[name].path, folders[trains[0]].path)]
+        tests = [wanted] if wanted else tests
         others = [name for name, part in folders.items() if name not in (*parts["train"], *held) and part.images]
         named = [name for name in (*parts["train"], *held) if folders[name].images]
         if trains and (tests or not others or any(name in held for name in named)):
@@ -204,6 +212,14 @@ def _unwrapped(folder: Path, notes: list[str]) -> Path:
         notes.append(f"{folder} has nothing but the folder {inside[0].name}, so the classes are looked for in there")
         folder = inside[0]
     return folder
+
+
+def _is_unsorted(part: Path, train: Path) -> bool:
+    """Whether a part's images lie in one folder that is no class of those to train on: test/images/, test/unknown/."""
+    own, known = (_folders(_unwrapped(folder, [])) for folder in (part, train))
+    if len(own) != 1 or own[0].name in {path.name for path in known}:
+        return False
+    return own[0].name.lower() in _NO_CLASS or part_of(own[0].name) is not None
 
 
 def _classes_of(folder: Path, notes: list[str], *, held: bool = False) -> _Classes:

@@ -18,6 +18,7 @@ from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
 from archspec.images.files import Images, read_all, read_pixels
 from archspec.images.palettes import GREY, TABLES, Table, read_table
 from archspec.images.preparation import Preparation
+from archspec.images.texts import read_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -224,10 +225,7 @@ class SegmentationFolder(Dataset):
         if self.classes is not None:
             return self.classes
         if (folder / "classes.txt").is_file():
-            try:
-                lines = (folder / "classes.txt").read_text("utf-8-sig").splitlines()
-            except (OSError, ValueError) as error:
-                raise DataError("E506", f"{folder / 'classes.txt'} cannot be read: {error}") from None
+            lines = read_lines(folder / "classes.txt", str(folder / "classes.txt"))
             return tuple(line.strip() for line in lines if line.strip())
         return tuple(map(str, range(labels))) if table is None else table.names
 

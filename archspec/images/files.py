@@ -87,13 +87,25 @@ class Images:
 def find_images(folder: Path, *, deep: bool = True) -> Images:
     """The images of a folder and, if `deep`, of the folders in it, by their names, each folder's own first.
 
-    Links are followed, but no folder is entered from within itself. Hidden files and folders, other files, and what
-    is called an image but is none (a pipe, a device, a folder, a link that leads nowhere) are passed over and
-    counted. Raises `DataError` where a folder cannot be looked into.
+    Links are followed, but not to a folder that lies around them, also where it lies around `folder` itself. Hidden
+    files and folders, other files, and what is called an image but is none (a pipe, a device, a folder, a link that
+    leads nowhere) are passed over and counted. Raises `DataError` where a folder cannot be looked into.
     """
     images = Images()
-    _find(folder, deep, images, ())
+    _find(folder, deep, images, _around(folder) if deep else ())
     return images
+
+
+def _around(folder: Path) -> tuple[tuple[int, int], ...]:
+    """What tells apart the folders around a folder."""
+    made = []
+    for path in Path(os.path.realpath(folder)).parents:
+        try:
+            own = os.stat(path)
+        except OSError:
+            continue
+        made.append((own.st_dev, own.st_ino))
+    return tuple(made)
 
 
 def _find(folder: Path, deep: bool, images: Images, above: tuple[tuple[int, int], ...]) -> None:

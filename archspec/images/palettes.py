@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics import DataError
+from archspec.images.texts import read_lines
 
 Colour = tuple[int, int, int]
 """Red, green and blue."""
@@ -75,10 +76,7 @@ def read_table(path: Path) -> Table:
 
     Lines without three numbers, such as a heading, are passed over. Raises `DataError`.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError("E506", f"the table of colours {path} cannot be read: {error}") from None
+    lines = read_lines(path, f"the table of colours {path}")
     names: list[str] = []
     colours: list[Colour] = []
     for line in lines:

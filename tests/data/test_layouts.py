@@ -83,6 +83,19 @@ def test_a_flat_test_part_alone_is_passed_over(tmp_path: Path) -> None:
     assert any("the share 0.2" in note for note in data.notes)
 
 
+def test_a_part_with_one_folder_that_is_no_class_is_passed_over(tmp_path: Path) -> None:
+    trained = [f"train/{name}/images/{number}.png" for name in "ab" for number in range(5)]
+    write(tmp_path, [*trained, "val/images/1.png", "test/unknown/2.png"])
+    data = ImageFolder(path=str(tmp_path)).load()
+    assert (len(data.train.labels), len(data.test.labels)) == (8, 2)
+    said = "\n".join(data.notes)
+    for part in ("val", "test"):
+        assert f"{tmp_path / part} with 1 image is not used" in said
+    write(tmp_path, ["test/other/3.png"])
+    with pytest.raises(DataError, match="has other and unknown, which"):
+        ImageFolder(path=str(tmp_path)).load()
+
+
 def test_what_is_left_unused_is_said(tmp_path: Path) -> None:
     write(tmp_path, ["train/a/1.png", "train/a/deep/2.png", "train/b/3.png", "val/b/4.png", "test/a/5.png"])
     (tmp_path / "train" / "a" / "notes.txt").write_text("x")
@@ -119,6 +132,8 @@ def voc(folder: Path) -> dict[str, object]:
     pairs(base, "JPEGImages/other_{}.jpg", "SegmentationObject/2007_00{}.png")
     lists = base / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
+    (base / "Annotations").mkdir()
+    (base / "Annotations" / "2007_000.xml").write_text("<annotation/>")
     for name, numbers in (("train", "013"), ("val", "2"), ("trainval", "0123")):
         (lists / f"{name}.txt").write_text("".join(f"2007_00{number}\n" for number in numbers))
     return {"train": ["2007_000", "2007_001", "2007_003"], "test": ["2007_002"]}
@@ -177,7 +192,13 @@ def side_by_side(folder: Path) -> dict[str, object]:
     return {"train": ["train0", "train1"], "test": ["valid0", "valid1"]}
 
 
-@pytest.mark.parametrize("layout", [voc, camvid, segnet, cityscapes, ade20k, coco_stuff, pets, side_by_side])
+def mmseg(folder: Path) -> dict[str, object]:
+    for part in ("train", "val"):
+        pairs(folder, f"img_dir/{part}/{part}{{}}.jpg", f"ann_dir/{part}/{part}{{}}.png", 2)
+    return {"train": ["train0", "train1"], "test": ["val0", "val1"]}
+
+
+@pytest.mark.parametrize("layout", [mmseg, voc, camvid, segnet, cityscapes, ade20k, coco_stuff, pets, side_by_side])
 def test_images_and_masks_are_found(tmp_path: Path, layout: object) -> None:
     expected = layout(tmp_path)  # type: ignore[operator]
     data = SegmentationFolder(path=str(tmp_path)).load()
@@ -237,6 +258,17 @@ NAMES = ["v1.png", "v1.0.png", "v1.1.png", "my.png", "my cat.png", "a.png", "las
 def test_lists_name_the_files_that_they_say(tmp_path: Path, text: str, names: list[str]) -> None:
     data = listed(tmp_path, text, NAMES).load()
     assert [Path(name).name for name in data.train.names] == names
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_lists_may_have_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    dataset = listed(tmp_path, "a\nmy\n", NAMES)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "train.txt").write_bytes((mark + "my cat\r\na\r\n").encode(encoding))
+    (tmp_path / "classes.txt").write_bytes((mark + "".join(f"é{n}\r\n" for n in range(8))).encode(encoding))
+    data = dataset.load()
+    assert [Path(name).name for name in data.train.names] == ["my cat.png", "a.png"]
+    assert data.class_names[0] == "é0"
 
 
 @pytest.mark.parametrize("text", ["v1.2\n", "a.jpg\n", "my dog\n", "v\n"])

@@ -50,6 +50,16 @@ def test_folders_are_searched_and_what_is_passed_over_is_counted(tmp_path: Path)
         assert words in said
 
 
+def test_a_link_out_of_the_folder_that_is_searched_to_one_around_it_is_passed_over(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(PIXELS).save(tmp_path / name / "x.png")
+    (tmp_path / "cat" / "all").symlink_to(tmp_path, target_is_directory=True)
+    found = find_images(tmp_path / "cat")
+    assert found.paths == [tmp_path / "cat" / "x.png"]
+    assert found.reasons() == ["1 link leading back to a folder around it is"]
+
+
 def test_a_linked_folder_is_read_but_not_without_end(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
