@@ -23,7 +23,6 @@ from archspec.drawing.layout import (
     Picture,
     arranged,
     behind,
-    unfold,
 )
 from archspec.drawing.opening import chosen, visible
 from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
@@ -48,6 +47,7 @@ from archspec.drawing.scene import (
     text_width,
     towards,
 )
+from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
 from archspec.figures.units import si
 from archspec.graph import Graph

@@ -1,14 +1,13 @@
-"""Where the parts of a network go in a drawing: Graphviz places each block's parts once, and unfolding stretches.
+"""Where the parts of a network go in a drawing: Graphviz places each block's parts once, as a frame.
 
 All coordinates are those of a drawing that goes down. One that goes to the right has x and y exchanged, which
-`unfold` does last.
+unfolding.py does last.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -290,148 +289,6 @@ def _link(graph: Graph, piece: Piece, flow: Flow, points: Sequence[tuple[float, 
     # Between neighbouring ranks a line has three parts; more when it passes by a rank.
     skip = len(points) > 4
     return Link(source, target, tensor, tuple(points), str(_type(graph, flow)), flow.port, skip)
-
-
-class Stretch:
-    """A monotone, piecewise linear map of a frame's x or y that makes room: no distance shrinks.
-
-    Each need (low, high, length) becomes at least so long; in the order given, what is too short grows evenly.
-    """
-
-    def __init__(self, needs: Sequence[tuple[float, float, float]]) -> None:
-        self._at = sorted({place for low, high, _ in needs for place in (low, high)})
-        self._to = list(self._at)
-        number = {place: index for index, place in enumerate(self._at)}
-        for low, high, length in needs:
-            first, last = number[low], number[high]
-            now = self._to[last] - self._to[first]
-            if length <= now or last == first:
-                continue
-            base, factor = self._to[first], length / now
-            for index in range(first + 1, len(self._to)):
-                inside = index <= last
-                self._to[index] = base + (self._to[index] - base) * factor if inside else self._to[index] + length - now
-
-    def __call__(self, value: float) -> float:
-        if not self._at:
-            return value
-        index = bisect_right(self._at, value)
-        if index == 0:
-            return value - self._at[0] + self._to[0]
-        if index == len(self._at):
-            return value - self._at[-1] + self._to[-1]
-        low, high = self._at[index - 1], self._at[index]
-        share = (value - low) / (high - low)
-        return self._to[index - 1] + share * (self._to[index] - self._to[index - 1])
-
-
-@dataclass
-class _Opened:
-    """A frame with its open blocks in place: a picture, and where values enter and leave it."""
-
-    picture: Picture
-    anchor: float
-    entries: dict[str, float]
-    exits: dict[str, float]
-
-
-def unfold(frames: Mapping[str, Frame], opened: Collection[str]) -> Picture:
-    """The network with the blocks of these paths open; paths without a frame, or in a folded block, do nothing.
-
-    An open block is put where its folded box was: the frame, with margins and a title bar around it, so that the
-    frame's anchor comes to the box's centre in x. For that the coordinates of the frame around it are stretched, in x
-    about each such centre and in y over each such box, by `Stretch`: so what did not overlap does not, at any depth.
-    A folded box keeps its size. Links are stretched with the frame; their ends keep their places on folded boxes, and
-    on an open block go to where the same tensor enters or leaves inside.
-    """
-    whole = _opened(frames, "", set(opened), 0).picture
-    return turned(whole, "right") if frames[""].direction == "right" else whole
-
-
-def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], level: int) -> _Opened:
-    frame = frames[path]
-    right = bottom = MARGIN
-    left, top = (TITLE, MARGIN) if frame.direction == "right" else (MARGIN, TITLE)
-    inner = {
-        box.path: _opened(frames, box.path, opened, level + 1)
-        for box in frame.boxes
-        if box.path in opened and box.path in frames
-    }
-    across, along = [], []
-    for box in frame.boxes:
-        if box.path in inner:
-            found = inner[box.path]
-            across += [
-                (box.x - box.width / 2, box.x, left + found.anchor),
-                (box.x, box.x + box.width / 2, right + found.picture.width - found.anchor),
-            ]
-            along.append((box.y - box.height / 2, box.y + box.height / 2, top + found.picture.height + bottom))
-    x_of, y_of = Stretch(across), Stretch(along)
-    x_shift, y_shift = -x_of(0.0), -y_of(0.0)
-    boxes: list[Box] = []
-    outlines: list[Outline] = []
-    links: list[Link] = []
-    sides: dict[str, tuple[Box, float, float]] = {}
-    corners: dict[str, tuple[float, float]] = {}
-    for box in frame.boxes:
-        x = x_of(box.x) + x_shift
-        y = (y_of(box.y - box.height / 2) + y_of(box.y + box.height / 2)) / 2 + y_shift
-        placed = replace(box, x=x, y=y)
-        if box.path not in inner:
-            boxes.append(placed)
-            sides[box.path] = (placed, y - box.height / 2, y + box.height / 2)
-            continue
-        found = inner[box.path]
-        width, height = left + found.picture.width + right, top + found.picture.height + bottom
-        at_x, at_y = x - found.anchor, y - height / 2 + top
-        corners[box.path] = (at_x, at_y)
-        sides[box.path] = (placed, y - height / 2, y + height / 2)
-        outlines.append(
-            Outline(box.path, frames[box.path].heading, at_x - left + width / 2, y, width, height, level + 1)
-        )
-        boxes += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in found.picture.boxes]
-        outlines += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in found.picture.outlines]
-        for link in found.picture.links:
-            points = [(px + at_x, py + at_y) for px, py in link.points]
-            # What enters or leaves goes on to the outline's side.
-            if not link.source:
-                points[0] = (points[0][0], y - height / 2)
-            if not link.target:
-                points[-1] = (points[-1][0], y + height / 2)
-            ends = (link.source or box.path, link.target or box.path)
-            links.append(replace(link, source=ends[0], target=ends[1], points=tuple(points)))
-    before = {box.path: box for box in frame.boxes}
-    entries: dict[str, float] = {}
-    exits: dict[str, float] = {}
-    for link in frame.links:
-        points = [(x_of(px) + x_shift, y_of(py) + y_shift) for px, py in link.points]
-        for end, name, beside in ((0, link.source, 1), (-1, link.target, -2)):
-            x, y = points[end]
-            if name:
-                placed, upper, lower = sides[name]
-                x, y = placed.x + link.points[end][0] - before[name].x, lower if end == 0 else upper
-                if name in inner:
-                    known = inner[name].exits if end == 0 else inner[name].entries
-                    # Of very many tensors, not the same may be drawn inside.
-                    x = known.get(link.tensor, inner[name].anchor) + corners[name][0]
-            points[end], points[beside] = (x, y), (x, points[beside][1])
-        if not link.source:
-            entries.setdefault(link.tensor, points[0][0])
-        if not link.target:
-            exits.setdefault(link.tensor, points[-1][0])
-        links.append(replace(link, points=tuple(points)))
-    width, height = x_of(frame.width) + x_shift, y_of(frame.height) + y_shift
-    anchor = next((x for x in entries.values()), width / 2)
-    if level and frame.direction == "down" and frame.heading_width > max(anchor, width - anchor):
-        more = frame.heading_width - anchor
-        boxes = [replace(item, x=item.x + more) for item in boxes]
-        outlines = [replace(item, x=item.x + more) for item in outlines]
-        links = [replace(link, points=tuple((x + more, y) for x, y in link.points)) for link in links]
-        entries = {tensor: x + more for tensor, x in entries.items()}
-        exits = {tensor: x + more for tensor, x in exits.items()}
-        anchor, width = anchor + more, width + more
-    picture = Picture(width, height, tuple(boxes), tuple(outlines), tuple(links), frame.direction)
-    return _Opened(picture, anchor, entries, exits)
 
 
 def turned(picture: Picture, direction: Direction = "down") -> Picture:

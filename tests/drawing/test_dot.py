@@ -6,9 +6,10 @@ import pytest
 from pygraphviz import AGraph
 
 from archspec.drawing.dot import quoted, render
-from archspec.drawing.layout import arrange, unfold
+from archspec.drawing.layout import arrange
 from archspec.drawing.opening import chosen
 from archspec.drawing.pieces import Pieces
+from archspec.drawing.unfolding import unfold
 from archspec.loading import open_spec
 
 

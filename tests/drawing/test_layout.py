@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange, unfold
+from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange
+from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
 from archspec.graph import INPUT, Graph
 from archspec.loading import open_spec

@@ -1,4 +1,4 @@
-"""The page's script unfolds blocks as `archspec.drawing.layout.unfold` does: the same rule, run in both."""
+"""The page's script unfolds blocks as `archspec.drawing.unfolding.unfold` does: the same rule, run in both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from archspec.drawing.layout import Box, Frame, Link, Picture, arrange, unfold
+from archspec.drawing.layout import Box, Frame, Link, Picture, arrange
+from archspec.drawing.unfolding import unfold
 from archspec.loading import open_spec
 from archspec.page.payload import payload
 from tests.page.scripts import needs_node, run

@@ -1,4 +1,4 @@
-// Where everything lies when blocks are unfolded: `unfold` of archspec/drawing/layout.py once more, so that folding needs no
+// Where everything lies when blocks are unfolded: `unfold` of archspec/drawing/unfolding.py once more, so that folding needs no
 // new layout. The tests hold the two to the same coordinates.
 
 const TITLE = 24, SIDE = 12, STACK = 3;
