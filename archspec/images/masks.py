@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MARK = ("Software", "archspec")
 """What a mask's file says of where it comes from."""
 _MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L")
+_NO_COLOURS = ("F", "I", "I;16", "I;16B", "I;16L", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -31,7 +32,7 @@ def read_mask(path: Path) -> np.ndarray:
     with opened_image(path, "E506") as image:
         _check_lossless(path, image)
         if image.mode not in _MODES:
-            colours = _colours(image)
+            colours = None if image.mode in _NO_COLOURS else _colours(image)
             raise DataError(
                 "E507",
                 f"{path} has pixels of mode {image.mode}, not the numbers of their classes",
@@ -46,7 +47,7 @@ def read_coloured(path: Path) -> np.ndarray:
     """A mask's colours (height, width) as numbers 65536·red + 256·green + blue, int32. Raises `DataError`."""
     with opened_image(path, "E506") as image:
         _check_lossless(path, image)
-        if image.mode in ("F", "I", "I;16", "I;16B", "I;16L", "CMYK", "YCbCr", "LAB", "HSV"):
+        if image.mode in _NO_COLOURS:
             raise DataError("E507", f"{path} has pixels of mode {image.mode}, which are no colours of a table")
         return _codes(upright(image))
 

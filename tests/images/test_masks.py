@@ -117,6 +117,13 @@ def test_files_that_are_no_tables_are_answered(tmp_path: Path, text: str, words:
         read_table(tmp_path / "table")
 
 
+def test_a_mask_of_floating_point_numbers_is_sent_to_no_table_of_colours(tmp_path: Path) -> None:
+    Image.fromarray(NUMBERS.astype(np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(DataError) as error:
+        read_mask(tmp_path / "f.tif")
+    assert not any("colours" in line for line in (*error.value.notes, *error.value.help))
+
+
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
