@@ -51,3 +51,36 @@ def test_a_stride_that_is_reached_later_counts_too(write: Write) -> None:
     path = write("input: {height: 100, width: 33, channels: 1}\nlayers:\n" + layers)
     (item,) = open_spec(str(path)).diagnostics
     assert any("--input 112x48" in way for way in item.help)
+
+
+@pytest.mark.parametrize(
+    ("layers", "size", "wanted"),
+    [
+        # 227 is the side that Caffe's AlexNet has; (227 − 11)/4 + 1 = 55 is odd, as the pooling needs.
+        (
+            "[{conv: {filters: 4, kernel: 11, stride: 4}}, {max_pool: {window: 3, stride: 2, rounding: exact}}]",
+            (224, 224),
+            "227x227",
+        ),
+        # Strides of 2 that keep corners need 4·n + 1.
+        (
+            "[{conv: {filters: 4, kernel: 3, stride: 2, pad: 1, rounding: exact}}, "
+            "{conv: {filters: 4, kernel: 3, stride: 2, pad: 1, rounding: exact}}]",
+            (7, 9),
+            "9x9",
+        ),
+        # (n/2)·2 − 1 is n where n is odd.
+        (
+            "[{conv: {filters: 4, kernel: 3, stride: 2, pad: 1}}, "
+            "{transposed_conv: {name: up, filters: 3, kernel: 3, stride: 2, pad: 1}}, {add: {from: [up, input]}}]",
+            (45, 64),
+            "45x65",
+        ),
+    ],
+)
+def test_sides_that_leave_a_rest_are_found_too(write: Write, layers: str, size: tuple[int, int], wanted: str) -> None:
+    path = write(f"input: {{height: {size[0]}, width: {size[1]}, channels: 3}}\nlayers: {layers}\n")
+    errors = [item for item in open_spec(str(path)).diagnostics if item.severity == "error"]
+    assert [line.split("--input ")[1] for line in errors[0].help if "--input" in line] == [wanted]
+    height, width = map(int, wanted.split("x"))
+    assert load(path).graph((height, width))

@@ -17,9 +17,11 @@ from archspec.located import Located
 from archspec.spec.document import Document
 from archspec.types import TensorType
 
-MAX_TRIALS = 24
+MAX_TRIALS = 64
 MAX_HALVINGS = 6
 """Further halvings, behind the layer that does not fit, that sizes are tried for."""
+NEAR = 12
+"""Pixels by which a side may grow to one that leaves a rest, where no multiple of the stride fits."""
 MAX_STEPS = 15_000
 """Entries that all trials of a spec may expand; more would take too long."""
 
@@ -52,6 +54,7 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
             sizes = min(
                 (fitting for fitting in (larger, sizes) if fitting), key=lambda fitting: fitting[0].size, default=[]
             )
+        sizes = sizes or _near(placer, misfit, helps)
         ways = [f"or an input of {h}×{w}: --input {h}x{w}" for h, w, _ in (size.shape for size in sizes)]
         if ways:
             findings.replace(item, replace(item, help=(*item.help, *ways)))
@@ -107,6 +110,16 @@ def _multiples(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]
             smaller = TensorType((less[0], less[1], channels))
             fits = min(less) > 0 and helps(item, smaller)
             return [TensorType((*size, channels)), *([smaller] if fits else [])]
+    return []
+
+
+def _near(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]:
+    """The next larger input that fits, of sides that are no multiples: 227 = 8·28 + 3 of AlexNet, 9 = 4·2 + 1."""
+    height, width, channels = placer.input.shape
+    for more in range(1, NEAR + 1):
+        for size in ((height + more, width), (height, width + more), (height + more, width + more)):
+            if max(size) <= MAX_INPUT and helps(misfit.item, TensorType((*size, channels))):
+                return [TensorType((*size, channels))]
     return []
 
 
