@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import SpecError
-from archspec.loading import open_spec
+from archspec.loading import open_spec, open_specs
 from archspec.reports import report
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
@@ -116,6 +116,20 @@ LONG: dict[str, Callable[[int], str]] = {
     "unknown": lambda n: "layers:\n" + "".join(f"  - relu: {{name: r{i}, from: q{i}}}\n" for i in range(n)),
     "join": lambda n: "layers:\n  - relu\n  - add: {from: [" + ", ".join(["relu1"] * n) + "]}\n",
 }
+
+
+def test_each_variant_of_many_is_looked_up_once(write: Write) -> None:
+    """Work for one variant that grows with their number makes the whole file quadratic: 64 times the time."""
+
+    def taken(count: int) -> float:
+        variants = "".join(f"  v{i}: {{width: {i}}}\n" for i in range(count))
+        path = str(write(f"args: {{width: 1}}\nvariants:\n{variants}{INPUT}layers: [relu]", f"{count}.yaml"))
+        begun = time.process_time()
+        assert len(open_specs(path)) == count + 1
+        return time.process_time() - begun
+
+    short = max(min(taken(250) for _ in range(2)), 0.01)
+    assert taken(2_000) < 20 * short
 
 
 @pytest.mark.parametrize("name", LONG)

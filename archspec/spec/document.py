@@ -312,12 +312,13 @@ def with_variant(document: Document, variant: str | None, span: Span | None, fin
     """The document with a variant's sections laid over it. The variant's arguments are bound later."""
     if variant is None:
         return document
-    if variant not in document.variants:
+    declared = document.root.get("variants")
+    node = declared.get(variant) if isinstance(declared, LocatedMapping) else None
+    if node is None:
         hint = did_you_mean(variant, document.variants)
         known = f"variants: {listed(document.variants)}" if document.variants else "the spec has no variants"
         findings.error("E212", f"there is no variant `{variant[:60]}`", span, help=[hint or known])
         return None
-    node = document.variants[variant]
     if not isinstance(node, LocatedMapping):
         if not is_null(node):
             findings.error("E206", f"variant `{variant[:60]}` is a mapping, not {node.described}", node.span)
@@ -342,7 +343,8 @@ def _replaced(document: Document, root: LocatedMapping, variant: str | None) -> 
 
 def variant_arguments(document: Document) -> dict[str, tuple[Scalar, Located]]:
     """What the chosen variant sets: its entries that are not sections."""
-    node = document.variants.get(document.variant or "")
+    declared = document.root.get("variants")
+    node = declared.get(document.variant or "") if isinstance(declared, LocatedMapping) else None
     if not isinstance(node, LocatedMapping):
         return {}
     return {name: (key, value) for name, key, value in node.items() if name not in VARIANT_SECTIONS}
