@@ -140,6 +140,19 @@ def test_time_grows_with_the_length_and_no_faster(write: Write, name: str) -> No
     assert seconds(long) < 20 * max(seconds(short), 0.01)
 
 
+def test_an_image_is_not_scaled_beyond_the_largest_that_is_read(write: Write) -> None:
+    """Its shorter side before the middle is kept: 11,585² is below 2²⁷ pixels, 11,586² above."""
+    spec = "input: {height: 8, width: 8, channels: 1, fit: crop, short_side: SIDE}\nlayers: [relu]"
+    assert codes(write(spec.replace("SIDE", "11585"))) == []
+    assert codes(write(spec.replace("SIDE", "11586"))) == ["E206"]
+
+
+def test_a_list_that_is_too_long_is_told_of_in_words(write: Write) -> None:
+    schedule = f"schedule: {{step: {{milestones: {list(range(1, 10_002))}}}}}"
+    with pytest.raises(SpecError, match="`milestones` of step must have at most 10000 items"):
+        open_spec(str(write(INPUT + f"layers: [relu]\ntrain: {{{schedule}}}"))).graph()
+
+
 @pytest.mark.parametrize(
     "entry",
     ["{unpool: 2000000000}", "{pad: 2000000000}", "{transposed_conv: {filters: 1, kernel: 3, stride: 2000000000}}"],

@@ -62,12 +62,16 @@ def save(figure: Figure, path: Path) -> None:
 
     The same figure gives the same bytes: no date is written, and text in SVG stays text.
     """
+    from warnings import catch_warnings, filterwarnings
+
     from matplotlib import rc_context
 
     check_suffix(path)
     kind = path.suffix.lower()[1:]
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}):
+    rules = {"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}
+    with rc_context(rules), catch_warnings():
+        filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for a character that no font has
         write_by(path, lambda file: figure.savefig(file, format=kind, metadata=metadata))
 
 

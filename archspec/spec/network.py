@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archspec.diagnostics import count
-from archspec.fields import Count, Flag, NonNegativeNumber, Number, PositiveInt, PositiveNumber, ShortName, Text
+from archspec.fields import (
+    MAX_IMAGE_PIXELS,
+    Count,
+    Flag,
+    NonNegativeNumber,
+    Number,
+    PositiveInt,
+    PositiveNumber,
+    ShortName,
+    Text,
+)
 
 LANGUAGE_VERSION = 1
 
@@ -72,6 +82,8 @@ class Input(Section):
                 raise ValueError(f"`{name}` has {numbers} for {channels}")
         if self.short_side is not None and (self.fit != "crop" or self.short_side < max(self.height, self.width)):
             raise ValueError("`short_side` goes with `fit: crop`, and is the input's height and width or more")
+        if self.short_side is not None and self.short_side**2 > MAX_IMAGE_PIXELS:
+            raise ValueError(f"`short_side` makes images of {self.short_side:,} pixels a side, which is too large")
         return self
 
 

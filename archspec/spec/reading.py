@@ -360,6 +360,8 @@ _REASONS: Mapping[str, str] = {
     "missing": "is missing",
     "literal_error": "must be one of {expected}",
     "extra_forbidden": "is not a field",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must have {min_length} items or more",
     "string_too_long": "must have at most {max_length} characters",
 }
 

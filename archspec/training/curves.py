@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     losses, accuracies = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
     extra = [] if task.headline == task.accuracy else [("test", task.headline, "mean IoU, held out, after it", "C2")]
@@ -47,7 +48,10 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    with warnings.catch_warnings():
+        # A box stands for a character that no font has.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 def _times(factor: float, value: float | None) -> float:

@@ -73,7 +73,10 @@ def train(
     check_data(data, spec, graph)
     say_notes(data.notes, progress)
     digest = _digest(data)
-    data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
+    try:
+        data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
+    except DataError as error:
+        raise spec.data_error(error) from None
     loss = fitted_loss(spec, recipe, data)
     try:
         # Everything that can be wrong is looked at before a folder is touched.

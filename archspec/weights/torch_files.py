@@ -106,8 +106,14 @@ class _Source:
             one = replace(one, offset=int(view[0][1]))
         return one
 
-    def tensor(self, storage: Any, offset: int, shape: Any, strides: Any, kind: str | None = None) -> Any:
-        """A tensor in a storage; of other numbers than the storage's own where `kind` says so."""
+    def tensor(
+        self, storage: Any, offset: int, shape: Any, strides: Any, kind: str | None = None, marks: Any = None
+    ) -> Any:
+        """A tensor in a storage; of other numbers than the storage's own where `kind` says so.
+
+        `marks` may say that its numbers are those of the storage with the other sign, as PyTorch's lazy views are.
+        """
+        negated = isinstance(marks, dict) and marks.get("neg") is True
         if not isinstance(storage, Storage):
             return Tensor(_shape(shape), "without data", _nothing_to_load)
         if kind is not None:
@@ -127,7 +133,8 @@ class _Source:
             bits = _numbers(content, storage.kind, first, length, self.big_endian).view(f"u{storage.item}")
             items = tuple(stride * storage.item for stride in strides)
             laid = np.lib.stride_tricks.as_strided(bits, shape, items, writeable=False)
-            return laid.view(FLOATS[storage.kind])
+            numbers = laid.view(FLOATS[storage.kind])
+            return -numbers if negated else numbers
 
         return Tensor(shape, storage.kind, load)
 
@@ -169,7 +176,7 @@ def _builders(source: _Source) -> dict[str, Builder]:
 
     def of_dtype(storage: Any, offset: int, shape: Any, strides: Any, _grad: Any, _hooks: Any, *more: Any) -> Any:
         kind = more[0].name.removeprefix("torch.") if more and isinstance(more[0], Global) else None
-        return source.tensor(storage, offset, shape, strides, kind)
+        return source.tensor(storage, offset, shape, strides, kind, more[1] if len(more) > 1 else None)
 
     def of_type(function: Any, _type: Any, arguments: Any, *_: Any) -> Any:
         builder = builders.get(function.name) if isinstance(function, Global) else None
@@ -184,8 +191,8 @@ def _builders(source: _Source) -> dict[str, Builder]:
     def listed(items: Any = (), *_: Any) -> list[Any]:
         return list(items) if isinstance(items, list | tuple) else []
 
-    def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
-        return source.tensor(storage, offset, shape, strides)
+    def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> Any:
+        return source.tensor(storage, offset, shape, strides, marks=more[2] if len(more) > 2 else None)
 
     builders: dict[str, Builder] = {
         "torch._utils._rebuild_tensor": tensor,

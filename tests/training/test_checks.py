@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archspec import load
+from archspec import load, train
 from archspec.data import Data, Split
 from archspec.diagnostics import SpecError
 from archspec.training.checks import check_data, counted, outward
@@ -76,3 +76,11 @@ def test_numbers_and_channels_are_counted_in_words(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC.replace("range: [0, 1]", "mean: [1, 2, 3]"))
     with pytest.raises(SpecError, match="has 3 numbers for 1 channel\n"):
         load(tmp_path / "net.yaml").graph()
+
+
+def test_an_image_that_becomes_too_large_before_it_is_cropped_is_told_of(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=np.zeros((30, 1, 50), np.uint8), y=np.arange(30) % 3)
+    (tmp_path / "net.yaml").write_text(SPEC.replace("range: [0, 1]", "fit: crop, short_side: 11000"))
+    with pytest.raises(SpecError, match="image of 1×50 would become one of 11000×550000") as error:
+        train(load(tmp_path / "net.yaml"), tmp_path / "run", progress=False)
+    assert [item.code for item in error.value.diagnostics] == ["E521"]

@@ -470,6 +470,17 @@ def test_a_tensor_outside_of_its_storage(file: File) -> None:
         assert tensor in error.value.message
 
 
+@pytest.mark.parametrize(("marks", "numbers"), [(b"", [1, -2]), (b"}", [1, -2]), (b"}X\3\0\0\0neg\x88s", [-1, 2])])
+def test_a_view_with_the_other_sign_has_the_other_sign(tmp_path: Path, marks: bytes, numbers: list[float]) -> None:
+    """What torch.save writes of a tensor whose `is_neg()` is true, as `.conj().imag` of a complex one."""
+    storage = b"(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\2tQ"
+    call = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0K\2\x85K\1\x85\x89}" + marks + b"tR"
+    data = struct.pack("<2f", 1, -2)
+    (tmp_path / "a.pth").write_bytes(archive(b"\x80\2}X\1\0\0\0x" + call + b"s.", {"a/data/0": data}))
+    with open_tensors(tmp_path / "a.pth") as file:
+        assert file.tensors["x"].load().tolist() == numbers
+
+
 def test_equal_exports_are_equal_files(write: Write, tmp_path: Path) -> None:
     save_file(tensors(), tmp_path / "in.safetensors")
     import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net")
