@@ -69,7 +69,7 @@ def save(figure: Figure, path: Path) -> None:
     check_suffix(path)
     kind = path.suffix.lower()[1:]
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    rules = {"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}
+    rules: Any = {"svg.fonttype": "none", "svg.hashsalt": "archspec", "pdf.fonttype": 42}
     with rc_context(rules), catch_warnings():
         filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for a character that no font has
         write_by(path, lambda file: figure.savefig(file, format=kind, metadata=metadata))

@@ -133,8 +133,8 @@ class _Source:
             bits = _numbers(content, storage.kind, first, length, self.big_endian).view(f"u{storage.item}")
             items = tuple(stride * storage.item for stride in strides)
             laid = np.lib.stride_tricks.as_strided(bits, shape, items, writeable=False)
-            numbers = laid.view(FLOATS[storage.kind])
-            return -numbers if negated else numbers
+            numbers: np.ndarray = laid.view(FLOATS[storage.kind])
+            return np.negative(numbers) if negated else numbers
 
         return Tensor(shape, storage.kind, load)
 
