@@ -167,6 +167,10 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
 class Parser(argparse.ArgumentParser):
     """A parser that says what may have been meant by a word that is none of a few."""
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        # A variant of the spec on standard input is no option.
+        return None if arg_string.startswith("-#") else super()._parse_optional(arg_string)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = list(action.choices or ())
         if not choices or value in choices:

@@ -71,7 +71,7 @@ def test_a_spec_may_come_through_a_pipe(write: Write, tmp_path: Path) -> None:
     writer.join()
 
 
-@pytest.mark.parametrize("target", ["-", "/dev/stdin", "/dev/stdin#v"])
+@pytest.mark.parametrize("target", ["-", "-#v", "/dev/stdin", "/dev/stdin#v"])
 def test_a_spec_may_come_on_standard_input(write: Write, tmp_path: Path, target: str) -> None:
     write("blocks: {b: {layers: [relu]}}", "library.yaml")
     text = write(INPUT + "import: library.yaml\nvariants: {v: {title: chosen}}\nlayers: [b]", "n.yaml").read_bytes()
@@ -79,6 +79,13 @@ def test_a_spec_may_come_on_standard_input(write: Write, tmp_path: Path, target:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     run = subprocess.run(command, input=text, capture_output=True, cwd=tmp_path, env=env, timeout=60)
     assert run.returncode == 0 and b"ok: " in run.stdout, run.stderr
+
+
+def test_a_join_is_told_where_its_inputs_belong(write: Write) -> None:
+    for value, names in (("a", "[a, …]"), ("[a, b]", "[a, b]")):
+        spec = open_spec(str(write(INPUT + f"layers: [relu: {{name: a}}, relu: {{name: b}}, multiply: {value}]")))
+        (found,) = spec.diagnostics
+        assert found.code == "E205" and found.help[0].endswith(f"`- multiply: {{from: {names}}}`")
 
 
 def test_home_folders_are_found(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,10 +201,11 @@ def as_fields(
 
 
 def _join_help(kind: type[Kind], content: Located) -> str | None:
-    """What to write for `add: [a, b]`."""
-    if not isinstance(content, Sequence) or getattr(kind, "min_inputs", 1) < 2:
+    """What to write for `add: [a, b]` and `add: a`."""
+    if getattr(kind, "min_inputs", 1) < 2:
         return None
-    names = ", ".join(str(item.plain)[:40] if isinstance(item, Scalar) else "…" for item in content.items[:8])
+    items = [*content.items[:8]] if isinstance(content, Sequence) else [content, None]
+    names = ", ".join(str(item.plain)[:40] if isinstance(item, Scalar) else "…" for item in items)
     return f"`from` names the layers that are joined: `- {kind.kind}: {{from: [{names}]}}`"
 
 
