@@ -203,8 +203,8 @@ def test_what_may_have_been_meant(arguments: list[str], said: str, capsys: pytes
         ("lr=3", "did you mean `train.optimiser.adam.learning_rate`?"),
         ("train.lr=3", "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"),
         ("train.optimiser.lr=3", "the kind stands before it: sgd: {learning_rate: …}"),
-        ("layers.conv2.filters=3", "did you mean `2`, its place from 0?"),
-        ("layers.conv.filters=3", "did you mean `0`, its place from 0?"),
+        ("layers.conv2.filters=3", "a layer without a name goes by its place in the list, from 0: did you mean `2`?"),
+        ("layers.conv.filters=3", "a layer without a name goes by its place in the list, from 0: did you mean `0`?"),
         ("layers.conv3.filters=3", "the list has 3 items"),
     ],
 )

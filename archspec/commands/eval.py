@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.output import LOADING, as_json, said_when_slow, say
+from archspec.output import as_json, say
+from archspec.training.interrupt import loading
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with said_when_slow(LOADING):
+    with loading():
         from archspec.training.inference import evaluate
 
     notes: list[str] = []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from archspec.commands._common import positive, show
 from archspec.diagnostics import Findings
-from archspec.output import LOADING, as_json, printable, said_when_slow, say
+from archspec.output import as_json, printable, say
+from archspec.training.interrupt import loading
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with said_when_slow(LOADING):
+    with loading():
         from archspec.training.inference import predict
 
     findings = Findings()

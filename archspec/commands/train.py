@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from archspec.commands._common import open_checked, spec_options
-from archspec.output import LOADING, said_when_slow
+from archspec.training.interrupt import loading
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     spec = open_checked(options.spec, options)
-    with said_when_slow(LOADING):
+    with loading():
         from archspec.training.run import train
 
     result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv))

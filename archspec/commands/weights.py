@@ -7,7 +7,8 @@ from pathlib import Path
 
 from archspec.commands._common import open_checked, overrides_of, spec_options
 from archspec.diagnostics import count
-from archspec.output import LOADING, as_json, printable, said_when_slow
+from archspec.output import as_json, printable
+from archspec.training.interrupt import loading
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _weights_import(options: argparse.Namespace) -> int:
     open_checked(options.spec, options)  # shows what there is to warn of, and obeys --strict
-    with said_when_slow(LOADING):
+    with loading():
         from archspec.weights.folder import import_weights
 
     match = import_weights(
@@ -59,7 +60,7 @@ def _weights_import(options: argparse.Namespace) -> int:
 
 
 def _weights_export(options: argparse.Namespace) -> int:
-    with said_when_slow(LOADING):
+    with loading():
         from archspec.weights.folder import export_weights
 
     names, tensors = export_weights(options.folder, options.file, names=options.names)

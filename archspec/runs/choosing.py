@@ -150,14 +150,20 @@ def check_folder(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
             help=["choose another --workdir", *(["--overwrite trains anew"] if kept is None else [])],
         )
     if held != spec_text and extends(held, spec_text) is None:
-        lines = [line.strip() for line in spec_text.splitlines() if line not in held.splitlines()]
-        changed = "; ".join(lines)[:300] or "what it lacks"
+        changed, before = _only_in(spec_text, held), _only_in(held, spec_text)
         raise DataError(
             "E510",
-            f"{path} holds a run of another spec; this one differs in: {changed}",
+            f"{path} holds a run of another spec; this one differs in: {changed or 'what it lacks'}",
+            notes=[f"the run has: {before}"] if before else [],
             help=[
                 "choose another --workdir",
                 f"`init_from: {path}` in another --workdir begins with its weights",
                 *(["--overwrite deletes the old run"] if kept is None else []),
             ],
         )
+
+
+def _only_in(text: str, other: str) -> str:
+    """The lines of a text that are not in the other one, as a line."""
+    known = set(other.splitlines())
+    return "; ".join(line.strip() for line in text.splitlines() if line not in known)[:300]

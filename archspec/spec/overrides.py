@@ -231,7 +231,9 @@ def _by_number(head: str, node: Sequence) -> str | None:
         return None
     places = [index for index, item in enumerate(node.items) if _kind_of(item) == match[1]]
     number = int(match[2] or 1)
-    return f"did you mean `{places[number - 1]}`, its place from 0?" if 0 < number <= len(places) else None
+    if not 0 < number <= len(places):
+        return None
+    return f"a layer without a name goes by its place in the list, from 0: did you mean `{places[number - 1]}`?"
 
 
 def _kind_of(item: Located) -> str | None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from archspec.output import LOADING, said_when_slow
+
 
 @contextmanager
 def held_back() -> Iterator[Callable[[], None]]:
@@ -37,6 +39,17 @@ def held_back() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Says that JAX is loaded, where that takes long, and holds Ctrl-C back meanwhile, which is raised at the end.
+
+    Extension modules that it falls into while they are loaded print a traceback, or bring the process down.
+    """
+    with said_when_slow(LOADING), held_back() as check:
+        yield
+    check()
 
 
 interrupts = threading.Event()

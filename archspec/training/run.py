@@ -135,17 +135,15 @@ def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, comman
         about = {**made_of(recipe.seed, command), "images": recipe.dataset.preparation.to_plain(), DATA: digest}
         folder.say(about)
     if about.get(DATA, digest) != digest:
-        what = f"{dataset} is not what the run in {folder.path} began with: its samples or their order differ"
-        if not folder.finished:
-            raise DataError(
-                "E518",
-                what,
-                help=[
-                    "with the data as they were, the same command goes on",
-                    f"`init_from: {folder.path}` in another --workdir begins with its weights, on these data",
-                ],
-            )
-        notes.append(what)
+        raise DataError(
+            "E518",
+            f"{dataset} is not what the run in {folder.path} began with: its samples or their order differ",
+            help=[
+                "with the data as they were, the same command goes on",
+                f"`init_from: {folder.path}` in another --workdir begins with its weights, on these data",
+                "--overwrite trains anew",
+            ],
+        )
     differences = other_surroundings(about, surroundings())
     if differences:
         notes.append(f"the run began elsewhere ({listed(differences)}), so its last bits may not be as in one go")

@@ -119,6 +119,25 @@ def test_other_data_are_not_gone_on_with(place: Path, data: Path, run: Path, tmp
     train(load(spec_of(place, data, 3)), run, progress=False)
 
 
+@pytest.mark.parametrize("more", [0, 8])
+@pytest.mark.parametrize("epochs", [3, 5])
+def test_a_finished_run_is_not_that_of_other_data(
+    place: Path, data: Path, run: Path, epochs: int, more: int, tmp_path: Path
+) -> None:
+    """Neither as it is nor for more epochs, though steps may be as many as they were."""
+    kept, before = data.read_bytes(), (run / "metrics.jsonl").read_bytes()
+    random = np.random.default_rng(1)
+    try:
+        np.savez(data, x=random.integers(0, 256, (24 + more, 4, 4), np.uint8), y=np.arange(24 + more) % 3)
+        with pytest.raises(SpecError) as error:
+            train(load(spec_of(place, data, epochs)), run, progress=False)
+    finally:
+        data.write_bytes(kept)
+    assert code(error) == "E518"
+    assert (run / "metrics.jsonl").read_bytes() == before
+    assert (run / "result.json").exists()
+
+
 def test_a_damaged_checkpoint_is_done_again_to_the_same_bits(
     place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:

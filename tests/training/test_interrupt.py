@@ -8,7 +8,7 @@ import time
 import pytest
 
 from archspec.cli import main
-from archspec.training.interrupt import interrupts, lose_nothing
+from archspec.training.interrupt import interrupts, loading, lose_nothing
 
 
 class Dropped:
@@ -29,6 +29,15 @@ def test_an_interrupt_in_a_finaliser_is_not_lost(monkeypatch: pytest.MonkeyPatch
         Dropped(KeyboardInterrupt())
         time.sleep(5)
     assert not heard
+
+
+def test_an_interrupt_waits_until_jax_is_loaded() -> None:
+    before, loaded = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), loading():
+        signal.raise_signal(signal.SIGINT)
+        loaded.append("all")
+    assert loaded == ["all"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_is_not_ours_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
