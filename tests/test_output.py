@@ -97,6 +97,7 @@ def test_formats_for_programs_mean_the_same_in_every_encoding(encoding: str, scr
 def test_what_stands_for_what() -> None:
     for text, wanted in (
         ("2×3 − 1 — “x” → ≤ 10⁶ …", '2x3 - 1 - "x" -> <= 10^6 ...'),
+        ("(3 − 5 + 2·0)/1", "(3 - 5 + 2*0)/1"),
         ("┌─│└ ━━╸ █▌", "+-|+ --+ ##"),
         ("é ﬁ ½ 中 🙂", "e fi 12 ? ?"),
     ):

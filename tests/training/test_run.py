@@ -128,6 +128,7 @@ def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_p
         train(other, folder, progress=False)
     assert code(error) == "E510"
     assert "epochs: 2" in error.value.diagnostics[0].message
+    assert "epochs: 1" in error.value.diagnostics[0].notes[0]
     assert len(train(other, folder, overwrite=True, progress=False).metrics) == 2
     busy = tmp_path / "busy"
     busy.mkdir()
