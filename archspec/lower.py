@@ -23,11 +23,11 @@ Arrays = dict[str, jax.Array]
 Outputs = jax.Array | dict[str, jax.Array]
 
 
-class Scope(nnx.Module):
+class Modules(nnx.Module):
     """The modules of one scope, by name."""
 
 
-class Step(NamedTuple):
+class Call(NamedTuple):
     """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value."""
 
     name: str
@@ -42,7 +42,7 @@ class Step(NamedTuple):
 class Program(NamedTuple):
     """The calls that a mode's outputs need, in order, and where the outputs are."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Call, ...]
     outputs: tuple[tuple[str, int], ...]
 
 
@@ -199,7 +199,7 @@ def _assembled(value: Any) -> Any:
         return value
     if _is_list(value):
         return nnx.List([_assembled(item) for item in value.values()])
-    scope = Scope()
+    scope = Modules()
     for name, item in value.items():
         setattr(scope, attribute(name), _assembled(item))
     return scope
@@ -214,7 +214,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
     ]
     indexed = {source for inputs in taken for source, indices in inputs if indices}
     steps = tuple(
-        Step(
+        Call(
             node.path,
             _path(node, tree),
             taken[index],

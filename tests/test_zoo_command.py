@@ -16,7 +16,7 @@ import pytest
 from archspec.cli import main
 from archspec.commands.zoo import SORTS, everything, in_order
 from archspec.reports.facts import BY_KEY, Facts
-from archspec.reports.plotting import PALETTE, Box, new_figure, place_labels
+from archspec.reports.plotting import PALETTE, Extent, new_figure, place_labels
 from archspec.reports.zoo_plot import draw, figure
 from archspec.zoo import zoo_variants
 
@@ -90,11 +90,11 @@ def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Facts]) ->
         assert (float(item.seen.macs), getattr(item.published, accuracy)) in drawn
 
 
-def box(item: Any) -> Box:
-    return Box(*map(float, item.get_window_extent().extents))
+def box(item: Any) -> Extent:
+    return Extent(*map(float, item.get_window_extent().extents))
 
 
-def area(item: Box) -> float:
+def area(item: Extent) -> float:
     return (item.right - item.left) * (item.top - item.bottom)
 
 

@@ -59,7 +59,7 @@ class Names(NamedTuple):
 
 
 @dataclass
-class Place:
+class PairFolder:
     """A folder of images and one of their masks, which may be the same."""
 
     images: Path
@@ -135,14 +135,14 @@ def _named(folder: Path, given: str | None, known: Sequence[str]) -> Path | None
     return next((path for path in there if len(there) == 1 or find_images(path).paths), next(iter(there), None))
 
 
-def _place(folder: Path, names: Names) -> Place | None:
+def _place(folder: Path, names: Names) -> PairFolder | None:
     """The images and masks of a folder, in folders of their own or side by side; None where there are none."""
     images, masks = _named(folder, names.images, IMAGES), _named(folder, names.masks, MASKS)
     if images is not None and masks is not None:
         inner = _named(masks, None, ("trimaps",))
-        return Place(images, inner if inner and not image_files(masks) else masks)
+        return PairFolder(images, inner if inner and not image_files(masks) else masks)
     if images is None and masks is None and names.images is names.masks is None and _side_by_side(folder, names):
-        return Place(folder, folder)
+        return PairFolder(folder, folder)
     return None
 
 
@@ -166,9 +166,9 @@ def _refuse(folder: Path, names: Names) -> NoReturn:
     raise DataError("E505", f"{folder} has no images and masks")
 
 
-def _part_places(folder: Path, names: Names) -> dict[str, list[tuple[str, Place]]]:
+def _part_places(folder: Path, names: Names) -> dict[str, list[tuple[str, PairFolder]]]:
     """Where the parts have folders of their own: under their names, or under the folders of images and masks."""
-    parts: dict[str, list[tuple[str, Place]]] = {"train": [], "test": [], "val": []}
+    parts: dict[str, list[tuple[str, PairFolder]]] = {"train": [], "test": [], "val": []}
     inside = _folders(folder)
     for part, own in by_part(inside).items():
         for name in own:
@@ -186,22 +186,22 @@ def _part_places(folder: Path, names: Names) -> dict[str, list[tuple[str, Place]
     for part, own in by_part(under).items():
         for name in own:
             if name in labelled and find_images(labelled[name]).paths:
-                parts[part].append((name, Place(under[name], labelled[name])))
+                parts[part].append((name, PairFolder(under[name], labelled[name])))
     return parts
 
 
-def _annotated(inside: dict[str, Path], name: str) -> Place | None:
+def _annotated(inside: dict[str, Path], name: str) -> PairFolder | None:
     """The folder of a part beside the one with its masks: train/ and trainannot/, or train_labels/."""
     bare = re.sub(r"[_ -]?(images|image|imgs|img)$", "", name.lower())
     for other, path in inside.items():
         rest = other.lower().removeprefix(bare).lstrip("_- ")
         if other != name and other.lower().startswith(bare) and rest in MASKS and image_files(inside[name]):
-            return Place(inside[name], path)
+            return PairFolder(inside[name], path)
     return None
 
 
 def _of_places(
-    folder: Path, parts: dict[str, list[tuple[str, Place]]], names: Names, notes: list[str]
+    folder: Path, parts: dict[str, list[tuple[str, PairFolder]]], names: Names, notes: list[str]
 ) -> list[list[Pair]]:
     held = [item for part in _order(folder) for item in parts[part]]
     wanted = chosen_part(names.held_out, [name for name, _ in held], folder)
@@ -234,7 +234,7 @@ def _refuse_part(folder: Path, missing: str) -> NoReturn:
     raise DataError("E505", f"{folder} says what is for one part, but not what is to {missing}: no {listed(wanted)}")
 
 
-def _lists(folder: Path, place: Place) -> dict[str, list[Path]]:
+def _lists(folder: Path, place: PairFolder) -> dict[str, list[Path]]:
     """The lists of each part's names, in the folder or where VOC and others have them."""
     for where in (*(folder / name for name in _LIST_FOLDERS), place.masks.parent):
         if not where.is_dir():
@@ -247,7 +247,7 @@ def _lists(folder: Path, place: Place) -> dict[str, list[Path]]:
 
 
 def _of_lists(
-    folder: Path, place: Place, lists: dict[str, list[Path]], names: Names, notes: list[str]
+    folder: Path, place: PairFolder, lists: dict[str, list[Path]], names: Names, notes: list[str]
 ) -> list[list[Pair]]:
     held = [path for part in _order(folder) for path in lists[part]]
     wanted = chosen_part(names.held_out, [path.stem for path in held], folder)
@@ -272,7 +272,7 @@ def _of_lists(
     return [train, test]
 
 
-def _all(place: Place, names: Names, notes: list[str]) -> list[Pair]:
+def _all(place: PairFolder, names: Names, notes: list[str]) -> list[Pair]:
     """All pairs of a place, where every image must have its mask, and every mask its image."""
     index = _Index(place, names)
     index.check_twins()
@@ -326,7 +326,7 @@ def _suffixes_of(
 class _Index:
     """The images and masks of a place by what their names share."""
 
-    def __init__(self, place: Place, names: Names) -> None:
+    def __init__(self, place: PairFolder, names: Names) -> None:
         self.place = place
         paths, mask_paths = place.files.paths, place.mask_files.paths
         ours, theirs, _ = _suffixes_of(place.images, place.masks, paths, mask_paths, names)

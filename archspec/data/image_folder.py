@@ -91,7 +91,7 @@ class ImageFolder(Dataset):
         images = stacked(read_all(paths, read, "images"), paths)
         return Split(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
 
-    def _found(self, folder: Path, notes: list[str]) -> _Found:
+    def _found(self, folder: Path, notes: list[str]) -> _Parts:
         """The classes to train on and those held out; None for the latter where a share is to be held out."""
         if not any(part_of(path.name) for path in _folders(folder)):
             folder = _unwrapped(folder, notes)
@@ -113,7 +113,7 @@ class ImageFolder(Dataset):
                 raise DataError("E505", f"{folder / parts['train'][0]} has no folders, one for each class")
             raise DataError("E505", f"{folder} has {named[0]}/, but no train/ or training/")
         # A class may be called `train`, so may a folder in it.
-        return _Found(_classes(folder, folders), None)
+        return _Parts(_classes(folder, folders), None)
 
     def _parted(
         self,
@@ -124,7 +124,7 @@ class ImageFolder(Dataset):
         held: Sequence[str],
         others: Sequence[str],
         notes: list[str],
-    ) -> _Found:
+    ) -> _Parts:
         train = trains[0]
         flat = [name for name in held if name not in tests and folders[name].images]
         if not tests and not flat:
@@ -146,11 +146,11 @@ class ImageFolder(Dataset):
             notes.append(f"{folder / name} with {count(folders[name].images, 'image')} is not used")
         if tests:
             notes.extend([f"{folder / tests[0]} is what is held out"] if len(tests) > 1 or flat or unused else [])
-            return _Found(
+            return _Parts(
                 _classes_of(folders[train].path, notes), _classes_of(folders[tests[0]].path, notes, held=True)
             )
         notes.append(f"the share {self.holdout:g} of {folder / train} is held out instead")
-        return _Found(_classes_of(folders[train].path, notes), None)
+        return _Parts(_classes_of(folders[train].path, notes), None)
 
 
 @dataclass
@@ -172,7 +172,7 @@ class _Classes:
 
 
 @dataclass
-class _Found:
+class _Parts:
     train: _Classes
     test: _Classes | None
 

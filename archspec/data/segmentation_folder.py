@@ -16,7 +16,7 @@ from archspec.data._pairs import Names, Pair, find_pairs
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
 from archspec.images.files import Images, read_all, read_pixels
-from archspec.images.palettes import GREY, TABLES, Table, read_table
+from archspec.images.palettes import GREY, TABLES, Palette, read_table
 from archspec.images.preparation import Preparation
 from archspec.images.texts import read_lines
 
@@ -196,7 +196,7 @@ class SegmentationFolder(Dataset):
         """The pairs to train on and those held out, or all of them where the folder does not say."""
         return find_pairs(folder, Names(self.images, self.masks, self.mask_suffix, self.held_out), notes)
 
-    def _table(self, folder: Path) -> Table | None:
+    def _table(self, folder: Path) -> Palette | None:
         """The colours of the classes; None where masks have numbers. Raises `DataError`."""
         if self.colours is None or self.colours == GREY:
             return None
@@ -213,15 +213,15 @@ class SegmentationFolder(Dataset):
                 table = read_table(folder / self.colours)
         else:
             rows = self.colours if isinstance(self.colours, dict) else dict(enumerate(self.colours))
-            table = Table(tuple(map(str, rows)), tuple(rows.values()))
+            table = Palette(tuple(map(str, rows)), tuple(rows.values()))
         left = [place for place, colour in enumerate(table.colours) if colour not in self.void]
-        return Table(
+        return Palette(
             tuple(table.names[place] for place in left),
             tuple(table.colours[place] for place in left),
             (*table.void, *(colour for colour in self.void if colour not in table.void)),
         )
 
-    def _names(self, folder: Path, labels: int, table: Table | None) -> tuple[str, ...]:
+    def _names(self, folder: Path, labels: int, table: Palette | None) -> tuple[str, ...]:
         if self.classes is not None:
             return self.classes
         if (folder / "classes.txt").is_file():
@@ -233,7 +233,7 @@ class SegmentationFolder(Dataset):
 class _Reading:
     """Reads images and masks, and counts what is to be said of them."""
 
-    def __init__(self, dataset: SegmentationFolder, table: Table | None) -> None:
+    def __init__(self, dataset: SegmentationFolder, table: Palette | None) -> None:
         self.dataset = dataset
         self.table = table
         self.seen: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from archspec.drawing.scene import shortened, text_width
-from archspec.drawing.steps import Group, Step, name_of, scope_of
+from archspec.drawing.steps import Group, Stage, name_of, scope_of
 from archspec.drawing.volumes import SMALL, Figure, Volume, font
 from archspec.drawing.words import is_counted
 from archspec.graph import Graph
@@ -69,7 +69,7 @@ def _words(figure: Figure, group: Group) -> list[str]:
     return lines
 
 
-def _is_told(figure: Figure, step: Step, following: Volume | None) -> bool:
+def _is_told(figure: Figure, step: Stage, following: Volume | None) -> bool:
     """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
     if step.role == "symbol":
         return True
@@ -93,7 +93,7 @@ def named(graph: Graph, group: Group) -> str:
     first, last = group.first.name, group.last.name
     scope = group.first.path.rpartition(".")[0]
 
-    def unnamed(step: Step) -> bool:
+    def unnamed(step: Stage) -> bool:
         return step.role == "layer" and is_counted(step.name, graph.nodes[step.nodes[0]].kind)
 
     # The name of a block says more than `conv1`, which each has.

@@ -8,7 +8,7 @@ from math import fsum
 from typing import NamedTuple
 
 Size = tuple[float, float]
-Place = tuple[float, float]
+Corner = tuple[float, float]
 
 _BESIDE = 26.0
 _STEP = 12.0
@@ -159,10 +159,10 @@ def _depths(count: int, lanes: Sequence[Lane]) -> tuple[list[int], list[int]]:
     return above, below
 
 
-def _sampled(text: str) -> list[Place]:
+def _sampled(text: str) -> list[Corner]:
     """Points along the splines that Graphviz writes."""
     points = [tuple(map(float, word.split(",")[-2:])) for word in text.replace(";", " ").split()]
-    places: list[Place] = []
+    places: list[Corner] = []
     for start in range(0, len(points) - 3, 3):
         (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points[start : start + 4]
         for step in range(17):
@@ -172,7 +172,7 @@ def _sampled(text: str) -> list[Place]:
     return places
 
 
-def _x_at(curve: Sequence[Place], y: float) -> float:
+def _x_at(curve: Sequence[Corner], y: float) -> float:
     for (x0, y0), (x1, y1) in pairwise(curve):
         if (y0 - y) * (y1 - y) <= 0 and y0 != y1:
             return x0 + (x1 - x0) * (y - y0) / (y1 - y0)
@@ -189,7 +189,7 @@ class _Way(NamedTuple):
 
 def routed(
     sizes: Sequence[Size], lanes: Sequence[Lane], ranks: Ranks, room: float = 0.0
-) -> tuple[float, float, list[Place], list[list[Place]]]:
+) -> tuple[float, float, list[Corner], list[list[Corner]]]:
     """Width and height of a frame, the centres of its boxes, and the corners of each lane's line.
 
     The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own,

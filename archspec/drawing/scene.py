@@ -30,7 +30,7 @@ class Point(NamedTuple):
     y: float
 
 
-class Box(NamedTuple):
+class Bounds(NamedTuple):
     """A rectangle with sides along the axes."""
 
     left: float
@@ -46,7 +46,7 @@ class Box(NamedTuple):
     def height(self) -> float:
         return self.bottom - self.top
 
-    def meets(self, other: Box, gap: float = 0.0) -> bool:
+    def meets(self, other: Bounds, gap: float = 0.0) -> bool:
         """Whether the two overlap, or lie closer than a gap."""
         return (
             self.left < other.right + gap
@@ -55,7 +55,7 @@ class Box(NamedTuple):
             and other.top < self.bottom + gap
         )
 
-    def within(self, other: Box) -> bool:
+    def within(self, other: Bounds) -> bool:
         """Whether it lies inside another."""
         return (
             self.left >= other.left
@@ -65,10 +65,10 @@ class Box(NamedTuple):
         )
 
 
-def around(boxes: Iterable[Box]) -> Box:
+def around(boxes: Iterable[Bounds]) -> Bounds:
     """The smallest box around others. Raises ValueError when there are none."""
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return Box(min(lefts), min(tops), max(rights), max(bottoms))
+    return Bounds(min(lefts), min(tops), max(rights), max(bottoms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Polygon:
     path: str | None = None
 
     @property
-    def box(self) -> Box:
-        return around(Box(x, y, x, y) for x, y in self.points)
+    def box(self) -> Bounds:
+        return around(Bounds(x, y, x, y) for x, y in self.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class Rectangle:
     path: str | None = None
 
     @property
-    def box(self) -> Box:
-        return Box(self.x, self.y, self.x + self.width, self.y + self.height)
+    def box(self) -> Bounds:
+        return Bounds(self.x, self.y, self.x + self.width, self.y + self.height)
 
 
 class Curve(NamedTuple):
@@ -134,11 +134,11 @@ class Path:
     path: str | None = None
 
     @property
-    def box(self) -> Box:
+    def box(self) -> Bounds:
         """Around the controls, within which the curves lie, and the head."""
         points = [self.start, *(point for curve in self.curves for point in curve)]
         head = [self.head().box] if self.arrow else []
-        return around([*(Box(x, y, x, y) for x, y in points), *head])
+        return around([*(Bounds(x, y, x, y) for x, y in points), *head])
 
     def head(self) -> Polygon:
         """The arrow's head: a triangle whose tip is the end of the line."""
@@ -189,14 +189,14 @@ class Text:
     path: str | None = None
 
     @property
-    def box(self) -> Box:
+    def box(self) -> Bounds:
         """What the letters cover, by their measured width."""
         width = text_width(self.text, self.size, self.bold)
         left = {"start": 0.0, "middle": -width / 2, "end": -width}[self.anchor]
         above, below = ASCENT * self.size, DESCENT * self.size
         if self.rotate:
-            return Box(self.x - above, self.y - left - width, self.x + below, self.y - left)
-        return Box(self.x + left, self.y - above, self.x + left + width, self.y + below)
+            return Bounds(self.x - above, self.y - left - width, self.x + below, self.y - left)
+        return Bounds(self.x + left, self.y - above, self.x + left + width, self.y + below)
 
 
 Shape = Polygon | Rectangle | Path | Text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from archspec.drawing.labels import named
 from archspec.drawing.palette import FAINT, INK, RULE
-from archspec.drawing.scene import ASCENT, DESCENT, Box, Point, Shape, Style, Text, polyline
+from archspec.drawing.scene import ASCENT, DESCENT, Bounds, Point, Shape, Style, Text, polyline
 from archspec.drawing.volumes import LEADING, SMALL, Figure, Volume, font
 
 _LEADER = Style(stroke=RULE, width=0.6)
@@ -44,11 +44,11 @@ def place_down(figure: Figure) -> Places:
         for at in figure.rows.chains[number]:
             figure.volumes[at].y = axis
         _row_labels(figure, places, number)
-        standing.append(Box(left, axis + top, right, axis + max(box.bottom for box in boxes)))
+        standing.append(Bounds(left, axis + top, right, axis + max(box.bottom for box in boxes)))
     return places
 
 
-def _extent(figure: Figure, at: int) -> Box:
+def _extent(figure: Figure, at: int) -> Bounds:
     placed = figure.volumes[at]
     wide = placed.label_width / 2
     box = placed.box
@@ -57,7 +57,7 @@ def _extent(figure: Figure, at: int) -> Box:
     )
 
 
-def _row_labels(figure: Figure, places: Places | None, number: int) -> list[Box]:
+def _row_labels(figure: Figure, places: Places | None, number: int) -> list[Bounds]:
     """Boxes around all that a row has, with its labels and the arcs over it, kept where there are `places`."""
     row = [figure.volumes[at] for at in figure.rows.chains[number]]
     volumes = [placed.box for placed in row]
@@ -80,13 +80,13 @@ def _row_labels(figure: Figure, places: Places | None, number: int) -> list[Box]
                 top = max(box.bottom for box in near) + 5
                 if top - placed.bottom.y > 14:
                     leaders.append(polyline([placed.bottom, Point(placed.middle, top - 1)], _LEADER))
-        box = Box(middle - wide / 2, top, middle + wide / 2, top + high)
+        box = Bounds(middle - wide / 2, top, middle + wide / 2, top + high)
         boxes.append(box)
         labels += _texts(figure, placed, box)
     arcs = []
     if any(placed.arcs for placed in row):
         arcs = _arc_levels(figure, number, boxes)
-        boxes += [Box(x1, y, x2, y + 1) for _, _, x1, x2, y in arcs]
+        boxes += [Bounds(x1, y, x2, y + 1) for _, _, x1, x2, y in arcs]
     if places is not None:
         places.labels += labels
         places.leaders += leaders
@@ -94,7 +94,7 @@ def _row_labels(figure: Figure, places: Places | None, number: int) -> list[Box]
     return boxes
 
 
-def _texts(figure: Figure, placed: Volume, box: Box) -> Iterator[Text]:
+def _texts(figure: Figure, placed: Volume, box: Bounds) -> Iterator[Text]:
     step = placed.group.first
     extra = (LEADING - SMALL * (ASCENT + DESCENT)) / 2
     for index, text in enumerate(placed.lines):
@@ -105,7 +105,7 @@ def _texts(figure: Figure, placed: Volume, box: Box) -> Iterator[Text]:
         yield Text((box.left + box.right) / 2, y, text, size, bold, "middle", colour, title=title, path=step.path)
 
 
-def _arc_levels(figure: Figure, number: int, boxes: list[Box]) -> list[tuple[int, int, float, float, float]]:
+def _arc_levels(figure: Figure, number: int, boxes: list[Bounds]) -> list[tuple[int, int, float, float, float]]:
     mine = set(figure.rows.chains[number])
     arcs: list[tuple[int, int, float, float, float]] = []
     spans = sorted(

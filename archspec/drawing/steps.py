@@ -30,7 +30,7 @@ _SYMBOLS = {"add": "+", "multiply": "×"}
 
 
 @dataclass
-class Step:
+class Stage:
     """One volume: a layer with the layers after it that keep the shape, a folded block, or a join's symbol.
 
     `nodes` are the layers it stands for and `sources` the steps whose values it takes. `marks` are families of merged
@@ -54,16 +54,16 @@ class Step:
 class Group:
     """Steps drawn as one row of slabs: a chain of steps whose outputs have one shape and that do the same."""
 
-    steps: list[Step]
+    steps: list[Stage]
     sources: list[int] = field(default_factory=list)
     dashed: set[int] = field(default_factory=set)
 
     @property
-    def first(self) -> Step:
+    def first(self) -> Stage:
         return self.steps[0]
 
     @property
-    def last(self) -> Step:
+    def last(self) -> Stage:
         return self.steps[-1]
 
 
@@ -192,8 +192,8 @@ def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> list[Part]:
     return [part for part in parts if part.kind == largest.kind]
 
 
-def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Step]:
-    steps = [Step("input", "input", "input", "", "other", graph.input)]
+def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Stage]:
+    steps = [Stage("input", "input", "input", "", "other", graph.input)]
     home: dict[int, int] = {INPUT: 0}
     outputs: dict[int, list[str]] = {}
     for output in graph.outputs:
@@ -213,7 +213,7 @@ def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Step]:
             home[index] = at
     for node, names in outputs.items():
         kind = graph.input if node == INPUT else graph.nodes[node].output
-        steps.append(Step("output", "", ", ".join(names), "", "other", kind, sources=(home[node],)))
+        steps.append(Stage("output", "", ", ".join(names), "", "other", kind, sources=(home[node],)))
     return steps
 
 
@@ -250,9 +250,9 @@ def _keeps_shape(node: Node) -> bool:
     )
 
 
-def _layer(part: Part, node: Node) -> Step:
+def _layer(part: Part, node: Node) -> Stage:
     symbol = _SYMBOLS.get(node.kind) if len(node.inputs) > 1 else None
-    step = Step(
+    step = Stage(
         "symbol" if symbol else "layer",
         part.path,
         name_of(part.path),
@@ -291,7 +291,7 @@ def _split(node: Node) -> tuple[int, ...]:
     return tuple(kind.channels for kind in node.input_types)
 
 
-def _block(graph: Graph, part: Part) -> Step:
+def _block(graph: Graph, part: Part) -> Stage:
     nodes = [graph.nodes[index] for index in part.nodes]
     split: tuple[int, ...] = ()
     for node in reversed(nodes):
@@ -305,12 +305,12 @@ def _block(graph: Graph, part: Part) -> Step:
     if len(repeated) > 1:
         does = f"{len(repeated)} × {does}"
     does = does.replace("_", " ")
-    return Step(
+    return Stage(
         "block", part.path, name_of(part.path), does, "convolution", nodes[-1].output, list(part.nodes), split=split
     )
 
 
-def _grouped(steps: Sequence[Step]) -> list[Group]:
+def _grouped(steps: Sequence[Stage]) -> list[Group]:
     """Runs of like steps become groups; sources are then groups."""
     users: list[int] = [0] * len(steps)
     for step in steps:
@@ -329,7 +329,7 @@ def _grouped(steps: Sequence[Step]) -> list[Group]:
     return parts
 
 
-def _alike(one: Step, other: Step) -> bool:
+def _alike(one: Stage, other: Stage) -> bool:
     if one.role != other.role or one.type.shape != other.type.shape:
         return False
     if one.role == "block":

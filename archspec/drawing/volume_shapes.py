@@ -22,7 +22,7 @@ from archspec.drawing.scene import (
     text_width,
 )
 from archspec.drawing.skyline import Places
-from archspec.drawing.steps import Step, what
+from archspec.drawing.steps import Stage, what
 from archspec.drawing.volumes import RADIUS, SHOWN, Figure, Volume
 from archspec.graph import Node
 from archspec.layers import Family
@@ -145,7 +145,7 @@ def _symbol(figure: Figure, placed: Volume) -> list[Shape]:
     return [circle, *(polyline(pair, Style(stroke=tone.dark, width=1.4)) for pair in ends)]
 
 
-def _title_of(figure: Figure, step: Step) -> str:
+def _title_of(figure: Figure, step: Stage) -> str:
     """The tooltip: what the volume stands for in full."""
     if step.role == "input":
         return f"input {step.type}"
@@ -210,7 +210,7 @@ def _told(node: Node) -> str:
     return f"{node.path}: {what(node.layer)} → {node.output}"
 
 
-def _cuboid(placed: Volume, x: float, step: Step, title: str) -> list[Shape]:
+def _cuboid(placed: Volume, x: float, step: Stage, title: str) -> list[Shape]:
     """A slab: front, upper and right face, with bands for merged layers and lines between stacked channels."""
     tone = palette.INPUT if step.role == "input" else palette.FAMILIES[step.family]
     if step.role == "block":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from archspec.drawing.scene import Box, Point, text_width
-from archspec.drawing.steps import Group, Step
+from archspec.drawing.scene import Bounds, Point, text_width
+from archspec.drawing.steps import Group, Stage
 from archspec.graph import Graph
 from archspec.layers import Family
 
@@ -55,7 +55,7 @@ class Volume:
     attached: bool = False
 
     @property
-    def drawn(self) -> list[tuple[float, Step]]:
+    def drawn(self) -> list[tuple[float, Stage]]:
         """Slabs and where each begins, counted from `x`."""
         steps = self.group.steps
         if len(steps) <= SHOWN:
@@ -80,11 +80,11 @@ class Volume:
         return self.x + self.body / 2
 
     @property
-    def box(self) -> Box:
+    def box(self) -> Bounds:
         """Around the drawn volumes."""
         right, up = self.back.x / 2, self.back.y / 2
         half = self.height / 2
-        return Box(self.x - right, self.y - half - up, self.end + right, self.y + half + up)
+        return Bounds(self.x - right, self.y - half - up, self.end + right, self.y + half + up)
 
     @property
     def top(self) -> Point:

@@ -9,9 +9,8 @@ from itertools import pairwise
 from math import log
 
 from archspec.drawing.layout import MARGIN, SHAPE_SIZE, TITLE_BESIDE, TITLE_SIZE, Box, Link, Outline, Picture, turned
+from archspec.drawing.routing import Corner
 from archspec.drawing.scene import text_width
-
-Point = tuple[float, float]
 
 _STEP = 12.0
 _GUTTER = 36.0
@@ -145,7 +144,7 @@ class _Columns:
         """The columns in which a line begins and ends."""
         return self.column(link.points[0][1]), self.column(link.points[-1][1])
 
-    def moved(self, x: float, y: float, index: int) -> Point:
+    def moved(self, x: float, y: float, index: int) -> Corner:
         """Where a place of a column goes."""
         return x + self.offsets[index], y - max(self.limits[index][0], 0.0) + self.top
 
@@ -242,7 +241,7 @@ class _Columns:
         between = [(before[-1][0], y_under), (x_up, y_under), (x_up, y_over), (x_entered, y_over)]
         return replace(link, points=(*before, *between, *after))
 
-    def _until(self, link: Link, first: int, left: float) -> list[Point]:
+    def _until(self, link: Link, first: int, left: float) -> list[Corner]:
         """The corners of a line in the column that it leaves at a height."""
         points = [self.moved(x, y, first) for x, y in link.points if y < left]
         across = len(points) > 2 and points[-1][1] == points[-2][1]

@@ -11,7 +11,7 @@ from archspec.elaborate.entries import Expander
 from archspec.elaborate.outputs import outputs, warn_unused
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.resizing import suggest_inputs
-from archspec.elaborate.scope import UNKNOWN, Frame, Scope, StopElaboration
+from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration
 from archspec.graph import INPUT, Graph, prune
 from archspec.spec.document import Document
 from archspec.spec.network import Input
@@ -32,11 +32,11 @@ def elaborate(document: Document, input: Input | None, name: str, findings: Find
     size = (1, 1, 1) if input is None else (input.height, input.width, input.channels)
     placer = Placer(TensorType(size), findings)
     expander = Expander(document, placer, findings)
-    frame = Frame(Scope(inputs=(start,)), document.env, document)
+    context = Context(Scope(inputs=(start,)), document.env, document)
     try:
-        expander.check_size(layers, frame)
-        end = expander.chain(layers, frame, (start,), "layers")
-        ends = outputs(expander, frame.scope, end)
+        expander.check_size(layers, context)
+        end = expander.chain(layers, context, (start,), "layers")
+        ends = outputs(expander, context.scope, end)
     except StopElaboration:
         return None
     suggest_inputs(document, layers, expander)

@@ -9,7 +9,7 @@ from typing import Any
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
-from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.expressions import MISSING, Environment, layered
 from archspec.kinds import Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
@@ -46,7 +46,7 @@ class Expander:
         self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
-    def chain(self, node: Located | None, frame: Frame, values: Values, what: str) -> Values:
+    def chain(self, node: Located | None, context: Context, values: Values, what: str) -> Values:
         """Expands a list of entries; each takes what the one before it gives. Returns what the last one gives."""
         if node is None or is_null(node):
             return values
@@ -55,39 +55,39 @@ class Expander:
                 "E206", f"`{what}` is a list of layers, not {node.described}", node.span, help=["begin each with `- `"]
             )
             return (UNKNOWN,)
-        if frame.depth > MAX_NESTING:
-            self.placer.stop("E402", f"blocks and branches are nested more than {MAX_NESTING} deep", node.span, frame)
+        if context.depth > MAX_NESTING:
+            self.placer.stop("E402", f"blocks and branches are nested more than {MAX_NESTING} deep", node.span, context)
         for item in node.items:
-            values = self.entry(item, frame, values)
+            values = self.entry(item, context, values)
         return values
 
-    def entry(self, node: Located, frame: Frame, values: Values, *, name: str | None = None) -> Values:
+    def entry(self, node: Located, context: Context, values: Values, *, name: str | None = None) -> Values:
         """Expands one entry. `name` is for an entry that has none of its own."""
-        self.count_step(node, frame)
-        entry = self.read_entry(node, frame)
+        self.count_step(node, context)
+        entry = self.read_entry(node, context)
         if entry is None:
             return (UNKNOWN,)
         entry.name = entry.name or name
         if isinstance(entry.content, Mapping):
-            when = self.condition(entry.content, frame)
+            when = self.condition(entry.content, context)
             if when is False:
                 if entry.name is None and entry.kind not in STRUCTURE:
                     # It counts all the same, so that automatic names do not depend on what is left out.
-                    frame.scope.automatic(entry.kind)
+                    context.scope.automatic(entry.kind)
                 return values
             if when is not True:
                 return (UNKNOWN,)
             source = entry.content.get("from")
             if source is not None:
-                values = self.resolve(source, frame)
-        block = frame.document.blocks.get(entry.kind)
+                values = self.resolve(source, context)
+        block = context.document.blocks.get(entry.kind)
         if block is not None:
-            return structure.block(self, block, entry, frame, values)
+            return structure.block(self, block, entry, context, values)
         if entry.kind in STRUCTURE:
-            return STRUCTURES[entry.kind](self, entry, frame, values)
-        return self.layer(entry, frame, values)
+            return STRUCTURES[entry.kind](self, entry, context, values)
+        return self.layer(entry, context, values)
 
-    def read_entry(self, node: Located, frame: Frame) -> Entry | None:
+    def read_entry(self, node: Located, context: Context) -> Entry | None:
         content: Located | None = None
         kind_node = node
         if isinstance(node, Mapping):
@@ -95,7 +95,7 @@ class Expander:
                 self.bad_entry(node)
                 return None
             kind_node, content = next(iter(node.entries.values()))
-        kind = evaluate(kind_node, frame.env, self.findings)
+        kind = evaluate(kind_node, context.env, self.findings)
         if kind is FAILED:
             return None
         if not isinstance(kind, str):
@@ -112,7 +112,7 @@ class Expander:
         name, name_node, span = None, kind_node, kind_node.span
         if isinstance(content, Mapping) and (written := content.get("name")) is not None:
             name_node = written
-            value = evaluate(written, frame.env, self.findings)
+            value = evaluate(written, context.env, self.findings)
             if value is FAILED:
                 return None
             name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -153,11 +153,11 @@ class Expander:
             help=[f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"],
         )
 
-    def condition(self, content: Mapping, frame: Frame) -> Any:
+    def condition(self, content: Mapping, context: Context) -> Any:
         node = content.get("when")
         if node is None:
             return True
-        value = evaluate(node, frame.env, self.findings)
+        value = evaluate(node, context.env, self.findings)
         if value is FAILED:
             return FAILED
         if not isinstance(value, bool):
@@ -165,9 +165,9 @@ class Expander:
             return FAILED
         return value
 
-    def resolve(self, node: Located, frame: Frame) -> Values:
+    def resolve(self, node: Located, context: Context) -> Values:
         """The values that `from` names, looked up from the inside out."""
-        value = evaluate(node, frame.env, self.findings)
+        value = evaluate(node, context.env, self.findings)
         if value is FAILED:
             return (UNKNOWN,)
         names = value if isinstance(value, list) else [value]
@@ -177,7 +177,7 @@ class Expander:
             return (UNKNOWN,)
         values: list[int] = []
         for name, place in zip(names, nodes, strict=True):
-            values.extend(self.lookup(name, place, frame.scope))
+            values.extend(self.lookup(name, place, context.scope))
         return tuple(values)
 
     def lookup(self, name: Any, place: Located, scope: Scope) -> Values:
@@ -236,60 +236,60 @@ class Expander:
         written = self.written_names.get(name)
         return written.span if written is not None else None
 
-    def layer(self, entry: Entry, frame: Frame, values: Values) -> Values:
-        layer = self.read_layer(entry, frame)
-        name = entry.name or frame.scope.automatic(entry.kind)
+    def layer(self, entry: Entry, context: Context, values: Values) -> Values:
+        layer = self.read_layer(entry, context)
+        name = entry.name or context.scope.automatic(entry.kind)
         if layer is None:
-            self.placer.register(entry, name, (UNKNOWN,), frame.scope)
+            self.placer.register(entry, name, (UNKNOWN,), context.scope)
             return (UNKNOWN,)
-        references = self.references(layer, entry, frame) if layer.references else ()
-        return self.placer.add(layer, name, entry, frame, values, references=references)
+        references = self.references(layer, entry, context) if layer.references else ()
+        return self.placer.add(layer, name, entry, context, values, references=references)
 
-    def references(self, layer: Layer, entry: Entry, frame: Frame) -> Values:
+    def references(self, layer: Layer, entry: Entry, context: Context) -> Values:
         """The nodes that a layer's fields name, looked up as `from` does."""
         sources: list[int] = []
         for field in layer.referred():
             written = entry.content.get(field) if isinstance(entry.content, Mapping) else entry.content
             place = written if written is not None else entry.name_node
-            values = self.lookup(getattr(layer, field), place, frame.scope)
+            values = self.lookup(getattr(layer, field), place, context.scope)
             if len(values) != 1:
                 self.findings.error("E307", f"`{field}` names one value, not {len(values)}", place.span)
                 values = (UNKNOWN,)
             sources.extend(values)
         return tuple(sources)
 
-    def read_layer(self, entry: Entry, frame: Frame) -> Layer | None:
+    def read_layer(self, entry: Entry, context: Context) -> Layer | None:
         try:
             kind = find_kind("layers", entry.kind)
         except KindError as error:
             self.findings.error("E217", str(error), entry.span)
             return None
         if kind is None:
-            known = {*kind_names("layers"), *frame.document.blocks, *STRUCTURE}
+            known = {*kind_names("layers"), *context.document.blocks, *STRUCTURE}
             unknown_kind(entry.kind, entry.kind_node.span, known, "layer kind or block", self.findings)
             return None
         static = not (entry.content is not None and entry.content.dynamic)
-        origin: object = entry.content if entry.content is not None else frame.document
+        origin: object = entry.content if entry.content is not None else context.document
         key = (id(origin), id(kind), entry.implied)
         if static and key in self.instances:
             return self.instances[key][1]
         fields = as_fields(kind, entry.content, entry.kind_node, self.findings)
         if fields is None:
             return None
-        defaults = frame.document.defaults
+        defaults = context.document.defaults
         below = defaults.get(entry.kind) if defaults else None
         if entry.implied and isinstance(below, Mapping):
             below = below.only(*DEFAULTS_OF_IMPLIED.get(entry.kind, ()))
         if fields.entries.keys() & set(COMMON):
             fields = fields.without(*COMMON)
-        env = frame.env
+        env = context.env
         if isinstance(below, Mapping):
             laid = merged(below, fields)
             assert isinstance(laid, Mapping)
             fields = laid
             static = static and not below.dynamic
             if below.dynamic:
-                env = layered(frame.env, frame.document.env)
+                env = layered(context.env, context.document.env)
         layer: Kind | None
         if not fields.entries and not kind.needs_validation():
             layer = kind.plain_default()
@@ -300,23 +300,23 @@ class Expander:
             self.instances[key] = (origin, layer)
         return layer
 
-    def check_size(self, layers: Located | None, frame: Frame) -> None:
+    def check_size(self, layers: Located | None, context: Context) -> None:
         """Stops before anything is expanded where the entries are certain to be too many."""
         counted = Counted(self)
         for item in layers.items if isinstance(layers, Sequence) else ():
-            if counted.entry(item, frame.document, frame.env, 0) > MAX_STEPS:
+            if counted.entry(item, context.document, context.env, 0) > MAX_STEPS:
                 key = next(iter(item.entries.values()))[0] if isinstance(item, Mapping) and item.entries else item
-                self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", key.span, frame)
+                self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", key.span, context)
 
-    def count_rounds(self, steps: int, node: Located, frame: Frame) -> None:
+    def count_rounds(self, steps: int, node: Located, context: Context) -> None:
         """Stops where so many steps that are still to come, at least, would be too many."""
         if self.steps + steps > MAX_STEPS:
-            self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, frame)
+            self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, context)
 
-    def count_step(self, node: Located, frame: Frame) -> None:
+    def count_step(self, node: Located, context: Context) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
-            self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, frame)
+            self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, context)
         if len(self.findings.items) > MAX_FINDINGS:
             raise StopElaboration
 

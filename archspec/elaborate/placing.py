@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
-from archspec.elaborate.scope import UNKNOWN, Entry, Frame, Scope, StopElaboration, Values
+from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, Node, needed
@@ -49,16 +49,16 @@ class Placer:
         layer: Layer,
         name: str,
         entry: Entry,
-        frame: Frame,
+        context: Context,
         values: Values,
         help: str = "",
         references: Values = (),
     ) -> Values:
         """Adds a node, or reports why its layer does not fit. `references` are what its fields name."""
-        path = frame.scope.prefix + name
+        path = context.scope.prefix + name
         if len(self.nodes) >= MAX_NODES:
-            self.stop("E401", f"the network grows beyond {MAX_NODES:,} layers", entry.span, frame)
-        known = UNKNOWN not in values and self.count_inputs(layer, path, entry, frame, values)
+            self.stop("E401", f"the network grows beyond {MAX_NODES:,} layers", entry.span, context)
+        known = UNKNOWN not in values and self.count_inputs(layer, path, entry, context, values)
         values = (*values, *references)
         self.consumed.update(values)
         node: Node | None = None
@@ -69,7 +69,7 @@ class Placer:
                 if max(output.shape) > MAX_SIZE:
                     raise ShapeError(f"makes {output}, and no side may be more than {MAX_SIZE:,}")
             except ShapeError as error:
-                self.misfit(error, layer, path, entry, frame, values, help)
+                self.misfit(error, layer, path, entry, context, values, help)
             except Exception as error:
                 self.defect(error, layer, path, entry)
             else:
@@ -81,19 +81,19 @@ class Placer:
                         f"{path}: {text}",
                         entry.span,
                         f"input is {listed(map(str, types))}, output is {output}",
-                        secondary=callers(frame),
+                        secondary=callers(context),
                     )
         result: Values = (UNKNOWN,)
-        if node is not None and self.is_free(path, name, entry, frame.scope):
+        if node is not None and self.is_free(path, name, entry, context.scope):
             self.nodes.append(node)
             result = (len(self.nodes) - 1,)
-        self.register(entry, name, result, frame.scope)
+        self.register(entry, name, result, context.scope)
         return result
 
-    def opened(self, frame: Frame, kind: str, span: Span) -> Frame:
-        """A named frame, of which is kept what was expanded in it."""
-        self.blocks[frame.scope.prefix[:-1]] = BlockUse(kind, span)
-        return frame
+    def opened(self, context: Context, kind: str, span: Span) -> Context:
+        """A named context, of which is kept what was expanded in it."""
+        self.blocks[context.scope.prefix[:-1]] = BlockUse(kind, span)
+        return context
 
     def types_of(self, layer: Layer, values: Values, path: str, entry: Entry) -> tuple[TensorType, ...] | None:
         """The types of what a layer takes of its inputs; None where it wants indices of a layer that has none."""
@@ -158,7 +158,7 @@ class Placer:
             help=[f"this is a defect of {kind.__module__}.{kind.__qualname__}"],
         )
 
-    def count_inputs(self, layer: Layer, path: str, entry: Entry, frame: Frame, values: Values) -> bool:
+    def count_inputs(self, layer: Layer, path: str, entry: Entry, context: Context, values: Values) -> bool:
         low, high, count = layer.min_inputs, layer.max_inputs, len(values)
         if low <= count and (high is None or count <= high):
             return True
@@ -167,7 +167,7 @@ class Placer:
             "E307",
             f"{path} takes {wanted}, but has {count}",
             entry.span,
-            secondary=callers(frame),
+            secondary=callers(context),
             help=["name them: `from: [a, b]`" if count < low else "join them first, with concat, add or multiply"],
         )
         return False
@@ -181,7 +181,7 @@ class Placer:
         layer: Layer,
         path: str,
         entry: Entry,
-        frame: Frame,
+        context: Context,
         values: Values,
         help: str,
     ) -> None:
@@ -193,7 +193,7 @@ class Placer:
             error.code,
             f"{path} {error.message}" if error.message.startswith("does not fit") else f"{path}: {error.message}",
             Label(span, f"input is {label}" if label else ""),
-            secondary=tuple(callers(frame)),
+            secondary=tuple(callers(context)),
             notes=tuple(notes),
             help=(*error.help, *([help] if help else [])),
         )
@@ -281,9 +281,9 @@ class Placer:
             return
         scope.names[name] = (values, entry.name_node.span)
 
-    def stop(self, code: str, message: str, span: Span, frame: Frame) -> None:
+    def stop(self, code: str, message: str, span: Span, context: Context) -> None:
         self.findings.error(
-            code, message, span, secondary=callers(frame), help=["look at the `times` of repeats, and at blocks"]
+            code, message, span, secondary=callers(context), help=["look at the `times` of repeats, and at blocks"]
         )
         raise StopElaboration
 
@@ -294,6 +294,6 @@ def scaled(input: TensorType, scale: float) -> TensorType:
     return TensorType((math.ceil(height * scale), math.ceil(width * scale), channels))
 
 
-def callers(frame: Frame) -> list[Label]:
+def callers(context: Context) -> list[Label]:
     """Where the blocks that are being expanded were called, innermost first."""
-    return [Label(span, f"in block `{name}`, called here") for name, span in reversed(frame.calls[-3:])]
+    return [Label(span, f"in block `{name}`, called here") for name, span in reversed(context.calls[-3:])]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from archspec.diagnostics import Diagnostic, Findings, Span
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.placing import MAX_INPUT, Misfit, Placer, scaled
-from archspec.elaborate.scope import Frame, Scope, StopElaboration
+from archspec.elaborate.scope import Context, Scope, StopElaboration
 from archspec.graph import INPUT
 from archspec.located import Located
 from archspec.spec.document import Document
@@ -188,7 +188,7 @@ def _faults_of(document: Document, layers: Located, input: TensorType, findings:
     findings = Findings() if findings is None else findings
     expander = Expander(document, Placer(input, findings, searches=0), findings)
     with suppress(StopElaboration):  # the reason is among the findings
-        expander.chain(layers, Frame(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
+        expander.chain(layers, Context(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
     return _faults(findings.items)
 
 

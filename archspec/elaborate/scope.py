@@ -1,4 +1,4 @@
-"""What expansion carries along: scopes with their names, frames, entries taken apart."""
+"""What expansion carries along: scopes with their names, contexts, entries taken apart."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Scope:
 
 
 @dataclass
-class Frame:
+class Context:
     """Where expansion stands: the scope, what `$(…)` sees, whose defaults hold, and the blocks being expanded."""
 
     scope: Scope
@@ -92,12 +92,12 @@ class Frame:
     calls: tuple[tuple[str, Span], ...] = ()
     depth: int = 0
 
-    def inner(self, *, scope: Scope | None = None, env: Environment | None = None) -> Frame:
-        """A frame one level further in."""
-        return Frame(scope or self.scope, self.env if env is None else env, self.document, self.calls, self.depth + 1)
+    def inner(self, *, scope: Scope | None = None, env: Environment | None = None) -> Context:
+        """A context one level further in."""
+        return Context(scope or self.scope, self.env if env is None else env, self.document, self.calls, self.depth + 1)
 
-    def named(self, name: str, env: Environment | None = None) -> Frame:
-        """A frame in a scope of its own."""
+    def named(self, name: str, env: Environment | None = None) -> Context:
+        """A context in a scope of its own."""
         return self.inner(scope=self.scope.inner(name), env=env)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import did_you_mean, listed
 from archspec.elaborate.placing import callers
-from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Entry, Frame, Values
+from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Values
 from archspec.expressions import layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null
 from archspec.spec.arguments import bind
@@ -53,23 +53,23 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
     return entry.content if good else None
 
 
-def block(x: Expander, block: Block, entry: Entry, frame: Frame, values: Values) -> Values:
+def block(x: Expander, block: Block, entry: Entry, context: Context, values: Values) -> Values:
     """A call of a block: its arguments are evaluated here, its layers where it was defined."""
-    name = entry.name or frame.scope.automatic(entry.kind)
+    name = entry.name or context.scope.automatic(entry.kind)
     result: Values = (UNKNOWN,)
-    arguments = call_arguments(x, block, entry, frame)
-    if arguments is not None and not is_recursive(x, block, entry, frame):
+    arguments = call_arguments(x, block, entry, context)
+    if arguments is not None and not is_recursive(x, block, entry, context):
         home = block.document or x.document
-        inner = x.placer.opened(frame.named(name, layered(arguments, home.env)), block.name, entry.span)
+        inner = x.placer.opened(context.named(name, layered(arguments, home.env)), block.name, entry.span)
         inner.document = home
         inner.scope.inputs = values
-        inner.calls = (*frame.calls, (block.name, entry.span))
+        inner.calls = (*context.calls, (block.name, entry.span))
         result = x.chain(block.layers, inner, values, f"layers of block {block.name}")
-    x.placer.register(entry, name, result, frame.scope)
+    x.placer.register(entry, name, result, context.scope)
     return result
 
 
-def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dict[str, Any] | None:
+def call_arguments(x: Expander, block: Block, entry: Entry, context: Context) -> dict[str, Any] | None:
     """Values of a block's arguments at a call; a plain value is the first one's. None with the reasons reported."""
     given: dict[str, tuple[Scalar, Located]] = {}
     content = entry.content
@@ -86,7 +86,7 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
         block.arguments,
         given,
         (block.document or x.document).env,
-        frame.env,
+        context.env,
         x.findings,
         f"block `{block.name}`",
         entry.span,
@@ -95,9 +95,9 @@ def call_arguments(x: Expander, block: Block, entry: Entry, frame: Frame) -> dic
     return values if complete else None
 
 
-def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
+def is_recursive(x: Expander, block: Block, entry: Entry, context: Context) -> bool:
     """Whether a block is called while it is being expanded, which is reported."""
-    names = [name for name, _ in frame.calls]
+    names = [name for name, _ in context.calls]
     if block.name not in names:
         return False
     circle = " → ".join([*names[names.index(block.name) :], block.name])
@@ -105,21 +105,21 @@ def is_recursive(x: Expander, block: Block, entry: Entry, frame: Frame) -> bool:
     return True
 
 
-def structure(x: Expander, entry: Entry, frame: Frame) -> Frame:
-    """The frame of a structural entry: a scope of its own where it has a name."""
+def structure(x: Expander, entry: Entry, context: Context) -> Context:
+    """The context of a structural entry: a scope of its own where it has a name."""
     if entry.name is None:
-        return frame.inner()
-    return x.placer.opened(frame.named(entry.name), entry.kind, entry.span)
+        return context.inner()
+    return x.placer.opened(context.named(entry.name), entry.kind, entry.span)
 
 
-def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands the layers so many times in a chain; named, each round is a scope with its number."""
     content = fields(x, entry, ("times", "as", "layers"), ("times", "layers"))
     if content is None:
         return (UNKNOWN,)
     times_node, layers = content.get("times"), content.get("layers")
     assert times_node is not None
-    times = evaluate(times_node, frame.env, x.findings)
+    times = evaluate(times_node, context.env, x.findings)
     if times is FAILED:
         return (UNKNOWN,)
     if not isinstance(times, int) or isinstance(times, bool) or times < 0:
@@ -130,19 +130,19 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
     counter = loop_variable(x, content)
     if counter is FAILED:
         return (UNKNOWN,)
-    x.count_rounds(times, entry.kind_node, frame)
+    x.count_rounds(times, entry.kind_node, context)
     single = single_entry(layers)
-    outer = structure(x, entry, frame)
+    outer = structure(x, entry, context)
     # Expressions are evaluated as the layers are expanded, so that all rounds can share one environment.
     counted: dict[str, Any] = {}
-    env = frame.env if counter is None else layered(counted, frame.env)
+    env = context.env if counter is None else layered(counted, context.env)
     alike = counter is None or layers is None or not layers.dynamic
     for index in range(times):
         before = x.steps
-        x.count_step(entry.kind_node, frame)
+        x.count_step(entry.kind_node, context)
         if counter is not None:
             counted[counter] = index
-        inner = Frame(outer.scope, env, frame.document, frame.calls, outer.depth)
+        inner = Context(outer.scope, env, context.document, context.calls, outer.depth)
         if entry.name is None:
             values = x.chain(layers, inner, values, "layers of repeat")
         elif single is not None:
@@ -152,9 +152,9 @@ def repeat(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
             values = x.chain(layers, inner, values, "layers of repeat")
             outer.scope.names[str(index)] = (values, entry.name_node.span)
         if index == 0 and alike:
-            x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, frame)
+            x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, context)
     if entry.name is not None:
-        x.placer.register(entry, entry.name, values, frame.scope)
+        x.placer.register(entry, entry.name, values, context.scope)
     return values
 
 
@@ -180,13 +180,13 @@ def single_entry(layers: Located | None) -> Located | None:
     return item if isinstance(item, Scalar) else None
 
 
-def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands branches that all take the same values, and joins what they give."""
     content = fields(x, entry, ("branches", "join"), ("branches",))
     branches = content.get("branches") if content else None
     if content is None or branches is None:
         return (UNKNOWN,)
-    inner = structure(x, entry, frame)
+    inner = structure(x, entry, context)
     ends: list[int] = []
     if isinstance(branches, Sequence):
         for item in branches.items:
@@ -207,7 +207,7 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         x.findings.error("E206", "`branches` of parallel is empty", branches.span)
         return (UNKNOWN,)
     node = content.get("join")
-    how = "concat" if node is None else evaluate(node, frame.env, x.findings)
+    how = "concat" if node is None else evaluate(node, context.env, x.findings)
     if how is FAILED:
         return (UNKNOWN,)
     if how not in ("concat", "add", "multiply"):
@@ -220,35 +220,37 @@ def parallel(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
             help=[hint] if hint else [],
         )
         return (UNKNOWN,)
-    return join(x, how, entry, frame, inner, tuple(ends))
+    return join(x, how, entry, context, inner, tuple(ends))
 
 
-def join(x: Expander, kind: str, entry: Entry, frame: Frame, inner: Frame, values: Values, help: str = "") -> Values:
+def join(
+    x: Expander, kind: str, entry: Entry, context: Context, inner: Context, values: Values, help: str = ""
+) -> Values:
     """Joins branches; a named structure stands for the join's output."""
     if len(values) > 1:
         plain = Entry(kind, entry.kind_node, None, None, entry.kind_node, entry.span, implied=True)
-        layer = x.read_layer(plain, frame)
+        layer = x.read_layer(plain, context)
         if layer is None:
             return (UNKNOWN,)
         values = x.placer.add(layer, inner.scope.automatic(kind), plain, inner, values, help)
     if entry.name is not None:
-        x.placer.register(entry, entry.name, values, frame.scope)
+        x.placer.register(entry, entry.name, values, context.scope)
     return values
 
 
-def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
+def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands layers and a shortcut around them, and adds the two (He et al. 2016)."""
     content = fields(x, entry, ("layers", "shortcut"), ("layers",))
     if content is None:
         return (UNKNOWN,)
-    inner = structure(x, entry, frame)
+    inner = structure(x, entry, context)
     body = x.chain(content.get("layers"), inner, values, "layers of residual")
     node = content.get("shortcut")
     how: Any = "identity"
     if isinstance(node, Sequence):
         how = "layers"
     elif node is not None:
-        how = evaluate(node, frame.env, x.findings)
+        how = evaluate(node, context.env, x.findings)
     if how not in (*SHORTCUTS, "layers", FAILED):
         assert node is not None
         hint = did_you_mean(str(how), SHORTCUTS)
@@ -260,7 +262,7 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         )
         how = FAILED
     if how is FAILED or UNKNOWN in body or UNKNOWN in values:
-        return join(x, "add", entry, frame, inner, (UNKNOWN, UNKNOWN))
+        return join(x, "add", entry, context, inner, (UNKNOWN, UNKNOWN))
     if how in ("auto", "zero_pad"):
         same = [x.placer.type_of(value) for value in body] == [x.placer.type_of(value) for value in values]
         how = "identity" if same else ("projection" if how == "auto" else how)
@@ -272,11 +274,13 @@ def residual(x: Expander, entry: Entry, frame: Frame, values: Values) -> Values:
         branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
         shortcut = x.chain(node, branch, values, "shortcut of residual")
     else:
-        shortcut = changed(x, how, entry, frame, inner, values, body)
-    return join(x, "add", entry, frame, inner, (*body, *shortcut), help)
+        shortcut = changed(x, how, entry, context, inner, values, body)
+    return join(x, "add", entry, context, inner, (*body, *shortcut), help)
 
 
-def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, values: Values, body: Values) -> Values:
+def changed(
+    x: Expander, how: str, entry: Entry, context: Context, inner: Context, values: Values, body: Values
+) -> Values:
     """The input brought to the body's shape (He et al. 2016).
 
     `projection`, option B: a strided 1×1 convolution and batch normalisation. `zero_pad`, option A: every stride-th
@@ -296,7 +300,7 @@ def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, val
             "E306",
             f"no {what} brings {have} to {want}",
             entry.span,
-            secondary=callers(frame),
+            secondary=callers(context),
             help=["give the shortcut as a list of layers"],
         )
         return (UNKNOWN,)
@@ -312,7 +316,7 @@ def changed(x: Expander, how: str, entry: Entry, frame: Frame, inner: Frame, val
             name: (Scalar(*place, name), locate(value, *place)) for name, value in fields.items()
         }
         part = Entry(kind, key, Mapping(*place, given), None, key, entry.span, implied=True)
-        layer = x.read_layer(part, frame)
+        layer = x.read_layer(part, context)
         if layer is None:
             return (UNKNOWN,)
         values = x.placer.add(layer, kind, part, branch, values)

@@ -17,7 +17,7 @@ COPIES = "copies"
 """The part that only XLA on CPUs needs."""
 
 
-class Part(NamedTuple):
+class MemoryPart(NamedTuple):
     """One thing that takes memory: bytes whatever the batch, and bytes per sample."""
 
     fixed: int = 0
@@ -32,7 +32,7 @@ class Memory(NamedTuple):
 
     fixed: int
     per_sample: int
-    parts: Mapping[str, Part] = {}
+    parts: Mapping[str, MemoryPart] = {}
 
     def at(self, batch: int) -> int:
         """Bytes for a batch of so many samples."""
@@ -59,9 +59,9 @@ def inference(graph: Graph, dtype: str = "float32") -> Memory:
     seen = graph.pruned("eval")
     return _sum(
         {
-            "weights": Part(width * seen.params),
-            "statistics": Part(width * seen.count("statistics")),
-            "activations": Part(0, _alive(seen, width)),
+            "weights": MemoryPart(width * seen.params),
+            "statistics": MemoryPart(width * seen.count("statistics")),
+            "activations": MemoryPart(0, _alive(seen, width)),
         }
     )
 
@@ -91,22 +91,22 @@ def training(
     peak = _backward(seen, frozen, width)
     return _sum(
         {
-            "weights": Part(4 * seen.params),
-            "weight copies": Part(width * seen.params if width < 4 else 0),
-            "statistics": Part(4 * seen.count("statistics")),
-            "gradients": Part(4 * changed),
-            "optimiser state": Part(4 * optimiser.slots * changed),
-            "input": Part(0, width * seen.input.size),
-            "activations": Part(0, peak.activations),
-            "masks": Part(0, peak.masks),
-            "activation gradients": Part(0, peak.gradients),
-            COPIES: Part(0, peak.copies),
+            "weights": MemoryPart(4 * seen.params),
+            "weight copies": MemoryPart(width * seen.params if width < 4 else 0),
+            "statistics": MemoryPart(4 * seen.count("statistics")),
+            "gradients": MemoryPart(4 * changed),
+            "optimiser state": MemoryPart(4 * optimiser.slots * changed),
+            "input": MemoryPart(0, width * seen.input.size),
+            "activations": MemoryPart(0, peak.activations),
+            "masks": MemoryPart(0, peak.masks),
+            "activation gradients": MemoryPart(0, peak.gradients),
+            COPIES: MemoryPart(0, peak.copies),
         }
     )
 
 
-def _sum(parts: dict[str, Part]) -> Memory:
-    used = {name: part for name, part in parts.items() if part != Part()}
+def _sum(parts: dict[str, MemoryPart]) -> Memory:
+    used = {name: part for name, part in parts.items() if part != MemoryPart()}
     return Memory(sum(part.fixed for part in used.values()), sum(part.per_sample for part in used.values()), used)
 
 

@@ -47,18 +47,18 @@ class Bordered(NamedTuple):
     size: Size
 
 
-Step = Scaled | Cut | Bordered
+FitStep = Scaled | Cut | Bordered
 
 
 class Plan(NamedTuple):
     """The steps from an image's own size to another one. `guessed` says that the rule has no answer for this size."""
 
     size: Size
-    steps: tuple[Step, ...]
+    steps: tuple[FitStep, ...]
     guessed: bool = False
 
 
-def prepared(size: Size, preparation: Preparation) -> tuple[Step, ...]:
+def prepared(size: Size, preparation: Preparation) -> tuple[FitStep, ...]:
     """The steps of a dataset's own preparation, for an image of this height and width."""
     if preparation.size is None or preparation.size == size:
         return ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from archspec.diagnostics import DataError, listed, unwritable
 from archspec.images.files import opened_image, upright
-from archspec.images.palettes import TABLES, Colour, Table, voc_colour
+from archspec.images.palettes import TABLES, Colour, Palette, voc_colour
 from archspec.writing import write_by
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def code(colour: Colour) -> int:
     return colour[0] << 16 | colour[1] << 8 | colour[2]
 
 
-def classes_of_colours(codes: np.ndarray, table: Table) -> np.ndarray:
+def classes_of_colours(codes: np.ndarray, table: Palette) -> np.ndarray:
     """The classes of pixels by their colours: −1 where the table calls them void, −2 where it has no such colour."""
     known = np.array([*map(code, table.colours), *map(code, table.void)], np.int32)
     values = np.array([*range(len(table.colours)), *([-1] * len(table.void))], np.int32)

@@ -13,7 +13,7 @@ Colour = tuple[int, int, int]
 """Red, green and blue."""
 
 
-class Table(NamedTuple):
+class Palette(NamedTuple):
     """Classes in order with their colours, and the colours of pixels that count for nothing."""
 
     names: tuple[str, ...]
@@ -55,12 +55,12 @@ def _rows(text: str) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
     return tuple(row[0] for row in rows), tuple((int(row[1]), int(row[2]), int(row[3])) for row in rows)
 
 
-def _tables() -> dict[str, Table]:
+def _tables() -> dict[str, Palette]:
     names = tuple(_VOC.split())
     return {
-        "voc": Table(names, tuple(map(voc_colour, range(len(names)))), ((224, 224, 192),)),
-        "camvid": Table(*_rows(_CAMVID), ((0, 0, 0),)),
-        "cityscapes": Table(*_rows(_CITYSCAPES), _rows(_CITYSCAPES_VOID)[1]),
+        "voc": Palette(names, tuple(map(voc_colour, range(len(names)))), ((224, 224, 192),)),
+        "camvid": Palette(*_rows(_CAMVID), ((0, 0, 0),)),
+        "cityscapes": Palette(*_rows(_CITYSCAPES), _rows(_CITYSCAPES_VOID)[1]),
     }
 
 
@@ -71,7 +71,7 @@ GREY = "grey"
 """Instead of a table: red, green and blue are equal, and are the number of the class."""
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> Palette:
     """A table from a text file: a line a class, three numbers from 0 to 255 and a name, in any order.
 
     Lines without three numbers, such as a heading, are passed over. Raises `DataError`.
@@ -94,4 +94,4 @@ def read_table(path: Path) -> Table:
         raise DataError(
             "E506", f"{path} is no table of colours", help=["a line a class: its name and three numbers, 0 to 255"]
         )
-    return Table(tuple(names), tuple(colours))
+    return Palette(tuple(names), tuple(colours))

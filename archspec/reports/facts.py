@@ -94,7 +94,7 @@ def total_stride(graph: Graph) -> float:
     return max((max(node.receptive_field.jump) for node in with_places(graph)), default=1)
 
 
-class Column(NamedTuple):
+class Fact(NamedTuple):
     """One figure: its key in data and for sorting, its heading, and how it is read from the facts and shown."""
 
     key: str
@@ -127,20 +127,20 @@ def _published(name: str) -> Callable[[Facts], float | None]:
 
 
 COLUMNS = (
-    Column("input", "input (H×W×C)", lambda facts: facts.graph.input.shape, _times),
-    Column("params", "parameters", lambda facts: facts.params, _plain),
-    Column("macs", "MACs", lambda facts: facts.seen.macs, si),
-    Column("flops", "FLOPs", lambda facts: facts.seen.flops, si),
-    Column("weights_bytes", "weights on disk", lambda facts: facts.weights_bytes, mebibytes),
-    Column("inference_bytes", "memory, inference", lambda facts: facts.inference_bytes, mebibytes),
-    Column("training_bytes", "memory, training", lambda facts: facts.training_bytes, mebibytes),
-    Column("layers", "layers", lambda facts: len(facts.seen.nodes), _plain),
-    Column("depth", "depth", lambda facts: depth(facts.seen), _plain),
-    Column("receptive_field", "receptive field", lambda facts: last_receptive_field(facts.seen), _times),
-    Column("stride", "total stride", lambda facts: total_stride(facts.seen), _plain),
-    Column("smallest_input", "smallest input", lambda facts: facts.smallest or _none(facts), str),
-    Column("top1", "top-1", _published("top1"), _percent),
-    Column("top5", "top-5", _published("top5"), _percent),
+    Fact("input", "input (H×W×C)", lambda facts: facts.graph.input.shape, _times),
+    Fact("params", "parameters", lambda facts: facts.params, _plain),
+    Fact("macs", "MACs", lambda facts: facts.seen.macs, si),
+    Fact("flops", "FLOPs", lambda facts: facts.seen.flops, si),
+    Fact("weights_bytes", "weights on disk", lambda facts: facts.weights_bytes, mebibytes),
+    Fact("inference_bytes", "memory, inference", lambda facts: facts.inference_bytes, mebibytes),
+    Fact("training_bytes", "memory, training", lambda facts: facts.training_bytes, mebibytes),
+    Fact("layers", "layers", lambda facts: len(facts.seen.nodes), _plain),
+    Fact("depth", "depth", lambda facts: depth(facts.seen), _plain),
+    Fact("receptive_field", "receptive field", lambda facts: last_receptive_field(facts.seen), _times),
+    Fact("stride", "total stride", lambda facts: total_stride(facts.seen), _plain),
+    Fact("smallest_input", "smallest input", lambda facts: facts.smallest or _none(facts), str),
+    Fact("top1", "top-1", _published("top1"), _percent),
+    Fact("top5", "top-5", _published("top5"), _percent),
 )
 BY_KEY = {column.key: column for column in COLUMNS}
 
@@ -205,7 +205,7 @@ def notes(facts: Sequence[Facts]) -> list[str]:
     return lines
 
 
-def table(facts: Sequence[Facts], columns: Sequence[Column] | None = None, *, titles: bool = False) -> Table:
+def table(facts: Sequence[Facts], columns: Sequence[Fact] | None = None, *, titles: bool = False) -> Table:
     """Networks as rows. Columns without any figure are left out unless they are asked for; titles come last."""
     chosen = columns if columns is not None else used(facts)
     rows: list[list[str | Cell]] = []
@@ -223,7 +223,7 @@ def table(facts: Sequence[Facts], columns: Sequence[Column] | None = None, *, ti
     )
 
 
-def used(facts: Sequence[Facts]) -> list[Column]:
+def used(facts: Sequence[Facts]) -> list[Fact]:
     """The columns that some network has a figure for, or was searched for."""
     return [
         column

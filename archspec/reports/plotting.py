@@ -24,7 +24,7 @@ and grey, which show on white."""
 SUFFIXES = (".svg", ".png", ".pdf")
 
 
-class Box(NamedTuple):
+class Extent(NamedTuple):
     """A rectangle in pixels."""
 
     left: float
@@ -32,7 +32,7 @@ class Box(NamedTuple):
     right: float
     top: float
 
-    def overlap(self, other: Box) -> float:
+    def overlap(self, other: Extent) -> float:
         """The area that both cover."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.top, other.top) - max(self.bottom, other.bottom)
@@ -94,7 +94,7 @@ def place_labels(
     *,
     colours: Sequence[str],
     size: float = 8.0,
-    taken: Sequence[Box] = (),
+    taken: Sequence[Extent] = (),
     paths: Sequence[Sequence[tuple[float, float]]] = (),
     labelled: Sequence[bool] | None = None,
     every: bool = True,
@@ -110,8 +110,8 @@ def place_labels(
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     spots = [tuple(map(float, axes.transData.transform(point))) for point in points]
     bounds = axes.get_window_extent(renderer)
-    inside = Box(bounds.x0, bounds.y0, bounds.x1, bounds.y1)
-    discs = [Box(x - r, y - r, x + r, y + r) for (x, y), r in zip(spots, radii, strict=True)]
+    inside = Extent(bounds.x0, bounds.y0, bounds.x1, bounds.y1)
+    discs = [Extent(x - r, y - r, x + r, y + r) for (x, y), r in zip(spots, radii, strict=True)]
     made = [
         axes.annotate(text, point, fontsize=size, color=INK, zorder=5)
         for text, point in zip(texts, points, strict=True)
@@ -121,21 +121,21 @@ def place_labels(
     for index in set(range(len(spots))) - set(wanted):
         made[index].remove()
     crowd = [sum(abs(x - u) < 150 and abs(y - v) < 60 for u, v in spots) for x, y in spots]
-    placed: dict[int, Box] = {}
+    placed: dict[int, Extent] = {}
     lines: list[tuple[tuple[float, float], tuple[float, float]]] = []
     for path in paths:
         ends = [tuple(map(float, axes.transData.transform(point))) for point in path]
         lines += [((a[0], a[1]), (b[0], b[1])) for a, b in pairwise(ends)]
     for index in sorted(wanted, key=lambda i: (-crowd[i], spots[i][1], spots[i][0])) if every else wanted:
         (x, y), (wide, high) = spots[index], sizes[index]
-        best: tuple[float, Box, float] | None = None
+        best: tuple[float, Extent, float] | None = None
         for step in range(14):
             reach = radii[index] + 3 + 9 * step
             for turn in range(16 if step else 8):
                 angle = 2 * pi * turn / (16 if step else 8)
                 middle_x = x + (reach + wide / 2) * cos(angle)
                 middle_y = y + (reach + high / 2) * sin(angle)
-                box = Box(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
+                box = Extent(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
                 if (
                     box.left < inside.left
                     or box.right > inside.right
@@ -172,12 +172,12 @@ def place_labels(
     return [made[index] for index in sorted(placed)]
 
 
-def _nearest(box: Box, x: float, y: float) -> tuple[float, float]:
+def _nearest(box: Extent, x: float, y: float) -> tuple[float, float]:
     """The point of a box that is nearest to a point."""
     return min(max(x, box.left), box.right), min(max(y, box.bottom), box.top)
 
 
-def _crosses(line: tuple[tuple[float, float], tuple[float, float]], box: Box) -> bool:
+def _crosses(line: tuple[tuple[float, float], tuple[float, float]], box: Extent) -> bool:
     """Whether a line goes through a box (Liang & Barsky 1984)."""
     (x, y), (u, v) = line
     low, high = 0.0, 1.0

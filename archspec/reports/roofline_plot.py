@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archspec.drawing.palette import FAINT, FAMILIES, INK, WORDS
 from archspec.figures.units import si
 from archspec.reports.cells import short
-from archspec.reports.plotting import Box, new_figure, place_labels, save, tidy
+from archspec.reports.plotting import Extent, new_figure, place_labels, save, tidy
 from archspec.reports.roofline import seconds
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def figure(prediction: Prediction) -> Figure:
         handles=handles, loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9, edgecolor="#DDDDDD"
     )
     made.canvas.draw()
-    taken = [Box(*item.get_window_extent().extents) for item in (legend, *texts)]
+    taken = [Extent(*item.get_window_extent().extents) for item in (legend, *texts)]
     star = [(prediction.flops / prediction.bytes, prediction.flops / prediction.seconds)] if whole else []
     pixels = made.dpi / 72
     place_labels(

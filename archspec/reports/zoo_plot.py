@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.drawing.palette import FAINT, INK
-from archspec.reports.plotting import PALETTE, Box, check_suffix, new_figure, place_labels, save, tidy
+from archspec.reports.plotting import PALETTE, Extent, check_suffix, new_figure, place_labels, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,7 +159,7 @@ def _panel(axes: Axes, items: Sequence[Facts], styles: Mapping[str, tuple[str, s
         [item.label for item in items],
         [min(sqrt(area / pi), 6.0) * pixels for area in areas],
         colours=[styles[item.label][0] for item in items],
-        taken=[Box(*map(float, legend.get_window_extent().extents))],
+        taken=[Extent(*map(float, legend.get_window_extent().extents))],
     )
 
 

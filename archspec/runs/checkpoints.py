@@ -31,7 +31,7 @@ PARTS = ("params", "statistics")
 DIGESTS = "sha256"
 
 
-class Found(NamedTuple):
+class Restored(NamedTuple):
     """What could be read: of which epoch, 0 where there is no checkpoint yet, and what could not be read before."""
 
     epoch: int
@@ -83,7 +83,7 @@ class Checkpoints:
         except Exception as error:
             raise self._unwritten(error) from None
 
-    def last(self, like: Callable[[int], dict[str, Any]], steps_per_epoch: int, epochs: int | None = None) -> Found:
+    def last(self, like: Callable[[int], dict[str, Any]], steps_per_epoch: int, epochs: int | None = None) -> Restored:
         """The last state that is as it was saved, with the structure of `like(epoch)`; no later than after `epochs`.
 
         Raises `DataError` (E513) where there are checkpoints, but none of them can be taken.
@@ -192,7 +192,7 @@ def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     return saved.state, saved.notes
 
 
-def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Found:
+def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Restored:
     notes: list[str] = []
     reasons: list[str] = []
     for epoch in reversed(_epochs(path)):
@@ -208,7 +208,7 @@ def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Found:
             reasons.append(_reason(error))
             notes.append(f"the checkpoint {at} is damaged, or is not one of this network: {reasons[-1]}")
             continue
-        return Found(epoch, state, [*notes, *([f"the one of epoch {epoch} is taken"] if notes else [])])
+        return Restored(epoch, state, [*notes, *([f"the one of epoch {epoch} is taken"] if notes else [])])
     if notes:
         one = len(notes) == 1
         raise DataError(
@@ -217,7 +217,7 @@ def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Found:
             notes=reasons[:1] if one else notes,
             help=["--overwrite trains anew"],
         )
-    return Found(0, None, [])
+    return Restored(0, None, [])
 
 
 def _epochs(path: Path) -> list[int]:

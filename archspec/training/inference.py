@@ -232,7 +232,7 @@ def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path
     return list(files)
 
 
-class _Found(NamedTuple):
+class _Predicted(NamedTuple):
     """Of an image: probabilities of classes, or the class of each pixel; and how it came to the input's size."""
 
     numbers: np.ndarray
@@ -249,7 +249,7 @@ def _found(
     invert: bool,
     findings: Findings,
     notes: list[str],
-) -> Iterator[tuple[int, _Found]]:
+) -> Iterator[tuple[int, _Predicted]]:
     """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
     graph = spec.graph()
     main = graph.main_output.name
@@ -280,5 +280,5 @@ def _found(
         full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (size - len(batch))
         numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
         for own, (place, _, way) in zip(numbers, batch, strict=False):
-            yield place, _Found(own, way)
+            yield place, _Predicted(own, way)
     notes.extend(Images([], seen).reasons())

@@ -16,7 +16,7 @@ from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.lower import Arrays
-from archspec.runs.checkpoints import Checkpoints, Found
+from archspec.runs.checkpoints import Checkpoints, Restored
 from archspec.runs.choosing import extends
 from archspec.runs.events import Events
 from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
@@ -95,7 +95,7 @@ class Loop:
             self.given = begin_with(self.recipe, self.spec, self.graph, self.folder, self.shown)
         return self.steps(1).initial(self.given)
 
-    def saved(self, until: int | None = None) -> Found:
+    def saved(self, until: int | None = None) -> Restored:
         """The last sound checkpoint, of no epoch after `until`."""
         return self.checkpoints.last(lambda epoch: self.steps(epoch).template, self.steps_per_epoch, until)
 

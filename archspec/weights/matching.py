@@ -14,7 +14,7 @@ import numpy as np
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Place, namings, tables
+from archspec.weights.naming import Naming, Slot, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
@@ -283,14 +283,14 @@ def _counts(name: str) -> bool:
     return not name.endswith(IGNORED)
 
 
-def _check_size(shape: Sequence[int], place: Place, layouts: Mapping[str, Any]) -> None:
+def _check_size(shape: Sequence[int], place: Slot, layouts: Mapping[str, Any]) -> None:
     """Raises `LayoutError` for a tensor of another size than its array, which is then never read."""
     if prod(shape) != place.weight.size:
         wanted = to_torch_shape(place.weight, order_of(place.node, layouts)) if place.torch else place.weight.shape
         raise LayoutError(f"is {shape_text(shape)}, not {shape_text(wanted)}")
 
 
-def _laid(array: np.ndarray, place: Place, layouts: Mapping[str, Any]) -> np.ndarray:
+def _laid(array: np.ndarray, place: Slot, layouts: Mapping[str, Any]) -> np.ndarray:
     if place.torch:
         return from_torch(array, place.weight, order_of(place.node, layouts))
     if array.shape != place.weight.shape:

@@ -21,7 +21,7 @@ TORCH_WORDS = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean":
 """PyTorch's words for arrays; others are the same."""
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """Where a tensor belongs: a node's array, and whether it comes in PyTorch's layout."""
 
     node: Node
@@ -34,7 +34,7 @@ class Place(NamedTuple):
         return f"{self.node.path}.{self.weight.name}"
 
 
-Naming = dict[str, Place]
+Naming = dict[str, Slot]
 """Where each tensor of a file belongs, by the tensor's name."""
 
 
@@ -49,7 +49,7 @@ def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, 
     known = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
     known[PLAIN] = _by_table(graph, {}, numbers)
     known[NATIVE] = {
-        f"{node.path}.{weight.name}": Place(node, weight, False) for node in graph.nodes for weight in node.weights
+        f"{node.path}.{weight.name}": Slot(node, weight, False) for node in graph.nodes for weight in node.weights
     }
     return known
 
@@ -59,7 +59,7 @@ def _by_table(graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int]
     for node in graph.nodes:
         name = _renamed(node.path, table, numbers[node.path])
         for weight in node.weights:
-            naming[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Place(node, weight, True)
+            naming[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Slot(node, weight, True)
     return naming
 
 

@@ -17,7 +17,7 @@ from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
 from archspec.drawing.pieces import Pieces
-from archspec.drawing.scene import Box, Rectangle, Scene, Text
+from archspec.drawing.scene import Bounds, Rectangle, Scene, Text
 from archspec.drawing.steps import what
 from archspec.graph import Graph
 from archspec.loading import open_spec
@@ -36,10 +36,10 @@ def texts(drawn: Scene) -> list[str]:
 
 def check_text(drawn: Scene) -> None:
     """Nothing leaves the picture, no two texts overlap, and a box's text is in one of the box's rectangles."""
-    page = Box(0, 0, drawn.width, drawn.height)
+    page = Bounds(0, 0, drawn.width, drawn.height)
     assert all(shape.box.within(page) for shape in drawn.shapes)
     written = [shape for shape in drawn.shapes if isinstance(shape, Text)]
-    rectangles: dict[str, list[Box]] = {}
+    rectangles: dict[str, list[Bounds]] = {}
     for shape in drawn.shapes:
         if isinstance(shape, Rectangle) and shape.path:
             rectangles.setdefault(shape.path, []).append(shape.box)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import archspec
 from archspec.drawing import DrawingError, svg
 from archspec.drawing.paper_look import scene
-from archspec.drawing.scene import Box, Path, Polygon, Scene, Text
+from archspec.drawing.scene import Bounds, Path, Polygon, Scene, Text
 from archspec.drawing.steps import FEW, groups
 from archspec.graph import Graph
 from archspec.zoo import zoo_variants
@@ -32,7 +32,7 @@ def texts(figure: Scene) -> list[Text]:
 
 def assert_legible(figure: Scene, crossed: bool = False) -> None:
     """No label on another, none cut, none crossed by an arrow unless that is allowed, and nothing outside the page."""
-    page = Box(0, 0, figure.width, figure.height)
+    page = Bounds(0, 0, figure.width, figure.height)
     for shape in figure.shapes:
         assert shape.box.within(page), shape
     labels = texts(figure)
@@ -46,7 +46,7 @@ def assert_legible(figure: Scene, crossed: bool = False) -> None:
                 left, right = sorted((at.x, curve.end.x))
                 top, bottom = sorted((at.y, curve.end.y))
                 for label in labels:
-                    assert not Box(left, top, right, bottom).meets(label.box, -0.5), (label.text, route)
+                    assert not Bounds(left, top, right, bottom).meets(label.box, -0.5), (label.text, route)
                 at = curve.end
 
 
@@ -70,7 +70,7 @@ def assert_complete(graph: Graph, figure: Scene) -> None:
             assert any(group.first.name.startswith(word.split("…")[0]) for word in words)
 
 
-def fronts(figure: Scene) -> dict[str, Box]:
+def fronts(figure: Scene) -> dict[str, Bounds]:
     """The faces turned to the reader, by layers' paths."""
     return {shape.path: shape.box for shape in figure.shapes if isinstance(shape, Polygon) and shape.path}
 
