@@ -19,6 +19,8 @@ def existing_folder(path: str) -> Path:
     """A dataset's folder. Raises `DataError` where there is none."""
     folder = Path(path)
     if not folder.is_dir():
+        if folder.exists():
+            raise DataError("E505", f"{folder} is a file, not a folder")
         raise DataError("E505", f"there is no folder {folder}", help=[RELATIVE])
     return folder
 

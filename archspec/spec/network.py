@@ -33,7 +33,7 @@ class Section(BaseModel):
 class Header(Section):
     """What stands at the top of a spec."""
 
-    archspec: Annotated[Literal[1], Field(description="version of the language")]
+    archspec: Annotated[Literal[1], Field(description="version of the language, 1")]
     name: Annotated[ShortName, Field(description="short name; also names the run folder")]
     title: Annotated[Text, Field(description="one line for people")] = ""
     paper: Annotated[Text, Field(description="where the network was published")] = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import loaded
-from archspec.diagnostics import DataError, Findings, count
+from archspec.diagnostics import DataError, Findings, SpecError, count
 from archspec.graph import Graph
 from archspec.images.files import MODES, USUAL, Images, find_images, image_files
 from archspec.images.fitting import Plan, read_image, unfitted_labels
@@ -80,13 +81,22 @@ def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
     data = counted(data, graph)
     if notes is not None:
         notes.extend(data.notes)
-    check_data(data, spec, graph)
+    try:
+        check_data(data, spec, graph)
+    except SpecError as error:
+        # What is right for `train` is no help here, where a network is measured as it is.
+        items = [replace(item, help=tuple(filter(_no_option, item.help))) for item in error.diagnostics]
+        raise SpecError(items) from None
     loss = fitted_loss(spec, spec.train, data)
     arrays = restored(folder, spec, notes)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
+
+
+def _no_option(help: str) -> bool:
+    return not help.startswith("--")
 
 
 @in_words(SMALLER)

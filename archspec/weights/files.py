@@ -50,7 +50,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             with opened_torch(path) as file:
                 yield file
         else:
-            yield _safetensors(path)
+            yield _safetensors(path, head)
     except UnreadableError as error:
         raise DataError("E532", f"{path} {error}", help=["files of safetensors and of PyTorch are read"]) from None
     except OSError as error:
@@ -76,7 +76,8 @@ def _head(path: Path) -> bytes:
 def _is_torch(path: Path, head: bytes) -> bool:
     """Whether a file is an archive or a pickle. Raises `DataError` for formats that are known and not read."""
     # A safetensors file is a length in eight bytes, which may look like anything, and then JSON.
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
+    whole = int.from_bytes(head[:8], "little") <= path.stat().st_size
+    if head[8:9] == b"{" and (whole or path.suffix == ".safetensors"):
         return False
     known = _OTHERS.get(head[:4])
     if known is not None:
@@ -84,7 +85,7 @@ def _is_torch(path: Path, head: bytes) -> bool:
     return head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or path.suffix in PICKLES
 
 
-def _safetensors(path: Path) -> TensorFile:
+def _safetensors(path: Path, head: bytes) -> TensorFile:
     """The tensors of a safetensors file. Its own library checks the header; the numbers are read by what that says."""
     from safetensors import safe_open
 
@@ -96,7 +97,9 @@ def _safetensors(path: Path) -> TensorFile:
             header: dict[str, Any] = json.loads(opened.read(begin - 8))
     except Exception as error:  # the library has errors of its own, and of what it stands on
         text = str(error)
-        cut = any(word in text.lower().replace(" ", "") for word in ("incomplete", "toosmall"))
+        # Of a length beyond the file's end too, where a header begins behind it.
+        signs = ("incomplete", "toosmall", *(["invalidheaderlength"] if head[8:9] == b"{" else []))
+        cut = any(sign in text.lower().replace(" ", "") for sign in signs)
         raise DataError(
             "E532",
             f"{path} {'is cut short' if cut else 'is no safetensors file'}",

@@ -138,6 +138,20 @@ def test_a_finished_run_is_not_that_of_other_data(
     assert (run / "result.json").exists()
 
 
+def test_evaluation_advises_no_options_that_it_does_not_have(
+    data: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = data.read_bytes()
+    try:
+        np.savez(data, x=np.zeros((24, 5, 5), np.uint8), y=np.arange(24) % 3)
+        assert main(["eval", str(run)]) == 1
+    finally:
+        data.write_bytes(kept)
+    err = capsys.readouterr().err
+    assert "E503" in err
+    assert "--" not in err
+
+
 def test_a_damaged_checkpoint_is_done_again_to_the_same_bits(
     place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -204,6 +204,10 @@ def test_a_file_that_is_cut_short_says_so(write: Write, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is cut short") as error:
         import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
     assert error.value.diagnostics[0].code == "E532"
+    # Within the header too, whose length may begin as a pickle does: 0x280 bytes.
+    (tmp_path / "in.safetensors").write_bytes((0x280).to_bytes(8, "little") + b'{"a":{"dtype":"F32",')
+    with pytest.raises(SpecError, match="is cut short"):
+        import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
     save_file({}, tmp_path / "none.safetensors")
     with pytest.raises(SpecError, match="holds no tensors") as error:
         import_weights(str(spec), tmp_path / "none.safetensors", tmp_path / "net")
