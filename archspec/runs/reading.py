@@ -57,7 +57,9 @@ def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:
     path = folder.path / (IMPORT if folder.imported else RUN)
     try:
         about = json.loads(path.read_text("utf-8"))
-        record = about.get("images") if isinstance(about, dict) else None
+        if not isinstance(about, dict):
+            raise ValueError("it holds no mapping")
+        record = about.get("images")
         if record is not None:
             return Preparation.from_plain(record)
     except FileNotFoundError:
