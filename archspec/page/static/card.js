@@ -23,7 +23,7 @@ class Card {
     if (!item || !network) return;
     this.box.classList.toggle("passing", hovered.length > 0);
     byId("card-title").textContent = items.length > 1 ? `${item.path} … ${items[items.length - 1].path}` : item.path || network.model.name;
-    byId("card-title").title = items.map((found) => found.path).slice(0, 20).join("\n");
+    byId("card-title").title = items.map((one) => one.path).slice(0, 20).join("\n");
     byId("card-kind").textContent = this._kind(items);
     byId("card-dot").setAttribute("class", `dot ${item.layer ? colours(item.layer) : "block"}`);
     byId("card-facts").replaceChildren(...this._facts(items, network));
@@ -53,7 +53,7 @@ class Card {
     }
     if (items.length === 1) rows.push(["output", dims(item.output)]);
     const add = (/** @type {string} */ name, /** @type {"params" | "macs" | "flops" | "bytes"} */ key, /** @type {(value: number) => string} */ text) => {
-      const sum = items.reduce((total, found) => total + found[key], 0);
+      const sum = items.reduce((total, one) => total + one[key], 0);
       if (sum) rows.push([name, text(sum), all[key] ? percent(sum, all[key]) : ""]);
     };
     add("parameters", "params", whole);

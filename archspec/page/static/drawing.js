@@ -183,18 +183,18 @@ class Drawing {
   /** Brings the box of an item, or of the folded block around it, into view. @param {string | undefined} path */
   follow(path) {
     const item = path === undefined ? undefined : store.network?.items.get(path);
-    const found = item && this._shown(item)[0];
-    if (found) this._show(found);
+    const box = item && this._shown(item)[0];
+    if (box) this._show(box);
   }
 
-  /** Brings a box into view. @param {any} found */
-  _show(found) {
+  /** Brings a box into view. @param {any} box */
+  _show(box) {
     const wide = this.canvas.clientWidth;
     // On a phone the card lies over the lower half.
     const high = this.canvas.clientHeight * (wide < 500 ? 0.45 : 1);
     const { x, y, scale } = this.view;
-    const [left, top] = [(found.x - found.width / 2) * scale + x, (found.y - found.height / 2) * scale + y];
-    const [right, bottom] = [left + found.width * scale, top + Math.min(found.height * scale, high / 2)];
+    const [left, top] = [(box.x - box.width / 2) * scale + x, (box.y - box.height / 2) * scale + y];
+    const [right, bottom] = [left + box.width * scale, top + Math.min(box.height * scale, high / 2)];
     let [dx, dy] = [0, 0];
     if (left < 8 || right > wide - 8) dx = wide / 2 - (left + right) / 2;
     if (top < 8 || bottom > high - 8) dy = high / 2 - (top + bottom) / 2;
@@ -223,7 +223,7 @@ class Drawing {
       this.layer.replaceChildren();
       return;
     }
-    const corner = (/** @type {any} */ found) => found && { x: found.x, y: found.y - found.height / 2 };
+    const corner = (/** @type {any} */ box) => box && { x: box.x, y: box.y - box.height / 2 };
     const before = anchor === null ? undefined : corner(this.byPath.get(anchor));
     this.scene = unfold(network.frames, store.opened);
     this.byPath = new Map([...this.scene.outlines, ...this.scene.boxes].map((item) => [item.path, item]));
@@ -378,11 +378,11 @@ class Drawing {
     const find = (/** @type {Item[]} */ items) => new Set(items.flatMap((item) => this._shown(item)));
     const chosen = find(selected), passed = find(hovered);
     for (const [path, element] of this.elements) {
-      const found = this.byPath.get(path);
-      element.classList.toggle("selected", chosen.has(found));
-      element.classList.toggle("hovered", passed.has(found));
+      const box = this.byPath.get(path);
+      element.classList.toggle("selected", chosen.has(box));
+      element.classList.toggle("hovered", passed.has(box));
     }
-    const near = new Set([...chosen, ...passed].map((found) => found.path));
+    const near = new Set([...chosen, ...passed].map((box) => box.path));
     for (const element of /** @type {NodeListOf<SVGElement>} */ (this.layer.querySelectorAll(".link"))) {
       const touched = near.has(element.dataset.source ?? "") || near.has(element.dataset.target ?? "");
       element.classList.toggle("near", touched);

@@ -76,9 +76,9 @@ function ticks(top, wanted) {
   const rough = top / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? 10 * power;
-  const found = [];
-  for (let index = 0; index * step <= top * 1.0001; index += 1) found.push(index * step);
-  return found;
+  const marks = [];
+  for (let index = 0; index * step <= top * 1.0001; index += 1) marks.push(index * step);
+  return marks;
 }
 
 /**
@@ -136,7 +136,7 @@ function linesOf(text) {
  * @template K, V @param {Map<K, V[]>} map @param {K} key @param {V} value
  */
 function gather(map, key, value) {
-  const found = map.get(key);
-  if (found) found.push(value);
+  const values = map.get(key);
+  if (values) values.push(value);
   else map.set(key, [value]);
 }

@@ -207,7 +207,7 @@ class SourceView {
     const now = item?.lines && this._here(item.lines[0]) ? this.moved(item.lines[1]) : 0;
     const next = event.key === "ArrowDown" ? lines.find((line) => line > now) : lines.reverse().find((line) => line < now);
     if (next === undefined) return;
-    store.select(this._items(next).map((found) => found.path), "source");
+    store.select(this._items(next).map((one) => one.path), "source");
     this.scrollTo(next);
     event.preventDefault();
     event.stopPropagation();
@@ -222,21 +222,21 @@ const TOKEN = /(#.*$)|((?<![\w"'])(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'))|(\$\([^)
  */
 function coloured(text, wrong) {
   const styles = ["comment", "text", "expression", "key", "digits"];
-  /** @type {[number, number, string][]} */ const found = [];
+  /** @type {[number, number, string][]} */ const tokens = [];
   if (text.length < 2000) {
     for (const match of text.matchAll(TOKEN)) {
       // A # within a word begins no comment.
       if (match[1] !== undefined && match.index > 0 && !/\s/.test(text[match.index - 1])) continue;
-      found.push([match.index, match.index + match[0].length, styles[match.slice(1).findIndex((group) => group !== undefined)]]);
+      tokens.push([match.index, match.index + match[0].length, styles[match.slice(1).findIndex((group) => group !== undefined)]]);
     }
   }
   const cuts = new Set([0, text.length]);
-  for (const [start, end] of [...found, ...wrong]) cuts.add(Math.min(start, text.length)).add(Math.min(end, text.length));
+  for (const [start, end] of [...tokens, ...wrong]) cuts.add(Math.min(start, text.length)).add(Math.min(end, text.length));
   const places = [...cuts].sort((a, b) => a - b);
   const parts = [];
   for (let index = 0; index + 1 < places.length; index += 1) {
     const [start, end] = [places[index], places[index + 1]];
-    const style = found.find((item) => item[0] <= start && end <= item[1])?.[2];
+    const style = tokens.find((item) => item[0] <= start && end <= item[1])?.[2];
     const fault = wrong.find((item) => item[0] <= start && end <= item[1])?.[2];
     const classes = [style, fault && `wrong ${fault}`].filter(Boolean).join(" ");
     parts.push(classes ? make("span", { class: classes }, text.slice(start, end)) : text.slice(start, end));

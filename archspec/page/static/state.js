@@ -88,10 +88,10 @@ class Network {
    * @param {number} depth @returns {Set<string>}
    */
   openedTo(depth) {
-    const found = new Set();
-    for (const item of this.items.values()) if (item.isBlock && item.path && item.depth < depth) found.add(item.path);
-    for (const path of this._runs()) if (this._level(path) < depth) found.add(path);
-    return found;
+    const paths = new Set();
+    for (const item of this.items.values()) if (item.isBlock && item.path && item.depth < depth) paths.add(item.path);
+    for (const path of this._runs()) if (this._level(path) < depth) paths.add(path);
+    return paths;
   }
 
   /** The paths of what only the drawing folds. @returns {string[]} */
@@ -118,14 +118,14 @@ class Network {
 
   /** The frames in which an item's first layer is, without its own. @param {Item} item @returns {string[]} */
   framesAround(item) {
-    const found = [];
+    const paths = [];
     for (let path = "", frame = this.frames.get(path); frame && path !== item.path; frame = this.frames.get(path)) {
-      if (path) found.push(path);
+      if (path) paths.push(path);
       const box = frame.boxes.find((candidate) => candidate.layers.includes(item.index));
       if (!box || box.path === item.path) break;
       path = box.path;
     }
-    return found;
+    return paths;
   }
 
   /** The blocks and layers that a box of the drawing stands for: itself, or what is in a run. @param {string} path @returns {string[]} */
@@ -137,9 +137,9 @@ class Network {
 
   /** The outermost folded block around an item, or the item itself. @param {Item} item @param {Set<string>} opened */
   seen(item, opened) {
-    let found = item;
-    for (let at = item.parent; at && at.path; at = at.parent) if (!opened.has(at.path)) found = at;
-    return found;
+    let outermost = item;
+    for (let at = item.parent; at && at.path; at = at.parent) if (!opened.has(at.path)) outermost = at;
+    return outermost;
   }
 }
 

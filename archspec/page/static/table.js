@@ -110,8 +110,8 @@ class Table {
       const sign = this.sorting?.down ? -1 : 1;
       const order = (/** @type {Item} */ a, /** @type {Item} */ b) => {
         const [x, y] = [column.value(a), column.value(b)];
-        const found = typeof x === "string" ? x.localeCompare(String(y), "en", { numeric: true }) : x - Number(y);
-        return sign * found || a.index - b.index;
+        const difference = typeof x === "string" ? x.localeCompare(String(y), "en", { numeric: true }) : x - Number(y);
+        return sign * difference || a.index - b.index;
       };
       return [...items].sort(order);
     };
@@ -164,10 +164,10 @@ class Table {
 
   /** The rows that stand for items: their own, or that of the folded block around them. @param {Item[]} items */
   _near(items) {
-    const found = new Set(items);
-    if (!this.flat.checked && store.network) for (const item of items) found.add(store.network.seen(item, store.opened));
-    if (this.flat.checked) for (const item of items) for (const index of item.indices) if (store.network) found.add(store.network.order[index]);
-    return found;
+    const rows = new Set(items);
+    if (!this.flat.checked && store.network) for (const item of items) rows.add(store.network.seen(item, store.opened));
+    if (this.flat.checked) for (const item of items) for (const index of item.indices) if (store.network) rows.add(store.network.order[index]);
+    return rows;
   }
 
   /** @param {Item} item @param {number} index */

@@ -61,10 +61,10 @@ function unfolded(frames, path, opened, level) {
   }
   /** @type {[number, number, number][]} */ const across = [], /** @type {[number, number, number][]} */ along = [];
   for (const box of frame.boxes) {
-    const found = inner.get(box.path);
-    if (!found) continue;
-    across.push([box.x - box.width / 2, box.x, SIDE + found.anchor], [box.x, box.x + box.width / 2, SIDE + found.picture.width - found.anchor]);
-    along.push([box.y - box.height / 2, box.y + box.height / 2, TITLE + found.picture.height + SIDE]);
+    const within = inner.get(box.path);
+    if (!within) continue;
+    across.push([box.x - box.width / 2, box.x, SIDE + within.anchor], [box.x, box.x + box.width / 2, SIDE + within.picture.width - within.anchor]);
+    along.push([box.y - box.height / 2, box.y + box.height / 2, TITLE + within.picture.height + SIDE]);
   }
   const xOf = stretch(across), yOf = stretch(along);
   const xShift = -xOf(0), yShift = -yOf(0);
@@ -74,20 +74,20 @@ function unfolded(frames, path, opened, level) {
   for (const box of frame.boxes) {
     const x = xOf(box.x) + xShift;
     const y = (yOf(box.y - box.height / 2) + yOf(box.y + box.height / 2)) / 2 + yShift;
-    const found = inner.get(box.path);
-    if (!found) {
+    const within = inner.get(box.path);
+    if (!within) {
       picture.boxes.push({ ...box, x, y });
       sides.set(box.path, [x, y - box.height / 2, y + box.height / 2]);
       continue;
     }
-    const width = SIDE + found.picture.width + SIDE, height = TITLE + found.picture.height + SIDE;
-    const left = x - found.anchor, top = y - height / 2 + TITLE;
+    const width = SIDE + within.picture.width + SIDE, height = TITLE + within.picture.height + SIDE;
+    const left = x - within.anchor, top = y - height / 2 + TITLE;
     corners.set(box.path, [left, top]);
     sides.set(box.path, [x, y - height / 2, y + height / 2]);
     picture.outlines.push({ path: box.path, heading: /** @type {Frame} */ (frames.get(box.path)).heading, x: left - SIDE + width / 2, y, width, height, level: level + 1 });
-    for (const item of found.picture.boxes) picture.boxes.push({ ...item, x: item.x + left, y: item.y + top });
-    for (const item of found.picture.outlines) picture.outlines.push({ ...item, x: item.x + left, y: item.y + top });
-    for (const link of found.picture.links) {
+    for (const item of within.picture.boxes) picture.boxes.push({ ...item, x: item.x + left, y: item.y + top });
+    for (const item of within.picture.outlines) picture.outlines.push({ ...item, x: item.x + left, y: item.y + top });
+    for (const link of within.picture.links) {
       /** @type {[number, number][]} */ const points = link.points.map(([px, py]) => [px + left, py + top]);
       // What enters or leaves goes on to the outline's side.
       if (!link.source) points[0][1] = y - height / 2;
@@ -103,10 +103,10 @@ function unfolded(frames, path, opened, level) {
     for (const [end, name, beside] of /** @type {[number, string, number][]} */ ([[0, link.source, 1], [last, link.target, last - 1]])) {
       if (name) {
         const [x, upper, lower] = /** @type {[number, number, number]} */ (sides.get(name));
-        const found = inner.get(name), corner = corners.get(name);
+        const within = inner.get(name), corner = corners.get(name);
         points[end] = [x + link.points[end][0] - /** @type {number} */ (before.get(name)), end === 0 ? lower : upper];
         // Of very many tensors, not the same may be drawn inside.
-        if (found && corner) points[end][0] = ((end === 0 ? found.exits : found.entries).get(link.tensor) ?? found.anchor) + corner[0];
+        if (within && corner) points[end][0] = ((end === 0 ? within.exits : within.entries).get(link.tensor) ?? within.anchor) + corner[0];
       }
       points[beside] = [points[end][0], points[beside][1]];
     }
