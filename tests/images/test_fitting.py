@@ -215,6 +215,6 @@ train: {dataset: {image_folder: {path: data, size: 8}}}
     with pytest.raises(DataError, match="does not say how images were prepared"):
         preparation_of(RunFolder(tmp_path), spec)
     for damaged in ("3", "[]", "null", '"x"', "{", ""):
-        (tmp_path / "run.json").write_text(damaged)
+        (tmp_path / kept).write_text(damaged)
         with pytest.raises(DataError, match="does not say how images were prepared"):
             preparation_of(RunFolder(tmp_path), spec)
