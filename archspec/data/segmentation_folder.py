@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import as_masks, existing_folder, holdout, stacked
-from archspec.data._pairs import Names, Pair, find_pairs
+from archspec.data._index import Names, Pair
+from archspec.data._pairs import find_pairs
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
 from archspec.images.files import Images, read_all, read_pixels
