@@ -10,6 +10,7 @@ import inspect
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
 from archspec.spec.arguments import TYPE_WORDS
@@ -22,6 +23,13 @@ Schema = dict[str, Any]
 _EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _LAYERS: Schema = {"$ref": "#/$defs/layers"}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_]*)*$"
+
+
+class _Generator(GenerateJsonSchema):
+    """Writes defaults as the language does: pydantic cannot write a kind whose validator was never built."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return plain(dft)
 
 
 def json_schema() -> Schema:
@@ -206,7 +214,7 @@ def _object(model: type[BaseModel], *, required: bool = True) -> Schema:
 
 def _properties(model: type[BaseModel]) -> Schema:
     """Each field's schema, or an expression in its place."""
-    made = model.model_json_schema()
+    made = model.model_json_schema(schema_generator=_Generator)
     properties: Schema = {}
     for name, info in fields_of(model).items():
         family = family_of_field(info.metadata)
