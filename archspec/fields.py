@@ -16,9 +16,26 @@ MAX_SIZE = 2**31 - 1
 PositiveInt = Annotated[int, Field(strict=True, gt=0, le=MAX_SIZE)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)]
 Count = Annotated[int, Field(strict=True, gt=0, le=10**18)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NonNegativeNumber = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+
+
+LARGEST, SMALLEST = 3.4028234e38, 1.1754944e-38
+"""The largest number of single precision, with which networks compute, and the least above 0 of full precision."""
+
+
+def _check_single(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise PydanticCustomError("single", "is too large: networks compute with numbers up to 3.4e38")
+    if 0 < abs(value) < SMALLEST:
+        raise PydanticCustomError("single", "is too small: networks compute with 0 and with numbers from 1.2e-38 on")
+    return value
+
+
+Single = AfterValidator(_check_single)
+"""Numbers that single precision has."""
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), Single]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), Single]
+NonNegativeNumber = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False), Single]
 Probability = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=10_000)]

@@ -87,6 +87,9 @@ codecs.register_error(REPLACING, _alike)
 # Everything that moves the cursor, and bytes of file names that are no text (surrogates).
 _DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# What is neither ASCII nor a letter or digit may be unseen: a change of direction, a separator of lines.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f\\w]")
+
 
 def printable(text: str) -> str:
     """One line's text with each character replaced that is not to be seen: escapes, breaks, changes of direction."""
@@ -195,7 +198,19 @@ def as_json(value: object) -> str:
         text = json.dumps(value, indent=2, ensure_ascii=ascii, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=2, ensure_ascii=ascii)
-    return _DRIVING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _UNSEEN.sub(_reference, text)
+
+
+def _reference(match: re.Match[str]) -> str:
+    """A character as JSON's references to it, two where UTF-16 needs a pair; a mark that is printed stays."""
+    char = match[0]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
 def _finite(value: Any) -> Any:

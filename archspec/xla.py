@@ -77,9 +77,11 @@ def cross_check(
 
     The step is that of the spec's recipe; a spec without one, and a graph, are given the default recipe. `optimiser`
     takes the place of the recipe's. Raises `DataError` where a spec's outputs are not what its task needs, so that it
-    has no training step.
+    has no training step, and `SpecError` where the compiler fails or memory runs out.
     """
     import jax
+
+    from archspec.training.boundary import in_words, what_needs_less
 
     graph, _, _, train = _given(network)
     if mode == "train" and not isinstance(network, Graph):
@@ -87,9 +89,10 @@ def cross_check(
 
         check_outputs(network, graph)
     optimiser = optimiser or train.optimiser
-    compiled = compile_program(network, batch, mode, optimiser)
     predicted = memory.inference(graph) if mode == "eval" else memory.training(graph, optimiser=optimiser)
-    parts = memory_parts(compiled)
+    with in_words(lambda: what_needs_less(graph, predicted, "a smaller `--batch` or `--input` needs less")):
+        compiled = compile_program(network, batch, mode, optimiser)
+        parts = memory_parts(compiled)
     return CrossCheck(
         mode,
         batch,

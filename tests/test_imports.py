@@ -46,6 +46,20 @@ def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:
     assert loaded_by(code) == set()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "/no/run", "a.png"],
+        ["eval", "/no/run"],
+        ["train", "lenet5", "--set", "train.dataset.npz=/no/x.npz"],
+        ["train", "lenet5", "--set", "train.dataset.image_folder=/no/folder"],
+    ],
+)
+def test_paths_that_lead_nowhere_are_told_of_before_anything_heavy_is_loaded(command: list[str]) -> None:
+    code = f"from archspec.cli import main\nassert main({command!r}) == 1"
+    assert loaded_by(code) == set()
+
+
 def test_a_report_of_a_large_network_needs_little_memory() -> None:
     """torchinfo takes 588 MB for the same network."""
     # The process is started by one without memory of its own: a fork's peak counts as the child's.

@@ -120,6 +120,14 @@ def test_json_has_no_numbers_that_json_has_not() -> None:
     assert found.isascii()
 
 
+def test_json_shows_no_character_that_turns_or_breaks_lines() -> None:
+    given = {"a\u202eb\u2028": "\u200f\U000e0041é→−日"}
+    found = as_json(given)
+    assert json.loads(found) == given
+    assert "\\u202eb\\u2028" in found and "é→−日" in found
+    assert all(char.isprintable() or char == "\n" for char in found)
+
+
 BASH = "A='{python} -m archspec.cli'; cd {folder}; "
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import pytest
 
+from archspec.diagnostics import SpecError
 from archspec.kinds import find_kind, kind_names
+from archspec.loading import load
 from archspec.optimisers import Optimiser
 from archspec.schedules import Schedule
 
@@ -171,3 +176,22 @@ def test_lion_steps_by_the_sign() -> None:
     transformation = optimiser.build(lambda step: 1.0)
     updates, _ = transformation.update({"w": jnp.array([[0.3, -7.0]])}, transformation.init(params), params)
     assert updates["w"].tolist() == [[pytest.approx(-0.01), pytest.approx(0.01)]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("schedule: {step: {milestones: [1, 1e12]}}", "`milestones[1]` of step must be 2147483647 or less"),
+        ("schedule: {step: {every: 1, factor: 1e308}}", "`factor` of step is too large"),
+        ("schedule: {cosine: {final: 1e308}}", "`final` of cosine is too large"),
+        ("optimiser: {adam: 1e308}", "`learning_rate` of adam is too large"),
+        ("optimiser: {adam: 1e-320}", "`learning_rate` of adam is too small"),
+    ],
+)
+def test_numbers_that_networks_cannot_compute_with_are_refused(
+    write: Callable[..., Path], settings: str, reason: str
+) -> None:
+    net = "input: {height: 8, width: 8, channels: 1}\nlayers: [flatten, dense: 2]\n"
+    path = write(f"{net}train: {{{settings}}}")
+    with pytest.raises(SpecError, match=re.escape(reason)):
+        load(path)

@@ -96,3 +96,18 @@ layers:
     assert "CSV has the layers alone" in capsys.readouterr().err
     check = cross_check(load(path), 2)
     assert check.flops == 2 * load(path).graph().flops and check.xla_bytes
+
+
+def test_what_the_compiler_raises_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import jax
+
+    def fails(*_: Any) -> Any:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.")
+
+    monkeypatch.setattr("archspec.xla.compile_program", fails)
+    assert cli.main(["report", "lenet5", "--xla"]) == 1
+    err = capsys.readouterr().err
+    assert "error[E902]: there is not enough memory" in err and "99 bytes" in err
+    assert "`--batch`" in err

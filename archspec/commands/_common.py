@@ -91,6 +91,16 @@ def optimiser_of(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
     return kind.plain_default(learning_rate=0.001)
 
 
+def check_run(folder: Path) -> None:
+    """Raises `SpecError` where a folder holds no run, before JAX is loaded, which takes seconds."""
+    from archspec.runs.folder import open_run
+
+    try:
+        open_run(folder)
+    except DataError as error:
+        raise error.located(None) from None
+
+
 def failed(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> bool:
     return any(item.severity == "error" or options.strict for item in diagnostics)
 

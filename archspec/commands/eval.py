@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from archspec.commands._common import check_run
 from archspec.output import as_json, say
 from archspec.training.interrupt import loading
 
@@ -16,6 +17,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    check_run(options.folder)
     with loading():
         from archspec.training.inference import evaluate
 

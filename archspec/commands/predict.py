@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archspec.commands._common import positive, show
+from archspec.commands._common import check_run, positive, show
 from archspec.diagnostics import Findings
 from archspec.output import as_json, printable, say
 from archspec.training.interrupt import loading
+
+if TYPE_CHECKING:
+    from archspec.training.inference import Answer
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -25,20 +31,23 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with loading():
-        from archspec.training.inference import predict
-
+    check_run(options.folder)
     findings = Findings()
     notes: list[str] = []
-    answers = predict(
-        options.folder,
-        options.images,
-        top=options.top,
-        invert=options.invert,
-        output=options.output,
-        findings=findings,
-        notes=notes,
-    )
+    answers: list[Answer] = []
+    if not _all_missing(options.images, findings):
+        with loading():
+            from archspec.training.inference import predict
+
+        answers = predict(
+            options.folder,
+            options.images,
+            top=options.top,
+            invert=options.invert,
+            output=options.output,
+            findings=findings,
+            notes=notes,
+        )
     for note in notes:
         say(f"note: {note}")
     if options.format == "json":
@@ -51,3 +60,16 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         show(findings.items, options)
     return 1 if findings.failed else 0
+
+
+def _all_missing(images: Sequence[Path], findings: Findings) -> bool:
+    """Whether none of the files is there, so that JAX need not be loaded, which takes seconds; then says so."""
+    missing = Findings()
+    for path in images:
+        try:
+            os.stat(path)
+            return False
+        except (OSError, ValueError) as error:
+            missing.error("E521", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+    findings.items.extend(missing.items)
+    return True

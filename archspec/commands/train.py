@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archspec.commands._common import open_checked, spec_options
+from archspec.diagnostics import DataError
 from archspec.training.interrupt import loading
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -18,8 +23,19 @@ def options(command: argparse.ArgumentParser) -> None:
     command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
 
 
+def _check_paths(spec: Spec) -> None:
+    """Raises `SpecError` where there are no data, before JAX is loaded, which takes seconds."""
+    if spec.train is None:
+        return
+    try:
+        spec.train.dataset.check_path()
+    except DataError as error:
+        raise spec.data_error(error) from None
+
+
 def run(options: argparse.Namespace) -> int:
     spec = open_checked(options.spec, options)
+    _check_paths(spec)
     with loading():
         from archspec.training.run import train
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec.commands._common import open_checked, overrides_of, spec_options
 from archspec.diagnostics import count
-from archspec.output import as_json, printable
+from archspec.output import as_json, printable, say
 from archspec.training.interrupt import loading
 
 
@@ -41,6 +41,7 @@ def _weights_import(options: argparse.Namespace) -> int:
     with loading():
         from archspec.weights.folder import import_weights
 
+    notes: list[str] = []
     match = import_weights(
         options.spec,
         options.file,
@@ -49,7 +50,10 @@ def _weights_import(options: argparse.Namespace) -> int:
         partial=options.partial,
         prefix=options.prefix,
         overrides=overrides_of(options),
+        notes=notes,
     )
+    for note in notes:
+        say(f"note: {note}")
     if options.format == "json":
         print(as_json({"folder": str(options.output), **match.to_dict()}))
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
 from archspec.kinds import Kind
 
@@ -49,6 +50,9 @@ class Data:
 class Dataset(Kind):
     """Base of all datasets."""
 
+    lies_in: ClassVar[str] = "folder"
+    """What `path` names, where the dataset has one: a folder or a file."""
+
     def located(self, folder: Path) -> Dataset:
         """The dataset with paths that were relative to a folder made absolute."""
         path = getattr(self, "path", None)
@@ -58,6 +62,12 @@ class Dataset(Kind):
     def preparation(self) -> Preparation:
         """What `load` does to each image before the spec's `input.fit`, so that `predict` can do the same."""
         return Preparation()
+
+    def check_path(self) -> None:
+        """Raises `DataError` where there is nothing under the dataset's path. Reads nothing."""
+        path = getattr(self, "path", None)
+        if path is not None and not Path(path).exists():
+            raise DataError("E505", f"there is no {self.lies_in} {path}", help=[RELATIVE])
 
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""

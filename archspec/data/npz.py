@@ -21,6 +21,7 @@ class Npz(Dataset):
     """
 
     main: ClassVar[str] = "path"
+    lies_in: ClassVar[str] = "file"
 
     path: Annotated[FilePath, Field(description="the file; relative paths start from the spec's folder")]
     holdout: Annotated[

@@ -52,13 +52,18 @@ def check_bytes(what: str, size: int, stored: int, code: str = "E506") -> None:
         )
 
 
+def machine_memory() -> int | None:
+    """The bytes of memory that this machine has; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def check_memory(what: str, size: int) -> None:
     """Raises `DataError` where data of so many bytes cannot be held in this machine's memory."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not on every system
-        return
-    if size > memory:
+    memory = machine_memory()
+    if memory is not None and size > memory:
         raise DataError(
             "E507",
             f"{what} would take {size / 1e9:,.3g} GB as bytes; this machine has {memory / 1e9:,.3g} GB of memory",

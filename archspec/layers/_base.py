@@ -152,6 +152,15 @@ class Layer(Kind):
         """What no value of the output is below or above, whatever the inputs are; None where nothing bounds it."""
         return None
 
+    @property
+    def passes_bounds(self) -> bool:
+        """Whether bounds of all inputs bound the output, as `bounds_of` says."""
+        return self.within
+
+    def bounds_of(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """What no value of the output is below or above in evaluation, where these are the bounds of the inputs."""
+        return min(low for low, _ in inputs), max(high for _, high in inputs)
+
     def weights(self, *inputs: TensorType) -> Sequence[Weight]:
         """The arrays that the lowered module owns, by attribute name."""
         return ()

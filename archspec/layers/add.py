@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost
@@ -21,6 +22,13 @@ class Add(Join):
     def infer(self, *inputs: TensorType) -> TensorType:
         require_equal(inputs, self.kind)
         return inputs[0]
+
+    @property
+    def passes_bounds(self) -> bool:
+        return True
+
+    def bounds_of(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        return sum(low for low, _ in inputs), sum(high for _, high in inputs)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(len(inputs) - 1) * output.size)

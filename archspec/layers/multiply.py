@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost, Example
@@ -35,6 +36,17 @@ class Multiply(Join):
             rest = list(inputs)
         require_equal(rest or [whole], self.kind)
         return whole
+
+    @property
+    def passes_bounds(self) -> bool:
+        return True
+
+    def bounds_of(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        low, high = 1.0, 1.0
+        for ends in inputs:
+            corners = [one * other for one in (low, high) for other in ends]
+            low, high = min(corners), max(corners)
+        return low, high
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(len(inputs) - 1) * output.size)

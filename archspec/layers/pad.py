@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -46,6 +47,14 @@ class Pad(Layer):
                 )
         height, width = (size + sum(sides) for size, sides in zip(x.shape, self.sides, strict=False))
         return TensorType((height, width, x.channels), x.dtype)
+
+    @property
+    def passes_bounds(self) -> bool:
+        return True
+
+    def bounds_of(self, inputs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        ((low, high),) = inputs
+        return (min(low, self.value), max(high, self.value)) if self.mode == "constant" else (low, high)
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         return Window(pad=(self.sides[0][0], self.sides[1][0]))

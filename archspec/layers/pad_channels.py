@@ -27,6 +27,7 @@ class PadChannels(Layer):
     channels: Annotated[PositiveInt, Field(description="output channels")]
     stride: Annotated[Pair, Field(description="step between the pixels taken")] = (1, 1)
 
+    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example(6), Example({"channels": 8, "stride": [2, 3]}))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.runs.folder import IMPORT, RESULT, WEIGHTS, RunFolder, occupied, read_object
 from archspec.runs.owner import Owner, check_free, marker_of, unusable
 from archspec.writing import write
@@ -61,6 +61,17 @@ def write_import(
     about = {**about, DIGEST: _digest(folder.path / WEIGHTS)}
     write(folder.path / IMPORT, json.dumps(about, indent=2) + "\n")
     owner.says(unfinished=False)
+
+
+def replaced_import(folder: Path) -> str | None:
+    """What an import into a folder writes over, in words; None where there is none."""
+    if not (folder / WEIGHTS).is_file():
+        return None
+    about = read_object(folder / IMPORT)
+    network, file, matched = about.get("network"), about.get("file"), about.get("matched")
+    what = count(len(matched), "tensor") if isinstance(matched, dict) else "weights"
+    source = f" of {network} from {file}" if isinstance(network, str) and isinstance(file, str) else ""
+    return f"the import that was in {folder} is replaced: {what}{source}"
 
 
 def read_import(folder: Path) -> dict[str, np.ndarray]:

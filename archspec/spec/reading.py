@@ -372,10 +372,16 @@ def _reason(detail: ErrorDetails) -> str:
     if detail["type"] == "literal_error" and len(choices := _choices(detail)) == 1:
         return f"must be {choices[0]}"
     if known:
-        context = {key: str(value).replace("'", "") for key, value in detail.get("ctx", {}).items()}
+        context = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
         return known.format(**context)
     message = detail["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _plain(value: Any) -> str:
+    """A bound as one writes it: whole numbers without a point."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e16
+    return str(int(value) if whole else value).replace("'", "")
 
 
 def _inside(node: Located | None, part: int | str) -> Located | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import exp, log
-from typing import TYPE_CHECKING
+from math import exp, isfinite, log
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Findings, Label, Span
 from archspec.patterns import any_matches
 from archspec.spec.train import Train
 
 if TYPE_CHECKING:
-    from archspec.graph import Graph, Node, Output
+    from archspec.graph import Graph, Output
 
 LEAST = 0.1
 """A loss that can fall below this is worth no warning."""
@@ -39,16 +39,16 @@ def check_training(graph: Graph, train: Train, batch: Span | None, findings: Fin
 
 
 def _check_output(graph: Graph, output: Output, loss: str, findings: Findings) -> None:
-    nodes = bounding(graph, output)
-    classes = graph.output_type(output).channels
-    if not nodes:
+    limits = limits_of(graph, output)
+    if limits is None:
         return
-    low, high = bounds(nodes)
+    low, high, blamed = limits
+    classes = graph.output_type(output).channels
     # The least loss: all classes but the right one at the low end.
     least = log(1 + (classes - 1) * exp(low - high))
     if least < LEAST:
         return
-    node = nodes[0]
+    node = graph.nodes[blamed]
     findings.warning(
         "W304",
         f"output `{output.name}` holds values from {low:g} to {high:g}, which {node.path} ({node.kind}) bounds, and "
@@ -61,40 +61,51 @@ def _check_output(graph: Graph, output: Output, loss: str, findings: Findings) -
     )
 
 
-def bounding(graph: Graph, output: Output) -> list[Node]:
-    """The layers that bound the values of an output, with nothing after them but views, choices and averages.
+class Limits(NamedTuple):
+    """What no value of an output is below or above, and the last of the layers that see to it."""
 
-    Empty where a way leads back to a layer that bounds nothing. The last layers come first.
+    low: float
+    high: float
+    layer: int
+
+
+def limits_of(graph: Graph, output: Output) -> Limits | None:
+    """Follows the bounds of layers through views, choices, averages, pads, sums and products.
+
+    None where a way leads back to a layer that bounds nothing.
     """
-    nodes: dict[int, Node] = {}
-    seen: set[int] = set()
+    known: dict[int, Limits | None] = {-1: None}  # the network's input is within no bounds
     stack = [output.node]
     while stack:
-        index = stack.pop()
-        if index in seen:
+        index = stack[-1]
+        if index in known:
+            stack.pop()
             continue
-        seen.add(index)
-        node = graph.nodes[index] if index >= 0 else None
-        if node is not None and node.layer.bounds() is not None:
-            nodes[index] = node
-        elif node is not None and node.layer.within:
-            sources = node.inputs
-            stack.extend(source for source, port in zip(sources, node.ports, strict=True) if port == "value")
-        else:
-            return []
-    return [nodes[index] for index in sorted(nodes, reverse=True)]
-
-
-def bounds(nodes: list[Node]) -> tuple[float, float]:
-    """What no value of these layers is below or above."""
-    known = [limits for node in nodes if (limits := node.layer.bounds()) is not None]
-    return min(low for low, _ in known), max(high for _, high in known)
+        node = graph.nodes[index]
+        own = node.layer.bounds()
+        if own is not None:
+            known[index] = Limits(*own, index)
+            continue
+        sources = [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value"]
+        waiting = [source for source in sources if source not in known] if node.layer.passes_bounds else []
+        if waiting:
+            stack.extend(waiting)
+            continue
+        given = [known[source] for source in sources] if node.layer.passes_bounds else []
+        before = [limits for limits in given if limits is not None]
+        if not before or len(before) < len(given):
+            known[index] = None
+            continue
+        low, high = node.layer.bounds_of([(limits.low, limits.high) for limits in before])
+        last = max(limits.layer for limits in before)
+        known[index] = Limits(low, high, last) if isfinite(low) and isfinite(high) else None
+    return known[output.node]
 
 
 def gives_shares(graph: Graph, output: Output) -> bool:
     """Whether the network itself makes numbers from 0 to 1 of the classes, by softmax or sigmoid."""
-    nodes = bounding(graph, output)
-    return bool(nodes) and bounds(nodes) == (0.0, 1.0)
+    limits = limits_of(graph, output)
+    return limits is not None and (limits.low, limits.high) == (0.0, 1.0)
 
 
 def active_norms(train: Train, graph: Graph) -> dict[str, int]:

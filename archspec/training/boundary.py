@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import jax
 
 from archspec.diagnostics import DataError
+from archspec.figures.memory import Memory
+from archspec.graph import Graph
+from archspec.images.limits import machine_memory
 
 OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "failed to allocate")
 """What XLA says where memory has run out; capitals make no difference."""
@@ -16,10 +19,10 @@ _MAX_SAID = 200
 
 
 @contextmanager
-def in_words(*help: str) -> Iterator[None]:
+def in_words(help: Callable[[], Sequence[str]] | str) -> Iterator[None]:
     """Raises `SpecError` for what JAX and its compiler raise inside, and where there is not enough memory.
 
-    `help` is what makes less memory do. Serves as a decorator too.
+    `help` is what makes less memory do, or gives it. Serves as a decorator too.
     """
     try:
         yield
@@ -36,9 +39,22 @@ def in_words(*help: str) -> Iterator[None]:
         ).located(None) from error
 
 
-def _no_memory(said: str, help: tuple[str, ...]) -> DataError:
+def what_needs_less(graph: Graph, memory: Memory, smaller: str) -> list[str]:
+    """`smaller`, which says how fewer samples are computed at once, unless one alone is too much for this machine."""
+    one, whole = memory.at(1), machine_memory()
+    if whole is None or one <= whole:
+        return [smaller]
+    return [
+        f"one sample of {'×'.join(map(str, graph.input.shape))} alone needs {one / 2**30:,.4g} GiB, as "
+        f"`archspec report --memory` counts; this machine has {whole / 2**30:,.4g} GiB",
+        "a smaller input or network needs less: `--input HxW`",
+    ]
+
+
+def _no_memory(said: str, help: Callable[[], Sequence[str]] | str) -> DataError:
     words = _first_line(said)
-    return DataError("E902", "there is not enough memory" + (f": {words}" if words else ""), help=help)
+    advice = [help] if isinstance(help, str) else help()
+    return DataError("E902", "there is not enough memory" + (f": {words}" if words else ""), help=advice)
 
 
 def _first_line(text: str) -> str:

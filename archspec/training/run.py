@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archspec.data import Data, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
+from archspec.figures.memory import training
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.output import said_when_slow
@@ -21,7 +22,7 @@ from archspec.runs.folder import RUN, RunFolder, digest_of_text
 from archspec.runs.owner import unusable
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.training.beginning import begin_with
-from archspec.training.boundary import in_words
+from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_loss
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -36,7 +37,9 @@ DATA = "data_sha256"
 """Under this name run.json has the digest of the data."""
 
 
-@in_words("a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits")
+SMALLER = "a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits"
+
+
 def train(
     spec: Spec,
     workdir: Path | str | None = None,
@@ -48,8 +51,19 @@ def train(
     """Trains a network as its `train:` section says and returns the result.
 
     The run folder is `workdir`, or runs/NAME. A run that was stopped goes on from its last checkpoint; one that is
-    finished is returned as it is unless `overwrite` is set. Raises `SpecError` when spec, data or folder are wrong.
+    finished is returned as it is unless `overwrite` is set. Raises `SpecError` when spec, data or folder are wrong,
+    and where memory runs out.
     """
+
+    def less() -> list[str]:
+        graph = spec.graph()
+        return what_needs_less(graph, training(graph, optimiser=spec.train.optimiser if spec.train else None), SMALLER)
+
+    with in_words(less):
+        return _train(spec, workdir, overwrite, progress, command)
+
+
+def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bool, command: str | None) -> Result:
     graph = spec.graph()
     recipe = spec.train
     if recipe is None:

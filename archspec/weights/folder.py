@@ -15,7 +15,7 @@ from archspec.graph import Graph
 from archspec.images.preparation import Preparation
 from archspec.lower import build, split
 from archspec.runs.folder import WEIGHTS
-from archspec.runs.imports import check_output, imported_names, write_import
+from archspec.runs.imports import check_output, imported_names, replaced_import, write_import
 from archspec.runs.owner import take
 from archspec.runs.reading import opened, preparation_of, restored
 from archspec.spec.network import Input
@@ -46,12 +46,13 @@ def import_weights(
     partial: bool = False,
     prefix: str | None = None,
     overrides: list[Override] | None = None,
+    notes: list[str] | None = None,
 ) -> Match:
     """Reads a file of tensors into a network and writes the folder `output`.
 
     The input section is what the weights expect, but for what is overridden. Raises `SpecError` where anything but a
     full match would need `partial`, and where file or folder cannot be used. `prefix` says what the names of the wanted
-    tensors begin with, where a file has several of each.
+    tensors begin with, where a file has several of each. An import in the folder is replaced, which is said in `notes`.
     """
     from archspec.loading import open_spec
 
@@ -89,6 +90,7 @@ def import_weights(
         owner = take(output, "import")
         try:
             check_output(output, owned=True)
+            replaced = replaced_import(output)
             write_import(
                 owner,
                 spec.to_yaml(),
@@ -102,6 +104,8 @@ def import_weights(
         raise error.located(None) from None
     except OSError as error:
         raise unwritable(output, error).located(None) from None
+    if notes is not None and replaced is not None:
+        notes.append(replaced)
     return matched
 
 

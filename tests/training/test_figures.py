@@ -323,3 +323,18 @@ def test_too_large_an_array_for_xla_is_no_traceback() -> None:
         jax.block_until_ready(jax.jit(lambda: jnp.zeros((2**20, 2**20), jnp.float32))())
     assert found.value.diagnostics[0].code == "E902"
     assert found.value.diagnostics[0].help == ("less",)
+
+
+def test_advice_where_one_sample_is_too_much_names_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    from archspec.figures.memory import inference
+    from archspec.loading import load
+    from archspec.training import boundary
+
+    graph = load("lenet5").graph()
+    one = inference(graph).at(1)
+    monkeypatch.setattr(boundary, "machine_memory", lambda: one)
+    assert boundary.what_needs_less(graph, inference(graph), "smaller") == ["smaller"]
+    monkeypatch.setattr(boundary, "machine_memory", lambda: one - 1)
+    first, second = boundary.what_needs_less(graph, inference(graph), "smaller")
+    assert f"one sample of 28×28×1 alone needs {one / 2**30:.4g} GiB" in first
+    assert "--input" in second

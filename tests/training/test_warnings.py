@@ -47,6 +47,9 @@ def layers(*entries: str) -> str:
         (("global_avg_pool", "sigmoid"), "sigmoid1"),
         (("hard_sigmoid", "avg_pool: {window: 6}", "flatten"), "hard_sigmoid1"),
         (("max_pool: 6", "flatten", "tanh"), "tanh1"),
+        (("softmax", "pad: 1", "global_avg_pool"), "softmax1"),
+        (("softmax", "pad: {sides: 1, value: 9}", "global_avg_pool"), None),
+        (("softmax", "pad_channels: 10", "global_avg_pool"), "softmax1"),
         (("relu", "global_avg_pool"), None),  # as SqueezeNet
         (("global_avg_pool", "softmax", "dense: 10"), None),
         (("global_avg_pool", "sigmoid", "batch_norm"), None),
@@ -64,6 +67,26 @@ def test_what_bounds_the_logits_is_named(write: Write, ending: tuple[str, ...], 
         assert to_blame in found[0].message
         least = log(1 + 9 * exp(-2 if kind == "tanh" else -1))
         assert f"below {least:.4g}" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("ending", "limits"),
+    [
+        (("sigmoid: {name: a}", "tanh: {name: b, from: c}", "add: {from: [a, b]}"), (-1, 2)),
+        (("sigmoid: {name: a}", "tanh: {name: b, from: c}", "multiply: {from: [a, b]}"), (-1, 1)),
+        (("tanh: {name: a}", "multiply: {from: [a, a, a]}", "add: {from: [multiply1, a]}"), (-2, 2)),
+        (("sigmoid: {name: a}", "relu: {name: b, from: c}", "add: {from: [a, b]}"), None),
+        (("sigmoid: {name: a}", "multiply: {from: [a, c]}"), None),
+        (("relu6: {name: a}", "relu6: {name: b, from: c}", "multiply: {from: [a, b]}"), None),  # 36 is no limit
+    ],
+)
+def test_bounds_pass_sums_and_products(
+    write: Write, ending: tuple[str, ...], limits: tuple[float, float] | None
+) -> None:
+    found = warnings(write(layers(*ending, "global_avg_pool") + "train: {}"))
+    assert [item.code for item in found] == (["W304"] if limits else [])
+    if limits:
+        assert f"values from {limits[0]} to {limits[1]}," in found[0].message
 
 
 def test_every_output_is_looked_at_and_no_recipe_needs_no_warning(write: Write) -> None:

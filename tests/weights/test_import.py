@@ -68,6 +68,15 @@ def test_layouts_go_there_and_back(write: Write, tmp_path: Path) -> None:
     found = import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net")
     assert found.full
     assert found.naming == "pytorch"
+    # The second time, what is replaced is said.
+    notes: list[str] = []
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "other", notes=notes)
+    assert notes == []
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", notes=notes)
+    (note,) = notes
+    number = len(torch_tensors(spec))
+    assert note.startswith(f"the import that was in {tmp_path / 'net'} is replaced: {number} tensors of ")
+    assert note.endswith(f" from {tmp_path / 'in.safetensors'}")
     arrays = read_import(tmp_path / "net")
     for node in load(spec).graph().nodes:
         for weight in node.weights:
