@@ -336,5 +336,5 @@ def test_advice_where_one_sample_is_too_much_names_its_size(monkeypatch: pytest.
     assert boundary.what_needs_less(graph, inference(graph), "smaller") == ["smaller"]
     monkeypatch.setattr(boundary, "machine_memory", lambda: one - 1)
     first, second = boundary.what_needs_less(graph, inference(graph), "smaller")
-    assert f"one sample of 28×28×1 alone needs {one / 2**30:.4g} GiB" in first
+    assert f"one sample of 32×32×1 alone needs {one / 2**30:.4g} GiB" in first
     assert "--input" in second
