@@ -149,6 +149,8 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
         images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
     if labels.ndim == 4 and labels.shape[1] == 1 and labels.shape[-1] > 1:
         labels = labels[:, 0]
+    if images.ndim == 4 and not len(images):
+        raise DataError("E507", f"{name}: there are no images, but an array of {'×'.join(map(str, images.shape))}")
     if images.ndim != 4 or 0 in images.shape:
         shape = "×".join(map(str, images.shape))
         raise DataError("E507", f"{name}: images must be N×H×W or N×H×W×C, not {shape}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,16 +59,36 @@ class Names(NamedTuple):
 
 @dataclass
 class PairFolder:
-    """A folder of images and one of their masks, which may be the same."""
+    """A folder of images and one of their masks, which may be the same.
+
+    Of `twins` an image and its mask have one name but for the ending: a.jpg and a.png.
+    """
 
     images: Path
     masks: Path
+    twins: bool = False
     files: Images = field(default_factory=Images)
     mask_files: Images = field(default_factory=Images)
 
     def __post_init__(self) -> None:
         self.files = _images_of(self.images, IMAGES)
         self.mask_files = self.files if self.masks == self.images else _images_of(self.masks, MASKS)
+        if self.twins:
+            paths, passed = self.files.paths, self.files.passed
+            self.files = Images([path for path in paths if is_photo(path)], passed)
+            self.mask_files = Images([path for path in paths if not is_photo(path)])
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file is a JPEG, by its name, which is no way to keep a mask."""
+    return path.suffix.lower() in (".jpg", ".jpeg")
+
+
+def are_twins(paths: Sequence[Path]) -> bool:
+    """Whether every image is a JPEG beside a PNG of the same name, its mask."""
+    photos = [stem_of(path.name) for path in paths if is_photo(path)]
+    masks = [stem_of(path.name) for path in paths if path.suffix.lower() == ".png"]
+    return bool(photos) and len(photos) + len(masks) == len(paths) and sorted(photos) == sorted(masks)
 
 
 def _images_of(folder: Path, names: Sequence[str]) -> Images:
@@ -85,7 +106,12 @@ def _images_of(folder: Path, names: Sequence[str]) -> Images:
 
 def _key(path: Path, folder: Path) -> str:
     """A file's path within a folder without its ending."""
-    return stem_of(path.relative_to(folder).as_posix())
+    return composed(stem_of(path.relative_to(folder).as_posix()))
+
+
+def composed(name: str) -> str:
+    """A name as one compares it: an é is an é, whether it is kept as one character or as e and accent."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def suffixes_of(
@@ -115,7 +141,9 @@ class Index:
     def __init__(self, place: PairFolder, names: Names) -> None:
         self.place = place
         paths, mask_paths = place.files.paths, place.mask_files.paths
-        ours, theirs, _ = suffixes_of(place.images, place.masks, paths, mask_paths, names)
+        ours, theirs = ("", "")
+        if not place.twins:
+            ours, theirs, _ = suffixes_of(place.images, place.masks, paths, mask_paths, names)
         self.masks = _by_key(mask_paths, place.masks, theirs)
         same = place.images == place.masks
         taken = {path for own in self.masks.values() for path in own} if same else set()
@@ -135,12 +163,15 @@ class Index:
             f"masks are those ending in {theirs or 'nothing more than the image'}"
             for ending, number in others.items()
         ]
+        if place.twins:
+            number = count(len(mask_paths), "mask")
+            self.passed.append(f"in {place.images} the .png files are taken for the {number} of the .jpg files")
         self.passed += place.files.notes(place.images)
         self.passed += [] if same else place.mask_files.notes(place.masks)
-        self.names = {path.relative_to(place.images).as_posix(): path for path in self.images}
+        self.names = {composed(path.relative_to(place.images).as_posix()): path for path in self.images}
         self.last: dict[str, list[Path]] = {}
         for path in self.images:
-            for name in {path.name, stem_of(path.name), stem_of(path.name).removesuffix(ours)}:
+            for name in map(composed, {path.name, stem_of(path.name), stem_of(path.name).removesuffix(ours)}):
                 self.last.setdefault(name, []).append(path)
         self.keys = {path: key for key, own in self.by_key.items() for path in own}
 
@@ -194,7 +225,7 @@ class Index:
     def _image(self, line: str, listing: Path) -> Path | None:
         """The image that a line names, at its beginning, with its ending or without; the longest name counts."""
         for name in _readings(line):
-            pieces = name.replace("\\", "/").split("/")
+            pieces = composed(name).replace("\\", "/").split("/")
             for start in range(len(pieces)):
                 tail = "/".join(pieces[start:])
                 exact = self.names.get(tail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,7 @@ from archspec.data._index import (
     Names,
     Pair,
     PairFolder,
+    are_twins,
     suffixes_of,
 )
 from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
@@ -29,14 +31,32 @@ def find_pairs(folder: Path, names: Names, notes: list[str]) -> list[list[Pair]]
     folder = _unwrapped(folder, names, notes)
     parts = _part_places(folder, names)
     if any(parts.values()):
-        return _of_places(folder, parts, names, notes)
+        made = _of_places(folder, parts, names, notes)
+        own = [place for places in parts.values() for _, place in places]
+        known = [path for place in own for path in (place.images, place.masks)]
+        _say_rest(folder, [*known, *_bare(folder)], notes)
+        return made
     place = _place(folder, names)
     if place is None:
         _refuse(folder, names)
     lists = _lists(folder, place)
-    if any(lists.values()):
-        return _of_lists(folder, place, lists, names, notes)
-    return [_all(place, names, notes)]
+    made = _of_lists(folder, place, lists, names, notes) if any(lists.values()) else [_all(place, names, notes)]
+    _say_rest(folder, [place.images, place.masks], notes)
+    return made
+
+
+def _say_rest(folder: Path, known: Sequence[Path], notes: list[str]) -> None:
+    """Says how many images lie in none of the folders that are known, and where."""
+    within = set(known)
+    rest = Counter[str]()
+    for path in find_images(folder).paths:
+        if within.isdisjoint(path.parents):
+            inside = path.relative_to(folder).parts
+            rest[f"{inside[0]}/" if len(inside) > 1 else "the folder itself"] += 1
+    if rest:
+        total = sum(rest.values())
+        places = listed([f"{name} ({number:,})" for name, number in rest.items()], 8)
+        notes.append(f"in {folder} {count(total, 'image')} {'is' if total == 1 else 'are'} not used: {places}")
 
 
 def _folders(folder: Path) -> dict[str, Path]:
@@ -80,15 +100,13 @@ def _place(folder: Path, names: Names) -> PairFolder | None:
     if images is not None and masks is not None:
         inner = _named(masks, None, ("trimaps",))
         return PairFolder(images, inner if inner and not image_files(masks) else masks)
-    if images is None and masks is None and names.images is names.masks is None and _side_by_side(folder, names):
-        return PairFolder(folder, folder)
+    if images is None and masks is None and names.images is names.masks is None:
+        files = image_files(folder)
+        if files and suffixes_of(folder, folder, files, files, names)[2]:
+            return PairFolder(folder, folder)
+        if names.suffix is None and are_twins(files):
+            return PairFolder(folder, folder, twins=True)
     return None
-
-
-def _side_by_side(folder: Path, names: Names) -> bool:
-    """Whether a folder itself holds images and masks."""
-    files = image_files(folder)
-    return bool(files) and suffixes_of(folder, folder, files, files, names)[2] > 0
 
 
 def _refuse(folder: Path, names: Names) -> NoReturn:
@@ -145,21 +163,27 @@ def _of_places(
     held = [item for part in _order(folder) for item in parts[part]]
     wanted = chosen_part(names.held_out, [name for name, _ in held], folder)
     held.sort(key=lambda item: item[0] != wanted)
-    bare = [path for name, path in _folders(folder).items() if part_of(name) in HELD_OUT and image_files(path)]
-    if parts["train"] and not held and bare:
-        for path in bare:
+    if not parts["train"]:
+        _refuse_part(folder, "train")
+    if not held:
+        for path in _bare(folder):
             notes.append(f"{path} has {count(len(image_files(path)), 'image')} without masks, and is passed over")
-        notes.append(f"a share of {parts['train'][0][1].images} is held out instead")
-        return [_all(parts["train"][0][1], names, notes)]
-    for own, missing in ((parts["train"], "train"), (held, "test")):
-        if not own:
-            _refuse_part(folder, missing)
+        (name, place), *others = parts["train"]
+        for _, other in others:
+            notes.append(f"{other.images} with {count(len(other.files.paths), 'file')} is not used")
+        notes.append(f"{folder} has {name}/ and no part held out, so a share of {place.images} is (`holdout`)")
+        return [_all(place, names, notes)]
     chosen = [parts["train"][0], held[0]]
     for name, place in (*parts["train"][1:], *held[1:]):
         notes.append(f"{place.images} with {count(len(place.files.paths), 'file')} is not used")
         if name in (item[0] for item in held):
             notes.append(f"{chosen[1][1].images} is what is held out")
     return [_all(place, names, notes) for _, place in chosen]
+
+
+def _bare(folder: Path) -> list[Path]:
+    """Folders named after a part held out that have images themselves; without masks where they are no places."""
+    return [path for name, path in _folders(folder).items() if part_of(name) in HELD_OUT and image_files(path)]
 
 
 def _order(folder: Path) -> Sequence[str]:
@@ -192,6 +216,8 @@ def _of_lists(
     wanted = chosen_part(names.held_out, [path.stem for path in held], folder)
     held.sort(key=lambda path: path.stem != wanted)
     index = Index(place, names)
+    if not lists["train"] and lists["val"] and not lists["test"]:
+        return _of_held_list(index, held[0], notes)
     train = index.listed(lists["train"][0], notes) if lists["train"] else None
     tests = [(path, index.listed(path, notes, must=path.stem == wanted or len(held) == 1)) for path in held]
     able = [(path, pairs) for path, pairs in tests if pairs is not None]
@@ -209,6 +235,23 @@ def _of_lists(
         )
     notes.extend(index.passed)
     return [train, test]
+
+
+def _of_held_list(index: Index, listing: Path, notes: list[str]) -> list[list[Pair]]:
+    """Those that a list names are held out, as nothing says what is trained on; all others with masks are."""
+    held = index.listed(listing, notes)
+    assert held is not None
+    out = {pair.image for pair in held}
+    rest = [path for path in index.images if path not in out]
+    train = [Pair(path, index.masks[index.keys[path]][0]) for path in rest if index.masks.get(index.keys[path])]
+    if not train:
+        raise DataError("E505", f"{listing} names all images, so there are none to train on")
+    notes.append(f"{listing} says what is held out; the other {count(len(train), 'image')} are trained on")
+    bare = len(rest) - len(train)
+    if bare:
+        notes.append(f"{count(bare, 'image')} without a mask {'is' if bare == 1 else 'are'} left out")
+    notes.extend(index.passed)
+    return [train, held]
 
 
 def _all(place: PairFolder, names: Names, notes: list[str]) -> list[Pair]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from archspec.data._base import Data, Dataset, Split
 from archspec.data._files import existing_folder, holdout, stacked
+from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
@@ -20,6 +21,8 @@ from archspec.images.preparation import Preparation
 
 _NO_CLASS = {"images", "image", "imgs", "img", "unknown", "unlabeled", "unlabelled", "unsorted", "all", "data"}
 """What a folder of images without classes is called, in small letters."""
+_FEW = 5
+"""A folder of images and masks has no more folders than this."""
 
 
 class ImageFolder(Dataset):
@@ -56,7 +59,15 @@ class ImageFolder(Dataset):
     def load(self) -> Data:
         folder = existing_folder(self.path)
         notes: list[str] = []
-        parts = self._found(folder, notes)
+        try:
+            parts = self._found(folder, notes)
+            notes.extend(_for_masks(list(parts.train.classes)))
+            return self._read(folder, parts, notes)
+        except DataError as error:
+            error.help = (*error.help, *_for_masks([path.name for path in _folders(folder)]))
+            raise
+
+    def _read(self, folder: Path, parts: _Parts, notes: list[str]) -> Data:
         seen: Counter[str] = Counter()
         names = list(parts.train.classes)
         if parts.test is None:
@@ -104,10 +115,11 @@ class ImageFolder(Dataset):
         if trains:
             tests = [name for name in tests if not _is_unsorted(folders[name].path, folders[trains[0]].path)]
         tests = [wanted] if wanted else tests
-        others = [name for name, part in folders.items() if name not in (*parts["train"], *held) and part.images]
+        strange = [name for name in folders if name not in (*parts["train"], *held)]
+        others = [name for name in strange if folders[name].images]
         named = [name for name in (*parts["train"], *held) if folders[name].images]
         if trains and (tests or not others or any(name in held for name in named)):
-            return self._parted(folder, folders, trains, tests, held, others, notes)
+            return self._parted(folder, folders, trains, tests, held, strange, notes)
         if not others and named and (tests or len(named) > 1):
             if parts["train"]:
                 raise DataError("E505", f"{folder / parts['train'][0]} has no folders, one for each class")
@@ -125,6 +137,7 @@ class ImageFolder(Dataset):
         others: Sequence[str],
         notes: list[str],
     ) -> _Parts:
+        """What is trained on and held out where the parts have folders; all else in the folder is noted."""
         train = trains[0]
         flat = [name for name in held if name not in tests and folders[name].images]
         if not tests and not flat:
@@ -142,6 +155,11 @@ class ImageFolder(Dataset):
                 )
         unused = [name for name in (*trains[1:], *tests[1:], *others) if name not in tests[:1]]
         unused += [name for name in flat if folders[name].of_classes]
+        unused += [name for name in held if name not in tests and not folders[name].images]
+        beside = find_images(folder, deep=False)
+        if beside.paths:
+            beside.passed["image|beside the folders"] += len(beside.paths)
+        notes.extend(beside.notes(folder))
         for name in unused:
             notes.append(f"{folder / name} with {count(folders[name].images, 'image')} is not used")
         if tests:
@@ -212,6 +230,14 @@ def _unwrapped(folder: Path, notes: list[str]) -> Path:
         notes.append(f"{folder} has nothing but the folder {inside[0].name}, so the classes are looked for in there")
         folder = inside[0]
     return folder
+
+
+def _for_masks(names: Sequence[str]) -> list[str]:
+    """What to say of classes, a few, that are called what folders of images and of masks are."""
+    pair = [next((name for name in names if name.lower() in known), None) for known in (IMAGES, MASKS)]
+    if len(names) > _FEW or None in pair:
+        return []
+    return [f"{listed(map(str, pair))} are taken for classes; `segmentation_folder` reads images and their masks"]
 
 
 def _is_unsorted(part: Path, train: Path) -> bool:

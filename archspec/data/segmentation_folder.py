@@ -156,6 +156,14 @@ class SegmentationFolder(Dataset):
             self._check_ignored(folder, known, train, test)
         labels = max(known, len(self.labels or ()))
         names = self._names(folder, labels, table)
+        again = [name for name, number in Counter(names).items() if number > 1]
+        if again and (table is None or self.classes is not None):
+            where = "`classes`" if self.classes is not None else folder / "classes.txt"
+            raise DataError(
+                "E507",
+                f"{where} has more than one class called {listed(again, 5)}",
+                help=["each has a name of its own"],
+            )
         if labels > len(names):
             has = self.stray(len(names)) or f"`labels` has {count(labels, 'value')}"
             raise DataError(

@@ -513,3 +513,10 @@ def test_what_data_leave_unsaid_is_said(tmp_path: Path) -> None:
 def test_canvases_are_bounded(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"canvases have|there are at most"):
         DigitCanvas.model_validate(fields)
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (0, 28, 28, 1), (0, 3, 32, 32)])
+def test_archives_without_images_are_told_of_truly(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "none.npz", x=np.zeros(shape, np.uint8), y=np.zeros(0, np.int32))
+    with pytest.raises(DataError, match="there are no images"):
+        Npz(path=str(tmp_path / "none.npz")).load()

@@ -355,3 +355,92 @@ def test_parts_without_classes_are_no_classes(tmp_path: Path, names: list[str]) 
     write(tmp_path, names)
     with pytest.raises(DataError, match=r"no folders, one for each class|but no train/"):
         ImageFolder(path=str(tmp_path)).load()
+
+
+def test_what_lies_beside_the_parts_is_counted(tmp_path: Path) -> None:
+    write(tmp_path, ["train/a/1.png", "train/b/2.png", "val/a/3.png", "extra/4.png", "5.png", "6.jpg"])
+    (tmp_path / "empty").mkdir()
+    said = "\n".join(ImageFolder(path=str(tmp_path)).load().notes)
+    for words in (
+        f"in {tmp_path} 2 images beside the folders are passed over",
+        f"{tmp_path / 'extra'} with 1 image is not used",
+        f"{tmp_path / 'empty'} with 0 images is not used",
+    ):
+        assert words in said
+    for part in ("train", "val"):
+        pairs(tmp_path / "pairs" / part, "images/{}.jpg", "masks/{}.png", 2)
+    write(tmp_path / "pairs", ["extra/4.png", "train/other/4.png", "5.png"])
+    said = "\n".join(SegmentationFolder(path=str(tmp_path / "pairs")).load().notes)
+    assert f"in {tmp_path / 'pairs'} 3 images are not used: the folder itself (1), extra/ (1) and train/ (1)" in said
+
+
+@pytest.mark.parametrize("masks", ["train/masks/{}.png", "trainannot/{}.png"])
+def test_of_pairs_in_a_train_part_alone_a_share_is_held_out(tmp_path: Path, masks: str) -> None:
+    pairs(tmp_path, "train/images/{}.jpg" if "masks" in masks else "train/{}.jpg", masks, 10)
+    data = SegmentationFolder(path=str(tmp_path), holdout=0.3).load()
+    assert (len(data.train.labels), len(data.test.labels)) == (7, 3)
+    assert "has train/ and no part held out, so a share of" in "\n".join(data.notes)
+
+
+def test_a_list_of_what_is_held_out_alone_leaves_the_rest_to_train_on(tmp_path: Path) -> None:
+    """As CamVid comes for fastai: images/, labels/ with names ending in _P, and valid.txt."""
+    pairs(tmp_path, "images/f{}.png", "labels/f{}_P.png", 5)
+    write(tmp_path, ["images/bare.png"])
+    (tmp_path / "valid.txt").write_text("f1.png\nf3.png\n")
+    data = SegmentationFolder(path=str(tmp_path)).load()
+    assert [Path(name).stem for name in data.test.names] == ["f1", "f3"]
+    assert [Path(name).stem for name in data.train.names] == ["f0", "f2", "f4"]
+    said = "\n".join(data.notes)
+    assert f"{tmp_path / 'valid.txt'} says what is held out; the other 3 images are trained on" in said
+    assert "1 image without a mask is left out" in said
+    (tmp_path / "valid.txt").write_text("".join(f"f{number}\n" for number in range(5)))
+    with pytest.raises(DataError, match="so there are none to train on"):
+        SegmentationFolder(path=str(tmp_path)).load()
+
+
+def test_images_and_masks_taken_for_classes_are_told_of(tmp_path: Path) -> None:
+    pairs(tmp_path / "a", "images/{}.png", "masks/{}.png", 5)
+    said = "\n".join(ImageFolder(path=str(tmp_path / "a")).load().notes)
+    assert "images and masks are taken for classes; `segmentation_folder` reads" in said
+    voc(tmp_path / "b")
+    with pytest.raises(DataError, match="no images in Annotations") as error:
+        ImageFolder(path=str(tmp_path / "b" / "VOCdevkit" / "VOC2012")).load()
+    assert "`segmentation_folder`" in error.value.help[-1]
+    write(tmp_path / "c", [f"{name}/{number}.png" for name in ("images", "cats") for number in range(5)])
+    assert "segmentation_folder" not in "\n".join(ImageFolder(path=str(tmp_path / "c")).load().notes)
+
+
+def test_masks_that_differ_from_their_images_by_the_ending_alone(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        pairs(tmp_path / "parts", f"{part}/{part}{{}}.jpg", f"{part}/{part}{{}}.png", 3)
+    data = SegmentationFolder(path=str(tmp_path / "parts")).load()
+    for split, part in ((data.train, "train"), (data.test, "val")):
+        assert [Path(name).name for name in split.names] == [f"{part}{number}.jpg" for number in range(3)]
+        assert [int(label[0, 0]) for label in split.labels] == [0, 1, 2]
+    said = "\n".join(data.notes)
+    assert f"in {tmp_path / 'parts' / 'train'} the .png files are taken for the 3 masks of the .jpg files" in said
+    pairs(tmp_path / "flat", "{}.jpg", "{}.png", 5)
+    assert len(SegmentationFolder(path=str(tmp_path / "flat")).load().train.labels) == 4
+    write(tmp_path / "flat", ["alone.jpg"])
+    with pytest.raises(DataError, match="there is no folder"):
+        SegmentationFolder(path=str(tmp_path / "flat")).load()
+
+
+def test_names_are_the_same_composed_and_decomposed(tmp_path: Path) -> None:
+    one, other = "caf\u00e9 \uac00", "cafe\u0301 \u1100\u1161"
+    for number, (image, mask, line) in enumerate([(one, other, one), (other, one, one), (one, one, other)]):
+        folder = tmp_path / str(number)
+        pairs(folder, f"images/{image}{{}}.jpg", f"masks/{mask}{{}}.png", 2)
+        (folder / "train.txt").write_text(f"{line}0\n", "utf-8")
+        (folder / "val.txt").write_text(f"{line}1.jpg\n", "utf-8")
+        data = SegmentationFolder(path=str(folder)).load()
+        assert (len(data.train.labels), len(data.test.labels)) == (1, 1)
+
+
+def test_classes_of_one_name_are_answered(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.jpg", "masks/{}.png", 5)
+    (tmp_path / "classes.txt").write_text("sky\nroad\nsky\n")
+    with pytest.raises(DataError, match=r"classes\.txt has more than one class called sky"):
+        SegmentationFolder(path=str(tmp_path)).load()
+    with pytest.raises(DataError, match="`classes` has more than one class called a"):
+        SegmentationFolder(path=str(tmp_path), classes=("a", "b", "a")).load()
