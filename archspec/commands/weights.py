@@ -67,7 +67,10 @@ def _weights_export(options: argparse.Namespace) -> int:
     with loading():
         from archspec.weights.folder import export_weights
 
-    names, tensors = export_weights(options.folder, options.file, names=options.names)
+    notes: list[str] = []
+    names, tensors = export_weights(options.folder, options.file, names=options.names, notes=notes)
+    for note in notes:
+        say(f"note: {note}")
     if options.format == "json":
         print(as_json({"file": str(options.file), "names": names, "tensors": tensors}))
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -225,7 +226,8 @@ def _epochs(path: Path) -> list[int]:
         names = [item.name for item in path.iterdir()]
     except OSError:
         return []
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 10)
+    # A number with zeros before it is the name of no checkpoint.
+    return sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]{0,8}", name))
 
 
 def _about(path: Path) -> dict[str, Any]:

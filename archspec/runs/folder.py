@@ -120,15 +120,19 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def clear_rest(self) -> None:
-        """Deletes the checkpoints that a library made in the place of a folder that was moved away meanwhile."""
+        """Deletes what libraries made in the place of a folder that was moved away meanwhile: its inner folders."""
         import shutil
 
         if (self.path / MARKER).exists():
             return  # another folder by now
-        for entry in _made_inside(self.path, CHECKPOINTS):
-            shutil.rmtree(entry, ignore_errors=True)
         with suppress(OSError):
-            _remove_empty(self.path / CHECKPOINTS)
+            for inner in _INSIDE:
+                for entry in _made_inside(self.path, inner):
+                    if entry.is_dir():
+                        shutil.rmtree(entry, ignore_errors=True)
+                    else:
+                        entry.unlink()
+                _remove_empty(self.path / inner)
             _remove_empty(self.path)
 
     def undeletable(self) -> DataError | None:
@@ -143,6 +147,11 @@ class RunFolder:
             if path.exists() and path.is_dir() != (name in _INSIDE):
                 what = "a folder" if path.is_dir() else "a file"
                 return DataError("E511", f"{path} is {what}, which no run made", help=["move it away", ELSEWHERE])
+        for inner, is_made in _INSIDE.items():
+            # What is not deleted would be taken for the new run's.
+            for path in (self.path / inner).iterdir() if (self.path / inner).is_dir() else ():
+                if is_made(path.name) and path.is_symlink():
+                    return DataError("E511", f"{path} is a link, which no run made", help=["move it away", ELSEWHERE])
         known = (marker_of(self.path) or {}).get("specs")
         path = self.path / SPEC
         if isinstance(known, list) and path.is_file() and sha256(path.read_bytes()).hexdigest() not in known:
@@ -192,7 +201,9 @@ class RunFolder:
         return Metrics(kept, notes)
 
     def add_metrics(self, record: dict[str, Any]) -> None:
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+        """Adds an epoch's record. The file is there since the run began: where it is not, its folder has gone."""
+        descriptor = os.open(self.path / METRICS, os.O_WRONLY | os.O_APPEND)
+        with open(descriptor, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
             file.flush()
             os.fsync(file.fileno())

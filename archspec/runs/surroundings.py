@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from archspec import __version__
-from archspec.diagnostics import listed
+from archspec.diagnostics import count, listed
 
 
 def surroundings() -> dict[str, Any]:
@@ -49,5 +49,5 @@ def other_surroundings(before: dict[str, Any], now: dict[str, Any]) -> list[str]
     if isinstance(before.get("devices"), list) and before["devices"] != now["devices"]:
         differences.append(f"devices {listed(now['devices'], 4)} instead of {listed(map(str, before['devices']), 4)}")
     if isinstance(before.get("cores"), int) and before["cores"] != now["cores"]:
-        differences.append(f"{now['cores']} cores instead of {before['cores']}")
+        differences.append(f"{count(now['cores'], 'core')} instead of {before['cores']}")
     return differences

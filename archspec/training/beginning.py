@@ -51,10 +51,11 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     path = Path(begin.path)
     known = tables(spec)
     theirs: Input | None
+    said: list[str] = []
     if path.is_dir():
         if begin.prefix is not None:
             raise DataError("E536", f"{path} is a folder of weights, whose names have no `prefix`")
-        matched, tensors, theirs = _of_folder(path, begin, graph, known)
+        matched, tensors, theirs = _of_folder(path, begin, graph, known, said)
     else:
         with open_tensors(path) as tensors:
             matched = match(graph, known, tensors, None, begin.prefix)
@@ -75,7 +76,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
             ],
         )
     check_values(left, path)
-    notes = [f"note: {path}: {line}" for line in left.asides()]
+    notes = [*(f"note: {line}" for line in said), *(f"note: {path}: {line}" for line in left.asides())]
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()},
         [*notes, *_other_scaling(path, theirs, spec.input)],
@@ -83,11 +84,11 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
 
 
 def _of_folder(
-    path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]]
+    path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]], said: list[str]
 ) -> tuple[Match, TensorFile, Input]:
     """The match of a run's or an import's arrays, under their own names or those of the wider world, and its input."""
     run, spec = opened(path)
-    arrays = {name: np.asarray(value) for name, value in restored(run, spec).items()}
+    arrays = {name: np.asarray(value) for name, value in restored(run, spec, said).items()}
     own = spec.graph()
     ways = [arrays]
     with suppress(DataError):  # not every array has a place in PyTorch's layout

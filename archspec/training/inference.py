@@ -24,6 +24,7 @@ from archspec.images.numbers import normalised
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
+from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.spec.training import gives_shares
@@ -152,6 +153,8 @@ def _answers(
         params, statistics = parted(restored(folder, spec, notes), shapes)
         preparation = preparation_of(folder, spec)
         names = folder.classes
+        if folder.finished and not names:
+            notes.append(f"{folder.path / RESULT} is damaged, so classes have numbers for names")
         answers = []
         guessed = 0
         # Two at once would write over each other's masks.

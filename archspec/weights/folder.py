@@ -171,13 +171,16 @@ def completed(graph: Graph, matched: Match) -> dict[str, np.ndarray]:
     return {**drawn, **matched.arrays}
 
 
-def export_weights(folder: Path, file: Path, *, names: str | None = None) -> tuple[str, int]:
+def export_weights(
+    folder: Path, file: Path, *, names: str | None = None, notes: list[str] | None = None
+) -> tuple[str, int]:
     """Writes the arrays of a run or an import as a safetensors file, and says by which names and how many.
 
-    The names are those that they came by, or else the spec's usual ones. Raises `SpecError`.
+    The names are those that they came by, or else the spec's usual ones. Checkpoints that could not be taken are told
+    of in `notes`. Raises `SpecError`.
     """
     run, spec = opened(folder)
-    arrays = {name: np.asarray(jax.device_get(value)) for name, value in restored(run, spec).items()}
+    arrays = {name: np.asarray(jax.device_get(value)) for name, value in restored(run, spec, notes).items()}
     graph = spec.graph()
     try:
         known = namings(graph, tables(spec))

@@ -156,6 +156,15 @@ def test_checkpoints_that_were_exchanged_are_noticed(run: Path) -> None:
     assert "it is of step 10, and epoch 3 ends with step 15" in notes[0]
 
 
+def test_a_number_with_zeros_before_it_is_no_checkpoint(run: Path) -> None:
+    (run / "checkpoints" / "3").rename(run / "checkpoints" / "03")
+    checkpoints = Checkpoints(run)
+    assert checkpoints.epochs() == [2]
+    assert checkpoints.last(like, STEPS).epoch == 2
+    checkpoints.drop_after(1)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["03"]
+
+
 def test_where_none_can_be_read_that_is_said(run: Path) -> None:
     for number in (2, 3):
         shutil.rmtree(run / "checkpoints" / str(number) / "default")

@@ -136,7 +136,7 @@ def test_a_spec_of_ones_own_is_never_deleted(tmp_path: Path, overwrite: bool) ->
     assert (run.path / "checkpoints" / "3").is_dir()
 
 
-@pytest.mark.parametrize("name", ["checkpoints", "tensorboard", "metrics.jsonl", "spec.yaml"])
+@pytest.mark.parametrize("name", ["checkpoints", "checkpoints/3", "tensorboard", "metrics.jsonl", "spec.yaml"])
 def test_links_are_not_followed(tmp_path: Path, name: str) -> None:
     run = a_run(tmp_path / "run")
     precious = tmp_path / "precious"

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import load
+from archspec.runs.checkpoints import Checkpoints
+from archspec.runs.folder import RunFolder
 from archspec.runs.reading import opened, restored
 from archspec.training import loop as module
 from archspec.training.inference import evaluate
@@ -245,6 +248,47 @@ def test_a_folder_that_goes_away_while_training_is_an_error_and_leaves_nothing(
         monkeypatch.undo()
         result = train(load(spec_of(place, data, 5)), tmp_path / "moved", progress=False)
         assert [record["epoch"] for record in result.metrics] == [1, 2, 3, 4, 5]
+
+
+def test_nothing_is_made_in_the_place_of_a_folder_that_was_moved_between_writes(
+    place: Path, data: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Checkpoints.save
+
+    def moving(self: Checkpoints, epoch: int, state: Any) -> None:
+        run.rename(tmp_path / "moved")
+        saved(self, epoch, state)
+
+    monkeypatch.setattr(Checkpoints, "save", moving)
+    with pytest.raises(SpecError) as error:
+        train(load(spec_of(place, data, 4)), run, progress=False)
+    assert code(error) == "E514"
+    assert "was moved" in error.value.diagnostics[0].message
+    assert not run.exists()
+
+
+def test_metrics_are_not_begun_anew_where_their_folder_has_gone(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        RunFolder(tmp_path).add_metrics({"epoch": 2})
+    assert not list(tmp_path.iterdir())
+
+
+def test_whoever_reads_a_run_is_told_of_a_damaged_checkpoint(
+    place: Path, data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "checkpoints" / "3" / "default")
+    assert main(["weights", "export", str(run), str(tmp_path / "w.safetensors")]) == 0
+    assert "the one of epoch 2 is taken" in capsys.readouterr().err
+    spec = spec_of(place, data, 1)
+    assert main(["train", str(spec), "--workdir", str(tmp_path / "next"), "--set", f"train.init_from={run}"]) == 0
+    assert "the one of epoch 2 is taken" in "".join(capsys.readouterr())
+
+
+def test_names_of_classes_that_are_lost_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "black.png")
+    (run / "result.json").write_text('{"classes"')
+    assert main(["predict", str(run), str(tmp_path / "black.png")]) == 0
+    assert "result.json is damaged, so classes have numbers for names" in capsys.readouterr().err
 
 
 FILES = ("spec.yaml", "metrics.jsonl", "run.json", "result.json", "report.txt", ".archspec")
