@@ -47,7 +47,7 @@ def what_needs_less(graph: Graph, memory: Memory, smaller: str) -> list[str]:
     return [
         f"one sample of {'×'.join(map(str, graph.input.shape))} alone needs {one / 2**30:,.4g} GiB, as "
         f"`archspec report --memory` counts; this machine has {whole / 2**30:,.4g} GiB",
-        "a smaller input or network needs less: `--input HxW`",
+        "a smaller input or network needs less; `train` and `weights import` take `--input HxW`",
     ]
 
 

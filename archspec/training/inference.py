@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -16,6 +16,7 @@ import numpy as np
 
 from archspec.data import loaded
 from archspec.diagnostics import DataError, Findings, SpecError, count
+from archspec.figures.memory import inference
 from archspec.graph import Graph
 from archspec.images.files import MODES, USUAL, Images, find_images, image_files
 from archspec.images.fitting import Plan, read_image, unfitted_labels
@@ -28,7 +29,7 @@ from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.spec.training import gives_shares
-from archspec.training.boundary import in_words
+from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, check_outputs, counted, fitted, fitted_loss
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import make_steps, named_outputs
@@ -42,7 +43,20 @@ MASK = "_mask"
 """What the name of a mask adds to its image's."""
 
 
-SMALLER = "a smaller `--input` needs less, or a machine with more memory"
+def _less(path: Path) -> Callable[[], list[str]]:
+    """What to say where memory runs out over a folder: the size of input was chosen when it was trained or imported."""
+
+    def said() -> list[str]:
+        try:
+            graph = opened(path)[1].graph()
+        except SpecError:
+            return [_MORE]
+        return what_needs_less(graph, inference(graph), _MORE)
+
+    return said
+
+
+_MORE = "a machine with more memory, or weights imported for a smaller `--input`"
 
 
 class Answer(NamedTuple):
@@ -62,13 +76,17 @@ class Answer(NamedTuple):
         return {"image": str(self.image), "classes": classes, **({"mask": str(self.mask)} if self.mask else {})}
 
 
-@in_words(SMALLER)
 def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
     """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
 
     What the dataset says of files left out or passed over is added to `notes`.
     Raises `SpecError` when the folder holds no run, or its data cannot be read.
     """
+    with in_words(_less(path)):
+        return _evaluated(path, notes)
+
+
+def _evaluated(path: Path, notes: list[str] | None) -> Metrics:
     folder, spec = opened(path)
     if spec.train is None:
         raise DataError(
@@ -100,7 +118,6 @@ def _no_option(help: str) -> bool:
     return not help.startswith("--")
 
 
-@in_words(SMALLER)
 def predict(
     path: Path,
     images: Sequence[Path],
@@ -121,7 +138,8 @@ def predict(
     for, are said in `notes`.
     """
     collected = Findings() if findings is None else findings
-    answers = _answers(path, images, top, invert, output, collected, [] if notes is None else notes)
+    with in_words(_less(path)):
+        answers = _answers(path, images, top, invert, output, collected, [] if notes is None else notes)
     if findings is None:
         collected.raise_if_failed()
     return answers
