@@ -64,6 +64,13 @@ class RunFolder:
             return None
 
     @property
+    def spec_changed(self) -> bool:
+        """Whether the spec in this folder is not the one that was written, as far as the marker tells."""
+        known = (marker_of(self.path) or {}).get("specs")
+        path = self.path / SPEC
+        return isinstance(known, list) and path.is_file() and sha256(path.read_bytes()).hexdigest() not in known
+
+    @property
     def purpose(self) -> str | None:
         """What this program made the folder for, `run` or `import`; None where it did not make it."""
         purpose = (marker_of(self.path) or {}).get("purpose")
@@ -152,12 +159,10 @@ class RunFolder:
             for path in (self.path / inner).iterdir() if (self.path / inner).is_dir() else ():
                 if is_made(path.name) and path.is_symlink():
                     return DataError("E511", f"{path} is a link, which no run made", help=["move it away", ELSEWHERE])
-        known = (marker_of(self.path) or {}).get("specs")
-        path = self.path / SPEC
-        if isinstance(known, list) and path.is_file() and sha256(path.read_bytes()).hexdigest() not in known:
+        if self.spec_changed:
             return DataError(
                 "E511",
-                f"{path} is not as it was written, so it is not deleted",
+                f"{self.path / SPEC} is not as it was written, so it is not deleted",
                 help=["move it away, or choose another folder"],
             )
         return None

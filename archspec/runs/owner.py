@@ -111,7 +111,11 @@ def take(folder: Path, purpose: Purpose, **values: Any) -> Owner:
             _make(folder)
         content = {"archspec": __version__, "purpose": purpose, **_kept(descriptor), **values, **_self()}
         owner = Owner(folder, descriptor, made, content)
-        owner.says()
+        try:
+            owner.says()
+        except OSError:
+            owner.release()
+            raise
     except OSError as error:
         raise unusable(folder, error) from None
     return owner
@@ -219,7 +223,8 @@ def _same(descriptor: int, path: Path) -> bool:
 
 def _content(descriptor: int) -> dict[str, Any]:
     try:
-        value = json.loads(os.pread(descriptor, _MAX_MARKER, 0))
+        # A process that is killed before it cuts off the end of a longer text leaves that behind its own.
+        value, _ = json.JSONDecoder().raw_decode(os.pread(descriptor, _MAX_MARKER, 0).decode())
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

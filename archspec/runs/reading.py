@@ -30,7 +30,7 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
     """Parameters and statistics by name: imported, or of the last checkpoint that is as it was saved.
 
     A checkpoint is read as it was written: neither the recipe's optimiser nor its version of Optax has to be there.
-    Later checkpoints that cannot be taken are told of in `notes`. Raises `SpecError`.
+    Later checkpoints that cannot be taken, and a changed spec, are told of in `notes`. Raises `SpecError`.
     """
     try:
         if folder.imported or folder.purpose == "import":
@@ -46,6 +46,8 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
         raise error.located(None) from None
     if notes is not None:
         notes.extend(said)
+        if folder.spec_changed:
+            notes.append(f"{folder.path / SPEC} is not as it was written; the weights are those of the spec before")
     return {name: jnp.asarray(value) for name, value in arrays.items()}
 
 

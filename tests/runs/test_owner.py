@@ -218,6 +218,26 @@ def test_a_damaged_marker_is_no_reason_to_fail(tmp_path: Path, text: str) -> Non
     assert code(error) == "E511"
 
 
+def test_what_a_longer_text_left_behind_a_marker_is_passed_over(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run")
+    before = marker_of(run.path)
+    assert before is not None
+    with (run.path / MARKER).open("a") as file:
+        file.write('30 09:00:00"}')
+    assert marker_of(run.path) == before
+
+
+def test_a_marker_for_which_there_is_no_space_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(DataError) as error:
+        take(tmp_path / "new" / "run", "run")
+    assert code(error) == "E514"
+    assert not list(tmp_path.iterdir())
+
+
 def test_masks_make_no_run(tmp_path: Path) -> None:
     owner = take(tmp_path / "masks", "masks")
     (tmp_path / "masks" / "a_mask.png").write_text("")

@@ -284,6 +284,16 @@ def test_whoever_reads_a_run_is_told_of_a_damaged_checkpoint(
     assert "the one of epoch 2 is taken" in "".join(capsys.readouterr())
 
 
+def test_a_spec_that_was_changed_in_its_folder_is_told(run: Path) -> None:
+    notes: list[str] = []
+    evaluate(run, notes=notes)
+    assert not notes
+    text = (run / "spec.yaml").read_text()
+    (run / "spec.yaml").write_text(text.replace("range: [0.0, 1.0]", "range: [0.0, 9.0]"))
+    evaluate(run, notes=notes)
+    assert ["is not as it was written" in note for note in notes] == [True]
+
+
 def test_names_of_classes_that_are_lost_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "black.png")
     (run / "result.json").write_text('{"classes"')
