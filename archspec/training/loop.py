@@ -119,6 +119,9 @@ class Loop:
             elif done >= self.recipe.epochs:
                 raise DataError("E513", f"{self.folder.path} has lost its metrics", help=["--overwrite trains anew"])
         done = saved.epoch
+        # A kill leaves a record or two more than there are checkpoints.
+        if not done and max(recorded, default=0) > 2:
+            notes.append(f"{self.folder.path} has metrics of {max(recorded)} epochs, but no checkpoint: it begins anew")
         kept = self.folder.keep_metrics(done)
         notes += [note for note in kept.notes if note not in notes]
         self.checkpoints.drop_after(done)

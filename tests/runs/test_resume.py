@@ -294,6 +294,15 @@ def test_a_spec_that_was_changed_in_its_folder_is_told(run: Path) -> None:
     assert ["is not as it was written" in note for note in notes] == [True]
 
 
+def test_a_run_whose_checkpoints_are_lost_says_that_it_begins_anew(
+    place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "checkpoints")
+    again = train(load(spec_of(place, data, 3)), run)
+    assert "has metrics of 3 epochs, but no checkpoint: it begins anew" in capsys.readouterr().err
+    assert equal(again.params, three.params)
+
+
 def test_names_of_classes_that_are_lost_are_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "black.png")
     (run / "result.json").write_text('{"classes"')
