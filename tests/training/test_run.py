@@ -117,7 +117,7 @@ def test_a_killed_run_ends_with_the_same_bits(write: Write, digits: Path, tmp_pa
 def test_folders_are_never_overwritten_unasked(write: Write, digits: Path, tmp_path: Path) -> None:
     spec, other = (
         load(net(write, digits, 1)),
-        load(write((NET % (f"{{npz: {digits}}}", 2)).replace("50", "60"), "other.yaml")),
+        load(net(write, digits, 2, **{"batch_size: 50": "batch_size: 60"})),
     )
     folder = tmp_path / "run"
     first = train(spec, folder, progress=False)
