@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 import time
 
 import pytest
@@ -51,7 +52,7 @@ def test_what_is_not_ours_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_import_that_an_interrupt_broke_is_an_interrupt(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Extension modules answer a Ctrl-C while they load with an ImportError."""
 
@@ -62,13 +63,14 @@ def test_an_import_that_an_interrupt_broke_is_an_interrupt(
             raise ImportError("while initializing") from None
 
     monkeypatch.setattr("archspec.training.inference.evaluate", broken)
+    (tmp_path / "spec.yaml").touch()  # looks like a run, so that evaluation is reached
     before = signal.getsignal(signal.SIGINT)
     try:
-        assert main(["eval", "nowhere"]) == 130
+        assert main(["eval", str(tmp_path)]) == 130
         assert capsys.readouterr().err == "interrupted\n"
         interrupts.clear()
         monkeypatch.setattr("archspec.training.inference.evaluate", _missing)
-        assert main(["eval", "nowhere"]) != 0
+        assert main(["eval", str(tmp_path)]) != 0
         assert "cannot be imported: no such module" in capsys.readouterr().err
     finally:
         interrupts.clear()
