@@ -55,9 +55,11 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
                 (fitting for fitting in (larger, sizes) if fitting), key=lambda fitting: fitting[0].size, default=[]
             )
         sizes = sizes or _near(placer, misfit, helps)
-        ways = [f"or an input of {h}×{w}: --input {h}x{w}" for h, w, _ in (size.shape for size in sizes)]
-        if ways:
-            findings.replace(item, replace(item, help=(*item.help, *ways)))
+        ways = list(item.help)
+        for height, width, _ in (size.shape for size in sizes):
+            ways.append(f"{'or ' if ways else ''}an input of {height}×{width}: --input {height}x{width}")
+        if sizes:
+            findings.replace(item, replace(item, help=tuple(ways)))
 
 
 Helps = Callable[[Diagnostic, TensorType], bool]
