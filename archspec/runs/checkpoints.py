@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,17 +150,6 @@ def digests(state: Any) -> dict[str, str]:
 def digest_names(state: Any) -> set[str]:
     """The places of a state's arrays."""
     return {name for name, _ in _named(state)}
-
-
-def not_finite(arrays: Mapping[str, jax.Array]) -> list[str]:
-    """The names of the arrays that hold NaN or infinity."""
-    floats = {name: value for name, value in arrays.items() if jnp.issubdtype(value.dtype, jnp.inexact)}
-    return [name for name, whole in jax.device_get(_finite(floats)).items() if not whole]
-
-
-@jax.jit
-def _finite(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    return {name: jnp.isfinite(value).all() for name, value in arrays.items()}
 
 
 def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -16,7 +16,7 @@ import pytest
 
 from archspec.diagnostics import DataError
 from archspec.runs import checkpoints as module
-from archspec.runs.checkpoints import Checkpoints, last_arrays, not_finite
+from archspec.runs.checkpoints import Checkpoints, last_arrays
 from archspec.runs.events import Events
 
 # Reads of a damaged checkpoint that go on after another read of it failed have nobody to tell.
@@ -207,11 +207,6 @@ def test_a_full_disk_is_one_sentence(
     assert "there is no space left" in error.value.message
     assert "goes on after epoch 1" in error.value.help[0]
     assert capfd.readouterr().err == ""
-
-
-def test_what_is_not_finite_is_named() -> None:
-    arrays = {"a": jnp.ones(3), "b": jnp.asarray([1.0, np.nan]), "c": jnp.asarray([np.inf]), "d": jnp.zeros(2, int)}
-    assert not_finite(arrays) == ["b", "c"]
 
 
 RECORDS = [
