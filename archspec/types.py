@@ -32,7 +32,8 @@ class Taps(NamedTuple):
 class TensorType(NamedTuple):
     """The type of one sample's tensor, the batch axis left out.
 
-    `shape` is (height, width, channels) for maps and (features,) for vectors. `taps` is for indices of maxima only.
+    `shape` is (height, width, channels) for maps, (length, channels) for signals and (features,) for vectors. `taps` is
+    for indices of maxima only.
     """
 
     shape: tuple[int, ...]
@@ -48,13 +49,28 @@ class TensorType(NamedTuple):
         return len(self.shape) == 3
 
     @property
+    def is_signal(self) -> bool:
+        """Whether it has length and channels."""
+        return len(self.shape) == 2
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether it has features alone."""
+        return len(self.shape) == 1
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The shape without channels: (height, width), (length,), or () of a vector."""
+        return self.shape[:-1]
+
+    @property
     def size(self) -> int:
         """Number of elements of one sample."""
         return prod(self.shape)
 
     @property
     def channels(self) -> int:
-        """Length of the last axis: channels of maps, features of vectors."""
+        """Length of the last axis: channels of maps and signals, features of vectors."""
         return self.shape[-1]
 
     @property
