@@ -263,6 +263,14 @@ _CODES = (
         "Report it to whoever wrote the kind.",
     ),
     Code(
+        "E219",
+        "what the network takes is said twice, or as two things at once",
+        "A spec has `input`, or `inputs` by name; each is an image (height, width, channels), a signal (length, "
+        "channels) or a vector (features), and which fields are given decides.",
+        "Leave out what was not meant.",
+        "input: {length: 100, features: 3}\nlayers: [relu]",
+    ),
+    Code(
         "E301",
         "a layer does not fit its input",
         "The window is larger than the map, a crop lies outside it, a size would be 0: the arithmetic is shown.",
@@ -601,7 +609,7 @@ def complete(example: str) -> str:
     if example.startswith(("- ", "archspec:")):
         return example + "\n"
     head = "archspec: 1\nname: net\n"
-    if "input:" not in example and "extends:" not in example:
+    if "input:" not in example and "inputs:" not in example and "extends:" not in example:
         head += "input: {height: 8, width: 8, channels: 3}\n"
     return head + example + "\n"
 

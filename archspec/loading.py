@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.data import RELATIVE
 from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
-from archspec.located import Located, Scalar, is_null
+from archspec.located import Located, Scalar, kind_of_input
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.checks import check_defaults, check_published, read_weight_set, unused_arguments
 from archspec.spec.document import (
@@ -24,7 +24,7 @@ from archspec.spec.document import (
     variant_arguments,
     with_variant,
 )
-from archspec.spec.network import Header, Input, Published, WeightSet
+from archspec.spec.network import Header, ImageInput, Published, WeightSet
 from archspec.spec.overrides import COMMAND_LINE, Override, apply_override, python_override
 from archspec.spec.reading import Model, read_model
 from archspec.zoo import find_spec
@@ -32,6 +32,7 @@ from archspec.zoo import find_spec
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
     from archspec.graph import Graph
+    from archspec.spec.inputs import Input
     from archspec.spec.train import Train
 
 
@@ -52,27 +53,12 @@ class Spec:
         root = self._document.root
         header = _section(Header, _header(root), self._document, findings, "the spec", _top(root))
         self._header = header
-        self._input = self._read_input(findings)
+        self._inputs = _read_inputs(self._document, findings)
         self.train: Train | None = self._read_train(findings)
         self.published: Published | None = self._read_published(findings)
         self.weights: dict[str, WeightSet] = self._read_weights(findings)
         check_defaults(self._document, findings)
         self._findings = findings
-
-    def _read_input(self, findings: Findings) -> Input | None:
-        root = self._document.root
-        node = root.get("input")
-        if isinstance(node, LocatedMapping):
-            key = root.key("input")
-            return _section(Input, node, self._document, findings, "input", key.span if key else node.span)
-        if node is None or is_null(node):
-            findings.error(
-                "E203",
-                "the spec needs `input`",
-                _top(root),
-                help=["for example `input: {height: 32, width: 32, channels: 1}`"],
-            )
-        return None
 
     def _read_train(self, findings: Findings) -> Train | None:
         root = self._document.root
@@ -95,9 +81,11 @@ class Spec:
     def _check_crop(self, train: Train, findings: Findings) -> None:
         """Reports a border so wide that a crop may miss the image; it would also make arrays of its size."""
         crop = train.augment.random_crop if train.augment is not None else 0
-        if self._input is None or crop <= min(self._input.height, self._input.width):
+        images = [input for input in (self._inputs or {}).values() if isinstance(input, ImageInput)]
+        small = next((image for image in images if crop > min(image.height, image.width)), None)
+        if small is None:
             return
-        size = f"{self._input.height}×{self._input.width}"
+        size = f"{small.height}×{small.width}"
         findings.error(
             "E206",
             f"`random_crop` of train.augment is {crop:,}, more than the input of {size} has pixels on a side",
@@ -155,10 +143,27 @@ class Spec:
         return self._header
 
     @property
-    def input(self) -> Input:
+    def inputs(self) -> Mapping[str, Input]:
+        """What the network takes, by name and in order: images, signals, vectors. The only one of `input:` is `input`.
+
+        Raises `SpecError`.
+        """
         self._findings.raise_if_failed()
-        assert self._input is not None
-        return self._input
+        assert self._inputs is not None
+        return dict(self._inputs)
+
+    @property
+    def input(self) -> ImageInput:
+        """The section of the network's only input, an image.
+
+        Raises `SpecError`, and `TypeError` where there are several or it is no image: `inputs` has them all.
+        """
+        inputs = self.inputs
+        input = next(iter(inputs.values()))
+        if len(inputs) > 1 or not isinstance(input, ImageInput):
+            what = f"{len(inputs)} inputs" if len(inputs) > 1 else "an input that is no image"
+            raise TypeError(f"{self.name} has {what}: `inputs` has them by name")
+        return input
 
     @property
     def variant(self) -> str | None:
@@ -183,7 +188,8 @@ class Spec:
     def _elaborated(self) -> tuple[Graph | None, Findings]:
         findings = self._findings.copy()
         name = self.variant or (self._header.name if self._header else "")
-        graph = elaborate(self._document, self._input, name, findings)
+        types = None if self._inputs is None else {name: input.type for name, input in self._inputs.items()}
+        graph = elaborate(self._document, types, name, findings)
         if graph is not None and self._header:
             graph = replace(graph, title=self._header.title)
         if graph is not None and self.published is not None and not self._overrides:
@@ -338,6 +344,19 @@ def _chosen(document: Document, variant: str | None, overrides: Sequence[Overrid
     if chosen is None:
         raise SpecError(mine.sorted())
     return Spec(chosen, overrides, mine)
+
+
+def _read_inputs(document: Document, findings: Findings) -> dict[str, Input] | None:
+    """What the network takes. An image is the usual thing, for which no other class is loaded."""
+    node, key = document.root.get("input"), document.root.key("input")
+    alone = "inputs" not in document.root.entries and key is not None
+    if alone and isinstance(node, LocatedMapping) and kind_of_input(node).keys() == {"image"}:
+        assert key is not None
+        image = _section(ImageInput, node, document, findings, "input", key.span)
+        return None if image is None else {"input": image}
+    from archspec.spec.inputs import read_inputs
+
+    return read_inputs(document, findings, _top(document.root))
 
 
 def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:

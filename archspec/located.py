@@ -188,18 +188,47 @@ WHOLE = frozenset({"outputs"})
 """Mappings that are replaced as a whole."""
 
 
-def merged(base: Located, over: Located) -> Located:
-    """`over` laid on `base`: mappings merge key by key, everything else is replaced."""
+INPUT_KINDS = {"height": "image", "width": "image", "length": "signal", "features": "vector"}
+"""Fields that say what an input is."""
+
+
+def kind_of_input(node: Mapping) -> dict[str, Scalar]:
+    """What the fields of an input say that it is, each with the first key that says so; more than one is a mistake."""
+    kinds: dict[str, Scalar] = {}
+    for name, key, _ in node.items():
+        if name in INPUT_KINDS:
+            kinds.setdefault(INPUT_KINDS[name], key)
+    return kinds
+
+
+def merged(base: Located, over: Located, within: str = "") -> Located:
+    """`over` laid on `base`: mappings merge key by key, everything else is replaced.
+
+    `within` is the key that both stand under.
+    """
     if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
         return over
     entries = dict(base.entries)
     for name, (key, value) in over.entries.items():
         below = entries.get(name)
-        replaced = below is None or name in WHOLE or (name in CHOICES and not _same_kind(below[1], value))
-        entries[name] = (key, value if replaced or below is None else merged(below[1], value))
+        replaced = (
+            below is None
+            or name in WHOLE
+            or (name in CHOICES and not _same_kind(below[1], value))
+            or ((name == "input" or within == "inputs") and _other_input(below[1], value))
+        )
+        entries[name] = (key, value if replaced or below is None else merged(below[1], value, name))
     result = Mapping(over.source, over.place, entries)
     result.dynamic = base.dynamic or over.dynamic
     return result
+
+
+def _other_input(a: Located, b: Located) -> bool:
+    """Whether two inputs are of different kinds, so that one takes the place of the other."""
+    if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
+        return True
+    kinds = kind_of_input(a).keys(), kind_of_input(b).keys()
+    return bool(kinds[0] and kinds[1]) and not kinds[0] & kinds[1]
 
 
 def _same_kind(a: Located, b: Located) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.losses import Loss
     from archspec.optimisers import Optimiser
-    from archspec.spec.network import Input, Task
+    from archspec.spec.network import ImageInput, Task
     from archspec.spec.train import Train
 
 Mode = Literal["eval", "train"]
@@ -185,8 +185,8 @@ def _row(name: str, here: int, xla: int | None, written: Callable[[int], str]) -
     ]
 
 
-def _given(network: Spec | Graph) -> tuple[Graph, Input, Task, Train]:
-    from archspec.spec.network import Input as InputSection
+def _given(network: Spec | Graph) -> tuple[Graph, ImageInput, Task, Train]:
+    from archspec.spec.network import ImageInput as InputSection
     from archspec.spec.train import Train as TrainSection
 
     if not isinstance(network, Graph):

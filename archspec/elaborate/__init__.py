@@ -6,6 +6,8 @@ depends on it is passed over in silence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from archspec.diagnostics import Findings
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.outputs import outputs, warn_unused
@@ -14,23 +16,24 @@ from archspec.elaborate.resizing import suggest_inputs
 from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration
 from archspec.graph import INPUT, Graph, prune
 from archspec.spec.document import Document
-from archspec.spec.network import Input
 from archspec.types import TensorType
 
 
-def elaborate(document: Document, input: Input | None, name: str, findings: Findings) -> Graph | None:
+def elaborate(
+    document: Document, inputs: Mapping[str, TensorType] | None, name: str, findings: Findings
+) -> Graph | None:
     """The graph of a document whose arguments are bound, or None with the reasons among the findings.
 
-    Without an input, because its section is wrong, the layers are checked as far as they can be.
+    `inputs` are the types of what the network takes. Without them, because their section is wrong, the layers are
+    checked as far as they can be.
     """
     layers = document.root.get("layers")
     if layers is None:
         key = document.root.key("name")
         findings.error("E203", "the spec needs `layers`", key.span if key else document.root.span)
         return None
-    start = UNKNOWN if input is None else INPUT
-    size = (1, 1, 1) if input is None else (input.height, input.width, input.channels)
-    placer = Placer(TensorType(size), findings)
+    start = UNKNOWN if inputs is None else INPUT
+    placer = Placer(TensorType((1, 1, 1)) if inputs is None else next(iter(inputs.values())), findings)
     expander = Expander(document, placer, findings)
     context = Context(Scope(inputs=(start,)), document.env, document)
     try:

@@ -16,7 +16,7 @@ from archspec.images.preparation import Preparation
 if TYPE_CHECKING:
     from PIL import Image
 
-    from archspec.spec.network import Input
+    from archspec.spec.network import ImageInput
 
 MAX_PIXELS = 2**27
 """So many pixels an image may have once it is scaled, before its middle is cut out."""
@@ -85,7 +85,7 @@ def prepare(pixels: np.ndarray, preparation: Preparation) -> np.ndarray:
 
 def read_image(
     path: Path,
-    input: Input,
+    input: ImageInput,
     preparation: Preparation | None = None,
     *,
     invert: bool = False,
@@ -102,7 +102,7 @@ def read_image(
     return fitted_images(pixels[None], way)[0], way
 
 
-def plan(size: Size, input: Input, preparation: Preparation | None = None) -> Plan:
+def plan(size: Size, input: ImageInput, preparation: Preparation | None = None) -> Plan:
     """How an image of a height and width becomes one of the input's: first as the dataset says, then by `input.fit`.
 
     `exact`: as it is; `pad`: in the middle of a border; `resize`: both sides are scaled; `crop`: scaled until the

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 if TYPE_CHECKING:
-    from archspec.spec.network import Input
+    from archspec.spec.network import ImageInput
 
 
-def normalised(images: jax.Array, input: Input) -> jax.Array:
+def normalised(images: jax.Array, input: ImageInput) -> jax.Array:
     """Pixels as the numbers that the network expects; runs inside the compiled step.
 
     Bytes are scaled linearly into the input's range, then mean and standard deviation are applied.

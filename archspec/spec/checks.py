@@ -12,7 +12,7 @@ from archspec.located import Located, Mapping, Scalar, Sequence, is_null
 from archspec.spec.arguments import NAME
 from archspec.spec.document import Document
 from archspec.spec.hints import field_hint
-from archspec.spec.network import Input, Published, WeightSet
+from archspec.spec.network import ImageInput, Published, WeightSet
 from archspec.spec.reading import read_model, unknown_kind
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def read_weight_set(name: str, key: Scalar, node: Located, document: Document, f
         return None
     given = node.get("input")
     for field, field_key, _ in given.items() if isinstance(given, Mapping) else ():
-        if field not in Input.model_fields:
-            hint = field_hint(field, Input.model_fields)
-            fields = f"fields: {listed(Input.model_fields)}"
+        if field not in ImageInput.model_fields:
+            hint = field_hint(field, ImageInput.model_fields)
+            fields = f"fields: {listed(ImageInput.model_fields)}"
             findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])
     return read_model(WeightSet, node, document.env, findings, what, key.span)

@@ -16,7 +16,7 @@ from archspec.located import Located, Scalar, Sequence, is_null, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_file
 from archspec.spec.arguments import NAME, Argument, bind, declared
-from archspec.spec.hints import field_hint
+from archspec.spec.hints import field_hint, is_shape, shape_hint
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
@@ -158,9 +158,7 @@ class _Opener:
             base = self._of_variant(base, variant, base_node.span)
         if base is None:
             return None
-        whole = merged(base.without("extends"), root)
-        assert isinstance(whole, LocatedMapping)
-        return whole
+        return laid_over(base.without("extends"), root)
 
     def _base(self, folder: Path, node: Scalar) -> tuple[Path | None, str | None]:
         """The file and variant that `extends` names: a path, or a name of the zoo; no file where there is neither."""
@@ -218,7 +216,8 @@ class _Opener:
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
             if name not in SECTIONS:
-                hint = field_hint(name, SECTIONS)
+                hint = shape_hint(value.plain) if is_shape(name) else None
+                hint = hint or field_hint(name, SECTIONS)
                 self.findings.error(
                     "E201",
                     f"a spec has no section `{name[:60]}`",
@@ -229,6 +228,8 @@ class _Opener:
                 text = value.value if isinstance(value, Scalar) else None
                 spaced = re.match(r"([A-Za-z_]+):(\S+)", text) if isinstance(text, str) else None
                 help = [f"a space belongs after the colon: `{spaced[1]}: {spaced[2][:40]}`"] if spaced else []
+                hint = shape_hint(value.plain) if name == "input" else None
+                help = help or ([hint] if hint else [])
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span, help=help)
 
     def _imports(self, root: LocatedMapping) -> Iterable[Scalar]:
@@ -294,7 +295,7 @@ class _Opener:
             document.blocks[name] = Block(name, key, arguments, layers)
 
 
-MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "outputs", "train", "published", "weights")
+MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "inputs", "outputs", "train", "published", "weights")
 
 
 def bind_arguments(
@@ -332,9 +333,17 @@ def with_variant(document: Document, variant: str | None, span: Span | None, fin
             entries[name] = (key, value)
     over = LocatedMapping(node.source, node.place, entries)
     over.dynamic = node.dynamic
-    root = merged(document.root, over)
+    return _replaced(document, laid_over(document.root, over), variant)
+
+
+def laid_over(base: LocatedMapping, over: LocatedMapping) -> LocatedMapping:
+    """The sections of one file or variant laid over those of another: of `input` and `inputs` the later one holds."""
+    for mine, theirs in (("input", "inputs"), ("inputs", "input")):
+        if mine in over.entries and theirs not in over.entries:
+            base = base.without(theirs)
+    root = merged(base, over)
     assert isinstance(root, LocatedMapping)
-    return _replaced(document, root, variant)
+    return root
 
 
 def _replaced(document: Document, root: LocatedMapping, variant: str | None) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from archspec.diagnostics import did_you_mean
 
@@ -191,6 +192,36 @@ def _plain(name: str) -> str:
 def synonyms(name: str) -> tuple[str, ...]:
     """What this language may call a field that other libraries call so; the name itself where nothing is known."""
     return _FIELDS.get(_plain(name), (name,))
+
+
+def is_shape(name: str) -> bool:
+    """Whether a field is what other libraries call the shape of an input."""
+    return _plain(name) in ("shape", "inputshape", "inputsize", "size", "inputdim", "inputdims", "imagesize", "imgsz")
+
+
+def shape_hint(value: Any, name: str = "input") -> str | None:
+    """How an input is written that was given as a list, as Keras and PyTorch have it: `[28, 28, 1]`, `[3, 224, 224]`.
+
+    None where the list is no shape. An axis for the batch is left out.
+    """
+    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
+    if len(numbers) > 1 and (numbers[0] in (None, "None", "N", -1) or len(numbers) == 4):
+        numbers = numbers[1:]
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
+        return None
+    if len(numbers) == 3:
+        height, width, channels = numbers
+        # PyTorch's order has the channels first.
+        if height <= 4 < min(width, channels):
+            height, width, channels = width, channels, height
+        return f"write `{name}: {{height: {height}, width: {width}, channels: {channels}}}`"
+    if len(numbers) == 2:
+        first, second = numbers
+        return (
+            f"an image is `{name}: {{height: {first}, width: {second}, channels: 1}}`, a signal "
+            f"`{name}: {{length: {max(numbers)}, channels: {min(numbers)}}}`"
+        )
+    return f"write `{name}: {{features: {numbers[0]}}}`" if len(numbers) == 1 else None
 
 
 KIND_AS_VALUE = ("type", "class_name", "module", "kind", "layer")

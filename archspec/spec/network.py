@@ -18,6 +18,7 @@ from archspec.fields import (
     ShortName,
     Text,
 )
+from archspec.types import TensorType
 
 LANGUAGE_VERSION = 1
 
@@ -43,8 +44,8 @@ class Header(Section):
     ] = "classification"
 
 
-class Input(Section):
-    """The network's input: images of height × width × channels, and how pixels become numbers."""
+class ImageInput(Section):
+    """An input of images of height × width × channels, and how pixels become numbers."""
 
     height: Annotated[PositiveInt, Field(description="in pixels")]
     width: Annotated[PositiveInt, Field(description="in pixels")]
@@ -72,7 +73,7 @@ class Input(Section):
     ] = "bilinear"
 
     @model_validator(mode="after")
-    def _check(self) -> Input:
+    def _check(self) -> ImageInput:
         if self.range[0] >= self.range[1]:
             raise ValueError("`range` must be [low, high] with low < high")
         for name in ("mean", "std"):
@@ -85,6 +86,11 @@ class Input(Section):
         if self.short_side is not None and self.short_side**2 > MAX_IMAGE_PIXELS:
             raise ValueError(f"`short_side` makes images of {self.short_side:,} pixels a side, which is too large")
         return self
+
+    @property
+    def type(self) -> TensorType:
+        """The type of one sample."""
+        return TensorType((self.height, self.width, self.channels))
 
 
 class OutputSpec(Section):
@@ -141,6 +147,7 @@ SECTIONS: dict[str, str] = {
     "defaults": "fields for every layer of a kind",
     "blocks": "layer kinds that the spec defines",
     "input": "what goes in",
+    "inputs": "what goes in, by name, where there is more than one thing",
     "layers": "the network",
     "outputs": "what comes out",
     "train": "how it is trained",
@@ -149,5 +156,5 @@ SECTIONS: dict[str, str] = {
 }
 """Every top-level key."""
 
-VARIANT_SECTIONS = ("title", "paper", "notes", "input", "layers", "outputs", "train", "task", "weights")
+VARIANT_SECTIONS = ("title", "paper", "notes", "input", "inputs", "layers", "outputs", "train", "task", "weights")
 """Sections that a variant may lay over the file's, beside setting arguments."""

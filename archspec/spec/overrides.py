@@ -207,11 +207,11 @@ def _main_field(holder: str, word: str) -> str | None:
 def longer_path(word: str, document: Document | None = None) -> str | None:
     """`did you mean …?` for a field that was given without the section it stands in, as `epochs` or `lr`."""
     from archspec.spec.hints import synonyms
-    from archspec.spec.network import Input
+    from archspec.spec.network import ImageInput
     from archspec.spec.train import Train
 
     word = synonyms(word)[0]
-    for section, model in (("train", Train), ("input", Input)):
+    for section, model in (("train", Train), ("input", ImageInput)):
         if word in model.model_fields:
             return f"did you mean `{section}.{word}`?"
     train = document.root.get("train") if document is not None else None

@@ -14,7 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
 from archspec.spec.arguments import TYPE_WORDS
-from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, Input, OutputSpec, Published, WeightSet
+from archspec.spec.inputs import MODELS
+from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of
 from archspec.spec.train import Train
 
@@ -56,7 +57,8 @@ def _sections() -> Schema:
     header["archspec"] = {"const": 1}
     args = {"type": "object", "description": f"defaults, or a type word: {', '.join(TYPE_WORDS)}"}
     own: Schema = {
-        "input": _object(Input),
+        "input": _input(),
+        "inputs": {"type": "object", "additionalProperties": {"anyOf": [_input(), {"type": "null"}]}},
         "layers": _LAYERS,
         "outputs": {
             "type": "object",
@@ -113,9 +115,19 @@ def _sections() -> Schema:
     return {name: {"description": text, **sections[name]} for name, text in SECTIONS.items()}
 
 
+def _input() -> Schema:
+    """An image, a signal or a vector."""
+    return {"anyOf": [_object(model) for model in MODELS.values()]}
+
+
 def _partial(schema: Schema) -> Schema:
-    """For what is laid over another section: nothing is required."""
-    return {name: value for name, value in schema.items() if name != "required"}
+    """For what is laid over another section: nothing is required, in the section or in those inside."""
+    schema = {name: value for name, value in schema.items() if name != "required"}
+    if "anyOf" in schema:
+        schema["anyOf"] = [_partial(choice) for choice in schema["anyOf"]]
+    if isinstance(schema.get("additionalProperties"), dict):
+        schema["additionalProperties"] = _partial(schema["additionalProperties"])
+    return schema
 
 
 def _entry() -> Schema:

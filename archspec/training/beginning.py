@@ -19,7 +19,7 @@ from archspec.lower import Arrays
 from archspec.patterns import any_matches, path_matches
 from archspec.runs.folder import RunFolder
 from archspec.runs.reading import opened, restored
-from archspec.spec.network import Input
+from archspec.spec.network import ImageInput
 from archspec.spec.train import InitFrom, Train
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import expectations, named, usual_names
@@ -50,7 +50,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     """
     path = Path(begin.path)
     known = tables(spec)
-    theirs: Input | None
+    theirs: ImageInput | None
     said: list[str] = []
     if path.is_dir():
         if begin.prefix is not None:
@@ -85,7 +85,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
 
 def _of_folder(
     path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]], said: list[str]
-) -> tuple[Match, TensorFile, Input]:
+) -> tuple[Match, TensorFile, ImageInput]:
     """The match of a run's or an import's arrays, under their own names or those of the wider world, and its input."""
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec, said).items()}
@@ -112,29 +112,31 @@ def _of_folder(
     return (*max(matches, key=taken), spec.input)
 
 
-def _expected(fields: Mapping[str, Any], channels: int) -> Input | None:
+def _expected(fields: Mapping[str, Any], channels: int) -> ImageInput | None:
     """The input that weights expect, as far as pixels go; None where nothing is known of it."""
     scaling = {name: value for name, value in fields.items() if name in SCALING}
     try:
-        return Input.model_validate({"height": 1, "width": 1, "channels": channels, **scaling}) if scaling else None
+        return (
+            ImageInput.model_validate({"height": 1, "width": 1, "channels": channels, **scaling}) if scaling else None
+        )
     except ValidationError:
         return None  # for another number of channels
 
 
-def _other_scaling(path: Path, theirs: Input | None, ours: Input) -> list[str]:
+def _other_scaling(path: Path, theirs: ImageInput | None, ours: ImageInput) -> list[str]:
     """A note where the weights expect other numbers of the same pixels than this network's input makes."""
     if theirs is None or theirs.channels != ours.channels or np.allclose(_numbers(theirs), _numbers(ours), atol=1e-6):
         return []
     return [f"note: the weights of {path} expect pixels with {_said(theirs)}, but `input` has {_said(ours)}"]
 
 
-def _numbers(input: Input) -> np.ndarray:
+def _numbers(input: ImageInput) -> np.ndarray:
     """What black and white become, per channel."""
     pixels = np.array([[0], [255]], np.uint8) * np.ones((1, input.channels), np.uint8)
     return np.asarray(normalised(jnp.asarray(pixels), input))
 
 
-def _said(input: Input) -> str:
+def _said(input: ImageInput) -> str:
     fields = {name: getattr(input, name) for name in SCALING}
     return ", ".join(
         f"{name} [{', '.join(f'{number:g}' for number in value)}]" for name, value in fields.items() if value

@@ -10,7 +10,7 @@ from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.images.fitting import fitted_images, fitted_labels, plan
-from archspec.spec.network import Input
+from archspec.spec.network import ImageInput
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _check_task(data: Data, spec: Spec) -> None:
         )
 
 
-def _check_map(name: str, kind: TensorType, input: Input) -> None:
+def _check_map(name: str, kind: TensorType, input: ImageInput) -> None:
     if not kind.is_map or kind.shape[:2] != (input.height, input.width):
         raise DataError(
             "E501",
@@ -120,7 +120,7 @@ def _check_map(name: str, kind: TensorType, input: Input) -> None:
         )
 
 
-def _check_range(data: Data, input: Input) -> None:
+def _check_range(data: Data, input: ImageInput) -> None:
     splits = [split.images for split in (data.train, data.test) if split.images.dtype != np.uint8]
     if not splits:
         return
@@ -150,7 +150,7 @@ def outward(low: float, high: float) -> tuple[str, str]:
     return tuple(f"{number.normalize():f}" if number else "0" for number in (floor, ceiling))  # type: ignore[return-value]
 
 
-def _check_size(name: str, split: Split, input: Input, *, has_grey: bool = False) -> None:
+def _check_size(name: str, split: Split, input: ImageInput, *, has_grey: bool = False) -> None:
     height, width, channels = split.images.shape[1:]
     if channels != input.channels:
         raise DataError(
@@ -187,7 +187,7 @@ def _check_size(name: str, split: Split, input: Input, *, has_grey: bool = False
         )
 
 
-def fitted(split: Split, input: Input) -> Split:
+def fitted(split: Split, input: ImageInput) -> Split:
     """Images (N, H, W, C) at the input's size by the one rule of fitting, and labels of pixels with them."""
     height, width = split.images.shape[1:3]
     way = plan((height, width), input)

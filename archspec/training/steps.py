@@ -19,7 +19,7 @@ from archspec.training.tasks import TASKS, Sums, labels_right
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.network import Input
+    from archspec.spec.network import ImageInput
     from archspec.spec.network import Task as TaskName
     from archspec.spec.train import Train
 
@@ -90,7 +90,7 @@ def make_steps(
 
 def steps_of(
     graph: Graph,
-    input: Input,
+    input: ImageInput,
     task_name: TaskName,
     train: Train,
     steps_per_epoch: int,

@@ -18,7 +18,7 @@ from archspec.runs.folder import WEIGHTS
 from archspec.runs.imports import check_output, imported_names, replaced_import, write_import
 from archspec.runs.owner import take
 from archspec.runs.reading import opened, preparation_of, restored
-from archspec.spec.network import Input
+from archspec.spec.network import ImageInput
 from archspec.spec.overrides import python_override
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CLASSES = Path(__file__).parent / "classes"
 ABOUT = "archspec"
 """Under this key a file that is exported says what its weights expect."""
-PREPROCESSING = set(Input.model_fields) - {"height", "width", "channels"}
+PREPROCESSING = set(ImageInput.model_fields) - {"height", "width", "channels"}
 """The fields of `input` that go with weights: all but the size."""
 
 

@@ -23,7 +23,7 @@ from archspec.images.fitting import fitted_labels, plan, prepare, read_image, un
 from archspec.images.preparation import Preparation
 from archspec.runs.folder import RunFolder
 from archspec.runs.reading import preparation_of
-from archspec.spec.network import Input
+from archspec.spec.network import ImageInput
 from archspec.training.checks import fitted
 from archspec.training.inference import evaluate, predict
 from tests.data.test_datasets import idx_bytes
@@ -105,7 +105,7 @@ def test_prediction_sees_what_evaluation_sees(
     if kind is canvas:  # which cannot be as small as the others
         fields = {**fields, "height": fields["height"] + 8, "width": fields["width"] + 16}
         fields |= {"short_side": 45} if "short_side" in fields else {}
-    input = Input.model_validate({"channels": held_out.images.shape[-1], **fields})
+    input = ImageInput.model_validate({"channels": held_out.images.shape[-1], **fields})
     evaluated = fitted(held_out, input).images
     assert evaluated.shape[1:3] == (input.height, input.width)
     predicted = [read_image(path, input, dataset.preparation)[0] for path in files]
@@ -169,18 +169,18 @@ def test_floating_point_images_are_scaled_as_bytes_are() -> None:
 
 
 def test_cropping_just_fills_the_input() -> None:
-    input = Input(height=32, width=48, channels=1, fit="crop")
+    input = ImageInput(height=32, width=48, channels=1, fit="crop")
     assert plan((32, 48), input).steps == ()
     assert plan((64, 64), input).steps[0].size == (48, 48)
     assert plan((20, 60), input).steps[0].size == (32, 96)
     with pytest.raises(DataError, match="would become one of 224×13440000"):
-        plan((1, 60000), Input(height=224, width=224, channels=1, fit="crop"))
+        plan((1, 60000), ImageInput(height=224, width=224, channels=1, fit="crop"))
 
 
 def test_masks_come_back_by_the_way_that_the_image_went() -> None:
     mask = np.zeros((50, 70), np.int8)
     mask[:25], mask[25:, :35] = 1, 2
-    input = Input(height=40, width=40, channels=1, fit="pad")
+    input = ImageInput(height=40, width=40, channels=1, fit="pad")
     way = plan((50, 70), input, Preparation((20, 30), "stretch"))
 
     back = unfitted_labels(fitted_labels(mask[None], way)[0], way)

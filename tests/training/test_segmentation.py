@@ -21,7 +21,7 @@ from archspec.images.fitting import plan, unfitted_labels
 from archspec.images.masks import palette
 from archspec.loading import load, open_spec
 from archspec.losses.cross_entropy import median_frequency
-from archspec.spec.network import Input
+from archspec.spec.network import ImageInput
 from archspec.spec.overrides import parse_override
 from archspec.spec.train import Augment
 from archspec.training.augmentation import augmented
@@ -313,7 +313,7 @@ def test_frequencies_of_images_labels() -> None:
 
 def test_labels_shrink_about_the_centres_of_their_pixels() -> None:
     labels = np.random.default_rng(0).integers(0, 9, (1, 21, 64)).astype(np.int8)
-    input = Input(height=6, width=8, channels=1, fit="resize")
+    input = ImageInput(height=6, width=8, channels=1, fit="resize")
     found = fitted(Split(np.zeros((1, 21, 64, 1), np.uint8), labels), input)
     by_pillow = Image.fromarray(labels[0].astype(np.uint8)).resize((8, 6), Image.Resampling.NEAREST)
     assert np.array_equal(found.labels[0], np.asarray(by_pillow))
@@ -324,7 +324,7 @@ def test_labels_go_where_their_pixels_go(fit: str) -> None:
     images = np.arange(4 * 6, dtype=np.uint8).reshape(1, 4, 6, 1)
     labels = images[..., 0].astype(np.int8)
     size = {"pad": (8, 10), "resize": (8, 12), "crop": (4, 4)}[fit]
-    input = Input(height=size[0], width=size[1], channels=1, fit=fit)
+    input = ImageInput(height=size[0], width=size[1], channels=1, fit=fit)
     found = fitted(Split(images, labels), input)
     assert found.images.shape[1:3] == found.labels.shape[1:] == size
     if fit == "pad":
