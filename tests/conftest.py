@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 TOUCHES_JAX = re.compile(
     r"^\s*(from|import) (jax|flax|optax|orbax|grain|numpy"
-    r"|archspec\.(data|images|lower|nn|runs|training|weights|xla))\b",
+    r"|archspec\.(data|images|inference|lower|nn|runs|training|weights|xla))\b",
     re.MULTILINE,
 )
 

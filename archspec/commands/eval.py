@@ -19,7 +19,7 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     check_run(options.folder)
     with loading():
-        from archspec.training.inference import evaluate
+        from archspec.inference.evaluating import evaluate
 
     notes: list[str] = []
     metrics = evaluate(options.folder, notes=notes)

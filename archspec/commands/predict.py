@@ -15,7 +15,7 @@ from archspec.output import as_json, printable, say
 from archspec.training.interrupt import loading
 
 if TYPE_CHECKING:
-    from archspec.training.inference import Answer
+    from archspec.inference.answers import Answer
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     answers: list[Answer] = []
     if not _all_missing(options.images, findings):
         with loading():
-            from archspec.training.inference import predict
+            from archspec.inference.predicting import predict
 
         answers = predict(
             options.folder,

@@ -21,11 +21,12 @@ from archspec.data.segmentation_folder import SegmentationFolder
 from archspec.diagnostics import DataError
 from archspec.images.fitting import fitted_labels, plan, prepare, read_image, unfitted_labels
 from archspec.images.preparation import Preparation
+from archspec.inference.evaluating import evaluate
+from archspec.inference.predicting import predict
 from archspec.runs.folder import RunFolder
 from archspec.runs.reading import preparation_of
 from archspec.spec.network import ImageInput
 from archspec.training.checks import fitted
-from archspec.training.inference import evaluate, predict
 from tests.data.test_datasets import idx_bytes
 
 FITS: dict[str, dict[str, Any]] = {

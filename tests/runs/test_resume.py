@@ -13,12 +13,12 @@ from PIL import Image
 
 from archspec.cli import main
 from archspec.diagnostics import SpecError
+from archspec.inference.evaluating import evaluate
 from archspec.loading import load
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.folder import RunFolder
 from archspec.runs.reading import opened, restored
 from archspec.training import loop as module
-from archspec.training.inference import evaluate
 from archspec.training.result import Result
 from archspec.training.run import train
 

@@ -20,9 +20,10 @@ from archspec.cli import main
 from archspec.data import Split
 from archspec.diagnostics import DataError, SpecError
 from archspec.images.files import read_pixels
+from archspec.inference.evaluating import evaluate
+from archspec.inference.predicting import predict
 from archspec.loading import load
 from archspec.training import feeding
-from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
 from archspec.training.steps import make_steps
 

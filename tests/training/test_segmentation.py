@@ -19,6 +19,8 @@ from archspec.data import Split
 from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError
 from archspec.images.fitting import plan, unfitted_labels
 from archspec.images.masks import palette
+from archspec.inference.evaluating import evaluate
+from archspec.inference.predicting import predict
 from archspec.loading import load, open_spec
 from archspec.losses.cross_entropy import median_frequency
 from archspec.spec.network import ImageInput
@@ -26,7 +28,6 @@ from archspec.spec.overrides import parse_override
 from archspec.spec.train import Augment
 from archspec.training.augmentation import augmented
 from archspec.training.checks import fitted
-from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
 from archspec.training.tasks import TASKS
 
@@ -358,17 +359,17 @@ def test_names_that_differ_by_case_have_masks_of_their_own(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the file system tells them apart; where it does not, nothing is overwritten."""
-    from archspec.training import inference
+    from archspec.inference import masks as names
 
     text = "task: segmentation\ninput: {height: 8, width: 8, channels: 3}\nlayers: [{conv: {filters: 3, kernel: 1}}]"
     graph = load(write(text)).graph()
     images = [tmp_path / "a" / "Cat.png", tmp_path / "b" / "cat.png", tmp_path / "c" / "dog.png"]
-    masks = inference._mask_files(images, tmp_path / "masks", graph)
+    masks = names.mask_files(images, tmp_path / "masks", graph)
     assert [mask.name for mask in masks] == ["Cat_mask.png", "cat_mask.png", "dog_mask.png"]
-    monkeypatch.setattr(inference, "_folds_case", lambda folder: True)
+    monkeypatch.setattr(names, "_folds_case", lambda folder: True)
     with pytest.raises(DataError, match=r"Cat\.png and .*cat\.png would have one mask"):
-        inference._mask_files(images, tmp_path / "masks", graph)
+        names.mask_files(images, tmp_path / "masks", graph)
     same = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
     monkeypatch.undo()
     with pytest.raises(DataError, match="would have one mask"):
-        inference._mask_files(same, tmp_path / "masks", graph)
+        names.mask_files(same, tmp_path / "masks", graph)

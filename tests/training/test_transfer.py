@@ -11,6 +11,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from archspec.diagnostics import SpecError
+from archspec.inference.evaluating import evaluate
+from archspec.inference.predicting import predict
 from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.checkpoints import Checkpoints
@@ -18,7 +20,6 @@ from archspec.runs.reading import opened, restored
 from archspec.spec.train import InitFrom
 from archspec.training import loop as module
 from archspec.training.beginning import initial_weights
-from archspec.training.inference import evaluate, predict
 from archspec.training.run import train
 from archspec.training.steps import State
 from archspec.weights.folder import export_weights, import_weights

@@ -13,8 +13,8 @@ import pytest
 
 from archspec.cli import main
 from archspec.diagnostics import Diagnostic
+from archspec.inference.predicting import predict
 from archspec.loading import open_spec
-from archspec.training.inference import predict
 from archspec.training.run import train
 
 Write = Callable[..., Path]

@@ -506,7 +506,7 @@ def test_names_that_lowering_escapes_are_the_specs_in_files(write: Write, tmp_pa
     assert load_file(tmp_path / "out.safetensors").keys() == theirs.keys()
     from PIL import Image
 
-    from archspec.training.inference import predict
+    from archspec.inference.predicting import predict
 
     Image.fromarray(np.full((5, 5, 3), 255, np.uint8)).save(tmp_path / "white.png")
     (answer,) = predict(tmp_path / "net", [tmp_path / "white.png"], top=1)

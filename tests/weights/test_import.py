@@ -17,11 +17,11 @@ from safetensors.numpy import load_file, save_file
 
 from archspec.cli import main
 from archspec.diagnostics import SpecError
+from archspec.inference.predicting import predict
 from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.imports import read_import
 from archspec.spec.overrides import python_override
-from archspec.training.inference import predict
 from archspec.weights.folder import class_names, export_weights, import_weights
 from archspec.weights.layout import from_torch, order_of, orders, to_torch
 from archspec.weights.naming import namings, tables

@@ -1,121 +1,39 @@
-"""Evaluation and prediction from the folder of a run or of imported weights."""
+"""Prediction for files, from the folder of a run or of imported weights."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import loaded
-from archspec.diagnostics import DataError, Findings, SpecError, count
-from archspec.figures.memory import inference
-from archspec.graph import Graph
-from archspec.images.files import MODES, USUAL, Images, find_images, image_files
+from archspec.diagnostics import DataError, Findings, count
+from archspec.images.files import MODES, USUAL, Images, find_images
 from archspec.images.fitting import Plan, read_image, unfitted_labels
-from archspec.images.masks import is_own_mask, write_mask
+from archspec.images.masks import write_mask
 from archspec.images.numbers import normalised
 from archspec.images.preparation import Preparation
+from archspec.inference.answers import Answer, best
+from archspec.inference.masks import mask_files
+from archspec.inference.memory import less
 from archspec.loading import Spec
 from archspec.lower import Arrays, Pure, outline
 from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.runs.reading import opened, parted, preparation_of, restored
 from archspec.spec.training import gives_shares
-from archspec.training.boundary import in_words, what_needs_less
-from archspec.training.checks import check_data, check_outputs, counted, fitted, fitted_loss
-from archspec.training.evaluation import Evaluator
-from archspec.training.steps import make_steps, named_outputs
-from archspec.training.tasks import TASKS, Metrics
+from archspec.training.boundary import in_words
+from archspec.training.checks import check_outputs
+from archspec.training.steps import named_outputs
 
 BATCH = 16
 """Images that are predicted at once."""
-MAX_CLASSES = 256
-"""Classes that a palette has colours for."""
-MASK = "_mask"
-"""What the name of a mask adds to its image's."""
-
-
-def _less(path: Path) -> Callable[[], list[str]]:
-    """What to say where memory runs out over a folder: the size of input was chosen when it was trained or imported."""
-
-    def said() -> list[str]:
-        try:
-            graph = opened(path)[1].graph()
-        except SpecError:
-            return [_MORE]
-        return what_needs_less(graph, inference(graph), _MORE)
-
-    return said
-
-
-_MORE = "a machine with more memory, or weights imported for a smaller `--input`"
-
-
-class Answer(NamedTuple):
-    """What a network says of an image file: classes with their probabilities, or with their shares of its pixels.
-
-    `mask` is the file that the classes of the pixels were written to.
-    """
-
-    image: Path
-    classes: list[tuple[str, float]]
-    mask: Path | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as plain data."""
-        word = "probability" if self.mask is None else "share"
-        classes = [{"class": name, word: value} for name, value in self.classes]
-        return {"image": str(self.image), "classes": classes, **({"mask": str(self.mask)} if self.mask else {})}
-
-
-def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
-    """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
-
-    What the dataset says of files left out or passed over is added to `notes`.
-    Raises `SpecError` when the folder holds no run, or its data cannot be read.
-    """
-    with in_words(_less(path)):
-        return _evaluated(path, notes)
-
-
-def _evaluated(path: Path, notes: list[str] | None) -> Metrics:
-    folder, spec = opened(path)
-    if spec.train is None:
-        raise DataError(
-            "E504", f"{path} holds imported weights without a `train:` section, so there is nothing to evaluate on"
-        ).located(None)
-    try:
-        data = loaded(spec.train.dataset)
-    except DataError as error:
-        raise spec.data_error(error) from None
-    graph = spec.graph()
-    data = counted(data, graph)
-    if notes is not None:
-        notes.extend(data.notes)
-    try:
-        check_data(data, spec, graph)
-    except SpecError as error:
-        # What is right for `train` is no help here, where a network is measured as it is.
-        items = [replace(item, help=tuple(filter(_no_option, item.help))) for item in error.diagnostics]
-        raise SpecError(items) from None
-    loss = fitted_loss(spec, spec.train, data)
-    arrays = restored(folder, spec, notes)
-    task = TASKS[spec.header.task]
-    steps = make_steps(spec, 1, loss=loss)
-    params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
-    return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
-
-
-def _no_option(help: str) -> bool:
-    return not help.startswith("--")
 
 
 def predict(
@@ -138,7 +56,7 @@ def predict(
     for, are said in `notes`.
     """
     collected = Findings() if findings is None else findings
-    with in_words(_less(path)):
+    with in_words(less(path)):
         answers = _answers(path, images, top, invert, output, collected, [] if notes is None else notes)
     if findings is None:
         collected.raise_if_failed()
@@ -162,7 +80,7 @@ def _answers(
             raise DataError("E521", f"the input has {spec.input.channels} channels; image files have 1, 3 or 4")
         images = _image_files(given, findings, notes)
         if spec.header.task == "segmentation":
-            masks = _mask_files(images, output or Path("masks"), graph)
+            masks = mask_files(images, output or Path("masks"), graph)
         elif output is not None:
             raise DataError("E504", f"{graph.name} classifies whole images: there are no masks to write to {output}")
         else:
@@ -180,13 +98,13 @@ def _answers(
             for place, answer in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
                 guessed += answer.plan.guessed
                 if not masks:
-                    answers.append(Answer(images[place], _best(answer.numbers, names, top)))
+                    answers.append(Answer(images[place], best(answer.numbers, names, top)))
                     continue
                 mask = unfitted_labels(answer.numbers, answer.plan)
                 classes = graph.output_type(graph.main_output).channels
                 write_mask(masks[place], mask, classes)
                 shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
-                present = [item for item in _best(shares, names, top) if item[1]]
+                present = [item for item in best(shares, names, top) if item[1]]
                 answers.append(Answer(images[place], present, masks[place]))
         if guessed:
             notes.append(
@@ -219,48 +137,6 @@ def _image_files(given: Sequence[Path], findings: Findings, notes: list[str]) ->
         notes.extend(own.notes(path))
         files.extend(own.paths)
     return files
-
-
-def _best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str, float]]:
-    """The largest shares, with the names of their classes."""
-    best = [int(index) for index in np.argsort(-shares, kind="stable")[:top]]
-    return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in best]
-
-
-def _folds_case(folder: Path) -> bool:
-    """Whether names that differ only by upper and lower case are one file there, as on Windows and macOS."""
-    there = next((path for path in (folder, *folder.parents) if path.exists()), Path()).resolve()
-    other = there.with_name(there.name.swapcase()) if there.name else there
-    return other != there and other.exists() and other.samefile(there)
-
-
-def _mask_files(images: Sequence[Path], output: Path, graph: Graph) -> list[Path]:
-    """A file for each image's mask. Raises `DataError` where one could not be written, or something would be lost."""
-    if graph.output_type(graph.main_output).channels > MAX_CLASSES:
-        raise DataError("E504", f"{graph.name} has more than {MAX_CLASSES} classes, which a mask's palette cannot hold")
-    if output.is_file():
-        raise DataError("E534", f"{output} is a file", help=["give a folder: --output DIR"])
-    beside = output.resolve() in {image.parent.resolve() for image in images}
-    if beside or (output.is_dir() and any(not path.stem.endswith(MASK) for path in image_files(output))):
-        raise DataError(
-            "E534",
-            f"{output} holds images, among which masks would be taken for images",
-            help=["give the masks a folder of their own: --output DIR"],
-        )
-    folds = _folds_case(output)
-    files: dict[Path, Path] = {}
-    taken: dict[str, Path] = {}
-    for image in images:
-        file = output / f"{image.stem}{MASK}.png"
-        other = taken.setdefault(file.name.casefold() if folds else file.name, image)
-        if other is not image:
-            raise DataError("E521", f"{other} and {image} would have one mask, {file}", help=["predict them apart"])
-        if file.exists() and not is_own_mask(file):
-            raise DataError(
-                "E534", f"{file} is there already, and no prediction", help=["give another folder: --output DIR"]
-            )
-        files[file] = image
-    return list(files)
 
 
 class _Predicted(NamedTuple):
