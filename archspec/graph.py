@@ -15,15 +15,32 @@ if TYPE_CHECKING:
     from archspec.figures.receptive_field import ReceptiveField
 
 INPUT = -1
-"""Stands for the network's input where a node's inputs are listed."""
+"""Stands for the network's first input where a node's inputs are listed; the one after it is −2, and so on."""
+
+
+class GraphInput(NamedTuple):
+    """One thing that the network takes."""
+
+    name: str
+    type: TensorType
+
+
+def is_input(source: int) -> bool:
+    """Whether a source is one of the network's inputs and not a node."""
+    return source < 0
+
+
+def input_number(source: int) -> int:
+    """The place among the graph's inputs of a source that is an input, and the source of an input at a place."""
+    return -1 - source
 
 
 @dataclass(frozen=True)
 class Node:
     """One layer at its place in the network.
 
-    `inputs` are indices of earlier nodes (`INPUT` for the network's input), `input_types` the types of what the layer
-    takes of them.
+    `inputs` are indices of earlier nodes (`INPUT` and below for the network's inputs), `input_types` the types of what
+    the layer takes of them. `shares` is the path of the node whose arrays this one uses, None where it has its own.
     """
 
     path: str
@@ -33,6 +50,9 @@ class Node:
     output: TensorType
     receptive_field: ReceptiveField
     span: Span | None = field(default=None, compare=False)
+    shares: str | None = None
+    counted: bool = True
+    """Whether the arrays that it uses are counted here: not where an earlier node of the graph uses them too."""
 
     @property
     def kind(self) -> str:
@@ -47,13 +67,25 @@ class Node:
     def value_sources(self) -> list[int]:
         """The earlier nodes whose values it takes; of the others it takes the shape or the indices only."""
         return [
-            source for source, port in zip(self.inputs, self.ports, strict=True) if port == "value" and source != INPUT
+            source
+            for source, port in zip(self.inputs, self.ports, strict=True)
+            if port == "value" and not is_input(source)
         ]
 
+    @property
+    def owner(self) -> str:
+        """The path that the arrays stand under: its own, or that of the node whose arrays it uses."""
+        return self.path if self.shares is None else self.shares
+
     @cached_property
-    def weights(self) -> tuple[Weight, ...]:
-        """The arrays that the node owns."""
+    def arrays(self) -> tuple[Weight, ...]:
+        """The arrays that the node uses."""
         return tuple(self.layer.weights(*self.input_types))
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """The arrays that are counted at this node: those that it uses, unless an earlier node uses them too."""
+        return self.arrays if self.counted else ()
 
     @cached_property
     def cost(self) -> Cost:
@@ -61,8 +93,12 @@ class Node:
         return self.layer.cost(self.input_types, self.output)
 
     def count(self, role: Role) -> int:
-        """Elements of this node's arrays that have a role."""
+        """Elements of the arrays with a role that are counted at this node."""
         return sum(weight.size for weight in self.weights if weight.role == role)
+
+    def uses(self, role: Role) -> int:
+        """Elements of the arrays with a role that the node uses, counted here or elsewhere."""
+        return sum(weight.size for weight in self.arrays if weight.role == role)
 
     @property
     def params(self) -> int:
@@ -95,7 +131,7 @@ class Graph:
     """
 
     name: str
-    input: TensorType
+    inputs: tuple[GraphInput, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[Output, ...]
     mode: str = "train"
@@ -105,6 +141,19 @@ class Graph:
     """What the paths of blocks, named repeats, branches and so on stand for; their layers' paths begin with them."""
     title: str = field(default="", compare=False)
     """The spec's `title`, one line for people; "" where it has none."""
+
+    @property
+    def input(self) -> TensorType:
+        """The type of the first input."""
+        return self.inputs[0].type
+
+    def source_type(self, source: int) -> TensorType:
+        """The type of an input or of a node's output."""
+        return self.inputs[input_number(source)].type if is_input(source) else self.nodes[source].output
+
+    def source_name(self, source: int) -> str:
+        """The name of an input or the path of a node."""
+        return self.inputs[input_number(source)].name if is_input(source) else self.nodes[source].path
 
     def pruned(self, mode: str) -> Graph:
         """The graph with only what the outputs of a mode ("train" or "eval") need."""
@@ -119,7 +168,7 @@ class Graph:
 
     def output_type(self, output: Output) -> TensorType:
         """The type of an output."""
-        return self.input if output.node == INPUT else self.nodes[output.node].output
+        return self.source_type(output.node)
 
     def by_path(self) -> dict[str, Node]:
         """The nodes by their paths."""
@@ -153,24 +202,28 @@ class Graph:
 def needed(nodes: Sequence[Node], ends: Iterable[int]) -> set[int]:
     """Indices of the nodes that the given ones depend on, themselves included."""
     reached: set[int] = set()
-    stack = [end for end in ends if end != INPUT]
+    stack = [end for end in ends if not is_input(end)]
     while stack:
         index = stack.pop()
         if index not in reached:
             reached.add(index)
-            stack.extend(source for source in nodes[index].inputs if source != INPUT)
+            stack.extend(source for source in nodes[index].inputs if not is_input(source))
     return reached
 
 
 def prune(nodes: tuple[Node, ...], outputs: tuple[Output, ...]) -> tuple[tuple[Node, ...], tuple[Output, ...]]:
-    """Drops the nodes that no output needs and renumbers the rest."""
+    """Drops the nodes that no output needs and renumbers the rest; inputs keep their places."""
     keep = needed(nodes, (output.node for output in outputs))
     if len(keep) == len(nodes):
         return nodes, outputs
-    number = {INPUT: INPUT}
+    number: dict[int, int] = {}
     kept: list[Node] = []
+    owners: set[str] = set()
     for index, node in enumerate(nodes):
         if index in keep:
             number[index] = len(kept)
-            kept.append(replace(node, inputs=tuple(number[source] for source in node.inputs)))
-    return tuple(kept), tuple(replace(output, node=number[output.node]) for output in outputs)
+            inputs = tuple(number.get(source, source) for source in node.inputs)
+            # Where the node that had the arrays is left out, the next one that uses them counts them.
+            kept.append(replace(node, inputs=inputs, counted=node.owner not in owners))
+            owners.add(node.owner)
+    return tuple(kept), tuple(replace(output, node=number.get(output.node, output.node)) for output in outputs)

@@ -15,10 +15,13 @@ import jax
 from flax import nnx
 
 from archspec.diagnostics import DataError, listed
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import Graph, Node, input_number
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
+
+Inputs = jax.Array | Mapping[str, jax.Array]
+"""What a network takes: the array of its one input, or arrays by the inputs' names."""
 
 Outputs = jax.Array | dict[str, jax.Array]
 
@@ -28,9 +31,13 @@ class Modules(nnx.Module):
 
 
 class Call(NamedTuple):
-    """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value."""
+    """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value.
+
+    `owner` is the node whose arrays it uses: that of its own name, unless they are shared.
+    """
 
     name: str
+    owner: str
     path: tuple[str | int, ...]
     inputs: tuple[tuple[int, bool], ...]
     gives_indices: bool
@@ -49,35 +56,46 @@ class Program(NamedTuple):
 class Network(nnx.Module):
     """A lowered graph. Calling it gives the array of its one output, or a dict of arrays by output names.
 
-    In training every output is returned, in evaluation those that are not train-only.
+    In training every output is returned, in evaluation those that are not train-only. Modules of nodes that share
+    arrays hold the same variables.
     """
 
     _programs: tuple[Program, Program]
     """For evaluation and training."""
+    _inputs: tuple[str, ...]
+    """The names of the inputs, in order."""
 
     def __call__(
         self,
-        x: jax.Array,
+        x: Inputs,
         *,
         train: bool = False,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
     ) -> Outputs:
-        """x is (batch, height, width, channels). `key` is needed while training networks with random layers.
+        """x is (batch, height, width, channels), (batch, length, channels) or (batch, features); where the network has
+        several inputs, a mapping of such arrays by their names. `key` is needed while training networks with random
+        layers.
 
-        Layers whose paths are `frozen` run as in evaluation: they use their statistics and leave them as they are.
+        Layers whose arrays are of a `frozen` path run as in evaluation: they use their statistics and leave them as
+        they are.
 
         Raises ValueError when a random layer has no key.
         """
         program = self._programs[train]
-        values: dict[int, jax.Array] = {INPUT: x}
+        values = self._given(x)
         values.update(self._calls(x, train, key, frozen))
         outputs = {name: values[index] for name, index in program.outputs}
         return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
+    def _given(self, x: Inputs) -> dict[int, jax.Array]:
+        """The inputs by the numbers that stand for them in a graph."""
+        given = x if isinstance(x, Mapping) else {self._inputs[0]: x}
+        return {input_number(place): given[name] for place, name in enumerate(self._inputs)}
+
     def trace(
         self,
-        x: jax.Array,
+        x: Inputs,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
         *,
@@ -87,13 +105,13 @@ class Network(nnx.Module):
         return self._calls(x, train, key, frozen)
 
     def _calls(
-        self, x: jax.Array, train: bool, key: jax.Array | None, frozen: frozenset[str]
+        self, x: Inputs, train: bool, key: jax.Array | None, frozen: frozenset[str]
     ) -> Iterator[tuple[int, jax.Array]]:
-        values: dict[tuple[int, bool], jax.Array] = {(INPUT, False): x}
+        values: dict[tuple[int, bool], jax.Array] = {(source, False): x for source, x in self._given(x).items()}
         for index, step in enumerate(self._programs[train].steps):
             options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
             if step.uses_mode:
-                options["train"] = train and step.name not in frozen
+                options["train"] = train and step.owner not in frozen
             if step.uses_key and train:
                 if key is None:
                     raise ValueError(f"{step.name} is random and needs a key while training")
@@ -116,13 +134,13 @@ class Network(nnx.Module):
 def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
     """The Flax module of a graph, its weights drawn anew.
 
-    A node's weights depend on the seed and its own path only. `rngs` gives the seed's key where it is given. Raises
-    `SpecError` where a kind builds other arrays than it declares.
+    A node's weights depend on the seed and the path that they stand under only. `rngs` gives the seed's key where it is
+    given. Raises `SpecError` where a kind builds other arrays than it declares.
     """
     key = jax.random.key(seed) if rngs is None else rngs.params()
 
     def module(node: Node) -> nnx.Module:
-        return node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.path.encode()))))
+        return node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.owner.encode()))))
 
     network = _network(graph, module)
     _, params, others = split(network)
@@ -149,26 +167,50 @@ def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
 def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
     network = Network()
     tree: dict[str, Any] = {}
+    owners: dict[str, nnx.Module] = {}
     for node in graph.nodes:
         parts = node.path.split(".")
         at = tree
         for part in parts[:-1]:
             at = at.setdefault(part, {})
-        at[parts[-1]] = module(node)
+        own = at[parts[-1]] = module(node) if node.counted else _sharing(node, owners[node.owner])
+        owners.setdefault(node.owner, own)
     for name, value in tree.items():
         setattr(network, attribute(name), _assembled(value))
     network._programs = (_program(graph.pruned("eval"), tree), _program(graph.pruned("train"), tree))
+    network._inputs = tuple(item.name for item in graph.inputs)
     return network
+
+
+def _sharing(node: Node, owner: nnx.Module) -> nnx.Module:
+    """A node's module, whose variables are those of another one.
+
+    It is a module of its own, since more than arrays can depend on a layer's input: padding on its size, for one.
+    """
+    own: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
+    _take_variables(own, owner)
+    return own
+
+
+def _take_variables(module: Any, owner: Any) -> None:
+    for name, value in list(vars(module).items()):
+        if isinstance(value, nnx.Variable):
+            setattr(module, name, getattr(owner, name))
+        elif isinstance(value, nnx.List):
+            for item, theirs in zip(value, getattr(owner, name), strict=True):
+                _take_variables(item, theirs)
+        elif isinstance(value, nnx.Module):
+            _take_variables(value, getattr(owner, name))
 
 
 def _check_arrays(graph: Graph, params: Arrays, others: Arrays) -> None:
     """Raises `SpecError` unless these are the arrays that the graph's layers declare, by name and shape."""
     built = {name: tuple(array.shape) for name, array in {**params, **others}.items()}
-    declared = {f"{node.path}.{weight.name}": weight.shape for node in graph.nodes for weight in node.weights}
+    declared = {f"{node.owner}.{weight.name}": weight.shape for node in graph.nodes for weight in node.weights}
     if built == declared:
         return
     wrong = [name for name in {**declared, **built} if built.get(name) != declared.get(name)]
-    node = next(node for node in graph.nodes if wrong[0].startswith(f"{node.path}."))
+    node = next(node for node in graph.nodes if wrong[0].startswith(f"{node.owner}."))
     kind = type(node.layer)
     raise DataError(
         "E218",
@@ -216,6 +258,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
     steps = tuple(
         Call(
             node.path,
+            node.owner,
             _path(node, tree),
             taken[index],
             index in indexed,
@@ -254,13 +297,13 @@ class Pure:
         self,
         params: Arrays,
         statistics: Arrays,
-        x: jax.Array,
+        x: Inputs,
         *,
         train: bool,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
     ) -> tuple[Outputs, Arrays]:
-        """Outputs for x of shape (batch, height, width, channels), and the statistics afterwards."""
+        """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
         network = self.merge(params, statistics)
         outputs = network(x, train=train, key=key, frozen=frozen)
         return outputs, split(network)[2]
@@ -279,7 +322,7 @@ class Pure:
 def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
     """A network taken apart: what it is, its trainable arrays, and the rest (running statistics, frozen weights)."""
     definition, params, *rest = nnx.split(network, nnx.Param, ...)
-    layers: dict[tuple[Any, ...], str] = {step.path: step.name for step in network._programs[1].steps}
+    layers: dict[tuple[Any, ...], str] = {step.path: step.owner for step in network._programs[1].steps}
     paths: dict[str, tuple[Any, ...]] = {}
 
     def flat(state: Any) -> Arrays:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.diagnostics import SpecError
-from archspec.graph import Graph, Node, Output
+from archspec.graph import Graph, GraphInput, Node, Output, prune
 from archspec.layers import Weight
 from archspec.loading import load
 from archspec.lower import Network, build, outline, split
@@ -170,7 +171,7 @@ def test_every_name_has_a_module_of_its_own(names: list[str]) -> None:
         for name, size in sizes.items()
     )
     outputs = tuple(Output(f"o{index}", index) for index in range(len(nodes)))
-    network = build(Graph("net", one, nodes, outputs))
+    network = build(Graph("net", (GraphInput("input", one),), nodes, outputs))
     pure, params, rest = split(network)
     assert not rest
     wanted = {f"{name}.{array}": size for name, size in sizes.items() for array in ("kernel", "bias")}
@@ -298,3 +299,84 @@ def test_unpooling_costs_the_indices_and_the_output() -> None:
     _, vjp = jax.eval_shape(lambda x: jax.vjp(lambda x: max_pool_with_indices(x, taps, ((0, 1), (0, 0)))[0], x), x)
     kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(vjp))
     assert kept == 4 * 23 * 30 * 64
+
+
+def shared_dense() -> Graph:
+    """Two inputs through one dense layer with batch normalisation, the second's before the first's, and joined."""
+    spec = """
+input: {height: 1, width: 1, channels: 3}
+layers: [flatten, dense: {name: one, units: 2}, batch_norm: {name: norm}, add: {from: [norm, one]}]
+"""
+    made = load_text(spec)
+    flat = TensorType((3,))
+    _, dense, norm, add = made.nodes
+    nodes = (
+        replace(dense, path="left", inputs=(-2,)),
+        replace(norm, path="left_norm", inputs=(0,)),
+        replace(dense, path="right", inputs=(-1,), shares="left", counted=False),
+        replace(norm, path="right_norm", inputs=(2,), shares="left_norm", counted=False),
+        replace(add, path="sum", inputs=(1, 3)),
+    )
+    inputs = (GraphInput("a", flat), GraphInput("b", flat))
+    return Graph("shared", inputs, nodes, (Output("sum", 4), Output("left", 1, train_only=True)))
+
+
+def load_text(text: str) -> Graph:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "net.yaml"
+        path.write_text(f"archspec: 1\nname: net\n{text}")
+        return load(path).graph()
+
+
+def test_nodes_that_share_arrays_have_one_set_whose_gradients_add_up() -> None:
+    graph = shared_dense()
+    assert graph.params == 2 * 3 + 2 + 2 * 2
+    network: Any = build(graph)
+    pure, params, statistics = split(network)
+    assert set(params) == {"left.kernel", "left.bias", "left_norm.scale", "left_norm.bias"}
+    assert set(statistics) == {"left_norm.mean", "left_norm.var"}
+    assert network.right.kernel is network.left.kernel
+    keys = jax.random.split(jax.random.key(0), 3)
+    a, b = (jax.random.normal(key, (5, 3)) for key in keys[:2])
+
+    def unit(params: Any, x: jax.Array) -> jax.Array:
+        z = x @ params["left.kernel"] + params["left.bias"]
+        mean, var = z.mean(0), z.var(0)
+        return (z - mean) / jnp.sqrt(var + 1e-5) * params["left_norm.scale"] + params["left_norm.bias"]
+
+    def by_hand(params: Any) -> jax.Array:
+        return (unit(params, a) + unit(params, b)) ** 3
+
+    def lowered(params: Any) -> jax.Array:
+        outputs, _ = pure.apply(params, statistics, {"a": a, "b": b}, train=True)
+        assert isinstance(outputs, dict)
+        return outputs["sum"] ** 3
+
+    want, got = (jax.grad(lambda p, f=f: f(p).sum())(params) for f in (by_hand, lowered))
+    for name, value in want.items():
+        np.testing.assert_allclose(got[name], value, rtol=2e-4, atol=2e-5)
+
+
+def test_statistics_that_are_shared_are_updated_by_one_call_after_the_other() -> None:
+    graph = shared_dense()
+    pure, params, statistics = split(build(graph))
+    a, b = jnp.ones((4, 3)), jnp.arange(12.0).reshape(4, 3)
+    _, after = pure.apply(params, statistics, {"a": a, "b": b}, train=True)
+    mean = statistics["left_norm.mean"]
+    for x in (b, a):  # the layer that stands first takes b
+        mean = 0.9 * mean + 0.1 * (x @ params["left.kernel"] + params["left.bias"]).mean(0)
+    np.testing.assert_allclose(after["left_norm.mean"], mean, rtol=1e-5)
+    _, frozen = pure.apply(params, statistics, {"a": a, "b": b}, train=True, frozen=frozenset({"left_norm"}))
+    assert frozen["left_norm.mean"].tolist() == statistics["left_norm.mean"].tolist()
+
+
+def test_where_the_owner_is_left_out_the_next_node_counts_its_arrays() -> None:
+    graph = shared_dense()
+    nodes, outputs = prune(graph.nodes, (Output("right", 3),))
+    assert [(node.path, node.owner, node.counted) for node in nodes] == [
+        ("right", "left", True),
+        ("right_norm", "left_norm", True),
+    ]
+    alone = replace(graph, nodes=nodes, outputs=outputs)
+    assert alone.params == graph.params
+    assert set(split(build(alone))[1]) == set(split(build(graph))[1])

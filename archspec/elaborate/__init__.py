@@ -14,9 +14,12 @@ from archspec.elaborate.outputs import outputs, warn_unused
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.resizing import suggest_inputs
 from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration
-from archspec.graph import INPUT, Graph, prune
+from archspec.graph import Graph, GraphInput, input_number, prune
 from archspec.spec.document import Document
 from archspec.types import TensorType
+
+UNREAD = (GraphInput("input", TensorType((1, 1, 1))),)
+"""Stands for inputs whose section is wrong."""
 
 
 def elaborate(
@@ -32,13 +35,14 @@ def elaborate(
         key = document.root.key("name")
         findings.error("E203", "the spec needs `layers`", key.span if key else document.root.span)
         return None
-    start = UNKNOWN if inputs is None else INPUT
-    placer = Placer(TensorType((1, 1, 1)) if inputs is None else next(iter(inputs.values())), findings)
+    placer = Placer(tuple(map(GraphInput, inputs, inputs.values())) if inputs else UNREAD, findings)
+    starts = tuple(input_number(place) for place in range(len(inputs))) if inputs else (UNKNOWN,)
     expander = Expander(document, placer, findings)
-    context = Context(Scope(inputs=(start,)), document.env, document)
+    names = tuple(inputs or ())
+    context = Context(Scope(inputs=starts, input_names=names), document.env, document)
     try:
         expander.check_size(layers, context)
-        end = expander.chain(layers, context, (start,), "layers")
+        end = expander.chain(layers, context, starts, "layers")
         ends = outputs(expander, context.scope, end)
     except StopElaboration:
         return None
@@ -49,4 +53,4 @@ def elaborate(
     warn_unused(expander, nodes, ends)
     nodes, ends = prune(nodes, ends)
     args, blocks = dict(document.env), placer.blocks
-    return Graph(name, placer.input, nodes, ends, variant=document.variant, args=args, blocks=blocks)
+    return Graph(name, placer.inputs, nodes, ends, variant=document.variant, args=args, blocks=blocks)

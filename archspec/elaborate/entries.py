@@ -197,6 +197,8 @@ class Expander:
         if at is not None and at.inputs is not None:
             if name == "input":
                 return at.inputs
+            if name in at.input_names:
+                return (at.inputs[at.input_names.index(name)],)
             number = name.removeprefix("input.")
             if number != name and number.isascii() and number.isdigit() and len(number) < 7:
                 index = int(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
-from archspec.graph import INPUT, Node, Output, needed
+from archspec.graph import Node, Output, is_input, needed
 from archspec.located import Located, Mapping, Scalar, describe, is_null
 from archspec.spec.network import OutputSpec
 from archspec.spec.reading import FAILED, evaluate, read_model
@@ -61,7 +61,7 @@ def last_output(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | 
     if len(end) != 1:
         x.findings.error("E307", f"the network ends in {len(end)} values", help=["join them, or name `outputs`"])
         return None
-    if end[0] == INPUT:
+    if is_input(end[0]):
         layers = x.document.root.get("layers")
         x.findings.error("E216", "the network has no layers", layers.span if layers else None)
         return None

@@ -10,7 +10,7 @@ from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, 
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
-from archspec.graph import INPUT, BlockUse, Node, needed
+from archspec.graph import INPUT, BlockUse, GraphInput, Node, input_number, is_input, needed
 from archspec.layers import Layer
 from archspec.located import Mapping
 from archspec.types import TensorType
@@ -32,8 +32,10 @@ class Misfit(NamedTuple):
 class Placer:
     """The nodes so far. Layers that do not fit leave `UNKNOWN` behind."""
 
-    def __init__(self, input: TensorType, findings: Findings, *, searches: int = MAX_SIZE_SEARCHES) -> None:
-        self.input = input
+    def __init__(
+        self, inputs: tuple[GraphInput, ...], findings: Findings, *, searches: int = MAX_SIZE_SEARCHES
+    ) -> None:
+        self.inputs = inputs
         self.findings = findings
         self.nodes: list[Node] = []
         self.consumed: set[int] = set()
@@ -101,7 +103,7 @@ class Placer:
         for value, port in zip(values, layer.ports(len(values)), strict=True):
             kind: TensorType | None = self.type_of(value)
             if port == "indices":
-                node = self.nodes[value] if value != INPUT else None
+                node = None if is_input(value) else self.nodes[value]
                 kind = node.layer.tap_indices(*node.input_types) if node else None
                 if kind is None:
                     name = next(name for name, port in layer.referred().items() if port == "indices")
@@ -122,7 +124,7 @@ class Placer:
     ) -> ReceptiveField:
         """The receptive field, over every input of which more than the shape is taken."""
         ports = layer.ports(len(values))
-        fields = [self.nodes[value].receptive_field if value != INPUT else POINT for value in values]
+        fields = [POINT if is_input(value) else self.nodes[value].receptive_field for value in values]
         taken = [index for index, port in enumerate(ports) if port != "shape"]
         footprint = layer.footprint(types, output)
         return receptive_field(footprint, [fields[index] for index in taken], [types[index] for index in taken])
@@ -173,7 +175,12 @@ class Placer:
         return False
 
     def type_of(self, value: int) -> TensorType:
-        return self.input if value == INPUT else self.nodes[value].output
+        return self.inputs[input_number(value)].type if is_input(value) else self.nodes[value].output
+
+    @property
+    def input(self) -> TensorType:
+        """The type of the network's first input."""
+        return self.inputs[0].type
 
     def misfit(
         self,
@@ -215,8 +222,9 @@ class Placer:
         return value.span
 
     def origin(self, value: int) -> str:
-        if value == INPUT:
-            return f"{self.input}, the network's input"
+        if is_input(value):
+            which = f"input `{self.inputs[input_number(value)].name}`" if len(self.inputs) > 1 else "input"
+            return f"{self.type_of(value)}, the network's {which}"
         node = self.nodes[value]
         line = f" (line {node.span.line})" if node.span else ""
         return f"{node.output}, from {node.path}{line}"
@@ -230,7 +238,8 @@ class Placer:
         longest = max(self.input.shape[:2])
 
         def fits(scale: float) -> bool:
-            types = {INPUT: scaled(self.input, scale)}
+            types = {input_number(place): item.type for place, item in enumerate(self.inputs)}
+            types[INPUT] = scaled(self.input, scale)
             places: dict[int, TensorType | None] = {}
 
             def taken(layer: Layer, values: Values) -> Iterator[TensorType]:

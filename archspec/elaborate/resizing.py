@@ -12,7 +12,7 @@ from archspec.diagnostics import Diagnostic, Findings, Span
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.placing import MAX_INPUT, Misfit, Placer, scaled
 from archspec.elaborate.scope import Context, Scope, StopElaboration
-from archspec.graph import INPUT
+from archspec.graph import INPUT, GraphInput
 from archspec.located import Located
 from archspec.spec.document import Document
 from archspec.types import TensorType
@@ -34,6 +34,8 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
     Layers behind one that does not fit have not been looked at, so the whole network is expanded for each input tried.
     """
     findings, placer = expander.findings, expander.placer
+    if len(placer.inputs) > 1 or not placer.input.is_map:
+        return
     trials = min(MAX_TRIALS, MAX_STEPS // max(1, expander.steps))
     known = _faults(findings.items)
     tried: dict[TensorType, set[Fault]] = {}
@@ -188,7 +190,7 @@ class _FirstError(Findings):
 def _faults_of(document: Document, layers: Located, input: TensorType, findings: Findings | None = None) -> set[Fault]:
     """What is wrong with the layers for an input."""
     findings = Findings() if findings is None else findings
-    expander = Expander(document, Placer(input, findings, searches=0), findings)
+    expander = Expander(document, Placer((GraphInput("input", input),), findings, searches=0), findings)
     with suppress(StopElaboration):  # the reason is among the findings
         expander.chain(layers, Context(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
     return _faults(findings.items)

@@ -11,7 +11,7 @@ from archspec.kinds import RESERVED
 from archspec.located import Located
 from archspec.spec.document import Document
 
-UNKNOWN = -2
+UNKNOWN = -(2**40)
 """Stands for a value whose layer could not be read or does not fit."""
 
 COMMON = RESERVED
@@ -43,6 +43,8 @@ class Scope:
     counters: dict[str, int] = field(default_factory=dict)
     inputs: Values | None = None
     """What `input` stands for: the network's or the block's input. None where the enclosing scope says."""
+    input_names: tuple[str, ...] = ()
+    """Names of the inputs, in order, where they have some."""
 
     def automatic(self, kind: str) -> str:
         """The next free name for an unnamed entry: the kind and a counter within this scope."""

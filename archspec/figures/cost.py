@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from archspec.graph import INPUT
+from archspec.graph import is_input
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def bytes_moved(
         written = size * node.output.size
     if indices and (taps := layer.tap_indices(*node.input_types)) is not None:
         written += taps.bytes
-    return batch * (sum(read) + written) + size * sum(weight.size for weight in node.weights)
+    return batch * (sum(read) + written) + size * sum(weight.size for weight in node.arrays)
 
 
 def fuses(node: Node) -> bool:
     """Whether a layer can be computed where its largest input is made."""
-    return node.layer.in_place and INPUT not in node.inputs
+    return node.layer.in_place and not any(map(is_input, node.inputs))
 
 
 def indexed(graph: Graph) -> set[int]:
@@ -72,7 +72,7 @@ def trained(graph: Graph, frozen: Collection[str] = ()) -> list[tuple[bool, bool
     """
     gradients: list[tuple[bool, bool]] = []
     for node in graph.nodes:
-        own = node.count("trainable") > 0 and node.path not in frozen
+        own = node.uses("trainable") > 0 and node.owner not in frozen
         below = any(any(gradients[source]) for source in node.value_sources)
         gradients.append((own, below))
     return gradients

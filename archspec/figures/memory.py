@@ -87,7 +87,7 @@ def training(
     width = _width(dtype)
     seen = graph.pruned("train")
     optimiser = optimiser or default_optimiser()
-    changed = sum(node.count("trainable") for node in seen.nodes if node.path not in frozen)
+    changed = sum(node.count("trainable") for node in seen.nodes if node.owner not in frozen)
     peak = _backward(seen, frozen, width)
     return _sum(
         {
@@ -251,5 +251,5 @@ def _alive(graph: Graph, width: int) -> int:
 
 
 def _ticket(index: int) -> int:
-    """The key of a node's indices beside its output's."""
-    return -2 - index
+    """The key of a node's indices beside its output's, far from those of the network's inputs."""
+    return -(2**40) - index

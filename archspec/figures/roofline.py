@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.figures.cost import bytes_moved, fuses, indexed, trained, width
 from archspec.figures.devices import Device
-from archspec.graph import INPUT, Graph
+from archspec.graph import Graph, is_input
 from archspec.optimisers import Optimiser, default_optimiser
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _apart(node: Node, training: bool) -> bool:
     """Whether a layer needs a kernel of its own although it is element-wise: in training, statistics of the batch must
     be complete before any element can be normalised.
     """
-    return training and node.count("statistics") > 0
+    return training and node.uses("statistics") > 0
 
 
 def _heads(graph: Graph, *, fusion: bool) -> list[int]:
@@ -283,7 +283,7 @@ def _heads(graph: Graph, *, fusion: bool) -> list[int]:
         sources = [
             (kind.size, source)
             for kind, source, port in zip(node.input_types, node.inputs, node.ports, strict=True)
-            if port == "value" and source != INPUT
+            if port == "value" and not is_input(source)
         ]
         heads.append(heads[max(sources)[1]] if joins and sources else index)
     return heads
@@ -303,11 +303,11 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
     for index, node in enumerate(graph.nodes):
         joins = fusion and not _apart(node, training)
         forward = Pass(batch * node.cost.flops, bytes_moved(node, batch, dtype, fusion=joins, indices=index in taken))
-        own = node.count("trainable")
+        own = node.uses("trainable")
         below = [
             kind.size
             for kind, source, port in zip(node.input_types, node.inputs, node.ports, strict=True)
-            if port == "value" and source != INPUT and any(asked[source])
+            if port == "value" and not is_input(source) and any(asked[source])
         ]
         if not training or not any(asked[index]) or node.layer.is_view:
             works.append(Work(forward))
@@ -318,7 +318,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
             size * (sum(sizes[i] for i in kept.inputs) + kept.output * node.output.size + kept.elements) + kept.bytes
         )
         held_for_weights = batch * size * sum(sizes[i] for i in kept.weight_inputs)
-        arrays = size * sum(weight.size for weight in node.weights)
+        arrays = size * sum(weight.size for weight in node.arrays)
         gradient, given = batch * size * node.output.size, batch * size * sum(below)
         if node.cost.macs:
             weights = inputs = Pass()

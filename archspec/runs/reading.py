@@ -39,7 +39,7 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
         else:
             arrays, said = last_arrays(folder.path)
             again = "--overwrite trains anew"
-        wanted = {f"{node.path}.{weight.name}": weight.shape for node in spec.graph().nodes for weight in node.weights}
+        wanted = {f"{node.owner}.{weight.name}": weight.shape for node in spec.graph().nodes for weight in node.weights}
         if {name: value.shape for name, value in arrays.items()} != wanted:
             raise DataError("E513", f"the weights in {folder.path} are not those of its spec", help=[again])
     except DataError as error:

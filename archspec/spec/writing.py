@@ -59,7 +59,7 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(graph))
     lines.append("outputs:")
     for output in graph.outputs:
-        source = "input" if output.node == INPUT else graph.nodes[output.node].path
+        source = graph.source_name(output.node)
         fields = {"from": source, "weight": output.weight, "train_only": output.train_only}
         lines.append(f"  {output.name}: {dump(fields, flow=True)}")
     if spec.train is not None:
@@ -84,8 +84,8 @@ def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
     entries = []
     for index, node in enumerate(graph.nodes):
         fields: dict[str, Any] = {"name": node.path}
-        before = INPUT if index == 0 else index - 1
-        names = ["input" if source == INPUT else graph.nodes[source].path for source in node.inputs]
+        before = (INPUT if len(graph.inputs) == 1 else None) if index == 0 else index - 1
+        names = [graph.source_name(source) for source in node.inputs]
         referred = node.layer.referred() if node.layer.references else {}
         data = len(names) - len(referred)
         if node.inputs[:data] != (before,):
@@ -94,5 +94,7 @@ def _entries(graph: Graph) -> list[tuple[str, dict[str, Any]]]:
         fields.update(written[node.kind] if isinstance(written, dict) else {})
         # Names of other layers were looked up where the layer stood; here only full paths hold.
         fields.update(zip(referred, names[data:], strict=True))
+        if node.shares is not None:
+            fields["weights"] = node.shares
         entries.append((node.kind, fields))
     return entries

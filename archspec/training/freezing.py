@@ -36,7 +36,7 @@ def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> 
     """
     layers = frozenset(path for path in chosen(patterns, graph) if not any_matches(exclude, path))
     arrays = frozenset(
-        f"{node.path}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
+        f"{node.owner}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
     )
     left = [node.path for node in graph.nodes if node.path not in layers and node.count("trainable")]
     if patterns and not left:

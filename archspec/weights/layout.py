@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import Graph, Node, input_number
 from archspec.layers import Weight
 
 Order = tuple[tuple[int, int, int], ...] | None
@@ -24,7 +24,9 @@ def orders(graph: Graph) -> dict[str, Order]:
     PyTorch flattens channels first, this package channels last. What a flattened map goes through on its way to a dense
     layer keeps the order: layers of one input that leave its shape, and concatenation.
     """
-    after: dict[int, Order] = {INPUT: ((1, 1, graph.input.channels),)}
+    after: dict[int, Order] = {
+        input_number(place): ((1, 1, item.type.channels),) for place, item in enumerate(graph.inputs)
+    }
     known: dict[str, Order] = {}
     for index, node in enumerate(graph.nodes):
         before = [after[source] for source in node.inputs]
@@ -38,7 +40,7 @@ def _after(node: Node, before: list[Order]) -> Order:
     if node.output.is_map:
         return None
     first = node.input_types[0]
-    mixes = any("O" in weight.axes for weight in node.weights)
+    mixes = any("O" in weight.axes for weight in node.arrays)
     if first.is_map and node.kind == "flatten":
         height, width, channels = first.shape
         return ((height, width, channels),)

@@ -31,7 +31,7 @@ class Slot(NamedTuple):
     @property
     def name(self) -> str:
         """The array's name here."""
-        return f"{self.node.path}.{self.weight.name}"
+        return f"{self.node.owner}.{self.weight.name}"
 
 
 Naming = dict[str, Slot]
@@ -49,7 +49,7 @@ def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, 
     known = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
     known[PLAIN] = _by_table(graph, {}, numbers)
     known[NATIVE] = {
-        f"{node.path}.{weight.name}": Slot(node, weight, False) for node in graph.nodes for weight in node.weights
+        f"{node.owner}.{weight.name}": Slot(node, weight, False) for node in graph.nodes for weight in node.weights
     }
     return known
 
