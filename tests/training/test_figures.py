@@ -341,18 +341,19 @@ def test_advice_where_one_sample_is_too_much_names_its_size(monkeypatch: pytest.
 
 
 def test_predicting_out_of_memory_names_what_one_sample_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archspec.inference import evaluating, predicting
     from archspec.loading import load
-    from archspec.training import boundary, inference
+    from archspec.training import boundary
 
     def fails(*_: Any) -> Any:
         raise MemoryError
 
     (tmp_path / "spec.yaml").write_text(load("lenet5").to_yaml())
-    monkeypatch.setattr(inference, "_answers", fails)
-    monkeypatch.setattr(inference, "_evaluated", fails)
+    monkeypatch.setattr(predicting, "_answers", fails)
+    monkeypatch.setattr(evaluating, "_evaluated", fails)
     for memory, words in ((1, "one sample of 32×32×1 alone needs"), (10**15, "a machine with more memory")):
         monkeypatch.setattr(boundary, "machine_memory", lambda memory=memory: memory)
-        for function in (inference.evaluate, lambda path: inference.predict(path, [])):
+        for function in (evaluating.evaluate, lambda path: predicting.predict(path, [])):
             with pytest.raises(SpecError) as found:
                 function(tmp_path)
             (item,) = found.value.diagnostics
