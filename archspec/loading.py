@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.data import RELATIVE
-from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
+from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean, render_text
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar, kind_of_input
 from archspec.located import Mapping as LocatedMapping
@@ -283,7 +283,13 @@ class Spec:
         return elaborated_yaml(self, ascii=ascii)
 
     def _repr_html_(self) -> str:
-        return self.graph()._repr_html_()
+        """What a notebook shows: the graph's folded report, or what is wrong."""
+        from html import escape
+
+        try:
+            return self.graph()._repr_html_()
+        except SpecError as error:
+            return f"<pre>{escape(render_text(error.diagnostics))}</pre>"
 
     def __repr__(self) -> str:
         return f"<Spec {self._document.path or ''}{'#' + self.variant if self.variant else ''}>"

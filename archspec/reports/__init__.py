@@ -140,9 +140,9 @@ class Report:
         return render_text(self)
 
     def _repr_html_(self) -> str:
-        from archspec.reports.tables import fragment
+        from archspec.reports.notebook import display
 
-        return fragment(self)
+        return display(self)
 
 
 def report(

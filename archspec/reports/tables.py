@@ -121,11 +121,6 @@ def render_csv(reports: Sequence[Report], names: Sequence[str] | None = None) ->
     return WRITERS["csv"](Table(["network", *first.head], rows, [False, *first.right], keys=["network", *first.keys]))
 
 
-def fragment(report: Report, names: Sequence[str] | None = None) -> str:
-    """The report as HTML without a page around it, for notebooks."""
-    return "".join(WRITERS["html"](table) for table in sections(report, names))
-
-
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -453,3 +453,20 @@ def test_a_lost_server_is_said(browser: Browser, live: tuple[Path, Server]) -> N
     browser.until("document.getElementById('live').textContent === 'live'")
     server.stop()
     browser.until("document.getElementById('live').textContent === 'connection lost'")
+
+
+def test_a_notebooks_report_opens_without_a_script(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "notebook.html"
+    html = open_spec("resnet152")._repr_html_()
+    file.write_text(f"<!doctype html><meta charset=utf-8>{html}", encoding="utf-8")
+    browser.open(file.as_uri())
+    seen = "[...document.querySelectorAll('.row')].filter((row) => row.checkVisibility()).length"
+    assert browser.run(f"return {seen}") == 11
+    browser.click(".archspec-report > details:nth-of-type(3) > summary")
+    assert browser.run(f"return {seen}") == 13
+    edges = browser.run(
+        "return [...document.querySelectorAll('.row')].filter((row) => row.checkVisibility())"
+        ".map((row) => Math.round(row.lastElementChild.getBoundingClientRect().right))"
+    )
+    assert len(set(edges)) == 1, "columns stand under each other at every depth"
+    assert browser.messages() == [] and browser.requests() == [file.as_uri()]
