@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -25,7 +25,16 @@ from archspec.spec.document import (
     with_variant,
 )
 from archspec.spec.network import Header, ImageInput, Published, WeightSet
-from archspec.spec.overrides import COMMAND_LINE, Override, apply_override, python_override
+from archspec.spec.overrides import (
+    COMMAND_LINE,
+    Override,
+    Size,
+    SizeError,
+    apply_override,
+    apply_size,
+    input_fields,
+    python_override,
+)
 from archspec.spec.reading import Model, read_model
 from archspec.zoo import find_spec
 
@@ -34,6 +43,9 @@ if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.spec.inputs import Input
     from archspec.spec.train import Train
+
+InputSize = int | tuple[int, ...]
+"""A size of an input: one number, or one for each axis."""
 
 
 class Spec:
@@ -209,24 +221,37 @@ class Spec:
         with _no_collection():
             return tuple(self._elaborated[1].sorted())
 
-    def graph(self, input: tuple[int, ...] | int | None = None) -> Graph:
+    def graph(self, input: InputSize | Mapping[str, InputSize] | None = None) -> Graph:
         """The network's graph, train-only parts included.
 
-        `input` is another (height, width) or (height, width, channels) to infer shapes for, or the side of a square.
-        Raises `SpecError`, and `TypeError` where `input` is none of these.
+        `input` is another size to infer shapes for: of an image (height, width), (height, width, channels) or the side
+        of a square, of a signal its length or (length, channels), of a vector the number of features; of one or more
+        among several inputs a mapping by name. Raises `SpecError`, and `TypeError` where `input` is none of these.
         """
         if input is not None:
-            names = ("height", "width", "channels")
-            given = (input, input) if isinstance(input, int) else input
-            if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-                raise TypeError(f"`input` is (height, width) or (height, width, channels), not {input!r}")
-            sizes = [python_override(("input", name), size) for name, size in zip(names, given, strict=False)]
-            return Spec(self._original, [*self._overrides, *sizes]).graph()
+            return Spec(self._original, [*self._overrides, *self._resized(input)]).graph()
         with _no_collection():
             graph, findings = self._elaborated
         findings.raise_if_failed()
         assert graph is not None
         return graph
+
+    def _resized(self, input: InputSize | Mapping[str, InputSize]) -> list[Override]:
+        """The overrides of another size. Raises `TypeError` where no input can take it."""
+        root = self._document.root
+        sizes: Iterable[tuple[str | None, InputSize]]
+        sizes = input.items() if isinstance(input, Mapping) else [(None, input)]
+        overrides: list[Override] = []
+        for name, size in sizes:
+            given = size if isinstance(size, (tuple, list)) else (size,)
+            try:
+                if not all(isinstance(number, int) for number in given):
+                    raise SizeError("a size is (height, width) and the like, of whole numbers")
+                fields = input_fields(root, name, size, python=True)
+            except SizeError as error:
+                raise TypeError(f"{error}; `input` is {input!r}") from None
+            overrides += [python_override(path, number) for path, number in fields]
+        return overrides
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -369,6 +394,9 @@ def _bound(document: Document, overrides: Sequence[Override], findings: Findings
     """The document with overrides applied and arguments bound: defaults, then the variant's, then those given."""
     given: dict[str, tuple[Scalar, Located]] = dict(variant_arguments(document))
     for override in overrides:
+        if isinstance(override, Size):
+            document = apply_size(document, override, findings)
+            continue
         path = override.path
         if path[0] in document.arguments and len(path) == 1:
             path = ("args", *path)

@@ -96,6 +96,6 @@ def test_sizes_from_python() -> None:
     spec = archspec.load("lenet5")
     assert spec.graph(64).input.shape == spec.graph((64, 64)).input.shape == (64, 64, 1)
     assert spec.graph(input=(40, 48, 3)).input.shape == (40, 48, 3)
-    for wrong in ((64,), "64x64", 1.5):
+    for wrong in ((64,), (64, 64, 1, 1), "64x64", 1.5):
         with pytest.raises(TypeError, match="is \\(height, width\\)"):
             spec.graph(wrong)  # type: ignore[arg-type]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from archspec.loading import load, open_spec
+from archspec.diagnostics import Findings
+from archspec.loading import Spec, load, open_spec
 from archspec.spec.inputs import SignalInput, VectorInput
 from archspec.spec.network import ImageInput
+from archspec.spec.overrides import Override, parse_input
 
 Write = Callable[..., Path]
 
@@ -74,3 +76,34 @@ def test_a_variant_and_a_file_that_extends_replace_another_kind_of_input(write: 
     assert large == {"a": ImageInput(height=9, width=8, channels=1), "b": VectorInput(features=2)}
     assert load(write("extends: base.yaml#sound\n")).inputs == {"a": SignalInput(length=5, channels=1)}
     assert load(write("extends: base.yaml\ninput: {features: 4}\n")).inputs == {"input": VectorInput(features=4)}
+
+
+def sizes(*options: str) -> list[Override]:
+    findings = Findings()
+    found = [override for option in options for override in parse_input(option, findings)]
+    findings.raise_if_failed()
+    return found
+
+
+def shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
+    return {name: input.type.shape for name, input in spec.inputs.items()}
+
+
+def test_another_size_is_given_by_name(write: Write) -> None:
+    path = str(write(TWO + "layers: [relu]"))
+    spec = open_spec(path, sizes("left=16x12", "sound=20", "number=5"))
+    assert shapes(spec) == {"left": (16, 12, 1), "sound": (20, 2), "number": (5,)}
+    for text, words in (
+        ("16x12", "has 3 inputs, left, sound and number"),
+        ("lift=16x12", "did you mean `left`?"),
+        ("sound=2x2x2", "`sound` is a signal, whose size is its length, L or LxC, not 3 numbers"),
+        ("left=16", "`left` is an image, whose size is HxW or HxWxC, not 1 number"),
+    ):
+        (found,) = [item for item in open_spec(path, sizes(text)).diagnostics if item.code == "E113"]
+        assert words in " ".join((found.message, *found.help)) and found.primary is not None
+        assert found.primary.span.source.text == f"--input {text}"
+    alone = write("input: {length: 9, channels: 2}\nlayers: [relu]", "alone.yaml")
+    assert shapes(open_spec(str(alone), sizes("16000x1"))) == {"input": (16000, 1)}
+    assert load(alone).graph(input=30).input.shape == (30, 2)
+    with pytest.raises(TypeError, match="3 numbers"):
+        load(alone).graph(input=(1, 2, 3))

@@ -31,7 +31,13 @@ def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("
         dest="overrides",
         help="override a value: train.epochs=2, args.classes=26; relative paths start from the current folder",
     )
-    command.add_argument("--input", metavar="HxW", help="another input size: 64x64, or 64x64x3 with channels")
+    command.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="HxW",
+        help="another input size: 64x64, 64x64x3 with channels, 16000 of a signal; of one among several left=64x64",
+    )
     command.add_argument("--strict", action="store_true", help="warnings are errors")
     if formats:
         command.add_argument("--format", choices=formats, default=formats[0])
@@ -49,8 +55,8 @@ def overrides_of(options: argparse.Namespace) -> list[Override]:
 
     findings = Findings()
     parsed = [parse_override(text, findings) for text in options.overrides]
-    if options.input:
-        parsed.extend(parse_input(options.input, findings))
+    for text in options.input:
+        parsed.extend(parse_input(text, findings))
     findings.raise_if_failed()
     return [item for item in parsed if item is not None]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence as Many
 from dataclasses import dataclass, replace
 from typing import Any
 
 from archspec.diagnostics import Findings, Source, Span, count, did_you_mean, listed
 from archspec.kinds import KindError, find_kind
-from archspec.located import CHOICES, Located, Scalar, Sequence, describe, is_null, long_form
+from archspec.located import CHOICES, Located, Scalar, Sequence, describe, is_null, kind_of_input, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_text
 from archspec.spec.document import MAPPINGS, Document
@@ -50,21 +51,104 @@ def parse_override(text: str, findings: Findings, option: str = "--set") -> Over
     return Override(keys, value) if value else None
 
 
+@dataclass(frozen=True)
+class Size(Override):
+    """`--input 64x64` or `--input left=64x64`: another size of an input. `keys` is the input's name, if one is given.
+
+    What the numbers stand for depends on what the input is, so the fields are found when the spec is there.
+    """
+
+
 def parse_input(text: str, findings: Findings) -> list[Override]:
-    """The overrides of `--input 64x64` or `--input 64x64x3`."""
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        findings.error("E113", f"--input takes HxW or HxWxC, not {text[:60]!r}", help=["for example --input 224x224"])
+    """The override of `--input 64x64`, `--input 64x64x3`, or of an input by its name, `--input sound=16000`."""
+    name, equals, size = text.rpartition("=")
+    parts = size.lower().replace("×", "x").split("x")
+    numbers = len(parts) <= 3 and all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts)
+    if not numbers or (equals and not name.strip()):
+        findings.error(
+            "E113",
+            f"--input takes HxW or HxWxC, a signal's length or a vector's features, not {text[:60]!r}",
+            help=["for example --input 224x224, of one input among several --input left=224x224"],
+        )
         return []
     source = Source(COMMAND_LINE, f"--input {text}")
-    overrides: list[Override] = []
     column = len("--input ") + 1
-    for name, part in zip(("height", "width", "channels"), parts, strict=False):
-        place = (1, column, 1, column + len(part))
-        keys = tuple(Scalar(source, place, word) for word in ("input", name))
-        overrides.append(Override(keys, Scalar(source, place, int(part))))
+    keys = _keys(name, source, column) if equals else ()
+    column += len(name + equals)
+    places = []
+    for part in parts:
+        places.append((1, column, 1, column + len(part)))
         column += len(part) + 1
-    return overrides
+    whole = (1, places[0][1], 1, places[-1][3])
+    items: list[Located] = [Scalar(source, place, int(part)) for place, part in zip(places, parts, strict=True)]
+    return [Size(keys, Sequence(source, whole, items))]
+
+
+INPUT_FIELDS = {
+    "image": ("an image", ("height", "width", "channels"), "HxW or HxWxC"),
+    "signal": ("a signal", ("length", "channels"), "its length, L or LxC"),
+    "vector": ("a vector", ("features",), "how many features it has"),
+}
+"""Of each kind of input what it is called, what its size consists of, and how that is written."""
+
+
+class SizeError(Exception):
+    """A size that no input can take; the words say why, and `help` what to write."""
+
+    def __init__(self, words: str, help: str = "") -> None:
+        super().__init__(words)
+        self.help = help
+
+
+def input_fields(
+    root: LocatedMapping, name: str | None, size: Many[int] | int, *, python: bool = False
+) -> list[tuple[tuple[str, ...], int]]:
+    """Which fields a size sets, of the input of this name or of the only one: their paths, each with its number.
+
+    A number that is no list is the side of a square image. `python` says how sizes are written. Raises `SizeError`.
+    """
+    several = root.get("inputs")
+    paths: dict[str, tuple[str, ...]] = {"input": ("input",)}
+    if isinstance(several, LocatedMapping):
+        paths = {own: ("inputs", own) for own, _, value in several.items() if not is_null(value)}
+    if name is None and len(paths) != 1:
+        raise SizeError(
+            f"the network has {count(len(paths), 'input')}, {listed(paths)}, and a size says which it is for",
+            f"--input {next(iter(paths), 'name')}=…",
+        )
+    chosen = name or next(iter(paths))
+    if chosen not in paths:
+        raise SizeError(
+            f"the network has no input `{chosen[:60]}`", did_you_mean(chosen, paths) or f"inputs: {listed(paths)}"
+        )
+    node: Located | None = root
+    for word in paths[chosen]:
+        node = node.get(word) if isinstance(node, LocatedMapping) else None
+    kind = next(iter(kind_of_input(node)), "image") if isinstance(node, LocatedMapping) else "image"
+    what, fields, written = INPUT_FIELDS[kind]
+    numbers = [size] * (2 if kind == "image" else 1) if isinstance(size, int) else size
+    least = 2 if kind == "image" else 1
+    if not least <= len(numbers) <= len(fields):
+        if python:
+            written = " or ".join(f"({', '.join(fields[:axes])})" for axes in range(least, len(fields) + 1))
+        raise SizeError(f"`{chosen}` is {what}, whose size is {written}, not {count(len(numbers), 'number')}")
+    return [((*paths[chosen], field), number) for field, number in zip(fields, numbers, strict=False)]
+
+
+def apply_size(document: Document, size: Size, findings: Findings) -> Document:
+    """The document with another size of one of its inputs."""
+    assert isinstance(size.value, Sequence)
+    name = ".".join(size.path) or None
+    try:
+        fields = input_fields(document.root, name, size.value.plain)
+    except SizeError as error:
+        span = size.span if size.keys else size.value.span
+        findings.error("E113", str(error), span, help=[error.help] if error.help else [])
+        return document
+    for (path, _), number in zip(fields, size.value.items, strict=True):
+        keys = tuple(Scalar(number.source, number.place, word) for word in path)
+        document = apply_override(document, Override(keys, number), findings)
+    return document
 
 
 def python_override(path: tuple[str, ...], value: Any) -> Override:
