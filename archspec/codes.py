@@ -385,6 +385,13 @@ _CODES = (
         "The message says what a dataset of this kind has.",
     ),
     Code(
+        "E508",
+        "an input or a target that the dataset does not have",
+        "A spec with several inputs is given the dataset's arrays of the same names, and an output finds the target of "
+        "its own name; of one input or one target the name does not matter.",
+        "Take the names that the message lists.",
+    ),
+    Code(
         "E510",
         "the run folder holds a run of another spec",
         "Going on with it would mix two trainings.",

@@ -111,6 +111,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
     import jax
     import jax.numpy as jnp
 
+    from archspec.data import INPUT, LABEL
     from archspec.training.steps import steps_of
 
     graph, input, task, train = _given(network)
@@ -121,7 +122,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
         make: Any = jax.ShapeDtypeStruct
         return make(shape, kind)
 
-    steps = steps_of(graph, input, task, train, 1, loss=_fitted(train.loss, graph))
+    steps = steps_of(graph, {INPUT: input}, task, train, 1, loss=_fitted(train.loss, graph))
     params, statistics = steps.template["params"], steps.template["statistics"]
     if mode == "eval":
         x = shaped((batch, *graph.input.shape), jnp.float32)
@@ -131,7 +132,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
     of_pixels = graph.output_type(graph.main_output).shape[:-1] if task == "segmentation" else ()
     labels = shaped((batch, *of_pixels), jnp.int32)
     step: Any = steps.train
-    return step.lower(steps.template, images, labels).compile()
+    return step.lower(steps.template, {INPUT: images}, {LABEL: labels}).compile()
 
 
 def flops_of(compiled: Any) -> int | None:

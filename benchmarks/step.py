@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from archspec.data import INPUT, LABEL
 from archspec.loading import load
 from archspec.training.steps import make_steps
 
@@ -71,7 +72,7 @@ def from_yaml(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     held = [steps.initial(None)]
 
     def run() -> object:
-        held[0], _ = steps.train(held[0], images, labels)
+        held[0], _ = steps.train(held[0], {INPUT: images}, {LABEL: labels})
         return held[0]["step"]
 
     return run

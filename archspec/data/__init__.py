@@ -1,6 +1,8 @@
 """Datasets, one kind a file; the base class is in `_base.py`."""
 
 from archspec.data._base import (
+    INPUT,
+    LABEL,
     RELATIVE,
     Data,
     Dataset,
@@ -8,4 +10,4 @@ from archspec.data._base import (
 )
 from archspec.data._parts import loaded
 
-__all__ = ["RELATIVE", "Data", "Dataset", "Split", "loaded"]
+__all__ = ["INPUT", "LABEL", "RELATIVE", "Data", "Dataset", "Split", "loaded"]

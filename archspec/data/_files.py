@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from archspec.data._base import RELATIVE, Data, Split
+from archspec.data._base import LABEL, RELATIVE, Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.images.limits import check_bytes, check_memory
 
@@ -174,10 +174,10 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
         if labels.shape != images.shape[:3]:
             sizes = ["×".join(map(str, shape)) for shape in (labels.shape, images.shape[:3])]
             raise DataError("E507", f"{name}: labels of pixels are {sizes[0]}, but the images {sizes[1]}")
-        return Split(images, as_masks(labels, None, name))
+        return Split.of(images, as_masks(labels, None, name))
     if labels.min() < 0 or labels.max() >= 2**20:
         raise DataError("E507", f"{name}: labels run from {labels.min()} to {labels.max()}; they count from 0")
-    return Split(images, labels.astype(np.int32))
+    return Split.of(images, labels.astype(np.int32))
 
 
 def channels_first(images: np.ndarray) -> bool:
@@ -204,21 +204,24 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
 
     generator = np.random.default_rng(seed)
     held: list[np.ndarray] = []
-    # Labels of pixels put no image into a class.
-    classes = split.labels if split.labels.ndim == 1 else np.zeros(len(split.labels), np.int32)
+    # Labels of pixels put no image into a class, nor do several targets, or numbers that are no classes.
+    targets = list(split.targets.values())
+    of_classes = len(targets) == 1 and targets[0].ndim == 1 and targets[0].dtype.kind == "i"
+    classes = targets[0] if of_classes else np.zeros(len(split), np.int32)
     for label in np.unique(classes):
         members = generator.permutation(np.flatnonzero(classes == label))
         held.append(members[: round(fraction * len(members))])
     chosen = np.sort(np.concatenate(held))
-    rest = np.setdiff1d(np.arange(len(split.labels)), chosen)
+    rest = np.setdiff1d(np.arange(len(split)), chosen)
     if not len(chosen) or not len(rest):
-        raise DataError("E507", f"holding out {fraction:.3g} of {len(split.labels):,} samples leaves a part empty")
+        raise DataError("E507", f"holding out {fraction:.3g} of {len(split):,} samples leaves a part empty")
     return _chosen(split, rest), _chosen(split, chosen)
 
 
 def _chosen(split: Split, places: np.ndarray) -> Split:
     names = tuple(split.names[place] for place in places) if split.names else ()
-    return Split(split.images[places], split.labels[places], names)
+    inputs, targets = ({name: array[places] for name, array in part.items()} for part in (split.inputs, split.targets))
+    return Split(inputs, targets, names)
 
 
 def numbered(name: str, train: Split, test: Split) -> Data:
@@ -227,4 +230,4 @@ def numbered(name: str, train: Split, test: Split) -> Data:
     if train.images.shape[1:] != test.images.shape[1:]:
         sizes = ("×".join(map(str, split.images.shape[1:])) for split in (train, test))
         raise DataError("E507", f"{name}: training images are {next(sizes)}, test images {next(sizes)}")
-    return Data(name, train, test, tuple(map(str, range(count))))
+    return Data(name, train, test, {LABEL: tuple(map(str, range(count)))})

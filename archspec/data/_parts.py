@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from archspec.data._base import Data, Dataset
+from archspec.data._base import LABEL, Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
-
-if TYPE_CHECKING:
-    import numpy as np
 
 WORDS = {
     "train": ("train", "training", "trn", "trainval"),
@@ -71,34 +67,42 @@ def _untrained(data: Data) -> list[str]:
     import numpy as np
 
     notes = []
-    for split, lack in ((data.train, "to train on"), (data.test, "held out")):
-        counts = np.zeros(data.class_count, np.int64)
-        for labels in [split.labels] if split.labels.ndim == 1 else split.labels:
-            known = labels[(labels >= 0) & (labels < data.class_count)]
-            counts += np.bincount(known, minlength=data.class_count)
-        missing = [name for name, number in zip(data.class_names, counts, strict=True) if not number]
-        if missing:
-            what = "image" if split.labels.ndim == 1 else "pixel"
-            word = "class" if len(missing) == 1 else "classes"
-            notes.append(f"{data.name} has no {what} {lack} of {len(missing):,} {word}: {listed(missing, 10)}")
+    for target, names in data.classes.items():
+        for split, lack in ((data.train, "to train on"), (data.test, "held out")):
+            labels = split.targets[target]
+            counts = np.zeros(len(names), np.int64)
+            if labels.ndim == 2:
+                counts += (labels > 0).sum(0)
+            for part in [labels] if labels.ndim == 1 else labels if labels.ndim > 2 else ():
+                known = part[(part >= 0) & (part < len(names))]
+                counts += np.bincount(known, minlength=len(names))
+            missing = [name for name, number in zip(names, counts, strict=True) if not number]
+            if missing:
+                what = "pixel" if labels.ndim > 2 else "image" if target == LABEL else f"`{target}`"
+                word = "class" if len(missing) == 1 else "classes"
+                notes.append(f"{data.name} has no {what} {lack} of {len(missing):,} {word}: {listed(missing, 10)}")
     return notes
 
 
 def _twice(data: Data) -> list[str]:
     """Held-out images that are trained on too, byte for byte."""
-    trained = {key: place for place, key in enumerate(_digests(data.train.images))}
-    both = [(place, trained[key]) for place, key in enumerate(_digests(data.test.images)) if key in trained]
+    trained = {key: place for place, key in enumerate(_digests(data.train))}
+    both = [(place, trained[key]) for place, key in enumerate(_digests(data.test)) if key in trained]
     if not both:
         return []
     (held, own), *_ = both
     example = ""
     if data.test.names and data.train.names:
         example = f", such as {data.test.names[held]}, which is {data.train.names[own]}"
-    said = f"{count(len(both), 'held-out image')} of {len(data.test.labels):,} "
+    images = len(data.test.inputs) == 1 and next(iter(data.test.inputs.values())).ndim == 4
+    what = "held-out image" if images else "held-out sample"
+    said = f"{count(len(both), what)} of {len(data.test):,} "
     return [f"{said}{'is' if len(both) == 1 else 'are'} among those trained on too{example}"]
 
 
-def _digests(images: np.ndarray) -> Iterator[bytes]:
+def _digests(split: Split) -> Iterator[bytes]:
+    """A digest of all inputs of each sample."""
     from hashlib import blake2b
 
-    return (blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    samples = zip(*split.inputs.values(), strict=True)
+    return (blake2b(b"".join(part.tobytes() for part in parts), digest_size=16).digest() for parts in samples)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import LABEL, Data, Dataset, Split
 from archspec.diagnostics import DataError
 from archspec.fields import FilePath
 from archspec.images.limits import check_memory
@@ -47,7 +47,7 @@ class Cifar(Dataset):
                 )
         names = _names(folder / ("fine_label_names.txt" if fine else "batches.meta.txt"), 100 if fine else 10)
         splits = [_read([folder / name for name in part], 2 if fine else 1, len(names)) for part in (train, test)]
-        return Data("CIFAR-100" if fine else "CIFAR-10", splits[0], splits[1], names)
+        return Data("CIFAR-100" if fine else "CIFAR-10", splits[0], splits[1], {LABEL: names})
 
 
 def _read(paths: list[Path], labels: int, classes: int) -> Split:
@@ -73,7 +73,7 @@ def _read(paths: list[Path], labels: int, classes: int) -> Split:
         images.append(records[:, labels:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
         if kept[-1].max() >= classes:
             raise DataError("E506", f"{path} has the label {kept[-1].max()}, but there are {classes} classes")
-    return Split(np.ascontiguousarray(np.concatenate(images)), np.concatenate(kept).astype(np.int32))
+    return Split.of(np.ascontiguousarray(np.concatenate(images)), np.concatenate(kept).astype(np.int32))
 
 
 def _names(path: Path, count: int) -> tuple[str, ...]:

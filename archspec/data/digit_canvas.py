@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import LABEL, Data, Dataset, Split
 from archspec.data.mnist5k import Mnist5k
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeInt, PositiveInt
@@ -56,7 +56,7 @@ class DigitCanvas(Dataset):
             self._canvases(split, count, [self.seed, place])
             for place, (split, count) in enumerate(((source.train, self.train), (source.test, self.test)))
         ]
-        return Data(self.kind, parts[0], parts[1], ("background", *map(str, range(10))))
+        return Data(self.kind, parts[0], parts[1], {LABEL: ("background", *map(str, range(10)))})
 
     def _canvases(self, source: Split, count: int, seed: list[int]) -> Split:
         import numpy as np
@@ -67,7 +67,7 @@ class DigitCanvas(Dataset):
         for image, label in zip(images, labels, strict=True):
             for chosen in generator.integers(len(source.labels), size=self.digits):
                 self._place(source.images[chosen, ..., 0], int(source.labels[chosen]), image, label, generator)
-        return Split(images, labels)
+        return Split.of(images, labels)
 
     def _place(
         self, digit: np.ndarray, number: int, image: np.ndarray, label: np.ndarray, generator: np.random.Generator

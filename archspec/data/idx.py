@@ -47,7 +47,7 @@ class Idx(Dataset):
         first = min(train.labels.min(), test.labels.min())
         if first == 1:
             # EMNIST's letters count from 1.
-            train, test = (Split(split.images, split.labels - 1) for split in (train, test))
+            train, test = (Split.of(split.images, split.labels - 1) for split in (train, test))
         data = numbered(f"{folder.name}{f' ({self.split})' if self.split else ''}", train, test)
         notes = [f"labels of {data.name} count from 1: label 1 is class 0, and so on"] if first == 1 else []
         return replace(data, notes=tuple(notes))
@@ -57,7 +57,7 @@ class Idx(Dataset):
         images, labels = read_idx(images_path, "images"), read_idx(labels_path, "labels")
         swapped = images_path.name.startswith("emnist") if self.transposed is None else self.transposed
         split = as_split(images, labels, images_path.name)
-        return Split(split.images.transpose(0, 2, 1, 3).copy(), split.labels) if swapped else split
+        return Split.of(split.images.transpose(0, 2, 1, 3).copy(), split.labels) if swapped else split
 
     def _find(self, folder: Path, part: str, what: str) -> Path:
         axes = {"images": 3, "labels": 1}[what]

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import LABEL, Data, Dataset, Split
 from archspec.data._files import existing_folder, holdout, stacked
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
@@ -86,7 +86,7 @@ class ImageFolder(Dataset):
         for part in (parts.train, parts.test):
             notes.extend(part.notes() if part else [])
         notes.extend(Images([], seen).notes(folder))
-        return Data(folder.name, train, test, tuple(names), tuple(notes))
+        return Data(folder.name, train, test, {LABEL: tuple(names)}, tuple(notes))
 
     def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str]) -> Split:
         import numpy as np
@@ -100,7 +100,7 @@ class ImageFolder(Dataset):
             return prepare(read_pixels(path, "L" if self.grey else "RGB", seen), self.preparation)
 
         images = stacked(read_all(paths, read, "images"), paths)
-        return Split(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
+        return Split.of(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
 
     def _found(self, folder: Path, notes: list[str]) -> _Parts:
         """The classes to train on and those held out; None for the latter where a share is to be held out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import LABEL, Data, Dataset, Split
 from archspec.data._files import as_masks, existing_folder, holdout, stacked
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
@@ -171,7 +171,7 @@ class SegmentationFolder(Dataset):
                 f"{has}, but there {'is' if len(names) == 1 else 'are'} {count(len(names), 'class name')}",
                 help=["correct the mask, or name the class in `classes` or classes.txt"],
             )
-        return Data(folder.name, train, test, names, (*notes, *reading.notes(folder)))
+        return Data(folder.name, train, test, {LABEL: names}, (*notes, *reading.notes(folder)))
 
     def _check_ignored(self, folder: Path, known: int, train: Split, test: Split) -> None:
         if not any((split.labels < 0).any() for split in (train, test)):
@@ -339,7 +339,7 @@ class _Reading:
         paths = [pair.image for pair in pairs]
         made = read_all(paths, read, "images or masks")
         images = stacked([image for image, _ in made], paths)
-        return Split(images, np.stack([mask for _, mask in made]), tuple(map(str, paths)))
+        return Split.of(images, np.stack([mask for _, mask in made]), tuple(map(str, paths)))
 
 
 def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:

@@ -163,14 +163,16 @@ def fitted_images(images: np.ndarray, plan: Plan, low: float = 0) -> np.ndarray:
 
 
 def fitted_labels(labels: np.ndarray, plan: Plan) -> np.ndarray:
-    """Labels of pixels (N, H, W) after the steps: of the nearest pixel, and −1 on a border."""
+    """Targets of pixels (N, H, W) or (N, H, W, C) after the steps: of the nearest pixel; −1, or NaN, on a border."""
+    fill = np.nan if labels.dtype.kind == "f" else -1
     for step in plan.steps:
         if isinstance(step, Scaled):
             labels = nearest(labels, step.size, step.box)
         elif isinstance(step, Cut):
             labels = labels[_part(step)]
         else:
-            labels = np.pad(labels, [(0, 0), *_sides(step, labels.shape[1:3])], constant_values=-1)
+            border = [(0, 0), *_sides(step, labels.shape[1:3]), *[(0, 0)] * (labels.ndim - 3)]
+            labels = np.pad(labels, border, constant_values=fill)
     return labels
 
 

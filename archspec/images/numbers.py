@@ -1,7 +1,8 @@
-"""Pixels as the numbers that a network expects."""
+"""Inputs as the numbers that a network expects."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import jax
@@ -9,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 if TYPE_CHECKING:
-    from archspec.spec.network import ImageInput
+    from archspec.spec.inputs import Input
 
 
-def normalised(images: jax.Array, input: ImageInput) -> jax.Array:
-    """Pixels as the numbers that the network expects; runs inside the compiled step.
+def normalised(values: jax.Array, input: Input) -> jax.Array:
+    """Pixels, a signal's or a vector's numbers as those that the network expects; runs inside the compiled step.
 
-    Bytes are scaled linearly into the input's range, then mean and standard deviation are applied.
+    Bytes of images are scaled linearly into the input's range, then mean and standard deviation are applied.
     """
-    x = images.astype(jnp.float32)
-    low, high = input.range
-    if images.dtype == jnp.uint8:
+    x = values.astype(jnp.float32)
+    if values.dtype == jnp.uint8 and hasattr(input, "range"):  # an image's
+        low, high = input.range
         x = x * ((high - low) / 255)
         x = x + low if low else x
     if input.mean is not None:
@@ -27,3 +28,13 @@ def normalised(images: jax.Array, input: ImageInput) -> jax.Array:
     if input.std is not None:
         x = x / np.asarray(input.std, np.float32)
     return x
+
+
+def normalised_inputs(arrays: Mapping[str, jax.Array], inputs: Mapping[str, Input]) -> dict[str, jax.Array]:
+    """As `normalised`, of all inputs of a network by their names."""
+    return {name: normalised(arrays[name], input) for name, input in inputs.items()}
+
+
+def given(inputs: Mapping[str, jax.Array]) -> jax.Array | dict[str, jax.Array]:
+    """Inputs as a network takes them: the array where there is one input, and otherwise arrays by name."""
+    return next(iter(inputs.values())) if len(inputs) == 1 else dict(inputs)

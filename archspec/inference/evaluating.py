@@ -10,7 +10,7 @@ from archspec.diagnostics import DataError, SpecError
 from archspec.inference.memory import less
 from archspec.runs.reading import opened, parted, restored
 from archspec.training.boundary import in_words
-from archspec.training.checks import check_data, counted, fitted, fitted_loss
+from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import make_steps
 from archspec.training.tasks import TASKS, Metrics
@@ -37,7 +37,7 @@ def _evaluated(path: Path, notes: list[str] | None) -> Metrics:
     except DataError as error:
         raise spec.data_error(error) from None
     graph = spec.graph()
-    data = counted(data, graph)
+    data = matched(counted(data, graph), spec, graph)
     if notes is not None:
         notes.extend(data.notes)
     try:
@@ -51,7 +51,7 @@ def _evaluated(path: Path, notes: list[str] | None) -> Metrics:
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
-    return Evaluator(steps, fitted(data.test, spec.input), task, graph)(params, statistics)
+    return Evaluator(steps, fitted(data.test, spec.inputs), task, graph)(params, statistics)
 
 
 def _no_option(help: str) -> bool:

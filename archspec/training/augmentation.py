@@ -1,27 +1,48 @@
-"""Random changes of training images, inside the compiled step; a label map changes with its image."""
+"""Random changes of training images, inside the compiled step; a map of targets changes with its image."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 
 from archspec.spec.train import Augment
+from archspec.training.feeding import uncounted
+
+Named = dict[str, jax.Array]
 
 
-def augmented(x: jax.Array, labels: jax.Array, augment: Augment, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Images (N, H, W, C) after normalisation, so that a border of zeros is of the mean colour, and their labels."""
+def augmented(
+    inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array], augment: Augment, key: jax.Array
+) -> tuple[Named, Named]:
+    """Images (N, H, W, C) after normalisation, so that a border of zeros is of the mean colour, and targets.
+
+    All images of a sample move by as many pixels and are mirrored together, since they may show one thing, and maps of
+    targets (N, H, W) or (N, H, W, C) with them. Signals, vectors and all other targets stay as they are.
+    """
     crop_key, flip_key = jax.random.split(key)
-    is_map = labels.ndim > 1
+    inputs, targets = dict(inputs), dict(targets)
+    images = [name for name, array in inputs.items() if array.ndim == 4]
+    maps = [name for name, array in targets.items() if array.ndim > 2]
+    count = len(next(iter(inputs.values())))
     if augment.random_crop:
         border = augment.random_crop
-        corners = jax.random.randint(crop_key, (len(x), 2), 0, 2 * border + 1)
-        x = _cropped(x, corners, border, 0.0)
-        labels = _cropped(labels[..., None], corners, border, -1)[..., 0] if is_map else labels
+        corners = jax.random.randint(crop_key, (count, 2), 0, 2 * border + 1)
+        for name in images:
+            inputs[name] = _cropped(inputs[name], corners, border, 0.0)
+        for name in maps:
+            own = targets[name]
+            wide = own if own.ndim == 4 else own[..., None]
+            targets[name] = _cropped(wide, corners, border, uncounted(own.dtype)).reshape(own.shape)
     if augment.random_flip:
-        mirrored = jax.random.bernoulli(flip_key, shape=(len(x),))
-        x = jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
-        labels = jnp.where(mirrored[:, None, None], labels[:, :, ::-1], labels) if is_map else labels
-    return x, labels
+        mirrored = jax.random.bernoulli(flip_key, shape=(count,))
+        for part, names in ((inputs, images), (targets, maps)):
+            for name in names:
+                array = part[name]
+                which = jnp.expand_dims(mirrored, range(1, array.ndim))
+                part[name] = jnp.where(which, array[:, :, ::-1], array)
+    return inputs, targets
 
 
 def _cropped(images: jax.Array, corners: jax.Array, border: int, fill: float) -> jax.Array:

@@ -1,15 +1,18 @@
-"""Data against a spec: task, classes, range of the pixels, sizes; and images of a split at the input's size."""
+"""Data against a spec: names, task, classes, range of the pixels, sizes; and images of a split at the inputs' sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archspec.data import Data, Split
-from archspec.diagnostics import DataError, count
-from archspec.graph import Graph
-from archspec.images.fitting import fitted_images, fitted_labels, plan
+from archspec.diagnostics import DataError, count, did_you_mean, listed
+from archspec.graph import Graph, Output
+from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
+from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.types import TensorType
 
@@ -17,6 +20,62 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.losses import Loss
     from archspec.spec.train import Train
+
+
+def target_name(output: Output, targets: Collection[str]) -> str:
+    """The name of the target that an output is to find: the only one, or that of its own name. Raises `DataError`."""
+    if len(targets) == 1:
+        return next(iter(targets))
+    if output.name in targets:
+        return output.name
+    raise DataError(
+        "E508",
+        f"no target is called `{output.name}`, as the output is, and there are {count(len(targets), 'target')}: "
+        f"{listed(targets)}",
+        help=[did_you_mean(output.name, targets) or "an output's name says which target it is to find"],
+    )
+
+
+def matched(data: Data, spec: Spec, graph: Graph) -> Data:
+    """The data with the inputs and targets that a spec names, under its names and in its order; what else is noted.
+
+    The one input of a dataset is that of a spec with one, whatever it is called. Raises `SpecError`.
+    """
+    wanted, there = list(spec.inputs), list(data.train.inputs)
+    try:
+        if len(wanted) == len(there) == 1:
+            names = dict(zip(wanted, there, strict=True))
+        else:
+            names = {name: _named(name, there, data.name) for name in wanted}
+        targets = dict.fromkeys(target_name(output, list(data.train.targets)) for output in graph.outputs)
+    except DataError as error:
+        raise spec.data_error(error) from None
+
+    def of(split: Split) -> Split:
+        inputs = {name: split.inputs[own] for name, own in names.items()}
+        return Split(inputs, {name: split.targets[name] for name in targets}, split.names)
+
+    notes = list(data.notes)
+    for what, all_names, used in (
+        ("input", there, set(names.values())),
+        ("target", list(data.train.targets), set(targets)),
+    ):
+        unused = [name for name in all_names if name not in used]
+        if unused:
+            said = f"{count(len(unused), what)} of {data.name} {'is' if len(unused) == 1 else 'are'} not used"
+            notes.append(f"{said}: {listed(unused)}")
+    classes = {name: own for name, own in data.classes.items() if name in targets}
+    return replace(data, train=of(data.train), test=of(data.test), classes=classes, notes=tuple(notes))
+
+
+def _named(name: str, there: Collection[str], dataset: str) -> str:
+    if name in there:
+        return name
+    raise DataError(
+        "E508",
+        f"{dataset} has no input `{name}`; it has {listed(there)}",
+        help=[did_you_mean(name, there) or "`inputs:` in the spec names the dataset's"],
+    )
 
 
 def check_data(data: Data, spec: Spec, graph: Graph) -> None:
@@ -27,15 +86,17 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     dataset = spec.train.dataset if spec.train else None
     fields = type(dataset).model_fields if dataset else {}
     try:
-        _check_task(data, spec)
+        for output in graph.outputs:
+            _check_task(data, target_name(output, data.train.targets), spec)
         check_outputs(spec, graph)
         for output in graph.outputs:
             kind = graph.output_type(output)
-            if kind.channels != data.class_count:
-                stray = dataset.stray(kind.channels) if dataset and data.class_count > kind.channels else None
+            classes = len(data.classes[target_name(output, data.train.targets)])
+            if kind.channels != classes:
+                stray = dataset.stray(kind.channels) if dataset and classes > kind.channels else None
                 raise DataError(
                     "E501",
-                    f"{data.name} has {data.class_count} class{'' if data.class_count == 1 else 'es'}, but output "
+                    f"{data.name} has {classes} class{'' if classes == 1 else 'es'}, but output "
                     f"`{output.name}` of {graph.name} has {count(kind.channels, 'channel' if kind.is_map else 'unit')}",
                     notes=[stray] if stray else [],
                     help=[
@@ -45,12 +106,21 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                             if stray and "labels" in fields
                             else []
                         ),
-                        *([f"--set args.classes={data.class_count}"] if "classes" in graph.args else []),
+                        *([f"--set args.classes={classes}"] if "classes" in graph.args else []),
                     ],
                 )
-        _check_range(data, spec.input)
-        for split in (data.train, data.test):
-            _check_size(data.name, split, spec.input, has_grey="grey" in fields)
+        for name, input in spec.inputs.items():
+            splits = [split.inputs[name] for split in (data.train, data.test)]
+            if not isinstance(input, ImageInput):
+                for array in splits:
+                    _check_numbers(data.name, name, array, input)
+                continue
+            for array in splits:
+                if array.ndim != 4:
+                    raise _other_kind(data.name, name, array, input)
+            _check_range(data.name, splits, input)
+            for images in splits:
+                _check_size(data.name, images, input, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
 
@@ -60,28 +130,41 @@ def counted(data: Data, graph: Graph) -> Data:
 
     That is so where the data have one class more than every output, their classes have no names, and no label is 0.
     """
+    if len(data.classes) != 1:
+        return data
+    (target,) = data.classes
     outputs = [graph.output_type(output).channels for output in graph.outputs]
     numbers = data.class_names == tuple(map(str, range(data.class_count)))
     if not numbers or any(channels != data.class_count - 1 for channels in outputs):
         return data
-    if any((split.labels == 0).any() for split in (data.train, data.test)):
+    if any((split.targets[target] == 0).any() for split in (data.train, data.test)):
         return data
-    splits = [
-        Split(split.images, np.where(split.labels > 0, split.labels - 1, -1).astype(split.labels.dtype), split.names)
-        for split in (data.train, data.test)
-    ]
+
+    def from_0(split: Split) -> Split:
+        labels = split.targets[target]
+        own = np.where(labels > 0, labels - 1, -1).astype(labels.dtype)
+        return replace(split, targets={**split.targets, target: own})
+
     last = data.class_count - 1
     notes = [note for note in data.notes if " of 1 class: 0" not in note]
     note = f"no label of {data.name} is 0: labels 1 to {last} are taken as the {last} classes of {graph.name}"
-    return Data(data.name, splits[0], splits[1], data.class_names[1:], (*notes, note))
+    return replace(
+        data,
+        train=from_0(data.train),
+        test=from_0(data.test),
+        classes={target: data.class_names[1:]},
+        notes=(*notes, note),
+    )
 
 
 def fitted_loss(spec: Spec, recipe: Train, data: Data) -> Loss:
     """The recipe's loss with what it takes from the training labels. Raises `SpecError` where they do not fit it."""
+    target = next(iter(data.classes))
     # Labels of images do not change with the images' size; those of pixels do.
-    split = data.train if data.train.labels.ndim == 1 else fitted(data.train, spec.input)
+    of_images = data.train.targets[target].ndim == 1
+    split = data.train if of_images else fitted(data.train, spec.inputs)
     try:
-        return recipe.loss.fitted(split.labels, data.class_count)
+        return recipe.loss.fitted(split.targets[target], data.class_count)
     except DataError as error:
         raise error.located(spec.place("train", "loss")) from None
 
@@ -91,7 +174,7 @@ def check_outputs(spec: Spec, graph: Graph) -> None:
     for output in graph.outputs:
         kind = graph.output_type(output)
         if spec.header.task == "segmentation":
-            _check_map(output.name, kind, spec.input)
+            _check_map(output.name, kind, spec.inputs)
         elif kind.is_map:
             raise DataError(
                 "E501",
@@ -100,8 +183,15 @@ def check_outputs(spec: Spec, graph: Graph) -> None:
             )
 
 
-def _check_task(data: Data, spec: Spec) -> None:
-    of_pixels = data.train.labels.ndim > 1
+def _check_task(data: Data, target: str, spec: Spec) -> None:
+    labels = data.train.targets[target]
+    if target not in data.classes or labels.ndim not in (1, 3):
+        raise DataError(
+            "E501",
+            f"`{target}` of {data.name} is no class, but the task is {spec.header.task}",
+            help=["another task, or other data"],
+        )
+    of_pixels = labels.ndim > 1
     if of_pixels != (spec.header.task == "segmentation"):
         has, other = ("pixel", "segmentation") if of_pixels else ("image", "classification")
         raise DataError(
@@ -111,17 +201,46 @@ def _check_task(data: Data, spec: Spec) -> None:
         )
 
 
-def _check_map(name: str, kind: TensorType, input: ImageInput) -> None:
-    if not kind.is_map or kind.shape[:2] != (input.height, input.width):
+def _check_map(name: str, kind: TensorType, inputs: Mapping[str, Input]) -> None:
+    sizes = [input.type.spatial for input in inputs.values() if isinstance(input, ImageInput)]
+    if not kind.is_map or kind.spatial not in sizes:
         raise DataError(
             "E501",
-            f"output `{name}` is {kind}, but segmentation needs a map of the input's {input.height}×{input.width}",
+            f"output `{name}` is {kind}, but segmentation needs a map of the input's "
+            f"{' or '.join('×'.join(map(str, size)) for size in dict.fromkeys(sizes)) or 'height and width'}",
             help=["end with `resize: {like: input}`, or `crop: {like: input}`"],
         )
 
 
-def _check_range(data: Data, input: ImageInput) -> None:
-    splits = [split.images for split in (data.train, data.test) if split.images.dtype != np.uint8]
+KINDS = {2: "vectors", 3: "signals", 4: "images"}
+"""What arrays of so many axes are."""
+
+
+def _other_kind(dataset: str, name: str, array: np.ndarray, input: Input) -> DataError:
+    wanted = {1: "vectors", 2: "signals", 3: "images"}[len(input.type.shape)]
+    return DataError(
+        "E503",
+        f"`{name}` of {dataset} are {KINDS[array.ndim]} of {'×'.join(map(str, array.shape[1:]))}, but the network "
+        f"takes {wanted} of {input.type}",
+        help=["other data, or another input"],
+    )
+
+
+def _check_numbers(dataset: str, name: str, array: np.ndarray, input: Input) -> None:
+    """Checks signals and vectors, which are taken as they are."""
+    if array.shape[1:] != input.type.shape:
+        if array.ndim - 1 != len(input.type.shape):
+            raise _other_kind(dataset, name, array, input)
+        raise DataError(
+            "E503",
+            f"{KINDS[array.ndim]} `{name}` of {dataset} are {'×'.join(map(str, array.shape[1:]))}, but the input is "
+            f"{input.type}",
+            help=["set the input's sizes to the data's"],
+        )
+
+
+def _check_range(dataset: str, splits: Sequence[np.ndarray], input: ImageInput) -> None:
+    splits = [images for images in splits if images.dtype != np.uint8]
     if not splits:
         return
     low, high = min(float(images.min()) for images in splits), max(float(images.max()) for images in splits)
@@ -130,7 +249,7 @@ def _check_range(data: Data, input: ImageInput) -> None:
     floor, ceiling = outward(low, high)
     raise DataError(
         "E502",
-        f"pixels of {data.name} run from {low:.4g} to {high:.4g}, but the input's range is "
+        f"pixels of {dataset} run from {low:.4g} to {high:.4g}, but the input's range is "
         f"{input.range[0]:.4g} to {input.range[1]:.4g}",
         help=[f"--set 'input.range=[{floor}, {ceiling}]'", "or scale the data"],
     )
@@ -150,8 +269,8 @@ def outward(low: float, high: float) -> tuple[str, str]:
     return tuple(f"{number.normalize():f}" if number else "0" for number in (floor, ceiling))  # type: ignore[return-value]
 
 
-def _check_size(name: str, split: Split, input: ImageInput, *, has_grey: bool = False) -> None:
-    height, width, channels = split.images.shape[1:]
+def _check_size(name: str, images: np.ndarray, input: ImageInput, *, has_grey: bool = False) -> None:
+    height, width, channels = images.shape[1:]
     if channels != input.channels:
         raise DataError(
             "E503",
@@ -187,11 +306,23 @@ def _check_size(name: str, split: Split, input: ImageInput, *, has_grey: bool = 
         )
 
 
-def fitted(split: Split, input: ImageInput) -> Split:
-    """Images (N, H, W, C) at the input's size by the one rule of fitting, and labels of pixels with them."""
-    height, width = split.images.shape[1:3]
-    way = plan((height, width), input)
-    if not way.steps:
-        return split
-    images = fitted_images(split.images, way, 0 if split.images.dtype == np.uint8 else input.range[0])
-    return Split(images, fitted_labels(split.labels, way) if split.labels.ndim > 1 else split.labels)
+def fitted(split: Split, sections: Mapping[str, Input]) -> Split:
+    """Images (N, H, W, C) at their inputs' sizes by the one rule of fitting.
+
+    A map of targets goes with the first image of its height and width.
+    """
+    inputs, targets = dict(split.inputs), dict(split.targets)
+    ways: dict[tuple[int, ...], Plan] = {}
+    for name, array in split.inputs.items():
+        input = sections[name]
+        if not isinstance(input, ImageInput):
+            continue
+        way = plan((array.shape[1], array.shape[2]), input)
+        ways.setdefault(array.shape[1:3], way)
+        if way.steps:
+            inputs[name] = fitted_images(array, way, 0 if array.dtype == np.uint8 else input.range[0])
+    for name, array in split.targets.items():
+        size = array.shape[1:3]
+        if array.ndim > 2 and size in ways and ways[size].steps:
+            targets[name] = fitted_labels(array, ways[size])
+    return Split(inputs, targets, split.names)

@@ -11,9 +11,10 @@ import numpy as np
 from archspec.data import Split
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
+from archspec.images.numbers import given
 from archspec.lower import Arrays
 from archspec.training.failure import first_broken_layer
-from archspec.training.feeding import fits_on_device
+from archspec.training.feeding import Batch, fits_on_device, uncounted
 from archspec.training.notes import HELD_OUT, check_labels
 from archspec.training.steps import Steps, eval_heads
 from archspec.training.tasks import Metrics, Task
@@ -34,25 +35,29 @@ class Evaluator:
         self.graph = graph.pruned("eval")
         self.heads = eval_heads(graph)
         largest = max(node.output.bytes for node in graph.nodes)
-        size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), len(split.labels)))
-        self.missing = -len(split.labels) % size
+        size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), len(split)))
+        self.missing = -len(split) % size
         self.size = size
         self.split = split
         self.placed = [self._place(start) for start in self._starts()] if fits_on_device(split) else None
 
     def _starts(self) -> range:
-        return range(0, len(self.split.labels), self.size)
+        return range(0, len(self.split), self.size)
 
-    def _place(self, start: int) -> tuple[jax.Array, jax.Array]:
-        images = self.split.images[start : start + self.size]
-        labels = self.split.labels[start : start + self.size]
-        missing = self.size - len(labels)
-        if missing:
-            images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-            labels = np.concatenate([labels, np.full((missing, *labels.shape[1:]), -1, labels.dtype)])
-        return jnp.asarray(images), jnp.asarray(labels)
+    def _place(self, start: int) -> Batch:
+        def placed(array: np.ndarray, fill: float) -> jax.Array:
+            own = array[start : start + self.size]
+            missing = self.size - len(own)
+            if missing:
+                own = np.concatenate([own, np.full((missing, *own.shape[1:]), fill, own.dtype)])
+            return jnp.asarray(own)
 
-    def _batches(self) -> Iterator[tuple[jax.Array, jax.Array]]:
+        return (
+            {name: placed(array, 0) for name, array in self.split.inputs.items()},
+            {name: placed(array, uncounted(array.dtype)) for name, array in self.split.targets.items()},
+        )
+
+    def _batches(self) -> Iterator[Batch]:
         if self.placed is not None:
             yield from self.placed
         else:
@@ -65,7 +70,7 @@ class Evaluator:
         The loss is the main output's, by the same rule as in training; where evaluation has several outputs, `heads`
         has the loss of each. It is None where no label counts. Raises `DataError` where a loss is not finite.
         """
-        sums = [self.steps.evaluate(params, statistics, images, labels) for images, labels in self._batches()]
+        sums = [self.steps.evaluate(params, statistics, inputs, targets) for inputs, targets in self._batches()]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
         parts = jax.device_get(sums)
         for index, part in enumerate(parts):
@@ -79,11 +84,11 @@ class Evaluator:
     def _fail(self, params: Arrays, statistics: Arrays, index: int) -> None:
         """Raises `DataError` with the layer at which a batch goes wrong."""
         start = self._starts()[index]
-        images, _ = self._place(start)
+        inputs, _ = self._place(start)
         network = self.steps.pure.merge(params, statistics)
-        x = self.steps.normalised(images)
+        x = given(self.steps.normalised(inputs))
         where = first_broken_layer(self.graph, network, x, None, train=False)
-        last = min(start + self.size, len(self.split.labels))
+        last = min(start + self.size, len(self.split))
         raise DataError(
             "E520",
             f"the held-out loss is not finite, among the samples {start + 1} to {last}; {where}",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
 from archspec.diagnostics import listed
 from archspec.graph import Graph
-from archspec.lower import Arrays, Network
+from archspec.lower import Arrays, Inputs, Network
 
 
 def first_broken_layer(
     graph: Graph,
     network: Network,
-    x: jax.Array,
+    x: Inputs,
     key: jax.Array | None,
     frozen: frozenset[str] = frozenset(),
     *,
@@ -21,13 +23,18 @@ def first_broken_layer(
 ) -> str:
     """In words, the first layer whose output for a batch is not finite, or what else is to blame.
 
-    `graph` is pruned to the mode; `x` is what the step gave the network, augmentation included, and `key` the step's
-    own, so that the same elements are dropped. The first layer with weights that are not finite is named for those.
+    `graph` is pruned to the mode; `x` is what the step gave the network, an array or arrays by name, augmentation
+    included, and `key` the step's own, so that the same elements are dropped. The first layer with weights that are
+    not finite is named for those.
     """
-    if not _finite(x):
-        broken = [index for index, image in enumerate(x) if not _finite(image)]
-        numbers = listed((str(index + 1) for index in broken), 6)
-        return f"the batch's images are not finite themselves: number {numbers} of {len(x)}"
+    for name, array in x.items() if isinstance(x, Mapping) else [("", x)]:
+        if not _finite(array):
+            broken = [index for index, sample in enumerate(array) if not _finite(sample)]
+            numbers = listed((str(index + 1) for index in broken), 6)
+            what = f"input `{name}` is" if name else "images are"
+            return (
+                f"the batch's {what} not finite {'itself' if name else 'themselves'}: number {numbers} of {len(array)}"
+            )
     for index, value in network.trace(x, key, frozen, train=train):
         if not _finite(value):
             return f"the first layer whose output is not finite is {graph.nodes[index].path}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,21 +14,27 @@ from archspec.data import Split
 DEVICE_BYTES = 2**30
 """Data up to this size lies on the device, if that leaves half of its memory free."""
 
-Batch = tuple[jax.Array, jax.Array]
+Batch = tuple[dict[str, jax.Array], dict[str, jax.Array]]
+"""Inputs and targets by name."""
+
+
+def uncounted(kind: Any) -> float:
+    """The target of a type that counts for nothing: −1 of whole numbers, NaN of floating-point ones."""
+    return float("nan") if jnp.issubdtype(kind, jnp.floating) else -1
 
 
 def fits_on_device(split: Split) -> bool:
     """Whether a split is small enough to stay on the device."""
     stats = jax.local_devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
-    return split.images.nbytes + split.labels.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
+    return split.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
 
 
 def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:
     """The samples of an epoch's steps, (steps, batch); depends on the seed and the epoch only.
 
     Each sample is there once. What fills up the last batch are the samples that the epoch began with, n of them written
-    as ~n: their images are there, so that a batch's statistics are those of a whole batch, and their labels count for
+    as ~n: their inputs are there, so that a batch's statistics are those of a whole batch, and their targets count for
     nothing. `batch` is no larger than `count`.
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
@@ -40,27 +47,35 @@ def steps_per_epoch(count: int, batch: int) -> int:
 
 
 @jax.jit
-def _gather(images: jax.Array, labels: jax.Array, order: jax.Array, step: jax.Array) -> Batch:
+def _gather(
+    inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array], order: jax.Array, step: jax.Array
+) -> Batch:
     chosen = order[step]
     fills = chosen < 0
     own = jnp.where(fills, ~chosen, chosen)
-    wide = fills.reshape(-1, *(1,) * (labels.ndim - 1))
-    return images[own], jnp.where(wide, jnp.asarray(-1, labels.dtype), labels[own])
+
+    def counting(target: jax.Array) -> jax.Array:
+        wide = fills.reshape(-1, *(1,) * (target.ndim - 1))
+        return jnp.where(wide, jnp.asarray(uncounted(target.dtype), target.dtype), target[own])
+
+    return (
+        {name: array[own] for name, array in inputs.items()},
+        {name: counting(array) for name, array in targets.items()},
+    )
 
 
 class DeviceFeed:
     """Batches gathered on the device: the host only counts steps."""
 
     def __init__(self, split: Split) -> None:
-        self.images = jnp.asarray(split.images)
-        self.labels = jnp.asarray(split.labels)
+        self.inputs, self.targets = _placed(split.inputs), _placed(split.targets)
 
     def batches(self, order: np.ndarray, start: int = 0) -> Iterator[Batch]:
         """The batches of an order, (steps, batch), from a step on."""
         placed = jnp.asarray(order)
         steps = jnp.arange(len(order), dtype=jnp.int32)
         for step in range(start, len(order)):
-            yield _gather(self.images, self.labels, placed, steps[step])
+            yield _gather(self.inputs, self.targets, placed, steps[step])
 
 
 class HostFeed:
@@ -73,23 +88,28 @@ class HostFeed:
         """The batches of an order, (steps, batch), from a step on."""
         import grain
 
-        def gather(step: int) -> tuple[np.ndarray, np.ndarray]:
+        def gather(step: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
             chosen = order[step]
             own = np.where(chosen < 0, ~chosen, chosen)
-            labels = self.split.labels[own]
-            labels[chosen < 0] = -1
-            return self.split.images[own], labels
+            targets = {name: array[own] for name, array in self.split.targets.items()}
+            for target in targets.values():
+                target[chosen < 0] = uncounted(target.dtype)
+            return {name: array[own] for name, array in self.split.inputs.items()}, targets
 
         steps = grain.MapDataset.range(start, len(order)).map(gather)
         ahead = steps.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
         waiting: Batch | None = None
-        for images, labels in ahead:
-            ready = (jnp.asarray(images), jnp.asarray(labels))
+        for inputs, targets in ahead:
+            ready = (_placed(inputs), _placed(targets))
             if waiting is not None:
                 yield waiting
             waiting = ready
         if waiting is not None:
             yield waiting
+
+
+def _placed(arrays: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+    return {name: jnp.asarray(array) for name, array in arrays.items()}
 
 
 def feed(split: Split) -> DeviceFeed | HostFeed:

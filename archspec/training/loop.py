@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from archspec.data import Data
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
+from archspec.images.numbers import given
 from archspec.losses import Loss
 from archspec.lower import Arrays
 from archspec.runs.checkpoints import Checkpoints, Restored
@@ -63,8 +64,8 @@ class Loop:
         self.folder = folder
         self.owner = owner
         self.shown = shown
-        self.batch = min(recipe.batch_size, len(data.train.labels))
-        self.steps_per_epoch = steps_per_epoch(len(data.train.labels), self.batch)
+        self.batch = min(recipe.batch_size, len(data.train))
+        self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
         self.task = TASKS[spec.header.task]
         self.loss = loss
         self.given = given
@@ -202,12 +203,12 @@ class Loop:
         """One pass over the data; `check` is called between steps. Raises `DataError` when the loss is not finite."""
         begun = time.monotonic()
         steps = self.steps(epoch)
-        samples = len(self.data.train.labels)
+        samples = len(self.data.train)
         first = (epoch - 1) * self.steps_per_epoch
         totals = Totals(self.graph, first)
-        for index, (images, labels) in enumerate(self.feed.batches(self.order(epoch))):
+        for index, (inputs, targets) in enumerate(self.feed.batches(self.order(epoch))):
             check()
-            state, figures = steps.train(state, images, labels)
+            state, figures = steps.train(state, inputs, targets)
             totals.add(figures)
             if totals.failed is not None:
                 break
@@ -266,7 +267,7 @@ class Loop:
         return f"the last good checkpoint is epoch {done}, in {self.folder.path}"
 
     def order(self, epoch: int) -> Any:
-        return epoch_order(self.recipe.seed, epoch, len(self.data.train.labels), self.batch)
+        return epoch_order(self.recipe.seed, epoch, len(self.data.train), self.batch)
 
     def fail(self, step: int) -> None:
         """Does the failing epoch again from the last checkpoint to find the layer, then raises `DataError`."""
@@ -276,13 +277,14 @@ class Loop:
         steps = self.steps(epoch + 1)
         state = self.entering(epoch + 1, self.state_after(done))
         batches = self.feed.batches(self.order(epoch + 1))
-        for images, labels in islice(batches, index):
-            state, _ = steps.train(state, images, labels)
-        images, labels = next(batches)
-        x, _, key = steps.prepare(state, images, labels)
+        for inputs, targets in islice(batches, index):
+            state, _ = steps.train(state, inputs, targets)
+        prepared = steps.prepare(state, *next(batches))
         network = steps.pure.merge(state["params"], state["statistics"])
         frozen = frozen_at(self.recipe, self.graph, epoch + 1)
-        where = first_broken_layer(self.graph.pruned("train"), network, x, key, frozen.layers)
+        where = first_broken_layer(
+            self.graph.pruned("train"), network, given(prepared.inputs), prepared.key, frozen.layers
+        )
         raise DataError(
             "E520",
             f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {self.good()}",

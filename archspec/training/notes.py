@@ -23,7 +23,7 @@ NAMED = 8
 
 def check_labels(name: str, split: Split, part: str) -> None:
     """Raises `DataError` where not one label of a part counts, so that there is nothing to learn from or to measure."""
-    if not (split.labels >= 0).any():
+    if not any((target >= 0).any() for target in split.targets.values()):
         raise DataError(
             "E507",
             f"no label of {name} {part} counts: all are below 0",
@@ -37,17 +37,19 @@ def of_data(data: Data, loss: Loss) -> list[str]:
     What the data have no samples of, they say themselves.
     """
     notes = []
-    if data.train.labels.ndim > 1:
+    for name, trained in data.train.targets.items():
+        if trained.ndim < 3 or trained.dtype.kind == "f":
+            continue
         for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
-            blank = int((~(split.labels >= 0).any((1, 2))).sum())
+            blank = int((~(split.targets[name] >= 0).any((1, 2))).sum())
             if blank:
-                notes.append(f"{blank:,} of the {count(len(split.labels), 'image')} {part} have no label that counts")
+                notes.append(f"{blank:,} of the {count(len(split), 'image')} {part} have no label that counts")
     factors = getattr(loss, "class_weights", None)
     if isinstance(factors, tuple):
-        trained = class_counts(data.train.labels, data.class_count)
+        counts = class_counts(data.train.targets[next(iter(data.classes))], data.class_count)
         passed = [
             name
-            for name, number, factor in zip(data.class_names, trained, factors, strict=True)
+            for name, number, factor in zip(data.class_names, counts, factors, strict=True)
             if number and not factor
         ]
         if passed:

@@ -6,9 +6,9 @@ import json
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archspec.data import Data, loaded
+from archspec.data import INPUT, LABEL, Data, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
@@ -23,7 +23,7 @@ from archspec.runs.owner import unusable
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
-from archspec.training.checks import check_data, counted, fitted, fitted_loss
+from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
 from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_batches, of_data, say_notes
@@ -84,11 +84,12 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph)
+    digest = _digest(data)
+    data = matched(data, spec, graph)
     check_data(data, spec, graph)
     say_notes(data.notes, progress)
-    digest = _digest(data)
     try:
-        data = replace(data, train=fitted(data.train, spec.input), test=fitted(data.test, spec.input))
+        data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
     except DataError as error:
         raise spec.data_error(error) from None
     loss = fitted_loss(spec, recipe, data)
@@ -134,11 +135,18 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
 
 def _digest(data: Data) -> str:
     """A digest of all samples, by which a run knows the data with which it began."""
+    if [*data.train.inputs, *data.train.targets] == [INPUT, LABEL]:
+        # As runs were begun before data had names.
+        arrays: Any = {
+            part: {"images": split.images, "labels": split.labels}
+            for part, split in (("train", data.train), ("test", data.test))
+        }
+        return digest_of_text(json.dumps([digests(arrays), data.class_names]))
     arrays = {
-        "train": {"images": data.train.images, "labels": data.train.labels},
-        "test": {"images": data.test.images, "labels": data.test.labels},
+        part: {"inputs": dict(split.inputs), "targets": dict(split.targets)}
+        for part, split in (("train", data.train), ("test", data.test))
     }
-    return digest_of_text(json.dumps([digests(arrays), data.class_names]))
+    return digest_of_text(json.dumps([digests(arrays), dict(data.classes)]))
 
 
 def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None) -> list[str]:
@@ -172,7 +180,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, loss: Loss) -> l
             check_labels(data.name, split, part)
     except DataError as error:
         raise spec.data_error(error) from None
-    return [*of_data(data, loss), *of_batches(recipe, graph, len(data.train.labels))]
+    return [*of_data(data, loss), *of_batches(recipe, graph, len(data.train))]
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:

@@ -9,21 +9,25 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from archspec.graph import Graph
-from archspec.images.numbers import normalised
+from archspec.graph import Graph, Output
+from archspec.images.numbers import given, normalised_inputs
 from archspec.losses import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.training.augmentation import augmented
+from archspec.training.checks import target_name
 from archspec.training.freezing import NOTHING, Frozen
 from archspec.training.tasks import TASKS, Sums, labels_right
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.network import ImageInput
+    from archspec.spec.inputs import Input
     from archspec.spec.network import Task as TaskName
     from archspec.spec.train import Train
 
 TINY = 1e-30
+
+Named = dict[str, jax.Array]
+"""Arrays of a batch, by the names of inputs or targets."""
 
 State = dict[str, Any]
 """params, statistics, optimiser, key (as data), step."""
@@ -34,10 +38,10 @@ Figures = dict[str, jax.Array]
 
 
 class Prepared(NamedTuple):
-    """What the network is given at a step: normalised and augmented images, their labels, the step's key."""
+    """What a step takes: inputs, normalised and augmented, and targets, by their names; and the step's key."""
 
-    x: jax.Array
-    labels: jax.Array
+    inputs: Named
+    targets: Named
     key: jax.Array
 
 
@@ -50,14 +54,14 @@ class Steps(NamedTuple):
     """The state's shapes and types."""
     continued: Callable[[State], State]
     """A state of another stretch of training → the same with an optimiser that begins anew."""
-    prepare: Callable[[State, jax.Array, jax.Array], Prepared]
-    """(state, images, labels) → what `train` gives the network at that state's step."""
-    train: Callable[[State, jax.Array, jax.Array], tuple[State, Figures]]
-    """(state, images, labels) → (state, figures); the state given is used up."""
-    evaluate: Callable[[Arrays, Arrays, jax.Array, jax.Array], Sums]
-    """(params, statistics, images, labels) → sums; labels below 0 do not count."""
-    normalised: Callable[[jax.Array], jax.Array]
-    """Images as the network is given them in evaluation."""
+    prepare: Callable[[State, Named, Named], Prepared]
+    """(state, inputs, targets) → what `train` gives the network at that state's step."""
+    train: Callable[[State, Named, Named], tuple[State, Figures]]
+    """(state, inputs, targets) → (state, figures); the state given is used up."""
+    evaluate: Callable[[Arrays, Arrays, Named, Named], Sums]
+    """(params, statistics, inputs, targets) → sums; targets below 0 do not count."""
+    normalised: Callable[[Named], Named]
+    """Inputs as the network is given them in evaluation."""
     learning_rate: Callable[[int], float]
     pure: Pure
 
@@ -78,7 +82,7 @@ def make_steps(
     assert spec.train is not None
     return steps_of(
         spec.graph(),
-        spec.input,
+        spec.inputs,
         spec.header.task,
         spec.train,
         steps_per_epoch,
@@ -90,7 +94,7 @@ def make_steps(
 
 def steps_of(
     graph: Graph,
-    input: ImageInput,
+    sections: Mapping[str, Input],
     task_name: TaskName,
     train: Train,
     steps_per_epoch: int,
@@ -136,36 +140,38 @@ def steps_of(
         return {**state, "optimiser": optimiser.init(trained(state["params"]))}
 
     def loss_of(
-        trainable: Arrays, state: State, x: jax.Array, labels: jax.Array, key: jax.Array
+        trainable: Arrays, state: State, inputs: Named, targets: Named, key: jax.Array
     ) -> tuple[jax.Array, tuple[Any, ...]]:
         arrays = {name: trainable.get(name, value) for name, value in state["params"].items()}
-        outputs, statistics = pure.apply(arrays, state["statistics"], x, train=True, key=key, frozen=frozen.layers)
+        outputs, statistics = pure.apply(
+            arrays, state["statistics"], given(inputs), train=True, key=key, frozen=frozen.layers
+        )
         named = named_outputs(outputs, main)
         total, losses, counts = jnp.zeros(()), [], []
         for output in graph.outputs:
-            value, weight = (part.sum() for part in label_loss(named[output.name], labels))
+            value, weight = (part.sum() for part in label_loss(named[output.name], target_of(output, targets)))
             # A batch without a label that counts has no loss.
             total = total + weights[output.name] * value / jnp.maximum(weight, TINY)
             losses.append(value)
             counts.append(weight)
         return total, (named[main], statistics, jnp.stack(losses), jnp.stack(counts))
 
-    def prepare(state: State, images: jax.Array, labels: jax.Array) -> Prepared:
+    def prepare(state: State, inputs: Named, targets: Named) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
-        x, labels = normalised(images, input), labels.astype(jnp.int32)
+        inputs, targets = normalised_inputs(inputs, sections), computed(targets)
         if train.augment is not None:
             # A key of its own: 0 is no layer's.
-            x, labels = augmented(x, labels, train.augment, jax.random.fold_in(key, 0))
-        return Prepared(x, labels, key)
+            inputs, targets = augmented(inputs, targets, train.augment, jax.random.fold_in(key, 0))
+        return Prepared(inputs, targets, key)
 
-    def train_step(state: State, images: jax.Array, labels: jax.Array) -> tuple[State, Figures]:
-        x, labels, key = prepare(state, images, labels)
+    def train_step(state: State, inputs: Named, targets: Named) -> tuple[State, Figures]:
+        inputs, targets, key = prepare(state, inputs, targets)
         gradient = jax.value_and_grad(loss_of, has_aux=True)
         before = trained(state["params"])
-        (loss, (logits, statistics, losses, counts)), gradients = gradient(before, state, x, labels, key)
+        (loss, (logits, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)
         updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
         after = optax.apply_updates(before, updates)
-        right, counting = labels_right(logits, labels)
+        right, counting = labels_right(logits, target_of(graph.main_output, targets))
         return {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": statistics,
@@ -174,12 +180,13 @@ def steps_of(
             "step": state["step"] + 1,
         }, {"losses": losses, "weights": counts, "right": right, "labels": counting, "finite": jnp.isfinite(loss)}
 
-    def evaluate_step(params: Arrays, statistics: Arrays, images: jax.Array, labels: jax.Array) -> Sums:
-        outputs, _ = pure.apply(params, statistics, normalised(images, input), train=False)
-        named, labels = named_outputs(outputs, main), labels.astype(jnp.int32)
-        terms = {name: label_loss(logits, labels) for name, logits in named.items()}
+    def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
+        outputs, _ = pure.apply(params, statistics, given(normalised_inputs(inputs, sections)), train=False)
+        named, targets = named_outputs(outputs, main), computed(targets)
+        own = {output.name: target_of(output, targets) for output in graph.outputs}
+        terms = {name: label_loss(logits, own[name]) for name, logits in named.items()}
         losses, counts = (jnp.stack([terms[name][part].sum() for name in heads]) for part in (0, 1))
-        return {"losses": losses, "weights": counts, **task.sums(named[main], labels)}
+        return {"losses": losses, "weights": counts, **task.sums(named[main], own[main])}
 
     return Steps(
         initial,
@@ -188,10 +195,23 @@ def steps_of(
         prepare,
         jax.jit(train_step, donate_argnums=0),
         jax.jit(evaluate_step),
-        lambda images: normalised(images, input),
+        lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
     )
+
+
+def computed(targets: Named) -> Named:
+    """Targets in the types that losses and metrics compute with: 32 bits, whole numbers or floating-point ones."""
+    return {
+        name: array.astype(jnp.float32 if jnp.issubdtype(array.dtype, jnp.floating) else jnp.int32)
+        for name, array in targets.items()
+    }
+
+
+def target_of(output: Output, targets: Named) -> jax.Array:
+    """The target that an output is to find, of a batch's."""
+    return targets[target_name(output, targets)]
 
 
 def eval_heads(graph: Graph) -> list[str]:

@@ -107,7 +107,7 @@ def test_prediction_sees_what_evaluation_sees(
         fields = {**fields, "height": fields["height"] + 8, "width": fields["width"] + 16}
         fields |= {"short_side": 45} if "short_side" in fields else {}
     input = ImageInput.model_validate({"channels": held_out.images.shape[-1], **fields})
-    evaluated = fitted(held_out, input).images
+    evaluated = fitted(held_out, {"input": input}).images
     assert evaluated.shape[1:3] == (input.height, input.width)
     predicted = [read_image(path, input, dataset.preparation)[0] for path in files]
     assert np.array_equal(evaluated, np.stack(predicted))

@@ -23,8 +23,8 @@ train: {dataset: {npz: data.npz}}
 def data(low: float = 0, high: float = 1, first: int = 0) -> Data:
     images = np.linspace(low, high, 6 * 16, dtype=np.float32).reshape(6, 4, 4, 1)
     labels = np.arange(6, dtype=np.int32) % 3 + first
-    split = Split(images, labels)
-    return Data("d", split, split, tuple(map(str, range(3 + first))), ("a note",))
+    split = Split.of(images, labels)
+    return Data("d", split, split, {"label": tuple(map(str, range(3 + first)))}, ("a note",))
 
 
 @pytest.mark.parametrize(

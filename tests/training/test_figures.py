@@ -124,7 +124,7 @@ def test_what_fills_up_a_batch_changes_nothing_but_its_statistics(write: Write) 
 
     def after(text: str, images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
         steps = make_steps(load(write(text)), 1)
-        return steps.train(steps.initial(None), jnp.asarray(images), jnp.asarray(labels))
+        return steps.train(steps.initial(None), {"input": jnp.asarray(images)}, {"label": jnp.asarray(labels)})
 
     for normalised in (False, True):
         text = FILLED % ("batch_norm," if normalised else "")
@@ -255,9 +255,10 @@ def test_a_failing_step_is_done_again_as_it_was(write: Write, tmp_path: Path, mo
     """An augmentation that leaves the range of numbers in the second step; without it every layer is finite."""
     from archspec.training import steps
 
-    def augmented(x: Any, labels: Any, augment: Any, key: Any) -> Any:
+    def augmented(inputs: Any, targets: Any, augment: Any, key: Any) -> Any:
+        x = inputs["input"]
         huge = x.max((1, 2, 3), keepdims=True) > 0.9
-        return jnp.where(huge, x * 3e38, x), labels
+        return {"input": jnp.where(huge, x * 3e38, x)}, targets
 
     monkeypatch.setattr(steps, "augmented", augmented)
     images = np.full((8, 8, 8, 1), 100, np.uint8)

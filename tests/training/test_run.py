@@ -196,8 +196,8 @@ def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -
     feed = feeding.DeviceFeed(data.train)
     gathers = cast(Any, feeding._gather)._cache_size()
     for epoch in (1, 2):
-        for images, labels in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
-            state, _ = steps.train(state, images, labels)
+        for inputs, targets in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
+            state, _ = steps.train(state, inputs, targets)
     assert cast(Any, steps.train)._cache_size() == 1
     assert cast(Any, feeding._gather)._cache_size() <= gathers + 1
     assert first["params"]["c.kernel"].is_deleted()
@@ -214,8 +214,9 @@ def test_the_host_feeds_the_same_batches_as_the_device(write: Write, digits: Pat
         device = list(feeding.DeviceFeed(split).batches(order, start))
         assert len(host) == len(device) == len(order) - start
         for one, two in zip(host, device, strict=True):
-            assert np.array_equal(one[0], two[0])
-            assert np.array_equal(one[1], two[1])
+            for mine, other in zip(one, two, strict=True):
+                assert mine.keys() == other.keys()
+                assert all(np.array_equal(mine[name], other[name]) for name in mine)
 
 
 def test_large_data_trains_to_the_same_bits(
@@ -378,8 +379,8 @@ def test_data_lie_on_a_device_that_keeps_half_of_its_free_memory(
             return stats
 
     monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
-    split = Split(np.zeros((10, 8, 12, 1), np.uint8), np.zeros(10, np.int32))
-    assert split.images.nbytes + split.labels.nbytes == 1000
+    split = Split.of(np.zeros((10, 8, 12, 1), np.uint8), np.zeros(10, np.int32))
+    assert split.nbytes == 1000
     assert feeding.fits_on_device(split) is fits
     monkeypatch.setattr(feeding, "DEVICE_BYTES", 999)
     assert not feeding.fits_on_device(split)

@@ -315,7 +315,7 @@ def test_frequencies_of_images_labels() -> None:
 def test_labels_shrink_about_the_centres_of_their_pixels() -> None:
     labels = np.random.default_rng(0).integers(0, 9, (1, 21, 64)).astype(np.int8)
     input = ImageInput(height=6, width=8, channels=1, fit="resize")
-    found = fitted(Split(np.zeros((1, 21, 64, 1), np.uint8), labels), input)
+    found = fitted(Split.of(np.zeros((1, 21, 64, 1), np.uint8), labels), {"input": input})
     by_pillow = Image.fromarray(labels[0].astype(np.uint8)).resize((8, 6), Image.Resampling.NEAREST)
     assert np.array_equal(found.labels[0], np.asarray(by_pillow))
 
@@ -326,7 +326,7 @@ def test_labels_go_where_their_pixels_go(fit: str) -> None:
     labels = images[..., 0].astype(np.int8)
     size = {"pad": (8, 10), "resize": (8, 12), "crop": (4, 4)}[fit]
     input = ImageInput(height=size[0], width=size[1], channels=1, fit=fit)
-    found = fitted(Split(images, labels), input)
+    found = fitted(Split.of(images, labels), {"input": input})
     assert found.images.shape[1:3] == found.labels.shape[1:] == size
     if fit == "pad":
         assert np.array_equal(found.labels[0, 2:6, 2:8], labels[0])
@@ -344,13 +344,15 @@ def test_augmentation_moves_labels_with_their_pixels() -> None:
 
     x = jnp.asarray(np.random.default_rng(0).integers(1, 100, (16, 6, 5, 1)).astype(np.float32))
     labels = x[..., 0].astype(jnp.int32)
-    moved, with_them = augmented(x, labels, Augment(random_crop=2, random_flip=True), jax.random.key(3))
+    both = Augment(random_crop=2, random_flip=True)
+    inputs, targets = augmented({"input": x}, {"label": labels}, both, jax.random.key(3))
+    moved, with_them = inputs["input"], targets["label"]
     inside = np.asarray(with_them) >= 0
     assert np.array_equal(np.asarray(moved)[..., 0][inside], np.asarray(with_them)[inside])
     assert np.all(np.asarray(moved)[..., 0][~inside] == 0)
     assert 0 < (~inside).sum() < inside.sum()
     assert not np.array_equal(moved, x)
-    mirrored, _ = augmented(x, labels, Augment(random_flip=True), jax.random.key(0))
+    mirrored = augmented({"input": x}, {"label": labels}, Augment(random_flip=True), jax.random.key(0))[0]["input"]
     flipped = sum(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, np.asarray(x), strict=True))
     assert 0 < flipped < 16
 
