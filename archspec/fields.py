@@ -60,8 +60,8 @@ FilePath = Annotated[str, Field(strict=True, min_length=1, max_length=4_000), Af
 Rounding = Literal["floor", "ceil", "exact"]
 """What becomes of (W1 − F + 2P)/S + 1 when it is not a whole number."""
 
-Sides = tuple[tuple[int, int], tuple[int, int]]
-"""((top, bottom), (left, right))."""
+Sides = tuple[tuple[int, int], ...]
+"""((top, bottom), (left, right)) of a map; ((before, after),) is of a signal alone."""
 
 
 def _is_int(value: Any, low: int) -> bool:
@@ -89,15 +89,17 @@ def _read_offset(value: Any) -> Any:
 
 
 def read_sides(value: Any) -> Sides:
-    """`1`, `[h, w]` or `[[top, bottom], [left, right]]` as the last of these."""
+    """`1`, `[h, w]` or `[[top, bottom], [left, right]]` as the last of these; `[[before, after]]` stays as it is."""
     if _is_int(value, 0):
         return ((value, value), (value, value))
     if _is_ints(value, 0):
         return ((value[0], value[0]), (value[1], value[1]))
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(_is_ints(item, 0) for item in value):
-        return ((value[0][0], value[0][1]), (value[1][0], value[1][1]))
+    if isinstance(value, (list, tuple)) and len(value) in (1, 2) and all(_is_ints(item, 0) for item in value):
+        return tuple((first, last) for first, last in value)
     raise PydanticCustomError(
-        "sides", "must be a whole number of 0 or more, [height, width], or [[top, bottom], [left, right]]"
+        "sides",
+        "must be a whole number of 0 or more, [height, width], [[top, bottom], [left, right]], or [[before, after]] "
+        "of a signal",
     )
 
 
@@ -106,7 +108,9 @@ def _read_padding(value: Any) -> Any:
         if value in ("same", "same_upper", "valid"):
             return value
         raise PydanticCustomError(
-            "padding", "must be same, same_upper, valid, a number, [height, width] or [[top, bottom], [left, right]]"
+            "padding",
+            "must be same, same_upper, valid, a number, [height, width], [[top, bottom], [left, right]], or "
+            "[[before, after]] of a signal",
         )
     return read_sides(value)
 
@@ -118,7 +122,7 @@ def _pair_schema(low: int) -> dict[str, Any]:
 _SIDES_SCHEMA = [
     {"type": "integer", "minimum": 0},
     _pair_schema(0),
-    {"type": "array", "items": _pair_schema(0), "minItems": 2, "maxItems": 2},
+    {"type": "array", "items": _pair_schema(0), "minItems": 1, "maxItems": 2},
 ]
 
 Pair = Annotated[
@@ -126,7 +130,7 @@ Pair = Annotated[
     BeforeValidator(_read_pair),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _pair_schema(1)]}),
 ]
-"""A size over height and width: one number for both, or [height, width]."""
+"""A size over height and width: one number for both, or [height, width]. A signal, of one axis, takes one number."""
 
 MAX_IMAGE_PIXELS = 2**27
 
@@ -150,16 +154,16 @@ Offset = Annotated[
     BeforeValidator(_read_offset),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _pair_schema(0)]}),
 ]
-"""Pixels over height and width, 0 or more: one number for both, or [height, width]."""
+"""Pixels over height and width, 0 or more: one number for both, or [height, width]; of a signal one number."""
 
 Border = Annotated[Sides, BeforeValidator(read_sides), WithJsonSchema({"anyOf": _SIDES_SCHEMA})]
-"""Pixels on the four sides."""
+"""Pixels on the four sides of a map, or on the two of a signal."""
 
 Padding = Annotated[
     Sides | Literal["same", "same_upper", "valid"],
     BeforeValidator(_read_padding),
     WithJsonSchema({"anyOf": [{"enum": ["same", "same_upper", "valid"]}, *_SIDES_SCHEMA]}),
 ]
-"""Pixels on the four sides, or a rule: `same` is (F−1)/2·dilation on both sides for odd kernels (the papers' and
+"""Pixels on the sides, or a rule: `same` is (F−1)/2·dilation on both sides for odd kernels (the papers' and
 PyTorch's meaning), `same_upper` is TensorFlow's (the output is ceil(W1/S); an odd pixel goes to the bottom and right),
 `valid` is none."""

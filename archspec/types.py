@@ -7,26 +7,27 @@ from typing import NamedTuple
 
 
 class Taps(NamedTuple):
-    """How windows lay on the map whose maxima they took: what the number of a tap within its window stands for.
+    """How windows lay on the map or signal whose maxima they took: what the number of a tap in its window stands for.
 
-    `before` is the padding on the top and left.
+    `map` is the shape with channels, the others have a number for each axis of it. `before` is the padding on the top
+    and left, or at the beginning.
     """
 
     map: tuple[int, ...]
-    window: tuple[int, int]
-    stride: tuple[int, int]
-    before: tuple[int, int]
-    dilation: tuple[int, int]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    before: tuple[int, ...]
+    dilation: tuple[int, ...]
 
     @property
     def few(self) -> bool:
         """Whether the program may have a term for each tap: up to windows of 8×8."""
-        return self.window[0] * self.window[1] <= 64
+        return prod(self.window) <= 64
 
     @property
     def dtype(self) -> str:
         """The smallest type that holds the number of every tap."""
-        return "uint8" if self.window[0] * self.window[1] <= 256 else "int32"
+        return "uint8" if prod(self.window) <= 256 else "int32"
 
 
 class TensorType(NamedTuple):

@@ -288,9 +288,9 @@ def changed(
     """
     have, want = x.placer.type_of(values[0]), x.placer.type_of(body[0])
     strides = []
-    if have.is_map and want.is_map and (how == "projection" or have.channels <= want.channels):
-        for axis in (0, 1):
-            last, wanted = have.shape[axis] - 1, want.shape[axis] - 1
+    alike = len(have.spatial) == len(want.spatial)
+    if alike and (how == "projection" or have.channels <= want.channels):
+        for last, wanted in ((a - 1, b - 1) for a, b in zip(have.spatial, want.spatial, strict=True)):
             # The least stride with no more positions than are wanted; none fits where it has fewer.
             stride = last // (wanted + 1) + 1
             strides.append(stride if last // stride == wanted else 0)
@@ -305,9 +305,10 @@ def changed(
         )
         return (UNKNOWN,)
     branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
-    parts: list[tuple[str, dict[str, Any]]] = [("pad_channels", {"channels": want.channels, "stride": strides})]
+    steps: Any = strides if have.is_map else strides[0]
+    parts: list[tuple[str, dict[str, Any]]] = [("pad_channels", {"channels": want.channels, "stride": steps})]
     if how == "projection":
-        conv = {"filters": want.channels, "kernel": 1, "stride": strides, "bias": False}
+        conv = {"filters": want.channels, "kernel": 1, "stride": steps, "bias": False}
         parts = [("conv", conv), ("batch_norm", {})]
     key = entry.kind_node
     for kind, fields in parts:

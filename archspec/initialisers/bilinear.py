@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Bilinear(Initialiser):
     """Bilinear interpolation in each channel by itself, for the kernels of transposed convolutions (Long et al. 2015).
 
-    Channel i goes to filter i with the product of two triangles; all other weights are 0.
+    Channel i goes to filter i with the product of two triangles, over a signal with one; all other weights are 0.
     """
 
-    axes: ClassVar[int] = 4
+    axes: ClassVar[int] = 3
 
     def build(self) -> Initializer:
         import jax.numpy as jnp
@@ -29,11 +29,14 @@ class Bilinear(Initialiser):
             return 1 - np.abs(np.arange(size) - centre) / factor
 
         def init(key: Any, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> jax.Array:
-            rows, columns, channels, filters = shape
+            *sizes, channels, filters = shape
             kernel = np.zeros(shape)
             # With groups, the filters of every group are counted from 0.
             own = np.arange(channels)
-            kernel[:, :, own, own % filters] = np.outer(triangle(rows), triangle(columns))[:, :, None]
+            weights = np.ones(())
+            for size in sizes:
+                weights = np.multiply.outer(weights, triangle(size))
+            kernel[..., own, own % filters] = weights[..., None]
             return jnp.asarray(kernel, dtype)
 
         return init

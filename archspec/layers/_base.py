@@ -26,8 +26,8 @@ class Weight(NamedTuple):
     """One array that a layer owns: its attribute's name in the lowered module, its shape and its role.
 
     `axes` names the axes where other frameworks have the same array in another order: height and width of a kernel `H`
-    and `W`, input and output channels `I` and `O`, a channel of the layer's input `C`. A transposed convolution's are
-    `HWio`, since its groups divide the output.
+    and `W`, length of a signal's `L`, input and output channels `I` and `O`, a channel of the layer's input `C`. A
+    transposed convolution's are `HWio` and `Lio`, since its groups divide the output.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Kept(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What one output position sees of the input, per axis (height, width).
+    """What one output position sees of the input, per axis (height, width); of a signal's, the second says nothing.
 
     `kernel` is the extent with dilation, `pad` the padding on the top and left. A stride below 1 is that of a layer
     that enlarges its input.

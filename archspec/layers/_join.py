@@ -9,7 +9,10 @@ from archspec.diagnostics import ShapeError
 from archspec.layers._base import Example, Family, Layer
 from archspec.types import TensorType
 
-AXES = ("height", "width", "channels")
+AXES = {3: ("height", "width", "channels"), 2: ("length", "channels"), 1: ("features",)}
+"""What the axes of maps, signals and vectors are called."""
+
+TYPES = {3: "maps", 2: "signals", 1: "vectors"}
 
 
 class Join(Layer):
@@ -24,16 +27,17 @@ class Join(Layer):
         Example({}, ((5, 6, 4), (5, 6, 4))),
         Example({}, ((5, 6, 4), (5, 6, 4), (5, 6, 4))),
         Example({}, ((7,), (7,))),
+        Example({}, ((5, 4), (5, 4))),
     )
 
 
 def disagreement(inputs: Sequence[TensorType], axes: int) -> str | None:
     """Which of the first `axes` axes differ between the inputs, in words; None when none does."""
     first = inputs[0]
-    if any(x.is_map != first.is_map for x in inputs):
-        return "some inputs are maps and some are vectors"
-    names = AXES[:axes] if first.is_map else ("features",)[:axes]
-    for axis, name in enumerate(names):
+    kinds = [TYPES[rank] for rank in (3, 2, 1) if any(len(x.shape) == rank for x in inputs)]
+    if len(kinds) > 1:
+        return " and ".join(f"some {'inputs ' if kind == kinds[0] else ''}are {kind}" for kind in kinds)
+    for axis, name in enumerate(AXES[len(first.shape)][:axes]):
         sizes = [x.shape[axis] for x in inputs]
         if len(set(sizes)) > 1:
             return f"they differ in {name}: {', '.join(map(str, sizes))}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from archspec.fields import Pair
 from archspec.layers._base import Cost, Family
-from archspec.layers._window import Windowed
+from archspec.layers._window import Windowed, on_axes
 from archspec.types import TensorType
 
 
@@ -40,8 +41,11 @@ class Pool(Windowed):
         return self.stride or self.window
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        height, width = self.fit(inputs[0])
-        return TensorType((height.output, width.output, inputs[0].channels), inputs[0].dtype)
+        return TensorType((*self.positions(inputs[0]), inputs[0].channels), inputs[0].dtype)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        return Cost(other=output.size * self.window[0] * self.window[1])
+        return Cost(other=output.size * self.area(inputs[0]))
+
+    def area(self, x: TensorType) -> int:
+        """Taps of a window over an input."""
+        return prod(on_axes(self.window, x, "window"))

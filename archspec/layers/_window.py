@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -12,7 +12,10 @@ from archspec.fields import Padding, Rounding, Sides
 from archspec.layers._base import Layer, Window
 from archspec.types import TensorType
 
-_AXES = ("height", "width")
+_T = TypeVar("_T")
+
+AXES = ("height", "width")
+LENGTH = ("length",)
 
 
 class Fit(NamedTuple):
@@ -27,11 +30,24 @@ class Fit(NamedTuple):
     """Input pixels at the far end that no window reads, although neighbouring windows leave no gaps."""
 
 
+class Axis(NamedTuple):
+    """What a window has on one axis of its input."""
+
+    name: str
+    taps: int
+    """Its size, dilation left out."""
+    step: int
+    """The distance between windows."""
+    spread: int
+    """The distance between its taps."""
+    pad: tuple[int, int] | str
+
+
 class Laid(NamedTuple):
     """Windows as they are computed: taps, distance, and padding with the overhang of ceil rounding."""
 
-    window: tuple[int, int]
-    stride: tuple[int, int]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
     padding: Sides
 
 
@@ -54,13 +70,15 @@ def fit_axis(
         return Fit(output, total // 2, total - total // 2, 0, 0)
     if pad == "same":
         if extent % 2 == 0:
+            by_hand = "[[before, after]]" if axis in LENGTH else "[[top, bottom], [left, right]]"
+            end = "end" if axis in LENGTH else "bottom and right"
             raise ShapeError(
                 f"pad: same needs an odd {field}, but its {axis} is {_extent_text(kernel, dilation)}",
                 code="E304",
                 help=[
                     f"make the {field} odd, for example {kernel + 1}",
-                    f"pad: [[top, bottom], [left, right]] by hand, which add up to {extent - 1}",
-                    "pad: same_upper puts the odd pixel at the bottom and right, as TensorFlow does",
+                    f"pad: {by_hand} by hand, which add up to {extent - 1}",
+                    f"pad: same_upper puts the odd pixel at the {end}, as TensorFlow does",
                 ],
                 field="pad",
             )
@@ -129,12 +147,16 @@ def _ways_to_fit(size: int, kernel: int, dilation: int, before: int, after: int,
 
 
 class Windowed(Layer):
-    """A layer whose window slides over height and width. Subclasses say how large it is and how it moves."""
+    """A layer whose window slides over height and width, or over length. Subclasses say how large it is and how it
+    moves.
+    """
 
     extent_field: ClassVar[str] = "kernel"
     """The field with the window's size, for messages."""
 
-    pad: Annotated[Padding, Field(description="padding in pixels, or same, same_upper, valid")] = ((0, 0), (0, 0))
+    pad: Annotated[
+        Padding, Field(description="padding in pixels, or same, same_upper, valid; [[before, after]] on a signal")
+    ] = ((0, 0), (0, 0))
     rounding: Annotated[
         Rounding, Field(description="what becomes of an output size that is not a whole number: floor, ceil, exact")
     ] = "floor"
@@ -154,28 +176,48 @@ class Windowed(Layer):
         """The distance between a window's taps in pixels."""
         return (1, 1)
 
-    def fit(self, x: TensorType) -> tuple[Fit, Fit]:
-        """How the windows lie on height and width. Raises `ShapeError`."""
-        require_map(x, self.kind)
-        height, width = (
+    def along(self, x: TensorType) -> tuple[Axis, ...]:
+        """The window on each axis of an input. Raises `ShapeError` where the fields or the input have another number
+        of axes.
+        """
+        require_places(x, self.kind)
+        names = axes_of(x)
+        pads = (self.pad,) * len(names) if isinstance(self.pad, str) else on_axes(self.pad, x, "pad")
+        return tuple(
+            Axis(*values)
+            for values in zip(
+                names,
+                on_axes(self.taps, x, self.extent_field),
+                on_axes(self.steps, x, "stride"),
+                on_axes(self.spread, x, "dilation"),
+                pads,
+                strict=True,
+            )
+        )
+
+    def fit(self, x: TensorType) -> tuple[Fit, ...]:
+        """How the windows lie on each axis of an input. Raises `ShapeError`."""
+        return tuple(
             fit_axis(
-                x.shape[i],
-                self.taps[i],
-                self.steps[i],
-                self.spread[i],
-                self.pad if isinstance(self.pad, str) else self.pad[i],
+                size,
+                axis.taps,
+                axis.step,
+                axis.spread,
+                axis.pad,
                 self.rounding,
-                axis=_AXES[i],
+                axis=axis.name,
                 field=self.extent_field,
             )
-            for i in (0, 1)
+            for size, axis in zip(x.spatial, self.along(x), strict=True)
         )
-        return height, width
+
+    def positions(self, x: TensorType) -> tuple[int, ...]:
+        """The output's height and width, or its length. Raises `ShapeError`."""
+        return tuple(fit.output for fit in self.fit(x))
 
     def padding(self, x: TensorType) -> Sides:
-        """Padding on the four sides, the overhang of ceil rounding included: what lowering passes on."""
-        height, width = self.fit(x)
-        return (height.before, height.after + height.overhang), (width.before, width.after + width.overhang)
+        """Padding on the sides, the overhang of ceil rounding included: what lowering passes on."""
+        return tuple((fit.before, fit.after + fit.overhang) for fit in self.fit(x))
 
     def laid(self, x: TensorType) -> Laid:
         """The windows as a pooling computes them: where one window lies on an axis, only its taps within the map.
@@ -183,28 +225,31 @@ class Windowed(Layer):
         It gives the same numbers, and no window or stride that is far larger than the map makes arrays of its size.
         """
         taps, steps, padding = [], [], []
-        for axis, fit in enumerate(self.fit(x)):
-            count, step, spread = self.taps[axis], self.steps[axis], self.spread[axis]
+        for size, axis, fit in zip(x.spatial, self.along(x), self.fit(x), strict=True):
+            count, step, spread = axis.taps, axis.step, axis.spread
             overhang = fit.overhang
             if fit.output == 1:
-                padded = x.shape[axis] + fit.before + fit.after
+                padded = size + fit.before + fit.after
                 count, step = min(count, (padded - 1) // spread + 1), min(max(step, spread), padded)
                 overhang = 0
             taps.append(count)
             steps.append(step)
             padding.append((fit.before, fit.after + overhang))
-        return Laid((taps[0], taps[1]), (steps[0], steps[1]), (padding[0], padding[1]))
+        return Laid(tuple(taps), tuple(steps), tuple(padding))
 
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        height, width = self.fit(inputs[0])
-        extent = tuple((taps - 1) * step + 1 for taps, step in zip(self.taps, self.spread, strict=True))
-        return Window((extent[0], extent[1]), self.steps, (height.before, width.before))
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
+        axes = self.along(inputs[0])
+        return window(
+            [(axis.taps - 1) * axis.spread + 1 for axis in axes],
+            [axis.step for axis in axes],
+            [fit.before for fit in self.fit(inputs[0])],
+        )
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
-        height, width = self.fit(inputs[0])
+        x = inputs[0]
         lost = [
             f"the last {row if fit.unread == 1 else f'{fit.unread} {row}s'} of {size}"
-            for fit, size, row in zip((height, width), inputs[0].shape, ("row", "column"), strict=False)
+            for fit, size, row in zip(self.fit(x), x.spatial, rows_of(x), strict=True)
             if fit.unread
         ]
         return (
@@ -212,11 +257,84 @@ class Windowed(Layer):
         )
 
 
+def axes_of(x: TensorType) -> tuple[str, ...]:
+    """What the axes of a map or signal are called, channels left out."""
+    return AXES if x.is_map else LENGTH
+
+
+def rows_of(x: TensorType) -> tuple[str, ...]:
+    """What one place on each axis is called."""
+    return ("row", "column") if x.is_map else ("position",)
+
+
+def on_axes(values: tuple[_T, ...], x: TensorType, field: str) -> tuple[_T, ...]:
+    """A field's values for the axes of a map or signal, of a pair of equal ones the one that a signal takes.
+
+    Raises `ShapeError` where the field is made for another number of axes.
+    """
+    axes = len(x.spatial)
+    if len(values) == axes:
+        return values
+    if axes == 1:
+        if len(set(values)) == 1:
+            return values[:1]
+        way = f"one number: `{field}: {values[0]}`"
+        if isinstance(values[0], tuple):
+            # Who gives two numbers for a signal mostly means its ends.
+            ends = [side[0] for side in values if isinstance(side, tuple) and len(set(side)) == 1]
+            way = f"`{field}: [[before, after]]`, such as `{field}: {_listed((tuple(ends or values[0]),))}`"
+        raise ShapeError(
+            f"`{field}` has two axes, {_listed(values)}, but its input {x} is a signal, which has one",
+            code="E302",
+            help=[way],
+            field=field,
+        )
+    raise ShapeError(
+        f"`{field}: {_listed(values)}` is for signals, which have one axis, but its input {x} is a map",
+        code="E302",
+        help=[f"`{field}: [[top, bottom], [left, right]]`"],
+        field=field,
+    )
+
+
+def _listed(values: object) -> str:
+    """As the language writes it: lists for tuples."""
+    return f"[{', '.join(map(_listed, values))}]" if isinstance(values, tuple) else str(values)
+
+
+def window(kernel: Sequence[int], stride: Sequence[float], pad: Sequence[float]) -> Window:
+    """The window with these numbers for each axis; a signal's second axis says nothing."""
+    kernels, strides, pads = (*kernel, 1), (*stride, 1), (*pad, 0)
+    return Window((kernels[0], kernels[1]), (strides[0], strides[1]), (pads[0], pads[1]))
+
+
+def require_places(x: TensorType, kind: str) -> None:
+    """Raises `ShapeError` unless the input is a map or a signal."""
+    if x.is_vector:
+        raise ShapeError(
+            f"{kind} works on maps (height × width × channels) and signals (length × channels), "
+            f"but its input is a vector of {x} features",
+            code="E302",
+            help=["put it before the layer that flattens"],
+        )
+
+
+def require_alike(inputs: Sequence[TensorType], kind: str) -> None:
+    """Raises `ShapeError` unless all inputs are maps, or all are signals."""
+    for x in inputs:
+        require_places(x, kind)
+    if len({len(x.shape) for x in inputs}) > 1:
+        raise ShapeError(
+            f"{kind} takes maps or signals, but its inputs are {' and '.join(map(str, inputs))}", code="E302"
+        )
+
+
 def require_map(x: TensorType, kind: str) -> None:
     """Raises `ShapeError` unless the input has height, width and channels."""
     if not x.is_map:
+        what = f"signal, {x} (length × channels)" if x.is_signal else f"vector of {x} features"
         raise ShapeError(
-            f"{kind} works on maps (height × width × channels), but its input is a vector of {x} features",
+            f"{kind} works on maps (height × width × channels), but its input is a {what}",
             code="E302",
-            help=["put it before the layer that flattens"],
+            help=[] if x.is_signal else ["put it before the layer that flattens"],
         )

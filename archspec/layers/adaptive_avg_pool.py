@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from archspec.fields import Pair
 from archspec.layers._base import Cost, Example, Family, Layer, Window
-from archspec.layers._window import require_map
+from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AdaptiveAvgPool(Layer):
-    """The mean of each of h×w bins that cover the map, whatever its size.
+    """The mean of each of h×w bins that cover the map, whatever its size; of a signal, of each of l bins.
 
     Bin i spans floor(i·H/h) … ceil((i+1)·H/h), PyTorch's rule; bins overlap where h does not divide H.
     """
@@ -26,7 +26,7 @@ class AdaptiveAvgPool(Layer):
 
     main: ClassVar[str] = "size"
 
-    size: Annotated[Pair, Field(description="output height and width")]
+    size: Annotated[Pair, Field(description="output height and width, or a signal's output length")]
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
@@ -34,27 +34,19 @@ class AdaptiveAvgPool(Layer):
         Example(7, ((14, 14, 3),)),
         Example({"size": [3, 2]}, ((8, 5, 3),)),
         Example(5, ((3, 4, 2),)),
+        Example(3, ((8, 2),)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        require_map(inputs[0], self.kind)
-        return TensorType((*self.size, inputs[0].channels), inputs[0].dtype)
-
-    def _largest_bin(self, x: TensorType) -> tuple[int, int]:
-        """Height and width of the largest bin."""
-        height, width = (_largest_bin(size, bins) for size, bins in zip(x.shape[:2], self.size, strict=True))
-        return height, width
+        (x,) = inputs
+        require_places(x, self.kind)
+        return TensorType((*on_axes(self.size, x, "size"), x.channels), x.dtype)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        height, width = self._largest_bin(inputs[0])
-        return Cost(other=output.size * height * width)
+        return Cost(other=output.size * prod(largest_bins(inputs[0].spatial, output.spatial)))
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
-        if self.size == (1, 1):
-            return None
-        height, width = self._largest_bin(inputs[0])
-        stride = [max(1, size // bins) for size, bins in zip(inputs[0].shape[:2], self.size, strict=True)]
-        return Window((height, width), (stride[0], stride[1]))
+        return footprint_of_bins(inputs[0].spatial, output.spatial)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial
@@ -62,7 +54,20 @@ class AdaptiveAvgPool(Layer):
         from archspec.nn.apply import Apply
         from archspec.nn.pooling import adaptive_avg_pool
 
-        return Apply(partial(adaptive_avg_pool, size=self.size))
+        return Apply(partial(adaptive_avg_pool, size=on_axes(self.size, inputs[0], "size")))
+
+
+def largest_bins(sizes: tuple[int, ...], bins: tuple[int, ...]) -> tuple[int, ...]:
+    """The largest bin's extent on each axis."""
+    return tuple(map(_largest_bin, sizes, bins))
+
+
+def footprint_of_bins(sizes: tuple[int, ...], bins: tuple[int, ...]) -> Window | None:
+    """What a bin of an adaptive pooling sees: the largest one's extent, and their least distance."""
+    if set(bins) == {1}:
+        return None
+    stride = [max(1, size // count) for size, count in zip(sizes, bins, strict=True)]
+    return window(largest_bins(sizes, bins), stride, [0] * len(bins))
 
 
 def _largest_bin(size: int, bins: int) -> int:

@@ -31,18 +31,19 @@ class AvgPool(Pool):
         Example(2),
         Example({"window": 3, "stride": 2, "pad": 1, "rounding": "ceil"}),
         Example({"window": [3, 2], "stride": [2, 1], "pad": [[1, 1], [0, 1]], "count_pad": False}),
+        Example({"window": 3, "stride": 2, "pad": [[1, 0]], "rounding": "ceil", "count_pad": False}, ((10, 3),)),
     )
 
-    def divisors(self, x: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """How many rows and columns each window counts."""
+    def divisors(self, x: TensorType) -> tuple[tuple[int, ...], ...]:
+        """How many rows and columns, or positions of a signal, each window counts."""
         counts = []
-        for axis, fit in enumerate(self.fit(x)):
+        for size, axis, fit in zip(x.spatial, self.along(x), self.fit(x), strict=True):
             low = -fit.before if self.count_pad else 0
-            high = x.shape[axis] + (fit.after if self.count_pad else 0)
-            starts = (index * self.steps[axis] - fit.before for index in range(fit.output))
+            high = size + (fit.after if self.count_pad else 0)
+            starts = (index * axis.step - fit.before for index in range(fit.output))
             # A window over nothing but padding that does not count sums up to 0, and so is its mean.
-            counts.append(tuple(max(1, min(start + self.window[axis], high) - max(start, low)) for start in starts))
-        return counts[0], counts[1]
+            counts.append(tuple(max(1, min(start + axis.taps, high) - max(start, low)) for start in starts))
+        return tuple(counts)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

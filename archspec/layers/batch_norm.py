@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class BatchNorm(Layer):
-    """Normalises each channel over batch, height and width: scale·(x − μ)/√(σ² + ε) + bias (Ioffe & Szegedy 2015).
+    """Normalises each channel over batch and positions: scale·(x − μ)/√(σ² + ε) + bias (Ioffe & Szegedy 2015).
 
     Training uses the batch's mean and variance and moves the running ones; evaluation uses the running ones.
     The running variance is the unbiased one, as in PyTorch.
@@ -36,6 +36,7 @@ class BatchNorm(Layer):
         Example({}),
         Example({"epsilon": 0.001, "momentum": 0.99, "scale": False}),
         Example({"bias": False}, ((7,),)),
+        Example({}, ((9, 3),)),
     )
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 
 class Concat(Join):
-    """Stacks inputs along channels: maps of equal height and width, or vectors."""
+    """Stacks inputs along channels: maps of equal height and width, signals of equal length, or vectors."""
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((5, 6, 4), (5, 6, 1), (5, 6, 3))),
         Example({}, ((7,), (2,))),
+        Example({}, ((5, 4), (5, 1))),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        reason = disagreement(inputs, 2 if inputs[0].is_map else 0)
+        reason = disagreement(inputs, len(inputs[0].spatial))
         if reason:
-            raise ShapeError(f"{self.kind} takes maps of equal height and width, but {reason}", code="E306")
+            what = "signals of equal length" if inputs[0].is_signal else "maps of equal height and width"
+            raise ShapeError(f"{self.kind} takes {what}, but {reason}", code="E306")
         channels = sum(x.channels for x in inputs)
         return TensorType((*inputs[0].shape[:-1], channels), inputs[0].dtype)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from archspec.diagnostics import ShapeError
 from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
+from archspec.layers._window import on_axes
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ MAX_TRIED = 4096
 
 
 class Conv(Convolution):
-    """2-D convolution over height × width × channels. W2 = (W1 − F + 2P)/S + 1.
+    """Convolution over height × width × channels, or over length × channels. W2 = (W1 − F + 2P)/S + 1.
 
-    Input (H, W, C), output (H2, W2, filters); kernel (F, F, C/groups, filters).
+    Input (H, W, C), output (H2, W2, filters), kernel (F, F, C/groups, filters). On a signal, one axis less: input
+    (L, C), output (L2, filters), kernel (F, C/groups, filters). `pad: [[(F − 1)·dilation, 0]]` is a causal one.
     """
 
     main: ClassVar[str] = "filters"
@@ -37,11 +39,13 @@ class Conv(Convolution):
         Example({"filters": 6, "kernel": 5, "pad": "same"}),
         Example({"filters": 8, "kernel": [3, 1], "stride": [2, 1], "pad": [[1, 0], [0, 2]], "bias": False}),
         Example({"filters": 6, "kernel": 3, "dilation": 2, "groups": 2, "rounding": "ceil"}),
+        Example({"filters": 6, "kernel": 5, "stride": 2, "groups": 2, "pad": "same"}, ((12, 4),)),
+        Example({"filters": 3, "kernel": 3, "dilation": 2, "pad": [[4, 0]], "bias": False}, ((9, 2),)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        height, width = self.fit(x)
+        positions = self.positions(x)
         for count, what in ((x.channels, "input channels"), (self.filters, "filters")):
             if count % self.groups:
                 common = gcd(x.channels, self.filters)
@@ -52,15 +56,16 @@ class Conv(Convolution):
                     help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"],
                     field="groups",
                 )
-        return TensorType((height.output, width.output, self.filters), x.dtype)
+        return TensorType((*positions, self.filters), x.dtype)
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
-        shape = (*self.kernel, inputs[0].channels // self.groups, self.filters)
-        kernel = Weight("kernel", shape, axes="HWIO")
+        (x,) = inputs
+        shape = (*on_axes(self.kernel, x, "kernel"), x.channels // self.groups, self.filters)
+        kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
         return (kernel, Weight("bias", (self.filters,), axes="O")) if self.bias else (kernel,)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        per_output = self.kernel[0] * self.kernel[1] * inputs[0].channels // self.groups
+        per_output = prod(on_axes(self.kernel, inputs[0], "kernel")) * inputs[0].channels // self.groups
         return Cost(macs=output.size * per_output, other=output.size if self.bias else 0)
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
@@ -73,10 +78,10 @@ class Conv(Convolution):
         return nnx.Conv(
             x.channels,
             self.filters,
-            self.kernel,
-            self.stride,
+            on_axes(self.kernel, x, "kernel"),
+            on_axes(self.stride, x, "stride"),
             padding=self.padding(x),
-            kernel_dilation=self.dilation,
+            kernel_dilation=on_axes(self.dilation, x, "dilation"),
             feature_group_count=self.groups,
             use_bias=self.bias,
             kernel_init=self.init.build(),

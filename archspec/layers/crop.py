@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Offset, Pair, Sides, Text
 from archspec.layers._base import Example, Layer, Port, Window
-from archspec.layers._window import require_map
+from archspec.layers._window import axes_of, on_axes, require_alike, window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -18,15 +18,23 @@ if TYPE_CHECKING:
 
 
 class Crop(Layer):
-    """Takes pixels away on the four sides of a map, or keeps a part of it: of a size, or like another layer."""
+    """Takes pixels away on the four sides of a map, or positions at the ends of a signal, or keeps a part of it: of a
+    size, or like another layer.
+    """
 
     main: ClassVar[str] = "sides"
 
     sides: Annotated[
-        Border | None, Field(description="pixels taken: all, [height, width] or [[top, bottom], [left, right]]")
+        Border | None,
+        Field(
+            description="pixels taken: all, [height, width] or [[top, bottom], [left, right]]; "
+            "[[before, after]] of a signal"
+        ),
     ] = None
-    size: Annotated[Pair | None, Field(description="height and width kept")] = None
-    like: Annotated[Text | None, Field(description="name of a layer whose height and width are kept")] = None
+    size: Annotated[Pair | None, Field(description="height and width kept, or a signal's length")] = None
+    like: Annotated[Text | None, Field(description="name of a layer whose height and width, or length, are kept")] = (
+        None
+    )
     offset: Annotated[
         Offset | None,
         Field(
@@ -43,6 +51,8 @@ class Crop(Layer):
         Example({"sides": [[0, 1], [2, 3]]}),
         Example({"size": [5, 4]}),
         Example({"like": "conv1", "offset": [1, 0]}, ((8, 9, 4), (5, 6, 2))),
+        Example({"sides": [[0, 2]]}, ((8, 3),)),
+        Example({"size": 5, "offset": 1}, ((8, 3),)),
     )
 
     @model_validator(mode="after")
@@ -54,44 +64,46 @@ class Crop(Layer):
         return self
 
     def taken(self, *inputs: TensorType) -> Sides:
-        """Pixels taken on the four sides. Raises `ShapeError` when the map is too small."""
+        """Pixels taken on the sides. Raises `ShapeError` when the map is too small."""
         x = inputs[0]
-        for kind in inputs:
-            require_map(kind, self.kind)
+        require_alike(inputs, self.kind)
+        pixels = "pixels" if x.is_map else "positions"
         if self.sides is not None:
-            for size, sides, axis in zip(x.shape, self.sides, ("height", "width"), strict=False):
+            taken = on_axes(self.sides, x, "sides")
+            for size, sides, axis in zip(x.spatial, taken, axes_of(x), strict=True):
                 if sum(sides) >= size:
-                    raise ShapeError(f"takes {sum(sides)} pixels of a {axis} of {size}", field="sides")
-            return self.sides
-        kept = inputs[1].shape[:2] if self.size is None else self.size
+                    raise ShapeError(f"takes {sum(sides)} {pixels} of a {axis} of {size}", field="sides")
+            return taken
+        kept = inputs[1].spatial if self.size is None else on_axes(self.size, x, "size")
+        offset = None if self.offset is None else on_axes(self.offset, x, "offset")
         field = "like" if self.size is None else "size"
         pairs = []
-        for index, axis in enumerate(("height", "width")):
+        for index, axis in enumerate(axes_of(x)):
             have, keep = x.shape[index], kept[index]
             if keep > have:
-                raise ShapeError(f"keeps {keep} pixels of a {axis} of {have}", field=field)
-            first = (have - keep) // 2 if self.offset is None else self.offset[index]
+                raise ShapeError(f"keeps {keep} {pixels} of a {axis} of {have}", field=field)
+            first = (have - keep) // 2 if offset is None else offset[index]
             if first + keep > have:
                 raise ShapeError(
-                    f"takes {first} and keeps {keep} pixels of a {axis} of {have}",
+                    f"takes {first} and keeps {keep} {pixels} of a {axis} of {have}",
                     help=[f"an offset of {have - keep} or less fits"],
                     field="offset",
                 )
             pairs.append((first, have - keep - first))
-        return pairs[0], pairs[1]
+        return tuple(pairs)
 
     def infer(self, *inputs: TensorType) -> TensorType:
         x = inputs[0]
-        height, width = (size - sum(sides) for size, sides in zip(x.shape, self.taken(*inputs), strict=False))
-        return TensorType((height, width, x.channels), x.dtype)
+        sizes = (size - sum(sides) for size, sides in zip(x.spatial, self.taken(*inputs), strict=True))
+        return TensorType((*sizes, x.channels), x.dtype)
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        (top, _), (left, _) = self.taken(*inputs)
-        return Window(pad=(-top, -left))
+        pad = [-first for first, _ in self.taken(*inputs)]
+        return window([1] * len(pad), [1] * len(pad), pad)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply
 
-        (top, bottom), (left, right) = self.taken(*inputs)
-        height, width, _ = inputs[0].shape
-        return Apply(lambda value: value[:, top : height - bottom, left : width - right, :])
+        sides = zip(inputs[0].spatial, self.taken(*inputs), strict=True)
+        kept = (slice(None), *(slice(first, size - last) for size, (first, last) in sides))
+        return Apply(lambda value: value[kept])

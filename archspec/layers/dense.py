@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 def require_vector(x: TensorType, kind: str) -> None:
     """Raises `ShapeError` unless the input is a vector of features."""
-    if x.is_map:
+    if not x.is_vector:
+        help = [f"put `flatten` before it: {x} becomes {x.size:,} features", "or `global_avg_pool`"]
+        if x.is_signal:
+            help.append(f"or, for the same layer at each of its {x.shape[0]:,} positions, `conv: {{kernel: 1}}`")
         raise ShapeError(
-            f"{kind} takes a vector of features, but its input is {x}, a map",
+            f"{kind} takes a vector of features, but its input is {x}, a {'map' if x.is_map else 'signal'}",
             code="E302",
-            help=[f"put `flatten` before it: {x} becomes {x.size:,} features", "or `global_avg_pool`"],
+            help=help,
         )
 
 

@@ -1,4 +1,4 @@
-"""Map to vector."""
+"""Map or signal to vector."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 class Flatten(Layer):
-    """Writes a map as a vector: (H, W, C) becomes (H·W·C,), channels varying fastest. A vector stays as it is."""
+    """Writes a map or signal as a vector: (H, W, C) becomes (H·W·C,), channels varying fastest. A vector stays as it
+    is.
+    """
 
     within: ClassVar[bool] = True
     is_view: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({}, ((7,),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({}, ((7,),)), Example({}, ((5, 3),)))
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return TensorType((inputs[0].size,), inputs[0].dtype)

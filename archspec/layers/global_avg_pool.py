@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.fields import Flag
 from archspec.layers._base import Cost, Example, Family, Layer
-from archspec.layers._window import require_map
+from archspec.layers._window import require_places
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class GlobalAvgPool(Layer):
-    """The mean of each channel over the whole map: (H, W, C) becomes (C,) (Lin et al. 2013)."""
+    """The mean of each channel over the whole map or signal: (H, W, C) or (L, C) becomes (C,) (Lin et al. 2013)."""
 
     family: ClassVar[Family] = "pooling"
 
-    keep_dims: Annotated[Flag, Field(description="gives 1×1×C, a map, instead of a vector")] = False
+    keep_dims: Annotated[Flag, Field(description="gives 1×1×C, or 1×C of a signal, instead of a vector")] = False
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}))
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}), Example({}, ((9, 3),)))
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        require_map(x, self.kind)
-        return TensorType((1, 1, x.channels) if self.keep_dims else (x.channels,), x.dtype)
+        require_places(x, self.kind)
+        return TensorType((*(1 for _ in x.spatial), x.channels) if self.keep_dims else (x.channels,), x.dtype)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=inputs[0].size)
@@ -40,4 +40,5 @@ class GlobalAvgPool(Layer):
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply
 
-        return Apply(lambda x: x.mean((1, 2), keepdims=self.keep_dims))
+        axes = tuple(range(1, len(inputs[0].shape)))
+        return Apply(lambda x: x.mean(axes, keepdims=self.keep_dims))

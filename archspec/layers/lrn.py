@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.fields import NonNegativeNumber, PositiveInt, PositiveNumber
 from archspec.layers._base import Cost, Example, Family, Kept, Layer
-from archspec.layers._window import require_map
+from archspec.layers._window import require_places
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ class Lrn(Layer):
         Example({}),
         Example({"size": 3, "alpha": 0.5, "beta": 0.5, "k": 2.0}, ((4, 5, 7),)),
         Example(4, ((3, 3, 6),)),
+        Example(3, ((7, 6),)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        require_map(inputs[0], self.kind)
+        require_places(inputs[0], self.kind)
         return inputs[0]
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:

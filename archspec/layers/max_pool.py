@@ -10,6 +10,7 @@ from pydantic import Field
 from archspec.fields import Pair
 from archspec.layers._base import Example, Kept
 from archspec.layers._pool import Pool
+from archspec.layers._window import on_axes, rows_of
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class MaxPool(Pool):
         Example(2),
         Example({"window": 3, "stride": 2, "rounding": "ceil"}),
         Example({"window": [3, 2], "stride": [1, 2], "pad": [[1, 0], [0, 1]], "dilation": [1, 2]}),
+        Example({"window": 3, "stride": 2, "pad": [[0, 1]], "dilation": 2}, ((11, 3),)),
     )
 
     @property
@@ -38,21 +40,23 @@ class MaxPool(Pool):
 
     def tap_indices(self, *inputs: TensorType) -> TensorType:
         """The number of the tap that won in each window, counted row by row; the first of equals."""
-        height, width = self.fit(inputs[0])
-        laid = self.laid(inputs[0])
-        taps = Taps(inputs[0].shape, laid.window, laid.stride, (height.before, width.before), self.dilation)
+        (x,) = inputs
+        laid = self.laid(x)
+        before = tuple(fit.before for fit in self.fit(x))
+        taps = Taps(x.shape, laid.window, laid.stride, before, on_axes(self.dilation, x, "dilation"))
         return TensorType(self.infer(*inputs).shape, taps.dtype, taps)
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         own = list(super().warnings(inputs, output))
-        for axis, (fit, name) in enumerate(zip(self.fit(inputs[0]), ("rows", "columns"), strict=True)):
+        x = inputs[0]
+        for size, axis, fit, row in zip(x.spatial, self.along(x), self.fit(x), rows_of(x), strict=True):
             # A window that begins on the map holds the pixel that it begins at.
-            starts = [index * self.steps[axis] - fit.before for index in {*range(min(fit.output, 32)), fit.output - 1}]
-            step, count, size = self.spread[axis], self.taps[axis], inputs[0].shape[axis]
+            starts = [index * axis.step - fit.before for index in {*range(min(fit.output, 32)), fit.output - 1}]
+            step, count = axis.spread, axis.taps
             if any(not 0 <= -(-max(-start, 0) // step) * step + start < size for start in starts) or any(
                 -(-max(-start, 0) // step) >= count for start in starts
             ):
-                own.append(f"a window covers {name} of padding alone, whose largest value is −∞")
+                own.append(f"a window covers {row}s of padding alone, whose largest value is −∞")
         return own
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:

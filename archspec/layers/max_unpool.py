@@ -10,12 +10,14 @@ from pydantic import Field
 from archspec.diagnostics import ShapeError
 from archspec.fields import Text
 from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
+from archspec.layers._window import window
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
     from flax import nnx
 
 _POOLED = TensorType((4, 5, 3), "uint8", Taps((8, 9, 3), (2, 2), (2, 2), (0, 0), (1, 1)))
+_OF_SIGNAL = TensorType((5, 3), "uint8", Taps((9, 3), (3,), (2,), (1,), (1,)))
 _OVERLAPPING = TensorType((3, 4, 2), "uint8", Taps((5, 7, 2), (3, 3), (2, 2), (1, 1), (1, 1)))
 
 
@@ -37,6 +39,7 @@ class MaxUnpool(Layer):
     examples: ClassVar[tuple[Example, ...]] = (
         Example("pool1", ((4, 5, 3), _POOLED)),
         Example({"indices": "pool1"}, ((3, 4, 2), _OVERLAPPING)),
+        Example("pool1", ((5, 3), _OF_SIGNAL)),
     )
 
     def _taps(self, indices: TensorType) -> Taps:
@@ -59,13 +62,12 @@ class MaxUnpool(Layer):
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         taps = self._taps(inputs[1])
-        down, across = taps.stride
         # The first value lies somewhere in the first window; its middle stands for it.
         pad = [
             -(before - (size - 1) / 2) / step
             for before, size, step in zip(taps.before, taps.window, taps.stride, strict=True)
         ]
-        return Window(stride=(1 / down, 1 / across), pad=(pad[0], pad[1]))
+        return window([1] * len(pad), [1 / step for step in taps.stride], pad)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

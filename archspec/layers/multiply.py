@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Multiply(Join):
     """Element-wise product of inputs of equal shape, or of a map and gates.
 
-    A gate is 1×1×C (one factor a channel, as in squeeze-and-excitation) or H×W×1 (one factor a position).
+    A gate is 1×1×C (one factor a channel, as in squeeze-and-excitation) or H×W×1 (one factor a position); of a signal
+    1×C or L×1.
     """
 
     in_place: ClassVar[bool] = True
@@ -24,13 +25,13 @@ class Multiply(Join):
         *Join.examples,
         Example({}, ((5, 6, 4), (1, 1, 4))),
         Example({}, ((5, 6, 1), (5, 6, 4))),
+        Example({}, ((7, 4), (1, 4), (7, 1))),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         whole = max(inputs, key=lambda x: x.size)
-        if whole.is_map:
-            height, width, channels = whole.shape
-            gates = ((1, 1, channels), (height, width, 1))
+        if whole.spatial:
+            gates = ((*(1 for _ in whole.spatial), whole.channels), (*whole.spatial, 1))
             rest = [x for x in inputs if x.shape not in gates]
         else:
             rest = list(inputs)

@@ -9,7 +9,7 @@ from pydantic import Field
 from archspec.diagnostics import ShapeError
 from archspec.fields import Pair, PositiveInt
 from archspec.layers._base import Example, Layer, Window
-from archspec.layers._window import require_map
+from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class PadChannels(Layer):
     """Takes every stride-th row and column and adds channels of zeros after its own: a shortcut of option A.
 
-    He et al. 2016, section 3.3. Input (H, W, C), output (ceil(H/S), ceil(W/S), channels). It has no weights.
+    He et al. 2016, section 3.3. Input (H, W, C), output (ceil(H/S), ceil(W/S), channels), of a signal (ceil(L/S),
+    channels). It has no weights.
     """
 
     main: ClassVar[str] = "channels"
@@ -29,24 +30,32 @@ class PadChannels(Layer):
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (Example(6), Example({"channels": 8, "stride": [2, 3]}))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(6),
+        Example({"channels": 8, "stride": [2, 3]}),
+        Example({"channels": 5, "stride": 2}, ((9, 4),)),
+    )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        require_map(x, self.kind)
+        require_places(x, self.kind)
         if self.channels < x.channels:
             raise ShapeError(f"has {x.channels} channels already, more than {self.channels}", field="channels")
-        height, width = (-(-size // step) for size, step in zip(x.shape[:2], self.stride, strict=True))
-        return TensorType((height, width, self.channels), x.dtype)
+        steps = on_axes(self.stride, x, "stride")
+        return TensorType(
+            (*(-(-size // step) for size, step in zip(x.spatial, steps, strict=True)), self.channels), x.dtype
+        )
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        return Window(stride=self.stride)
+        steps = on_axes(self.stride, inputs[0], "stride")
+        return window([1] * len(steps), steps, [0] * len(steps))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         import jax.numpy as jnp
 
         from archspec.nn.apply import Apply
 
-        down, across = self.stride
-        missing = self.channels - inputs[0].channels
-        return Apply(lambda x: jnp.pad(x[:, ::down, ::across], ((0, 0), (0, 0), (0, 0), (0, missing))))
+        (x,) = inputs
+        taken = (slice(None), *(slice(None, None, step) for step in on_axes(self.stride, x, "stride")))
+        sides = (*((0, 0) for _ in taken), (0, self.channels - x.channels))
+        return Apply(lambda value: jnp.pad(value[taken], sides))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, field_validator
@@ -10,6 +11,7 @@ from archspec.diagnostics import ShapeError
 from archspec.fields import NonNegativeInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
+from archspec.layers._window import on_axes
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 class PartialConv(Convolution):
     """Convolution by a connection table: each filter sees only the channels listed for it (LeCun et al. 1998, Table I).
 
-    Input (H, W, C), output (H2, W2, number of lists). Only connected kernels are weights: (F, F, connections).
+    Input (H, W, C), output (H2, W2, number of lists). Only connected kernels are weights: (F, F, connections). On a
+    signal (L, C) there is one axis less.
     """
 
     connections: Annotated[
@@ -30,6 +33,7 @@ class PartialConv(Convolution):
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"kernel": 3, "connections": [[0], [0, 1], [3, 1, 2]]}),
         Example({"kernel": [2, 3], "stride": 2, "pad": "valid", "bias": False, "connections": [[1, 2]]}),
+        Example({"kernel": 3, "stride": 2, "pad": [[0, 1]], "connections": [[0], [3, 1]]}, ((9, 4),)),
     )
 
     @field_validator("connections")
@@ -49,7 +53,7 @@ class PartialConv(Convolution):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        height, width = self.fit(x)
+        positions = self.positions(x)
         for index, channels in enumerate(self.connections):
             if max(channels) >= x.channels:
                 raise ShapeError(
@@ -58,16 +62,15 @@ class PartialConv(Convolution):
                     code="E305",
                     field="connections",
                 )
-        return TensorType((height.output, width.output, len(self.connections)), x.dtype)
+        return TensorType((*positions, len(self.connections)), x.dtype)
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
-        kernel = Weight("kernel", (*self.kernel, self.count))
+        kernel = Weight("kernel", (*on_axes(self.kernel, inputs[0], "kernel"), self.count))
         return (kernel, Weight("bias", (len(self.connections),))) if self.bias else (kernel,)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        positions = output.shape[0] * output.shape[1]
-        per_position = self.kernel[0] * self.kernel[1] * self.count
-        return Cost(macs=positions * per_position, other=output.size if self.bias else 0)
+        per_position = prod(on_axes(self.kernel, inputs[0], "kernel")) * self.count
+        return Cost(macs=prod(output.spatial) * per_position, other=output.size if self.bias else 0)
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
@@ -79,10 +82,10 @@ class PartialConv(Convolution):
         return Module(
             x.channels,
             self.connections,
-            kernel=self.kernel,
-            stride=self.stride,
+            kernel=on_axes(self.kernel, x, "kernel"),
+            stride=on_axes(self.stride, x, "stride"),
             padding=self.padding(x),
-            dilation=self.dilation,
+            dilation=on_axes(self.dilation, x, "dilation"),
             use_bias=self.bias,
             kernel_init=self.init.build(),
             bias_init=self.bias_init.build(),

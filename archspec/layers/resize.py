@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from archspec.diagnostics import ShapeError
 from archspec.fields import MAX_SIZE, Flag, Pair, Text
 from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
-from archspec.layers._window import require_map
+from archspec.layers._window import on_axes, require_alike, window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Factors = Annotated[
 
 
 class Resize(Layer):
-    """Resizes a map, to a size, by a factor, or like another layer. Nothing is smoothed first when it shrinks.
+    """Resizes a map or signal, to a size, by a factor, or like another layer. Shrinking smooths nothing first.
 
     Pixel i of the output lies at (i + 0.5)·W1/W2 − 0.5 of the input, or, with `align_corners`, at
     i·(W1 − 1)/(W2 − 1), so that the corners meet; `nearest` takes pixel floor(i·W1/W2). As PyTorch's interpolate with a
@@ -49,10 +49,13 @@ class Resize(Layer):
     main: ClassVar[str] = "factor"
 
     factor: Annotated[Factors | None, Field(description="output size over input size, rounded down")] = None
-    size: Annotated[Pair | None, Field(description="output height and width")] = None
-    like: Annotated[Text | None, Field(description="name of a layer whose height and width the output gets")] = None
+    size: Annotated[Pair | None, Field(description="output height and width, or a signal's length")] = None
+    like: Annotated[
+        Text | None, Field(description="name of a layer whose height and width, or length, the output gets")
+    ] = None
     mode: Annotated[
-        Literal["bilinear", "nearest"], Field(description="bilinear between four pixels, or the nearest one")
+        Literal["bilinear", "nearest"],
+        Field(description="bilinear between four pixels, linear between two of a signal, or the nearest one"),
     ] = "bilinear"
     align_corners: Annotated[Flag, Field(description="corner pixels keep their places; bilinear only")] = False
 
@@ -64,6 +67,7 @@ class Resize(Layer):
         Example({"size": [5, 13], "align_corners": True}),
         Example({"factor": [0.5, 1.5], "mode": "nearest"}),
         Example({"like": "conv1"}, ((4, 5, 2), (7, 9, 3))),
+        Example({"size": 9, "align_corners": True}, ((4, 2),)),
     )
 
     @model_validator(mode="after")
@@ -76,25 +80,26 @@ class Resize(Layer):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         x = inputs[0]
-        for kind in inputs:
-            require_map(kind, self.kind)
+        require_alike(inputs, self.kind)
+        sizes: tuple[int, ...]
         if self.like is not None:
-            height, width = inputs[1].shape[:2]
+            sizes = inputs[1].spatial
         elif self.size is not None:
-            height, width = self.size
+            sizes = on_axes(self.size, x, "size")
         else:
             assert self.factor is not None
-            height, width = (int(size * factor) for size, factor in zip(x.shape[:2], self.factor, strict=True))
-        if not 0 < height <= MAX_SIZE or not 0 < width <= MAX_SIZE:
-            raise ShapeError(f"makes {height}×{width} of {x}", field="factor")
-        return TensorType((height, width, x.channels), x.dtype)
+            factors = on_axes(self.factor, x, "factor")
+            sizes = tuple(int(size * factor) for size, factor in zip(x.spatial, factors, strict=True))
+        if not all(0 < size <= MAX_SIZE for size in sizes):
+            raise ShapeError(f"makes {'×'.join(map(str, sizes))} of {x}", field="factor")
+        return TensorType((*sizes, x.channels), x.dtype)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(6 if self.mode == "bilinear" else 1) * output.size)
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         kernels, strides, pads = [], [], []
-        for before, after in zip(inputs[0].shape[:2], output.shape[:2], strict=True):
+        for before, after in zip(inputs[0].spatial, output.spatial, strict=True):
             kernel = 2 if self.mode == "bilinear" and before != after else 1
             if self.align_corners:
                 stride = (before - 1) / (after - 1) if after > 1 else 1.0
@@ -105,15 +110,15 @@ class Resize(Layer):
             kernels.append(kernel)
             strides.append(stride)
             pads.append((kernel - 1) / 2 - first)
-        return Window((kernels[0], kernels[1]), (strides[0], strides[1]), (pads[0], pads[1]))
+        return window(kernels, strides, pads)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial
 
         from archspec.nn.apply import Apply
-        from archspec.nn.upsampling import bilinear, nearest
+        from archspec.nn.upsampling import linear, nearest
 
-        height, width, _ = self.infer(*inputs).shape
+        size = self.infer(*inputs).spatial
         if self.mode == "nearest":
-            return Apply(partial(nearest, size=(height, width)))
-        return Apply(partial(bilinear, size=(height, width), align_corners=self.align_corners))
+            return Apply(partial(nearest, size=size))
+        return Apply(partial(linear, size=size, align_corners=self.align_corners))

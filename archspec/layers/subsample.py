@@ -19,14 +19,18 @@ class Subsample(Pool):
     by the window's area. Zeros of the padding count.
     """
 
-    examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"window": [2, 3], "stride": 2, "pad": 1}))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(2),
+        Example({"window": [2, 3], "stride": 2, "pad": 1}),
+        Example(3, ((10, 2),)),
+    )
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
         shape = (inputs[0].channels,)
         return Weight("coefficient", shape), Weight("bias", shape)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        return Cost(other=output.size * (self.window[0] * self.window[1] + 2))
+        return Cost(other=output.size * (self.area(inputs[0]) + 2))
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # The means, which the coefficients' gradient needs.
@@ -36,5 +40,4 @@ class Subsample(Pool):
         from archspec.nn.subsample import Subsample as Module
 
         (x,) = inputs
-        area = self.window[0] * self.window[1]
-        return Module(x.channels, **self.laid(x)._asdict(), area=area)
+        return Module(x.channels, **self.laid(x)._asdict(), area=self.area(x))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.fields import Pair
 from archspec.layers._base import Cost, Example, Family, Layer, Window
-from archspec.layers._window import require_map
+from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Unpool(Layer):
     """Makes a block of pixels of each pixel: copies of it, or it in the upper left corner of zeros.
 
-    Output (H·factor, W·factor, C). `max_unpool` puts values back where a pooling found them, `resize` interpolates.
+    Output (H·factor, W·factor, C), of a signal (L·factor, C). `max_unpool` puts values back where a pooling found them,
+    `resize` interpolates.
     """
 
     family: ClassVar[Family] = "resize"
@@ -33,20 +34,24 @@ class Unpool(Layer):
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (Example(2), Example({"factor": [3, 2], "mode": "bed_of_nails"}))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(2),
+        Example({"factor": [3, 2], "mode": "bed_of_nails"}),
+        Example(3, ((4, 2),)),
+    )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        require_map(x, self.kind)
-        height, width, channels = x.shape
-        return TensorType((height * self.factor[0], width * self.factor[1], channels), x.dtype)
+        require_places(x, self.kind)
+        factors = on_axes(self.factor, x, "factor")
+        return TensorType(
+            (*(size * factor for size, factor in zip(x.spatial, factors, strict=True)), x.channels), x.dtype
+        )
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
-        down, across = self.factor
-        stride = (1 / down, 1 / across)
-        if self.mode == "bed_of_nails":
-            return Window(stride=stride)
-        return Window(stride=stride, pad=((1 - 1 / down) / 2, (1 - 1 / across) / 2))
+        stride = [1 / factor for factor in on_axes(self.factor, inputs[0], "factor")]
+        pad = [0.0 if self.mode == "bed_of_nails" else (1 - step) / 2 for step in stride]
+        return window([1] * len(stride), stride, pad)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size)
@@ -57,4 +62,5 @@ class Unpool(Layer):
         from archspec.nn.apply import Apply
         from archspec.nn.upsampling import bed_of_nails, repeated
 
-        return Apply(partial(repeated if self.mode == "nearest" else bed_of_nails, factor=self.factor))
+        factor = on_axes(self.factor, inputs[0], "factor")
+        return Apply(partial(repeated if self.mode == "nearest" else bed_of_nails, factor=factor))

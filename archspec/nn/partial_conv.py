@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from archspec.nn.pooling import Pair, Sides
+from archspec.nn.pooling import Pair, Sides, layout
 
 
 class PartialConv(nnx.Module):
@@ -47,14 +47,14 @@ class PartialConv(nnx.Module):
         kernel: Any = self.kernel[...]
         sources = np.concatenate([np.asarray(seen) for seen in self.connections])
         filters = np.repeat(np.arange(len(self.connections)), [len(seen) for seen in self.connections])
-        dense = jnp.zeros((*kernel.shape[:2], self.channels, len(self.connections)), kernel.dtype)
-        dense = dense.at[:, :, sources, filters].set(kernel)
+        dense = jnp.zeros((*kernel.shape[:-1], self.channels, len(self.connections)), kernel.dtype)
+        dense = dense.at[..., sources, filters].set(kernel)
         y = lax.conv_general_dilated(
             x,
             dense,
             self.stride,
             self.padding,
             rhs_dilation=self.dilation,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            dimension_numbers=layout(x),
         )
         return y if self.bias is None else y + self.bias[...]

@@ -1,8 +1,10 @@
-"""Pooling over height and width of (batch, height, width, channels)."""
+"""Pooling over height and width of (batch, height, width, channels), or length of (batch, length, channels)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial, reduce
+from math import prod
 from typing import Any
 
 import jax
@@ -13,32 +15,40 @@ from jax import lax
 
 from archspec.types import Taps
 
-Pair = tuple[int, int]
-Sides = tuple[Pair, Pair]
+Pair = tuple[int, ...]
+"""A number for each axis of a map, or for the one of a signal."""
+Sides = tuple[tuple[int, int], ...]
+
+
+def layout(x: jax.Array) -> tuple[str, str, str]:
+    """The orders of the axes of a convolution's input, kernel and output."""
+    return ("NHWC", "HWIO", "NHWC") if x.ndim == 4 else ("NWC", "WIO", "NWC")
 
 
 def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilation: Pair) -> jax.Array:
     """The maximum of each window; padding counts as −∞."""
     low = jnp.asarray(-jnp.inf, x.dtype)
     sides = ((0, 0), *padding, (0, 0))
-    if dilation == (1, 1):
+    if set(dilation) == {1}:
         largest: jax.Array = lax.reduce_window(x, -np.inf, lax.max, (1, *window, 1), (1, *stride, 1), sides)
         return largest
     # The gradient of reduce_window does not know dilation; a maximum over the window's taps does.
     padded = lax.pad(x, low, [(before, after, 0) for before, after in sides])
     extents = [(taps - 1) * step + 1 for taps, step in zip(window, dilation, strict=True)]
-    sizes = [(padded.shape[axis + 1] - extents[axis]) // stride[axis] + 1 for axis in (0, 1)]
-    taps = [
-        padded[
-            :,
-            top * dilation[0] : top * dilation[0] + (sizes[0] - 1) * stride[0] + 1 : stride[0],
-            left * dilation[1] : left * dilation[1] + (sizes[1] - 1) * stride[1] + 1 : stride[1],
-            :,
-        ]
-        for top in range(window[0])
-        for left in range(window[1])
+    sizes = [
+        (size - extent) // step + 1 for size, extent, step in zip(padded.shape[1:-1], extents, stride, strict=True)
     ]
+    taps = [_tap(padded, place, sizes, stride, dilation) for place in np.ndindex(*window)]
     return reduce(jnp.maximum, taps)
+
+
+def _tap(padded: jax.Array, place: Pair, sizes: Sequence[int], stride: Pair, dilation: Pair) -> jax.Array:
+    """What each of so many windows has at one of its places."""
+    slices = (
+        slice(at * spread, at * spread + (count - 1) * step + 1, step)
+        for at, count, step, spread in zip(place, sizes, stride, dilation, strict=True)
+    )
+    return padded[(slice(None), *slices)]
 
 
 class MaxPool(nnx.Module):
@@ -70,15 +80,8 @@ def max_pool_with_indices(x: jax.Array, taps: Taps, padding: Sides) -> tuple[jax
     sides = [(0, 0, 0), *((before, after, 0) for before, after in padding), (0, 0, 0)]
     padded = lax.pad(x, jnp.asarray(-jnp.inf, x.dtype), sides)
     numbers = jnp.zeros(largest.shape, taps.dtype)
-    for number in reversed(range(taps.window[0] * taps.window[1])):
-        row, column = divmod(number, taps.window[1])
-        top, left = row * taps.dilation[0], column * taps.dilation[1]
-        tap = padded[
-            :,
-            top : top + (largest.shape[1] - 1) * taps.stride[0] + 1 : taps.stride[0],
-            left : left + (largest.shape[2] - 1) * taps.stride[1] + 1 : taps.stride[1],
-            :,
-        ]
+    for number, place in reversed(list(enumerate(np.ndindex(*taps.window)))):
+        tap = _tap(padded, place, largest.shape[1:-1], taps.stride, taps.dilation)
         numbers = jnp.where(
             (tap == largest) | (jnp.isnan(tap) & jnp.isnan(largest)), numbers.dtype.type(number), numbers
         )
@@ -107,6 +110,15 @@ def max_unpool(x: jax.Array, numbers: jax.Array, taps: Taps) -> jax.Array:
     and the block takes its values from the window a steps back: for each a one comparison with the numbers of the taps
     a·S … a·S + S − 1. Where windows lie side by side, a = 0 says it all. Everything fuses into one loop.
     """
+    if x.ndim == 3:
+        flat = Taps(
+            (taps.map[0], 1, taps.map[1]),
+            (*taps.window, 1),
+            (*taps.stride, 1),
+            (*taps.before, 0),
+            (*taps.dilation, 1),
+        )
+        return max_unpool(x[:, :, None], numbers[:, :, None], flat)[:, :, 0]
     batch, down, across, channels = x.shape
     # For each axis and each a: the tap that each place of a block is, or −1.
     tables = []
@@ -145,14 +157,16 @@ def avg_pool(
     window: Pair,
     stride: Pair,
     padding: Sides,
-    divisors: tuple[tuple[int, ...], tuple[int, ...]],
+    divisors: tuple[tuple[int, ...], ...],
 ) -> jax.Array:
-    """The sum of each window over the number of rows times columns that count in it."""
+    """The sum of each window over the number of rows times columns, or of positions, that count in it."""
     total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
-    rows, columns = divisors
-    if len(set(rows)) == len(set(columns)) == 1:
-        return total / (rows[0] * columns[0])
-    return total / np.outer(rows, columns).astype(np.float32)[:, :, None].astype(x.dtype)
+    if all(len(set(counts)) == 1 for counts in divisors):
+        return total / prod(counts[0] for counts in divisors)
+    table = np.ones(())
+    for counts in divisors:
+        table = np.multiply.outer(table, counts)
+    return total / table.astype(np.float32)[..., None].astype(x.dtype)
 
 
 def bin_matrix(size: int, bins: int) -> np.ndarray:
@@ -165,6 +179,9 @@ def bin_matrix(size: int, bins: int) -> np.ndarray:
 
 
 def adaptive_avg_pool(x: jax.Array, *, size: Pair) -> jax.Array:
-    """The mean of each of size[0]×size[1] bins that cover the map."""
+    """The mean of each of size[0]×size[1] bins that cover the map, or of size[0] bins of a signal."""
+    if x.ndim == 3:
+        bins = bin_matrix(x.shape[1], size[0]).astype(x.dtype)
+        return jnp.einsum("il,blc->bic", bins, x, precision=lax.Precision.HIGHEST)
     rows, columns = (bin_matrix(x.shape[axis + 1], size[axis]).astype(x.dtype) for axis in (0, 1))
     return jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision=lax.Precision.HIGHEST)

@@ -11,7 +11,11 @@ from archspec.graph import Graph, Node, input_number
 from archspec.layers import Weight
 
 Order = tuple[tuple[int, int, int], ...] | None
-"""How the features of a vector came about: (height, width, channels) one after the other; None where it is unknown."""
+"""How the features of a vector came about: (height, width, channels) one after the other, (length, 1, channels) of a
+signal; None where it is unknown."""
+
+PLACES = {"HWIO": (3, 2, 0, 1), "HWio": (2, 3, 0, 1), "LIO": (2, 1, 0), "Lio": (1, 2, 0), "CO": (1, 0)}
+"""Where PyTorch's axes are among this package's."""
 
 
 class LayoutError(Exception):
@@ -22,7 +26,7 @@ def orders(graph: Graph) -> dict[str, Order]:
     """For each node whose first input is a vector, how that vector was flattened.
 
     PyTorch flattens channels first, this package channels last. What a flattened map goes through on its way to a dense
-    layer keeps the order: layers of one input that leave its shape, and concatenation.
+    layer keeps the order: layers of one input that leave its shape, and concatenation. So it is with signals.
     """
     after: dict[int, Order] = {
         input_number(place): ((1, 1, item.type.channels),) for place, item in enumerate(graph.inputs)
@@ -30,21 +34,21 @@ def orders(graph: Graph) -> dict[str, Order]:
     known: dict[str, Order] = {}
     for index, node in enumerate(graph.nodes):
         before = [after[source] for source in node.inputs]
-        if not node.input_types[0].is_map:
+        if node.input_types[0].is_vector:
             known[node.path] = before[0]
         after[index] = _after(node, before)
     return known
 
 
 def _after(node: Node, before: list[Order]) -> Order:
-    if node.output.is_map:
+    if not node.output.is_vector:
         return None
     first = node.input_types[0]
     mixes = any("O" in weight.axes for weight in node.arrays)
-    if first.is_map and node.kind == "flatten":
-        height, width, channels = first.shape
-        return ((height, width, channels),)
-    if first.is_map or mixes:
+    if first.spatial and node.kind == "flatten":
+        height, width = (*first.spatial, 1)[:2]
+        return ((height, width, first.channels),)
+    if first.spatial or mixes:
         return ((1, 1, node.output.channels),)
     if node.kind == "concat":
         return None if None in before else tuple(part for order in before for part in order or ())
@@ -64,19 +68,17 @@ def from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
 
 
 def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray | None:
-    if weight.axes in ("HWIO", "HWio"):
-        rows, columns, inner, outer = weight.shape
-        if array.ndim == 2 and weight.axes == "HWIO" and array.shape == (outer, inner * rows * columns):
+    if weight.axes in ("HWIO", "HWio", "LIO", "Lio"):
+        *sizes, inner, outer = weight.shape
+        if array.ndim == 2 and weight.axes in ("HWIO", "LIO") and array.shape == (outer, inner * prod(sizes)):
             # A dense layer as a convolution over the whole of its map (Long et al. 2015, section 3.1).
-            array = array.reshape(outer, inner, rows, columns)
-        if array.ndim != 4:
-            return None
-        return array.transpose(2, 3, 1, 0) if weight.axes == "HWIO" else array.transpose(2, 3, 0, 1)
+            array = array.reshape(outer, inner, *sizes)
+        return array.transpose(np.argsort(PLACES[weight.axes])) if array.ndim == len(weight.shape) else None
     if weight.axes == "CO":
-        if array.ndim == 4 and prod(array.shape[1:]) == weight.shape[0]:
-            # A convolution over the whole map as a dense layer.
-            whole = (array.shape[2], array.shape[3], array.shape[1])
-            if array.shape[2:] != (1, 1) and order != (whole,):
+        if array.ndim in (3, 4) and prod(array.shape[1:]) == weight.shape[0]:
+            # A convolution over the whole map or signal as a dense layer.
+            sizes = [*array.shape[2:], 1][:2]
+            if set(sizes) != {1} and order != ((*sizes, array.shape[1]),):
                 return None
             array = array.reshape(array.shape[0], -1)
         return _channels_last(array.T, order) if array.ndim == 2 and array.shape[::-1] == weight.shape else None
@@ -87,20 +89,15 @@ def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray |
 
 def to_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
     """An array of this package's layout in PyTorch's."""
-    if weight.axes == "HWIO":
-        array = array.transpose(3, 2, 0, 1)
-    elif weight.axes == "HWio":
-        array = array.transpose(2, 3, 0, 1)
-    elif weight.axes == "CO":
-        array = _channels_first(array, order).T
-    elif weight.axes == "C":
+    if weight.axes in ("CO", "C"):
         array = _channels_first(array, order)
-    return np.ascontiguousarray(array)
+    places = PLACES.get(weight.axes)
+    return np.ascontiguousarray(array if places is None else array.transpose(places))
 
 
 def to_torch_shape(weight: Weight, order: Order) -> tuple[int, ...]:
     """The shape that an array has in PyTorch's layout."""
-    places = {"HWIO": (3, 2, 0, 1), "HWio": (2, 3, 0, 1), "CO": (1, 0)}.get(weight.axes)
+    places = PLACES.get(weight.axes)
     return weight.shape if places is None else tuple(weight.shape[place] for place in places)
 
 

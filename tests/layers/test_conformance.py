@@ -177,10 +177,10 @@ def test_multiply_adds_are_those_that_are_traced(name: str, example: Example) ->
     kernels = sum(weight.size for weight in layer.weights(*inputs) if weight.name.endswith("kernel"))
     if name == "transposed_conv":
         # It is lowered as convolutions of another size; by definition each input pixel meets the whole kernel.
-        expected = prod(inputs[0].shape[:2]) * kernels
+        expected = prod(inputs[0].spatial) * kernels
     elif name == "partial_conv":
         # Lowered with zeros where nothing is connected.
-        expected = prod(output.shape[:2]) * kernels
+        expected = prod(output.spatial) * kernels
         assert expected < traced_macs(layer, inputs)
     else:
         expected = traced_macs(layer, inputs) if kernels else 0

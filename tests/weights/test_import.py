@@ -90,15 +90,14 @@ def test_layouts_go_there_and_back(write: Write, tmp_path: Path) -> None:
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_features_after_flattening_are_in_pytorchs_order(write: Write) -> None:
-    """A dense layer after a flattened map: channels first there, channels last here."""
-    spec = write(
-        "input: {height: 2, width: 3, channels: 4}\nlayers: [flatten, {dense: {name: d, units: 2, bias: false}}]"
-    )
+@pytest.mark.parametrize("written", ["{height: 2, width: 3, channels: 4}", "{length: 6, channels: 4}"])
+def test_features_after_flattening_are_in_pytorchs_order(write: Write, written: str) -> None:
+    """A dense layer after a flattened map or signal: channels first there, channels last here."""
+    spec = write(f"input: {written}\nlayers: [flatten, {{dense: {{name: d, units: 2, bias: false}}}}]")
     graph = load(spec).graph()
-    x = np.random.default_rng(0).standard_normal((5, 2, 3, 4)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((5, *graph.inputs[0].type.shape)).astype(np.float32)
     theirs = np.random.default_rng(1).standard_normal((2, 24)).astype(np.float32)
-    expected = x.transpose(0, 3, 1, 2).reshape(5, -1) @ theirs.T
+    expected = np.moveaxis(x, -1, 1).reshape(5, -1) @ theirs.T
     pure, params, statistics = split(build(graph))
     node = graph.by_path()["d"]
     kernel = from_torch(theirs, node.weights[0], order_of(node, orders(graph)))
