@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, model_validator
 
 from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._digits import SIDE, place
 from archspec.data.mnist5k import Mnist5k
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeInt, PositiveInt
@@ -14,7 +15,6 @@ from archspec.fields import NonNegativeInt, PositiveInt
 if TYPE_CHECKING:
     import numpy as np
 
-SIDE = 28
 MAX_TOTAL = 2**31
 """Pixels of all canvases, each a byte and one of its label."""
 MAX_DIGITS, MAX_MARGIN = 10_000, 100
@@ -77,17 +77,11 @@ class DigitCanvas(Dataset):
 
         ink = _spread(np.pad(digit > INK, self.margin), self.margin)
         digit = np.pad(digit, self.margin)
-        rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-        own = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        height, width = ink[own].shape
-        for _ in range(20):
-            top = int(generator.integers(self.height - height + 1))
-            left = int(generator.integers(self.width - width + 1))
-            there = np.s_[top : top + height, left : left + width]
-            if not label[there].any():
-                image[there][..., 0] = np.maximum(image[there][..., 0], digit[own])
-                label[there][ink[own]] = number + 1
-                return
+        found = place(label > 0, ink, generator)
+        if found is not None:
+            there, own = found
+            image[there][..., 0] = np.maximum(image[there][..., 0], digit[own])
+            label[there][ink[own]] = number + 1
 
 
 def _spread(ink: np.ndarray, margin: int) -> np.ndarray:

@@ -1,0 +1,51 @@
+"""Pairs of digits: the same or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from archspec.data._base import Data, Dataset, Split
+from archspec.data._digits import Digits, check_sizes, composed
+from archspec.fields import NonNegativeInt, PositiveInt
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class DigitPairs(Dataset):
+    """Two real digits, `left` and `right`, and whether they are of the `same` number: 0 or 1, one half each.
+
+    The two are never one image. Pairs to train on are of the 4,000 training digits of mnist5k, held-out ones of its
+    1,000 held-out digits alone. Images 28×28, bytes, one channel.
+    """
+
+    train: Annotated[PositiveInt, Field(description="pairs to train on")] = 20000
+    test: Annotated[PositiveInt, Field(description="pairs held out")] = 2000
+    seed: Annotated[NonNegativeInt, Field(description="which digits are a pair")] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> DigitPairs:
+        check_sizes(self.train, self.test)
+        return self
+
+    def load(self) -> Data:
+        train, test = composed((self.train, self.test), self.seed, _pairs)
+        return Data(self.kind, train, test, {"same": ("different", "same")})
+
+
+def _pairs(digits: Digits, count: int, generator: np.random.Generator) -> Split:
+    import numpy as np
+
+    own = [digits.of(number) for number in range(10)]
+    same = generator.permutation(np.arange(count) % 2).astype(np.int32)
+    left = generator.integers(len(digits.numbers), size=count)
+    right = np.empty_like(left)
+    for at, (first, alike) in enumerate(zip(left, same, strict=True)):
+        number = int(digits.numbers[first])
+        # One of the other nine, each as often.
+        others = own[number if alike else (number + int(generator.integers(1, 10))) % 10]
+        right[at] = generator.choice(others[others != first])
+    images = digits.images[..., None]
+    return Split({"left": images[left], "right": images[right]}, {"same": same})
