@@ -546,3 +546,45 @@ def test_references_are_looked_up_as_from_is(write: Write) -> None:
     assert nodes["crop1"].ports == ("value", "shape")
     # The map that only lends its shape does not widen what a position sees.
     assert nodes["crop1"].receptive_field.size == (2, 2)
+
+
+def test_split_gives_every_part(write: Write) -> None:
+    made = graph(
+        write(
+            INPUT
+            + "layers:\n  - split: {name: s, sizes: [1, -1]}\n  - relu: {from: s.1}\n  - concat: {from: [s.0, relu1]}\n"
+            "  - split: 2\n  - maximum\n  - split: {axis: rows, parts: $(2 * 2)}\n  - average"
+        )
+    )
+    assert paths(made)[:5] == ["s.0", "s.1", "relu1", "concat1", "split1.0"]
+    assert [made.by_path()[name].output.shape for name in ("s.0", "s.1", "split1.1")] == [
+        (16, 16, 1),
+        (16, 16, 3),
+        (16, 16, 2),
+    ]
+    assert made.by_path()["maximum1"].inputs == (4, 5)
+    assert made.nodes[-1].output.shape == (4, 16, 2)
+
+
+@pytest.mark.parametrize(
+    ("split", "code", "words"),
+    [
+        ("{split: 3}", "E301", "4 channels cannot be split into 3 equal parts"),
+        ("{split: {sizes: [1, 2]}}", "E301", "add up to 4"),
+        ("{split: {sizes: [4, -1]}}", "E301", "add up to 4"),
+        ("{split: {parts: 2, axis: length}}", "E302", "split divides length, but its input is 16×16×4"),
+        ("{split: {parts: 2, axis: row}}", "E206", "did you mean `rows`"),
+        ("{split: {parts: 2, sizes: [2, 2]}}", "E206", "one of `parts` and `sizes`"),
+        ("{split: 0}", "E206", "a whole number of 1 or more, not 0"),
+        ("split", "E203", "`parts` or `sizes`"),
+        ("{slice: {channels: [2, 5]}}", "E301", "stops at 5 of 4 channels"),
+        ("{slice: {rows: [3, 3]}}", "E301", "takes nothing"),
+        ("{slice: {length: [0, 3]}}", "E302", "no length to slice"),
+        ("{slice: {channels: 3}}", "E206", "'2:6' or '::2'"),
+        ("{channel_shuffle: 3}", "E301", "2 or 4 groups do"),
+    ],
+)
+def test_parts_that_there_are_not(write: Write, split: str, code: str, words: str) -> None:
+    (item,) = open_spec(str(write(INPUT + f"layers: [{split}]"))).diagnostics
+    assert item.code == code
+    assert words in " ".join([item.message, *item.help])

@@ -21,7 +21,7 @@ def example(heading: str, language: str) -> str:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A folder with the documented package as it would be installed: a module and its metadata."""
-    (tmp_path / "mish_layer.py").write_text(example("## Add a layer from another package", "python"))
+    (tmp_path / "snake_layer.py").write_text(example("## Add a layer from another package", "python"))
     (tmp_path / "broken_layer.py").write_text("raise RuntimeError('no driver')\n")
     (tmp_path / "odd_layer.py").write_text(
         textwrap.dedent(
@@ -34,9 +34,9 @@ def package(tmp_path: Path) -> Path:
             """
         )
     )
-    info = tmp_path / "archspec_mish-1.0.dist-info"
+    info = tmp_path / "archspec_snake-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: archspec-mish\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: archspec-snake\nVersion: 1.0\n")
     entry = example("## Add a layer from another package", "toml")
     assert '[project.entry-points."archspec.layers"]' in entry
     line = entry.split("]", 1)[1].strip().replace('"', "")
@@ -58,22 +58,22 @@ def run(package: Path, layers: str, *command: str) -> subprocess.CompletedProces
 
 
 def test_the_documented_layer_works_everywhere(package: Path) -> None:
-    assert run(package, "[mish]", "validate", "SPEC", "--strict").returncode == 0
-    assert "mish" in run(package, "[mish]", "layers").stdout
-    described = run(package, "[mish]", "layers", "mish").stdout
-    assert "beta" in described
-    assert '"mish"' in run(package, "[mish]", "schema").stdout
-    wrong = run(package, "[mish: {beta: -1}]", "validate", "SPEC")
+    assert run(package, "[snake]", "validate", "SPEC", "--strict").returncode == 0
+    assert "snake" in run(package, "[snake]", "layers").stdout
+    described = run(package, "[snake]", "layers", "snake").stdout
+    assert "how often" in described
+    assert '"snake"' in run(package, "[snake]", "schema").stdout
+    wrong = run(package, "[snake: {a: -1}]", "validate", "SPEC")
     assert wrong.returncode == 1
-    assert "`beta` of mish must be greater than 0" in wrong.stderr
+    assert "`a` of snake must be greater than 0" in wrong.stderr
     script = (
         f"import sys; sys.path.insert(0, {str(package)!r})\nimport archspec, jax.numpy as jnp\n"
         f"network = archspec.build(archspec.load({str(package / 'net.yaml')!r}).graph())\n"
         "print(float(network(jnp.ones((1, 4, 4, 2))).mean()))"
     )
-    run(package, "[mish]", "validate", "SPEC")
+    run(package, "[snake]", "validate", "SPEC")
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert float(found.stdout) == pytest.approx(0.8650984, abs=1e-5)  # PyTorch's mish(1)
+    assert float(found.stdout) == pytest.approx(1.7080734, abs=1e-5)  # 1 + sin²(1)
 
 
 def test_packages_that_fail_are_answered(package: Path) -> None:

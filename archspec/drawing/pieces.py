@@ -21,7 +21,7 @@ OUTPUT_PATH = "@output."
 """Paths of the boxes that stand for the network's input and, with its name, an output; no layer's path has an @."""
 
 _FOLLOWERS = ("normalisation", "activation")
-_FOLLOWER_KINDS = ("dropout", "identity")
+_FOLLOWER_KINDS = ("dropout", "spatial_dropout", "stochastic_depth", "identity")
 _SCOPES = ("branch", "shortcut", "parallel", "residual")
 _MAX_DISSOLVED = 8
 MAX_BETWEEN = 8

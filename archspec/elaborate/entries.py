@@ -377,4 +377,9 @@ class Counted:
         return 1 + sum(self.chain(part, document, env, depth + 1) for part in parts)
 
 
-STRUCTURES = {"repeat": structure.repeat, "parallel": structure.parallel, "residual": structure.residual}
+STRUCTURES = {
+    "repeat": structure.repeat,
+    "parallel": structure.parallel,
+    "residual": structure.residual,
+    "split": structure.split,
+}

@@ -9,15 +9,16 @@ from archspec.diagnostics import did_you_mean, listed
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Values
 from archspec.expressions import layered
-from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null
+from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
-from archspec.spec.document import Block
+from archspec.spec.document import JOINS, SPLIT_AXES, Block
 from archspec.spec.hints import field_hint
 from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
 
 if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
+    from archspec.layers import Layer
 
 
 SHORTCUTS = ("identity", "projection", "zero_pad", "auto")
@@ -210,12 +211,12 @@ def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Val
     how = "concat" if node is None else evaluate(node, context.env, x.findings)
     if how is FAILED:
         return (UNKNOWN,)
-    if how not in ("concat", "add", "multiply"):
+    if how not in JOINS:
         assert node is not None
-        hint = did_you_mean(str(how), ("concat", "add", "multiply"))
+        hint = did_you_mean(str(how), JOINS)
         x.findings.error(
             "E206",
-            f"`join` is concat, add or multiply, not {describe(how)}",
+            f"`join` is {', '.join(JOINS[:-1])} or {JOINS[-1]}, not {describe(how)}",
             node.span,
             help=[hint] if hint else [],
         )
@@ -236,6 +237,96 @@ def join(
     if entry.name is not None:
         x.placer.register(entry, entry.name, values, context.scope)
     return values
+
+
+def split(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
+    """Divides one value into parts along an axis, each a slice with its number as name; gives them all, in order."""
+    name = entry.name or context.scope.automatic(entry.kind)
+    parts = divided(x, entry, context, values)
+    made: list[int] = []
+    if parts is not None:
+        inner = x.placer.opened(context.named(name), entry.kind, entry.span)
+        for number, layer in enumerate(parts):
+            part = Entry("slice", entry.kind_node, None, None, entry.name_node, entry.span, implied=True)
+            made.extend(x.placer.add(layer, str(number), part, inner, values))
+    result = tuple(made) or (UNKNOWN,)
+    x.placer.register(entry, name, result, context.scope)
+    return result
+
+
+def divided(x: Expander, entry: Entry, context: Context, values: Values) -> list[Layer] | None:
+    """The slices that a split is made of; None with the reason reported, or where its input is unknown."""
+    if entry.content is not None and not isinstance(entry.content, Mapping) and not is_null(entry.content):
+        entry.content = long_form("parts", entry.content)
+    content = fields(x, entry, ("parts", "sizes", "axis"), ()) if isinstance(entry.content, Mapping) else None
+    if entry.content is None or is_null(entry.content):
+        x.findings.error("E203", "split needs `parts` or `sizes`", entry.span, help=["for example `- split: 2`"])
+    if content is None:
+        return None
+    given = {key: node for key in ("parts", "sizes", "axis") if (node := content.get(key)) is not None}
+    read = {key: evaluate(node, context.env, x.findings) for key, node in given.items()}
+    if FAILED in read.values():
+        return None
+    if ("parts" in read) == ("sizes" in read):
+        x.findings.error("E206", "split takes one of `parts` and `sizes`", entry.span)
+        return None
+    axis, key = read.get("axis", "channels"), "parts" if "parts" in read else "sizes"
+    if axis not in SPLIT_AXES:
+        hint = did_you_mean(str(axis), SPLIT_AXES)
+        words = f"`axis` of split is {', '.join(SPLIT_AXES[:-1])} or {SPLIT_AXES[-1]}, not {describe(axis)}"
+        x.findings.error("E206", words, given["axis"].span, help=[hint] if hint else [])
+        return None
+    wanted = [read[key]] if key == "parts" else read[key]
+    least = 1 if key == "parts" else -1
+    if not isinstance(wanted, list) or not wanted or not all(is_whole(item, least) for item in wanted):
+        what = "a whole number of 1 or more" if key == "parts" else "a list of whole numbers, of which one may be -1"
+        x.findings.error("E206", f"`{key}` of split is {what}, not {describe(read[key])}", given[key].span)
+        return None
+    if UNKNOWN in values:
+        return None
+    if len(values) != 1:
+        x.findings.error(
+            "E307", f"split takes one input, but has {len(values)}", entry.span, secondary=callers(context)
+        )
+        return None
+    kind = x.placer.type_of(values[0])
+    names = {3: ("rows", "columns", "channels"), 2: ("length", "channels"), 1: ("channels",)}[len(kind.shape)]
+    if axis not in names:
+        words = f"split divides {axis}, but its input is {x.placer.origin(values[0])}"
+        x.findings.error("E302", words, entry.span, secondary=callers(context))
+        return None
+    size = kind.shape[names.index(axis)]
+    sizes = part_sizes(size, wanted[0] if key == "parts" else None, wanted)
+    if sizes is None:
+        asked = f"{wanted[0]} equal parts" if key == "parts" else f"parts of {listed(map(str, wanted))}"
+        x.findings.error(
+            "E301",
+            f"{size} {axis} cannot be split into {asked}",
+            given[key].span,
+            f"input is {x.placer.origin(values[0])}",
+            secondary=callers(context),
+            help=["`sizes` gives each part its own, -1 what is left" if key == "parts" else f"they add up to {size}"],
+        )
+        return None
+    from archspec.layers.slice import Slice
+
+    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
+    return [Slice.plain_default(**{axis: (end - own, end, 1)}) for own, end in zip(sizes, ends, strict=True)]
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether it is a whole number from the least on, 0 left out."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least and value != 0
+
+
+def part_sizes(size: int, parts: int | None, sizes: Many[int]) -> list[int] | None:
+    """The sizes of equal parts, or of those asked for, where -1 is what is left; None where they do not add up."""
+    if parts is not None:
+        return None if size % parts else [size // parts] * parts
+    left = size - sum(own for own in sizes if own > 0)
+    if sizes.count(-1) > 1 or (left != 0) != (-1 in sizes) or left < 0:
+        return None
+    return [left if own == -1 else own for own in sizes]
 
 
 def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Values:

@@ -16,6 +16,8 @@ from archspec.types import TensorType
 
 CONVOLUTIONS = ("conv", "transposed_conv", "partial_conv")
 WEIGHTED = (*CONVOLUTIONS, "dense")
+OWN_NORMS = ("layer_norm", "group_norm", "instance_norm")
+"""Normalisations by a sample's own statistics, which evaluation computes too."""
 POOLS = ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool")
 
 
@@ -45,6 +47,8 @@ def fvcore(node: Node, mode: str) -> int:
     if node.kind == "batch_norm":
         per_element = (1 if mode == "eval" else 4) + bool(layer.scale)
         return per_element * node.output.size
+    if node.kind in OWN_NORMS:
+        return (4 + bool(layer.scale)) * node.output.size
     if node.kind in ("global_avg_pool", "adaptive_avg_pool"):
         return node.input_types[0].size
     if node.kind == "resize":
@@ -75,7 +79,7 @@ def ptflops(node: Node, mode: str) -> int:
     size = node.output.size
     if node.kind in WEIGHTED:
         return node.cost.macs + (size if layer.bias else 0)
-    if node.kind == "batch_norm":
+    if node.kind == "batch_norm" or node.kind in OWN_NORMS:
         return (2 if layer.scale else 1) * size
     if node.kind in POOLS:
         return 2 * node.input_types[0].size
@@ -207,8 +211,8 @@ CONVENTIONS = {
         Convention(
             "fvcore",
             "FLOPs",
-            "multiply–adds; batch normalisation 2 an element (5 in training), adaptive average pooling 1 an input "
-            "element, bilinear resizing 4 an output element, nearest 1",
+            "multiply–adds; batch normalisation 2 an element (5 in training), other normalisation 5, adaptive average "
+            "pooling 1 an input element, bilinear resizing 4 an output element, nearest 1",
             fvcore,
             _fvcore_summary,
         ),

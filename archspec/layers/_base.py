@@ -125,6 +125,10 @@ class Layer(Kind):
     linear: ClassVar[bool] = False
     """The gradient of its inputs needs no value of the forward pass, and it has no weights."""
 
+    reorders: ClassVar[bool] = False
+    """What it makes of a vector depends on the features' order: of a flattened map, which other tools flatten in
+    another order, it makes something else there."""
+
     uses_mode: ClassVar[bool] = False
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False

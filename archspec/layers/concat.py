@@ -20,6 +20,7 @@ class Concat(Join):
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, ((5, 6, 4), (5, 6, 1), (5, 6, 3))),
+        Example({}, ((9, 4), (9, 1))),
         Example({}, ((7,), (2,))),
         Example({}, ((5, 4), (5, 1))),
     )

@@ -8,15 +8,17 @@ from flax import nnx
 
 
 class Dropout(nnx.Module):
-    """Drops elements while training."""
+    """Drops elements while training; along the axes that are `whole` all of them or none."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, whole: tuple[int, ...] = ()) -> None:
         self.rate = rate
+        self.whole = whole
 
     def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
         if not train or self.rate == 0:
             return x
         if key is None:
             raise ValueError("dropout needs a key while training")
-        keep = jax.random.bernoulli(key, 1 - self.rate, x.shape)
+        shape = tuple(1 if axis in self.whole else size for axis, size in enumerate(x.shape))
+        keep = jax.random.bernoulli(key, 1 - self.rate, shape)
         return jnp.where(keep, x / (1 - self.rate), 0)

@@ -36,9 +36,20 @@ WORDS = {
         "Branches that take the same input, and are joined. An empty branch is the identity.",
         (
             ("branches", "required", "a list of lists of layers, or a mapping from names to them"),
-            ("join", "concat", "concat, add or multiply"),
+            ("join", "concat", "concat, add, multiply, maximum or average"),
         ),
         ("- parallel: {branches: [[conv: {filters: 8, kernel: 1}], [conv: {filters: 8, kernel: 3, pad: same}]]}",),
+    ),
+    "split": Word(
+        "structure",
+        "Divides what comes in into parts along an axis, and gives them all, in a scope of its name: s.0, s.1 and so "
+        "on. `from: s.1` takes one, a join behind it all.",
+        (
+            ("parts", "none", "so many equal parts; a plain value sets this"),
+            ("sizes", "none", "a list of their sizes instead, of which one may be -1, what is left"),
+            ("axis", "channels", "channels (of a vector its features), rows or columns of a map, length of a signal"),
+        ),
+        ("- split: {name: s, parts: 2}", "- split: {sizes: [16, -1]}"),
     ),
     "residual": Word(
         "structure",

@@ -21,8 +21,12 @@ from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
 
-STRUCTURE = ("repeat", "parallel", "residual")
+STRUCTURE = ("repeat", "parallel", "residual", "split")
 """Words in `layers:` that arrange layers; no block may take these names."""
+JOINS = ("concat", "add", "multiply", "maximum", "average")
+"""Kinds that may join the branches of `parallel`."""
+SPLIT_AXES = ("channels", "rows", "columns", "length")
+"""What `split` divides: the axes of `slice`."""
 
 
 @dataclass

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
 from archspec.spec.arguments import TYPE_WORDS
+from archspec.spec.document import JOINS, SPLIT_AXES
 from archspec.spec.inputs import MODELS
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of
@@ -142,8 +143,16 @@ def _entry() -> Schema:
             ["times", "layers"],
         ),
         "parallel": (
-            {"branches": branches, "join": _or_expression({"enum": ["concat", "add", "multiply"]})},
+            {"branches": branches, "join": _or_expression({"enum": list(JOINS)})},
             ["branches"],
+        ),
+        "split": (
+            {
+                "parts": _or_expression({"type": "integer", "minimum": 1}),
+                "sizes": {"anyOf": [{"type": "array", "items": _or_expression({"type": "integer"})}, _EXPRESSION]},
+                "axis": _or_expression({"enum": list(SPLIT_AXES)}),
+            },
+            [],
         ),
         "residual": (
             {
@@ -160,6 +169,7 @@ def _entry() -> Schema:
             "required": required,
             "properties": {**properties, **_common()},
         }
+    kinds["split"] = {"anyOf": [kinds["split"], _or_expression({"type": "integer", "minimum": 1})]}
     return {
         "anyOf": [
             {"enum": kind_names("layers")},

@@ -14,7 +14,15 @@ Order = tuple[tuple[int, int, int], ...] | None
 """How the features of a vector came about: (height, width, channels) one after the other, (length, 1, channels) of a
 signal; None where it is unknown."""
 
-PLACES = {"HWIO": (3, 2, 0, 1), "HWio": (2, 3, 0, 1), "LIO": (2, 1, 0), "Lio": (1, 2, 0), "CO": (1, 0)}
+PLACES = {
+    "HWIO": (3, 2, 0, 1),
+    "HWio": (2, 3, 0, 1),
+    "LIO": (2, 1, 0),
+    "Lio": (1, 2, 0),
+    "CO": (1, 0),
+    "HWC": (2, 0, 1),
+    "LC": (1, 0),
+}
 """Where PyTorch's axes are among this package's."""
 
 
@@ -35,7 +43,7 @@ def orders(graph: Graph) -> dict[str, Order]:
     for index, node in enumerate(graph.nodes):
         before = [after[source] for source in node.inputs]
         if node.input_types[0].is_vector:
-            known[node.path] = before[0]
+            known[node.path] = None if node.layer.reorders and not _is_plain(before[0]) else before[0]
         after[index] = _after(node, before)
     return known
 
@@ -52,11 +60,15 @@ def _after(node: Node, before: list[Order]) -> Order:
         return ((1, 1, node.output.channels),)
     if node.kind == "concat":
         return None if None in before else tuple(part for order in before for part in order or ())
-    if len(set(before)) == 1 and node.output.shape == first.shape:
+    if len(set(before)) == 1 and node.output.shape == first.shape and not node.layer.reorders:
         return before[0]
     # A layer that does something else to the features: harmless where they were never a map.
-    plain = all(order is not None and all(part[:2] == (1, 1) for part in order) for order in before)
-    return ((1, 1, node.output.channels),) if plain else None
+    return ((1, 1, node.output.channels),) if all(map(_is_plain, before)) else None
+
+
+def _is_plain(order: Order) -> bool:
+    """Whether the features were never a map."""
+    return order is not None and all(part[:2] == (1, 1) for part in order)
 
 
 def from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
@@ -84,6 +96,8 @@ def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray |
         return _channels_last(array.T, order) if array.ndim == 2 and array.shape[::-1] == weight.shape else None
     if weight.axes == "C":
         return _channels_last(array, order) if array.shape == weight.shape else None
+    if weight.axes in ("HWC", "LC"):
+        return array.transpose(np.argsort(PLACES[weight.axes])) if array.ndim == len(weight.shape) else None
     return array
 
 

@@ -23,7 +23,7 @@ from archspec.lower import build, split
 from archspec.runs.imports import read_import
 from archspec.spec.overrides import python_override
 from archspec.weights.folder import class_names, export_weights, import_weights
-from archspec.weights.layout import from_torch, order_of, orders, to_torch
+from archspec.weights.layout import LayoutError, from_torch, order_of, orders, to_torch
 from archspec.weights.naming import namings, tables
 
 Write = Callable[..., Path]
@@ -409,3 +409,37 @@ def test_imagenet_has_a_thousand_classes() -> None:
     assert len(names) == 1000
     assert (names[0], names[281], names[999]) == ("tench", "tabby", "toilet tissue")
     assert class_names("voc")[:2] == ["background", "aeroplane"]
+
+
+def test_normalisations_over_a_whole_sample_have_their_channels_last_here(write: Write) -> None:
+    """PyTorch's arrays of a LayerNorm over (C, H, W); names are its words."""
+    found = torch_tensors(
+        write(
+            "input: {height: 2, width: 3, channels: 4}\nlayers:\n  - layer_norm: {name: a, axes: all}\n"
+            "  - layer_norm: {name: b}\n  - layer_scale: {name: g}\n  - flatten\n  - layer_norm: {name: c}"
+        )
+    )
+    assert {name: array.shape for name, array in found.items()} == {
+        "a.weight": (4, 2, 3),
+        "a.bias": (4, 2, 3),
+        "b.weight": (4,),
+        "b.bias": (4,),
+        "g.weight": (4,),
+        "c.weight": (24,),
+        "c.bias": (24,),
+    }
+    ours = np.arange(24, dtype=np.float32).reshape(2, 3, 4) + 1
+    assert (found["a.weight"] == ours.transpose(2, 0, 1)).all()
+    assert (found["c.weight"] == ours.transpose(2, 0, 1).ravel()).all()
+    weight = (
+        load(write("input: {height: 2, width: 3, channels: 4}\nlayers: [layer_norm: all]")).graph().nodes[0].weights[0]
+    )
+    assert (from_torch(found["a.weight"], weight, None) == ours).all()
+
+
+@pytest.mark.parametrize("kind", ["channel_shuffle: 2", "group_norm: 2"])
+def test_what_depends_on_the_order_of_a_flattened_map_is_not_guessed(write: Write, kind: str) -> None:
+    """PyTorch flattens in another order, so that its groups are made of other features."""
+    spec = f"input: {{height: 2, width: 3, channels: 4}}\nlayers: [flatten, {{{kind}}}, dense: {{name: d, units: 2}}]"
+    with pytest.raises(LayoutError, match="cannot be told"):
+        torch_tensors(write(spec))
