@@ -16,6 +16,7 @@ from flax import nnx
 
 from archspec.diagnostics import DataError, listed
 from archspec.graph import Graph, Node, input_number
+from archspec.nn.given import Taken, by_name
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
@@ -62,26 +63,34 @@ class Network(nnx.Module):
 
     _programs: tuple[Program, Program]
     """For evaluation and training."""
-    _inputs: tuple[str, ...]
-    """The names of the inputs, in order."""
+    _inputs: tuple[Taken, ...]
+    """The inputs, in order."""
+    deterministic: bool = True
+    """Whether a call that does not say `train` runs as in evaluation; `train()` and `eval()` of nnx set it."""
 
     def __call__(
         self,
-        x: Inputs,
+        x: Inputs | None = None,
+        /,
         *,
-        train: bool = False,
+        train: bool | None = None,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
+        **inputs: jax.Array,
     ) -> Outputs:
         """x is (batch, height, width, channels), (batch, length, channels) or (batch, features); where the network has
-        several inputs, a mapping of such arrays by their names. `key` is needed while training networks with random
-        layers.
+        several inputs, a mapping of such arrays by their names, which may also be given as keywords.
 
-        Layers whose arrays are of a `frozen` path run as in evaluation: they use their statistics and leave them as
-        they are.
+        In training, batch normalisation uses the batch's statistics and takes them into its own, random layers need a
+        `key`, and train-only outputs are given. Without `train` a call runs as in evaluation, or as the last of
+        `network.train()` and `network.eval()` said. Layers whose arrays are of a `frozen` path run as in evaluation:
+        they use their statistics and leave them as they are.
 
-        Raises ValueError when a random layer has no key.
+        Raises ValueError when a shape is wrong or a random layer has no key, and TypeError when something is no array
+        of numbers or an input is missing.
         """
+        x = by_name(x, inputs, self._inputs)
+        train = not self.deterministic if train is None else train
         program = self._programs[train]
         values = self._given(x)
         values.update(self._calls(x, train, key, frozen))
@@ -90,8 +99,8 @@ class Network(nnx.Module):
 
     def _given(self, x: Inputs) -> dict[int, jax.Array]:
         """The inputs by the numbers that stand for them in a graph."""
-        given = x if isinstance(x, Mapping) else {self._inputs[0]: x}
-        return {input_number(place): given[name] for place, name in enumerate(self._inputs)}
+        given = x if isinstance(x, Mapping) else {self._inputs[0].name: x}
+        return {input_number(place): given[item.name] for place, item in enumerate(self._inputs)}
 
     def trace(
         self,
@@ -114,7 +123,10 @@ class Network(nnx.Module):
                 options["train"] = train and step.owner not in frozen
             if step.uses_key and train:
                 if key is None:
-                    raise ValueError(f"{step.name} is random and needs a key while training")
+                    raise ValueError(
+                        f"{step.name} is random and needs a key while training: network(x, train=True, "
+                        "key=jax.random.key(0)), another one for each step"
+                    )
                 # A layer's key depends on its own path alone, so other layers can come and go.
                 options["key"] = jax.random.fold_in(key, step.hash)
             value = self.at(step.path)(*(values[source] for source in step.inputs), **options)
@@ -178,7 +190,7 @@ def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
     for name, value in tree.items():
         setattr(network, attribute(name), _assembled(value))
     network._programs = (_program(graph.pruned("eval"), tree), _program(graph.pruned("train"), tree))
-    network._inputs = tuple(item.name for item in graph.inputs)
+    network._inputs = tuple(Taken(*item) for item in graph.inputs)
     return network
 
 

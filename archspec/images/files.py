@@ -215,28 +215,36 @@ def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.n
     of 16 bits are scaled to bytes; pixels whose range the file does not say are refused. Of several pictures in a file
     the first is taken, which is counted in `seen`.
     """
+    with opened_image(path, "E521") as file:
+        if seen is not None and file.format != "MPO" and _is_series(file):
+            seen["file|with several pictures in it, of which the first is taken"] += 1
+        return as_pixels(file, mode, str(path))
+
+
+def as_pixels(file: Image.Image, mode: str, name: str = "the image") -> np.ndarray:
+    """An image of Pillow's as bytes (height, width, channels) in a mode, as `read_pixels` makes them of files.
+
+    Raises `DataError` where the range of its pixels is not known.
+    """
     import numpy as np
     from PIL import Image
 
-    with opened_image(path, "E521") as file:
-        # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
-        if file.mode in ("F", "I") and file.format != "PPM":
-            numbers = "floating-point numbers" if file.mode == "F" else "32-bit numbers"
-            raise DataError(
-                "E521",
-                f"{path} has {numbers} as pixels, and does not say which of them is white",
-                help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
-            )
-        if seen is not None and file.format != "MPO" and _is_series(file):
-            seen["file|with several pictures in it, of which the first is taken"] += 1
-        image = upright(file)
-        if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
-            clear = image.convert("RGBA")
-            image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
-            image.alpha_composite(clear)
-        if image.mode.startswith("I"):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        pixels = np.asarray(image.convert(mode))
+    # Pillow clips these to bytes instead of scaling them. 16-bit PGM files have the mode I, but a known range.
+    if file.mode in ("F", "I") and file.format != "PPM":
+        numbers = "floating-point numbers" if file.mode == "F" else "32-bit numbers"
+        raise DataError(
+            "E521",
+            f"{name} has {numbers} as pixels, and does not say which of them is white",
+            help=["save it with 8 or 16 bits per channel, black as 0 and white as 255 or 65535"],
+        )
+    image = upright(file)
+    if mode != "RGBA" and (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+        clear = image.convert("RGBA")
+        image = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+        image.alpha_composite(clear)
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    pixels = np.asarray(image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
