@@ -44,7 +44,8 @@ def caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
     """The text of a folded box in the frame of a block."""
     graph = pieces.graph
     if piece.kind == "input":
-        return Caption(graph.name, (f"input {graph.input}",))
+        kind = graph.inputs[pieces.inputs.index(piece.path)].type
+        return Caption(piece.name if len(graph.inputs) > 1 else graph.name, (f"input {kind}",))
     if piece.kind == "output":
         output = next(output for output in graph.outputs if OUTPUT_PATH + output.name == piece.path)
         return Caption(piece.name, (f"output {graph.output_type(output)}",))

@@ -8,8 +8,8 @@ from archspec.drawing.captions import about, caption
 from archspec.drawing.layout import Direction
 from archspec.drawing.opening import chosen
 from archspec.drawing.palette import FAINT, FAMILIES
-from archspec.drawing.pieces import INPUT_PATH, OUTPUT_PATH, Piece, Pieces
-from archspec.graph import INPUT, Graph
+from archspec.drawing.pieces import OUTPUT_PATH, Piece, Pieces
+from archspec.graph import Graph, input_number
 
 
 def render(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), direction: Direction = "down") -> str:
@@ -24,7 +24,7 @@ def render(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), 
         '  node [shape=box, style="filled,rounded", fillcolor="#ffffff", fontname="Helvetica,sans-serif", fontsize=11]',
         f'  edge [fontname="Helvetica,sans-serif", fontsize=9, color="{FAINT}", fontcolor="{FAINT}"]',
     ]
-    home: dict[int, str] = {INPUT: INPUT_PATH}
+    home = {input_number(at): path for at, path in enumerate(pieces.inputs)}
     lines += _within(pieces, pieces.root, opened, home, "  ")
     edges: dict[tuple[str, str, int, str], None] = {}
     for index, node in enumerate(graph.nodes):
@@ -34,9 +34,8 @@ def render(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), 
     for output in graph.outputs:
         edges[home[output.node], OUTPUT_PATH + output.name, output.node, "value"] = None
     for tail, head, tensor, taken in edges:
-        shape = graph.input if tensor == INPUT else graph.nodes[tensor].output
         dashed = "" if taken == "value" else ", style=dashed"
-        lines.append(f"  {quoted(tail)} -> {quoted(head)} [label={quoted(str(shape))}{dashed}]")
+        lines.append(f"  {quoted(tail)} -> {quoted(head)} [label={quoted(str(graph.source_type(tensor)))}{dashed}]")
     return "\n".join([*lines, "}", ""])
 
 

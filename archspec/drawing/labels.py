@@ -30,7 +30,7 @@ def told_by_legend(groups: Sequence[Group], windows: bool) -> dict[Family, str]:
     does: dict[Family, Counter[str]] = {}
     for group in groups:
         for step in group.steps:
-            if step.role == "layer" and step.family in ("pooling", "resize") and step.type.is_map:
+            if step.role == "layer" and step.family in ("pooling", "resize") and not step.type.is_vector:
                 does.setdefault(step.family, Counter())[step.does] += 1
     if windows:
         return {}
@@ -73,14 +73,14 @@ def _is_told(figure: Figure, step: Stage, following: Volume | None) -> bool:
     """Whether the shape of a step need not be told: a symbol's, or a pooling's whose size the next label has."""
     if step.role == "symbol":
         return True
-    if figure.windows or following is None or step.role != "layer" or not step.type.is_map:
+    if figure.windows or following is None or step.role != "layer" or step.type.is_vector:
         return False
     after = following.group.first
     return (
         step.family in ("pooling", "resize", "other")
         and after.role in ("layer", "block")
         and after.family == "convolution"
-        and after.type.shape[:2] == step.type.shape[:2]
+        and after.type.spatial == step.type.spatial
     )
 
 

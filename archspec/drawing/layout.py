@@ -16,7 +16,7 @@ from archspec.drawing.captions import Caption, about, caption, families
 from archspec.drawing.pieces import Flow, Kind, Piece, Pieces
 from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
 from archspec.drawing.scene import shortened, text_width
-from archspec.graph import INPUT, Graph
+from archspec.graph import Graph
 from archspec.layers import Family, Port
 from archspec.types import TensorType
 
@@ -51,10 +51,10 @@ class Box:
     `kind` is "input", "output", "unit" (a layer with the element-wise layers that follow it), "block", or "run"
     (alike blocks in a chain, or a stretch of very many parts). `layers` are the paths of the layers inside; `path` is
     that of the block, or of the first layer. Blocks and runs can be unfolded: their paths are keys of the frames. The
-    input has the path `@input`, the output NAME `@output.NAME`, and the run of `layer3.1` to `layer3.35`
-    `layer3.1…35`. `heading` and `lines` are its text: the lines of a unit are its layers', or, where the heading is
-    the first layer's, those of the others. `families` says for each layer of a unit what it does, `count` how many
-    parts a block or run has.
+    input has the path `@input`, of several the input NAME `@input.NAME`, the output NAME `@output.NAME`, and the run of
+    `layer3.1` to `layer3.35` `layer3.1…35`. `heading` and `lines` are its text: the lines of a unit are its layers',
+    or, where the heading is the first layer's, those of the others. `families` says for each layer of a unit what it
+    does, `count` how many parts a block or run has.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Box:
 class Link:
     """A value that flows from one box of a frame to another, or, where one is "", to or from outside.
 
-    `tensor` is the path of the layer whose output it is, or `@input`. `points` are the corners of a line whose parts
+    `tensor` is the path of the layer whose output it is, or the input's. `points` are the corners of a line whose parts
     are vertical and horizontal in turn, a vertical one first and last, of length 0 where nothing is to be gone: at
     least four points, which start at the source's lower side and end at the target's upper one, or at the frame's
     border. `shape` is the tensor's, as `56×56×64`; `port` what the target takes of it; `skip` marks a link that
@@ -260,7 +260,7 @@ def _frame(
         )
         for inner, (x, y), size, text in zip(piece.pieces, centres, sizes, texts, strict=True)
     )  # fmt: skip
-    links = tuple(_link(graph, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
+    links = tuple(_link(pieces, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
     title = shortened(_title(piece), _MAX_TEXT, TITLE_SIZE, True)
     return Frame(
         piece.path,
@@ -280,15 +280,15 @@ def _title(piece: Piece) -> str:
 
 
 def _type(graph: Graph, flow: Flow) -> TensorType:
-    return graph.input if flow.tensor == INPUT else graph.nodes[flow.tensor].output
+    return graph.source_type(flow.tensor)
 
 
-def _link(graph: Graph, piece: Piece, flow: Flow, points: Sequence[tuple[float, float]]) -> Link:
-    tensor = "@input" if flow.tensor == INPUT else graph.nodes[flow.tensor].path
+def _link(pieces: Pieces, piece: Piece, flow: Flow, points: Sequence[tuple[float, float]]) -> Link:
     source, target = ("" if end is None else piece.pieces[end].path for end in (flow.source, flow.target))
     # Between neighbouring ranks a line has three parts; more when it passes by a rank.
     skip = len(points) > 4
-    return Link(source, target, tensor, tuple(points), str(_type(graph, flow)), flow.port, skip)
+    shape = str(_type(pieces.graph, flow))
+    return Link(source, target, pieces.tensor(flow.tensor), tuple(points), shape, flow.port, skip)
 
 
 def turned(picture: Picture, direction: Direction = "down") -> Picture:

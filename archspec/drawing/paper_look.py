@@ -7,6 +7,8 @@ Simonyan & Zisserman 2015 and Badrinarayanan et al. 2017, which draw depth and l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from archspec.drawing.labels import told_by_legend, wants_windows, write_labels
 from archspec.drawing.rows import place_across, rows_of
 from archspec.drawing.scene import Scene, Shape, around, headed, moved
@@ -69,6 +71,11 @@ def _figure(graph: Graph) -> Figure:
 
 
 def _facts(graph: Graph) -> str:
-    ends = ", ".join(str(graph.output_type(output)) for output in graph.outputs[:3])
-    more = ", …" if len(graph.outputs) > 3 else ""
-    return f"{graph.input} → {ends}{more} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
+    several = len(graph.inputs) > 1
+    starts = _few([f"{item.name} {item.type}" if several else str(item.type) for item in graph.inputs])
+    ends = _few([str(graph.output_type(output)) for output in graph.outputs])
+    return f"{starts} → {ends} · {si(graph.count('trainable'))} parameters · {si(graph.macs)} multiply–adds"
+
+
+def _few(words: Sequence[str]) -> str:
+    return ", ".join([*words[:3], *["…"][: len(words) > 3]])

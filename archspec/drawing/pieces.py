@@ -11,14 +11,15 @@ from typing import Any, Literal, NamedTuple
 
 from archspec.blocks import Part, tree
 from archspec.drawing.repeats import Member, repeats
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import Graph, Node, input_number, is_input
 from archspec.layers import Port
 
 Kind = Literal["input", "output", "unit", "block", "run"]
 
 INPUT_PATH = "@input"
 OUTPUT_PATH = "@output."
-"""Paths of the boxes that stand for the network's input and, with its name, an output; no layer's path has an @."""
+"""Paths of the boxes that stand for the network's input and, with its name, an output; no layer's path has an @. Where
+there are several inputs, each has a path with its name, `@input.left`."""
 
 _FOLLOWERS = ("normalisation", "activation")
 _FOLLOWER_KINDS = ("dropout", "spatial_dropout", "stochastic_depth", "identity")
@@ -87,7 +88,7 @@ class Pieces:
         self.consumers: list[list[int]] = [[] for _ in graph.nodes]
         for index, node in enumerate(graph.nodes):
             for source in node.inputs:
-                if source != INPUT:
+                if not is_input(source):
                     self.consumers[source].append(index)
         self.outputs: dict[int, list[str]] = {}
         for output in graph.outputs:
@@ -99,18 +100,26 @@ class Pieces:
         self._reach = [
             inf if index in self.outputs else max(users, default=index) for index, users in enumerate(self.consumers)
         ]
-        # The input counts as the value before the first layer, unless it is taken again all along the network.
-        users = [index for index, node in enumerate(graph.nodes) if INPUT in node.inputs]
-        self._input_spreads = sum(3 * index > len(graph.nodes) for index in users) > 1
+        # The only input counts as the value before the first layer, unless it is taken again all along the network.
+        users = [index for index, node in enumerate(graph.nodes) if any(map(is_input, node.inputs))]
+        several = len(graph.inputs) > 1
+        self._input_spreads = several or sum(3 * index > len(graph.nodes) for index in users) > 1
         self._marks = [self._mark(index, node) for index, node in enumerate(graph.nodes)]
         pieces = self._within(tree(graph))
-        first = Piece(INPUT_PATH, "input", "input", [])
+        self.inputs = [f"{INPUT_PATH}.{item.name}" if several else INPUT_PATH for item in graph.inputs]
+        """The paths of the network's inputs, in order."""
+        names = [item.name if several else "input" for item in graph.inputs]
+        first = [Piece(path, name, "input", []) for path, name in zip(self.inputs, names, strict=True)]
         last = [Piece(OUTPUT_PATH + output.name, output.name, "output", []) for output in graph.outputs]
-        self.root = Piece("", graph.name, "block", list(range(len(graph.nodes))), "network", [first, *pieces, *last])
+        self.root = Piece("", graph.name, "block", list(range(len(graph.nodes))), "network", [*first, *pieces, *last])
 
     def by_path(self) -> dict[str, Piece]:
         """Every piece by its path."""
         return {piece.path: piece for piece in self.root.walk()}
+
+    def tensor(self, source: int) -> str:
+        """What a value is called: the path of the input or of the layer that gives it."""
+        return self.inputs[input_number(source)] if is_input(source) else self.graph.nodes[source].path
 
     def flows(self, piece: Piece) -> list[Flow]:
         """What flows between a block's pieces, given by their numbers, and across its border; each once.
@@ -120,8 +129,7 @@ class Pieces:
         """
         owner = {node: number for number, inner in enumerate(piece.pieces) for node in inner.nodes}
         names = {inner.path: number for number, inner in enumerate(piece.pieces) if inner.kind in ("input", "output")}
-        if INPUT_PATH in names:
-            owner[INPUT] = names[INPUT_PATH]
+        owner |= {input_number(at): names[path] for at, path in enumerate(self.inputs) if path in names}
         between_pieces: dict[Flow, None] = {}
         for index in piece.nodes:
             node = self.graph.nodes[index]
@@ -134,7 +142,7 @@ class Pieces:
                 if leaves:
                     between_pieces[Flow(at, None, index, "value")] = None
         for name, number in names.items():
-            if name != INPUT_PATH:
+            if name not in self.inputs:
                 output = next(output for output in self.graph.outputs if OUTPUT_PATH + output.name == name)
                 between_pieces[Flow(owner[output.node], number, output.node, "value")] = None
         between = Counter((flow.source, flow.target) for flow in between_pieces)
@@ -158,7 +166,11 @@ class Pieces:
             number = self._known.setdefault(key, len(self._known))
         except TypeError:
             number = self._known.setdefault((node.kind, repr(layer), node.output), len(self._known))
-        return (number, *(0 if source == INPUT and self._input_spreads else index - source for source in node.inputs))
+        # An input that spreads is told by its number, which is below 1; how far back a layer is, is above 0.
+        return (
+            number,
+            *(source + 1 if is_input(source) and self._input_spreads else index - source for source in node.inputs),
+        )
 
     def _within(self, part: Part) -> list[Piece]:
         """The pieces of a block's frame."""

@@ -37,7 +37,7 @@ def _chains(groups: Sequence[Group]) -> list[list[int]]:
     while here is not None:
         trunk.append(here)
         here = best[here]
-    if trunk[-1] != 0:
+    if groups[trunk[-1]].first.role != "input":
         trunk.append(0)
     rows = [trunk[::-1]]
     free = [at for at in range(len(groups)) if at not in set(trunk)]
@@ -105,14 +105,14 @@ def _gap(figure: Figure, one: Volume, two: Volume) -> float:
     last, step = one.group.last, two.group.first
     if step.role == "output":
         return one.back.x / 2 + ARROW + 12
-    if not figure.windows and last.role == step.role == "layer" and last.type.is_map and step.type.is_map:
+    if not figure.windows and last.role == step.role == "layer" and not (last.type.is_vector or step.type.is_vector):
         shrinks = step.family in ("pooling", "other") and two.height <= one.height and two.back.x <= one.back.x
         stays = last.family in ("convolution", "resize") and step.family == "convolution"
-        same = stays and last.type.shape[:2] == step.type.shape[:2]
+        same = stays and last.type.spatial == step.type.spatial
         if shrinks or same:
             two.attached = True
             return 4.0
     front = two.back.x / 2
-    if figure.windows and two.group.first.type.is_map:
+    if figure.windows and not two.group.first.type.is_vector:
         return max(front + ARROW + 8, one.back.x / 2 + front + 14)
     return max(front + ARROW, 0.75 * one.back.x / 2 + front)

@@ -8,9 +8,9 @@ from typing import Literal
 
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
-from archspec.drawing.pieces import Piece, Pieces
+from archspec.drawing.pieces import INPUT_PATH, Piece, Pieces
 from archspec.drawing.words import spacing, window
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import Graph, Node, input_number
 from archspec.layers import Family, Layer
 from archspec.types import TensorType
 
@@ -23,7 +23,7 @@ MANY = 90
 """Volumes beyond which nothing can be read."""
 
 MAX_SIZES = 2
-"""Sizes of maps that a block may have inside to be folded: one, or two where it changes the size."""
+"""Sizes of maps or signals that a block may have inside to be folded: one, or two where it changes the size."""
 
 _SCOPES = ("repeat", "round", "parallel", "branch", "residual", "shortcut", "block", "network")
 _SYMBOLS = {"add": "+", "multiply": "×"}
@@ -170,7 +170,7 @@ def _gathered(part: Part, stretches: Sequence[Piece]) -> Part:
 
 
 def _few_sizes(graph: Graph, part: Part) -> bool:
-    sizes = {node.output.shape[:2] if node.output.is_map else () for node in map(graph.nodes.__getitem__, part.nodes)}
+    sizes = {graph.nodes[index].output.spatial for index in part.nodes}
     return len(sizes) <= MAX_SIZES
 
 
@@ -193,8 +193,19 @@ def _next_to_fold(graph: Graph, root: Part, closed: set[str]) -> list[Part]:
 
 
 def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Stage]:
-    steps = [Stage("input", "input", "input", "", "other", graph.input)]
-    home: dict[int, int] = {INPUT: 0}
+    several = len(graph.inputs) > 1
+    steps = [
+        Stage(
+            "input",
+            f"{INPUT_PATH}.{item.name}" if several else "input",
+            item.name if several else "input",
+            "",
+            "other",
+            item.type,
+        )
+        for item in graph.inputs
+    ]
+    home = {input_number(at): at for at in range(len(steps))}
     outputs: dict[int, list[str]] = {}
     for output in graph.outputs:
         outputs.setdefault(output.node, []).append(output.name)
@@ -212,7 +223,7 @@ def _steps(graph: Graph, root: Part, closed: set[str]) -> list[Stage]:
         for index in part.nodes:
             home[index] = at
     for node, names in outputs.items():
-        kind = graph.input if node == INPUT else graph.nodes[node].output
+        kind = graph.source_type(node)
         steps.append(Stage("output", "", ", ".join(names), "", "other", kind, sources=(home[node],)))
     return steps
 
@@ -334,7 +345,7 @@ def _alike(one: Stage, other: Stage) -> bool:
         return False
     if one.role == "block":
         return one.does == other.does and _scope(one.path) == _scope(other.path)
-    if one.role != "layer" or not one.type.is_map or not one.family == other.family == "convolution":
+    if one.role != "layer" or one.type.is_vector or not one.family == other.family == "convolution":
         return False
     # One label names all: by names in one scope, or by neighbouring scopes.
     scope, another = scope_of(one.path), scope_of(other.path)

@@ -148,7 +148,7 @@ def _symbol(figure: Figure, placed: Volume) -> list[Shape]:
 def _title_of(figure: Figure, step: Stage) -> str:
     """The tooltip: what the volume stands for in full."""
     if step.role == "input":
-        return f"input {step.type}"
+        return f"input {step.type}" if step.name == "input" else f"input {step.name} {step.type}"
     nodes = [figure.graph.nodes[index] for index in step.nodes]
     params = sum(node.params for node in nodes)
     shown = [_told(node) for node in nodes[:12]]
@@ -183,10 +183,15 @@ def legend(figure: Figure, width: float, y: float) -> tuple[list[Shape], float]:
     if any(group.dashed for group in figure.groups):
         entries.append((polyline([Point(0, 0), Point(18, 0)], _DASHED, arrow=True), "indices of maxima"))
     maps = any(group.first.type.is_map for group in figure.groups)
-    bars = any(not group.first.type.is_map for group in figure.groups)
+    signals = any(group.first.type.is_signal for group in figure.groups)
+    bars = any(group.first.type.is_vector for group in figure.groups)
     scales = ["height and width of maps to scale, depth as √channels"] if maps else []
+    scales += ["length of signals to scale" + ("" if maps else ", depth as √channels")] if signals else []
     scales += ["length of bars as √features"] if bars else []
-    entries.append((None, "; ".join(scales)))
+    together = "; ".join(scales)
+    # What is too long for a row of its own is taken apart.
+    fits = text_width(together, 9.5) <= width - 2 * MARGIN - 24
+    entries += [(None, words) for words in ([together] if fits else scales)]
     shapes: list[Shape] = []
     x, size = MARGIN, 9.5
     for swatch, words in entries:

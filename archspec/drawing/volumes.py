@@ -23,6 +23,8 @@ LONGEST, FASTEST = 112.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
 BAR, BAR_BACK = 9.0, Point(6.0, 4.5)
 """Thickness of a vector's bar, and how far it reaches to the right and up."""
+PLATE_BACK = Point(3.0, 2.0)
+"""The same of a signal's plate, which has no width."""
 RADIUS = 8.0
 SHOWN = 6
 """Slabs of a group that are drawn; of more, the first two and the last."""
@@ -153,12 +155,18 @@ def font(index: int) -> tuple[float, bool]:
 
 
 def sized(groups: Sequence[Group]) -> list[Volume]:
-    """The volumes of groups, all to one scale: pixels per pixel of a map, per root of a channel and of a feature."""
+    """The volumes of groups, all to one scale: pixels per pixel of a map, per root of a channel and of a feature.
+
+    Signals stand upright: their length has a scale of its own, which may be thousands where maps are tens.
+    """
     maps = [group.first.type.shape for group in groups if group.first.type.is_map]
-    vectors = [group.first.type.size for group in groups if not group.first.type.is_map]
+    signals = [group.first.type for group in groups if group.first.type.is_signal]
+    vectors = [group.first.type.size for group in groups if group.first.type.is_vector]
     largest = max((max(height, 0.75 * width) for height, width, _ in maps), default=1.0)
     scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
-    per_channel = min(STEEPEST, DEEPEST / max((shape[2] for shape in maps), default=1) ** 0.5)
+    channels = [*(shape[2] for shape in maps), *(kind.channels for kind in signals)]
+    per_channel = min(STEEPEST, DEEPEST / max(channels, default=1) ** 0.5)
+    per_length = 0.75 * LARGEST / max((kind.shape[0] for kind in signals), default=1)
     per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
 
     def volume(group: Group) -> Volume:
@@ -172,6 +180,9 @@ def sized(groups: Sequence[Group]) -> list[Volume]:
             wide = max(scale * width, SMALLEST)
             slab = max(per_channel * channels**0.5, SMALLEST)
             return Volume(group, slab, max(scale * height, SMALLEST), Point(RIGHT * wide, UP * wide))
+        if step.type.is_signal:
+            slab = max(per_channel * step.type.channels**0.5, SMALLEST)
+            return Volume(group, slab, max(per_length * step.type.shape[0], SMALLEST), PLATE_BACK)
         return Volume(group, BAR, max(per_feature * step.type.size**0.5, SMALLEST), BAR_BACK)
 
     return [volume(group) for group in groups]

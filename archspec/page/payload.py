@@ -128,7 +128,7 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
     return {
         "name": graph.name,
         "variant": graph.variant,
-        "input": list(graph.input.shape),
+        "inputs": [{"name": item.name, "shape": list(item.type.shape)} for item in graph.inputs],
         "dtype": report.dtype,
         "batch": report.batch,
         "mode": graph.mode,

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange
+from archspec.drawing.pieces import Pieces
 from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
-from archspec.graph import INPUT, Graph
+from archspec.graph import Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
 
@@ -98,7 +99,9 @@ def check_links(picture: Picture) -> None:
 
 
 def check_layers(graph: Graph, picture: Picture) -> None:
-    """Every layer is in exactly one box."""
+    """Every layer is in exactly one box, and every input and output has one."""
+    assert {box.path for box in picture.boxes if box.kind == "input"} == set(Pieces(graph).inputs)
+    assert sum(box.kind == "output" for box in picture.boxes) == len(graph.outputs)
     found = Counter(path for box in picture.boxes for path in box.layers)
     assert found == Counter(node.path for node in graph.nodes)
 
@@ -106,12 +109,13 @@ def check_layers(graph: Graph, picture: Picture) -> None:
 def check_edges(graph: Graph, picture: Picture) -> None:
     """From the box of each layer's input a way over links of that tensor leads to the layer's box, and to outputs."""
     box_of = {path: box.path for box in picture.boxes for path in box.layers}
+    tensor_of = Pieces(graph).tensor
     ways: dict[str, dict[str, list[str]]] = {}
     for link in picture.links:
         ways.setdefault(link.tensor, {}).setdefault(link.source, []).append(link.target)
     reached: dict[str, set[str]] = {}
     for tensor, steps in ways.items():
-        start = box_of.get(tensor, "@input")
+        start = box_of.get(tensor, tensor)
         stack, seen = [start], {start}
         while stack:
             for target in steps.get(stack.pop(), ()):
@@ -122,12 +126,12 @@ def check_edges(graph: Graph, picture: Picture) -> None:
     used = set()
     for node in graph.nodes:
         for source in node.inputs:
-            tensor = "@input" if source == INPUT else graph.nodes[source].path
-            if box_of.get(tensor, "@input") != box_of[node.path]:
+            tensor = tensor_of(source)
+            if box_of.get(tensor, tensor) != box_of[node.path]:
                 assert box_of[node.path] in reached[tensor], (tensor, node.path)
             used.add(tensor)
     for output in graph.outputs:
-        tensor = "@input" if output.node == INPUT else graph.nodes[output.node].path
+        tensor = tensor_of(output.node)
         assert f"@output.{output.name}" in reached[tensor]
         used.add(tensor)
     assert set(ways) <= used
@@ -158,10 +162,13 @@ def test_zoo_networks_at_every_depth(name: str) -> None:
 
 
 @st.composite
-def layers(draw: Any, depth: int = 0) -> list[Any]:
+def layers(draw: Any, inputs: tuple[str, ...], depth: int = 0) -> list[Any]:
     """Entries of a `layers:` list on 4×4×4 maps, of blocks, branches, residuals, references and taps."""
     found: list[Any] = []
     names: list[str] = []
+    if not depth and len(inputs) > 1:
+        found.append({"add": {"name": "first", "from": draw(st.permutations(inputs))[:2]}})
+        names = [*inputs, "first"]
     for number in range(draw(st.integers(1, 5))):
         name = f"n{number}"
         choice = draw(st.integers(0, 6 if depth < 3 else 2))
@@ -171,15 +178,15 @@ def layers(draw: Any, depth: int = 0) -> list[Any]:
             entry = {"relu": {"name": name}}
         elif choice == 2 and names:
             others = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
-            entry = {"add": {"name": name, "from": sorted({names[-1], *others, "input"})}}
+            entry = {"add": {"name": name, "from": sorted({names[-1], *others, draw(st.sampled_from(inputs))})}}
         elif choice in (3, 4):
             times = draw(st.integers(1, 4))
-            entry = {"repeat": {"name": name, "times": times, "layers": draw(layers(depth + 1))}}
+            entry = {"repeat": {"name": name, "times": times, "layers": draw(layers(inputs, depth + 1))}}
         elif choice == 5:
-            branches = {f"b{index}": draw(layers(depth + 1)) for index in range(draw(st.integers(2, 5)))}
+            branches = {f"b{index}": draw(layers(inputs, depth + 1)) for index in range(draw(st.integers(2, 5)))}
             entry = {"parallel": {"name": name, "join": "add", "branches": {**branches, "skip": []}}}
         elif choice == 6:
-            entry = {"residual": {"name": name, "layers": draw(layers(depth + 1))}}
+            entry = {"residual": {"name": name, "layers": draw(layers(inputs, depth + 1))}}
         else:
             entry = {"max_pool": {"name": name, "window": 3, "stride": 1, "pad": 1}}
         found.append(entry)
@@ -190,11 +197,12 @@ def layers(draw: Any, depth: int = 0) -> list[Any]:
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    inputs = data.draw(st.sampled_from((("input",), ("left", "right"), ("a", "other", "third"))))
     spec = {
         "archspec": 1,
         "name": "net",
-        "input": {"height": 4, "width": 4, "channels": 4},
-        "layers": data.draw(layers()),
+        "inputs": {name: {"height": 4, "width": 4, "channels": 4} for name in inputs},
+        "layers": data.draw(layers(inputs)),
     }
     path = tmp_path_factory.mktemp("specs") / "net.yaml"
     path.write_text(json.dumps(spec))

@@ -51,8 +51,9 @@ def assert_legible(figure: Scene, crossed: bool = False) -> None:
 
 
 def assert_complete(graph: Graph, figure: Scene) -> None:
-    """Every layer stands in one step, what changes the shape begins one, and each group is drawn."""
+    """Every layer stands in one step, what changes the shape begins one, and each group and input is drawn."""
     found = groups(graph)
+    assert [group.first.type for group in found if group.first.role == "input"] == [item.type for item in graph.inputs]
     steps = [step for group in found for step in group.steps]
     assert sorted(index for step in steps for index in step.nodes) == list(range(len(graph.nodes)))
     for step in steps:
@@ -76,24 +77,22 @@ def fronts(figure: Scene) -> dict[str, Bounds]:
 
 
 def assert_to_scale(graph: Graph, figure: Scene) -> None:
+    """Heights of maps and lengths of signals each to one scale, and their depths together as √channels."""
     boxes = fronts(figure)
-    heights = {"input": graph.input.shape[0] if graph.input.is_map else None}
-    depths = {"input": graph.input.channels}
+    types = {step.path: step.type for group in groups(graph) for step in group.steps if step.role == "input"}
     for group in groups(graph):
         for step in group.steps:
             if step.nodes and step.role != "symbol":
-                kind = graph.nodes[step.nodes[-1]].output
-                heights[step.path], depths[step.path] = (kind.shape[0], kind.channels) if kind.is_map else (None, 0)
-    maps = {path: box for path, box in boxes.items() if heights[path]}
-    if not maps:
-        return
-    largest = max(maps, key=lambda path: heights[path] or 0)
-    deepest = max(maps, key=lambda path: depths[path])
-    for path, box in maps.items():
-        exact = maps[largest].height * (heights[path] or 0) / (heights[largest] or 0)
-        assert box.height == pytest.approx(max(exact, 1.6), rel=1e-6), path
-        exact = maps[deepest].width * (depths[path] / depths[deepest]) ** 0.5
-        assert box.width == pytest.approx(max(exact, 1.6), rel=1e-6), path
+                types[step.path] = graph.nodes[step.nodes[-1]].output
+    deepest = max((path for path in boxes if types[path].spatial), key=lambda path: types[path].channels, default="")
+    for dimensions in (3, 2):
+        alike = {path: box for path, box in boxes.items() if len(types[path].shape) == dimensions}
+        largest = max(alike, key=lambda path: types[path].shape[0], default="")
+        for path, box in alike.items():
+            exact = alike[largest].height * types[path].shape[0] / types[largest].shape[0]
+            assert box.height == pytest.approx(max(exact, 1.6), rel=1e-6), path
+            exact = boxes[deepest].width * (types[path].channels / types[deepest].channels) ** 0.5
+            assert box.width == pytest.approx(max(exact, 1.6), rel=1e-6), path
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -272,14 +271,21 @@ def test_any_chain_is_legible(
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(inputs=st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), min_size=1, max_size=12))
-def test_any_joins_are_legible(inputs: list[list[int]], write: Callable[..., File]) -> None:
-    lines = ["input: {height: 24, width: 24, channels: 4}", "layers:"]
-    for index, sources in enumerate(inputs):
-        names = list(dict.fromkeys(f"n{source}" if source < index else "input" for source in sources))
+@given(
+    given=st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), min_size=1, max_size=12),
+    count=st.integers(1, 4),
+)
+def test_any_joins_are_legible(given: list[list[int]], count: int, write: Callable[..., File]) -> None:
+    inputs = ["left", "right", "third", "a_" + "long" * 9][:count] if count > 1 else ["input"]
+    lines = [
+        f"inputs: {{{', '.join(f'{name}: {{height: 24, width: 24, channels: 4}}' for name in inputs)}}}",
+        "layers:",
+    ]
+    for index, sources in enumerate(given):
+        names = list(dict.fromkeys(f"n{source}" if source < index else inputs[source % count] for source in sources))
         kind = "add: {" if len(names) > 1 else "conv: {filters: 4, kernel: 3, pad: same, "
         lines.append(f"  - {kind}name: n{index}, from: [{', '.join(names)}]}}")
-    lines.append(f"outputs: {{{', '.join(f'o{index}: n{index}' for index in range(len(inputs)))}}}")
+    lines.append(f"outputs: {{{', '.join(f'o{index}: n{index}' for index in range(len(given)))}}}")
     graph, figure = drawn("\n".join(lines) + "\n", write)
     assert_complete(graph, figure)
     assert_to_scale(graph, figure)

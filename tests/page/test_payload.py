@@ -35,7 +35,7 @@ def test_layers_have_the_graphs_figures(name: str) -> None:
         assert layer["field"] == {"size": field.size, "jump": field.jump, "start": field.start}
     assert model["totals"]["macs"] == 3 * graph.macs
     assert model["totals"]["params"]["trainable"] == graph.count("trainable")
-    assert model["input"] == list(graph.input.shape)
+    assert model["inputs"] == [{"name": "input", "shape": list(graph.input.shape)}]
     assert (model["batch"], model["mode"], model["dtype"]) == (3, "eval", "float32")
 
 

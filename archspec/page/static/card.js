@@ -27,11 +27,21 @@ class Card {
     byId("card-kind").textContent = this._kind(items);
     byId("card-dot").setAttribute("class", `dot ${item.layer ? colours(item.layer) : "block"}`);
     byId("card-facts").replaceChildren(...this._facts(items, network));
-    byId("card-field").replaceChildren(...(items.length === 1 ? fieldPicture(lastLayer(item), network.model.input) : []));
+    byId("card-field").replaceChildren(...(items.length === 1 ? this._field(item, network) : []));
     const reveal = byId("card-reveal");
     const seen = network.seen(item, store.opened) === item;
     reveal.hidden = hovered.length > 0 || items.length > 1 || (!item.isBlock && seen);
     reveal.textContent = item.isBlock ? (store.opened.has(item.path) ? "fold" : "unfold") : "show in the drawing";
+  }
+
+  /** The receptive field, where all inputs that are seen have one size. @param {Item} item @param {Network} network */
+  _field(item, network) {
+    const layer = lastLayer(item);
+    const inputs = [...network.inputs[network.layers.indexOf(layer)]].map((number) => network.model.inputs[number]);
+    const shapes = new Set(inputs.map(({ shape }) => dims(shape.slice(0, -1))));
+    if (shapes.size !== 1 || inputs[0].shape.length < 2) return [];
+    const names = network.model.inputs.length > 1 ? ` ${inputs.slice(0, 3).map(({ name }) => name).join(", ")}${inputs.length > 3 ? ", …" : ""},` : "";
+    return fieldPicture(layer, inputs[0].shape, names);
   }
 
   /** @param {Item[]} items */
@@ -70,36 +80,42 @@ class Card {
 
 /**
  * The field of the position in the middle of a layer's output, drawn over the input and cut at its borders.
- * @param {Layer} layer @param {number[]} input
+ * A signal lies, as long as the picture is wide.
+ * @param {Layer} layer @param {number[]} input @param {string} names of the inputs, where there are several
  */
-function fieldPicture(layer, input) {
-  const [high, wide] = input.length === 3 ? input : [1, input[0]];
-  const { size, jump, start } = layer.field;
-  const map = layer.output.length === 3 ? layer.output : [1, 1];
+function fieldPicture(layer, input, names) {
+  const signal = input.length === 2;
+  const [high, wide] = signal ? [1, input[0]] : input;
+  const along = (/** @type {number[]} */ values, /** @type {number} */ rest) => (signal ? [rest, values[0]] : values);
+  const [size, jump, start] = [along(layer.field.size, 1), along(layer.field.jump, 1), along(layer.field.start, 0.5)];
+  const map = layer.output.length === 3 ? layer.output : layer.output.length === 2 ? [1, layer.output[0]] : [1, 1];
   const centre = [0, 1].map((axis) => start[axis] + Math.floor(map[axis] / 2) * jump[axis]);
   const from = centre.map((middle, axis) => middle - size[axis] / 2);
   const cut = [high, wide].map((extent, axis) => [Math.max(0, from[axis]), Math.min(extent, from[axis] + size[axis])]);
   const over = [high, wide].some((extent, axis) => from[axis] < 0 || from[axis] + size[axis] > extent);
   const scale = Math.min(132 / wide, 96 / high);
-  const [w, h] = [wide * scale, high * scale];
+  // A signal has no height of its own.
+  const down = signal ? 14 : scale;
+  const [w, h] = [wide * scale, high * down];
+  const extent = signal ? `${wide}` : `${high}×${wide}`, seen = signal ? `${size[1]}` : dims(size);
   const svg = draw("svg", {
     width: w + 2, height: h + 2, viewBox: `-1 -1 ${w + 2} ${h + 2}`, role: "img", class: "field",
-    "aria-label": `receptive field ${dims(size)} on an input of ${high}×${wide}`,
+    "aria-label": `receptive field ${seen} on an input of ${extent}`,
   });
   svg.append(draw("rect", { width: w, height: h, class: "input" }));
   if (scale >= 2.5) {
     let grid = "";
     for (let x = 1; x < wide; x += 1) grid += `M${x * scale} 0v${h}`;
-    for (let y = 1; y < high; y += 1) grid += `M0 ${y * scale}h${w}`;
+    for (let y = 1; y < high; y += 1) grid += `M0 ${y * down}h${w}`;
     svg.append(draw("path", { d: grid, class: "pixels" }));
   }
-  const place = { x: cut[1][0] * scale, y: cut[0][0] * scale, width: Math.max(0, cut[1][1] - cut[1][0]) * scale, height: Math.max(0, cut[0][1] - cut[0][0]) * scale };
+  const place = { x: cut[1][0] * scale, y: cut[0][0] * down, width: Math.max(0, cut[1][1] - cut[1][0]) * scale, height: Math.max(0, cut[0][1] - cut[0][0]) * down };
   svg.append(draw("rect", { ...place, class: over ? "reach cut" : "reach" }));
-  svg.append(draw("circle", { cx: centre[1] * scale, cy: centre[0] * scale, r: 2 }));
+  svg.append(draw("circle", { cx: centre[1] * scale, cy: centre[0] * down, r: 2 }));
   const step = jump.map((value) => short(value, 3));
   const words = make("figcaption", {},
-    make("b", {}, dims(size)), make("br"), "receptive field", make("br"),
-    `of ${high}×${wide}${over ? ", cut at its borders" : ""}`, make("br"),
-    make("span", { class: "faint" }, `neighbours ${step[0] === step[1] ? step[0] : step.join("×")} apart`));
+    make("b", {}, seen), make("br"), "receptive field", make("br"),
+    `of${names} ${extent}${over ? ", cut at its borders" : ""}`, make("br"),
+    make("span", { class: "faint" }, `neighbours ${signal || step[0] === step[1] ? step[1] : step.join("×")} apart`));
   return [svg, words];
 }

@@ -42,6 +42,13 @@ function firstDepth(network) {
   return depth;
 }
 
+/** What the network takes, with names where there are several. @param {{name: string, shape: number[]}[]} inputs */
+function inputWords(inputs) {
+  if (inputs.length === 1) return `input ${dims(inputs[0].shape)}`;
+  const more = inputs.length > 4 ? `, … (${whole(inputs.length)})` : "";
+  return `inputs ${inputs.slice(0, inputs.length > 4 ? 3 : 4).map(({ name, shape }) => `${name} ${dims(shape)}`).join(", ")}${more}`;
+}
+
 /** @param {Network} network */
 function header(network) {
   const { model } = network;
@@ -49,7 +56,7 @@ function header(network) {
   document.title = `${model.name} · archspec`;
   byId("name").textContent = model.title || model.name;
   const facts = [
-    model.title && model.title !== model.name ? model.name : "", `input ${dims(model.input)}`, `batch ${whole(model.batch)}`,
+    model.title && model.title !== model.name ? model.name : "", inputWords(model.inputs), `batch ${whole(model.batch)}`,
     `${model.mode} mode`, model.dtype, counted(network.layers.length, "layer"),
   ];
   byId("about").replaceChildren(facts.filter(Boolean).join(" · "));

@@ -12,7 +12,7 @@ const ROW = 28;
 const COLUMNS = [
   { key: "name", title: "layer", tip: "path of the layer or block", text: (item) => item.name, value: (item) => item.path },
   { key: "kind", title: "kind", tip: "kind of layer, or block", text: (item) => item.kind, value: (item) => item.kind },
-  { key: "output", title: "output", tip: "height × width × channels", text: (item) => dims(item.output), value: (item) => item.output.reduce((a, b) => a * b, 1) },
+  { key: "output", title: "output", tip: "height × width × channels, length × channels, or features", text: (item) => dims(item.output), value: (item) => item.output.reduce((a, b) => a * b, 1) },
   { key: "params", title: "parameters", tip: "trainable and frozen", text: (item) => (item.params ? whole(item.params) : ""), value: (item) => item.params, bar: true },
   { key: "macs", title: "MACs", tip: "multiply–adds of convolutions and dense layers", text: (item) => (item.macs ? si(item.macs) : ""), value: (item) => item.macs, bar: true },
   { key: "flops", title: "FLOPs", tip: "2·MACs + element-wise operations", text: (item) => (item.flops ? si(item.flops) : ""), value: (item) => item.flops, bar: true },
