@@ -271,6 +271,13 @@ _CODES = (
         "input: {length: 100, features: 3}\nlayers: [relu]",
     ),
     Code(
+        "E220",
+        "a first entry that does not say which of several inputs it takes",
+        "A chain begins with the network's input; where there are several, none is the first by itself.",
+        "Give the entry a `from`.",
+        "inputs: {a: {features: 3}, b: {features: 3}}\nlayers: [relu]",
+    ),
+    Code(
         "E301",
         "a layer does not fit its input",
         "The window is larger than the map, a crop lies outside it, a size would be 0: the arithmetic is shown.",
@@ -598,6 +605,13 @@ _CODES = (
         "trains.",
         "Take a larger `batch_size`, or normalise before the pooling.",
         "layers: [global_avg_pool, batch_norm]\ntrain: {batch_size: 1}",
+    ),
+    Code(
+        "W306",
+        "an input that nothing uses",
+        "Data must have it, and nothing of what the network gives depends on it.",
+        "Take it with `from:`, or remove it from `inputs`.",
+        "inputs: {a: {features: 3}, b: {features: 3}}\nlayers: [relu: {from: a}]",
     ),
     Code(
         "W401",

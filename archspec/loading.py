@@ -261,16 +261,19 @@ class Spec:
     def smallest_input(self) -> SmallestInput | None:
         """The smallest square input that the whole network fits, train-only parts included.
 
-        None where no square up to the longer side of the network's own input fits, or up to 640 pixels where that is
-        larger. Raises `SpecError`.
+        Of a network for signals its side is the shortest length. None where no square up to the longer side of the
+        network's own input fits, or up to 640 pixels where that is larger, and where there are several inputs or the
+        only one is a vector. Raises `SpecError`.
         """
-        from archspec.elaborate.resizing import smallest_input
+        from archspec.elaborate.resizing import has_size, smallest_input
 
         graph = self.graph()
+        if not has_size(graph.inputs):
+            return None
         layers = self._document.root.get("layers")
         assert layers is not None
         with _no_collection():
-            return smallest_input(self._document, layers, graph.input)
+            return smallest_input(self._document, layers, graph.inputs[0])
 
     def place(self, *path: str) -> Span | None:
         """Where the value at this path was written, or the nearest thing around it.

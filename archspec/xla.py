@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.losses import Loss
     from archspec.optimisers import Optimiser
-    from archspec.spec.network import ImageInput, Task
+    from archspec.spec.inputs import Input
+    from archspec.spec.network import Task
     from archspec.spec.train import Train
 
 Mode = Literal["eval", "train"]
@@ -111,28 +112,35 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
     import jax
     import jax.numpy as jnp
 
-    from archspec.data import INPUT, LABEL
-    from archspec.training.steps import steps_of
-
-    graph, input, task, train = _given(network)
-    if optimiser is not None:
-        train = train.model_copy(update={"optimiser": optimiser})
-
     def shaped(shape: tuple[int, ...], kind: Any) -> Any:
         make: Any = jax.ShapeDtypeStruct
         return make(shape, kind)
 
-    steps = steps_of(graph, {INPUT: input}, task, train, 1, loss=_fitted(train.loss, graph))
-    params, statistics = steps.template["params"], steps.template["statistics"]
     if mode == "eval":
-        x = shaped((batch, *graph.input.shape), jnp.float32)
-        forward = jax.jit(lambda params, statistics, x: steps.pure.apply(params, statistics, x, train=False)[0])
-        return forward.lower(params, statistics, x).compile()
-    images = shaped((batch, *graph.input.shape), jnp.uint8)
+        from archspec.lower import outline
+
+        graph = network if isinstance(network, Graph) else network.graph()
+        pure, *arrays = outline(graph)
+        given = {item.name: shaped((batch, *item.type.shape), jnp.float32) for item in graph.inputs}
+        forward = jax.jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])
+        x = given if len(given) > 1 else next(iter(given.values()))
+        return forward.lower(*arrays, x).compile()
+    from archspec.data import LABEL
+    from archspec.training.steps import steps_of
+
+    graph, sections, task, train = _given(network)
+    if optimiser is not None:
+        train = train.model_copy(update={"optimiser": optimiser})
+    steps = steps_of(graph, sections, task, train, 1, loss=_fitted(train.loss, graph))
+    # Images are bytes as data have them.
+    batches = {
+        item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)
+        for item in graph.inputs
+    }
     of_pixels = graph.output_type(graph.main_output).shape[:-1] if task == "segmentation" else ()
     labels = shaped((batch, *of_pixels), jnp.int32)
     step: Any = steps.train
-    return step.lower(steps.template, {INPUT: images}, {LABEL: labels}).compile()
+    return step.lower(steps.template, batches, {LABEL: labels}).compile()
 
 
 def flops_of(compiled: Any) -> int | None:
@@ -186,16 +194,15 @@ def _row(name: str, here: int, xla: int | None, written: Callable[[int], str]) -
     ]
 
 
-def _given(network: Spec | Graph) -> tuple[Graph, ImageInput, Task, Train]:
-    from archspec.spec.network import ImageInput as InputSection
+def _given(network: Spec | Graph) -> tuple[Graph, Mapping[str, Input], Task, Train]:
+    from archspec.spec.inputs import section_of
     from archspec.spec.train import Train as TrainSection
 
     if not isinstance(network, Graph):
-        return network.graph(), network.input, network.header.task, network.train or TrainSection()
-    height, width, channels = network.input.shape
-    main = network.main_output
-    task: Task = "segmentation" if network.output_type(main).is_map else "classification"
-    return network, InputSection(height=height, width=width, channels=channels), task, TrainSection()
+        return network.graph(), network.inputs, network.header.task, network.train or TrainSection()
+    sections = {item.name: section_of(item.type) for item in network.inputs}
+    task: Task = "segmentation" if network.output_type(network.main_output).is_map else "classification"
+    return network, sections, task, TrainSection()
 
 
 def _fitted(loss: Loss, graph: Graph) -> Loss:

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import Findings
+from archspec.figures.conventions import torchinfo_bytes
+from archspec.figures.devices import find_device
+from archspec.figures.differences import differences
+from archspec.figures.memory import inference, training
+from archspec.figures.roofline import predict
 from archspec.loading import Spec, load, open_spec
+from archspec.reports import report
+from archspec.reports.cells import Cell
+from archspec.reports.facts import BY_KEY, Facts, table, used
+from archspec.reports.roofline import header
 from archspec.spec.inputs import SignalInput, VectorInput
 from archspec.spec.network import ImageInput
 from archspec.spec.overrides import Override, parse_input
@@ -107,3 +116,99 @@ def test_another_size_is_given_by_name(write: Write) -> None:
     assert load(alone).graph(input=30).input.shape == (30, 2)
     with pytest.raises(TypeError, match="3 numbers"):
         load(alone).graph(input=(1, 2, 3))
+
+
+BOTH = """
+inputs:
+  picture: {height: 6, width: 6, channels: 2, range: [-1, 1]}
+  number: {features: 10, mean: 0.5}
+layers:
+  - conv: {name: a, from: picture, filters: 4, kernel: 3}
+  - flatten: {name: seen}
+  - dense: {name: told, from: number, units: 3}
+  - relu
+  - concat: {from: [seen, relu1]}
+  - dense: {name: end, units: 5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ("[relu]", "the network has 3 inputs, and its first entry does not say which it takes"),
+        ("[{repeat: {times: 2, layers: [relu]}}]", "`- repeat: {from: left, …}`; inputs: left, sound and number"),
+        ("[]", "the network has no layers"),
+        ("[{relu: {name: left, from: left}}]", "the name `left` is taken"),
+        ("[{relu: {from: lift}}]", "did you mean `left`?"),
+        (
+            "[{relu: {from: left}}, {dense: {units: 3, from: number}}, {add: {from: [relu1, dense1]}}]",
+            "some inputs are maps",
+        ),
+    ],
+)
+def test_a_network_of_several_inputs_says_which_it_takes(write: Write, layers: str, words: str) -> None:
+    found = [text for text in said(write(f"{TWO}layers: {layers}")) if "nothing uses" not in text]
+    assert len(found) == 1 and words in found[0], found
+
+
+def test_inputs_that_nothing_uses_are_named(write: Write) -> None:
+    found = said(write(TWO + "layers: [{relu: {from: sound}}]"))
+    assert [text.split(";")[0] for text in found] == [
+        "nothing uses the input `left`, of 8×8×1 take it with `from:`, or remove it",
+        "nothing uses the input `number`, of 3 take it with `from:`, or remove it",
+    ]
+
+
+def test_what_show_writes_gives_the_same_graph(write: Write, tmp_path: Path) -> None:
+    spec = load(write(BOTH))
+    written = tmp_path / "again.yaml"
+    written.write_text(spec.to_yaml(), "utf-8")
+    again = load(written)
+    assert again.graph() == spec.graph() and again.inputs == spec.inputs
+    assert again.to_yaml() == spec.to_yaml()
+    signal = load(write("input: {length: 9, channels: 2, std: 3}\nlayers: [relu, flatten, dense: 2]", "signal.yaml"))
+    assert "\ninput: {length: 9, channels: 2, std: 3.0}\n" in signal.to_yaml()
+    alone = load(write("inputs: {left: {features: 4}}\nlayers: [relu, {dense: {from: left, units: 2}}]", "alone.yaml"))
+    written.write_text(alone.to_yaml(), "utf-8")
+    assert load(written).graph() == alone.graph() and alone.graph().inputs[0].name == "left"
+
+
+def test_reports_name_all_inputs(write: Write) -> None:
+    graph = load(write(BOTH)).graph()
+    found = report(graph)
+    assert str(found).startswith("net: inputs picture 6×6×2 (H×W×C), number 10 (features), batch 1, eval mode")
+    assert [row.inputs for row in found.rows] == [
+        ("picture",), ("a",), ("number",), ("told",), ("seen", "relu1"), ("concat1",)
+    ]  # fmt: skip
+    assert found.to_dict()["inputs"] == {"picture": [6, 6, 2], "number": [10]} and "input" not in found.to_dict()
+    sound = load(write("input: {length: 9, channels: 2}\nlayers: [flatten, dense: 2]", "sound.yaml")).graph()
+    assert str(report(sound)).startswith("net: input 9×2 (L×C), batch 1")
+    assert report(sound).to_dict()["input"] == [9, 2]
+    facts = Facts("net", "", graph)
+    assert table([facts], [BY_KEY["input"]]).rows[0][1] == Cell(
+        "picture 6×6×2, number 10 (features)", "picture=6x6x2 number=10"
+    )
+    assert [column.key for column in used([facts])].count("smallest_input") == 0
+    assert load(write(BOTH)).smallest_input() is None
+    line = header(predict(graph, find_device("a100")))[0]
+    assert ": inputs picture 6×6×2 (H×W×C), number 10 (features), batch 1," in line
+
+
+def test_memory_of_two_inputs_by_hand(write: Write) -> None:
+    graph = load(write(BOTH)).graph()
+    # 72 and 10 numbers go in; the convolution's 64 are the most that is alive beside both.
+    assert inference(graph).parts["activations"].per_sample == 4 * (72 + 10 + 64)
+    assert training(graph).parts["input"].per_sample == 4 * (72 + 10)
+    assert torchinfo_bytes(graph, 2)["Input size"] == 4 * 2 * (72 + 10)
+
+
+def test_what_takes_another_input_is_told_of(write: Write) -> None:
+    """Two networks whose inputs stand in another order are alike; one whose layers take another input is not."""
+    layers = "layers: [{relu: {name: a, from: %s}}, {tanh: {from: two}}, {add: {from: [a, tanh1]}}]\n"
+    orders = "inputs: {one: {features: 3}, two: {features: 3}}\n", "inputs: {two: {features: 3}, one: {features: 3}}\n"
+    first, turned, other = (
+        load(write(section + layers % name, f"{index}.yaml")).graph()
+        for index, (section, name) in enumerate(((orders[0], "one"), (orders[1], "one"), (orders[0], "two")))
+    )
+    assert [item.state for item in differences(first, turned)] == ["same"] * 3
+    assert [item.rewired for item in differences(first, other)] == [True, False, False]

@@ -30,6 +30,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from archspec.elaborate.resizing import has_size
     from archspec.reports.compare import render, to_dict
     from archspec.reports.facts import Facts, labels
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             optimiser_of(options, spec),
             None if changed else spec.published,
             spec.smallest_input(),
-            searched=True,
+            searched=has_size(graph.inputs),
         )
         for label, spec, graph in zip(labels([spec.name for spec in specs], options.specs), specs, graphs, strict=True)
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import DataError
 from archspec.output import as_json, print_as, say
@@ -106,7 +107,14 @@ def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:
         return sorted(facts, key=lambda item: item.label, reverse=reverse)
     value = BY_KEY[key].value
     known = [item for item in facts if value(item) is not None]
-    return sorted(known, key=value, reverse=reverse) + [item for item in facts if value(item) is None]
+    return sorted(known, key=lambda item: _size(value(item)), reverse=reverse) + [
+        item for item in facts if value(item) is None
+    ]
+
+
+def _size(value: Any) -> Any:
+    """A figure as it is ordered: of several inputs the largest."""
+    return max(value.values(), key=prod) if isinstance(value, dict) else value
 
 
 def _plot(facts: list[Facts], options: argparse.Namespace) -> None:

@@ -6,15 +6,16 @@ depends on it is passed over in silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as Types
 
 from archspec.diagnostics import Findings
 from archspec.elaborate.entries import Expander
-from archspec.elaborate.outputs import outputs, warn_unused
+from archspec.elaborate.outputs import outputs, warn_unused, warn_unused_inputs
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.resizing import suggest_inputs
 from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration
 from archspec.graph import Graph, GraphInput, input_number, prune
+from archspec.located import Mapping
 from archspec.spec.document import Document
 from archspec.types import TensorType
 
@@ -22,9 +23,7 @@ UNREAD = (GraphInput("input", TensorType((1, 1, 1))),)
 """Stands for inputs whose section is wrong."""
 
 
-def elaborate(
-    document: Document, inputs: Mapping[str, TensorType] | None, name: str, findings: Findings
-) -> Graph | None:
+def elaborate(document: Document, inputs: Types[str, TensorType] | None, name: str, findings: Findings) -> Graph | None:
     """The graph of a document whose arguments are bound, or None with the reasons among the findings.
 
     `inputs` are the types of what the network takes. Without them, because their section is wrong, the layers are
@@ -40,6 +39,13 @@ def elaborate(
     expander = Expander(document, placer, findings)
     names = tuple(inputs or ())
     context = Context(Scope(inputs=starts, input_names=names), document.env, document)
+    expander.undecided = starts if len(starts) > 1 else None
+    written = document.root.get("inputs")
+    for input_name, value in zip(names, starts, strict=False):
+        key = written.key(input_name) if isinstance(written, Mapping) else None
+        if key is not None:
+            # Layers must have other names.
+            context.scope.names[input_name] = ((value,), key.span)
     try:
         expander.check_size(layers, context)
         end = expander.chain(layers, context, starts, "layers")
@@ -52,5 +58,6 @@ def elaborate(
     nodes = tuple(placer.nodes)
     warn_unused(expander, nodes, ends)
     nodes, ends = prune(nodes, ends)
+    warn_unused_inputs(document, placer.inputs, nodes, ends, findings)
     args, blocks = dict(document.env), placer.blocks
     return Graph(name, placer.inputs, nodes, ends, variant=document.variant, args=args, blocks=blocks)

@@ -46,6 +46,9 @@ class Expander:
         self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
+        self.undecided: Values | None = None
+        """What the chain begins with where the network has several inputs."""
+
     def chain(self, node: Located | None, context: Context, values: Values, what: str) -> Values:
         """Expands a list of entries; each takes what the one before it gives. Returns what the last one gives."""
         if node is None or is_null(node):
@@ -80,12 +83,27 @@ class Expander:
             source = entry.content.get("from")
             if source is not None:
                 values = self.resolve(source, context)
+        if values is self.undecided:
+            return self.without_from(entry, context)
         block = context.document.blocks.get(entry.kind)
         if block is not None:
             return structure.block(self, block, entry, context, values)
         if entry.kind in STRUCTURE:
             return STRUCTURES[entry.kind](self, entry, context, values)
         return self.layer(entry, context, values)
+
+    def without_from(self, entry: Entry, context: Context) -> Values:
+        """Reports an entry at the network's beginning that does not say which of several inputs it takes."""
+        names = context.scope.input_names
+        self.findings.error(
+            "E220",
+            f"the network has {len(names)} inputs, and its first entry does not say which it takes",
+            entry.span,
+            help=[f"`- {entry.kind}: {{from: {names[0]}, …}}`; inputs: {listed(names)}"],
+        )
+        self.undecided = None
+        self.placer.register(entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope)
+        return (UNKNOWN,)
 
     def read_entry(self, node: Located, context: Context) -> Entry | None:
         content: Located | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archspec.diagnostics import Findings
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
-from archspec.graph import Node, Output, is_input, needed
+from archspec.graph import GraphInput, Node, Output, input_number, is_input, needed
 from archspec.located import Located, Mapping, Scalar, describe, is_null
+from archspec.spec.document import Document
 from archspec.spec.network import OutputSpec
 from archspec.spec.reading import FAILED, evaluate, read_model
 
@@ -58,12 +60,12 @@ def output(x: Expander, name: str, key: Scalar, value: Located) -> OutputSpec | 
 def last_output(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None:
     if UNKNOWN in end:
         return None
-    if len(end) != 1:
-        x.findings.error("E307", f"the network ends in {len(end)} values", help=["join them, or name `outputs`"])
-        return None
-    if is_input(end[0]):
+    if all(map(is_input, end)):
         layers = x.document.root.get("layers")
         x.findings.error("E216", "the network has no layers", layers.span if layers else None)
+        return None
+    if len(end) != 1:
+        x.findings.error("E307", f"the network ends in {len(end)} values", help=["join them, or name `outputs`"])
         return None
     return (Output("output", end[0]),)
 
@@ -77,4 +79,25 @@ def warn_unused(x: Expander, nodes: tuple[Node, ...], outputs: tuple[Output, ...
                 f"nothing uses the output of {node.path}; it is left out of the network",
                 node.span,
                 help=["take it with `from:`, name it in `outputs:`, or remove it"],
+            )
+
+
+def warn_unused_inputs(
+    document: Document,
+    inputs: tuple[GraphInput, ...],
+    nodes: tuple[Node, ...],
+    ends: tuple[Output, ...],
+    findings: Findings,
+) -> None:
+    """Warns of inputs that no layer and no output takes."""
+    used = {source for node in nodes for source in node.inputs} | {output.node for output in ends}
+    section = document.root.get("inputs")
+    for place, item in enumerate(inputs):
+        if input_number(place) not in used:
+            key = section.key(item.name) if isinstance(section, Mapping) else document.root.key("input")
+            findings.warning(
+                "W306",
+                f"nothing uses the input `{item.name}`, of {item.type}",
+                key.span if key else None,
+                help=["take it with `from:`, or remove it; data must have it all the same"],
             )

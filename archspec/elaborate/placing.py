@@ -235,7 +235,7 @@ class Placer:
         indices = sorted(needed(nodes, values))
         if len(indices) > 2_000:
             return None
-        longest = max(self.input.shape[:2])
+        longest = max(self.input.spatial)
 
         def fits(scale: float) -> bool:
             types = {input_number(place): item.type for place, item in enumerate(self.inputs)}
@@ -298,9 +298,8 @@ class Placer:
 
 
 def scaled(input: TensorType, scale: float) -> TensorType:
-    """An input's type with height and width grown by a factor."""
-    height, width, channels = input.shape
-    return TensorType((math.ceil(height * scale), math.ceil(width * scale), channels))
+    """An input's type with height and width, or its length, grown by a factor."""
+    return TensorType((*(math.ceil(side * scale) for side in input.spatial), input.channels))
 
 
 def callers(context: Context) -> list[Label]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import ceil
+from math import ceil, prod
 from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Span
@@ -34,7 +34,7 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
     Layers behind one that does not fit have not been looked at, so the whole network is expanded for each input tried.
     """
     findings, placer = expander.findings, expander.placer
-    if len(placer.inputs) > 1 or not placer.input.is_map:
+    if not has_size(placer.inputs):
         return
     trials = min(MAX_TRIALS, MAX_STEPS // max(1, expander.steps))
     known = _faults(findings.items)
@@ -44,7 +44,7 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
         if size not in tried:
             if len(tried) >= trials:
                 return False
-            tried[size] = _faults_of(document, layers, size)
+            tried[size] = _faults_of(document, layers, placer.inputs[0]._replace(type=size))
         return tried[size] <= known - _faults([item])
 
     for misfit in placer.misfits:
@@ -58,8 +58,9 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
             )
         sizes = sizes or _near(placer, misfit, helps)
         ways = list(item.help)
-        for height, width, _ in (size.shape for size in sizes):
-            ways.append(f"{'or ' if ways else ''}an input of {height}×{width}: --input {height}x{width}")
+        for size in sizes:
+            said = "×".join(map(str, size.spatial)) if size.is_map else f"length {size.spatial[0]}"
+            ways.append(f"{'or ' if ways else ''}an input of {said}: --input {'x'.join(map(str, size.spatial))}")
         if sizes:
             findings.replace(item, replace(item, help=tuple(ways)))
 
@@ -73,7 +74,7 @@ def _scaled(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]:
     least = placer.least_scale(misfit.layer, misfit.values)
     if least is None:
         return []
-    longest = max(input.shape[:2])
+    longest = max(input.spatial)
     high = least
     while not helps(item, scaled(input, high)) and 2 * high * longest <= MAX_INPUT:
         high *= 2
@@ -92,26 +93,29 @@ def _multiples(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]
     stride is tried too.
     """
     item = misfit.item
-    height, width, channels = placer.input.shape
-    strides = [max([1, *(ceil(node.receptive_field.jump[axis]) for node in placer.nodes)]) for axis in (0, 1)]
+    own, channels = placer.input.spatial, placer.input.channels
+    strides = [max([1, *(ceil(node.receptive_field.jump[axis]) for node in placer.nodes)]) for axis in range(len(own))]
 
     def up(size: int, step: int) -> int:
         return -(-size // step) * step
 
-    multiples: dict[tuple[int, int], tuple[int, int]] = {}
+    multiples: dict[tuple[int, ...], list[int]] = {}
     for power in range(MAX_HALVINGS):
-        down, across = (stride * 2**power for stride in strides)
-        for size in ((up(height, down), width), (height, up(width, across)), (up(height, down), up(width, across))):
-            if size != (height, width) and max(size) <= max(MAX_INPUT, height, width):
-                multiples.setdefault(size, (down, across))
-    for size in sorted(multiples, key=lambda size: size[0] * size[1]):
+        steps = [stride * 2**power for stride in strides]
+        for chosen in _choices(len(own)):
+            size = tuple(
+                up(side, step) if axis in chosen else side
+                for axis, (side, step) in enumerate(zip(own, steps, strict=True))
+            )
+            if size != own and max(size) <= max(MAX_INPUT, *own):
+                multiples.setdefault(size, steps)
+    for size in sorted(multiples, key=prod):
         if helps(item, TensorType((*size, channels))):
-            steps = multiples[size]
             less = [
                 have if have == want else want - step
-                for have, want, step in zip((height, width), size, steps, strict=True)
+                for have, want, step in zip(own, size, multiples[size], strict=True)
             ]
-            smaller = TensorType((less[0], less[1], channels))
+            smaller = TensorType((*less, channels))
             fits = min(less) > 0 and helps(item, smaller)
             return [TensorType((*size, channels)), *([smaller] if fits else [])]
     return []
@@ -119,32 +123,45 @@ def _multiples(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]
 
 def _near(placer: Placer, misfit: Misfit, helps: Helps) -> list[TensorType]:
     """The next larger input that fits, of sides that are no multiples: 227 = 8·28 + 3 of AlexNet, 9 = 4·2 + 1."""
-    height, width, channels = placer.input.shape
+    own, channels = placer.input.spatial, placer.input.channels
     for more in range(1, NEAR + 1):
-        for size in ((height + more, width), (height, width + more), (height + more, width + more)):
+        for chosen in _choices(len(own)):
+            size = tuple(side + more if axis in chosen else side for axis, side in enumerate(own))
             if max(size) <= MAX_INPUT and helps(misfit.item, TensorType((*size, channels))):
                 return [TensorType((*size, channels))]
     return []
 
 
+def _choices(axes: int) -> list[tuple[int, ...]]:
+    """The axes that may grow: each on its own, then all."""
+    return [(0,)] if axes == 1 else [(0,), (1,), (0, 1)]
+
+
+def has_size(inputs: Sequence[GraphInput]) -> bool:
+    """Whether other sizes can be tried: of one image or signal, not of several, whose sizes may belong together."""
+    return len(inputs) == 1 and not inputs[0].type.is_vector
+
+
 class SmallestInput(NamedTuple):
-    """The side of the smallest square input that a whole network fits, and the next side that it fits.
+    """The side of the smallest square input that a whole network fits, and the next side that it fits; of a network
+    for signals the length.
 
     `next` is None where no side up to `SIDES_TRIED` above fits: the network needs that size exactly.
     """
 
     side: int
     next: int | None
+    axes: int = 2
 
     @property
     def exact(self) -> bool:
         return self.next is None
 
     def __str__(self) -> str:
-        said = f"{self.side}×{self.side}"
+        said = "×".join([str(self.side)] * self.axes)
         if self.next is None:
             return f"{said} exactly"
-        return said if self.next == self.side + 1 else f"{said}, then {self.next}×{self.next}"
+        return said if self.next == self.side + 1 else f"{said}, then {'×'.join([str(self.next)] * self.axes)}"
 
 
 LARGEST_SIDE = 640
@@ -154,28 +171,28 @@ SIDES_TRIED = 64
 """Sides above the smallest one among which the next is looked for."""
 
 
-def smallest_input(document: Document, layers: Located, input: TensorType) -> SmallestInput | None:
-    """The smallest square input, of the input's channels, for which every layer fits.
+def smallest_input(document: Document, layers: Located, input: GraphInput) -> SmallestInput | None:
+    """The smallest square input, or the shortest signal, of the input's channels, for which every layer fits.
 
     Sides are tried from 1 upwards, since a network can fit one size and not the next: below the side that is returned
     none fits. None where no side up to `sides_searched` fits.
     """
-    channels = input.channels
+    axes = len(input.type.spatial)
 
     def fits(side: int) -> bool:
-        return not _faults_of(document, layers, TensorType((side, side, channels)), _FirstError())
+        kind = TensorType((*[side] * axes, input.type.channels))
+        return not _faults_of(document, layers, input._replace(type=kind), _FirstError())
 
-    smallest = next((side for side in range(1, sides_searched(input) + 1) if fits(side)), None)
+    smallest = next((side for side in range(1, sides_searched(input.type) + 1) if fits(side)), None)
     if smallest is None:
         return None
-    return SmallestInput(
-        smallest, next((side for side in range(smallest + 1, smallest + SIDES_TRIED + 1) if fits(side)), None)
-    )
+    larger = range(smallest + 1, smallest + SIDES_TRIED + 1)
+    return SmallestInput(smallest, next((side for side in larger if fits(side)), None), axes)
 
 
 def sides_searched(input: TensorType) -> int:
     """The largest side that is tried for a network's smallest input: the longer one of its own, within bounds."""
-    return min(max(input.shape[:2]), LARGEST_SIDE)
+    return min(max(input.spatial), LARGEST_SIDE)
 
 
 class _FirstError(Findings):
@@ -187,12 +204,13 @@ class _FirstError(Findings):
             raise StopElaboration
 
 
-def _faults_of(document: Document, layers: Located, input: TensorType, findings: Findings | None = None) -> set[Fault]:
+def _faults_of(document: Document, layers: Located, input: GraphInput, findings: Findings | None = None) -> set[Fault]:
     """What is wrong with the layers for an input."""
     findings = Findings() if findings is None else findings
-    expander = Expander(document, Placer((GraphInput("input", input),), findings, searches=0), findings)
+    expander = Expander(document, Placer((input,), findings, searches=0), findings)
     with suppress(StopElaboration):  # the reason is among the findings
-        expander.chain(layers, Context(Scope(inputs=(INPUT,)), document.env, document), (INPUT,), "layers")
+        scope = Scope(inputs=(INPUT,), input_names=(input.name,))
+        expander.chain(layers, Context(scope, document.env, document), (INPUT,), "layers")
     return _faults(findings.items)
 
 

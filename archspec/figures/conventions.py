@@ -179,7 +179,7 @@ def torchinfo_bytes(graph: Graph, batch: int) -> dict[str, int]:
         return sum(_float32(node.output) for node in nodes if node.params)
 
     return {
-        "Input size": batch * _float32(graph.input),
+        "Input size": batch * sum(_float32(item.type) for item in graph.inputs),
         "Forward/backward pass size": 2 * batch * outputs(graph.nodes),
         "Params size": 4 * graph.params,
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import INPUT, Graph, Node, input_number
 from archspec.kinds import plain
 
 State = Literal["same", "resized", "changed", "added", "removed"]
@@ -62,7 +62,7 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
     Wunsch 1970): best by path, kind and fields, then by kind and fields, by path and kind, by kind.
     """
     pairs = _aligned(first, second)
-    partner = {i: j for i, j in pairs if i is not None and j is not None}
+    partner = {**_same_inputs(first, second), **{i: j for i, j in pairs if i is not None and j is not None}}
     reached = set(partner.values())
     changes = []
     for i, j in pairs:
@@ -73,11 +73,19 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
         if before is not None and after is not None:
             fields = _changed(before, after)
             # Inputs that the other network lacks are told of where these stand.
-            known = all(source in partner or source == INPUT for source in before.inputs)
-            known = known and all(source in reached or source == INPUT for source in after.inputs)
-            rewired = known and [partner.get(source, INPUT) for source in before.inputs] != list(after.inputs)
+            known = all(source in partner for source in before.inputs)
+            known = known and all(source in reached for source in after.inputs)
+            rewired = known and [partner[source] for source in before.inputs] != list(after.inputs)
         changes.append(Difference(before, after, fields, rewired))
     return changes
+
+
+def _same_inputs(first: Graph, second: Graph) -> dict[int, int]:
+    """The inputs of one network and those of the other that they correspond to: of the same name, or the only ones."""
+    if len(first.inputs) == len(second.inputs) == 1:
+        return {INPUT: INPUT}
+    places = {item.name: input_number(place) for place, item in enumerate(second.inputs)}
+    return {input_number(place): places[item.name] for place, item in enumerate(first.inputs) if item.name in places}
 
 
 def _fields(node: Node) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from archspec.figures.cost import indexed, trained
-from archspec.graph import INPUT, Graph
+from archspec.graph import Graph, input_number, is_input
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
@@ -96,7 +96,7 @@ def training(
             "statistics": MemoryPart(4 * seen.count("statistics")),
             "gradients": MemoryPart(4 * changed),
             "optimiser state": MemoryPart(4 * optimiser.slots * changed),
-            "input": MemoryPart(0, width * seen.input.size),
+            "input": MemoryPart(0, width * sum(item.type.size for item in seen.inputs)),
             "activations": MemoryPart(0, peak.activations),
             "masks": MemoryPart(0, peak.masks),
             "activation gradients": MemoryPart(0, peak.gradients),
@@ -121,7 +121,7 @@ def _owners(graph: Graph) -> list[int]:
     owners: list[int] = []
     for index, node in enumerate(graph.nodes):
         source = node.inputs[0]
-        owners.append((INPUT if source == INPUT else owners[source]) if node.layer.is_view else index)
+        owners.append(_owner(owners, source) if node.layer.is_view else index)
     return owners
 
 
@@ -149,7 +149,8 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
     until: dict[int, int] = {}
     copied: dict[int, int] = {}
     # Tensors that some layer needs as they lie. Of the others the turned copy is all that is kept.
-    as_it_is: set[int] = {INPUT}
+    inputs = {input_number(place) for place in range(len(graph.inputs))}
+    as_it_is = set(inputs)
     extras: list[tuple[int, int]] = []
     for index, node in enumerate(nodes):
         own = asked[index][0]
@@ -171,11 +172,13 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
         extras.append(extra)
 
     def size(owner: int) -> int:
-        return width * (graph.input.size if owner == INPUT else nodes[owner].output.size)
+        return width * graph.source_type(owner).size
 
     # The loss begins with the outputs and their probabilities.
-    gradients = {owners[output.node]: size(owners[output.node]) for output in graph.outputs if output.node != INPUT}
-    kept_sizes = {owner: size(owner) for owner in until if owner != INPUT}
+    gradients = {
+        owners[output.node]: size(owners[output.node]) for output in graph.outputs if not is_input(output.node)
+    }
+    kept_sizes = {owner: size(owner) for owner in until if owner not in inputs}
     copy_sizes = {owner: size(owner) for owner in copied if owner in as_it_is}
     kept_ends, copies_ends = _by_end(until), _by_end(copied)
     # Sums are carried along, so that the time grows with the layers and not with their square.
@@ -211,7 +214,7 @@ def _by_end(until: Mapping[int, int]) -> dict[int, list[int]]:
 
 
 def _owner(owners: list[int], source: int) -> int:
-    return INPUT if source == INPUT else owners[source]
+    return source if is_input(source) else owners[source]
 
 
 def _alive(graph: Graph, width: int) -> int:
@@ -228,14 +231,15 @@ def _alive(graph: Graph, width: int) -> int:
     for output in graph.outputs:
         last[_owner(owners, output.node)] = len(graph.nodes)
     ends = _by_end(last)
-    alive = {INPUT: width * graph.input.size}
-    now = peak = alive[INPUT]
+    alive = {input_number(place): width * item.type.size for place, item in enumerate(graph.inputs)}
+    inputs = set(alive)
+    now = peak = sum(alive.values())
     for index, node in enumerate(graph.nodes):
         dying = ends.get(index, [])
         if owners[index] == index:
             made = width * node.output.size
             if node.layer.in_place:
-                sources = {_owner(owners, source) for source in node.inputs} - {INPUT}
+                sources = {_owner(owners, source) for source in node.inputs} - inputs
                 over = next((key for key in dying if key in sources and alive.get(key) == made), None)
                 now -= 0 if over is None else alive.pop(over)
             alive[index] = made

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archspec.graph import GraphInput
+    from archspec.types import TensorType
+
 import re
 from decimal import ROUND_HALF_EVEN, Context
 
@@ -48,3 +55,16 @@ def read_bytes(text: str) -> int:
     if match is None or match[2].lower() not in units:
         raise ValueError(f"{text!r} is not a size with its unit, such as 16GiB, 512MiB or 80GB")
     return int(float(match[1]) * units[match[2].lower()])
+
+
+def size_text(kind: TensorType) -> str:
+    """A type with what its axes are: `32×32×1 (H×W×C)`, `800×1 (L×C)`, `10 (features)`."""
+    axes = "H×W×C" if kind.is_map else "L×C" if kind.is_signal else "features"
+    return f"{kind} ({axes})"
+
+
+def inputs_text(inputs: Sequence[GraphInput]) -> str:
+    """What a network takes, in words: `input 32×32×1 (H×W×C)`, `inputs left 28×28×1 (H×W×C), number 10 (features)`."""
+    if len(inputs) == 1:
+        return f"input {size_text(inputs[0].type)}"
+    return "inputs " + ", ".join(f"{item.name} {size_text(item.type)}" for item in inputs)

@@ -11,7 +11,7 @@ from archspec.blocks import Part, folded, tree
 from archspec.figures.conventions import CONVENTIONS, Convention
 from archspec.figures.cost import bytes_moved, training_flops
 from archspec.figures.memory import DTYPES, Memory, inference, training
-from archspec.graph import INPUT, Graph, Node
+from archspec.graph import Graph, Node, input_number
 from archspec.layers import Role
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
@@ -175,7 +175,7 @@ def report(
     seen = graph.pruned(mode)
     parts = folded(seen, depth) if depth is not None else [part for part in tree(seen).walk() if part.is_layer]
     chosen = CONVENTIONS[convention] if convention else None
-    owner = _owners(parts)
+    owner = _owners(parts, seen)
     rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for part in parts)
     return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
 
@@ -187,9 +187,10 @@ def _given(network: Spec | Graph, optimiser: Optimiser | None) -> tuple[Graph, O
     return network.graph(), optimiser or (network.train.optimiser if network.train else None)
 
 
-def _owners(parts: Sequence[Part]) -> dict[int, str]:
-    """The path of the row that each node is in."""
-    return {INPUT: "input", **{index: part.path for part in parts for index in part.nodes}}
+def _owners(parts: Sequence[Part], graph: Graph) -> dict[int, str]:
+    """The path of the row that each node is in, and the inputs' names."""
+    names = {input_number(place): item.name for place, item in enumerate(graph.inputs)}
+    return {**names, **{index: part.path for part in parts for index in part.nodes}}
 
 
 def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str, convention: Convention | None) -> Row:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.figures.receptive_field import with_places
-from archspec.figures.units import mebibytes, si
+from archspec.figures.units import mebibytes, si, size_text
 from archspec.graph import Graph
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.reports.cells import Cell, Table
+from archspec.types import DTYPE_BYTES, TensorType
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
@@ -48,8 +49,6 @@ class Facts:
     @property
     def weights_bytes(self) -> int:
         """Bytes of all arrays, statistics included, as a file holds them."""
-        from archspec.types import DTYPE_BYTES
-
         arrays = sum(weight.size for node in self.seen.nodes for weight in node.weights)
         return DTYPE_BYTES[self.dtype] * arrays
 
@@ -107,6 +106,19 @@ def _times(shape: Sequence[int] | None) -> str:
     return "" if shape is None else "×".join(map(str, shape))
 
 
+def _taken(graph: Graph) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    """The input's shape, of several their shapes by name."""
+    shapes = {item.name: item.type.shape for item in graph.inputs}
+    return shapes if len(shapes) > 1 else graph.input.shape
+
+
+def _input(value: tuple[int, ...] | dict[str, tuple[int, ...]]) -> str:
+    """An image's shape, of a signal and a vector with what its axes are, of several inputs with their names."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_input(shape)}" for name, shape in value.items())
+    return _times(value) if len(value) == 3 else size_text(TensorType(value))
+
+
 def _plain(value: Any) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
@@ -116,7 +128,9 @@ def _percent(value: float | None) -> str:
 
 
 def _none(facts: Facts) -> str:
-    """What is said where no square input was found."""
+    """What is said where no square input was found, or none was looked for."""
+    if not facts.searched:
+        return ""
     from archspec.elaborate.resizing import sides_searched
 
     return f"none up to {sides_searched(facts.graph.input)}"
@@ -127,7 +141,7 @@ def _published(name: str) -> Callable[[Facts], float | None]:
 
 
 COLUMNS = (
-    Fact("input", "input (H×W×C)", lambda facts: facts.graph.input.shape, _times),
+    Fact("input", "input (H×W×C)", lambda facts: _taken(facts.graph), _input),
     Fact("params", "parameters", lambda facts: facts.params, _plain),
     Fact("macs", "MACs", lambda facts: facts.seen.macs, si),
     Fact("flops", "FLOPs", lambda facts: facts.seen.flops, si),
@@ -158,6 +172,8 @@ def raw(value: Any) -> str | int | float | None:
         return value.side
     if isinstance(value, str):
         return None
+    if isinstance(value, dict):
+        return " ".join(f"{name}={raw(shape)}" for name, shape in value.items())
     return "x".join(map(str, value)) if isinstance(value, tuple) else value
 
 

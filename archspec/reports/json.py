@@ -7,17 +7,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archspec.graph import Graph
     from archspec.reports import Report, Row
 
 
 def to_dict(report: Report) -> dict[str, Any]:
-    """The report as plain data; `input` and `output` are [height, width, channels] or [features]."""
+    """The report as plain data; `input` and `output` are [height, width, channels], [length, channels] or [features].
+
+    Of several inputs `inputs` has the shapes by name.
+    """
     graph = report.graph
     fields = {
         "spec": graph.name,
         "variant": graph.variant,
         "args": dict(graph.args),
-        "input": list(graph.input.shape),
+        **shapes(graph),
         "dtype": report.dtype,
         "batch": report.batch,
         "mode": graph.mode,
@@ -29,6 +33,13 @@ def to_dict(report: Report) -> dict[str, Any]:
         printed = dict(report.convention.summary(graph, count, report.batch))
         fields["convention"] = {"name": report.convention.name, "count": count, "printed": printed}
     return fields
+
+
+def shapes(graph: Graph) -> dict[str, Any]:
+    """What the network takes as plain data: `input`, or several `inputs` by name."""
+    if len(graph.inputs) == 1:
+        return {"input": list(graph.input.shape)}
+    return {"inputs": {item.name: list(item.type.shape) for item in graph.inputs}}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import folded
 from archspec.figures.roofline import bound_of
-from archspec.figures.units import mebibytes, si
+from archspec.figures.units import inputs_text, mebibytes, si
 from archspec.reports.cells import Cell, Table, short
+from archspec.reports.json import shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,11 +48,10 @@ def gigabytes(value: float) -> str:
 def header(prediction: Prediction) -> list[str]:
     """What is predicted, how, and the totals."""
     graph, device = prediction.graph, prediction.device
-    shape = "×".join(map(str, graph.input.shape))
     spread = f" on {prediction.devices} devices, {prediction.share} a device" if prediction.devices > 1 else ""
     uneven = "" if prediction.batch % prediction.devices == 0 else ", the busiest decides"
     lines = [
-        f"{graph.name} on {device.title}: input {shape} (H×W×C), batch {prediction.batch}{spread}{uneven}, "
+        f"{graph.name} on {device.title}: {inputs_text(graph.inputs)}, batch {prediction.batch}{spread}{uneven}, "
         f"{graph.mode} mode, {prediction.dtype}",
         METHOD,
         f"peak {si(int(device.flops[prediction.dtype]))}FLOP/s, memory {si(int(device.bandwidth))}B/s, ridge at "
@@ -194,7 +194,7 @@ def to_dict(prediction: Prediction, depth: int | None = None) -> dict[str, Any]:
         "spec": graph.name,
         "variant": graph.variant,
         "args": dict(graph.args),
-        "input": list(graph.input.shape),
+        **shapes(graph),
         "batch": prediction.batch,
         "mode": graph.mode,
         "dtype": prediction.dtype,

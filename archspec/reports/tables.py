@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from archspec.figures.memory import COPIES
-from archspec.figures.units import mebibytes, si
+from archspec.figures.units import inputs_text, mebibytes, si
 from archspec.reports import Report, columns
 from archspec.reports.cells import WRITERS, Cell, Table, aligned, text
 
@@ -18,7 +18,7 @@ def header(report: Report) -> list[str]:
     """What the figures are figures of."""
     graph = report.graph
     lines = [
-        f"{graph.name}: input {graph.input} (H×W×C), batch {report.batch}, {graph.mode} mode, {report.dtype}",
+        f"{graph.name}: {inputs_text(graph.inputs)}, batch {report.batch}, {graph.mode} mode, {report.dtype}",
     ]
     heads = [output.name for output in report.whole.outputs if output.train_only]
     if heads:

@@ -80,6 +80,17 @@ MODELS: dict[str, type[ImageInput] | type[SignalInput] | type[VectorInput]] = {
 }
 
 
+def section_of(kind: TensorType) -> Input:
+    """An input of this type with defaults for all but its size."""
+    if kind.is_map:
+        height, width, channels = kind.shape
+        return ImageInput(height=height, width=width, channels=channels)
+    if kind.is_signal:
+        length, channels = kind.shape
+        return SignalInput(length=length, channels=channels)
+    return VectorInput(features=kind.channels)
+
+
 def _check_scaling(mean: Any, std: Any, size: int, word: str) -> None:
     for name, values in (("mean", mean), ("std", std)):
         if isinstance(values, tuple) and len(values) != size:

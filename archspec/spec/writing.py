@@ -54,7 +54,11 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     graph = spec.graph()
     header = {name: value for name, value in plain(spec.header).items() if value != ""}
     lines = [dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
-    lines.append("input: " + dump(_given(plain(spec.input)), flow=True))
+    if list(spec.inputs) == ["input"]:
+        lines.append("input: " + dump(_given(plain(spec.inputs["input"])), flow=True))
+    else:
+        lines.append("inputs:")
+        lines.extend(f"  {name}: {dump(_given(plain(input)), flow=True)}" for name, input in spec.inputs.items())
     lines.append("layers:")
     lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(graph))
     lines.append("outputs:")

@@ -45,7 +45,7 @@ def what_needs_less(graph: Graph, memory: Memory, smaller: str) -> list[str]:
     if whole is None or one <= whole:
         return [smaller]
     return [
-        f"one sample of {'×'.join(map(str, graph.input.shape))} alone needs {one / 2**30:,.4g} GiB, as "
+        f"one sample of {' and '.join(str(item.type) for item in graph.inputs)} alone needs {one / 2**30:,.4g} GiB, as "
         f"`archspec report --memory` counts; this machine has {whole / 2**30:,.4g} GiB",
         "a smaller input or network needs less; `train` and `weights import` take `--input HxW`",
     ]
