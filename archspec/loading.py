@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.data import RELATIVE
 from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean, render_text
 from archspec.elaborate import elaborate
-from archspec.located import Located, Scalar, kind_of_input
+from archspec.located import Located, Scalar, describe, kind_of_input
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.checks import check_defaults, check_published, read_weight_set, unused_arguments
 from archspec.spec.document import (
@@ -56,10 +57,16 @@ class Spec:
     """
 
     def __init__(
-        self, document: Document, overrides: Sequence[Override] = (), findings: Findings | None = None
+        self,
+        document: Document,
+        overrides: Sequence[Override] = (),
+        findings: Findings | None = None,
+        asked: tuple[Override, ...] = (),
     ) -> None:
+        """`asked` are the arguments that the SPEC itself gives, which `overrides` may change."""
         self._original = document
-        self._overrides = tuple(overrides)
+        self._asked = asked
+        self._overrides = (*asked, *overrides)
         findings = findings or Findings()
         self._document = _bound(document, self._overrides, findings)
         root = self._document.root
@@ -147,6 +154,23 @@ class Spec:
         self._findings.raise_if_failed()
         assert self._header is not None
         return self.variant or self._header.name
+
+    @property
+    def label(self) -> str:
+        """The name with the arguments that the SPEC gives behind it: `lenet5?classes=26`."""
+        given = "&".join(f"{item.path[-1]}={_shown(item.value)}" for item in self._asked)
+        return f"{self.name}?{given}" if given else self.name
+
+    @property
+    def run_name(self) -> str:
+        """What the folder of its runs is called: the name, with the arguments that the SPEC gives."""
+        given = [f"{item.path[-1]}={_shown(item.value)}" for item in self._asked]
+        return "-".join([self.name, *(re.sub(r"[^\w.+=-]+", "_", text)[:60] for text in given)])
+
+    @property
+    def changed(self) -> bool:
+        """Whether arguments, or anything else, are given beside the file's and the variant's own."""
+        return bool(self._overrides)
 
     @property
     def header(self) -> Header:
@@ -326,6 +350,8 @@ class Spec:
 def load(path_or_name: str | Path, variant: str | None = None, **args: Any) -> Spec:
     """Reads a spec: a path, a path with `#variant`, or a zoo name; keywords set the network's arguments.
 
+    So does `?name=value&name=value` behind any of these; keywords come before it.
+
     Raises `SpecError` with everything that is wrong in its sections.
     """
     overrides = [python_override(("args", name), value) for name, value in args.items()]
@@ -348,36 +374,43 @@ def open_spec(
     """
     findings = Findings() if findings is None else findings
     with _no_collection():
-        document, named = _open(target, findings)
-        return _chosen(document, variant or named or default_variant(document), overrides, findings)
+        document, named, asked = _open(target, findings)
+        return _chosen(document, variant or named or default_variant(document), overrides, findings, asked)
 
 
 def open_specs(target: str, overrides: Sequence[Override] = ()) -> list[Spec]:
     """Every network that a target names: one for a variant or a file without variants, else one a variant."""
     findings = Findings()
     with _no_collection():
-        document, named = _open(target, findings)
+        document, named, asked = _open(target, findings)
         names: list[str | None] = [named] if named else list(document.variants)
         base_is_complete = all(argument.default is not None for argument in document.arguments.values())
         if not names or (not named and base_is_complete and default_variant(document) is None):
             names.insert(0, None)
-        return [_chosen(document, name, overrides, findings) for name in names]
+        return [_chosen(document, name, overrides, findings, asked) for name in names]
 
 
-def _open(target: str, findings: Findings) -> tuple[Document, str | None]:
-    path, named = find_spec(target, findings)
+def _open(target: str, findings: Findings) -> tuple[Document, str | None, tuple[Override, ...]]:
+    """The document that a target names, and the variant and the arguments that it asks for."""
+    path, named, asked = find_spec(target, findings)
     document = open_document(path, findings) if path else None
     if document is None:
         raise SpecError(findings.sorted())
-    return document, named
+    return document, named, asked
 
 
-def _chosen(document: Document, variant: str | None, overrides: Sequence[Override], findings: Findings) -> Spec:
+def _chosen(
+    document: Document,
+    variant: str | None,
+    overrides: Sequence[Override],
+    findings: Findings,
+    asked: tuple[Override, ...],
+) -> Spec:
     mine = findings.copy()
     chosen = with_variant(document, variant, None, mine)
     if chosen is None:
         raise SpecError(mine.sorted())
-    return Spec(chosen, overrides, mine)
+    return Spec(chosen, overrides, mine, asked)
 
 
 def _read_inputs(document: Document, findings: Findings) -> dict[str, Input] | None:
@@ -411,6 +444,11 @@ def _bound(document: Document, overrides: Sequence[Override], findings: Findings
             document = apply_override(document, override, findings)
     bind_arguments(document, given, findings)
     return document
+
+
+def _shown(value: Located) -> str:
+    """A value of an argument as one writes it."""
+    return describe(value.plain) if not isinstance(value.plain, str) else value.plain
 
 
 def _header(root: LocatedMapping) -> LocatedMapping:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from archspec.diagnostics import Findings, did_you_mean, listed
 from archspec.fields import at_home
 from archspec.source import STANDARD_INPUT
 from archspec.spec.document import is_folder, is_readable, open_document
+from archspec.spec.overrides import Override, parse_arguments
 
 
 def zoo_folder() -> Path:
@@ -29,15 +31,55 @@ def zoo_variants() -> dict[str, tuple[Path, str | None]]:
     return variants
 
 
-def find_spec(target: str, findings: Findings) -> tuple[Path | None, str | None]:
-    """The file and variant that `path`, `path#variant` or a zoo name stand for; `-` is standard input."""
+class Target(NamedTuple):
+    """What a SPEC names: a file, None where there is none; its variant, None where none is chosen; and arguments."""
+
+    path: Path | None
+    variant: str | None = None
+    arguments: tuple[Override, ...] = ()
+
+
+def find_spec(target: str, findings: Findings) -> Target:
+    """What `path`, `path#variant` or a zoo name stand for, with `?name=value&name=value` behind them or without.
+
+    `-` is standard input. A file whose name has `?` or `#` in it comes before what these stand for otherwise.
+    """
+    if is_readable(Path(at_home(target))):
+        return Target(Path(at_home(target)))
+    for position in (match.start() for match in re.finditer(r"\?", target)):
+        found = _file(target[:position])
+        if found is not None:
+            return _with_arguments(found, target, position, findings)
+    whole = _file(target)
+    if whole is not None:
+        return Target(*whole)
+    base, mark, _ = target.partition("?")
+    named = _named(base, findings)
+    if named[0] is None or not mark:
+        return Target(*named)
+    return _with_arguments(named, target, len(base), findings)
+
+
+def _with_arguments(found: tuple[Path | None, str | None], target: str, position: int, findings: Findings) -> Target:
+    arguments = parse_arguments(target, position, findings)
+    return Target(*found, arguments) if arguments is not None else Target(None)
+
+
+def _file(target: str) -> tuple[Path, str | None] | None:
+    """The file and variant of `path` or `path#variant`; None where there is no such file."""
     target = at_home(target)
-    plain = Path(target)
-    if target == str(STANDARD_INPUT) or is_readable(plain):
-        return plain, None
+    if target == str(STANDARD_INPUT) or is_readable(Path(target)):
+        return Path(target), None
     base, mark, variant = target.rpartition("#")
     if mark and (base == str(STANDARD_INPUT) or is_readable(Path(base))):
         return Path(base), variant
+    return None
+
+
+def _named(target: str, findings: Findings) -> tuple[Path | None, str | None]:
+    """The file and variant of a name of the zoo; what is none is reported."""
+    target = at_home(target)
+    base, mark, variant = target.rpartition("#")
     name, wanted = (base, variant) if mark else (target, None)
     home = in_zoo(name)
     if home:

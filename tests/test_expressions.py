@@ -28,6 +28,12 @@ ENV = {"width": 64, "depths": [3, 4, 6, 3], "block": "basic", "wide": True, "rat
         ("$(ceil(7 / 2))", 4),
         ("$(floor(7 / 2))", 3),
         ("$(divisible(width, 8))", True),
+        # Widths of MobileNet v2 ×1.4, ×0.35 and ×0.75 in the published models, and 90 % kept.
+        ("$(make_divisible(32 * 1.4, 8))", 48),
+        ("$(make_divisible(16 * 0.35, 8))", 8),
+        ("$(make_divisible(24 * 0.75, 8))", 24),
+        ("$(make_divisible(18, 8))", 24),
+        ("$(make_divisible(3, 8, 4))", 4),
         ("$(2 if wide and not width < 3 else 1)", 2),
         ("$(1 < 2 <= 2)", True),
         ("$(width in [32, 64])", True),

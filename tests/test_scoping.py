@@ -166,3 +166,19 @@ def test_wrong_specs_of_great_size_are_answered(write: Write) -> None:
     many = "".join(f"  - relu: {{name: layer{i}}}\n" for i in range(20_000))
     wrong = "".join(f"  - relu: {{from: layr{i}}}\n" for i in range(500))
     assert len(codes(write(INPUT + "layers:\n" + many + wrong))) > 100
+
+
+def test_a_number_stands_for_a_pair(write: Write) -> None:
+    text = (
+        INPUT
+        + "blocks: {b: {args: {kernel: pair, pad: [1, 1], pads: list}, "
+        + "layers: [{conv: {filters: 1, kernel: $(kernel), pad: $(pad)}}, flatten, "
+        + "{dense: '$(kernel[0] + pad[1] + pads[2])'}]}}\n"
+    )
+    for call, units in (
+        ("{kernel: 5, pads: [0, 0, 7]}", 5 + 1 + 7),
+        ("{kernel: [3, 5], pad: 2, pads: [0, 0, 1]}", 3 + 2 + 1),
+    ):
+        assert load(write(text + f"layers: [{{b: {call}}}]\n")).graph().nodes[-1].output.shape == (units,)
+    for call in ("{kernel: [1, 2, 3], pads: []}", "{kernel: big, pads: []}", "{kernel: 1, pads: 1}"):
+        assert codes(write(text + f"layers: [{{b: {call}}}]\n")) == ["E206"]

@@ -36,8 +36,6 @@ def run(options: argparse.Namespace) -> int:
 
     specs = [open_checked(target, options) for target in options.specs]
     graphs = [spec.graph() for spec in specs]
-    # Other arguments or another input make another network, for which nothing was published.
-    changed = bool(options.overrides or options.input)
     facts = [
         Facts(
             label,
@@ -46,11 +44,12 @@ def run(options: argparse.Namespace) -> int:
             options.batch,
             options.dtype,
             optimiser_of(options, spec),
-            None if changed else spec.published,
+            # Other arguments or another input make another network, for which nothing was published.
+            None if spec.changed else spec.published,
             spec.smallest_input(),
             searched=has_size(graph.inputs),
         )
-        for label, spec, graph in zip(labels([spec.name for spec in specs], options.specs), specs, graphs, strict=True)
+        for label, spec, graph in zip(labels([spec.label for spec in specs], options.specs), specs, graphs, strict=True)
     ]
     if options.format == "json":
         print(as_json(to_dict(facts)))

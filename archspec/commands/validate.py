@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             if options.format != "json" and not failed(spec.diagnostics, options):
                 graph = spec.graph().pruned("eval")
                 print(
-                    f"ok: {spec.name} — {count(len(graph.nodes), 'layer')}, {graph.count('trainable'):,} parameters, "
+                    f"ok: {spec.label} — {count(len(graph.nodes), 'layer')}, {graph.count('trainable'):,} parameters, "
                     f"{graph.macs:,} multiply–adds"
                 )
     unique = list(dict.fromkeys(diagnostics))

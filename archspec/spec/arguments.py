@@ -20,8 +20,12 @@ TYPE_WORDS: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "str": (str,),
     "list": (list,),
+    "pair": (list,),
 }
-"""Words that declare an argument as required, and the types they accept."""
+"""Words that declare an argument as required, and the types they accept. A number stands for a pair of it twice."""
+
+NOT_ARGUMENTS = ("name", "from", "when", "weights", "input", "previous", "true", "false", "null")
+"""Words that cannot name an argument: fields of every entry, and what expressions have by themselves."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -34,6 +38,8 @@ class Argument:
     key: Scalar
     types: tuple[type, ...] | None
     default: Located | None
+    word: str | None = None
+    """The word that declares its type, if one does."""
 
 
 def declared(node: Located | None, what: str, findings: Findings) -> dict[str, Argument]:
@@ -46,15 +52,16 @@ def declared(node: Located | None, what: str, findings: Findings) -> dict[str, A
         return {}
     arguments = {}
     for name, key, value in node.items():
-        if not NAME.match(name) or name in ("name", "from", "when", "input", "true", "false", "null"):
-            findings.error("E209", f"`{name[:60]}` cannot name an argument", key.span)
+        if not NAME.match(name) or name in NOT_ARGUMENTS:
+            help = [f"it means something else; `{name}_` would do"] if name in NOT_ARGUMENTS else []
+            findings.error("E209", f"`{name[:60]}` cannot name an argument", key.span, help=help)
             continue
         if what == "args" and name in SECTIONS:
             findings.error("E209", f"`{name}` is a section and cannot name an argument", key.span)
             continue
         word = value.value if isinstance(value, Scalar) else None
         if isinstance(word, str) and word in TYPE_WORDS:
-            arguments[name] = Argument(name, key, TYPE_WORDS[word], None)
+            arguments[name] = Argument(name, key, TYPE_WORDS[word], None, word)
         else:
             arguments[name] = Argument(name, key, None, value)
     return arguments
@@ -95,12 +102,21 @@ def bind(
         if name in given:
             node = given[name][1]
             value = evaluate(node, scope if caller is env else caller, findings)
-            if value is not FAILED and types and not _is_of(value, types):
+            paired = argument.word == "pair" or _is_pair(default)
+            if paired and _is_number(value):
+                value = [value, value]
+            if value is not FAILED and (
+                (types and not _is_of(value, types)) or (argument.word == "pair" and not _is_pair(value))
+            ):
+                number = not paired and _is_pair(value) and _is_number(default)
+                help = f"`{name}: [{default}, {default}]` as the default takes a number or a pair"
                 findings.error(
                     "E206",
-                    f"argument `{name}` of {what} must be {_type_words(types)}, not {describe(value)}",
+                    f"argument `{name}` of {what} must be "
+                    f"{'a number or a list of two' if paired else _type_words(types or ())}, not {describe(value)}",
                     node.span,
                     secondary=[Label(argument.key.span, "declared here")],
+                    help=[help] if number else [],
                 )
                 value = FAILED
         elif argument.default is None:
@@ -134,6 +150,14 @@ def _is_of(value: Any, types: tuple[type, ...]) -> bool:
     if isinstance(value, bool):
         return bool in types
     return isinstance(value, types)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
 
 
 def _type_words(types: tuple[type, ...]) -> str:

@@ -154,38 +154,47 @@ class _Opener:
             self.findings.error("E112", "`extends` is the path of one file", base_node.span)
             return None
         assert isinstance(base_node, Scalar)
-        base_path, variant = self._base(base_node.source.folder, base_node)
+        base_path, variant, query = self._base(base_node.source.folder, base_node)
         if base_path is None:
             return None
         base = self._root(base_path, (*chain, path.resolve()), base_node.span, imports)
         if base is not None and variant:
             base = self._of_variant(base, variant, base_node.span)
+        if base is not None and query:
+            base = self._with_arguments(base, query, base_node)
         if base is None:
             return None
         return laid_over(base.without("extends"), root)
 
-    def _base(self, folder: Path, node: Scalar) -> tuple[Path | None, str | None]:
-        """The file and variant that `extends` names: a path, or a name of the zoo; no file where there is neither."""
+    def _base(self, folder: Path, node: Scalar) -> tuple[Path | None, str | None, int]:
+        """What `extends` names: the file, a path or a name of the zoo; its variant; and where in the text arguments
+        begin, 0 where there are none. No file where there is neither."""
         file, _, variant = node.value.partition("#")
         path = folder / at_home(file)
+        if is_file(path) and "?" not in variant:
+            return path, variant, 0
+        text, mark, _ = node.value.partition("?")
+        query = len(text) + 1 if mark else 0
+        file, _, variant = text.partition("#")
+        path = folder / at_home(file)
         if is_file(path):
-            return path, variant
+            return path, variant, query
         from archspec.zoo import in_zoo, similar
 
         home = in_zoo(file)
         if home is not None:
-            return home[0], variant or home[1]
+            return home[0], variant or home[1], query
         self.findings.files.setdefault(path, None)
         if "." not in file and not is_folder(path):
             what = f"there is no file, and no network in the zoo, called {file[:200]}"
             help = ["paths are relative to the file that names them", similar(file)]
             self.findings.error("E101", what, node.span, help=help)
-            return None, None
+            return None, None, 0
         if file.endswith(".yaml") and in_zoo(Path(file).stem):
             known = "#".join(part for part in (Path(file).stem, variant) if part)
             self.findings.error("E101", f"there is no file {path}", node.span, help=[f"the zoo's is called `{known}`"])
-            return None, None
-        return path, variant
+            return None, None, 0
+        return path, variant, query
 
     def _of_variant(self, root: LocatedMapping, variant: str, span: Span) -> LocatedMapping | None:
         """A file's mapping as one of its variants has it: its sections laid over, its arguments the defaults.
@@ -197,6 +206,29 @@ class _Opener:
             return None
         given = variant_arguments(chosen)
         root = chosen.root
+        if not self._knows(root, given):
+            return None
+        over: dict[str, tuple[Scalar, Located]] = {}
+        if "name" in root.entries:
+            key, own = root.entries["name"]
+            over["name"] = (key, Scalar(own.source, own.place, variant))
+        return _arguments_laid(root, given, over).without("variants", "published")
+
+    def _with_arguments(self, root: LocatedMapping, query: int, node: Scalar) -> LocatedMapping | None:
+        """A file's mapping with the arguments that `extends` gives behind a `?` as the defaults.
+
+        The figures published for other arguments are left behind.
+        """
+        from archspec.spec.overrides import parse_arguments
+
+        overrides = parse_arguments(node.value, query - 1, self.findings, node)
+        given = {item.path[-1]: (item.keys[-1], item.value) for item in overrides or ()}
+        if overrides is None or not self._knows(root, given):
+            return None
+        return _arguments_laid(root, given, {}).without("published")
+
+    def _knows(self, root: LocatedMapping, given: Mapping[str, tuple[Scalar, Located]]) -> bool:
+        """Whether a file has all these arguments; those that it has not are reported."""
         args = root.get("args")
         known = args.entries if isinstance(args, LocatedMapping) else {}
         for name, (key, _) in given.items():
@@ -205,17 +237,8 @@ class _Opener:
                 self.findings.error(
                     "E201", f"the spec has no argument `{name[:60]}`", key.span, help=[hint] if hint else []
                 )
-                return None
-        over: dict[str, tuple[Scalar, Located]] = {}
-        if "name" in root.entries:
-            key, own = root.entries["name"]
-            over["name"] = (key, Scalar(own.source, own.place, variant))
-        if given:
-            key = root.entries["args"][0]
-            over["args"] = (key, LocatedMapping(key.source, key.place, given))
-        whole = merged(root, LocatedMapping(root.source, root.place, over))
-        assert isinstance(whole, LocatedMapping)
-        return whole.without("variants", "published")
+                return False
+        return True
 
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
@@ -297,6 +320,18 @@ class _Opener:
                 self.findings.error("E203", f"block `{name}` needs `layers`", key.span)
             arguments = declared(value.get("args"), f"block `{name}`", self.findings)
             document.blocks[name] = Block(name, key, arguments, layers)
+
+
+def _arguments_laid(
+    root: LocatedMapping, given: dict[str, tuple[Scalar, Located]], over: dict[str, tuple[Scalar, Located]]
+) -> LocatedMapping:
+    """A file's mapping with other defaults of its arguments, and what else is laid over it."""
+    if given:
+        key = root.entries["args"][0]
+        over["args"] = (key, LocatedMapping(key.source, key.place, given))
+    whole = merged(root, LocatedMapping(root.source, root.place, over))
+    assert isinstance(whole, LocatedMapping)
+    return whole
 
 
 MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "inputs", "outputs", "train", "published", "weights")

@@ -12,10 +12,13 @@ from archspec.kinds import KindError, find_kind
 from archspec.located import CHOICES, Located, Scalar, Sequence, describe, is_null, kind_of_input, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_text
+from archspec.spec.arguments import NAME
 from archspec.spec.document import MAPPINGS, Document
 from archspec.spec.network import SECTIONS
 
 COMMAND_LINE = "command line"
+SPEC = "SPEC"
+"""What places in the text of a SPEC are called."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,48 @@ def parse_override(text: str, findings: Findings, option: str = "--set") -> Over
         return Override(keys, Scalar(source, (1, len(before), 1, len(before) + 1), None))
     value = read_text(value_text, COMMAND_LINE, findings, before=before)
     return Override(keys, value) if value else None
+
+
+def parse_arguments(
+    text: str, mark: int, findings: Findings, node: Scalar | None = None
+) -> tuple[Override, ...] | None:
+    """The arguments that a SPEC gives: `name=value&name=value` behind the `?` at `mark`. None with the reasons.
+
+    Where a spec has the text, `node` is where it stands.
+    """
+    overrides: list[Override] = []
+    source = Source(SPEC, text) if node is None else node.source
+
+    def at(start: int, length: int) -> tuple[int, int, int, int]:
+        return (1, start + 1, 1, start + 1 + max(1, length)) if node is None else node.place
+
+    good = True
+    start = mark + 1
+    for part in text[start:].split("&"):
+        path, equals, written = part.partition("=")
+        name = path.strip().removeprefix("args.")
+        if not equals or not NAME.match(name):
+            help = [f"another value is set by --set {part.strip()}"] if equals and "." in name else []
+            findings.error(
+                "E113",
+                f"behind `?` a SPEC has arguments, name=value, not {describe(part)}",
+                Span(source, *at(start, len(part))),
+                help=help or [f"for example {text[:mark][:60]}?width=2&depth=3"],
+            )
+            good = False
+        else:
+            begin = start + len(path) + 1
+            value: Located | None = Scalar(source, at(begin, 1), None)
+            if written.strip():
+                value = read_text(written, SPEC, findings, before=text[:begin])
+                if value is not None and node is not None:
+                    value = locate(value.plain, node.source, node.place)
+            place = at(start + len(path) - len(path.lstrip()), len(path.strip()))
+            good = good and value is not None
+            if value is not None:
+                overrides.append(Override((Scalar(source, place, "args"), Scalar(source, place, name)), value))
+        start += len(part) + 1
+    return tuple(overrides) if good else None
 
 
 @dataclass(frozen=True)

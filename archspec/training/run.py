@@ -75,7 +75,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
     spec_text = spec.to_yaml()
     asked = Path(at_home(str(workdir))) if workdir is not None else None
     try:
-        folder = choose_folder(spec.name, spec_text, asked, overwrite)
+        folder = choose_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
     try:
@@ -99,12 +99,12 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         _check_frozen(recipe, spec, graph)
         notes = [*data.notes, *_notes(spec, graph, recipe, data, loss)]
         say_notes(notes[len(data.notes) :], progress)
-        folder, owner = take_folder(spec.name, spec_text, asked, overwrite)
+        folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
     try:
-        if workdir is None and folder.path.name != spec.name and progress:
-            other = folder.path.with_name(spec.name)
+        if workdir is None and folder.path.name != spec.run_name and progress:
+            other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         if overwrite or not folder.begun:
             folder.clear()
