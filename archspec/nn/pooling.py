@@ -38,11 +38,11 @@ def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilati
     sizes = [
         (size - extent) // step + 1 for size, extent, step in zip(padded.shape[1:-1], extents, stride, strict=True)
     ]
-    taps = [_tap(padded, place, sizes, stride, dilation) for place in np.ndindex(*window)]
+    taps = [tap_of(padded, place, sizes, stride, dilation) for place in np.ndindex(*window)]
     return reduce(jnp.maximum, taps)
 
 
-def _tap(padded: jax.Array, place: Pair, sizes: Sequence[int], stride: Pair, dilation: Pair) -> jax.Array:
+def tap_of(padded: jax.Array, place: Pair, sizes: Sequence[int], stride: Pair, dilation: Pair) -> jax.Array:
     """What each of so many windows has at one of its places."""
     slices = (
         slice(at * spread, at * spread + (count - 1) * step + 1, step)
@@ -81,7 +81,7 @@ def max_pool_with_indices(x: jax.Array, taps: Taps, padding: Sides) -> tuple[jax
     padded = lax.pad(x, jnp.asarray(-jnp.inf, x.dtype), sides)
     numbers = jnp.zeros(largest.shape, taps.dtype)
     for number, place in reversed(list(enumerate(np.ndindex(*taps.window)))):
-        tap = _tap(padded, place, largest.shape[1:-1], taps.stride, taps.dilation)
+        tap = tap_of(padded, place, largest.shape[1:-1], taps.stride, taps.dilation)
         numbers = jnp.where(
             (tap == largest) | (jnp.isnan(tap) & jnp.isnan(largest)), numbers.dtype.type(number), numbers
         )
@@ -185,3 +185,28 @@ def adaptive_avg_pool(x: jax.Array, *, size: Pair) -> jax.Array:
         return jnp.einsum("il,blc->bic", bins, x, precision=lax.Precision.HIGHEST)
     rows, columns = (bin_matrix(x.shape[axis + 1], size[axis]).astype(x.dtype) for axis in (0, 1))
     return jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision=lax.Precision.HIGHEST)
+
+
+def _first_maximum(x: jax.Array, axis: int) -> jax.Array:
+    """The maximum along an axis. Of equal ones the first has the gradient, for which its place alone is kept."""
+    places = jnp.expand_dims(jnp.argmax(lax.stop_gradient(x), axis), axis)
+    return jnp.take_along_axis(x, places, axis).squeeze(axis)
+
+
+def global_max_pool(x: jax.Array, *, keep_dims: bool) -> jax.Array:
+    """The maximum of each channel."""
+    y = _first_maximum(x.reshape(x.shape[0], -1, x.shape[-1]), 1)
+    return y.reshape(x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if keep_dims else y
+
+
+def adaptive_max_pool(x: jax.Array, *, size: Pair) -> jax.Array:
+    """The maximum of each bin; rows last, so that of equal ones it is the first row by row."""
+    for axis in reversed(range(1, x.ndim - 1)):
+        length, bins = x.shape[axis], size[axis - 1]
+        starts = np.arange(bins) * length // bins
+        stops = -((np.arange(bins) + 1) * length // -bins)
+        # Each bin is as wide as the widest; what is beyond its end is its last place again.
+        places = np.minimum(starts[:, None] + np.arange((stops - starts).max()), stops[:, None] - 1)
+        gathered = jnp.take(x, places.reshape(-1), axis=axis)
+        x = _first_maximum(gathered.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]), axis + 1)
+    return x

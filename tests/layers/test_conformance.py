@@ -208,14 +208,25 @@ margin = st.integers(0, 3)
 paddings = st.one_of(
     margin,
     st.lists(margin, min_size=2, max_size=2),
-    st.lists(st.lists(margin, min_size=2, max_size=2), min_size=2, max_size=2),
+    st.lists(st.lists(margin, min_size=2, max_size=2), min_size=1, max_size=2),
     st.sampled_from(["same", "same_upper", "valid"]),
 )
 WINDOWED = [name for name in KINDS if issubclass(kind_of(name), Windowed)]
 FIELDS: dict[str, dict[str, Any]] = {
     "conv": {"filters": st.sampled_from([2, 4]), "groups": st.sampled_from([1, 2])},
     "partial_conv": {"connections": st.just([[0], [1, 0]])},
+    "locally_connected": {"filters": st.sampled_from([1, 2])},
+    "depthwise_conv": {"multiplier": st.sampled_from([1, 2])},
 }
+
+
+def shapes(data: st.DataObject, largest: int, channels: int) -> tuple[int, ...]:
+    """A map's shape, or a signal's."""
+    sizes = [data.draw(st.integers(1, largest), name) for name in data.draw(st.sampled_from(NAMES), "axes")]
+    return (*sizes, channels)
+
+
+NAMES = [("height", "width"), ("length",)]
 
 
 @pytest.mark.parametrize("name", WINDOWED)
@@ -232,8 +243,7 @@ def test_windows_of_all_sizes(name: str, data: st.DataObject) -> None:
         **FIELDS.get(name, {}),
     }
     layer = read({name: {field: data.draw(strategy, field) for field, strategy in strategies.items()}})
-    shape = (data.draw(st.integers(1, 12), "height"), data.draw(st.integers(1, 12), "width"), 4)
-    inputs = (TensorType(shape),)
+    inputs = (TensorType(shapes(data, 12, 4)),)
     try:
         inferred = layer.infer(*inputs)
     except ShapeError as error:
@@ -242,12 +252,12 @@ def test_windows_of_all_sizes(name: str, data: st.DataObject) -> None:
     assert inferred == traced_type(layer, inputs)
 
 
-@pytest.mark.parametrize("name", ["adaptive_avg_pool", "crop", "pad"])
+@pytest.mark.parametrize("name", ["adaptive_avg_pool", "adaptive_max_pool", "crop", "pad"])
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_resizing_kinds_of_all_sizes(name: str, data: st.DataObject) -> None:
     fields: dict[str, Any]
-    if name == "adaptive_avg_pool":
+    if name.startswith("adaptive"):
         fields = {"size": data.draw(pairs)}
     elif name == "crop":
         fields = {"size": data.draw(pairs)} if data.draw(st.booleans()) else {"sides": data.draw(paddings)}
@@ -258,7 +268,7 @@ def test_resizing_kinds_of_all_sizes(name: str, data: st.DataObject) -> None:
     if isinstance(fields.get("sides"), str):
         fields["sides"] = 1
     layer = read({name: fields})
-    inputs = (TensorType((data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)), 2)),)
+    inputs = (TensorType(shapes(data, 9, 2)),)
     try:
         inferred = layer.infer(*inputs)
     except ShapeError:

@@ -1,0 +1,52 @@
+"""Global maximum pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from archspec.fields import Flag
+from archspec.layers._base import Cost, Example, Family, Kept, Layer
+from archspec.layers._window import require_places
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+
+class GlobalMaxPool(Layer):
+    """The largest value of each channel over the whole map or signal: (H, W, C) or (L, C) becomes (C,).
+
+    Of equal ones the first, row by row, has the gradient, as in PyTorch's AdaptiveMaxPool of size 1.
+    """
+
+    family: ClassVar[Family] = "pooling"
+
+    keep_dims: Annotated[Flag, Field(description="gives 1×1×C, or 1×C of a signal, instead of a vector")] = False
+
+    within: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}), Example({}, ((9, 3),)))
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        require_places(x, self.kind)
+        return TensorType((*(1 for _ in x.spatial), x.channels) if self.keep_dims else (x.channels,), x.dtype)
+
+    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
+        return Cost(other=inputs[0].size)
+
+    def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
+        # Where each maximum was.
+        return Kept(bytes=4 * output.size)
+
+    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
+        return None
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.pooling import global_max_pool
+
+        return Apply(partial(global_max_pool, keep_dims=self.keep_dims))
