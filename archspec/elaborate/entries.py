@@ -24,7 +24,7 @@ MAX_NESTING = 64
 MAX_KNOWN = 2_000
 """Names of layers that a message about an unknown one looks at."""
 
-DEFAULTS_OF_IMPLIED = {"conv": ("init",), "batch_norm": ("epsilon", "momentum")}
+DEFAULTS_OF_IMPLIED = {"conv": ("init",), "depthwise_conv": ("init",), "batch_norm": ("epsilon", "momentum")}
 """Fields of `defaults:` that hold for layers that nobody wrote, by kind: how their weights begin and how they compute.
 
 What such a layer is, its shape and its weights, is what the structure says: the papers' projection is a 1×1 convolution
@@ -400,4 +400,5 @@ STRUCTURES = {
     "parallel": structure.parallel,
     "residual": structure.residual,
     "split": structure.split,
+    "separable_conv": structure.separable_conv,
 }

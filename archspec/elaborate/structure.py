@@ -11,7 +11,7 @@ from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Valu
 from archspec.expressions import layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
-from archspec.spec.document import JOINS, SPLIT_AXES, Block
+from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES, Block
 from archspec.spec.hints import field_hint
 from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
@@ -413,3 +413,30 @@ def changed(
             return (UNKNOWN,)
         values = x.placer.add(layer, kind, part, branch, values)
     return values
+
+
+def separable_conv(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
+    """A convolution of each channel by itself, without bias, and a 1×1 convolution over its channels (Chollet 2017)."""
+    known = list(dict.fromkeys(field for _, own in SEPARABLE.values() for field in own))
+    content = fields(x, entry, known, ("filters", "kernel"))
+    name = entry.name or context.scope.automatic(entry.kind)
+    result: Values = (UNKNOWN,)
+    if content is not None:
+        inner = x.placer.opened(context.named(name), entry.kind, entry.span)
+        key = entry.kind_node
+        result = values
+        for part, (kind, own) in SEPARABLE.items():
+            implied = {"bias": False} if part == "depthwise" else {"kernel": 1}
+            given = {
+                field: (Scalar(key.source, key.place, field), locate(value, key.source, key.place))
+                for field, value in implied.items()
+            }
+            for field in own:
+                written, value = content.key(field), content.get(field)
+                if written is not None and value is not None:
+                    given[field] = (written, value)
+            own_entry = Entry(kind, key, Mapping(key.source, key.place, given), None, key, entry.span, implied=True)
+            layer = x.read_layer(own_entry, inner)
+            result = (UNKNOWN,) if layer is None else x.placer.add(layer, part, own_entry, inner, result)
+    x.placer.register(entry, name, result, context.scope)
+    return result

@@ -14,11 +14,11 @@ from typing import Any
 from archspec.graph import Graph, Node
 from archspec.types import TensorType
 
-CONVOLUTIONS = ("conv", "transposed_conv", "partial_conv")
+CONVOLUTIONS = ("conv", "transposed_conv", "partial_conv", "depthwise_conv")
 WEIGHTED = (*CONVOLUTIONS, "dense")
 OWN_NORMS = ("layer_norm", "group_norm", "instance_norm")
 """Normalisations by a sample's own statistics, which evaluation computes too."""
-POOLS = ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool")
+POOLS = ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool", "global_max_pool", "adaptive_max_pool")
 
 
 @dataclass(frozen=True)

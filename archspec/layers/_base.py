@@ -43,8 +43,8 @@ class Weight(NamedTuple):
 class Cost(NamedTuple):
     """What one sample costs in one forward pass.
 
-    `macs` are multiply–adds of convolutions and dense layers; `other` counts element-wise, bias, normalisation and
-    pooling operations.
+    `macs` are multiply–adds of convolutions, dense layers and attention; `other` counts element-wise, bias,
+    normalisation and pooling operations.
     """
 
     macs: int = 0

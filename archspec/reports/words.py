@@ -69,6 +69,24 @@ WORDS = {
             "- residual: {shortcut: projection, layers: [conv: {filters: 64, kernel: 3, pad: same, stride: 2}]}",
         ),
     ),
+    "separable_conv": Word(
+        "structure",
+        "A depthwise convolution without bias and a 1×1 convolution over its channels (Chollet 2017), two layers with "
+        "paths of their own: sep.depthwise and sep.pointwise where it is called sep. Keras' SeparableConv; of maps and "
+        "signals.",
+        (
+            ("filters", "required", "output channels of the 1×1 convolution"),
+            ("kernel", "required", "kernel size of the depthwise convolution"),
+            ("stride, pad, dilation, rounding", "as conv's", "of the depthwise convolution"),
+            ("multiplier", "1", "filters of the depthwise convolution for each input channel"),
+            ("bias, bias_init", "as conv's", "of the 1×1 convolution"),
+            ("init", "lecun_normal", "initialiser of both kernels"),
+        ),
+        (
+            "- separable_conv: {filters: 64, kernel: 3, pad: same}",
+            "- separable_conv: {name: sep, filters: 64, kernel: 3, pad: same, stride: 2, bias: false}",
+        ),
+    ),
     "name": Word(
         "field of every entry",
         "The layer's name in its scope, and so its path in reports and weights: letters, digits and _. An unnamed "

@@ -21,12 +21,18 @@ from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
 
-STRUCTURE = ("repeat", "parallel", "residual", "split")
+STRUCTURE = ("repeat", "parallel", "residual", "split", "separable_conv")
 """Words in `layers:` that arrange layers; no block may take these names."""
 JOINS = ("concat", "add", "multiply", "maximum", "average")
 """Kinds that may join the branches of `parallel`."""
 SPLIT_AXES = ("channels", "rows", "columns", "length")
 """What `split` divides: the axes of `slice`."""
+
+SEPARABLE = {
+    "depthwise": ("depthwise_conv", ("kernel", "stride", "pad", "rounding", "dilation", "multiplier", "init")),
+    "pointwise": ("conv", ("filters", "bias", "init", "bias_init")),
+}
+"""The layers of a separable convolution by their names: their kinds, and which of its fields they take."""
 
 
 @dataclass

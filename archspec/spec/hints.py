@@ -101,7 +101,6 @@ _NO_FIELD = {
 _KINDS = {
     "convolution": "conv",
     "convolutional": "conv",
-    "depthwiseconv": "conv",
     "convbn": "conv",
     "fc": "dense",
     "fullyconnected": "dense",
@@ -138,6 +137,15 @@ _KINDS = {
     "averagepool": "avg_pool",
     "avgpooling": "avg_pool",
     "adaptiveaveragepooling": "adaptive_avg_pool",
+    "adaptivemaxpooling": "adaptive_max_pool",
+    "globalmaxpooling": "global_max_pool",
+    "gmp": "global_max_pool",
+    "unsharedconv": "locally_connected",
+    "mhsa": "self_attention",
+    "multiheadattention": "self_attention",
+    "nonlocal": "self_attention",
+    "nonlocalblock": "self_attention",
+    "attention": "self_attention",
     "maxpooling": "max_pool",
     "maxunpooling": "max_unpool",
     "localresponsenorm": "lrn",
@@ -179,7 +187,6 @@ _NO_KIND = {
     "input": "what goes in is said in the section `input`",
     "inputlayer": "what goes in is said in the section `input`",
     "activation": "activations are kinds: `- relu`",
-    "separableconv": "two layers: conv with groups, then conv with kernel 1",
 }
 
 _DIMENSIONS = re.compile(r"[123]d$")

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
 from archspec.spec.arguments import TYPE_WORDS
-from archspec.spec.document import JOINS, SPLIT_AXES
+from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES
 from archspec.spec.inputs import MODELS
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of
@@ -162,6 +162,9 @@ def _entry() -> Schema:
             ["layers"],
         ),
     }
+    of_parts = [(_properties(_kind("layers", kind)), fields) for kind, fields in SEPARABLE.values()]
+    separable = {field: properties[field] for properties, fields in of_parts for field in fields}
+    structure["separable_conv"] = (separable, ["filters", "kernel"])
     for name, (properties, required) in structure.items():
         kinds[name] = {
             "type": "object",

@@ -19,6 +19,7 @@ PLACES = {
     "HWio": (2, 3, 0, 1),
     "LIO": (2, 1, 0),
     "Lio": (1, 2, 0),
+    "IO": (1, 0),
     "CO": (1, 0),
     "HWC": (2, 0, 1),
     "LC": (1, 0),
@@ -86,6 +87,10 @@ def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray |
             # A dense layer as a convolution over the whole of its map (Long et al. 2015, section 3.1).
             array = array.reshape(outer, inner, *sizes)
         return array.transpose(np.argsort(PLACES[weight.axes])) if array.ndim == len(weight.shape) else None
+    if weight.axes == "IO":
+        # A 1×1 convolution is the same.
+        array = array.reshape(array.shape[:2]) if set(array.shape[2:]) == {1} else array
+        return array.T if array.ndim == 2 else None
     if weight.axes == "CO":
         if array.ndim in (3, 4) and prod(array.shape[1:]) == weight.shape[0]:
             # A convolution over the whole map or signal as a dense layer.

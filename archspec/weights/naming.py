@@ -59,7 +59,9 @@ def _by_table(graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int]
     for node in graph.nodes:
         name = _renamed(node.path, table, numbers[node.path])
         for weight in node.weights:
-            naming[f"{name}.{TORCH_WORDS.get(weight.name, weight.name)}"] = Slot(node, weight, True)
+            # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
+            part, dot, own = weight.name.rpartition(".")
+            naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(node, weight, True)
     return naming
 
 
