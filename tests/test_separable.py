@@ -1,0 +1,67 @@
+"""A separable convolution: two layers of one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.loading import load
+
+Write = Callable[..., Path]
+
+INPUT = "input: {height: 32, width: 30, channels: 8}\n"
+
+
+def test_counts_and_paths(write: Write) -> None:
+    """Keras' SeparableConv2D(64, 3, strides=2, depth_multiplier=2) on 8 channels: 3·3·16 + 16·64 + 64 parameters."""
+    graph = load(
+        write(
+            INPUT
+            + "layers:\n"
+            + "  - separable_conv: {filters: 64, kernel: 3, pad: same, stride: 2, multiplier: 2}\n"
+            + "  - separable_conv: {name: sep, filters: 10, kernel: [3, 1], bias: false}\n"
+            + "  - relu: {from: sep}\n"
+        )
+    ).graph()
+    assert [(node.path, node.kind, str(node.output), node.params, node.cost.macs) for node in graph.nodes] == [
+        ("separable_conv1.depthwise", "depthwise_conv", "16×15×16", 144, 16 * 15 * 144),
+        ("separable_conv1.pointwise", "conv", "16×15×64", 1088, 16 * 15 * 1024),
+        ("sep.depthwise", "depthwise_conv", "14×15×64", 192, 14 * 15 * 192),
+        ("sep.pointwise", "conv", "14×15×10", 640, 14 * 15 * 640),
+        ("relu1", "relu", "14×15×10", 0, 0),
+    ]
+    assert graph.blocks["sep"].kind == "separable_conv"
+
+
+def test_signals_defaults_and_loops(write: Write) -> None:
+    path = write(
+        "input: {length: 100, channels: 4}\n"
+        "defaults: {conv: {init: he_normal, bias: false}, depthwise_conv: {init: {normal: 0.5}}}\n"
+        "layers:\n"
+        "  - repeat: {times: 2, as: i, layers: [separable_conv: {filters: $(8 + i), kernel: 5, pad: [[4, 0]]}]}\n"
+    )
+    nodes = load(path).graph().nodes
+    assert [str(node.output) for node in nodes] == ["100×4", "100×8", "100×8", "100×9"]
+    assert [node.params for node in nodes] == [5 * 4, 4 * 8 + 8, 5 * 8, 8 * 9 + 9]
+    assert [node.layer.init.kind for node in nodes] == ["normal", "he_normal"] * 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ("{filters: 3}", "separable_conv needs `kernel`"),
+        ("{filters: 3, kernel: 3, groups: 2}", "separable_conv has no field `groups`"),
+        ("{filters: 3, kernel: 0}", "`kernel` of depthwise_conv must be a whole number of 1 or more"),
+        ("{filters: x, kernel: 3}", "`filters` of conv must be a whole number"),
+        ("{name: s, filters: 3, kernel: 50}", "s.depthwise does not fit"),
+    ],
+)
+def test_mistakes_are_told_once(write: Write, fields: str, told: str) -> None:
+    """In every round of a repeat the entry is the same."""
+    path = write(INPUT + f"layers: [repeat: {{name: r, times: 3, layers: [separable_conv: {fields}]}}]")
+    with pytest.raises(SpecError) as error:
+        load(path).graph()
+    assert [told in item.message for item in error.value.diagnostics] == [True]
