@@ -122,10 +122,10 @@ X, Y = np.zeros((8, 4, 4), np.uint8), np.arange(8) % 2
     [
         ({"a": X}, "E507"),
         ({"x": X[:5], "y": Y}, "E507"),
-        ({"x": X.astype(np.int64), "y": Y}, "E507"),
-        ({"x": X, "y": Y.astype(float)}, "E507"),
+        ({"x": np.full((8, 4, 4, 3), 300), "y": Y}, "E507"),
+        ({"x": X, "y": Y.astype(complex)}, "E507"),
         ({"x": X, "y": Y - 1}, "E507"),
-        ({"x": X[:, 0], "y": Y}, "E507"),
+        ({"x": X[..., None, None], "y": Y}, "E507"),
         ({"x": np.full((8, 4, 4), np.nan), "y": Y}, "E507"),
         ({"x": X[:0], "y": Y[:0]}, "E507"),
         ({"x": X[:2], "y": np.array([0, 1])}, "E507"),
