@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from archspec.loading import Spec as Spec
     from archspec.loading import load as load
     from archspec.lower import build as build
+    from archspec.plugins import plugin as plugin
     from archspec.reports import Report as Report
     from archspec.reports import report as report
     from archspec.training.run import train as train
@@ -56,6 +57,7 @@ _HOMES = {
     "build": "archspec.lower",
     "draw": "archspec.drawing",
     "load": "archspec.loading",
+    "plugin": "archspec.plugins",
     "report": "archspec.reports",
     "train": "archspec.training.run",
 }

@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 from archspec.diagnostics import SpecError
 from archspec.output import Stream, say, streams
 
+WITHOUT_PLUGINS = ("zoo", "doctor")
+"""Commands that take neither a spec nor a run."""
+
 INTERRUPTED = 128 + 2
 """Exit status after Ctrl-C, as shells have it for signal 2."""
 
@@ -93,6 +96,11 @@ def _answered(words: Sequence[str]) -> int:
             from archspec.training.interrupt import lose_nothing
 
             lose_nothing()
+        if getattr(options, "plugins", None):
+            from archspec.plugins import plugin
+
+            for file in options.plugins:
+                plugin(file)
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
     except SystemExit as error:  # argparse has said what is wrong, or helped
@@ -160,8 +168,24 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         if chosen in (None, name):
             module = import_module(f"archspec.commands.{name}")
             module.options(command)
+            if name not in WITHOUT_PLUGINS:
+                _plugin_option(command)
             command.set_defaults(run=module.run, parser=command)
     return parser
+
+
+def _plugin_option(command: argparse.ArgumentParser) -> None:
+    """Adds `--plugin` to a command, or to each of its actions."""
+    actions = next((item for item in command._actions if isinstance(item, argparse._SubParsersAction)), None)
+    for parser in actions.choices.values() if actions else [command]:
+        parser.add_argument(
+            "--plugin",
+            action="append",
+            default=[],
+            metavar="FILE",
+            dest="plugins",
+            help="Python file with layers, losses and so on of your own, which is run; may be given again",
+        )
 
 
 class Parser(argparse.ArgumentParser):

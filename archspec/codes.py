@@ -278,6 +278,19 @@ _CODES = (
         "inputs: {a: {features: 3}, b: {features: 3}}\nlayers: [relu]",
     ),
     Code(
+        "E228",
+        "a file with kinds of one's own that cannot be used",
+        "`--plugin FILE` runs the file and takes the layers, losses and so on that it defines. It fails, has none, or "
+        "one whose name is taken or whose examples do not hold.",
+        "Mend the line that is shown; [plugins.md](plugins.md) has a whole layer.",
+    ),
+    Code(
+        "E229",
+        "a run that was made with kinds of one's own, which are not known now",
+        "Its folder records the file's name and digest; the file itself is not in it.",
+        "Pass `--plugin FILE`, or call `archspec.plugin(FILE)` first.",
+    ),
+    Code(
         "E301",
         "a layer does not fit its input",
         "The window is larger than the map, a crop lies outside it, a size would be 0: the arithmetic is shown.",

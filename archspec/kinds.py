@@ -2,7 +2,7 @@
 
 A kind is a pydantic model in a file of its own, `archspec/<family>/<kind>.py`, found by that file's name and
 imported when a spec first names it. Other packages add kinds with an entry point in the group
-`archspec.<family>` whose name is the kind's and whose value is the class.
+`archspec.<family>` whose name is the kind's and whose value is the class; plugins.py adds those of a user's own file.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ FAMILIES = {
 
 RESERVED = ("name", "from", "when")
 """Fields that every entry of a `layers:` list has; no kind may have its own."""
+
+
+STRUCTURE = ("repeat", "parallel", "residual", "split", "separable_conv")
+"""Words in `layers:` that arrange layers; no kind and no block may take these names."""
 
 
 class KindError(Exception):
@@ -99,9 +103,55 @@ def _entry_points(family: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"archspec.{family}")}
 
 
+_added: dict[str, dict[str, type[Kind]]] = {}
+"""Kinds of the user's own, by family and name."""
+
+
+def add_kind(family: str, kind: type[Kind]) -> None:
+    """Adds a kind of the user's own, whose name `why_not` has found to be free, or to be its own before."""
+    _added.setdefault(family, {})[kind.kind] = kind
+    find_kind.cache_clear()
+
+
+def remove_kind(family: str, name: str) -> None:
+    """Takes away a kind of the user's own."""
+    _added.get(family, {}).pop(name, None)
+    find_kind.cache_clear()
+
+
+def family_of(kind: type[Kind]) -> str | None:
+    """The family that a class is of, by its base class; None where it is of none."""
+    for family in FAMILIES:
+        if issubclass(kind, base_of(family)):
+            return family
+    return None
+
+
+def base_of(family: str) -> type[Kind]:
+    """The base class of a family."""
+    base: type[Kind] = getattr(import_module(f"archspec.{family}"), FAMILIES[family].capitalize())
+    return base
+
+
+def why_not(family: str, kind: type[Kind]) -> str | None:
+    """Why a kind cannot be added to a family beside those of this package and others; None where it can."""
+    if kind.kind in builtin_kinds(family) or (family == "layers" and kind.kind in STRUCTURE):
+        return f"archspec has a kind `{kind.kind}` of its own"
+    point = _entry_points(family).get(kind.kind)
+    if point is not None:
+        return f"{point.dist.name if point.dist else 'another package'} has a kind `{kind.kind}`"
+    return _reserved(family, kind)
+
+
+def _reserved(family: str, kind: type[Kind]) -> str | None:
+    taken = [name for name in RESERVED if name in kind.model_fields] if family == "layers" else []
+    return f"it has a field called {', '.join(taken)}, which every entry of `layers:` has" if taken else None
+
+
 def kind_names(family: str) -> list[str]:
-    """Every kind of a family, other packages' included where they load."""
-    return sorted({*builtin_kinds(family), *(name for name in _entry_points(family) if _loads(family, name))})
+    """Every kind of a family, the user's own included, and other packages' where they load."""
+    others = (name for name in _entry_points(family) if _loads(family, name))
+    return sorted({*builtin_kinds(family), *_added.get(family, ()), *others})
 
 
 def _loads(family: str, name: str) -> bool:
@@ -122,26 +172,28 @@ def find_kind(family: str, name: str) -> type[Kind] | None:
                 kind: type[Kind] = value
                 return kind
         raise ImportError(f"{module.__name__} defines no kind `{name}`")
+    if name in _added.get(family, ()):
+        return _added[family][name]
     point = _entry_points(family).get(name)
     return None if point is None else _loaded(point, family)
 
 
 def _loaded(point: EntryPoint, family: str) -> type[Kind]:
     """Another package's kind. Raises `KindError` when it does not load or is none."""
-    word = FAMILIES[family]
     offered = f"the kind `{point.name}` of {point.dist.name if point.dist else 'another package'}"
     try:
         loaded = point.load()
     except Exception as error:
         raise KindError(f"{offered} does not load: {type(error).__name__}: {str(error)[:200]}") from error
-    base = getattr(import_module(f"archspec.{family}"), word.capitalize())
+    base = base_of(family)
     if not (isinstance(loaded, type) and issubclass(loaded, base)):
-        raise KindError(f"{offered} is no subclass of archspec.{family}.{word.capitalize()}")
+        raise KindError(f"{offered} is no subclass of archspec.{family}.{base.__name__}")
     kind: type[Kind] = loaded
     if kind.kind != point.name:
         raise KindError(f"{offered} is a class of the kind `{kind.kind}`: entry point and class must agree")
-    if family == "layers" and set(RESERVED) & set(kind.model_fields):
-        raise KindError(f"{offered} has a field called {', '.join(set(RESERVED) & set(kind.model_fields))}")
+    reserved = _reserved(family, kind)
+    if reserved is not None:
+        raise KindError(f"{offered} cannot be used: {reserved}")
     return kind
 
 

@@ -14,9 +14,11 @@ from zlib import crc32
 import jax
 from flax import nnx
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, Span, listed
 from archspec.graph import Graph, Node, input_number
+from archspec.kinds import Kind
 from archspec.nn.given import Taken, by_name
+from archspec.plugins import failure, home_of, is_foreign
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
@@ -45,6 +47,14 @@ class Call(NamedTuple):
     uses_mode: bool
     uses_key: bool
     hash: int
+    foreign: Foreign | None
+
+
+class Foreign(NamedTuple):
+    """The kind of a layer that is not this package's own, and where the layer was written."""
+
+    kind: type[Kind]
+    span: Span | None
 
 
 class Program(NamedTuple):
@@ -129,7 +139,16 @@ class Network(nnx.Module):
                     )
                 # A layer's key depends on its own path alone, so other layers can come and go.
                 options["key"] = jax.random.fold_in(key, step.hash)
-            value = self.at(step.path)(*(values[source] for source in step.inputs), **options)
+            module = self.at(step.path)
+            if step.foreign is None:
+                value = module(*(values[source] for source in step.inputs), **options)
+            else:
+                try:
+                    value = module(*(values[source] for source in step.inputs), **options)
+                except (jax.errors.JaxRuntimeError, MemoryError):
+                    raise
+                except Exception as error:
+                    raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
             if step.gives_indices:
                 value, values[index, True] = value
             values[index, False] = value
@@ -152,7 +171,7 @@ def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Netwo
     key = jax.random.key(seed) if rngs is None else rngs.params()
 
     def module(node: Node) -> nnx.Module:
-        return node.layer.build(node.input_types, nnx.Rngs(jax.random.fold_in(key, crc32(node.owner.encode()))))
+        return _built(node, nnx.Rngs(jax.random.fold_in(key, crc32(node.owner.encode()))))
 
     network = _network(graph, module)
     _, params, others = split(network)
@@ -168,12 +187,26 @@ def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
 
     def module(node: Node) -> nnx.Module:
         # Layer by layer: one trace of them all would take time that grows with the square of their number.
-        built: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
+        built: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
         return built
 
     pure, params, others = split(_network(graph, module))
     _check_arrays(graph, params, others)
     return pure, params, others
+
+
+def _built(node: Node, rngs: nnx.Rngs) -> nnx.Module:
+    """A node's module. Raises `SpecError` where the code of a kind of another's fails."""
+    kind = type(node.layer)
+    if not is_foreign(kind):
+        return node.layer.build(node.input_types, rngs)
+    try:
+        made: Any = node.layer.build(node.input_types, rngs)
+        if not isinstance(made, nnx.Module):
+            raise TypeError(f"`build` gives {made!r:.100} and no nnx.Module")
+        return made
+    except Exception as error:
+        raise failure(node.path, kind, error, node.span) from error
 
 
 def _network(graph: Graph, module: Callable[[Node], nnx.Module]) -> Network:
@@ -199,7 +232,7 @@ def _sharing(node: Node, owner: nnx.Module) -> nnx.Module:
 
     It is a module of its own, since more than arrays can depend on a layer's input: padding on its size, for one.
     """
-    own: nnx.Module = nnx.eval_shape(lambda: node.layer.build(node.input_types, nnx.Rngs(0)))
+    own: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
     _take_variables(own, owner)
     return own
 
@@ -223,11 +256,10 @@ def _check_arrays(graph: Graph, params: Arrays, others: Arrays) -> None:
         return
     wrong = [name for name in {**declared, **built} if built.get(name) != declared.get(name)]
     node = next(node for node in graph.nodes if wrong[0].startswith(f"{node.owner}."))
-    kind = type(node.layer)
     raise DataError(
         "E218",
         f"{node.path}: the kind `{node.kind}` declares other arrays than its module has: {listed(wrong)}",
-        help=[f"this is a defect of {kind.__module__}.{kind.__qualname__}"],
+        help=[f"this is a defect of {home_of(type(node.layer))}"],
     ).located(node.span)
 
 
@@ -277,6 +309,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
             node.layer.uses_mode,
             node.layer.uses_key,
             crc32(node.path.encode()),
+            Foreign(type(node.layer), node.span) if is_foreign(type(node.layer)) else None,
         )
         for index, node in enumerate(graph.nodes)
     )

@@ -11,10 +11,10 @@ from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.expressions import MISSING, Environment, layered
-from archspec.kinds import Kind, KindError, find_kind, kind_names
+from archspec.kinds import STRUCTURE, Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
-from archspec.spec.document import STRUCTURE, Document
+from archspec.spec.document import Document
 from archspec.spec.hints import KIND_AS_VALUE, kind_hint
 from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unknown_kind
 

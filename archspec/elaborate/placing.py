@@ -152,13 +152,10 @@ class Placer:
 
     def defect(self, error: Exception, layer: Layer, path: str, entry: Entry) -> None:
         """Reports a kind whose own code fails, as other packages' may."""
-        kind = type(layer)
-        self.findings.error(
-            "E218",
-            f"{path}: the kind `{layer.kind}` failed with {type(error).__name__}: {str(error)[:200]}",
-            entry.span,
-            help=[f"this is a defect of {kind.__module__}.{kind.__qualname__}"],
-        )
+        from archspec.plugins import failure
+
+        for item in failure(path, type(layer), error, entry.span).diagnostics:
+            self.findings.add(item)
 
     def count_inputs(self, layer: Layer, path: str, entry: Entry, context: Context, values: Values) -> bool:
         low, high, count = layer.min_inputs, layer.max_inputs, len(values)

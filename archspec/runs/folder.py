@@ -107,6 +107,11 @@ class RunFolder:
         """What run.json says; empty where there is none that can be read."""
         return read_object(self.path / RUN)
 
+    @property
+    def plugins(self) -> Any:
+        """What is recorded of the files with kinds of the user's own; None where there were none."""
+        return read_object(self.path / (IMPORT if self.imported else RUN)).get("plugins")
+
     def clear(self) -> None:
         """Deletes what a run or an import made here, and nothing else. Raises `DataError` before it does."""
         import shutil
@@ -344,4 +349,10 @@ def open_run(path: Path) -> RunFolder:
         raise DataError("E512", f"{path} {what}", help=["give the folder that `archspec train` printed"])
     if folder.spec_text is None:
         raise DataError("E513", f"{path / SPEC} cannot be read: it is damaged, or closed to you")
+    if folder.plugins:
+        from archspec.plugins import lacking
+
+        without = lacking(folder.plugins, f"the {'import' if folder.imported else 'run'} in {path}")
+        if without is not None:
+            raise without
     return folder

@@ -48,6 +48,10 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
         notes.extend(said)
         if folder.spec_changed:
             notes.append(f"{folder.path / SPEC} is not as it was written; the weights are those of the spec before")
+        if folder.plugins:
+            from archspec.plugins import changed
+
+            notes.extend(changed(folder.plugins, str(folder.path)))
     return {name: jnp.asarray(value) for name, value in arrays.items()}
 
 

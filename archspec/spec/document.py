@@ -12,6 +12,7 @@ from typing import Any
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
 from archspec.fields import at_home
+from archspec.kinds import STRUCTURE
 from archspec.located import Located, Scalar, Sequence, is_null, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import read_file
@@ -21,8 +22,6 @@ from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
 
-STRUCTURE = ("repeat", "parallel", "residual", "split", "separable_conv")
-"""Words in `layers:` that arrange layers; no block may take these names."""
 JOINS = ("concat", "add", "multiply", "maximum", "average")
 """Kinds that may join the branches of `parallel`."""
 SPLIT_AXES = ("channels", "rows", "columns", "length")

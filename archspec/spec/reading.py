@@ -209,6 +209,9 @@ def _join_help(kind: type[Kind], content: Located) -> str | None:
     return f"`from` names the layers that are joined: `- {kind.kind}: {{from: [{names}]}}`"
 
 
+OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugins.md)"
+
+
 def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
     known = sorted(known)
@@ -217,7 +220,7 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
         span,
-        help=[hint or f"there are {listed(known, 60)}"],
+        help=[hint] if hint else [f"there are {listed(known, 60)}", OWN],
     )
 
 

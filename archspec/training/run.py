@@ -15,6 +15,7 @@ from archspec.figures.memory import training
 from archspec.graph import Graph
 from archspec.losses import Loss
 from archspec.output import said_when_slow
+from archspec.plugins import changed, used_by
 from archspec.reports import report
 from archspec.runs.checkpoints import digests
 from archspec.runs.choosing import choose_folder, take_folder
@@ -109,7 +110,9 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         if overwrite or not folder.begun:
             folder.clear()
             made = made_of(recipe.seed, command)
-            record = {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
+            plugins = used_by(spec, graph)
+            record: dict[str, Any] = {"plugins": plugins} if plugins else {}
+            record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
             say_notes(_resumed(folder, recipe, data.name, digest, command), progress)
@@ -166,6 +169,7 @@ def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, comman
                 "--overwrite trains anew",
             ],
         )
+    notes.extend(changed(folder.plugins, str(folder.path)))
     differences = other_surroundings(about, surroundings())
     if differences:
         notes.append(f"the run began elsewhere ({listed(differences)}), so its last bits may not be as in one go")

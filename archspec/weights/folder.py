@@ -14,6 +14,7 @@ from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
 from archspec.images.preparation import Preparation
 from archspec.lower import build, split
+from archspec.plugins import used_by
 from archspec.runs.folder import WEIGHTS
 from archspec.runs.imports import check_output, imported_names, replaced_import, write_import
 from archspec.runs.owner import take
@@ -85,6 +86,8 @@ def import_weights(
         ]
         spec = open_spec(target, [*expected, *given]) if expected else spec
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **matched.to_dict()}
+        plugins = used_by(spec, graph)
+        about |= {"plugins": plugins} if plugins else {}
         arrays = completed(graph, matched)
         fitting = len(known.classes) == graph.output_type(graph.main_output).channels
         owner = take(output, "import")

@@ -1,0 +1,200 @@
+"""Kinds of a user's own file: the documented one everywhere, and what is said of files that cannot be used."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import archspec
+from archspec import Example, Layer, kinds, plugins
+from archspec.cli import main
+
+DOCS = Path(__file__).parent.parent / "docs" / "plugins.md"
+SOURCE = DOCS.read_text("utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+Write = Callable[..., Path]
+NET = """
+input: {height: 28, width: 28, channels: 1}
+layers:
+  - avg_pool: 7
+  - snake: 2
+  - flatten
+  - dense: 10
+train: {dataset: mnist5k, epochs: 1, batch_size: 500}
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    yield
+    for item in plugins._loaded.values():
+        for family, names in item.kinds.items():
+            for name in names:
+                kinds.remove_kind(family, name)
+    plugins._loaded.clear()
+
+
+@pytest.fixture
+def snake(tmp_path: Path) -> Path:
+    path = tmp_path / "my_layers.py"
+    path.write_text(SOURCE, "utf-8")
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
+    status = main([str(word) for word in words])
+    out = capsys.readouterr()
+    assert "Traceback" not in out.err
+    return status, out.out + out.err
+
+
+def test_the_documented_layer_is_a_layer_like_any_other(
+    write: Write, snake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write(NET)
+    status, out = said(capsys, "validate", spec)
+    assert status == 1 and "`snake` is not a layer kind" in out and "--plugin my_layers.py" in out
+    assert said(capsys, "validate", spec, "--strict", "--plugin", snake)[0] == 0
+    assert "how often" in said(capsys, "layers", "snake", "--plugin", snake)[1]
+    assert "snake" in said(capsys, "show", spec, "--plugin", snake)[1]
+    assert "80" in said(capsys, "report", spec, "--plugin", snake)[1]  # 5 operations for each of 16 numbers
+    assert said(capsys, "draw", spec, "--plugin", snake, "-o", tmp_path / "net.svg")[0] == 0
+    assert "snake" in (tmp_path / "net.svg").read_text("utf-8")
+    network = archspec.build(archspec.load(spec).graph())
+    assert np.asarray(network(jnp.ones((1, 28, 28, 1)))).shape == (1, 10)
+    wrong = said(capsys, "validate", write(NET.replace("snake: 2", "snake: -2")), "--plugin", snake)[1]
+    assert "`a` of snake must be greater than 0" in wrong
+
+
+def test_a_class_is_a_plugin_too(write: Write, snake: Path) -> None:
+    @archspec.plugin
+    class Twice(Layer):
+        """2·x."""
+
+        examples: ClassVar = (Example({}),)
+
+        def build(self, inputs: Any, rngs: Any) -> Any:
+            from archspec.nn.apply import Apply
+
+            return Apply(lambda x: 2 * x)
+
+    (found,) = archspec.plugin(snake)
+    assert found.kind == "snake"
+    assert archspec.plugin(snake) == (found,)
+    snake.write_text(SOURCE.replace("= 1.0", "= 3.0"), "utf-8")
+    (again,) = archspec.plugin(str(snake))
+    assert again is not found
+    graph = archspec.load(write("input: {height: 1, width: 1, channels: 2}\nlayers: [twice, snake]")).graph()
+    assert graph.nodes[1].layer.a == 3.0  # type: ignore[attr-defined]
+    out = np.asarray(archspec.build(graph)(jnp.full((1, 1, 1, 2), 0.5)))
+    assert out.ravel().tolist() == pytest.approx([1 + math.sin(3.0) ** 2 / 3] * 2)
+
+
+@pytest.mark.slow
+def test_a_run_says_which_file_it_was_made_with(
+    write: Write, snake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, folder = write(NET), tmp_path / "run"
+    assert said(capsys, "train", spec, "--plugin", snake, "--workdir", folder)[0] == 0
+    (recorded,) = json.loads((folder / "run.json").read_text("utf-8"))["plugins"]
+    assert recorded["file"] == "my_layers.py" and recorded["kinds"] == {"layers": ["snake"]}
+    assert said(capsys, "eval", folder)[0] == 0  # the same process knows it
+    for item in list(plugins._loaded.values()):
+        kinds.remove_kind("layers", "snake")
+        plugins._loaded.clear()
+        assert item.file == "my_layers.py"
+    for command in (["eval", folder], ["predict", folder, DOCS], ["weights", "export", folder, tmp_path / "w"]):
+        status, out = said(capsys, *command)
+        assert status == 1 and "error[E229]" in out and f"pass `--plugin {snake.resolve()}`" in out
+    moved = tmp_path / "elsewhere.py"
+    shutil.move(snake, moved)
+    assert "pass `--plugin my_layers.py`" in said(capsys, "eval", folder)[1]
+    status, out = said(capsys, "eval", folder, "--plugin", moved)
+    assert status == 0 and "is not as it was" not in out
+    moved.write_text(SOURCE.replace("sin", "cos"), "utf-8")
+    status, out = said(capsys, "eval", folder, "--plugin", moved)
+    assert status == 0 and "note: my_layers.py is not as it was when" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("class Snake(Layer):", "class Snake(Layer:", 8, "is no Python"),
+        ("from pydantic import Field", "import no_such_module", 3, "ModuleNotFoundError"),
+        ("from pydantic import Field", "raise SystemExit(3)", 3, "fails when it is run: SystemExit: 3"),
+        ("class Snake", "class Relu", 8, "archspec has a kind `relu` of its own"),
+        ("class Snake", "class Split", 8, "archspec has a kind `split` of its own"),
+        ("class Snake(Layer)", "class Snake", None, "defines no kind: Snake derives from no kind"),
+        ("class Snake", "class _Snake", None, "defines no kind"),
+        ('Example({"a": 2.0}', 'Example({"b": 2.0}', 8, "example 2 is wrong: b: Extra inputs are not permitted"),
+        ("((7,),)", "((7,), (8,))", 8, None),
+        ("    def cost", "    def infer(self, *inputs):\n        return inputs[3]\n\n    def cost", 8, "IndexError"),
+        ("    def cost", "    def infer(self, x):\n        return x.shape\n\n    def cost", 8, "and no TensorType"),
+        ("a: Annotated[float,", "name: str = ''\n    a: Annotated[float,", 8, "a field called name"),
+        ("a: Annotated[float,", "a: Annotated[Unheard,", 13, "NameError"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_line(
+    snake: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, line: int | None, words: str | None
+) -> None:
+    assert old in SOURCE
+    snake.write_text(SOURCE.replace(old, new, 1), "utf-8")
+    status, out = said(capsys, "layers", "--plugin", snake)
+    if words is None:
+        assert status == 0  # a layer that takes more inputs than it looks at is no mistake here
+        return
+    assert status == 1 and "error[E228]" in out and words in out
+    assert line is None or f"my_layers.py:{line}:" in out
+    assert "snake" not in kinds.kind_names("layers")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, snake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cannot be read: No such file" in said(capsys, "layers", "--plugin", tmp_path / "none.py")[1]
+    (tmp_path / "null.py").write_bytes(b"x = 1\0")
+    assert "error[E228]" in said(capsys, "layers", "--plugin", tmp_path / "null.py")[1]
+    shutil.copy(snake, tmp_path / "other.py")
+    status, out = said(capsys, "layers", "--plugin", snake, "--plugin", tmp_path / "other.py")
+    assert status == 1 and "my_layers.py has a kind `snake` too" in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("return Apply(", "return len(", "has no len()"),
+        ("return Apply(lambda x: ", "return (lambda x: ", "and no nnx.Module"),
+        ("jnp.sin(self.a * x)", "jnp.sin(self.a * x) @ x", "TypeError"),
+    ],
+)
+def test_what_fails_in_the_module_is_said_with_the_layers_place(
+    write: Write, snake: Path, old: str, new: str, words: str
+) -> None:
+    snake.write_text(SOURCE.replace(old, new, 1), "utf-8")
+    archspec.plugin(snake)
+    graph = archspec.load(write(NET)).graph()
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.build(graph)(jnp.ones((1, 28, 28, 1)))
+    (item,) = caught.value.diagnostics
+    assert item.code == "E218" and words in item.message and item.message.startswith("snake1: ")
+    assert item.primary is not None and "my_layers.py" in " ".join(item.help)
+
+
+def test_losses_are_kinds_too(tmp_path: Path, write: Write) -> None:
+    path = tmp_path / "losses.py"
+    path.write_text(
+        "from archspec.losses import Loss\n"
+        "class Nothing(Loss):\n"
+        "    'No loss at all.'\n"
+        "    def build(self):\n"
+        "        return lambda output, target: (output.sum(-1), output.sum(-1) * 0 + 1)\n"
+    )
+    archspec.plugin(path)
+    spec = archspec.load(write("input: {height: 1, width: 1, channels: 2}\nlayers: [flatten]\ntrain: {loss: nothing}"))
+    assert spec.train is not None and spec.train.loss.kind == "nothing"
+    assert plugins.used_by(spec, spec.graph())[0]["kinds"] == {"losses": ["nothing"]}
