@@ -53,6 +53,9 @@ class Node:
     shares: str | None = None
     counted: bool = True
     """Whether the arrays that it uses are counted here: not where an earlier node of the graph uses them too."""
+    sees: int | None = INPUT
+    """The input that the receptive field is a field of: the first that the node depends on and that is an image or a
+    signal; None where there is none, since numbers of a vector have no places."""
 
     @property
     def kind(self) -> str:

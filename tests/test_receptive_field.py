@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -109,6 +110,59 @@ layers:
     (end,) = load(path).graph().nodes[-1:]
     # One branch sees the two pixels before each position, the other the two after it.
     assert end.receptive_field.size == (5, 5) and end.receptive_field.start == (0.5, 0.5)
+
+
+SEVERAL = """
+inputs:
+  number: {features: 4}
+  picture: {height: 24, width: 20, channels: 1}
+  sound: {length: 60, channels: 2}
+layers:
+  - conv: {name: a, from: picture, filters: 2, kernel: 3}
+  - avg_pool: {name: b, window: 2}
+  - conv: {name: c, filters: 2, kernel: [3, 1]}
+  - conv: {name: d, from: sound, filters: 2, kernel: 5, stride: 2}
+  - conv: {name: e, filters: 2, kernel: 4, dilation: 2}
+  - global_avg_pool: {name: heard}
+  - reshape: {name: gate, shape: [1, 1, 2]}
+  - dense: {name: told, from: number, units: 2}
+  - multiply: {name: f, from: [gate, c]}
+outputs: {b: b, c: c, d: d, e: e, told: told, f: f}
+"""
+
+
+def test_fields_are_over_the_input_that_a_layer_sees(write: Any) -> None:
+    """Where the gradient of a position in the middle is not 0, of each input on its own."""
+    graph = load(write(SEVERAL)).graph()
+    pure, params, statistics = outline(graph)
+    positive: Any = {name: np.full(value.shape, 0.1, np.float32) for name, value in params.items()}
+    x = {item.name: jnp.ones((1, *item.type.shape)) for item in graph.inputs}
+    for output in graph.outputs:
+        node = graph.nodes[output.node]
+        middle = tuple(size // 2 for size in node.output.spatial)
+
+        def one(x: Any, name: str = output.name, place: tuple[int, ...] = middle) -> jax.Array:
+            found: Any = pure.apply(positive, statistics, x, train=False)[0]
+            return found[name][(0, *place)].sum()
+
+        gradients = {name: np.asarray(value)[0].any(-1) for name, value in jax.grad(one)(x).items()}
+        seen = [name for name, value in gradients.items() if value.ndim and value.any()]
+        if node.sees is None:
+            assert node.path == "told" and seen == [] and gradients["number"]
+            continue
+        # The gate of `f` sees all of the sound; the figure is for the first input, whose places `f` has.
+        name = graph.source_name(node.sees)
+        assert seen[0] == name and (len(seen) == 1 or node.path == "f")
+        for axis, place in enumerate(middle):
+            places = np.flatnonzero(
+                gradients[name].any(tuple({0, 1}.intersection(range(gradients[name].ndim)) - {axis}))
+            )
+            centre = node.receptive_field.start[axis] + place * node.receptive_field.jump[axis]
+            extent = node.receptive_field.size[axis]
+            assert (places[0], places[-1] + 1) == (centre - extent / 2, centre + extent / 2), (node.path, axis)
+    assert last_receptive_field(graph) == (4, 4)  # of the first output
+    assert last_receptive_field(replace(graph, outputs=graph.outputs[-1:])) == {"picture": (8, 4), "sound": (17,)}
+    assert total_stride(replace(graph, outputs=graph.outputs[-1:])) == 2
 
 
 def averaging(node: Node) -> Node:

@@ -114,7 +114,9 @@ def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:
 
 def _size(value: Any) -> Any:
     """A figure as it is ordered: of several inputs the largest."""
-    return max(value.values(), key=prod) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return max(value.values(), key=lambda own: prod(own) if isinstance(own, tuple) else own)
 
 
 def _plot(facts: list[Facts], options: argparse.Namespace) -> None:

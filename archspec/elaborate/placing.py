@@ -75,8 +75,8 @@ class Placer:
             except Exception as error:
                 self.defect(error, layer, path, entry)
             else:
-                field = self.field_of(layer, values, types, output)
-                node = Node(path, layer, values, types, output, field, entry.span)
+                field, sees = self.field_of(layer, values, types, output)
+                node = Node(path, layer, values, types, output, field, entry.span, sees=sees)
                 for text in layer.warnings(types, output):
                     self.findings.warning(
                         "W301",
@@ -121,13 +121,26 @@ class Placer:
 
     def field_of(
         self, layer: Layer, values: Values, types: tuple[TensorType, ...], output: TensorType
-    ) -> ReceptiveField:
-        """The receptive field, over every input of which more than the shape is taken."""
+    ) -> tuple[ReceptiveField, int | None]:
+        """The receptive field, over every value of which more than the shape is taken, and the input it is a field of.
+
+        Fields over different inputs have no union: the first input that is no vector is the one that counts.
+        """
         ports = layer.ports(len(values))
-        fields = [POINT if is_input(value) else self.nodes[value].receptive_field for value in values]
         taken = [index for index, port in enumerate(ports) if port != "shape"]
-        footprint = layer.footprint(types, output)
-        return receptive_field(footprint, [fields[index] for index in taken], [types[index] for index in taken])
+        seen = [self.sees(values[index]) for index in taken]
+        sees = max((source for source in seen if source is not None), default=None)
+        if sees is None:
+            return POINT, None
+        over = [index for index, source in zip(taken, seen, strict=True) if source == sees]
+        fields = [POINT if is_input(values[i]) else self.nodes[values[i]].receptive_field for i in over]
+        return receptive_field(layer.footprint(types, output), fields, [types[i] for i in over]), sees
+
+    def sees(self, value: int) -> int | None:
+        """The input that a value's receptive field is a field of."""
+        if is_input(value):
+            return None if self.type_of(value).is_vector else value
+        return self.nodes[value].sees
 
     def is_free(self, path: str, name: str, entry: Entry, scope: Scope) -> bool:
         """Whether a layer's path is no scope's path, and no part of it is a layer's: both are attributes."""

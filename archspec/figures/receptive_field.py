@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, prod
 from typing import NamedTuple
 
-from archspec.graph import INPUT, Graph, Node, needed
+from archspec.graph import Graph, Node, is_input, needed
 from archspec.layers import Window
 from archspec.types import TensorType
 
 
 class ReceptiveField(NamedTuple):
-    """What one output position depends on, per axis (height, width), in input pixels.
+    """What one output position depends on, per axis (height, width), in input pixels; of a signal the second axis says
+    nothing.
 
     `size` is the extent, `jump` the distance between neighbouring positions' fields, `start` the centre of the first
     position's field, pixel centres being at 0.5, 1.5, … Jumps are fractions after layers that enlarge their input.
@@ -51,10 +52,15 @@ def _joined(
     if len(fields) == 1:
         size, jump, start = fields[0]
         return _pixels(size), jump, start
-    several = [field[1] for field, kind in zip(fields, types, strict=True) if kind.is_map and kind.shape[axis] > 1]
+    several = [field[1] for field, kind in zip(fields, types, strict=True) if _extent(kind, axis) > 1]
     first = min(start - size / 2 for size, _, start in fields)
     end = max(start + size / 2 for size, _, start in fields)
     return _pixels(end - first), max(several or [field[1] for field in fields]), _whole((first + end) / 2)
+
+
+def _extent(kind: TensorType, axis: int) -> int:
+    """Positions on an axis; a signal has no second one, a vector none."""
+    return kind.spatial[axis] if axis < len(kind.spatial) else 1
 
 
 def _pixels(size: float) -> int:
@@ -71,8 +77,7 @@ def _whole(value: float) -> float:
 def _step(window: Window | None, field: ReceptiveField, kind: TensorType, axis: int) -> tuple[float, float, float]:
     size, jump, start = field.size[axis], field.jump[axis], field.start[axis]
     if window is None:
-        extent = kind.shape[axis] if kind.is_map else 1
-        reach = (extent - 1) * jump
+        reach = (_extent(kind, axis) - 1) * jump
         return size + reach, jump, start + reach / 2
     kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
     return size + (kernel - 1) * jump, _whole(min(jump * stride, FAR)), start + ((kernel - 1) / 2 - pad) * jump
@@ -82,11 +87,11 @@ def takes_whole_map(node: Node) -> bool:
     """Whether every output depends on the whole map: flatten, dense, and poolings that leave one position."""
     if node.layer.footprint(node.input_types, node.output) is None:
         return True
-    return node.layer.family == "pooling" and node.output.shape[:2] == (1, 1) != node.input_types[0].shape[:2]
+    return node.layer.family == "pooling" and prod(node.output.spatial) == 1 != prod(node.input_types[0].spatial)
 
 
 def with_places(graph: Graph) -> list[Node]:
-    """The layers of the first output whose positions still stand for places in the image.
+    """The layers of the first output whose positions still stand for places in an image or a signal.
 
     Layers that have only what a layer over the whole map gave them are not among them; where such a path meets one that
     still has places, as a gate meets the map that it multiplies, the places remain.
@@ -95,6 +100,6 @@ def with_places(graph: Graph) -> list[Node]:
     placed: list[bool] = []
     for node in graph.nodes:
         sources = [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value"]
-        has_places = any(source == INPUT or placed[source] for source in sources)
-        placed.append(has_places and node.output.is_map and not takes_whole_map(node))
+        has_places = any(is_input(source) or placed[source] for source in sources)
+        placed.append(has_places and not node.output.is_vector and not takes_whole_map(node))
     return [node for index, node in enumerate(graph.nodes) if index in own and placed[index]]

@@ -26,7 +26,8 @@ class Row:
 
     `output` is the shape for one sample, of a block that of its last layer. `activation_bytes` are those of all outputs
     inside, `moved_bytes` what is read and written: inputs, weights and outputs (`cost.bytes_moved`). `counted` are
-    operations as another tool counts them, None without one.
+    operations as another tool counts them, None without one. The receptive field has one axis on a signal, and none
+    where only vectors are seen; `field_of` is the input that it is a field of, where it could be another's.
     """
 
     name: str
@@ -37,9 +38,10 @@ class Row:
     macs: int
     flops: int
     activation_bytes: int
-    receptive_field: tuple[int, int]
+    receptive_field: tuple[int, ...]
     moved_bytes: int = 0
     counted: int | None = None
+    field_of: str = ""
 
     @property
     def operations(self) -> int:
@@ -198,6 +200,7 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
     sources = dict.fromkeys(owner[source] for node in nodes for source in node.inputs)
     sources.pop(part.path, None)
     last = nodes[-1]
+    field, name = seen_by(last, graph)
     return Row(
         part.path,
         part.kind,
@@ -207,10 +210,21 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
         batch * sum(node.cost.macs for node in nodes),
         batch * sum(node.cost.flops for node in nodes),
         batch * sum(_bytes(node, dtype) for node in nodes),
-        last.receptive_field.size,
+        field,
         sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
         batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
+        name if field and sum(not item.type.is_vector for item in graph.inputs) > 1 else "",
     )
+
+
+def seen_by(node: Node, graph: Graph) -> tuple[tuple[int, ...], str]:
+    """A node's receptive field on the axes of the input that it is a field of, and that input's name; () and "" where
+    it sees vectors alone.
+    """
+    if node.sees is None:
+        return (), ""
+    axes = len(graph.source_type(node.sees).spatial)
+    return node.receptive_field.size[:axes], graph.source_name(node.sees)
 
 
 def _bytes(node: Node, dtype: str) -> int:

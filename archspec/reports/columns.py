@@ -69,7 +69,9 @@ COLUMNS = {
             "receptive field",
             "receptive_field",
             True,
-            lambda report, row: "×".join(map(str, row.receptive_field)),
+            lambda report, row: (
+                "×".join(map(str, row.receptive_field)) + (f" of {row.field_of}" if row.field_of else "")
+            ),
         ),
     )
 }

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from archspec.figures.receptive_field import with_places
 from archspec.figures.units import mebibytes, si, size_text
-from archspec.graph import Graph
+from archspec.graph import Graph, Node
 from archspec.optimisers import Optimiser, default_optimiser
+from archspec.reports import seen_by
 from archspec.reports.cells import Cell, Table
 from archspec.types import DTYPE_BYTES, TensorType
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
     from archspec.spec.network import Published
+
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True)
@@ -82,15 +85,37 @@ def depth(graph: Graph) -> int:
     return max(longest, default=0)
 
 
-def last_receptive_field(graph: Graph) -> tuple[int, int] | None:
-    """Height and width of what a position of the last map sees of the image, before a layer takes the whole map."""
-    nodes = with_places(graph)
-    return nodes[-1].receptive_field.size if nodes else None
+def last_receptive_field(graph: Graph) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
+    """Height and width, or the length, of what a position of the last map sees, before a layer takes the whole map.
+
+    Where it sees other sizes of several inputs, the sizes by their names.
+    """
+    return _by_input({name: seen_by(nodes[-1], graph)[0] for name, nodes in _seeing(graph).items()})
 
 
-def total_stride(graph: Graph) -> float:
-    """Input pixels between neighbouring positions of the coarsest map, before a layer takes the whole map."""
-    return max((max(node.receptive_field.jump) for node in with_places(graph)), default=1)
+def total_stride(graph: Graph) -> float | dict[str, float]:
+    """Input pixels between neighbouring positions of the coarsest map, before a layer takes the whole map.
+
+    Where they differ between several inputs, the distances by their names.
+    """
+    jumps = {name: max(max(node.receptive_field.jump) for node in nodes) for name, nodes in _seeing(graph).items()}
+    found = _by_input(jumps)
+    return 1 if found is None else found
+
+
+def _seeing(graph: Graph) -> dict[str, list[Node]]:
+    """The layers with places, by the name of the input that their fields are fields of."""
+    layers: dict[str, list[Node]] = {}
+    for node in with_places(graph):
+        if node.sees is not None:
+            layers.setdefault(graph.source_name(node.sees), []).append(node)
+    return layers
+
+
+def _by_input(values: dict[str, Figure]) -> Figure | dict[str, Figure] | None:
+    """A figure of each input, once where it is the same for all."""
+    alike = len(set(values.values())) == 1
+    return next(iter(values.values())) if alike else values or None
 
 
 class Fact(NamedTuple):
@@ -102,7 +127,9 @@ class Fact(NamedTuple):
     show: Callable[[Any], str]
 
 
-def _times(shape: Sequence[int] | None) -> str:
+def _times(shape: Sequence[int] | dict[str, Sequence[int]] | None) -> str:
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {_times(own)}" for name, own in shape.items())
     return "" if shape is None else "×".join(map(str, shape))
 
 
@@ -120,6 +147,8 @@ def _input(value: tuple[int, ...] | dict[str, tuple[int, ...]]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(own)}" for name, own in value.items())
     return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 

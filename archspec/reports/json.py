@@ -47,6 +47,8 @@ def _row(row: Row) -> dict[str, Any]:
     fields["intensity"] = row.intensity
     if row.counted is None:
         del fields["counted"]
+    if not row.field_of:
+        del fields["field_of"]
     return fields
 
 
