@@ -6,6 +6,7 @@
     archspec.draw(graph, "lenet5.svg")          # a picture
     network = archspec.build(graph)             # a Flax NNX module
     result = archspec.train(spec)               # a run folder with checkpoints and curves
+    run = archspec.open(result.folder)          # the trained network: predict, evaluate, activations, params
 
 Names are imported when first used; `load`, `report` and everything before them need no JAX.
 """
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from archspec.drawing import draw as draw
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
+    from archspec.inference.run import Run as Run
+    from archspec.inference.run import open as open
     from archspec.layers import Cost as Cost
     from archspec.layers import Example as Example
     from archspec.layers import Layer as Layer
@@ -48,6 +51,7 @@ _HOMES = {
     "Layer": "archspec.layers",
     "Node": "archspec.graph",
     "Report": "archspec.reports",
+    "Run": "archspec.inference.run",
     "ShapeError": "archspec.diagnostics",
     "Spec": "archspec.loading",
     "SpecError": "archspec.diagnostics",
@@ -57,12 +61,14 @@ _HOMES = {
     "build": "archspec.lower",
     "draw": "archspec.drawing",
     "load": "archspec.loading",
+    "open": "archspec.inference.run",
     "plugin": "archspec.plugins",
     "report": "archspec.reports",
     "train": "archspec.training.run",
 }
 
-__all__ = [*_HOMES, "__version__"]
+# `from archspec import *` leaves Python's own `open` alone.
+__all__ = [*(name for name in _HOMES if name != "open"), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -75,4 +81,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "open"])

@@ -23,13 +23,8 @@ TABLES = ("table", "json", "csv", "markdown", "latex", "html")
 
 
 def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("text", "json")) -> None:
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="overrides",
-        help="override a value: train.epochs=2, args.classes=26; relative paths start from the current folder",
+    set_option(
+        command, "override a value: train.epochs=2, args.classes=26; relative paths start from the current folder"
     )
     command.add_argument(
         "--input",
@@ -41,6 +36,11 @@ def spec_options(command: argparse.ArgumentParser, formats: tuple[str, ...] = ("
     command.add_argument("--strict", action="store_true", help="warnings are errors")
     if formats:
         command.add_argument("--format", choices=formats, default=formats[0])
+
+
+def set_option(command: argparse.ArgumentParser, help: str) -> None:
+    """The option `--set`."""
+    command.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=help)
 
 
 def positive(text: str) -> int:
@@ -55,7 +55,7 @@ def overrides_of(options: argparse.Namespace) -> list[Override]:
 
     findings = Findings()
     parsed = [parse_override(text, findings) for text in options.overrides]
-    for text in options.input:
+    for text in getattr(options, "input", []):
         parsed.extend(parse_input(text, findings))
     findings.raise_if_failed()
     return [item for item in parsed if item is not None]

@@ -1,58 +1,195 @@
-"""Evaluation from the folder of a run or of imported weights."""
+"""Evaluation of a run or of imported weights, on the run's own data or on others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from archspec.data import loaded
-from archspec.diagnostics import DataError, SpecError
+import numpy as np
+
+from archspec.data import Data, Dataset, Split, loaded
+from archspec.diagnostics import DataError, Findings, SpecError, count, listed
 from archspec.inference.memory import less
+from archspec.kinds import Kind
+from archspec.loading import Spec, open_spec
+from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import opened, parted, restored
+from archspec.spec.overrides import Override, python_override
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
+from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluator
 from archspec.training.steps import make_steps
 from archspec.training.tasks import TASKS, Metrics
 
+if TYPE_CHECKING:
+    from archspec.lower import Arrays
 
-def evaluate(path: Path, *, notes: list[str] | None = None) -> Metrics:
+FITTING = ("fit", "short_side", "interpolation")
+"""The fields of an image's input that say how images of another size are fitted, and change nothing of the network."""
+
+
+def evaluate(path: Path, *, overrides: Sequence[Override] = (), notes: list[str] | None = None) -> Metrics:
     """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
 
-    What the dataset says of files left out or passed over is added to `notes`.
-    Raises `SpecError` when the folder holds no run, or its data cannot be read.
+    `overrides` may name another dataset and how its images are fitted. What the dataset says of files left out or
+    passed over, that its data are others than those of training, and which data were taken where they are not the
+    run's own, is added to `notes`. Raises `SpecError` when the folder holds no run, its data cannot be read, or an
+    override would change the network.
     """
+    said: list[str] = []
     with in_words(less(path)):
-        return _evaluated(path, notes)
+        folder, spec = opened(path)
+        metrics = evaluated(folder, spec, restored(folder, spec, said), overrides, said)
+    if notes is not None:
+        notes.extend(said)
+    return metrics
 
 
-def _evaluated(path: Path, notes: list[str] | None) -> Metrics:
-    folder, spec = opened(path)
+def evaluated(
+    folder: RunFolder, spec: Spec, arrays: Arrays, overrides: Sequence[Override], notes: list[str]
+) -> Metrics:
+    """As `evaluate`, of a run that was read."""
+    other = any(override.path[:2] == ("train", "dataset") for override in overrides)
+    spec = with_overrides(folder, spec, overrides)
     if spec.train is None:
         raise DataError(
-            "E504", f"{path} holds imported weights without a `train:` section, so there is nothing to evaluate on"
+            "E504",
+            f"{folder.path} holds imported weights without a `train:` section, so there is nothing to evaluate on",
+            help=["--set train.dataset=… names data, such as --set train.dataset.image_folder.path=FOLDER"],
         ).located(None)
     try:
         data = loaded(spec.train.dataset)
     except DataError as error:
-        raise spec.data_error(error) from None
+        raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()
-    data = matched(counted(data, graph), spec, graph)
-    if notes is not None:
-        notes.extend(data.notes)
+    data = counted(data, graph)
+    if other:
+        data = by_class_names(data, folder.classes, spec)
+    else:
+        known = folder.about.get(DATA)
+        if isinstance(known, str) and known != digest_of(data):
+            notes.append(
+                f"{data.name} is not what the run was trained on: its samples or their order have changed since"
+            )
+    data = matched(data, spec, graph)
+    notes.extend(data.notes)
     try:
         check_data(data, spec, graph)
     except SpecError as error:
         # What is right for `train` is no help here, where a network is measured as it is.
-        items = [replace(item, help=tuple(filter(_no_option, item.help))) for item in error.diagnostics]
+        items = [replace(item, help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
     loss = fitted_loss(spec, spec.train, data)
-    arrays = restored(folder, spec, notes)
     task = TASKS[spec.header.task]
     steps = make_steps(spec, 1, loss=loss)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
+    if other:
+        notes.append(
+            f"evaluated on {count(len(data.test), 'held-out sample')} of {data.name}, not on the run's own data"
+        )
     return Evaluator(steps, fitted(data.test, spec.inputs), task, graph)(params, statistics)
 
 
-def _no_option(help: str) -> bool:
-    return not help.startswith("--")
+def with_overrides(folder: RunFolder, spec: Spec, overrides: Sequence[Override]) -> Spec:
+    """The run's spec with other data. Raises `SpecError` where an override would change anything else."""
+    if not overrides:
+        return spec
+    findings = Findings()
+    for override in overrides:
+        path = override.path
+        fits = path[-1] in FITTING and (path[:-1] == ("input",) or (len(path) == 3 and path[0] == "inputs"))
+        if path[:2] != ("train", "dataset") and not fits:
+            findings.error(
+                "E113",
+                f"`{'.'.join(path)[:60]}` is part of what was trained, so it cannot be set for an evaluation",
+                override.span,
+                help=["--set takes `train.dataset…`, and of an input `fit`, `short_side` and `interpolation`"],
+            )
+    findings.raise_if_failed()
+    changed = open_spec(str(folder.path / SPEC), overrides)
+    failed = [item for item in changed.diagnostics if item.severity == "error"]
+    if failed:
+        raise SpecError(failed)
+    return changed
+
+
+def dataset_override(dataset: str | Mapping[str, Any] | Dataset) -> Override:
+    """A dataset given from Python as an override: a name, a mapping as in YAML, or the dataset itself."""
+    if isinstance(dataset, Kind):
+        value: Any = dataset.to_plain()
+    elif isinstance(dataset, Mapping):
+        value = dict(dataset)
+    elif isinstance(dataset, str):
+        value = dataset
+    else:
+        raise TypeError(f"`dataset` is a name, a mapping as in YAML or a Dataset, not {type(dataset).__name__}")
+    return python_override(("train", "dataset"), value)
+
+
+def moved(error: DataError, folder: RunFolder, dataset: Dataset) -> DataError:
+    """What is wrong with a run's own data, with the way to say where they are now."""
+    if error.code != "E505" or getattr(dataset, "path", None) is None:
+        return error
+    return DataError(
+        error.code,
+        error.message,
+        notes=[*error.notes, f"that is where the data of {folder.path} were when it was trained"],
+        help=[
+            f"--set train.dataset.{dataset.kind}.path=PATH says where they are now",
+            "`predict` needs no data",
+        ],
+    )
+
+
+def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
+    """Other data whose labels are those of the run's classes, by their names.
+
+    Names that are numbers, and runs whose classes have no names, say nothing. Raises `SpecError` where the data have
+    classes that the network does not know.
+    """
+    if not names or len(data.classes) != 1:
+        return data
+    ((target, own),) = data.classes.items()
+    if list(own) == list(names) or _plain(own) or _plain(names) or len(set(own)) < len(own):
+        return data
+    unknown = [name for name in own if name not in names]
+    if unknown:
+        error = DataError(
+            "E501",
+            f"{data.name} has {count(len(unknown), 'class').replace('classs', 'classes')} that the network was not "
+            f"trained on: {listed(unknown, 8)}",
+            notes=[f"the network's classes: {listed(names, 20)}"],
+        )
+        raise spec.data_error(error)
+    place = np.array([names.index(name) for name in own])
+
+    def named(split: Split) -> Split:
+        labels = split.targets[target]
+        if labels.ndim == 2:  # a column for each label, of which those that the data lack are not known
+            named = np.full((len(labels), len(names)), np.nan if labels.dtype.kind == "f" else -1, labels.dtype)
+            named[:, place] = labels
+        else:
+            named = np.where(labels < 0, -1, place[labels]).astype(labels.dtype)
+        return replace(split, targets={**split.targets, target: named})
+
+    note = f"labels of {data.name} are taken by the names of their classes: it has {len(own)} of the {len(names)}"
+    return replace(
+        data,
+        train=named(data.train),
+        test=named(data.test),
+        classes={target: tuple(names)},
+        notes=(*data.notes, note),
+    )
+
+
+def _plain(names: Sequence[str]) -> bool:
+    """Whether names are but the numbers of their classes."""
+    return list(names) == [str(number) for number in range(len(names))]
+
+
+def _helps(help: str) -> bool:
+    """Whether a help for training helps in evaluation: how images are fitted may be set here too."""
+    return not help.startswith("--") or any(help.startswith(f"--set input.{field}=") for field in FITTING)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archspec.diagnostics import SpecError
 from archspec.figures.memory import inference
+from archspec.graph import Graph
 from archspec.runs.reading import opened
 from archspec.training.boundary import what_needs_less
 
@@ -21,6 +22,11 @@ def less(path: Path) -> Callable[[], list[str]]:
             graph = opened(path)[1].graph()
         except SpecError:
             return [_MORE]
-        return what_needs_less(graph, inference(graph), _MORE)
+        return less_of(graph)()
 
     return said
+
+
+def less_of(graph: Graph) -> Callable[[], list[str]]:
+    """As `less`, of a network that was read."""
+    return lambda: what_needs_less(graph, inference(graph), _MORE)

@@ -178,8 +178,18 @@ def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
     saved = _last(path, read, None)
     if not saved.epoch:
-        raise DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
+        raise _unsaved(folder)
     return saved.state, saved.notes
+
+
+def check_saved(folder: Path) -> None:
+    """Raises `DataError` (E513) where a run has no checkpoint; whether one can be read is seen when it is."""
+    if not _epochs(folder / CHECKPOINTS):
+        raise _unsaved(folder)
+
+
+def _unsaved(folder: Path) -> DataError:
+    return DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
 
 
 def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Restored:

@@ -346,7 +346,10 @@ def open_run(path: Path) -> RunFolder:
     except (OSError, ValueError) as error:
         what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if what is not None:
-        raise DataError("E512", f"{path} {what}", help=["give the folder that `archspec train` printed"])
+        help = ["give the folder that `archspec train` printed"]
+        if path.suffix in (".yaml", ".yml"):
+            help.append("`archspec.load` reads a spec, which has no weights")
+        raise DataError("E512", f"{path} {what}", help=help)
     if folder.spec_text is None:
         raise DataError("E513", f"{path / SPEC} cannot be read: it is damaged, or closed to you")
     if folder.plugins:

@@ -79,8 +79,7 @@ def read_import(folder: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     path = folder / WEIGHTS
-    if (marker_of(folder) or {}).get("unfinished") is True:
-        raise DataError("E513", f"the import into {folder} was cut off", help=["the same command does it again"])
+    check_import(folder)
     known = read_object(folder / IMPORT).get(DIGEST)
     try:
         data = path.read_bytes()
@@ -94,6 +93,14 @@ def read_import(folder: Path) -> dict[str, np.ndarray]:
         words = str(error).splitlines()
         reason = words[0][:160] if words else type(error).__name__
         raise DataError("E513", f"{path} cannot be read", notes=[reason], help=[AGAIN]) from None
+
+
+def check_import(folder: Path) -> None:
+    """Raises `DataError` (E513) where an import was cut off, or has lost its file of weights."""
+    if (marker_of(folder) or {}).get("unfinished") is True:
+        raise DataError("E513", f"the import into {folder} was cut off", help=["the same command does it again"])
+    if not (folder / WEIGHTS).is_file():
+        raise DataError("E513", f"{folder / WEIGHTS} cannot be read", notes=["there is no such file"], help=[AGAIN])
 
 
 def imported_names(folder: Path) -> str | None:

@@ -12,9 +12,9 @@ from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec, load
 from archspec.lower import Arrays
-from archspec.runs.checkpoints import last_arrays
+from archspec.runs.checkpoints import check_saved, last_arrays
 from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
-from archspec.runs.imports import read_import
+from archspec.runs.imports import check_import, read_import
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:
@@ -24,6 +24,14 @@ def opened(path: Path) -> tuple[RunFolder, Spec]:
     except DataError as error:
         raise error.located(None) from None
     return folder, load(folder.path / SPEC)
+
+
+def check_weights(folder: RunFolder) -> None:
+    """Raises `DataError` (E513) where a folder has no weights yet, without reading any."""
+    if folder.imported or folder.purpose == "import":
+        check_import(folder.path)
+    else:
+        check_saved(folder.path)
 
 
 def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> Arrays:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.data import INPUT, LABEL, Data, loaded
+from archspec.data import Data, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
@@ -17,14 +16,14 @@ from archspec.losses import Loss
 from archspec.output import said_when_slow
 from archspec.plugins import changed, used_by
 from archspec.reports import report
-from archspec.runs.checkpoints import digests
 from archspec.runs.choosing import choose_folder, take_folder
-from archspec.runs.folder import RUN, RunFolder, digest_of_text
+from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
+from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
 from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_batches, of_data, say_notes
@@ -33,10 +32,6 @@ from archspec.training.result import Result
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.train import Train
-
-DATA = "data_sha256"
-"""Under this name run.json has the digest of the data."""
-
 
 SMALLER = "a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits"
 
@@ -85,7 +80,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph)
-    digest = _digest(data)
+    digest = digest_of(data)
     data = matched(data, spec, graph)
     check_data(data, spec, graph)
     say_notes(data.notes, progress)
@@ -134,22 +129,6 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         raise told.located(None) from None
     finally:
         owner.release()
-
-
-def _digest(data: Data) -> str:
-    """A digest of all samples, by which a run knows the data with which it began."""
-    if [*data.train.inputs, *data.train.targets] == [INPUT, LABEL]:
-        # As runs were begun before data had names.
-        arrays: Any = {
-            part: {"images": split.images, "labels": split.labels}
-            for part, split in (("train", data.train), ("test", data.test))
-        }
-        return digest_of_text(json.dumps([digests(arrays), data.class_names]))
-    arrays = {
-        part: {"inputs": dict(split.inputs), "targets": dict(split.targets)}
-        for part, split in (("train", data.train), ("test", data.test))
-    }
-    return digest_of_text(json.dumps([digests(arrays), dict(data.classes)]))
 
 
 def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None) -> list[str]:

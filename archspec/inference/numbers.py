@@ -1,0 +1,91 @@
+"""Files of numbers: signals and vectors for a network."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from archspec.diagnostics import DataError, listed
+
+ENDINGS = ".npy, .npz, .csv, .json and, for sound, .wav"
+"""How the names of files of numbers end."""
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """The numbers in a file. Raises `DataError` where it cannot be read.
+
+    `.npy`: one array; `.npz`: the one in the archive; `.csv`: a row a sample, without a line of names or with one;
+    `.json`: a list, or a list of lists; `.wav`: (frames, channels) of 8, 16, 24 or 32 bits, from −1 to 1.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError("E521", f"{path} is no file of numbers", help=[f"files end in {ENDINGS}"])
+    try:
+        return reader(path)
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError("E521", f"{path} cannot be read: there is not enough memory") from None
+    except Exception as error:  # damaged files raise whatever their reader trips over
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:200] or type(error).__name__
+        raise DataError("E521", f"{path} cannot be read: {reason}") from None
+
+
+def _npy(path: Path) -> np.ndarray:
+    return np.asarray(np.load(path, allow_pickle=False))
+
+
+def _npz(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as arrays:
+        if len(arrays.files) != 1:
+            raise DataError(
+                "E521",
+                f"{path} holds {len(arrays.files)} arrays: {listed(arrays.files, 8)}",
+                help=["give one of them: np.save(FILE, array) writes it alone"],
+            )
+        return np.asarray(arrays[arrays.files[0]])
+
+
+def _csv(path: Path) -> np.ndarray:
+    lines = path.read_text("utf-8-sig").splitlines()
+    skip = 1 if lines and not _are_numbers(lines[0]) else 0
+    return np.atleast_2d(np.loadtxt(lines[skip:], delimiter=",", dtype=np.float64, ndmin=2))
+
+
+def _are_numbers(line: str) -> bool:
+    try:
+        for word in line.split(","):
+            float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(path: Path) -> np.ndarray:
+    return np.asarray(json.loads(path.read_text("utf-8")), np.float64)
+
+
+def _wav(path: Path) -> np.ndarray:
+    with wave.open(str(path), "rb") as file:
+        channels, width = file.getnchannels(), file.getsampwidth()
+        raw = np.frombuffer(file.readframes(file.getnframes()), np.uint8)
+    raw = raw[: len(raw) // (channels * width) * channels * width].reshape(-1, channels, width)
+    if width == 1:  # bytes without a sign
+        return (raw[..., 0].astype(np.float32) - 128) / 128
+    # The highest byte has the sign.
+    wide = np.zeros((*raw.shape[:2], 4), np.uint8)
+    wide[..., 4 - width :] = raw
+    return (wide.view("<i4")[..., 0] / 2.0**31).astype(np.float32)
+
+
+READERS: dict[str, Callable[[Path], np.ndarray]] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".csv": _csv,
+    ".json": _json,
+    ".wav": _wav,
+}

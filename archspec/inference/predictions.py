@@ -1,0 +1,221 @@
+"""What a network says of samples, as arrays: a type for each way in which an answer is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from archspec.diagnostics import count
+
+SHOWN = 10
+"""Samples that the `repr` of predictions shows."""
+DECIDED = 0.5
+"""A label is there where its probability is above this."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers for N samples, in the order in which they were given.
+
+    `names` are the files that the samples came from, otherwise their numbers; `outputs` has every output of the
+    network by its name, as the network gives it (N, …); `notes` say what was guessed, with counts.
+    Indices and slices give those of some samples.
+    """
+
+    names: tuple[str, ...]
+    outputs: Mapping[str, np.ndarray] = field(repr=False)
+    notes: tuple[str, ...]
+
+    per_sample: ClassVar[tuple[str, ...]] = ()
+    """The fields with an entry for each sample, besides the names and outputs."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, place: int | slice) -> Self:
+        if isinstance(place, int):
+            place = range(len(self))[place]  # raises IndexError, and counts from the end
+            place = slice(place, place + 1)
+        own = {name: getattr(self, name)[place] for name in self.per_sample}
+        return replace(
+            self,
+            names=self.names[place],
+            outputs={name: value[place] for name, value in self.outputs.items()},
+            **own,
+        )
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[place] for place in range(len(self)))
+
+    def said(self) -> list[str]:
+        """The answer for each sample in a few words."""
+        return [""] * len(self)
+
+    def __repr__(self) -> str:
+        words = self[:SHOWN].said()
+        lines = [f"  {name}: {said}" for name, said in zip(self.names, words, strict=False)]
+        more = [f"  … and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        notes = [f"  note: {note}" for note in self.notes]
+        return "\n".join([f"<{type(self).__name__} of {count(len(self), 'sample')}>", *lines, *more, *notes])
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _FIELDS and not name.startswith("_"):
+            own = [item.name for item in fields(self) if item.name not in ("names", "outputs", "notes")]
+            raise AttributeError(f"{type(self).__name__} has no `{name}`: it has {', '.join(own)} and outputs")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+@dataclass(frozen=True, repr=False)
+class Classes(Predictions):
+    """Of each sample one class: `probabilities` (N, classes), `classes` (N,) the numbers of the most probable, `labels`
+    their names.
+    """
+
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+
+    per_sample: ClassVar[tuple[str, ...]] = ("probabilities",)
+
+    @property
+    def classes(self) -> np.ndarray:
+        return np.asarray(self.probabilities.argmax(-1))
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.class_names[index] for index in self.classes]
+
+    def top(self, number: int = 5) -> list[list[tuple[str, float]]]:
+        """The most probable classes of each sample with their probabilities, the first of equals first."""
+        return [best(shares, self.class_names, number) for shares in self.probabilities]
+
+    def said(self) -> list[str]:
+        return [", ".join(f"{name} {100 * share:.1f} %" for name, share in row) for row in self.top(3)]
+
+
+@dataclass(frozen=True, repr=False)
+class Labels(Predictions):
+    """Of each sample the labels that are there: `probabilities` (N, labels), `present` (N, labels) whether each is
+    above the `threshold`, `classes` the numbers of those that are, `labels` their names, the most probable first.
+    """
+
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+    threshold: float = DECIDED
+
+    per_sample: ClassVar[tuple[str, ...]] = ("probabilities",)
+
+    @property
+    def present(self) -> np.ndarray:
+        return self.probabilities > self.threshold
+
+    @property
+    def classes(self) -> list[np.ndarray]:
+        orders = np.argsort(-self.probabilities, axis=-1, kind="stable")
+        return [order[there[order]] for order, there in zip(orders, self.present, strict=True)]
+
+    @property
+    def labels(self) -> list[list[str]]:
+        return [[self.class_names[index] for index in row] for row in self.classes]
+
+    def said(self) -> list[str]:
+        return [
+            ", ".join(f"{self.class_names[index]} {100 * shares[index]:.1f} %" for index in row)
+            or f"nothing above {100 * self.threshold:g} %"
+            for row, shares in zip(self.classes, self.probabilities, strict=True)
+        ]
+
+
+@dataclass(frozen=True, repr=False)
+class Masks(Predictions):
+    """Of each sample a class per pixel: `probabilities` (N, height, width, classes) at the output's size, `classes`
+    (N, height, width) the most probable, `masks` the same of each image as the image itself lay, which is a list since
+    images may differ in size; `labels` are the names of the classes that each mask has, those of most pixels first.
+    """
+
+    probabilities: np.ndarray
+    masks: list[np.ndarray]
+    class_names: tuple[str, ...]
+
+    per_sample: ClassVar[tuple[str, ...]] = ("probabilities", "masks")
+
+    @property
+    def classes(self) -> np.ndarray:
+        return np.asarray(self.probabilities.argmax(-1))
+
+    @property
+    def labels(self) -> list[list[str]]:
+        return [[name for name, share in row if share] for row in self.shares(len(self.class_names))]
+
+    def shares(self, number: int = 5) -> list[list[tuple[str, float]]]:
+        """The classes with the largest shares of each mask's pixels."""
+        classes = len(self.class_names)
+        return [best(shares_of(mask, classes), self.class_names, number) for mask in self.masks]
+
+    def said(self) -> list[str]:
+        return [
+            ", ".join(f"{name} {100 * share:.1f} % of the pixels" for name, share in row if share)
+            for row in self.shares(3)
+        ]
+
+
+@dataclass(frozen=True, repr=False)
+class Numbers(Predictions):
+    """Of each sample numbers: `values` (N, …) as the network is to give them, `value_names` what each stands for."""
+
+    values: np.ndarray
+    value_names: tuple[str, ...] = ()
+
+    per_sample: ClassVar[tuple[str, ...]] = ("values",)
+
+    def said(self) -> list[str]:
+        return [_numbers_said(row, self.value_names) for row in self.values]
+
+
+@dataclass(frozen=True, repr=False)
+class Remade(Predictions):
+    """Of each sample what the network was given, made again: `values` (N, …) in the numbers that the network takes,
+    `images` the same as bytes (N, height, width, channels), where the input is an image; None otherwise.
+    """
+
+    values: np.ndarray
+    images: np.ndarray | None
+
+    per_sample: ClassVar[tuple[str, ...]] = ("values",)
+
+    def __getitem__(self, place: int | slice) -> Self:
+        own = super().__getitem__(place)
+        if self.images is None:
+            return own
+        rows = slice(place, place + 1 or None) if isinstance(place, int) else place
+        return replace(own, images=self.images[rows])
+
+    def said(self) -> list[str]:
+        what = "numbers" if self.images is None else "image"
+        return [f"{what} {'×'.join(map(str, row.shape))}" for row in self.values]
+
+
+_FIELDS = {"probabilities", "classes", "labels", "masks", "values", "images", "present", "class_names"}
+"""What predictions of one kind have and others lack."""
+
+
+def best(shares: np.ndarray, names: Sequence[str], number: int) -> list[tuple[str, float]]:
+    """The largest shares, with the names of their classes; of equals the first comes first."""
+    order = [int(index) for index in np.argsort(-shares, kind="stable")[:number]]
+    return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in order]
+
+
+def shares_of(mask: np.ndarray, classes: int) -> np.ndarray:
+    """The share of a mask's pixels that each class has, of those that have one (0 or more)."""
+    known = mask[mask >= 0]
+    return np.asarray(np.bincount(known, minlength=classes) / max(1, known.size))
+
+
+def _numbers_said(row: np.ndarray, names: Sequence[str]) -> str:
+    if row.ndim > 1 or row.size > 8:
+        return f"{'×'.join(map(str, row.shape))} numbers from {row.min():.4g} to {row.max():.4g}"
+    if len(names) == row.size and row.size:
+        return ", ".join(f"{name} {number:.4g}" for name, number in zip(names, row, strict=True))
+    return ", ".join(f"{number:.4g}" for number in np.atleast_1d(row))
