@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import did_you_mean
+from archspec.kinds import STRUCTURE, kind_names
 from archspec.loading import load, open_spec
+from archspec.spec.hints import kind_hint
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
@@ -85,3 +87,154 @@ def test_adam_has_the_usual_rate(write: Write) -> None:
     for kind in ("adam", "adamw"):
         train = load(write(INPUT + f"layers: [relu]\ntrain: {{optimiser: {kind}}}")).train
         assert train is not None and train.optimiser.learning_rate == 0.001
+
+
+NONE, VOLUME, AUGMENT = "", "no volumes", "`augment: "
+KERAS = {
+    "Activation": "- relu",
+    "ActivityRegularization": NONE,
+    "Add": "`add`",
+    "AdditiveAttention": NONE,
+    "AlphaDropout": NONE,
+    "Attention": "`self_attention`",
+    "AugMix": AUGMENT,
+    "AutoContrast": NONE,
+    "Average": "`average`",
+    "AveragePooling1D AveragePooling2D AvgPool2D": "`avg_pool`",
+    "AveragePooling3D Conv3D Conv3DTranspose Cropping3D MaxPooling3D UpSampling3D ZeroPadding3D": VOLUME,
+    "BatchNormalization": "`batch_norm`",
+    "Bidirectional": NONE,
+    "CategoryEncoding": NONE,
+    "CenterCrop Cropping1D Cropping2D": "`crop`",
+    "Concatenate": "`concat`",
+    "Conv1D Conv2D Convolution2D": "`conv`",
+    "Conv1DTranspose Conv2DTranspose Convolution2DTranspose": "`transposed_conv`",
+    "ConvLSTM1D ConvLSTM2D": NONE,
+    "CutMix MixUp RandAugment RandomBrightness RandomCrop RandomErasing RandomFlip RandomRotation RandomZoom": AUGMENT,
+    "Dense": "`dense`",
+    "DepthwiseConv1D DepthwiseConv2D": "`depthwise_conv`",
+    "Discretization Dot EinsumDense Embedding Equalization FlaxLayer": NONE,
+    "Dropout": "`dropout`",
+    "ELU": "`elu`",
+    "Flatten": "`flatten`",
+    "GRU GRUCell GaussianDropout GaussianNoise": NONE,
+    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAvgPool2D": "`global_avg_pool`",
+    "GlobalAveragePooling3D GlobalMaxPooling3D SpatialDropout3D": VOLUME,
+    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPool2D": "`global_max_pool`",
+    "GroupNormalization": "`group_norm`",
+    "GroupQueryAttention HashedCrossing Hashing IntegerLookup JaxLayer LSTM LSTMCell Layer": NONE,
+    "Identity": "`identity`",
+    "Input InputLayer": "section `input`",
+    "Lambda": "--plugin",
+    "LayerNormalization": "`layer_norm`",
+    "LeakyReLU": "`leaky_relu`",
+    "Masking MaxNumBoundingBoxes MelSpectrogram Minimum Pipeline": NONE,
+    "MaxPooling1D MaxPooling2D MaxPool2D": "`max_pool`",
+    "Maximum": "`maximum`",
+    "MultiHeadAttention": "`self_attention`",
+    "Multiply": "`multiply`",
+    "Normalization Rescaling": "`mean` and `std`",
+    "PReLU": "`prelu`",
+    "Permute": "always",
+    "RMSNormalization RNN RepeatVector": NONE,
+    "ReLU": "`relu`",
+    "Reshape": "`reshape`",
+    "Resizing UpSampling1D UpSampling2D": "`resize`",
+    "STFTSpectrogram SimpleRNN SimpleRNNCell Solarization SpectralNormalization StackedRNNCells StringLookup": NONE,
+    "SeparableConv1D SeparableConv2D SeparableConvolution2D": "`separable_conv`",
+    "Softmax": "`softmax`",
+    "SpatialDropout1D SpatialDropout2D": "`spatial_dropout`",
+    "Subtract": "`subtract`",
+    "TFSMLayer TextVectorization TorchModuleWrapper Wrapper": NONE,
+    "TimeDistributed": "kernel: 1",
+    "UnitNormalization": "`l2_normalise`",
+    "ZeroPadding1D ZeroPadding2D": "`pad`",
+}
+TORCH = {
+    "AdaptiveAvgPool1d AdaptiveAvgPool2d": "`adaptive_avg_pool`",
+    "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d BatchNorm3d CircularPad3d ConstantPad3d Conv3d": VOLUME,
+    "LazyBatchNorm3d LazyConvTranspose3d LazyInstanceNorm3d MaxUnpool3d ReflectionPad3d ReplicationPad3d": VOLUME,
+    "ConvTranspose3d FractionalMaxPool3d InstanceNorm3d LPPool3d LazyConv3d MaxPool3d ZeroPad3d": VOLUME,
+    "AdaptiveLogSoftmaxWithLoss": "`loss: ",
+    "AdaptiveMaxPool1d AdaptiveMaxPool2d": "`adaptive_max_pool`",
+    "AlphaDropout Bilinear CELU CosineSimilarity DataParallel Embedding EmbeddingBag FeatureAlphaDropout Fold": NONE,
+    "AvgPool1d AvgPool2d": "`avg_pool`",
+    "BCELoss BCEWithLogitsLoss": "`loss: binary_cross_entropy`",
+    "BatchNorm1d BatchNorm2d LazyBatchNorm1d LazyBatchNorm2d SyncBatchNorm": "`batch_norm`",
+    "CTCLoss CosineEmbeddingLoss GaussianNLLLoss KLDivLoss MarginRankingLoss": "`loss: ",
+    "LinearCrossEntropyLoss MultiLabelSoftMarginLoss TripletMarginWithDistanceLoss": "`loss: ",
+    "HingeEmbeddingLoss MultiLabelMarginLoss PoissonNLLLoss SoftMarginLoss TripletMarginLoss": "`loss: ",
+    "ChannelShuffle": "`channel_shuffle`",
+    "CircularPad1d CircularPad2d": "none goes round",
+    "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ZeroPad1d ZeroPad2d": "`pad`",
+    "ReplicationPad1d ReplicationPad2d": "`pad`",
+    "Conv1d Conv2d LazyConv1d LazyConv2d": "`conv`",
+    "ConvTranspose1d ConvTranspose2d LazyConvTranspose1d LazyConvTranspose2d": "`transposed_conv`",
+    "CrossEntropyLoss NLLLoss NLLLoss2d": "`loss: cross_entropy`",
+    "CrossMapLRN2d LocalResponseNorm": "`lrn`",
+    "Dropout": "`dropout`",
+    "Dropout1d Dropout2d Dropout3d": "`spatial_dropout`",
+    "ELU": "`elu`",
+    "Flatten": "`flatten`",
+    "FractionalMaxPool2d LPPool1d LPPool2d GLU GRU GRUCell Hardshrink Hardtanh LSTM LSTMCell LogSigmoid": NONE,
+    "GELU": "`gelu`",
+    "GroupNorm": "`group_norm`",
+    "Hardsigmoid": "`hard_sigmoid`",
+    "Hardswish": "`hard_swish`",
+    "HuberLoss SmoothL1Loss": "`loss: huber`",
+    "Identity": "`identity`",
+    "InstanceNorm1d InstanceNorm2d LazyInstanceNorm1d LazyInstanceNorm2d": "`instance_norm`",
+    "L1Loss": "`loss: l1`",
+    "LayerNorm": "`layer_norm`",
+    "LeakyReLU": "`leaky_relu`",
+    "LazyLinear Linear": "`dense`",
+    "LogSoftmax": "`log_softmax`",
+    "MSELoss": "`loss: mse`",
+    "MaxPool1d MaxPool2d": "`max_pool`",
+    "MaxUnpool1d MaxUnpool2d": "`max_unpool`",
+    "Mish": "`mish`",
+    "ModuleDict ModuleList Sequential": "a list of layers is a chain",
+    "Container Module PairwiseDistance ParameterDict ParameterList RMSNorm RReLU SELU": NONE,
+    "RNN RNNBase RNNCell RNNCellBase": NONE,
+    "MultiMarginLoss": "`loss: hinge`",
+    "MultiheadAttention": "`self_attention`",
+    "PReLU": "`prelu`",
+    "PixelShuffle": "`depth_to_space`",
+    "PixelUnshuffle": "`space_to_depth`",
+    "ReLU": "`relu`",
+    "ReLU6": "`relu6`",
+    "SiLU": "`silu`",
+    "Sigmoid": "`sigmoid`",
+    "Softmax Softmax2d": "`softmax`",
+    "Softmin Softshrink Softsign Tanhshrink Threshold Transformer TransformerDecoder TransformerEncoder": NONE,
+    "TransformerDecoderLayer TransformerEncoderLayer Unfold": NONE,
+    "Softplus": "`softplus`",
+    "Tanh": "`tanh`",
+    "Unflatten": "`reshape`",
+    "Upsample UpsamplingBilinear2d UpsamplingNearest2d": "`resize`",
+    "DropPath": "`stochastic_depth`",
+}
+"""Layers of Keras 3 and torch.nn, and a word of where each leads; nothing where there is no counterpart."""
+
+
+@pytest.mark.parametrize(("table", "prefix"), [(KERAS, "layers."), (TORCH, "nn.")])
+def test_where_the_layers_of_other_libraries_lead(table: dict[str, str], prefix: str) -> None:
+    known = [*kind_names("layers"), *STRUCTURE]
+    found = {name: (kind_hint(prefix + name, known), word) for names, word in table.items() for name in names.split()}
+    wrong = {name: hint for name, (hint, word) in found.items() if (word not in (hint or "") if word else hint)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("word", ["drop", "swiglu", "onehot", "sppf", "norm", "rms_norm", "transpose2x", "min", "wat"])
+def test_a_layer_that_there_is_not_is_no_stranger(write: Write, word: str) -> None:
+    (item,) = open_spec(str(write(INPUT + f"layers: [{word}]"))).diagnostics
+    assert not any("did you mean" in way for way in item.help)
+    assert any("--plugin my_layers.py" in way for way in item.help)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("rleu", "relu"), ("desne", "dense"), ("onv", "conv"), ("flaten", "flatten"), ("attention", "self_attention")],
+)
+def test_slips_are_understood(word: str, meant: str) -> None:
+    assert kind_hint(word, [*kind_names("layers"), *STRUCTURE]) == f"did you mean `{meant}`?"

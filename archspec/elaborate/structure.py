@@ -31,7 +31,7 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
             "E203",
             f"{entry.kind} needs {listed(f'`{name}`' for name in required)}",
             entry.span,
-            help=[f"fields: {listed([*known, *COMMON])}"],
+            help=[f"fields: {listed([*known, *COMMON], 30)}"],
         )
         return None
     good = True
@@ -44,7 +44,7 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
                 "E201",
                 f"{entry.kind} has no field `{name[:60]}`",
                 key.span,
-                help=[hint or f"fields: {listed([*known, *COMMON])}"],
+                help=[hint or f"fields: {listed([*known, *COMMON], 30)}"],
             )
             good = False
     for name in required:

@@ -153,8 +153,57 @@ _KINDS = {
     "zeropad": "pad",
     "reflectionpad": "pad",
     "cropping": "crop",
-    "spatialdropout": "dropout",
+    "constantpad": "pad",
+    "replicationpad": "pad",
+    "centercrop": "crop",
+    "dropout1d": "spatial_dropout",
+    "dropout2d": "spatial_dropout",
+    "dropout3d": "spatial_dropout",
+    "channeldropout": "spatial_dropout",
+    "droppath": "stochastic_depth",
+    "dropconnect": "stochastic_depth",
+    "survival": "stochastic_depth",
     "noop": "identity",
+    "ln": "layer_norm",
+    "layernormalization": "layer_norm",
+    "gn": "group_norm",
+    "groupnormalization": "group_norm",
+    "instancenormalization": "instance_norm",
+    "syncbatchnorm": "batch_norm",
+    "crossmaplrn": "lrn",
+    "unitnormalization": "l2_normalise",
+    "l2norm": "l2_normalise",
+    "normalize": "l2_normalise",
+    "l2normalize": "l2_normalise",
+    "gamma": "layer_scale",
+    "pixelshuffle": "depth_to_space",
+    "pixelunshuffle": "space_to_depth",
+    "reorg": "space_to_depth",
+    "shuffle": "channel_shuffle",
+    "shufflechannels": "channel_shuffle",
+    "view": "reshape",
+    "unflatten": "reshape",
+    "chunk": "split",
+    "narrow": "slice",
+    "subtraction": "subtract",
+    "sub": "subtract",
+    "mean": "average",
+    "elementwiseadd": "add",
+    "sum": "add",
+    "upsamplingbilinear": "resize",
+    "upsamplingnearest": "resize",
+    "resizing": "resize",
+    "convolutiontranspose": "transposed_conv",
+    "separableconvolution": "separable_conv",
+    "depthwiseconvolution": "depthwise_conv",
+    "dwconv": "depthwise_conv",
+    "pointwiseconv": "conv",
+    "conv1x1": "conv",
+    "conv3x3": "conv",
+    "dilatedconv": "conv",
+    "atrousconv": "conv",
+    "groupconv": "conv",
+    "groupedconv": "conv",
     "kaimingnormal": "he_normal",
     "kaiminguniform": "he_uniform",
     "kaiming": "he_normal",
@@ -167,7 +216,26 @@ _KINDS = {
     "categoricalcrossentropy": "cross_entropy",
     "sparsecategoricalcrossentropy": "cross_entropy",
     "nll": "cross_entropy",
+    "nllloss": "cross_entropy",
     "softmaxloss": "cross_entropy",
+    "bce": "binary_cross_entropy",
+    "bceloss": "binary_cross_entropy",
+    "bcewithlogitsloss": "binary_cross_entropy",
+    "binarycrossentropy": "binary_cross_entropy",
+    "mseloss": "mse",
+    "l2loss": "mse",
+    "meansquarederror": "mse",
+    "mae": "l1",
+    "l1loss": "l1",
+    "meanabsoluteerror": "l1",
+    "smoothl1": "huber",
+    "smoothl1loss": "huber",
+    "huberloss": "huber",
+    "diceloss": "dice",
+    "focalloss": "focal",
+    "multimarginloss": "hinge",
+    "categoricalhinge": "hinge",
+    "squaredhinge": "hinge",
     "momentum": "sgd",
     "steplr": "step",
     "multistep": "step",
@@ -182,14 +250,51 @@ _KINDS = {
 }
 """What other libraries and papers call kinds, without capitals, `_`, `-` and the number of dimensions."""
 
-_NO_KIND = {
-    "sequential": "a list of layers is a chain; a `blocks:` entry gives one a name",
-    "input": "what goes in is said in the section `input`",
-    "inputlayer": "what goes in is said in the section `input`",
-    "activation": "activations are kinds: `- relu`",
-}
+_CHAIN = "a list of layers is a chain; a `blocks:` entry gives one a name"
+_INPUT = "what goes in is said in the section `input`"
+_SCALING = "the section `input` says it: `range`, and `mean` and `std` of each channel"
+_AUGMENT = "random changes of the training images are said in `train`: `augment: {random_flip: true}`"
+_ORDER = "maps are height × width × channels, always; `reshape` gives the same numbers another shape"
 
-_DIMENSIONS = re.compile(r"[123]d$")
+_NO_KIND = {
+    "sequential": _CHAIN,
+    "modulelist": _CHAIN,
+    "moduledict": _CHAIN,
+    "input": _INPUT,
+    "inputlayer": _INPUT,
+    "activation": "activations are kinds: `- relu`",
+    "rescaling": _SCALING,
+    "normalization": _SCALING,
+    "normalisation": _SCALING,
+    "permute": _ORDER,
+    "transpose": _ORDER,
+    "squeeze": _ORDER,
+    "unsqueeze": _ORDER,
+    "circularpad": "`pad` has the modes constant, reflect and edge; none goes round",
+    "timedistributed": "`- conv: {filters: 8, kernel: 1}` is a dense layer at each position of a signal",
+    "lambda": "a function of your own is a layer of your own: `--plugin my_layers.py` (docs/plugins.md)",
+    "randaugment": _AUGMENT,
+    "mixup": _AUGMENT,
+    "cutmix": _AUGMENT,
+    "augmix": _AUGMENT,
+}
+"""What other libraries have as a layer and this language has not, and what it has instead."""
+
+_NOTHING = frozenset(
+    """
+    activityregularization additiveattention alphadropout autocontrast bidirectional bilinear categoryencoding
+    celu convlstm cosinesimilarity discretization dot einsumdense embedding embeddingbag equalization
+    featurealphadropout fold fractionalmaxpool gaussiandropout gaussiannoise geglu glu groupqueryattention gru
+    grucell hardshrink hardtanh hashedcrossing hashing logsigmoid lppool lstm lstmcell masking mbconv
+    melspectrogram min minimum pairwisedistance power reglu repeatvector rmsnorm rmsnormalization rnn rnncell
+    rrelu selu simplernn simplernncell softmin softshrink softsign spectralnorm spectralnormalization
+    stftspectrogram swiglu tanhshrink threshold transformer transformerencoder transformerdecoder
+    transformerencoderlayer transformerdecoderlayer unfold
+    """.split()  # noqa: SIM905 (a list would have a line for each)
+)
+"""Layers of other libraries that have no counterpart here, though some kind may be spelt nearly alike."""
+
+_DIMENSIONS = re.compile(r"[123]d(?=$|transpose|lstm)")
 
 
 def _plain(name: str) -> str:
@@ -266,11 +371,27 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     spaced = space_missing(name, known)
     if spaced:
         return spaced
-    plain = _DIMENSIONS.sub("", _plain(name.rpartition(".")[2]))
-    elsewhere = _KINDS.get(plain)
-    if elsewhere in known:
-        return f"did you mean `{elsewhere}`?"
+    written = _plain(name.rpartition(".")[2]).removeprefix("lazy")
+    plain = _DIMENSIONS.sub("", written)
+    is_layer = "conv" in known
+    if is_layer and plain != written and "3d" in written and plain != "dropout":
+        return "layers work on maps, signals and vectors; there are no volumes"
+    for elsewhere in (_KINDS.get(written), _KINDS.get(plain)):
+        if elsewhere in known:
+            return f"did you mean `{elsewhere}`?"
     for candidate in known:
         if _plain(candidate) == plain:
             return f"did you mean `{candidate}`?"
-    return _NO_KIND.get(plain) or did_you_mean(name, known)
+    if is_layer:
+        loss = _KINDS.get(plain, _KINDS.get(plain.removesuffix("loss"), ""))
+        if plain.endswith("loss"):
+            return "a loss is said in `train`, or with an output: `loss: " + (loss or "…") + "`"
+        if plain in _NO_KIND or plain.startswith("random"):
+            return _NO_KIND.get(plain, _AUGMENT)
+        if plain in _NOTHING:
+            return None
+    hint = did_you_mean(name, known)
+    # Nobody mistypes the first letter of a short word: `drop` is no `crop`, and `glu` no `elu`.
+    near = re.search(r"`(\w+)`", hint or "")
+    stranger = near is not None and len(name) < 7 and near[1][0] != name[0].lower() and name.lower() not in near[1]
+    return None if stranger else hint
