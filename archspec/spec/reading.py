@@ -220,7 +220,7 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
         span,
-        help=[hint] if hint else [f"there are {listed(known, 60)}", OWN],
+        help=[hint] if hint else [f"there are {listed(known, 100)}", OWN],
     )
 
 
