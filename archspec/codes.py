@@ -191,7 +191,7 @@ _CODES = (
     Code(
         "E208",
         "a block that cannot be defined",
-        "Its name is a kind's, or it has no layers.",
+        "Its name is a kind's, it has no layers, or its `inputs` are not names of their own.",
         "Choose another name.",
         "blocks: {relu: {layers: [tanh]}}\nlayers: [relu]",
     ),
@@ -225,7 +225,7 @@ _CODES = (
     Code(
         "E213",
         "a text that cannot be a name",
-        "Names are letters, digits and `_`, and begin with a letter or digit.",
+        "Names are letters, digits and `_`. `input` and `previous` stand for something else.",
         "Choose such a name.",
         'layers: [relu: {name: "no spaces"}]',
     ),

@@ -1,7 +1,7 @@
-"""`$(…)`: arithmetic over arguments and loop variables.
+"""`$(…)`: arithmetic over arguments, loop variables, and the sizes of what comes in.
 
-Python's grammar is parsed with `ast` and only whitelisted nodes are evaluated, here and not by Python: no attributes,
-no calls but those below, numbers and lists bounded.
+Python's grammar is parsed with `ast` and only whitelisted nodes are evaluated, here and not by Python: no attributes
+but the sizes of `Incoming`, no calls but those below, numbers and lists bounded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from archspec.diagnostics import did_you_mean, listed
 from archspec.located import describe
+from archspec.types import TensorType
 
 MAX_LENGTH = 1_000
 MAX_MAGNITUDE = 2**63
@@ -50,6 +51,52 @@ class Missing:
 
 
 MISSING = Missing()
+
+AXES = {3: ("height", "width", "channels"), 2: ("length", "channels"), 1: ("features",)}
+"""What the sizes of maps, signals and vectors are called, by the number of their axes."""
+
+
+class Incoming:
+    """What expressions see of a layer's values: `previous.channels`, and `input[1].height` where there are several.
+
+    `types` has None for a value that could not be made.
+    """
+
+    __slots__ = ("name", "types")
+
+    def __init__(self, name: str, types: tuple[TensorType | None, ...]) -> None:
+        self.name = name
+        self.types = types
+
+    def __getitem__(self, index: int) -> Incoming:
+        return Incoming(f"{self.name}[{index}]", (self.types[index],))
+
+    def size(self, word: str) -> int:
+        """One of its sizes. Raises `ExpressionError`."""
+        if None in self.types:
+            raise _silently(f"`{self.name}` has no value")
+        if len(self.types) != 1:
+            raise ExpressionError(
+                f"`{self.name}` stands for {len(self.types)} values here",
+                help=f"one of them is `{self.name}[0].{word}`",
+            )
+        (kind,) = self.types
+        assert kind is not None
+        names = AXES[len(kind.shape)]
+        if word in names:
+            return kind.shape[names.index(word)]
+        what = {3: "a map", 2: "a signal", 1: "a vector"}[len(kind.shape)]
+        raise ExpressionError(
+            f"`{self.name}` is {kind}, {what}, which has no `{word[:60]}`",
+            help=did_you_mean(word, names) or f"it has {listed(names)}",
+        )
+
+
+def _silently(message: str) -> ExpressionError:
+    error = ExpressionError(message)
+    error.silent = True
+    return error
+
 
 Environment = Mapping[str, Any]
 """Names that expressions may use, and their values."""
@@ -259,9 +306,12 @@ class _Evaluator:
         if node.id in self.env:
             value = self.env[node.id]
             if value is MISSING:
-                error = ExpressionError(f"`{node.id}` has no value")
-                error.silent = True
-                raise error
+                raise _silently(f"`{node.id}` has no value")
+            if isinstance(value, Incoming):
+                raise ExpressionError(
+                    f"`{node.id}` is no value by itself",
+                    help=f"its sizes are: `{node.id}.channels`, `{node.id}.height`, …",
+                )
             return value
         if node.id in _CONSTANTS:
             return _CONSTANTS[node.id]
@@ -333,6 +383,35 @@ class _Evaluator:
     def _ifexp(self, node: ast.IfExp) -> Any:
         return self.value(node.body if self.value(node.test) else node.orelse)
 
+    def _attribute(self, node: ast.Attribute) -> int:
+        incoming = self._incoming(node.value)
+        if incoming is not None:
+            return incoming.size(node.attr)
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        help = None
+        if name in ("input", "previous"):
+            known = name in self.env
+            help = f"`{name}` is an argument here" if known else f"the sizes of `{name}` are known in `layers` only"
+        raise ExpressionError(
+            "an attribute has no place in an expression", help=help or "`input.channels` and `previous.height` do"
+        )
+
+    def _incoming(self, node: ast.expr) -> Incoming | None:
+        """What `previous` or `input[1]` stands for; None where a node is nothing of the kind."""
+        if isinstance(node, ast.Subscript):
+            whole = self._incoming(node.value)
+            if whole is None:
+                return None
+            index = self.value(node.slice)
+            count = len(whole.types)
+            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
+                if None in whole.types:
+                    raise _silently(f"`{whole.name}` has no value")
+                raise ExpressionError(f"`{whole.name}` has no {describe(index)}; it stands for {count} values, from 0")
+            return whole[index]
+        value = self.env.get(node.id) if isinstance(node, ast.Name) else None
+        return value if isinstance(value, Incoming) else None
+
     def _subscript(self, node: ast.Subscript) -> Any:
         value, index = self.value(node.value), self.value(node.slice)
         if isinstance(value, dict):
@@ -368,7 +447,6 @@ class _Evaluator:
 
 
 _WORDS = {
-    "Attribute": "an attribute",
     "Lambda": "lambda",
     "Slice": "a slice",
     "Dict": "a dict",

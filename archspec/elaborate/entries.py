@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
-from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Scope, StopElaboration, Values
-from archspec.expressions import MISSING, Environment, layered
+from archspec.elaborate.scope import (
+    COMMON,
+    NAME,
+    PREVIOUS,
+    UNKNOWN,
+    Context,
+    Entry,
+    Scope,
+    StopElaboration,
+    Values,
+)
+from archspec.expressions import MISSING, Environment, Incoming, layered
 from archspec.kinds import STRUCTURE, Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
@@ -67,10 +77,13 @@ class Expander:
     def entry(self, node: Located, context: Context, values: Values, *, name: str | None = None) -> Values:
         """Expands one entry. `name` is for an entry that has none of its own."""
         self.count_step(node, context)
+        if node.dynamic:
+            context = context.seeing(self.incoming(context.scope, values))
         entry = self.read_entry(node, context)
         if entry is None:
             return (UNKNOWN,)
         entry.name = entry.name or name
+        entry.previous = values
         if isinstance(entry.content, Mapping):
             when = self.condition(entry.content, context)
             if when is False:
@@ -82,7 +95,7 @@ class Expander:
                 return (UNKNOWN,)
             source = entry.content.get("from")
             if source is not None:
-                values = self.resolve(source, context)
+                values = self.resolve(source, context, values)
         if values is self.undecided:
             return self.without_from(entry, context)
         block = context.document.blocks.get(entry.kind)
@@ -105,6 +118,22 @@ class Expander:
         self.placer.register(entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope)
         return (UNKNOWN,)
 
+    def incoming(self, scope: Scope, values: Values) -> Environment:
+        """What expressions see of types: those of the block's or the network's inputs, and of what the chain gave."""
+        at = scope
+        while at.inputs is None and at.parent is not None:
+            at = at.parent
+        return self.seen(at.inputs or (), at.input_names, values)
+
+    def seen(self, inputs: Values, names: tuple[str, ...], previous: Values) -> Environment:
+        """What expressions see of the types of inputs, under their names too, and of what the chain last gave."""
+        types = self.placer.types_if_known
+        found = {"input": Incoming("input", types(inputs)), PREVIOUS: Incoming(PREVIOUS, types(previous))}
+        for name, value in zip(names, inputs, strict=False):
+            if name != "input":
+                found[name] = Incoming(name, types((value,)))
+        return found
+
     def read_entry(self, node: Located, context: Context) -> Entry | None:
         content: Located | None = None
         kind_node = node
@@ -113,7 +142,7 @@ class Expander:
                 self.bad_entry(node)
                 return None
             kind_node, content = next(iter(node.entries.values()))
-        kind = evaluate(kind_node, context.env, self.findings)
+        kind = evaluate(kind_node, context.sight, self.findings)
         if kind is FAILED:
             return None
         if not isinstance(kind, str):
@@ -130,20 +159,29 @@ class Expander:
         name, name_node, span = None, kind_node, kind_node.span
         if isinstance(content, Mapping) and (written := content.get("name")) is not None:
             name_node = written
-            value = evaluate(written, context.env, self.findings)
+            value = evaluate(written, context.sight, self.findings)
             if value is FAILED:
                 return None
             name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-            if not isinstance(name, str) or not NAME.match(name) or len(name) > 200 or name == "input":
-                reason = "stands for the network's input" if name == "input" else "cannot be a name"
-                self.findings.error(
-                    "E213",
-                    f"{describe(value)} {reason}",
-                    written.span,
-                    help=["names are letters, digits and _, and begin with a letter or digit"],
-                )
+            if not self.is_name(name, written, value):
                 return None
         return Entry(kind, kind_node, content, name, name_node, span)
+
+    def is_name(self, name: Any, place: Located, value: Any) -> TypeGuard[str]:
+        """Whether a name may be given to something in `layers`; if not, that is reported."""
+        if not isinstance(name, str):
+            name = ""
+        stands = {"input": "the network's input", PREVIOUS: "what the chain last gave"}.get(name.partition(".")[0])
+        if stands is not None and (name in ("input", PREVIOUS) or name.startswith(f"{PREVIOUS}.")):
+            self.findings.error(
+                "E213", f"{describe(value)} stands for {stands}", place.span, help=[f"rename it, to `{name}_` or so"]
+            )
+            return False
+        if not NAME.match(name) or len(name) > 200:
+            help = ["names are letters, digits and _"]
+            self.findings.error("E213", f"{describe(value)} cannot be a name", place.span, help=help)
+            return False
+        return True
 
     def bad_entry(self, node: Mapping) -> None:
         if not node.entries:
@@ -175,7 +213,7 @@ class Expander:
         node = content.get("when")
         if node is None:
             return True
-        value = evaluate(node, context.env, self.findings)
+        value = evaluate(node, context.sight, self.findings)
         if value is FAILED:
             return FAILED
         if not isinstance(value, bool):
@@ -183,9 +221,9 @@ class Expander:
             return FAILED
         return value
 
-    def resolve(self, node: Located, context: Context) -> Values:
+    def resolve(self, node: Located, context: Context, previous: Values) -> Values:
         """The values that `from` names, looked up from the inside out."""
-        value = evaluate(node, context.env, self.findings)
+        value = evaluate(node, context.sight, self.findings)
         if value is FAILED:
             return (UNKNOWN,)
         names = value if isinstance(value, list) else [value]
@@ -195,10 +233,11 @@ class Expander:
             return (UNKNOWN,)
         values: list[int] = []
         for name, place in zip(names, nodes, strict=True):
-            values.extend(self.lookup(name, place, context.scope))
+            values.extend(self.lookup(name, place, context.scope, previous))
         return tuple(values)
 
-    def lookup(self, name: Any, place: Located, scope: Scope) -> Values:
+    def lookup(self, name: Any, place: Located, scope: Scope, previous: Values) -> Values:
+        """The values of a name, looked up from the inside out; `previous` is what the chain last gave."""
         if not isinstance(name, str):
             name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
         if not isinstance(name, str):
@@ -212,16 +251,18 @@ class Expander:
             if at.inputs is not None:
                 break
             at = at.parent
-        if at is not None and at.inputs is not None:
-            if name == "input":
-                return at.inputs
-            if name in at.input_names:
-                return (at.inputs[at.input_names.index(name)],)
-            number = name.removeprefix("input.")
-            if number != name and number.isascii() and number.isdigit() and len(number) < 7:
+        if at is not None and at.inputs is not None and name in at.input_names:
+            return (at.inputs[at.input_names.index(name)],)
+        for word, given in (("input", at.inputs if at is not None else None), (PREVIOUS, previous)):
+            if name == word and given is not None:
+                return given
+            number = name.removeprefix(f"{word}.")
+            if number != name and given is not None and number.isascii() and number.isdigit() and len(number) < 7:
                 index = int(number)
-                if index < len(at.inputs) and str(index) == number:
-                    return (at.inputs[index],)
+                if index < len(given) and str(index) == number:
+                    return (given[index],)
+                if UNKNOWN in given:
+                    return (UNKNOWN,)
         known = self.known_names(scope)
         hint = did_you_mean(name, known)
         later = self.defined_later(name)
@@ -236,9 +277,10 @@ class Expander:
 
     def known_names(self, scope: Scope) -> list[str]:
         """The names that `from` may give in a scope, for messages: some thousands at most."""
-        known: list[str] = ["input"]
+        known: list[str] = ["input", PREVIOUS]
         at: Scope | None = scope
         while at is not None and len(known) < MAX_KNOWN:
+            known.extend(name for name in at.input_names if name != "input")
             known.extend(islice(at.names, MAX_KNOWN))
             at = None if at.inputs is not None else at.parent
         return known
@@ -271,7 +313,7 @@ class Expander:
         for field in layer.referred():
             written = entry.content.get(field) if isinstance(entry.content, Mapping) else entry.content
             place = written if written is not None else entry.name_node
-            values = self.lookup(getattr(layer, field), place, context.scope)
+            values = self.lookup(getattr(layer, field), place, context.scope, entry.previous)
             if len(values) != 1:
                 self.findings.error("E307", f"`{field}` names one value, not {len(values)}", place.span)
                 values = (UNKNOWN,)
@@ -302,14 +344,15 @@ class Expander:
             below = below.only(*DEFAULTS_OF_IMPLIED.get(entry.kind, ()))
         if fields.entries.keys() & set(COMMON):
             fields = fields.without(*COMMON)
-        env = context.env
+        env = context.sight
         if isinstance(below, Mapping):
             laid = merged(below, fields)
             assert isinstance(laid, Mapping)
             fields = laid
             static = static and not below.dynamic
             if below.dynamic:
-                env = layered(context.env, context.document.env)
+                seen = context.incoming or self.incoming(context.scope, entry.previous)
+                env = layered(layered(context.env, context.document.env), seen)
         layer: Kind | None
         if not fields.entries and not kind.needs_validation():
             layer = kind.plain_default()

@@ -28,7 +28,7 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         if spec is None:
             continue
         place = value.get("from") if isinstance(value, Mapping) else value
-        values = x.lookup(spec.source, place or value, scope)
+        values = x.lookup(spec.source, place or value, scope, end)
         if UNKNOWN in values:
             continue
         if len(values) != 1:

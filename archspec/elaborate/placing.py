@@ -187,6 +187,10 @@ class Placer:
     def type_of(self, value: int) -> TensorType:
         return self.inputs[input_number(value)].type if is_input(value) else self.nodes[value].output
 
+    def types_if_known(self, values: Values) -> tuple[TensorType | None, ...]:
+        """The types of values, None for those that could not be made."""
+        return tuple(None if value == UNKNOWN else self.type_of(value) for value in values)
+
     @property
     def input(self) -> TensorType:
         """The type of the network's first input."""
@@ -283,6 +287,14 @@ class Placer:
     def register(self, entry: Entry, name: str, values: Values, scope: Scope) -> None:
         """Gives a name in a scope its values. The name may have dots; it must not be taken."""
         earlier = scope.names.get(name)
+        if name in scope.input_names and name != "input":
+            self.findings.error(
+                "E211",
+                f"the name `{scope.prefix}{name}` is an input's",
+                entry.name_node.span,
+                help=["choose another name"],
+            )
+            return
         if earlier is not None:
             again = "again here"
             help = "choose another name"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from archspec.diagnostics import Span
-from archspec.expressions import Environment
+from archspec.expressions import Environment, layered
 from archspec.kinds import RESERVED
 from archspec.located import Located
 from archspec.spec.document import Document
@@ -17,8 +17,11 @@ UNKNOWN = -(2**40)
 COMMON = RESERVED
 """Fields of every entry."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(?:\.[A-Za-z0-9][A-Za-z0-9_]*)*\Z")
+NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*\Z")
 """A name in a scope; one with dots stands for a path, as elaborated specs have them."""
+
+PREVIOUS = "previous"
+"""Stands in `from` for what the chain last gave."""
 
 Values = tuple[int, ...]
 """What a chain carries from one entry to the next: usually one value, several where branches meet."""
@@ -52,7 +55,7 @@ class Scope:
         while True:
             self.counters[kind] = self.counters.get(kind, 0) + 1
             name = f"{kind}{separator}{self.counters[kind]}"
-            if name not in self.names:
+            if name not in self.names and name not in self.input_names:
                 return name
 
     def inner(self, name: str) -> Scope:
@@ -86,13 +89,27 @@ class Scope:
 
 @dataclass
 class Context:
-    """Where expansion stands: the scope, what `$(…)` sees, whose defaults hold, and the blocks being expanded."""
+    """Where expansion stands: the scope, what `$(…)` sees, whose defaults hold, and the blocks being expanded.
+
+    `env` has arguments and loop variables, which hold for all entries here; `sight` has besides what comes in to the
+    entry that is being expanded.
+    """
 
     scope: Scope
     env: Environment
     document: Document
     calls: tuple[tuple[str, Span], ...] = ()
     depth: int = 0
+    incoming: Environment | None = None
+
+    @property
+    def sight(self) -> Environment:
+        """What the expressions of the entry that is being expanded see."""
+        return self.env if self.incoming is None else layered(self.env, self.incoming)
+
+    def seeing(self, incoming: Environment) -> Context:
+        """The context of one entry."""
+        return Context(self.scope, self.env, self.document, self.calls, self.depth, incoming)
 
     def inner(self, *, scope: Scope | None = None, env: Environment | None = None) -> Context:
         """A context one level further in."""
@@ -117,3 +134,5 @@ class Entry:
     name_node: Located
     span: Span
     implied: bool = False
+    previous: Values = ()
+    """What the chain had given before it."""

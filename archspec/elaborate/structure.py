@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import did_you_mean, listed
+from archspec.diagnostics import Label, count, did_you_mean, listed
 from archspec.elaborate.placing import callers
-from archspec.elaborate.scope import COMMON, NAME, UNKNOWN, Context, Entry, Values
+from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
 from archspec.expressions import layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
@@ -58,20 +58,42 @@ def block(x: Expander, block: Block, entry: Entry, context: Context, values: Val
     """A call of a block: its arguments are evaluated here, its layers where it was defined."""
     name = entry.name or context.scope.automatic(entry.kind)
     result: Values = (UNKNOWN,)
-    arguments = call_arguments(x, block, entry, context)
+    values = block_inputs(x, block, entry, context, values)
+    arguments = call_arguments(x, block, entry, context, values)
     if arguments is not None and not is_recursive(x, block, entry, context):
         home = block.document or x.document
         inner = x.placer.opened(context.named(name, layered(arguments, home.env)), block.name, entry.span)
         inner.document = home
         inner.scope.inputs = values
+        inner.scope.input_names = block.inputs
         inner.calls = (*context.calls, (block.name, entry.span))
         result = x.chain(block.layers, inner, values, f"layers of block {block.name}")
     x.placer.register(entry, name, result, context.scope)
     return result
 
 
-def call_arguments(x: Expander, block: Block, entry: Entry, context: Context) -> dict[str, Any] | None:
-    """Values of a block's arguments at a call; a plain value is the first one's. None with the reasons reported."""
+def block_inputs(x: Expander, block: Block, entry: Entry, context: Context, values: Values) -> Values:
+    """What a block takes at a call, as many values as it has named inputs; another number is reported."""
+    if not block.inputs or len(values) == len(block.inputs):
+        return values
+    if UNKNOWN not in values:
+        names = listed(f"`{name}`" for name in block.inputs)
+        given = ", ".join([PREVIOUS, *block.inputs[1:]])
+        x.findings.error(
+            "E307",
+            f"block `{block.name}` takes {count(len(block.inputs), 'input')}, {names}, but is given {len(values)}",
+            entry.span,
+            secondary=[Label(block.key.span, "defined here"), *callers(context)],
+            help=[f"name them in order: `from: [{given}]`" if len(block.inputs) > 1 else "join them first"],
+        )
+    return (UNKNOWN,) * len(block.inputs)
+
+
+def call_arguments(x: Expander, block: Block, entry: Entry, context: Context, values: Values) -> dict[str, Any] | None:
+    """Values of a block's arguments at a call; a plain value is the first one's. None with the reasons reported.
+
+    Defaults see the types of the block's inputs, what is given those of the caller.
+    """
     given: dict[str, tuple[Scalar, Located]] = {}
     content = entry.content
     if isinstance(content, Mapping):
@@ -82,18 +104,21 @@ def call_arguments(x: Expander, block: Block, entry: Entry, context: Context) ->
             x.findings.error("E205", f"block `{block.name}` takes no value", content.span)
             return None
         given = {first: (Scalar(content.source, content.place, first), content)}
-    values: dict[str, Any] = {}
+    bound: dict[str, Any] = {}
+    env = (block.document or x.document).env
+    if any(argument.default is not None and argument.default.dynamic for argument in block.arguments.values()):
+        env = layered(env, x.seen(values, block.inputs, values))
     complete = bind(
         block.arguments,
         given,
-        (block.document or x.document).env,
-        context.env,
+        env,
+        context.sight,
         x.findings,
         f"block `{block.name}`",
         entry.span,
-        values,
+        bound,
     )
-    return values if complete else None
+    return bound if complete else None
 
 
 def is_recursive(x: Expander, block: Block, entry: Entry, context: Context) -> bool:
@@ -120,7 +145,7 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         return (UNKNOWN,)
     times_node, layers = content.get("times"), content.get("layers")
     assert times_node is not None
-    times = evaluate(times_node, context.env, x.findings)
+    times = evaluate(times_node, context.sight, x.findings)
     if times is FAILED:
         return (UNKNOWN,)
     if not isinstance(times, int) or isinstance(times, bool) or times < 0:
@@ -137,7 +162,7 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
     # Expressions are evaluated as the layers are expanded, so that all rounds can share one environment.
     counted: dict[str, Any] = {}
     env = context.env if counter is None else layered(counted, context.env)
-    alike = counter is None or layers is None or not layers.dynamic
+    alike = layers is None or not layers.dynamic
     for index in range(times):
         before = x.steps
         x.count_step(entry.kind_node, context)
@@ -195,8 +220,8 @@ def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Val
     elif isinstance(branches, Mapping):
         for name, key, item in branches.items():
             branch = Entry("branch", key, None, name, key, key.span)
-            if not NAME.match(name):
-                x.findings.error("E213", f"`{name[:60]}` cannot be a name", key.span)
+            if not x.is_name(name, key, name):
+                ends.append(UNKNOWN)
                 continue
             made = x.chain(item, x.placer.opened(inner.named(name), "branch", key.span), values, f"branch {name}")
             x.placer.register(branch, name, made, inner.scope)
@@ -208,7 +233,7 @@ def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Val
         x.findings.error("E206", "`branches` of parallel is empty", branches.span)
         return (UNKNOWN,)
     node = content.get("join")
-    how = "concat" if node is None else evaluate(node, context.env, x.findings)
+    how = "concat" if node is None else evaluate(node, context.sight, x.findings)
     if how is FAILED:
         return (UNKNOWN,)
     if how not in JOINS:
@@ -264,7 +289,7 @@ def divided(x: Expander, entry: Entry, context: Context, values: Values) -> list
     if content is None:
         return None
     given = {key: node for key in ("parts", "sizes", "axis") if (node := content.get(key)) is not None}
-    read = {key: evaluate(node, context.env, x.findings) for key, node in given.items()}
+    read = {key: evaluate(node, context.sight, x.findings) for key, node in given.items()}
     if FAILED in read.values():
         return None
     if ("parts" in read) == ("sizes" in read):
@@ -341,7 +366,7 @@ def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Val
     if isinstance(node, Sequence):
         how = "layers"
     elif node is not None:
-        how = evaluate(node, context.env, x.findings)
+        how = evaluate(node, context.sight, x.findings)
     if how not in (*SHORTCUTS, "layers", FAILED):
         assert node is not None
         hint = did_you_mean(str(how), SHORTCUTS)

@@ -24,7 +24,7 @@ TYPE_WORDS: dict[str, tuple[type, ...]] = {
 }
 """Words that declare an argument as required, and the types they accept. A number stands for a pair of it twice."""
 
-NOT_ARGUMENTS = ("name", "from", "when", "weights", "input", "previous", "true", "false", "null")
+NOT_ARGUMENTS = ("name", "from", "when", "weights", "input", "true", "false", "null")
 """Words that cannot name an argument: fields of every entry, and what expressions have by themselves."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -43,6 +43,8 @@ class Block:
     arguments: dict[str, Argument]
     layers: Located | None
     document: Document | None = None
+    inputs: tuple[str, ...] = ()
+    """The names of its inputs, in order; none where it takes whatever it is given."""
 
 
 @dataclass
@@ -312,19 +314,47 @@ class _Opener:
                 )
                 continue
             for field_name, field_key, _ in value.items():
-                if field_name not in ("args", "layers"):
-                    hint = did_you_mean(field_name, ("args", "layers"))
+                if field_name not in ("args", "inputs", "layers"):
+                    hint = did_you_mean(field_name, ("args", "inputs", "layers"))
                     self.findings.error(
                         "E201",
                         f"block `{name}` has no field `{field_name[:60]}`",
                         field_key.span,
-                        help=[hint or "fields: args and layers"],
+                        help=[hint or "fields: args, inputs and layers"],
                     )
             layers = value.get("layers")
             if layers is None:
                 self.findings.error("E203", f"block `{name}` needs `layers`", key.span)
             arguments = declared(value.get("args"), f"block `{name}`", self.findings)
-            document.blocks[name] = Block(name, key, arguments, layers)
+            inputs = self._block_inputs(name, value.get("inputs"), arguments)
+            document.blocks[name] = Block(name, key, arguments, layers, inputs=inputs)
+
+    def _block_inputs(self, block: str, node: Located | None, arguments: Mapping[str, Argument]) -> tuple[str, ...]:
+        """The names of a block's inputs."""
+        if node is None:
+            return ()
+        items = node.items if isinstance(node, Sequence) else ()
+        names: list[str] = []
+        for item in items:
+            name = item.value if isinstance(item, Scalar) else None
+            if not isinstance(name, str) or not NAME.match(name) or name in ("input", "previous"):
+                stands = name in ("input", "previous")
+                reason = "means something else" if stands else "cannot name an input"
+                self.findings.error("E208", f"{item.described} {reason}", item.span, help=["letters, digits and _ can"])
+            elif name in names or name in arguments:
+                also = "input" if name in names else "argument"
+                words = f"block `{block}` has another {also} `{name}`"
+                self.findings.error("E208", words, item.span, help=["choose another name"])
+            else:
+                names.append(name)
+        if not items:
+            self.findings.error(
+                "E208",
+                f"`inputs` of block `{block}` is a list of names, not {node.described}",
+                node.span,
+                help=["for example `inputs: [x, skip]`"],
+            )
+        return tuple(names) if len(names) == len(items) else ()
 
 
 def _arguments_laid(

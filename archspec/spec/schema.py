@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 _EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _LAYERS: Schema = {"$ref": "#/$defs/layers"}
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_]*)*$"
+_NAME = r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$"
 
 
 class _Generator(GenerateJsonSchema):
@@ -107,7 +107,11 @@ def _sections() -> Schema:
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["layers"],
-                "properties": {"args": args, "layers": _LAYERS},
+                "properties": {
+                    "args": args,
+                    "inputs": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                    "layers": _LAYERS,
+                },
             },
         },
         "weights": weights,
