@@ -1,4 +1,4 @@
-"""Classes of image files, or of each of their pixels."""
+"""What a trained network says of files: classes, labels, numbers, masks, images."""
 
 from __future__ import annotations
 
@@ -20,14 +20,40 @@ if TYPE_CHECKING:
 
 def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN")
-    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    command.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="image files, or folders of them; signals and vectors as .npy, .npz, .csv, .json or .wav; of several "
+        "inputs NAME=FILE for each, or .npz archives with an array for each",
+    )
     command.add_argument("--top", type=positive, default=5, metavar="K", help="classes to print (default 5)")
     command.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder for segmentation's masks (default masks)"
+        "--threshold", type=share, metavar="P", help="of several labels, those with a larger probability (default 0.5)"
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for what is written: segmentation's masks (default masks), reconstructions, maps of numbers "
+        "(default predictions)",
     )
     command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec predict runs/lenet5 seven.png"
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return number
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             options.folder,
             options.images,
             top=options.top,
+            threshold=options.threshold,
             invert=options.invert,
             output=options.output,
             findings=findings,
@@ -55,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
         print(as_json({"answers": [answer.to_dict() for answer in answers], "diagnostics": diagnostics}))
     else:
         for answer in answers:
-            said = ", ".join(f"{name} {100 * value:.1f} %" for name, value in answer.classes)
-            print(printable(f"{answer.image}: {said}" + (f" → {answer.mask}" if answer.mask else "")))
+            print(printable(answer.said()))
         sys.stdout.flush()
         show(findings.items, options)
     return 1 if findings.failed else 0
@@ -66,10 +92,13 @@ def _all_missing(images: Sequence[Path], findings: Findings) -> bool:
     """Whether none of the files is there, so that JAX need not be loaded, which takes seconds; then says so."""
     missing = Findings()
     for path in images:
-        try:
-            os.stat(path)
-            return False
-        except (OSError, ValueError) as error:
-            missing.error("E521", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+        name, equals, file = str(path).partition("=")
+        for candidate in (path, Path(file)) if equals and name.isidentifier() else (path,):
+            try:
+                os.stat(candidate)
+                return False
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+        missing.error("E521", f"{path} cannot be read: {reason}")
     findings.items.extend(missing.items)
     return True

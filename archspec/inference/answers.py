@@ -1,32 +1,61 @@
-"""What a network says of an input, as plain data."""
+"""What a network says of one sample, as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any, Literal
 
 
-class Answer(NamedTuple):
-    """What a network says of an image file: classes with their probabilities, or with their shares of its pixels.
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of a sample, which came from `image`, or with several inputs from `sources` by their names.
 
-    `mask` is the file that the classes of the pixels were written to.
+    `classes` has classes with their probabilities, or with their shares of an image's pixels, or the labels that are
+    there. `mask` is the file that the classes of the pixels were written to, `file` that of a map of numbers or of
+    what was made again. `values` are the numbers of a regression.
     """
 
     image: Path
-    classes: list[tuple[str, float]]
+    classes: list[tuple[str, float]] = field(default_factory=list)
     mask: Path | None = None
+    kind: Literal["classes", "mask", "labels", "numbers", "image"] = "classes"
+    values: dict[str, float] | list[float] | None = None
+    file: Path | None = None
+    sources: dict[str, str] | None = None
+    pictured: bool = True
+    """Whether what the network takes is an image."""
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        if self.sources is not None:
+            return {"inputs": self.sources}
+        return {"image" if self.pictured else "sample": str(self.image)}
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data."""
-        word = "probability" if self.mask is None else "share"
-        classes = [{"class": name, word: value} for name, value in self.classes]
-        return {"image": str(self.image), "classes": classes, **({"mask": str(self.mask)} if self.mask else {})}
+        made: dict[str, Any] = self._source
+        if self.kind in ("classes", "mask"):
+            word = "probability" if self.kind == "classes" else "share"
+            made["classes"] = [{"class": name, word: value} for name, value in self.classes]
+        elif self.kind == "labels":
+            made["labels"] = [{"label": name, "probability": value} for name, value in self.classes]
+        if self.values is not None:
+            made["values"] = self.values
+        made.update({name: str(file) for name, file in (("mask", self.mask), ("file", self.file)) if file})
+        return made
 
-
-def best(shares: np.ndarray, names: Sequence[str], top: int) -> list[tuple[str, float]]:
-    """The largest shares, with the names of their classes."""
-    best = [int(index) for index in np.argsort(-shares, kind="stable")[:top]]
-    return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in best]
+    def said(self) -> str:
+        """The answer in a line."""
+        name = str(self.image)
+        if self.sources is not None:
+            name = ", ".join(f"{input}={source}" for input, source in self.sources.items())
+        words = ", ".join(f"{label} {100 * share:.1f} %" for label, share in self.classes)
+        if isinstance(self.values, dict):
+            words = ", ".join(f"{label} {number:.4g}" for label, number in self.values.items())
+        elif self.values is not None:
+            words = ", ".join(f"{number:.4g}" for number in self.values)
+        elif self.kind == "labels":
+            words = words or "no label"
+        file = self.mask or self.file
+        return name + (f": {words}" if words else "") + (f" → {file}" if file else "")

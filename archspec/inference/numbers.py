@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,8 @@ def read_numbers(path: Path) -> np.ndarray:
         return reader(path)
     except DataError:
         raise
-    except MemoryError:
-        raise DataError("E521", f"{path} cannot be read: there is not enough memory") from None
     except Exception as error:  # damaged files raise whatever their reader trips over
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:200] or type(error).__name__
-        raise DataError("E521", f"{path} cannot be read: {reason}") from None
+        raise _unreadable(path, error) from None
 
 
 def _npy(path: Path) -> np.ndarray:
@@ -89,3 +86,31 @@ READERS: dict[str, Callable[[Path], np.ndarray]] = {
     ".json": _json,
     ".wav": _wav,
 }
+
+
+def named_arrays(path: Path, names: Sequence[str], notes: list[str]) -> dict[str, np.ndarray]:
+    """The arrays of an .npz archive that have these names; others are noted. Raises `DataError`."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            there = list(arrays.files)
+            missing = [name for name in names if name not in there]
+            if missing:
+                raise DataError(
+                    "E521",
+                    f"{path} has no array `{missing[0]}`; it has {listed(there, 8) or 'none'}",
+                    help=[f"np.savez(FILE, {', '.join(f'{name}=…' for name in names)})"],
+                )
+            made = {name: np.asarray(arrays[name]) for name in names}
+    except DataError:
+        raise
+    except Exception as error:  # damaged archives raise whatever their reader trips over
+        raise _unreadable(path, error) from None
+    unused = [name for name in there if name not in names]
+    if unused:
+        notes.append(f"{listed(unused, 8)} of {path} {'is' if len(unused) == 1 else 'are'} not used")
+    return made
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:200] or type(error).__name__
+    return DataError("E521", f"{path} cannot be read: {reason}")

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from archspec.diagnostics import DataError, Findings, count
-from archspec.images.files import MODES, USUAL, Images, find_images
-from archspec.images.fitting import Plan, read_image, unfitted_labels
+from archspec.diagnostics import DataError, Findings, listed
+from archspec.images.files import Images
 from archspec.images.masks import write_mask
-from archspec.images.numbers import normalised
-from archspec.images.preparation import Preparation
-from archspec.inference.answers import Answer, best
-from archspec.inference.masks import mask_files
+from archspec.inference.answers import Answer
+from archspec.inference.forward import Computed, computed
 from archspec.inference.memory import less
-from archspec.loading import Spec
-from archspec.lower import Arrays, Pure, outline
+from archspec.inference.numbers import named_arrays
+from archspec.inference.predictions import best, shares_of
+from archspec.inference.presenting import as_images, placed_mask
+from archspec.inference.run import Run, scaled
+from archspec.inference.samples import Reading, Samples, check_counts, samples_of
+from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
 from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
-from archspec.runs.reading import opened, parted, preparation_of, restored
-from archspec.spec.training import gives_shares
+from archspec.spec.inputs import Input
+from archspec.spec.network import ImageInput
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_outputs
-from archspec.training.steps import named_outputs
 
-BATCH = 16
-"""Images that are predicted at once."""
+FOLDERS: dict[str, str] = {"mask": "masks", "image": "reconstructions", "numbers": "predictions"}
+"""Where files are written unless another folder is given, by how an answer is shown."""
 
 
 def predict(
@@ -41,23 +37,36 @@ def predict(
     images: Sequence[Path],
     *,
     top: int = 3,
+    threshold: float | None = None,
     invert: bool = False,
     output: Path | None = None,
     findings: Findings | None = None,
     notes: list[str] | None = None,
 ) -> list[Answer]:
-    """What the network of a run or an import says of image files, and of those in folders.
+    """What the network of a run or an import says of files, and of the images in folders.
 
-    For classification the `top` most probable classes; for segmentation the classes by their shares of the pixels,
-    and a coloured mask of each image in `output`. `invert` turns dark ink on light paper into light on dark, as MNIST
-    has it.
-    Raises `SpecError` for a folder without weights, and for all files that are no images, once the others are done;
+    For classification the `top` most probable classes; for several labels those with a probability above `threshold`;
+    for segmentation the classes by their shares of the pixels, and a coloured mask of each image in `output`, where
+    reconstruction and maps of numbers go too. Files of a network with several inputs are given as `NAME=FILE`, those of
+    each input in the same order, or as .npz archives with an array for each input. `invert` turns dark ink on light
+    paper into light on dark, as MNIST has it.
+
+    Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
     for, are said in `notes`.
     """
     collected = Findings() if findings is None else findings
-    with in_words(less(path)):
-        answers = _answers(path, images, top, invert, output, collected, [] if notes is None else notes)
+    said: list[str] = []
+    try:
+        with in_words(less(path)):
+            answers = _answers(path, images, top, threshold, invert, output, collected, said)
+    except DataError as error:
+        raise error.located(None) from None
+    except (TypeError, ValueError) as error:  # what no input of the network can be made of, in words
+        raise DataError("E521", str(error)).located(None) from error
+    finally:
+        if notes is not None:
+            notes.extend(dict.fromkeys(said))
     if findings is None:
         collected.raise_if_failed()
     return answers
@@ -67,125 +76,164 @@ def _answers(
     path: Path,
     given: Sequence[Path],
     top: int,
+    threshold: float | None,
     invert: bool,
     output: Path | None,
     findings: Findings,
     notes: list[str],
 ) -> list[Answer]:
-    folder, spec = opened(path)
-    graph = spec.graph()
-    try:
-        check_outputs(spec, graph)
-        if spec.input.channels not in MODES:
-            raise DataError("E521", f"the input has {spec.input.channels} channels; image files have 1, 3 or 4")
-        images = _image_files(given, findings, notes)
-        if spec.header.task == "segmentation":
-            masks = mask_files(images, output or Path("masks"), graph)
-        elif output is not None:
-            raise DataError("E504", f"{graph.name} classifies whole images: there are no masks to write to {output}")
-        else:
-            masks = []
-        pure, *shapes = outline(graph.pruned("eval"))
-        params, statistics = parted(restored(folder, spec, notes), shapes)
-        preparation = preparation_of(folder, spec)
-        names = folder.classes
-        if folder.finished and not names:
-            notes.append(f"{folder.path / RESULT} is damaged, so classes have numbers for names")
-        answers = []
-        guessed = 0
-        # Two at once would write over each other's masks.
-        with owned(masks[0].parent, "masks") if masks else nullcontext():
-            for place, answer in _found(pure, spec, preparation, params, statistics, images, invert, findings, notes):
-                guessed += answer.plan.guessed
-                if not masks:
-                    answers.append(Answer(images[place], best(answer.numbers, names, top)))
-                    continue
-                mask = unfitted_labels(answer.numbers, answer.plan)
-                classes = graph.output_type(graph.main_output).channels
-                write_mask(masks[place], mask, classes)
-                shares = np.bincount(mask.reshape(-1), minlength=classes) / mask.size
-                present = [item for item in best(shares, names, top) if item[1]]
-                answers.append(Answer(images[place], present, masks[place]))
-        if guessed:
-            notes.append(
-                f"{count(guessed, 'image')} of another size {'was' if guessed == 1 else 'were'} scaled to "
-                f"{spec.input.height}×{spec.input.width}, which `fit: {spec.input.fit}` does not do in training"
-            )
-    except DataError as error:
-        raise error.located(None) from None
+    run = Run(path)
+    graph, shown = run.graph, run._shown
+    check_outputs(run.spec, graph)
+    kind = graph.output_type(graph.main_output)
+    writes = shown.answer in ("mask", "image") or (shown.answer == "numbers" and len(kind.shape) > 1)
+    if output is not None and not writes:
+        what = "classifies whole samples" if shown.answer == "classes" else "gives numbers, not images"
+        raise DataError("E504", f"{graph.name} {what}: there is nothing to write to {output}")
+    if threshold is not None and shown.answer != "labels":
+        raise DataError("E504", f"{graph.name} gives no several labels at once, so it has no use for a threshold")
+    reading = Reading(run._preparation, invert)
+    samples = _samples(given, run.spec.inputs, reading, findings)
+    if samples is None:
+        notes.extend(reading.notes)
+        return []
+    sources = _sources(samples)
+    files: list[Path] = []
+    if writes:
+        files = output_files(sources, output or Path(FOLDERS[shown.answer]), _written_as(run), graph)
+    weights = run._weights
+    notes.extend([*weights.notes, *reading.notes])
+    if run._run.finished and not run._run.classes and run.classes:
+        notes.append(f"{run.folder / RESULT} is damaged, so classes have numbers for names")
+    answers: list[Answer] = []
+    rows: list[Computed] = []
+    # Two at once would write over each other's files.
+    with owned(files[0].parent, "masks") if files else nullcontext():
+        for row in computed(run._forward.answer, weights.params, weights.statistics, samples, findings):
+            file = files[row.place] if files else None
+            own = {name: held.names[row.place] for name, held in samples.items()} if len(samples) > 1 else None
+            answers.append(_answer(run, row, sources[row.place], own, file, top, threshold))
+            rows.append(row._replace(values=None))
+    notes.extend([*Images([], reading.seen).reasons(), *scaled(rows, run.spec)])
     return answers
 
 
-def _image_files(given: Sequence[Path], findings: Findings, notes: list[str]) -> list[Path]:
-    """The files among those given, and the images in the folders among them; what is passed over there is noted."""
-    files: list[Path] = []
+def _answer(
+    run: Run,
+    row: Computed,
+    source: Path,
+    sources: dict[str, str] | None,
+    file: Path | None,
+    top: int,
+    threshold: float | None,
+) -> Answer:
+    shown, inputs = run._shown, run.spec.inputs
+    pictured = isinstance(next(iter(inputs.values())), ImageInput)
+    values: np.ndarray = row.values
+    if shown.answer == "mask":
+        assert file is not None
+        size = next((input.type.shape[:2] for input in inputs.values() if isinstance(input, ImageInput)), None)
+        mask = placed_mask(values, row.plan, size)
+        classes = len(run.classes)
+        write_mask(file, np.where(mask < 0, VOID, mask), classes)
+        present = [item for item in best(shares_of(mask, classes), run.classes, top) if item[1]]
+        return Answer(source, present, file, "mask", sources=sources)
+    if shown.answer == "image":
+        assert file is not None
+        image = as_images(values[None], inputs[shown.made_again or next(iter(inputs))])
+        if image is not None and file.suffix == ".png":
+            write_image(file, image[0])
+        else:
+            write_numbers(file, values)
+        return Answer(source, kind="image", file=file, sources=sources, pictured=pictured)
+    if shown.answer == "numbers":
+        if file is not None:
+            write_numbers(file, values)
+            return Answer(source, kind="numbers", file=file, sources=sources, pictured=pictured)
+        numbers = [float(number) for number in values]
+        names = shown.value_names
+        named = dict(zip(names, numbers, strict=True)) if len(names) == len(numbers) else numbers
+        return Answer(source, kind="numbers", values=named, sources=sources, pictured=pictured)
+    if shown.answer == "labels":
+        least = shown.threshold if threshold is None else threshold
+        there = [item for item in best(values, run.classes, len(values)) if item[1] > least]
+        return Answer(source, there, kind="labels", sources=sources, pictured=pictured)
+    return Answer(source, best(values, run.classes, top), sources=sources, pictured=pictured)
+
+
+def _written_as(run: Run) -> Kind:
+    """What files are written of a network's answers."""
+    if run._shown.answer == "mask":
+        return "mask"
+    source = run.spec.inputs.get(run._shown.made_again or "")
+    return "image" if isinstance(source, ImageInput) and source.channels in (1, 3, 4) else "numbers"
+
+
+def _sources(samples: Mapping[str, Samples]) -> list[Path]:
+    """Where each sample came from: the file of its first input."""
+    return [Path(name) for name in next(iter(samples.values())).names]
+
+
+def _samples(
+    given: Sequence[Path], inputs: Mapping[str, Input], reading: Reading, findings: Findings
+) -> dict[str, Samples] | None:
+    """The samples of all files; None where there is none to be used. What is wrong with a folder is a finding."""
+    by_input: dict[str, list[Path]] = {name: [] for name in inputs}
+    parts: list[dict[str, Samples]] = []
     for path in given:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        try:
-            own, deep = find_images(path, deep=False), find_images(path)
-        except DataError as error:
-            findings.error("E521", error.message)
-            continue
-        deeper = len(deep.paths) - len(own.paths)
-        if not own.paths:
-            more = [f"the folders in it have {count(deeper, 'image')}"] if deeper else []
-            findings.error("E521", f"{path} has no images", notes=more, help=[f"files end in {USUAL}"])
-        elif deeper:
-            own.passed["image|in the folders within it"] += deeper
-        notes.extend(own.notes(path))
-        files.extend(own.paths)
-    return files
+        name, file = split_name(path, inputs)
+        if name is not None:
+            by_input[name].append(file)
+        elif len(inputs) == 1:
+            by_input[next(iter(inputs))].append(path)
+        elif path.suffix.lower() == ".npz":
+            arrays = named_arrays(path, list(inputs), reading.notes)
+            part = samples_of(arrays, inputs, reading)
+            for held in part.values():
+                held.names = [f"{path}[{number}]" for number in range(len(held))]
+            parts.append(part)
+        else:
+            raise DataError(
+                "E521",
+                f"of which input is {path}? The network takes {listed(inputs)}",
+                help=[
+                    " ".join(f"{name}=FILE" for name in inputs),
+                    "or an .npz archive with an array for each input, by its name",
+                ],
+            )
+    if any(by_input.values()):
+        made = _of_files(by_input, inputs, reading, findings)
+        parts.extend([made] if made is not None else [])
+    whole = {name: Samples([], []) for name in inputs}
+    for part in parts:
+        for name, held in part.items():
+            whole[name].add(held)
+    return whole if parts else None
 
 
-class _Predicted(NamedTuple):
-    """Of an image: probabilities of classes, or the class of each pixel; and how it came to the input's size."""
-
-    numbers: np.ndarray
-    plan: Plan
-
-
-def _found(
-    pure: Pure,
-    spec: Spec,
-    preparation: Preparation,
-    params: Arrays,
-    statistics: Arrays,
-    images: Sequence[Path],
-    invert: bool,
-    findings: Findings,
-    notes: list[str],
-) -> Iterator[tuple[int, _Predicted]]:
-    """By the places of the images that can be read, batch by batch, so that no more than a batch is held."""
-    graph = spec.graph()
-    main = graph.main_output.name
-    # A network that ends in softmax or sigmoid gives its probabilities itself.
-    shares = gives_shares(graph, graph.main_output)
-
-    @jax.jit
-    def forward(params: Arrays, statistics: Arrays, batch: jax.Array) -> jax.Array:
-        outputs, _ = pure.apply(params, statistics, normalised(batch, spec.input), train=False)
-        logits = named_outputs(outputs, main)[main]
-        if spec.header.task == "segmentation":
-            return logits.argmax(-1)
-        return logits if shares else jax.nn.softmax(logits)
-
-    seen: Counter[str] = Counter()
-
-    def read() -> Iterator[tuple[int, np.ndarray, Plan]]:
-        for place, image in enumerate(images):
+def _of_files(
+    files: Mapping[str, list[Path]], inputs: Mapping[str, Input], reading: Reading, findings: Findings
+) -> dict[str, Samples] | None:
+    """The samples of the files of each input, with those that cannot be used left out; None where none is left."""
+    made: dict[str, Samples] = {}
+    for name, own in files.items():
+        held = made[name] = Samples([], [])
+        for path in own:
             try:
-                yield place, *read_image(image, spec.input, preparation, invert=invert, seen=seen)
+                held.add(samples_of({name: path}, {name: inputs[name]}, reading)[name])
             except DataError as error:
                 findings.error(error.code, error.message, notes=error.notes, help=error.help)
+            except (TypeError, ValueError) as error:
+                findings.error("E521", f"{path}: {error}")
+    if not any(len(held) for held in made.values()):
+        return None
+    check_counts(made)
+    return made
 
-    readable = read()
-    size = min(BATCH, len(images))
-    while batch := list(islice(readable, size)):
-        # A last batch that is not full is filled up, so that nothing is compiled again.
-        full = [pixels for _, pixels, _ in batch] + [batch[-1][1]] * (size - len(batch))
-        numbers = np.asarray(forward(params, statistics, jnp.asarray(np.stack(full))))
-        for own, (place, _, way) in zip(numbers, batch, strict=False):
-            yield place, _Predicted(own, way)
-    notes.extend(Images([], seen).reasons())
+
+def split_name(path: Path, inputs: Mapping[str, Any]) -> tuple[str | None, Path]:
+    """An input's name and a file, of `NAME=FILE`; None where no input is named, as in a file of such a name."""
+    name, equals, file = str(path).partition("=")
+    if equals and file and name in inputs and not (len(inputs) == 1 and path.exists()):
+        return name, Path(file)
+    return None, path

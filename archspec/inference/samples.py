@@ -34,10 +34,14 @@ class Samples:
 
     names: list[str]
     reads: list[Callable[[], Sample]]
-    from_files: bool = False
 
     def __len__(self) -> int:
         return len(self.reads)
+
+    def add(self, other: Samples) -> None:
+        """Takes over other samples of the same input."""
+        self.names.extend(other.names)
+        self.reads.extend(other.reads)
 
 
 @dataclass
@@ -71,11 +75,15 @@ def samples_of(given: Any, inputs: Mapping[str, Input], reading: Reading) -> dic
         said += [f"has {', '.join(unknown)}, which the network does not take"] if unknown else []
         raise ValueError(f"what is given {' and '.join(said)}; the inputs are {', '.join(inputs)}")
     made = {name: _samples(given[name], name, input, reading) for name, input in inputs.items()}
-    lengths = {name: len(samples) for name, samples in made.items()}
-    if len(set(lengths.values())) > 1:
-        said = [f"{count(length, 'sample')} of `{name}`" for name, length in lengths.items()]
-        raise ValueError(f"each input needs as many samples as the others: there are {', '.join(said)}")
+    check_counts(made)
     return made
+
+
+def check_counts(samples: Mapping[str, Samples]) -> None:
+    """Raises `ValueError` unless each input has as many samples as the others."""
+    if len({len(held) for held in samples.values()}) > 1:
+        said = [f"{count(len(held), 'sample')} of `{name}`" for name, held in samples.items()]
+        raise ValueError(f"each input needs as many samples as the others: there are {', '.join(said)}")
 
 
 def _samples(given: Any, name: str, input: Input, reading: Reading) -> Samples:
@@ -100,23 +108,28 @@ def _images(given: Any, name: str, input: ImageInput, reading: Reading) -> Sampl
         samples.names.append(called)
         samples.reads.append(lambda: _fitted(read(), input, reading))
 
+    def arrays(array: np.ndarray, name: str, file: str | None, *, within: bool = False) -> None:
+        images = pixels_of(array, name, input, alone=within)
+        if reading.invert:
+            low, high = (0, 255) if images.dtype == np.uint8 else input.range
+            images = (images.dtype.type(low + high) - images).astype(images.dtype)
+        for place, image in enumerate(images):
+            called = f"{file}[{place}]" if file else _number(samples)
+            add(called, "bytes" if image.dtype == np.uint8 else "numbers", partial(np.asarray, image))
+
     def take(item: Any, *, within: bool) -> None:
         if isinstance(item, (str, os.PathLike)):
+            if Path(item).suffix.lower() in (".npy", ".npz"):
+                arrays(read_numbers(Path(item)), name, str(item))
+                return
             _check_channels(name, input)
             for path in _files(Path(item), reading):
-                samples.from_files = True
                 add(str(path), "bytes", _reader(path, input, reading))
         elif isinstance(item, Image.Image):
             _check_channels(name, input)
             add(_number(samples), "bytes", _converter(item, input, reading))
         elif hasattr(item, "shape") and hasattr(item, "dtype"):
-            array = _array(item)
-            images = pixels_of(array, name, input, alone=within)
-            if reading.invert:
-                low, high = (0, 255) if images.dtype == np.uint8 else input.range
-                images = (images.dtype.type(low + high) - images).astype(images.dtype)
-            for image in images:
-                add(_number(samples), "bytes" if image.dtype == np.uint8 else "numbers", partial(np.asarray, image))
+            arrays(_array(item), name, None, within=within)
         elif isinstance(item, Iterable) and not isinstance(item, (bytes, bytearray, Mapping)) and not within:
             for inner in item:
                 take(inner, within=True)
@@ -275,7 +288,6 @@ def _numbers(given: Any, name: str, shape: tuple[int, ...]) -> Samples:
 
     def take(item: Any, *, within: bool) -> None:
         if isinstance(item, (str, os.PathLike)):
-            samples.from_files = True
             path = Path(item)
             batch = numbers_of(read_numbers(path), name, shape)
             for place, array in enumerate(batch):

@@ -361,17 +361,17 @@ def test_names_that_differ_by_case_have_masks_of_their_own(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the file system tells them apart; where it does not, nothing is overwritten."""
-    from archspec.inference import masks as names
+    from archspec.inference import written as names
 
     text = "task: segmentation\ninput: {height: 8, width: 8, channels: 3}\nlayers: [{conv: {filters: 3, kernel: 1}}]"
     graph = load(write(text)).graph()
     images = [tmp_path / "a" / "Cat.png", tmp_path / "b" / "cat.png", tmp_path / "c" / "dog.png"]
-    masks = names.mask_files(images, tmp_path / "masks", graph)
+    masks = names.output_files(images, tmp_path / "masks", "mask", graph)
     assert [mask.name for mask in masks] == ["Cat_mask.png", "cat_mask.png", "dog_mask.png"]
     monkeypatch.setattr(names, "_folds_case", lambda folder: True)
     with pytest.raises(DataError, match=r"Cat\.png and .*cat\.png would have one mask"):
-        names.mask_files(images, tmp_path / "masks", graph)
+        names.output_files(images, tmp_path / "masks", "mask", graph)
     same = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
     monkeypatch.undo()
     with pytest.raises(DataError, match="would have one mask"):
-        names.mask_files(same, tmp_path / "masks", graph)
+        names.output_files(same, tmp_path / "masks", "mask", graph)
