@@ -11,7 +11,8 @@ from archspec.diagnostics import DataError, count
 if TYPE_CHECKING:
     import numpy as np
 
-MAX_CLASSES = 2**20
+MAX_CLASSES = 2**15
+"""Whole numbers from this on are no classes."""
 
 
 def shape_of(array: np.ndarray) -> str:
@@ -102,7 +103,7 @@ def as_target(array: np.ndarray, name: str, notes: list[str]) -> Target:
         return Target((array > 0).astype(np.int32), 2)
     if array.ndim == 1 and low >= 0 and high < MAX_CLASSES:
         return Target(array.astype(np.int32), high + 1)
-    if array.ndim == 1 and (low == -1 or high >= MAX_CLASSES):
+    if array.ndim == 1 and low == -1:
         raise DataError(
             "E507",
             f"{name}: labels run from {low} to {high}; they count from 0",

@@ -212,13 +212,19 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
         members = generator.permutation(np.flatnonzero(classes == label))
         held.append(members[: round(fraction * len(members))])
     chosen = np.sort(np.concatenate(held))
+    if 2 * len(chosen) < fraction * len(split):  # nearly each sample has a number of its own
+        chosen = np.sort(generator.permutation(len(split))[: round(fraction * len(split))])
     rest = np.setdiff1d(np.arange(len(split)), chosen)
     if not len(chosen) or not len(rest):
         raise DataError("E507", f"holding out {fraction:.3g} of {len(split):,} samples leaves a part empty")
-    return _chosen(split, rest), _chosen(split, chosen)
+    return picked(split, rest), picked(split, chosen)
 
 
-def _chosen(split: Split, places: np.ndarray) -> Split:
+def picked(split: Split, places: np.ndarray) -> Split:
+    """The samples at these places, or those where a mask is set."""
+    import numpy as np
+
+    places = np.flatnonzero(places) if places.dtype == bool else places
     names = tuple(split.names[place] for place in places) if split.names else ()
     inputs, targets = ({name: array[places] for name, array in part.items()} for part in (split.inputs, split.targets))
     return Split(inputs, targets, names)

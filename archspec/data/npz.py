@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from archspec.data._arrays import as_input, as_target, check_lengths, shape_of
+from archspec.data._arrays import MAX_CLASSES, as_input, as_target, check_lengths, shape_of
 from archspec.data._base import INPUT, LABEL, Data, Dataset, Split
 from archspec.data._files import array_names, as_split, channels_first, holdout, numbered, read_npz
 from archspec.diagnostics import DataError, did_you_mean, listed
@@ -191,7 +191,11 @@ def _place(key: str, there: Sequence[str], *, fold: bool = False) -> tuple[str, 
 def _of_images(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether arrays are images and labels of them or their pixels, in whole numbers."""
     whole = y.dtype.kind in "iu" and (y.ndim in (1, 3, 4) or (y.ndim == 2 and 1 in y.shape))
-    numbers = y.ndim == 1 and y.size > 0 and (y.min() < -1 or set(y.tolist()) == {-1, 1}) if whole else False
+    numbers = (
+        y.ndim == 1 and y.size > 0 and (y.min() < -1 or y.max() >= MAX_CLASSES or set(y.tolist()) == {-1, 1})
+        if whole
+        else False
+    )
     return x.ndim in (3, 4) and x.dtype.kind in "fu" and whole and not numbers
 
 

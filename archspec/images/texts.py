@@ -16,8 +16,20 @@ def read_lines(path: Path, what: str) -> list[str]:
     Raises `DataError` where it cannot be read.
     """
     try:
-        data = path.read_bytes()
-        encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-        return data.decode(encoding).splitlines()
+        return decoded(path.read_bytes(), None)[0].splitlines()
     except (OSError, ValueError) as error:
         raise DataError("E506", f"{what} cannot be read: {error}") from None
+
+
+def decoded(data: bytes, otherwise: str | None = "cp1252") -> tuple[str, str]:
+    """Text in UTF-8, or in UTF-16 with a byte-order mark, or in another encoding where it is neither; and in which.
+
+    Raises `ValueError`.
+    """
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding), encoding
+    except UnicodeDecodeError:
+        if otherwise is None or encoding != "utf-8":
+            raise
+        return data.decode(otherwise), otherwise

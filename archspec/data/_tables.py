@@ -1,0 +1,170 @@
+"""Files of rows and columns, as spreadsheets and other programs write them."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.data._base import RELATIVE
+from archspec.diagnostics import DataError, count, listed
+from archspec.images.limits import check_bytes
+from archspec.images.texts import decoded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a"}
+"""What stands where a value is missing, in small letters."""
+FLAGS = (("true", "false"), ("yes", "no"))
+DELIMITERS = (",", ";", "\t", "|")
+WHITESPACE = "whitespace"
+
+
+@dataclass
+class Table:
+    """Columns of texts by name, all of one length, and what was noted while they were read."""
+
+    name: str
+    columns: dict[str, list[str]]
+    notes: list[str] = field(default_factory=list)
+    decimal: str = "."
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def is_missing(self, column: str) -> list[bool]:
+        return [value.strip().lower() in MISSING for value in self.columns[column]]
+
+    def flags(self, column: str) -> np.ndarray | None:
+        """A column of true and false, or yes and no, as 1 and 0, NaN where a value is missing; None for others."""
+        import numpy as np
+
+        values = [value.lower() for value in self.columns[column]]
+        for yes, no in FLAGS:
+            if all(value in (yes, no) or value in MISSING for value in values) and {yes, no} & set(values):
+                return np.array([np.nan if value in MISSING else float(value == yes) for value in values])
+        return None
+
+    def numbers(self, column: str) -> np.ndarray | None:
+        """A column in 64 bits, NaN where a value is missing; None where one is no number."""
+        import numpy as np
+
+        values = self.columns[column]
+        made = np.full(len(values), np.nan)
+        for row, (value, missing) in enumerate(zip(values, self.is_missing(column), strict=True)):
+            if missing:
+                continue
+            number = _number(value, self.decimal)
+            if number is None:
+                return None
+            made[row] = number
+        return made
+
+
+def read_table(path: Path, delimiter: str | None) -> Table:
+    """The table of a file with a line of column names. Raises `DataError`.
+
+    What separates columns is found in that line unless it is given: a comma, a semicolon, a tab, a bar, or spaces.
+    """
+    if not path.is_file():
+        raise DataError("E505", f"there is no file {path}", help=[RELATIVE])
+    notes: list[str] = []
+    try:
+        size = path.stat().st_size
+        check_bytes(str(path), size, size)
+        text, encoding = decoded(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError("E506", f"{path} cannot be read: {error}") from None
+    if encoding == "cp1252":
+        notes.append(f"{path.name} is not UTF-8, and read as Windows-1252")
+    if "\0" in text:
+        raise DataError("E506", f"{path} is no table of text", help=["save it as CSV"])
+    lines = text.splitlines(keepends=True)
+    start = next((at for at, line in enumerate(lines) if line.strip()), None)
+    if start is None:
+        raise DataError("E507", f"{path} is empty")
+    # CelebA's lists begin with how many rows there are.
+    if lines[start].strip().isdigit() and start + 1 < len(lines) and not lines[start + 1].strip().isdigit():
+        notes.append(f"{path.name} begins with the line {lines[start].strip()}, which is passed over")
+        start += 1
+    mark = delimiter or _delimiter(lines[start])
+    rows = list(_rows(lines[start:], mark, path))
+    return _table(path, rows, mark, start, notes)
+
+
+def _delimiter(line: str) -> str:
+    """What separates the columns of a line: the mark that is there most often outside quotes, or spaces."""
+    bare = "".join(part for part in line.split('"')[::2])
+    counts = {mark: bare.count(mark) for mark in DELIMITERS}
+    best = max(DELIMITERS, key=lambda mark: counts[mark])
+    if counts[best]:
+        return best
+    return WHITESPACE if len(line.split()) > 1 else ","
+
+
+def _rows(lines: Sequence[str], mark: str, path: Path) -> Iterator[list[str]]:
+    if mark == WHITESPACE:
+        yield from (line.split() for line in lines if line.strip())
+        return
+    try:
+        for row in csv.reader(lines, delimiter=mark, skipinitialspace=True):
+            if any(cell.strip() for cell in row):
+                yield [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise DataError("E506", f"{path} is no readable table: {error}") from None
+
+
+def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list[str]) -> Table:
+    header, *body = rows
+    decimal = "."
+    if mark == ";" and any("," in cell and _number(cell, ",") is not None for row in body[:50] for cell in row):
+        decimal = ","
+    if body and all(_number(cell, decimal) is not None for cell in header):
+        notes.append(f"{path.name} has no line of column names, so they are 1 to {len(header)}")
+        header, body = [str(place + 1) for place in range(len(header))], rows
+    if not body:
+        raise DataError("E507", f"{path} has a line of column names, and no rows")
+    if all(len(row) == len(header) + 1 for row in body):
+        header = ["index", *header]  # as lists of pandas and CelebA have them
+    # A mark at the end of each line makes a column without a name.
+    while header and not header[-1] and all(len(row) < len(header) or not row[len(header) - 1] for row in body):
+        header.pop()
+        body = [row[: len(header)] for row in body]
+    for place, name in enumerate(header):
+        if not name:
+            header[place] = "index" if place == 0 and "index" not in header else f"column {place + 1}"
+    twice = [name for name, number in Counter(header).items() if number > 1]
+    if twice:
+        raise DataError("E507", f"{path.name} has several columns {listed(twice, 5)}", help=["give each its own name"])
+    wrong = [place for place, row in enumerate(body) if len(row) != len(header)]
+    if wrong:
+        raise DataError(
+            "E506",
+            f"{path.name}: row {wrong[0] + 1:,} has {count(len(body[wrong[0]]), 'value')}, but there are "
+            f"{count(len(header), 'column')}"
+            + (f"; {count(len(wrong), 'row')} of {len(body):,} are so" if len(wrong) > 1 else ""),
+            help=[
+                f"columns are taken to be separated by {_said(mark)}; `delimiter` says another",
+                "values with the separator in them need quotes",
+            ],
+        )
+    columns = {name: [row[place] for row in body] for place, name in enumerate(header)}
+    if decimal == ",":
+        notes.append(f"{path.name} has decimal commas")
+    return Table(path.name, columns, notes, decimal)
+
+
+def _said(mark: str) -> str:
+    return {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", WHITESPACE: "spaces"}.get(mark, f"`{mark}`")
+
+
+def _number(text: str, decimal: str) -> float | None:
+    try:
+        number = float(text.replace(",", ".") if decimal == "," else text)
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
