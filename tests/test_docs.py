@@ -63,6 +63,58 @@ def test_the_readme_shows_what_the_report_prints(capsys: pytest.CaptureFixture[s
     assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == capsys.readouterr().out.splitlines()
 
 
+def test_examples_of_the_python_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, one after another, beside what they name: a run, pictures, a spec, data."""
+    import numpy as np
+    from PIL import Image
+
+    from archspec.loading import load
+    from archspec.training.run import train
+
+    text = (DOCS / "python.md").read_text("utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len(examples) >= 5 and "archspec.open" in examples[0] and examples[0].count("\n") <= 5
+    monkeypatch.chdir(tmp_path)
+    with np.load(DOCS.parent / "archspec" / "data" / "files" / "mnist5k.npz") as file:
+        images, labels = file["x"][::25], file["y"][::25]
+    np.savez("digits.npz", x=images, y=labels)
+    Path("photos").mkdir()
+    for path in ("seven.png", "photos/a.png", "photos/b.png"):
+        Image.fromarray(images[labels == 7][0]).save(path)
+    Path("specs").mkdir()
+    Path("specs/digits.yaml").write_text(
+        "archspec: 1\nname: digits\ninput: {height: 28, width: 28, channels: 1}\n"
+        "layers: [{conv: {name: c1, filters: 2, kernel: 5, stride: 5}}, batch_norm, dropout, flatten, "
+        "{dense: {name: out, units: 10}}]\n"
+        "train: {dataset: {npz: ../digits.npz}, epochs: 1, batch_size: 40}\n"
+    )
+    train(load("specs/digits.yaml"), "runs/digits", progress=False)
+    names: dict[str, object] = {}
+    with pytest.warns(UserWarning, match="not on the run's own data"):
+        for example in examples:
+            exec(example, names)
+    assert type(names["found"]).__name__ == "Classes"
+
+
+def test_the_python_page_names_what_is_there() -> None:
+    """The lists of names at its end, and the fields of each type of predictions."""
+    from archspec.inference import predictions
+    from archspec.inference.run import Run
+    from archspec.training.result import Result
+
+    text = (DOCS / "python.md").read_text("utf-8")
+    public = {name for name in vars(Run) if not name.startswith("_")} | {"spec", "graph"}
+    listed = re.search(r"a `Run` has (.*?); a `Result`", text, re.S)
+    assert listed and set(re.findall(r"`(\w+)`", listed[1])) == public
+    listed = re.search(r"a `Result` has (.*)\.", text, re.S)
+    assert listed and all(
+        hasattr(Result, name) or name in Result.__dataclass_fields__ for name in re.findall(r"`(\w+)", listed[1])
+    )
+    for kind, words in re.findall(r"^\| \w+ \| `(\w+)` \| (.*) \|$", text, re.M):
+        own = getattr(predictions, kind)
+        assert all(hasattr(own, n) or n in own.__dataclass_fields__ for n in re.findall(r"`(\w+)", words)), kind
+
+
 def test_what_the_pages_show_is_there() -> None:
     for page in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):

@@ -98,8 +98,8 @@ class RunFolder:
 
     @property
     def classes(self) -> list[str]:
-        """The names of the classes; none where they are not known."""
-        names = read_object(self.path / RESULT).get("classes")
+        """The names of the classes; none where they are not known. A run knows them from its beginning on."""
+        names = read_object(self.path / RESULT).get("classes") or self.about.get("classes")
         return [str(name) for name in names] if isinstance(names, list) else []
 
     @property

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import count
 from archspec.lower import Arrays
 from archspec.runs.folder import CURVES, METRICS
 from archspec.spec.network import Task as TaskName
 from archspec.training.tasks import TASKS, class_table
+
+if TYPE_CHECKING:
+    from archspec.inference.run import Run
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Result:
     @property
     def mean_iou(self) -> float | None:
         return self.test.get("mean_iou")
+
+    def open(self) -> Run:
+        """The trained network, as `archspec.open` of its folder gives it."""
+        from archspec.inference.run import Run
+
+        return Run(self.folder)
 
     def summary(self) -> str:
         """The result in words."""

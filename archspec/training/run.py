@@ -108,6 +108,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             plugins = used_by(spec, graph)
             record: dict[str, Any] = {"plugins": plugins} if plugins else {}
             record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
+            record |= {"classes": list(data.class_names)} if data.class_names else {}
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
             say_notes(_resumed(folder, recipe, data.name, digest, command), progress)

@@ -307,6 +307,11 @@ def test_names_of_classes_that_are_lost_are_told(run: Path, tmp_path: Path, caps
     Image.new("L", (4, 4)).save(tmp_path / "black.png")
     (run / "result.json").write_text('{"classes"')
     assert main(["predict", str(run), str(tmp_path / "black.png")]) == 0
+    assert "damaged" not in capsys.readouterr().err, "run.json has them too"
+    about = json.loads((run / "run.json").read_text())
+    assert len(about.pop("classes")) > 1
+    (run / "run.json").write_text(json.dumps(about))
+    assert main(["predict", str(run), str(tmp_path / "black.png")]) == 0
     assert "result.json is damaged, so classes have numbers for names" in capsys.readouterr().err
 
 
