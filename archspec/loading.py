@@ -189,6 +189,15 @@ class Spec:
         return dict(self._inputs)
 
     @property
+    def images(self) -> dict[str, ImageInput]:
+        """Those of the inputs that are images. Raises `SpecError`."""
+        return {name: input for name, input in self.inputs.items() if isinstance(input, ImageInput)}
+
+    def input_path(self, name: str) -> tuple[str, ...]:
+        """Where the section of an input stands: `input`, or its name under `inputs`."""
+        return ("inputs", name) if "inputs" in self._document.root.entries else ("input",)
+
+    @property
     def input(self) -> ImageInput:
         """The section of the network's only input, an image.
 

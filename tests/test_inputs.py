@@ -138,7 +138,7 @@ layers:
         ("[relu]", "the network has 3 inputs, and its first entry does not say which it takes"),
         ("[{repeat: {times: 2, layers: [relu]}}]", "`- repeat: {from: left, …}`; inputs: left, sound and number"),
         ("[]", "the network has no layers"),
-        ("[{relu: {name: left, from: left}}]", "the name `left` is taken"),
+        ("[{relu: {name: left, from: left}}]", "the name `left` is an input's"),
         ("[{relu: {from: lift}}]", "did you mean `left`?"),
         (
             "[{relu: {from: left}}, {dense: {units: 3, from: number}}, {add: {from: [relu1, dense1]}}]",

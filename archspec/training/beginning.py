@@ -50,7 +50,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     """
     path = Path(begin.path)
     known = tables(spec)
-    theirs: ImageInput | None
+    theirs: Mapping[str, ImageInput]
     said: list[str] = []
     if path.is_dir():
         if begin.prefix is not None:
@@ -59,7 +59,13 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     else:
         with open_tensors(path) as tensors:
             matched = match(graph, known, tensors, None, begin.prefix)
-        theirs = _expected(expectations(tensors, spec, matched.naming).input, spec.input.channels)
+        known_of = expectations(tensors, spec, matched.naming)
+        alone = len(spec.images) == 1
+        theirs = {
+            name: image
+            for name, ours in spec.images.items()
+            if (image := _expected(known_of.of(name, ours, alone=alone), ours.channels)) is not None
+        }
     left = _excluded(begin, matched, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
@@ -79,14 +85,16 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     notes = [*(f"note: {line}" for line in said), *(f"note: {path}: {line}" for line in left.asides())]
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()},
-        [*notes, *_other_scaling(path, theirs, spec.input)],
+        [*notes, *_other_scaling(path, theirs, spec.images)],
     )
 
 
 def _of_folder(
     path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]], said: list[str]
-) -> tuple[Match, TensorFile, ImageInput]:
-    """The match of a run's or an import's arrays, under their own names or those of the wider world, and its input."""
+) -> tuple[Match, TensorFile, Mapping[str, ImageInput]]:
+    """The match of a run's or an import's arrays, under their own names or those of the wider world, and the images
+    that it takes.
+    """
     run, spec = opened(path)
     arrays = {name: np.asarray(value) for name, value in restored(run, spec, said).items()}
     own = spec.graph()
@@ -109,7 +117,7 @@ def _of_folder(
         layers = (name.rpartition(".")[0] for name in item[0].matched)
         return sum(not any_matches(begin.exclude, layer) for layer in layers)
 
-    return (*max(matches, key=taken), spec.input)
+    return (*max(matches, key=taken), spec.images)
 
 
 def _expected(fields: Mapping[str, Any], channels: int) -> ImageInput | None:
@@ -123,11 +131,18 @@ def _expected(fields: Mapping[str, Any], channels: int) -> ImageInput | None:
         return None  # for another number of channels
 
 
-def _other_scaling(path: Path, theirs: ImageInput | None, ours: ImageInput) -> list[str]:
-    """A note where the weights expect other numbers of the same pixels than this network's input makes."""
-    if theirs is None or theirs.channels != ours.channels or np.allclose(_numbers(theirs), _numbers(ours), atol=1e-6):
-        return []
-    return [f"note: the weights of {path} expect pixels with {_said(theirs)}, but `input` has {_said(ours)}"]
+def _other_scaling(path: Path, theirs: Mapping[str, ImageInput], ours: Mapping[str, ImageInput]) -> list[str]:
+    """A note where the weights expect other numbers of the same pixels than this network's images make: those of the
+    same names, or the only ones.
+    """
+    pairs = [(name, theirs[name], image) for name, image in ours.items() if name in theirs]
+    if len(theirs) == len(ours) == 1:
+        pairs = [(name, image, ours[name]) for name, image in zip(ours, theirs.values(), strict=True)]
+    return [
+        f"note: the weights of {path} expect pixels with {_said(expected)}, but `{name}` has {_said(image)}"
+        for name, expected, image in pairs
+        if expected.channels == image.channels and not np.allclose(_numbers(expected), _numbers(image), atol=1e-6)
+    ]
 
 
 def _numbers(input: ImageInput) -> np.ndarray:

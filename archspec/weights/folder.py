@@ -20,7 +20,7 @@ from archspec.runs.imports import check_output, imported_names, replaced_import,
 from archspec.runs.owner import take
 from archspec.runs.reading import opened, preparation_of, restored
 from archspec.spec.network import ImageInput
-from archspec.spec.overrides import python_override
+from archspec.spec.overrides import Size, python_override
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_values, match, named_alike
@@ -79,10 +79,14 @@ def import_weights(
             )
         check_values(matched, file)
         known = expectations(tensors, spec, matched.naming)
-        others = [item for item in given if item.path[0] != "input"]
+        others = [item for item in given if not isinstance(item, Size) and item.path[0] not in ("input", "inputs")]
         usual = open_spec(target, others) if len(others) < len(given) else spec
         expected = [
-            python_override(("input", name), value) for name, value in _resized(known.input, spec, usual).items()
+            python_override((*spec.input_path(name), field), value)
+            for name, image in spec.images.items()
+            for field, value in _resized(
+                known.of(name, image, alone=len(spec.images) == 1), image, usual.images.get(name, image)
+            ).items()
         ]
         spec = open_spec(target, [*expected, *given]) if expected else spec
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **matched.to_dict()}
@@ -113,23 +117,39 @@ def import_weights(
 
 
 class Expectations(NamedTuple):
-    """What weights expect: fields of `input`, and the names of the classes."""
+    """What weights expect: fields of `input`, and the names of the classes. `inputs` has the fields of images by name
+    where they are known apart.
+    """
 
     input: Mapping[str, Any]
     classes: list[str]
+    inputs: Mapping[str, Mapping[str, Any]] = {}
+
+    def of(self, name: str, image: ImageInput, *, alone: bool) -> Mapping[str, Any]:
+        """The fields for an image that the network takes; beside others, not those for another number of channels."""
+        fields = self.inputs.get(name, self.input)
+        numbers = [value for value in (fields.get("mean"), fields.get("std")) if isinstance(value, (list, tuple))]
+        return fields if alone or all(len(value) == image.channels for value in numbers) else {}
 
 
 def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
     """What a file that `export_weights` wrote says itself, or else the spec's table of those names."""
     try:
         about = _said_by(tensors)
-        fields = {name: value for name, value in dict(about["input"]).items() if name in PREPROCESSING}
-        return Expectations(fields, [str(name) for name in about["classes"]])
+        several = dict(about["inputs"]) if "inputs" in about else {}
+        inputs = {str(name): _fields(fields) for name, fields in several.items()}
+        own = {} if several else _fields(about["input"])
+        return Expectations(own, [str(name) for name in about["classes"]], inputs)
     except (KeyError, TypeError, ValueError):
         known = spec.weights.get(naming)
         if known is None:
             return Expectations({}, [])
         return Expectations(known.input, class_names(known.classes) if known.classes is not None else [])
+
+
+def _fields(fields: Any) -> dict[str, Any]:
+    """Those of an image that go with weights. Raises ValueError or TypeError where it is no mapping."""
+    return {name: value for name, value in dict(fields).items() if name in PREPROCESSING}
 
 
 def _said_by(tensors: TensorFile) -> dict[str, Any]:
@@ -148,9 +168,9 @@ def _prepared(tensors: TensorFile) -> dict[str, Any]:
         return {}
 
 
-def _resized(fields: Mapping[str, Any], spec: Spec, usual_spec: Spec) -> dict[str, Any]:
+def _resized(fields: Mapping[str, Any], image: ImageInput, usual_image: ImageInput) -> dict[str, Any]:
     """The fields of `input`, where an input of another size than usual sees the same share of the picture."""
-    usual, own = (max(item.input.height, item.input.width) for item in (usual_spec, spec))
+    usual, own = (max(item.height, item.width) for item in (usual_image, image))
     resized = dict(fields)
     if isinstance(resized.get("short_side"), int):
         resized["short_side"] = max(own, round(resized["short_side"] * own / usual))
@@ -196,7 +216,7 @@ def export_weights(
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         tensors = named(arrays, graph, known[chosen])
         about = {
-            "input": spec.input.model_dump(mode="json", include=PREPROCESSING),
+            **_expecting(spec),
             "images": preparation_of(run, spec).to_plain(),
             "classes": run.classes,
         }
@@ -204,6 +224,12 @@ def export_weights(
     except DataError as error:
         raise error.located(None) from None
     return chosen, len(tensors)
+
+
+def _expecting(spec: Spec) -> dict[str, Any]:
+    """What a network's images go through: `input`, or `inputs` by name where it takes more than one thing."""
+    fields = {name: image.model_dump(mode="json", include=PREPROCESSING) for name, image in spec.images.items()}
+    return {"input": next(iter(fields.values()), {})} if len(spec.inputs) == 1 else {"inputs": fields}
 
 
 def usual_names(spec: Spec) -> str:

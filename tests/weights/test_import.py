@@ -16,12 +16,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from archspec.cli import main
-from archspec.diagnostics import SpecError
+from archspec.diagnostics import Findings, SpecError
 from archspec.inference.predicting import predict
 from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.imports import read_import
-from archspec.spec.overrides import python_override
+from archspec.spec.overrides import parse_input, python_override
 from archspec.weights.folder import class_names, export_weights, import_weights
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, to_torch
 from archspec.weights.naming import namings, tables
@@ -443,3 +443,47 @@ def test_what_depends_on_the_order_of_a_flattened_map_is_not_guessed(write: Writ
     spec = f"input: {{height: 2, width: 3, channels: 4}}\nlayers: [flatten, {{{kind}}}, dense: {{name: d, units: 2}}]"
     with pytest.raises(LayoutError, match="cannot be told"):
         torch_tensors(write(spec))
+
+
+BRANCHES = """
+inputs:
+  colour: {height: 6, width: 5, channels: 3}
+  depth: {height: 6, width: 5, channels: 1}
+  sound: {length: 7, channels: 2}
+  number: {features: 4}
+layers:
+  - flatten: {name: a, from: colour}
+  - flatten: {name: b, from: depth}
+  - flatten: {name: c, from: sound}
+  - concat: {name: all, from: [a, number, b, c]}
+  - dense: {name: end, units: 3}
+weights:
+  known: {input: {mean: [0.5, 0.25, 0.125], std: [0.5, 0.5, 0.5]}}
+"""
+
+
+def test_weights_of_several_inputs_go_there_and_back(write: Write, tmp_path: Path) -> None:
+    """Features of two maps, a signal and a vector stand in PyTorch's order; what each image expects comes along."""
+    spec = write(BRANCHES)
+    rows = np.arange(90 + 4 + 30 + 14, dtype=np.float32)
+    # PyTorch flattens (C, H, W) and (C, L), the vector stays between them.
+    starts = np.split(rows, [90, 94, 124])
+    ours = [
+        starts[0].reshape(3, 6, 5).transpose(1, 2, 0).ravel(),
+        starts[1],
+        starts[2],  # of one channel
+        starts[3].reshape(2, 7).T.ravel(),
+    ]
+    weight = np.repeat(rows[None], 3, axis=0)
+    save_file({"end.weight": weight, "end.bias": np.zeros(3, np.float32)}, tmp_path / "in.safetensors")
+    sizes = parse_input("depth=6x5", Findings())
+    import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", names="known", overrides=sizes)
+    kernel = read_import(tmp_path / "net")["end.kernel"]
+    assert np.array_equal(kernel[:, 0], np.concatenate(ours))
+    # The means are for three channels, so the other image goes without.
+    images = load(tmp_path / "net" / "spec.yaml").images
+    assert images["colour"].mean == (0.5, 0.25, 0.125) and images["depth"].mean is None
+    export_weights(tmp_path / "net", tmp_path / "out.safetensors", names="pytorch")
+    assert np.array_equal(load_file(tmp_path / "out.safetensors")["end.weight"], weight)
+    import_weights(str(spec), tmp_path / "out.safetensors", tmp_path / "again")
+    assert load(tmp_path / "again" / "spec.yaml").inputs == load(tmp_path / "net" / "spec.yaml").inputs
