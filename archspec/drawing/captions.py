@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from archspec.diagnostics import count
 from archspec.drawing.pieces import OUTPUT_PATH, Piece, Pieces
-from archspec.drawing.words import is_counted, size, spacing, window
+from archspec.drawing.words import is_counted, ranges, sized, spacing, window
 from archspec.figures.units import si
 from archspec.graph import Graph, Node
 from archspec.layers import Family
+
+SIZED = ("adaptive_avg_pool", "adaptive_max_pool", "resize")
+"""Kinds that say what size they make."""
 
 
 class Caption(NamedTuple):
@@ -23,9 +26,7 @@ def described(node: Node) -> str:
     """A layer in a few words: its kind, the size of its window, its outputs and its stride."""
     layer = node.layer
     text = layer.kind
-    if sides := window(layer) or (
-        layer.kind in ("adaptive_avg_pool", "resize") and size(getattr(layer, "size", ()) or ())
-    ):
+    if sides := window(node) or (layer.kind in SIZED and sized(node, "size")):
         text += f" {sides}"
     more = []
     for name in ("filters", "units", "rate"):
@@ -34,7 +35,7 @@ def described(node: Node) -> str:
             more.append(f"{value:g}" if isinstance(value, float) else str(value))
     # A stride needs no comma before it where it is the first.
     first = ", " if more and text != layer.kind else " "
-    more += spacing(layer)
+    more += [*spacing(node), *ranges(node)]
     if (groups := getattr(layer, "groups", 1)) != 1:
         more.append(f"groups {groups}")
     return first.join([text, ", ".join(more)]) if more else text

@@ -9,9 +9,9 @@ from typing import Literal
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
 from archspec.drawing.pieces import INPUT_PATH, Piece, Pieces
-from archspec.drawing.words import spacing, window
+from archspec.drawing.words import ranges, spacing, window
 from archspec.graph import Graph, Node, input_number
-from archspec.layers import Family, Layer
+from archspec.layers import Family
 from archspec.types import TensorType
 
 Role = Literal["input", "layer", "block", "symbol", "output"]
@@ -26,7 +26,7 @@ MAX_SIZES = 2
 """Sizes of maps or signals that a block may have inside to be folded: one, or two where it changes the size."""
 
 _SCOPES = ("repeat", "round", "parallel", "branch", "residual", "shortcut", "block", "network")
-_SYMBOLS = {"add": "+", "multiply": "×"}
+_SYMBOLS = {"add": "+", "multiply": "×", "subtract": "−"}
 
 
 @dataclass
@@ -104,9 +104,9 @@ def groups(graph: Graph) -> list[Group]:
     return result
 
 
-def what(layer: Layer) -> str:
+def what(node: Node) -> str:
     """A layer's kind, window, stride and dilation, as figures write them: `conv 3×3 /2`."""
-    return " ".join(filter(None, [layer.kind.replace("_", " "), window(layer), *spacing(layer)]))
+    return " ".join(filter(None, [node.kind.replace("_", " "), window(node), *spacing(node), *ranges(node)]))
 
 
 def _compound(graph: Graph, root: Part) -> Iterator[str]:
@@ -267,7 +267,7 @@ def _layer(part: Part, node: Node) -> Stage:
         "symbol" if symbol else "layer",
         part.path,
         name_of(part.path),
-        symbol or what(node.layer),
+        symbol or what(node),
         node.layer.family,
         node.output,
         list(part.nodes),

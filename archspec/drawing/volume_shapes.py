@@ -134,14 +134,9 @@ def _symbol(figure: Figure, placed: Volume) -> list[Shape]:
     )
     cross = 4.0
     x, y = placed.middle, placed.y
-    ends = (
-        [(Point(x - cross, y), Point(x + cross, y)), (Point(x, y - cross), Point(x, y + cross))]
-        if step.does == "+"
-        else [
-            (Point(x - 3, y - 3), Point(x + 3, y + 3)),
-            (Point(x - 3, y + 3), Point(x + 3, y - 3)),
-        ]
-    )
+    across, down = (Point(x - cross, y), Point(x + cross, y)), (Point(x, y - cross), Point(x, y + cross))
+    slanted = [(Point(x - 3, y - 3), Point(x + 3, y + 3)), (Point(x - 3, y + 3), Point(x + 3, y - 3))]
+    ends = {"+": [across, down], "−": [across], "×": slanted}[step.does]
     return [circle, *(polyline(pair, Style(stroke=tone.dark, width=1.4)) for pair in ends)]
 
 
@@ -212,7 +207,7 @@ def _swatch(tone: Colours) -> Shape:
 
 
 def _told(node: Node) -> str:
-    return f"{node.path}: {what(node.layer)} → {node.output}"
+    return f"{node.path}: {what(node)} → {node.output}"
 
 
 def _cuboid(placed: Volume, x: float, step: Stage, title: str) -> list[Shape]:

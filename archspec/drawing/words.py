@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.layers import Layer
+from archspec.graph import Node
+
+RANGES = ("rows", "columns", "length", "channels")
+"""Fields of a part that is taken of an axis: start, stop and step."""
 
 
 def size(value: Any) -> str:
@@ -12,24 +15,44 @@ def size(value: Any) -> str:
     return "×".join(f"{number:g}" for number in value) if isinstance(value, (tuple, list)) else f"{value:g}"
 
 
-def window(layer: Layer) -> str:
+def sized(node: Node, name: str) -> str:
+    """A field that is a size, for the axes that the layer has: of a signal, which has one, one number. "" without."""
+    value = getattr(node.layer, name, None)
+    if not value:
+        return ""
+    return size(value[:1] if isinstance(value, (tuple, list)) and node.input_types[0].is_signal else value)
+
+
+def window(node: Node) -> str:
     """The size of a kernel or a pooling's window, or nothing."""
-    sides = getattr(layer, "kernel", None) or getattr(layer, "window", None)
-    return size(sides) if sides else ""
+    return sized(node, "kernel") or sized(node, "window")
 
 
-def spacing(layer: Layer) -> list[str]:
+def spacing(node: Node) -> list[str]:
     """What a layer makes smaller by, `/2`, or larger by, `×2`, and its dilation, where they are not 1."""
-    words = []
+    layer, words = node.layer, []
+    grows = node.output.spatial > node.input_types[0].spatial
     for name, sign in (
         ("stride", "×" if layer.family == "resize" else "/"),
         ("factor", "×"),
+        ("block", "×" if grows else "/"),
         ("dilation", "dilation "),
     ):
         value = getattr(layer, name, None)
         if value and value not in ((1, 1), 1):
             same = isinstance(value, (tuple, list)) and len(set(value)) == 1
-            words.append(sign + size(value[0] if same else value))
+            words.append(sign + (size(value[0]) if same else sized(node, name)))
+    return words
+
+
+def ranges(node: Node) -> list[str]:
+    """Parts that are taken of axes, as Python writes them: `channels 0:58`."""
+    words = []
+    for name in RANGES:
+        value = getattr(node.layer, name, None)
+        if isinstance(value, tuple) and len(value) == 3:
+            start, stop, step = value
+            words.append(f"{name} {start}:{'' if stop is None else stop}" + (f":{step}" if step != 1 else ""))
     return words
 
 

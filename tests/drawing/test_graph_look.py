@@ -115,7 +115,7 @@ layers:
         "resize 30×40",
         "adaptive_avg_pool 3×2",
     ]
-    assert [what(node.layer) for node in graph.nodes][:5] == [
+    assert [what(node) for node in graph.nodes][:5] == [
         "conv 3×3 /2 dilation 2",
         "max pool 2×2 /1×2",
         "transposed conv 4×2 ×2",
