@@ -42,7 +42,13 @@ def described(node: Node) -> str:
 
 
 def caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
-    """The text of a folded box in the frame of a block."""
+    """The text of a folded box in the frame of a block. The last line says whose arrays it uses, if not its own."""
+    text = _caption(pieces, piece, within)
+    tie = pieces.ties.get(piece.path)
+    return Caption(text.heading, (*text.lines, str(tie))) if tie else text
+
+
+def _caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
     graph = pieces.graph
     if piece.kind == "input":
         kind = graph.inputs[pieces.inputs.index(piece.path)].type
@@ -60,7 +66,9 @@ def caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
             return Caption(lines[0], lines[1:])
         return Caption(name, lines)
     params = sum(graph.nodes[index].params for index in piece.nodes)
-    size = f"{count(len(piece.nodes), 'layer')} · {si(params)} params"
+    tie = pieces.ties.get(piece.path)
+    # What uses another's arrays has none to be counted here.
+    size = count(len(piece.nodes), "layer") + ("" if tie and tie.whole else f" · {si(params)} params")
     what = about(piece)
     if piece.kind == "run" and piece.alike:
         return Caption(what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}", (piece.name, size))

@@ -44,6 +44,7 @@ def _within(pieces: Pieces, block: Piece, opened: set[str], home: dict[int, str]
     for piece in block.pieces:
         if piece.opens and piece.path in opened:
             title = f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+            title += f" · {tie}" if (tie := pieces.ties.get(piece.path)) else ""
             yield f"{indent}subgraph {quoted('cluster_' + piece.path)} {{"
             yield f'{indent}  label={quoted(title)}; labeljust=l; color="#c9cfd5"'
             yield from _within(pieces, piece, opened, home, indent + "  ")
@@ -58,10 +59,11 @@ def _within(pieces: Pieces, block: Piece, opened: set[str], home: dict[int, str]
 def _style(pieces: Pieces, piece: Piece) -> str:
     if piece.kind in ("input", "output"):
         return ', fillcolor="#3b4652", fontcolor="#ffffff"'
+    dashed = ', style="filled,rounded,dashed"' if (tie := pieces.ties.get(piece.path)) and tie.whole else ""
     if piece.kind == "unit":
         colours = FAMILIES[pieces.graph.nodes[piece.nodes[0]].layer.family]
-        return f', fillcolor="{colours.light}", color="{colours.dark}"'
-    return ", peripheries=2"
+        return f', fillcolor="{colours.light}", color="{colours.dark}"{dashed}'
+    return f", peripheries=2{dashed}"
 
 
 def quoted(text: str) -> str:

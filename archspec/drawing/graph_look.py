@@ -47,6 +47,7 @@ from archspec.drawing.scene import (
     text_width,
     towards,
 )
+from archspec.drawing.tying import tied
 from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
 from archspec.figures.units import si
@@ -59,6 +60,8 @@ _GROUNDS = ("#f7f8f9", "#eff1f3")
 _MAX_BOXES = 3000
 LINK = "#5f6b76"
 """Colour of links."""
+TIED = (3.0, 2.0)
+"""Dashes of the border of what uses another's arrays."""
 
 
 def scene(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), direction: Direction = "down") -> Scene:
@@ -86,7 +89,10 @@ def drawn(graph: Graph, picture: Picture) -> Scene:
     boxes = {box.path: box for box in picture.boxes}
     for link in picture.links:
         shapes.append(_link(link, link.target in boxes))
-    shapes += _shapes(picture, boxes)
+    beside = _shapes(picture, boxes)
+    for points in tied(picture, [text.box for text in (*beside, *shapes) if isinstance(text, Text)]):
+        shapes.append(polyline(points, Style(None, LINK, 1, TIED)))
+    shapes += beside
     for box in picture.boxes:
         shapes += _box(box)
     legend, legend_width, legend_height = _legend(picture)
@@ -111,7 +117,7 @@ def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, f
     """What colours, boxes and lines mean, of those that are there, in rows of a width; and their width and height."""
     families = {family for box in picture.boxes for family in box.families}
     kinds = {box.kind for box in picture.boxes}
-    entries: list[tuple[str, Family | Literal["block", "run", "refers"]]] = [
+    entries: list[tuple[str, Family | Literal["block", "run", "refers", "tied"]]] = [
         (WORDS[family], family) for family in FAMILIES if family in families
     ]
     if "block" in kinds:
@@ -120,6 +126,8 @@ def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, f
         entries.append(("alike in a row, folded", "run"))
     if any(link.port != "value" for link in picture.links):
         entries.append(("indices or size only", "refers"))
+    if any(is_tied(item) for item in picture.items):
+        entries.append(("uses another's weights", "tied"))
     shapes: list[Shape] = []
     x = y = widest = 0.0
     for text, what in entries:
@@ -128,6 +136,8 @@ def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, f
             x, y = 0.0, y + 20
         if what == "refers":
             shapes.append(polyline([Point(x, y + 6), Point(x + 16, y + 6)], Style(None, LINK, 1.3, (4, 3)), arrow=True))
+        elif what == "tied":
+            shapes.append(Rectangle(x + 0.5, y + 0.5, 13, 11, Style("#ffffff", INK, 1, TIED), 2))
         elif what == "block" or what == "run":
             shapes += _stack(x, y + 1, 11, 8, 2 if what == "run" else 1, 2.0, None)
         else:
@@ -150,13 +160,18 @@ def _stack(x: float, y: float, width: float, height: float, behind: int, step: f
             y + step * index,
             width,
             height,
-            Style("#ffffff", strokes[index], 1),
+            Style("#ffffff", strokes[index], 1, TIED if about and is_tied(about) else ()),
             min(4.0, height / 4),
             title,
             path,
         )
         for index in range(behind, -1, -1)
     ]
+
+
+def is_tied(item: Box | Outline) -> bool:
+    """Whether all arrays that it uses are another's."""
+    return item.tie is not None and item.tie.whole
 
 
 def _tooltip(box: Box) -> str:
@@ -166,6 +181,8 @@ def _tooltip(box: Box) -> str:
 def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     x, y = outline.x - outline.width / 2, outline.y - outline.height / 2
     style = Style(_GROUNDS[(outline.level - 1) % 2], "#c9cfd5", 1)
+    if is_tied(outline):
+        style = Style(style.fill, LINK, 1, TIED)
     ground = Rectangle(x, y, outline.width, outline.height, style, 6, outline.path, outline.path)
     if not outline.heading:
         return [ground]
@@ -241,18 +258,29 @@ def _box(box: Box) -> list[Shape]:
     elif box.kind == "unit":
         colours = FAMILIES[box.families[0]]
         shapes.append(Rectangle(x, y, box.width, box.height, Style(colours.light, None), 4, title, box.path))
-        named = len(box.lines) == len(box.families)
+        told = 1 if box.tie else 0
+        named = len(box.lines) - told == len(box.families)
         top = y + 7 + LINE_HEIGHT * (2 if named else 1)
         for number, family in enumerate(box.families[1:], 1):
             last = number == len(box.families) - 1
-            height = LINE_HEIGHT + (7 if last else 0)
+            height = LINE_HEIGHT * (1 + told) + 7 if last else LINE_HEIGHT
             shapes.append(
                 Rectangle(x, top, box.width, height, Style(FAMILIES[family].light), 4 if last else 0, path=box.path)
             )
             if last:
                 shapes.append(Rectangle(x, top, box.width, 5, Style(FAMILIES[family].light), 0, path=box.path))
             top += LINE_HEIGHT
-        shapes.append(Rectangle(x, y, box.width, box.height, Style(None, colours.dark, 1), 4, path=box.path))
+        shapes.append(
+            Rectangle(
+                x,
+                y,
+                box.width,
+                box.height,
+                Style(None, colours.dark, 1, TIED if is_tied(box) else ()),
+                4,
+                path=box.path,
+            )
+        )
         ink, light = INK, INK
     else:
         shapes += _stack(x, y, box.width, box.height, behind(box.kind), STACK, box)

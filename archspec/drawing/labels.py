@@ -66,7 +66,24 @@ def _words(figure: Figure, group: Group) -> list[str]:
         does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
         lines += [] if _tells(lines[0], does) else [does]
         lines += [f"{len(step.split)} branches"] if step.split else []
-    return lines
+    return [*lines, *_shared(figure, group)]
+
+
+def _shared(figure: Figure, group: Group) -> list[str]:
+    """Whose arrays a group uses; of a block that is another one once more the first group alone tells."""
+    ties = [(step, tie) for step in group.steps if (tie := figure.ties.get(step.path))]
+    if told := next((figure.told[step.path] for step in group.steps if step.path in figure.told), ""):
+        return [told]
+    ties = [(step, tie) for step, tie in ties if step.path not in figure.silent]
+    if not ties:
+        return []
+    paths = {tie.path for _, tie in ties}
+    if group.first.path in paths and len(paths) == 1 and len(ties) == len(group.steps) - 1:
+        return ["one set of weights"]
+    if len(ties) < len(group.steps):
+        return [f"{len(ties):,} share weights"]
+    first, last = ties[0][1], ties[-1][1]
+    return [str(first) if first.path == last.path else f"{first} – {last.path}"]
 
 
 def _is_told(figure: Figure, step: Stage, following: Volume | None) -> bool:

@@ -16,6 +16,7 @@ from archspec.drawing.captions import Caption, about, caption, families
 from archspec.drawing.pieces import Flow, Kind, Piece, Pieces
 from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
 from archspec.drawing.scene import shortened, text_width
+from archspec.drawing.sharing import Tie
 from archspec.graph import Graph
 from archspec.layers import Family, Port
 from archspec.types import TensorType
@@ -54,7 +55,8 @@ class Box:
     input has the path `@input`, of several the input NAME `@input.NAME`, the output NAME `@output.NAME`, and the run of
     `layer3.1` to `layer3.35` `layer3.1…35`. `heading` and `lines` are its text: the lines of a unit are its layers',
     or, where the heading is the first layer's, those of the others. `families` says for each layer of a unit what it
-    does, `count` how many parts a block or run has.
+    does, `count` how many parts a block or run has. `tie` tells of the layer or block whose arrays it uses; then the
+    last line says so.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Box:
     layers: tuple[str, ...]
     families: tuple[Family, ...] = ()
     count: int = 1
+    tie: Tie | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class Frame:
     direction: Direction = "down"
     left_out: int = 0
     """Links that are not drawn, since too many pass other boxes to be told apart."""
+    tie: Tie | None = None
+    """Whose arrays it uses, if not its own."""
 
     @property
     def anchor(self) -> float:
@@ -116,7 +121,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Outline:
-    """An open block: its centre and size in a picture, bar and margins included. `level` is 1 for the outermost."""
+    """An open block: its centre and size in a picture, bar and margins included. `level` is 1 for the outermost, `tie`
+    the frame's.
+    """
 
     path: str
     heading: str
@@ -125,6 +132,7 @@ class Outline:
     width: float
     height: float
     level: int
+    tie: Tie | None = None
 
 
 @dataclass(frozen=True)
@@ -257,11 +265,12 @@ def _frame(
         Box(
             inner.path, x, y, *size, inner.kind, text.heading, text.lines,
             tuple(graph.nodes[index].path for index in inner.nodes), families(graph, inner), max(1, len(inner.pieces)),
+            pieces.ties.get(inner.path),
         )
         for inner, (x, y), size, text in zip(piece.pieces, centres, sizes, texts, strict=True)
     )  # fmt: skip
     links = tuple(_link(pieces, piece, flow, points) for flow, points in zip(flows, routes, strict=True))
-    title = shortened(_title(piece), _MAX_TEXT, TITLE_SIZE, True)
+    title = shortened(_title(pieces, piece), _MAX_TEXT, TITLE_SIZE, True)
     return Frame(
         piece.path,
         title,
@@ -272,11 +281,13 @@ def _frame(
         links,
         direction,
         left_out,
+        pieces.ties.get(piece.path),
     )
 
 
-def _title(piece: Piece) -> str:
-    return f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+def _title(pieces: Pieces, piece: Piece) -> str:
+    title = f"{piece.name}: {what}" if (what := about(piece)) else piece.name
+    return f"{title} · {tie}" if (tie := pieces.ties.get(piece.path)) else title
 
 
 def _type(graph: Graph, flow: Flow) -> TensorType:

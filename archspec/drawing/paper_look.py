@@ -13,7 +13,7 @@ from archspec.drawing.labels import told_by_legend, wants_windows, write_labels
 from archspec.drawing.rows import place_across, rows_of
 from archspec.drawing.scene import Scene, Shape, around, headed, moved
 from archspec.drawing.skyline import place_down
-from archspec.drawing.steps import groups
+from archspec.drawing.steps import groups, ties_of
 from archspec.drawing.volume_shapes import MARGIN, arc, crossing, into, legend, volume
 from archspec.drawing.volumes import Figure, sized
 from archspec.figures.units import si
@@ -67,7 +67,8 @@ def _figure(graph: Graph) -> Figure:
     for pair in rows.crossings:
         for at in pair:
             volumes[at].crossed = True
-    return Figure(graph, parts, volumes, rows, windows, told_by_legend(parts, windows))
+    ties, told, silent = ties_of(graph, parts)
+    return Figure(graph, parts, volumes, rows, windows, told_by_legend(parts, windows), ties, told, silent)
 
 
 def _facts(graph: Graph) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from archspec.blocks import Part, tree
 from archspec.drawing.repeats import Member, repeats
+from archspec.drawing.sharing import Sharing, Tie
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.layers import Port
 
@@ -104,6 +105,7 @@ class Pieces:
         users = [index for index, node in enumerate(graph.nodes) if any(map(is_input, node.inputs))]
         several = len(graph.inputs) > 1
         self._input_spreads = several or sum(3 * index > len(graph.nodes) for index in users) > 1
+        self._sharing = Sharing(graph)
         self._marks = [self._mark(index, node) for index, node in enumerate(graph.nodes)]
         pieces = self._within(tree(graph))
         self.inputs = [f"{INPUT_PATH}.{item.name}" if several else INPUT_PATH for item in graph.inputs]
@@ -112,6 +114,32 @@ class Pieces:
         first = [Piece(path, name, "input", []) for path, name in zip(self.inputs, names, strict=True)]
         last = [Piece(OUTPUT_PATH + output.name, output.name, "output", []) for output in graph.outputs]
         self.root = Piece("", graph.name, "block", list(range(len(graph.nodes))), "network", [*first, *pieces, *last])
+        self.ties: dict[str, Tie] = {}
+        """Of each block, run or unit that uses others' arrays, whose: by its path, but for what an open block tells."""
+        if self._sharing.holder:
+            for piece in pieces:
+                self._note_ties(piece)
+
+    def _note_ties(self, piece: Piece) -> None:
+        tie = self._tie(piece)
+        if tie:
+            self.ties[piece.path] = tie
+        if not (tie and tie.exact):
+            for inner in piece.pieces:
+                self._note_ties(inner)
+
+    def _tie(self, piece: Piece) -> Tie | None:
+        if piece.kind != "run":
+            return self._sharing.tie(piece.path, piece.nodes, unit=piece.kind == "unit")
+        inside = set(piece.nodes)
+        ties = [tie for member in piece.pieces if (tie := self._tie(member))]
+        if not ties or not any(self._sharing.holder.get(index, index) not in inside for index in piece.nodes):
+            return None
+        whole = len(ties) == len(piece.pieces) and all(tie.whole for tie in ties)
+        first, last = ties[0], ties[-1]
+        if {tie.path for tie in ties} == {first.path}:
+            return Tie(first.path, whole, whole and all(tie.exact for tie in ties))
+        return Tie(f"{first.path} … {last.path}", whole, exact=False)
 
     def by_path(self) -> dict[str, Piece]:
         """Every piece by its path."""
@@ -155,8 +183,12 @@ class Pieces:
             seen.add(pair)
         return list(between_pieces)
 
-    def _mark(self, index: int, node: Node) -> tuple[int, ...]:
-        """What alike layers have in common: kind, fields, shapes, and how far back their inputs are."""
+    def _mark(self, index: int, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What alike layers have in common: kind, fields, shapes, how far back their inputs are, and shared arrays.
+
+        Whose arrays a layer uses is told in two ways: by that layer, as for rounds that all use the first one's, and by
+        how far back it is, as for a chain whose layers each use those of their counterpart.
+        """
         # Which layer it refers to, its inputs say.
         layer = node.layer
         if referred := layer.referred():
@@ -167,10 +199,12 @@ class Pieces:
         except TypeError:
             number = self._known.setdefault((node.kind, repr(layer), node.output), len(self._known))
         # An input that spreads is told by its number, which is below 1; how far back a layer is, is above 0.
-        return (
+        mark = (
             number,
             *(source + 1 if is_input(source) and self._input_spreads else index - source for source in node.inputs),
         )
+        holder = self._sharing.holder.get(index)
+        return (mark, mark) if holder is None else ((*mark, -1, holder), (*mark, -2, index - holder))
 
     def _within(self, part: Part) -> list[Piece]:
         """The pieces of a block's frame."""
@@ -225,11 +259,14 @@ class Pieces:
     def _member(self, piece: Piece) -> Member:
         """A piece as `repeats` compares it: what is alike has the same kind and the same layers, in the same order."""
         nodes = piece.nodes
-        mark = self._known.setdefault((piece.kind, *(self._marks[index] for index in nodes)), len(self._known))
+        marks = [
+            self._known.setdefault((piece.kind, *(self._marks[index][way] for index in nodes)), len(self._known))
+            for way in (0, 1)
+        ]
         inside = max((self._reach[index] for index in nodes[:-1]), default=-1.0)
         reach = max(inside, self._reach[nodes[-1]])
         whole = nodes[-1] - nodes[0] == len(nodes) - 1
-        return Member(mark, nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
+        return Member((marks[0], marks[1]), nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
 
     def _together(self, pieces: list[Piece]) -> Piece:
         """Neighbours as one piece: the block that they are the parts of, or a stretch."""

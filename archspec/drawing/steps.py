@@ -9,6 +9,7 @@ from typing import Literal
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
 from archspec.drawing.pieces import INPUT_PATH, Piece, Pieces
+from archspec.drawing.sharing import Sharing, Tie
 from archspec.drawing.words import ranges, spacing, window
 from archspec.graph import Graph, Node, input_number
 from archspec.layers import Family
@@ -102,6 +103,44 @@ def groups(graph: Graph) -> list[Group]:
             "put layers that belong together in blocks, which are folded, or draw the graph instead"
         )
     return result
+
+
+def ties_of(graph: Graph, found: Sequence[Group]) -> tuple[dict[str, Tie], dict[str, str], set[str]]:
+    """Whose arrays steps use, by the steps' paths; of blocks that are others once more what is said at the first step
+    in them, and the other steps in them.
+    """
+    sharing = Sharing(graph)
+    if not sharing.holder:
+        return {}, {}, set()
+    around: dict[int, tuple[str, Tie]] = {}
+
+    def look(part: Part) -> None:
+        for inner in part.parts:
+            tie = None if inner.is_layer else sharing.tie(inner.path, inner.nodes, unit=False)
+            if tie and tie.exact:
+                around.update(dict.fromkeys(inner.nodes, (inner.path, tie)))
+            else:
+                look(inner)
+
+    look(tree(graph))
+    ties: dict[str, Tie] = {}
+    told: dict[str, str] = {}
+    silent: set[str] = set()
+    seen: set[str] = set()
+    for step in (step for group in found for step in group.steps if step.nodes and step.role != "input"):
+        tie = sharing.tie(step.path, step.nodes, unit=step.role == "layer")
+        if not tie:
+            continue
+        ties[step.path] = tie
+        block, same = around.get(step.nodes[0], ("", tie))
+        if not block or block == step.path:
+            continue
+        if block in seen:
+            silent.add(step.path)
+        else:
+            told[step.path] = f"{block}: weights of {same.path}"
+            seen.add(block)
+    return ties, told, silent
 
 
 def what(node: Node) -> str:

@@ -76,7 +76,7 @@ def _opened(frames: Mapping[str, Frame], path: str, opened: Collection[str], lev
     unfolding = _Unfolding(frame, inner, level)
     for box in frame.boxes:
         if box.path in inner:
-            unfolding.open(box, frames[box.path].heading)
+            unfolding.open(box, frames[box.path])
         else:
             unfolding.keep(box)
     for link in frame.links:
@@ -154,7 +154,7 @@ class _Unfolding:
         self.boxes.append(placed)
         self.sides[box.path] = (placed, placed.y - box.height / 2, placed.y + box.height / 2)
 
-    def open(self, box: Box, heading: str) -> None:
+    def open(self, box: Box, frame: Frame) -> None:
         """Places an open block: its outline, and all inside it."""
         opened, placed = self.inner[box.path], self._placed(box)
         width = self.left + opened.picture.width + self.right
@@ -164,7 +164,9 @@ class _Unfolding:
         self.corners[box.path] = (at_x, at_y)
         self.sides[box.path] = (placed, upper, lower)
         middle = at_x - self.left + width / 2
-        self.outlines.append(Outline(box.path, heading, middle, placed.y, width, height, self.level + 1))
+        self.outlines.append(
+            Outline(box.path, frame.heading, middle, placed.y, width, height, self.level + 1, frame.tie)
+        )
         self.boxes += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in opened.picture.boxes]
         self.outlines += [replace(item, x=item.x + at_x, y=item.y + at_y) for item in opened.picture.outlines]
         for link in opened.picture.links:

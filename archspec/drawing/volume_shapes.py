@@ -40,6 +40,8 @@ _ARC = Style(stroke="#47525d", width=1.1)
 _DASHED = Style(stroke="#7c3a64", width=1.1, dash=(4, 3))
 _FRAME = Style(stroke="#47525d", width=0.8)
 _GLASS = Style(fill="#ffffff", opacity=0.55)
+TIED = (2.4, 1.6)
+"""Dashes of the edges of what uses another's arrays."""
 _RAY = Style(stroke="#6b7680", width=0.6, dash=(3, 2))
 
 
@@ -110,7 +112,8 @@ def volume(figure: Figure, placed: Volume) -> list[Shape]:
         return _symbol(figure, placed)
     shapes: list[Shape] = []
     for offset, inner in placed.drawn:
-        shapes += _cuboid(placed, placed.x + offset, inner, _title_of(figure, inner))
+        tie = figure.ties.get(inner.path)
+        shapes += _cuboid(placed, placed.x + offset, inner, _title_of(figure, inner), TIED if tie and tie.whole else ())
     if len(placed.group.steps) > SHOWN:
         middle = placed.x + 2 * placed.slab + placed.dots / 2
         for index in (-1, 0, 1):
@@ -146,10 +149,13 @@ def _title_of(figure: Figure, step: Stage) -> str:
         return f"input {step.type}" if step.name == "input" else f"input {step.name} {step.type}"
     nodes = [figure.graph.nodes[index] for index in step.nodes]
     params = sum(node.params for node in nodes)
+    tie = figure.ties.get(step.path)
     shown = [_told(node) for node in nodes[:12]]
     if len(nodes) > 12:
         shown.append(f"… {len(nodes) - 12:,} more layers")
-    return "\n".join([f"{step.path}: {step.type}, {params:,} parameters", *shown])
+    of_it = f"{params:,} parameters" if not (tie and tie.whole) else ""
+    head = ", ".join(filter(None, [f"{step.path}: {step.type}", of_it, str(tie) if tie else ""]))
+    return "\n".join([head, *shown])
 
 
 def legend(figure: Figure, width: float, y: float) -> tuple[list[Shape], float]:
@@ -177,11 +183,14 @@ def legend(figure: Figure, width: float, y: float) -> tuple[list[Shape], float]:
         entries.append((_swatch(palette.BLOCK), "block of layers"))
     if any(group.dashed for group in figure.groups):
         entries.append((polyline([Point(0, 0), Point(18, 0)], _DASHED, arrow=True), "indices of maxima"))
+    if any(tie.whole for tie in figure.ties.values()):
+        tied = Rectangle(0.5, -4.5, 10, 9, Style("#ffffff", INK, 0.8, TIED))
+        entries.append((tied, "uses another's weights"))
     maps = any(group.first.type.is_map for group in figure.groups)
     signals = any(group.first.type.is_signal for group in figure.groups)
     bars = any(group.first.type.is_vector for group in figure.groups)
     scales = ["height and width of maps to scale, depth as √channels"] if maps else []
-    scales += ["length of signals to scale" + ("" if maps else ", depth as √channels")] if signals else []
+    scales += ["length of signals as √length" + ("" if maps else ", depth as √channels")] if signals else []
     scales += ["length of bars as √features"] if bars else []
     together = "; ".join(scales)
     # What is too long for a row of its own is taken apart.
@@ -210,7 +219,7 @@ def _told(node: Node) -> str:
     return f"{node.path}: {what(node)} → {node.output}"
 
 
-def _cuboid(placed: Volume, x: float, step: Stage, title: str) -> list[Shape]:
+def _cuboid(placed: Volume, x: float, step: Stage, title: str, dash: tuple[float, ...]) -> list[Shape]:
     """A slab: front, upper and right face, with bands for merged layers and lines between stacked channels."""
     tone = palette.INPUT if step.role == "input" else palette.FAMILIES[step.family]
     if step.role == "block":
@@ -221,7 +230,7 @@ def _cuboid(placed: Volume, x: float, step: Stage, title: str) -> list[Shape]:
     edge = 0.8 if min(placed.height, placed.slab) > 4 else 0.5
 
     def face(points: Iterable[tuple[float, float]], fill: str, **told: str) -> Polygon:
-        return Polygon(tuple(Point(*point) for point in points), Style(fill, tone.dark, edge), **told)
+        return Polygon(tuple(Point(*point) for point in points), Style(fill, tone.dark, edge, dash), **told)
 
     def front(start: float, stop: float, fill: str, **told: str) -> Polygon:
         return face([(start, top), (stop, top), (stop, bottom), (start, bottom)], fill, **told)

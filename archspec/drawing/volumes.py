@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archspec.drawing.scene import Bounds, Point, text_width
+from archspec.drawing.sharing import Tie
 from archspec.drawing.steps import Group, Stage
 from archspec.graph import Graph
 from archspec.layers import Family
@@ -148,6 +149,12 @@ class Figure:
     rows: Rows
     windows: bool
     common: Mapping[Family, str]
+    ties: Mapping[str, Tie]
+    """Whose arrays steps use, by their paths."""
+    told: Mapping[str, str]
+    """Of the first step in a block that is another one once more, what is said of the whole block."""
+    silent: Collection[str]
+    """The other steps in such blocks."""
 
 
 def font(index: int) -> tuple[float, bool]:
@@ -157,7 +164,8 @@ def font(index: int) -> tuple[float, bool]:
 def sized(groups: Sequence[Group]) -> list[Volume]:
     """The volumes of groups, all to one scale: pixels per pixel of a map, per root of a channel and of a feature.
 
-    Signals stand upright: their length has a scale of its own, which may be thousands where maps are tens.
+    Signals stand upright. Their length, thousands where a map's height is tens and tens a few layers on, goes by its
+    root.
     """
     maps = [group.first.type.shape for group in groups if group.first.type.is_map]
     signals = [group.first.type for group in groups if group.first.type.is_signal]
@@ -166,7 +174,7 @@ def sized(groups: Sequence[Group]) -> list[Volume]:
     scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
     channels = [*(shape[2] for shape in maps), *(kind.channels for kind in signals)]
     per_channel = min(STEEPEST, DEEPEST / max(channels, default=1) ** 0.5)
-    per_length = 0.75 * LARGEST / max((kind.shape[0] for kind in signals), default=1)
+    per_length = 0.75 * LARGEST / max((kind.shape[0] for kind in signals), default=1) ** 0.5
     per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
 
     def volume(group: Group) -> Volume:
@@ -182,7 +190,7 @@ def sized(groups: Sequence[Group]) -> list[Volume]:
             return Volume(group, slab, max(scale * height, SMALLEST), Point(RIGHT * wide, UP * wide))
         if step.type.is_signal:
             slab = max(per_channel * step.type.channels**0.5, SMALLEST)
-            return Volume(group, slab, max(per_length * step.type.shape[0], SMALLEST), PLATE_BACK)
+            return Volume(group, slab, max(per_length * step.type.shape[0] ** 0.5, SMALLEST), PLATE_BACK)
         return Volume(group, BAR, max(per_feature * step.type.size**0.5, SMALLEST), BAR_BACK)
 
     return [volume(group) for group in groups]

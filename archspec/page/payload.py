@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.blocks import Part, tree
 from archspec.diagnostics import Diagnostic, Label, Source, Span
+from archspec.drawing.sharing import Sharing
 from archspec.graph import Node
 from archspec.reports import Report
 from archspec.reports import report as make_report
@@ -123,6 +124,7 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
     from archspec.reports.tables import header
 
     graph = report.graph
+    sharing = Sharing(graph)
     frames = arrange(graph, sparse=True)
     numbers = {node.path: index for index, node in enumerate(graph.nodes)}
     return {
@@ -135,8 +137,8 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
         "convention": " · ".join(header(report)[1:]),
         "totals": report.totals,
         "outputs": [{"name": output.name, "layer": output.node} for output in graph.outputs],
-        "layers": _layers(report, texts),
-        "tree": _block(tree(graph), report, texts),
+        "layers": _layers(report, texts, sharing),
+        "tree": _block(tree(graph), report, texts, sharing),
         "frames": {path: _frame(frame, numbers) for path, frame in frames.items()},
         "left_out": sum(frame.left_out for frame in frames.values()),
     }
@@ -145,6 +147,9 @@ def model(report: Report, texts: Texts) -> dict[str, Any]:
 def _frame(frame: Frame, numbers: Mapping[str, int]) -> dict[str, Any]:
     """A frame with coordinates to a hundredth of a pixel; boxes have the numbers of their layers."""
     fields: dict[str, Any] = _rounded(asdict(frame))
+    for item in (fields, *fields["boxes"]):
+        if item["tie"] is None:
+            del item["tie"]
     for box in fields["boxes"]:
         box["layers"] = [numbers[path] for path in box["layers"]]
     return fields
@@ -158,7 +163,13 @@ def _rounded(value: Any) -> Any:
     return [_rounded(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _layers(report: Report, texts: Texts) -> list[dict[str, Any]]:
+def _tie(sharing: Sharing, path: str, nodes: Sequence[int]) -> dict[str, Any]:
+    """Whose arrays a layer or block uses, and whether it has none of its own; nothing where all are its own."""
+    tie = sharing.tie(path, nodes, unit=len(nodes) == 1) if path else None
+    return {"tie": [tie.path, tie.whole]} if tie else {}
+
+
+def _layers(report: Report, texts: Texts, sharing: Sharing) -> list[dict[str, Any]]:
     return [
         {
             "path": row.name,
@@ -175,8 +186,9 @@ def _layers(report: Report, texts: Texts) -> list[dict[str, Any]]:
             "bytes": row.activation_bytes,
             "field": node.receptive_field._asdict(),
             "lines": texts.lines(node.span),
+            **_tie(sharing, node.path, [index]),
         }
-        for row, node in zip(report.rows, report.graph.nodes, strict=True)
+        for index, (row, node) in enumerate(zip(report.rows, report.graph.nodes, strict=True))
     ]
 
 
@@ -189,7 +201,7 @@ def _fields(node: Node) -> dict[str, str]:
     return {name: written(value) for name, value in fields.items() if name in chosen}
 
 
-def _block(part: Part, report: Report, texts: Texts) -> dict[str, Any]:
+def _block(part: Part, report: Report, texts: Texts, sharing: Sharing) -> dict[str, Any]:
     rows = [report.rows[index] for index in part.nodes]
     return {
         "path": part.path,
@@ -202,7 +214,8 @@ def _block(part: Part, report: Report, texts: Texts) -> dict[str, Any]:
         "macs": sum(row.macs for row in rows),
         "flops": sum(row.flops for row in rows),
         "bytes": sum(row.activation_bytes for row in rows),
-        "parts": [inner.nodes[0] if inner.is_layer else _block(inner, report, texts) for inner in part.parts],
+        **_tie(sharing, part.path, part.nodes),
+        "parts": [inner.nodes[0] if inner.is_layer else _block(inner, report, texts, sharing) for inner in part.parts],
     }
 
 

@@ -77,7 +77,7 @@ def fronts(figure: Scene) -> dict[str, Bounds]:
 
 
 def assert_to_scale(graph: Graph, figure: Scene) -> None:
-    """Heights of maps and lengths of signals each to one scale, and their depths together as √channels."""
+    """Heights of maps to one scale, lengths of signals as roots, and the depths of both together as √channels."""
     boxes = fronts(figure)
     types = {step.path: step.type for group in groups(graph) for step in group.steps if step.role == "input"}
     for group in groups(graph):
@@ -89,7 +89,9 @@ def assert_to_scale(graph: Graph, figure: Scene) -> None:
         alike = {path: box for path, box in boxes.items() if len(types[path].shape) == dimensions}
         largest = max(alike, key=lambda path: types[path].shape[0], default="")
         for path, box in alike.items():
-            exact = alike[largest].height * types[path].shape[0] / types[largest].shape[0]
+            exact = alike[largest].height * (types[path].shape[0] / types[largest].shape[0]) ** (
+                1 if dimensions == 3 else 0.5
+            )
             assert box.height == pytest.approx(max(exact, 1.6), rel=1e-6), path
             exact = boxes[deepest].width * (types[path].channels / types[deepest].channels) ** 0.5
             assert box.width == pytest.approx(max(exact, 1.6), rel=1e-6), path

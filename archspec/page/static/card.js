@@ -62,6 +62,7 @@ class Card {
       rows.push(["input", layer.takes.map(dims).join(", ")]);
     }
     if (items.length === 1) rows.push(["output", dims(item.output)]);
+    const tie = items.length === 1 ? item.tie : undefined;
     const add = (/** @type {string} */ name, /** @type {"params" | "macs" | "flops" | "bytes"} */ key, /** @type {(value: number) => string} */ text) => {
       const sum = items.reduce((total, one) => total + one[key], 0);
       if (sum) rows.push([name, text(sum), all[key] ? percent(sum, all[key]) : ""]);
@@ -71,10 +72,11 @@ class Card {
     add("MACs", "macs", si);
     add("FLOPs", "flops", si);
     add("activations", "bytes", mebibytes);
-    return rows.flatMap(([name, value, share]) => [
+    const shared = tie ? [make("dt", {}, tie[1] ? "weights" : "weights partly"), make("dd", {}, toTie(tie[0], tie[0]))] : [];
+    return [...shared, ...rows.flatMap(([name, value, share]) => [
       make("dt", {}, name),
       make("dd", { title: value }, value, share ? make("span", { class: "faint" }, ` ${share}`) : null),
-    ]);
+    ])];
   }
 }
 

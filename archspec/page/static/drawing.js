@@ -87,7 +87,9 @@ class Drawing {
     canvas.addEventListener("click", (/** @type {any} */ event) => {
       if (this.moved > 5) return;
       const path = this._under(event);
-      if (path !== null && event.target.closest(".toggle")) store.toggle(path);
+      const tie = event.target.closest(".tie")?.dataset.tie;
+      if (tie) store.go(tie);
+      else if (path !== null && event.target.closest(".toggle")) store.toggle(path);
       else store.select(this._behind(path), "drawing");
     });
     canvas.addEventListener("dblclick", (/** @type {any} */ event) => {
@@ -316,7 +318,7 @@ class Drawing {
     const [w, h] = [box.width - STACK * behind, box.height - STACK * behind];
     const at = `${(box.x - box.width / 2).toFixed(1)}px, ${(box.y - box.height / 2).toFixed(1)}px`;
     const opens = this._opens(box.path);
-    /** @type {any} */ const element = draw("g", { class: `box ${box.kind} ${box.families.length ? `family-${box.families[0]}` : ""}`, "data-path": box.path, "data-at": at });
+    /** @type {any} */ const element = draw("g", { class: `box ${box.kind} ${box.tie?.[1] ? "tied" : ""} ${box.families.length ? `family-${box.families[0]}` : ""}`, "data-path": box.path, "data-at": at });
     element.style.transform = `translate(${at})`;
     for (let back = behind; back > 0; back -= 1) element.append(draw("rect", { class: "under", x: STACK * back, y: STACK * back, width: w, height: h, rx: 7 }));
     const round = { unit: 4, input: h / 2, output: h / 2 }[/** @type {string} */ (box.kind)] ?? 7;
@@ -327,10 +329,12 @@ class Drawing {
     const room = w - 8, middle = w / 2;
     let y = h / 2 - (lines.length * 14) / 2 + 4;
     element.append(draw("text", { class: "label", x: middle, y, "text-anchor": "middle" }, fitted(heading, room, "600 11px system-ui")));
-    for (const line of lines) {
+    lines.forEach((/** @type {string} */ line, /** @type {number} */ index) => {
       y += 14;
-      element.append(draw("text", { class: "words", x: middle, y, "text-anchor": "middle" }, fitted(line, room, "10px system-ui")));
-    }
+      // The last line says whose arrays it uses, and leads there.
+      const tie = box.tie && index === lines.length - 1 ? box.tie[0].split(" … ")[0] : null;
+      element.append(draw("text", { class: tie === null ? "words" : "words tie", "data-tie": tie, x: middle, y, "text-anchor": "middle" }, fitted(line, room, "10px system-ui")));
+    });
     if (opens) element.append(this._toggle(w, h / 2, "+"));
     this.elements.set(box.path, element);
     return element;
@@ -394,6 +398,8 @@ class Drawing {
     const network = store.network;
     const families = new Map((network?.layers ?? []).map((layer) => [layer.family, colours(layer)]));
     byId("legend").replaceChildren(...[...families].map(([name, style]) => make("span", {}, make("span", { class: `dot ${style}` }), store.words[name] ?? name)));
+    const tied = [...(network?.frames.values() ?? [])].some((frame) => frame.boxes.some((box) => box.tie?.[1]));
+    if (tied) byId("legend").append(make("span", {}, make("span", { class: "dot tied" }), "uses another's weights"));
   }
 
   /** Arrow keys go to the nearest box in their direction. @param {KeyboardEvent} event */

@@ -27,6 +27,8 @@ class Item {
     /** @type {number} */ this.macs = facts.macs;
     /** @type {number} */ this.flops = facts.flops;
     /** @type {number} */ this.bytes = facts.bytes;
+    /** Whose arrays it uses, and whether it has none of its own. @type {[string, boolean] | undefined} */
+    this.tie = facts.tie;
     /** Source, first and last line. @type {[number, number, number] | null} */ this.lines = facts.lines;
   }
 
@@ -199,6 +201,13 @@ const store = {
     this.open(opened, path);
   },
 
+  /** Selects an item and shows it everywhere. @param {string} path */
+  go(path) {
+    if (!this.network?.items.has(path)) return;
+    this.reveal(path);
+    this.select([path]);
+  },
+
   /** Unfolds every block around an item. @param {string} path */
   reveal(path) {
     const opened = new Set(this.opened);
@@ -217,6 +226,11 @@ const store = {
     return { selected: find(this.selected), hovered: find(this.hovered) };
   },
 };
+
+/** A link to the layer or block whose arrays something uses. @param {string} path @param {string} text */
+function toTie(path, text) {
+  return make("button", { type: "button", class: "tie", "data-tie": path, title: `uses the weights of ${path}`, onclick: () => store.go(path) }, text);
+}
 
 /** The class of a layer's colours. @param {Layer} layer */
 function colours(layer) {

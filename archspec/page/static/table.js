@@ -193,7 +193,9 @@ class Table {
         const part = Number(column.value(item)) / (all[column.key] || 1);
         cell.style.setProperty("--part", String(part));
         if (part) cell.title = percent(Number(column.value(item)), all[column.key]);
-        cell.append(text);
+        // Parameters are counted once: here it says where.
+        const tie = column.key === "params" && item.tie?.[1] ? item.tie[0] : null;
+        cell.append(tie === null ? text : toTie(tie, `= ${tie}`));
       } else cell.append(text);
       row.append(cell);
     }
@@ -210,6 +212,7 @@ class Table {
   _click(event) {
     const item = this._at(event);
     if (!item) return;
+    if (event.target.closest("button.tie")) return;
     if (event.target.closest("button.fold")) store.toggle(item.path);
     else if (event.shiftKey || event.ctrlKey || event.metaKey) {
       store.select(store.selected.includes(item.path) ? store.selected.filter((path) => path !== item.path) : [item.path, ...store.selected], "table");

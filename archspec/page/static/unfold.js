@@ -4,11 +4,12 @@
 const TITLE = 24, SIDE = 12, STACK = 3;
 
 /**
+ * @typedef {[path: string, whole: boolean, exact: boolean] | undefined} Tie
  * @typedef {{path: string, x: number, y: number, width: number, height: number, kind: string, heading: string, lines: string[],
- *   layers: number[], families: string[], count: number}} Box
+ *   layers: number[], families: string[], count: number, tie: Tie}} Box
  * @typedef {{source: string, target: string, tensor: string, points: [number, number][], shape: string, port: string, skip: boolean}} Link
- * @typedef {{path: string, heading: string, heading_width: number, width: number, height: number, boxes: Box[], links: Link[]}} Frame
- * @typedef {{path: string, heading: string, x: number, y: number, width: number, height: number, level: number}} Outline
+ * @typedef {{path: string, heading: string, heading_width: number, width: number, height: number, boxes: Box[], links: Link[], tie: Tie}} Frame
+ * @typedef {{path: string, heading: string, x: number, y: number, width: number, height: number, level: number, tie: Tie}} Outline
  * @typedef {{width: number, height: number, boxes: Box[], outlines: Outline[], links: Link[]}} Picture
  * @typedef {{picture: Picture, anchor: number, entries: Map<string, number>, exits: Map<string, number>}} Opened
  */
@@ -84,7 +85,8 @@ function unfolded(frames, path, opened, level) {
     const left = x - within.anchor, top = y - height / 2 + TITLE;
     corners.set(box.path, [left, top]);
     sides.set(box.path, [x, y - height / 2, y + height / 2]);
-    picture.outlines.push({ path: box.path, heading: /** @type {Frame} */ (frames.get(box.path)).heading, x: left - SIDE + width / 2, y, width, height, level: level + 1 });
+    const { heading, tie } = /** @type {Frame} */ (frames.get(box.path));
+    picture.outlines.push({ path: box.path, heading, tie, x: left - SIDE + width / 2, y, width, height, level: level + 1 });
     for (const item of within.picture.boxes) picture.boxes.push({ ...item, x: item.x + left, y: item.y + top });
     for (const item of within.picture.outlines) picture.outlines.push({ ...item, x: item.x + left, y: item.y + top });
     for (const link of within.picture.links) {
