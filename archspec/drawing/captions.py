@@ -36,8 +36,9 @@ def described(node: Node) -> str:
     # A stride needs no comma before it where it is the first.
     first = ", " if more and text != layer.kind else " "
     more += [*spacing(node), *ranges(node)]
-    if (groups := getattr(layer, "groups", 1)) != 1:
-        more.append(f"groups {groups}")
+    for name in ("groups", "heads", "multiplier"):
+        if (number := getattr(layer, name, 1)) != 1:
+            more.append(f"{name} {number}")
     return first.join([text, ", ".join(more)]) if more else text
 
 

@@ -101,10 +101,13 @@ class Pieces:
         self._reach = [
             inf if index in self.outputs else max(users, default=index) for index, users in enumerate(self.consumers)
         ]
-        # The only input counts as the value before the first layer, unless it is taken again all along the network.
+        # The only input counts as the value before the first layer, unless it is taken again all along the network. Of
+        # several, one that a single layer takes counts as the value before that layer.
         users = [index for index, node in enumerate(graph.nodes) if any(map(is_input, node.inputs))]
         several = len(graph.inputs) > 1
         self._input_spreads = several or sum(3 * index > len(graph.nodes) for index in users) > 1
+        takers = Counter(source for index in users for source in graph.nodes[index].inputs if several)
+        self._taken_once = {source for source, count in takers.items() if is_input(source) and count == 1}
         self._sharing = Sharing(graph)
         self._marks = [self._mark(index, node) for index, node in enumerate(graph.nodes)]
         pieces = self._within(tree(graph))
@@ -198,13 +201,15 @@ class Pieces:
             number = self._known.setdefault(key, len(self._known))
         except TypeError:
             number = self._known.setdefault((node.kind, repr(layer), node.output), len(self._known))
-        # An input that spreads is told by its number, which is below 1; how far back a layer is, is above 0.
-        mark = (
-            number,
-            *(source + 1 if is_input(source) and self._input_spreads else index - source for source in node.inputs),
-        )
+        mark = (number, *(self._distance(index, source) for source in node.inputs))
         holder = self._sharing.holder.get(index)
         return (mark, mark) if holder is None else ((*mark, -1, holder), (*mark, -2, index - holder))
+
+    def _distance(self, index: int, source: int) -> int:
+        """How far before a layer an input of its is; 0 or less for an input of the network that spreads."""
+        if source in self._taken_once:
+            return 1
+        return source + 1 if is_input(source) and self._input_spreads else index - source
 
     def _within(self, part: Part) -> list[Piece]:
         """The pieces of a block's frame."""

@@ -11,8 +11,10 @@ import pytest
 
 from archspec.loading import open_spec
 from archspec.page.page import render
-from archspec.page.payload import payload
+from archspec.page.payload import Texts, model, payload
+from archspec.reports import report
 from archspec.serving import Server, spec_served, watch
+from tests.drawing.shared import as_other, sharing
 from tests.page.conftest import Browser
 from tests.page.test_page import HOSTILE, hostile
 
@@ -470,3 +472,76 @@ def test_a_notebooks_report_opens_without_a_script(browser: Browser, tmp_path: P
     )
     assert len(set(edges)) == 1, "columns stand under each other at every depth"
     assert browser.messages() == [] and browser.requests() == [file.as_uri()]
+
+
+SIAMESE = """archspec: 1
+name: pair
+title: Same or not
+inputs:
+  left: {height: 28, width: 28, channels: 1}
+  right: {height: 28, width: 28, channels: 1}
+  sound: {length: 90, channels: 2}
+blocks:
+  tower: {layers: [{conv: {name: c, filters: 4, kernel: 5}}, relu, max_pool: 2, flatten, {dense: {name: fc, units: 8}}]}
+layers:
+  - tower: {name: a, from: left}
+  - tower: {name: b, from: right}
+  - conv: {name: heard, from: sound, filters: 4, kernel: 9, stride: 2}
+  - flatten: {name: flat}
+  - concat: {name: all, from: [a, b, flat]}
+  - dense: {name: out, units: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a network with three inputs, whose block `b` uses the arrays of `a`."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "pair.yaml").write_text(SIAMESE)
+    graph = open_spec(str(folder / "pair.yaml")).graph()
+    made = model(report(sharing(graph, as_other(graph, "b", "a"))), Texts())
+    given = {"model": {"title": graph.title, "paper": "", **made}, "problems": [], "stale": False, "sources": []}
+    (folder / "pair.html").write_text(render(given), encoding="utf-8")
+    return (folder / "pair.html").as_uri()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)])
+def test_what_shares_leads_to_whose_arrays_it_uses(width: int, height: int, browser: Browser, shared: str) -> None:
+    browser.open(shared, width=width, height=height)
+    browser.until("document.querySelectorAll('#canvas .box').length > 4")
+    browser.run("store.open([]); store.select([])")
+    assert "tied" in browser.run("return document.querySelector('.box[data-path=b]').className.baseVal")
+    browser.run(
+        "document.querySelector('.box[data-path=b] .tie').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    assert browser.run("return store.selected") == ["a"]
+    browser.run("store.select(['b.c'])")
+    browser.until("document.querySelector('#card .tie')").click()
+    assert browser.run("return [store.selected, store.opened.has('a')]") == [["a.c"], True]
+    browser.run("store.open(['a', 'b'])")
+    cells = browser.run(
+        "return Object.fromEntries([...document.querySelectorAll('#table-body tr[data-path]')].map((row) => "
+        "[row.dataset.path, row.querySelector('.column-params').textContent]))"
+    )
+    assert (cells["a"], cells["b"], cells["b.fc"]) == ("4,720", "= a", "= a.fc")
+    browser.run("document.querySelector('tr[data-path=\"b.fc\"] .tie').click()")
+    assert browser.run("return store.selected") == ["a.fc"]
+    assert browser.messages() == []
+
+
+def test_fields_are_drawn_over_the_inputs_that_are_seen(browser: Browser, shared: str) -> None:
+    browser.open(shared)
+    assert "inputs left 28×28×1, right 28×28×1, sound 90×2" in browser.until(
+        "document.getElementById('about').innerText"
+    )
+    assert {"@input.left", "@input.right", "@input.sound"} <= set(browser.until(BOXES))
+
+    def card(path: str) -> str:
+        browser.run("store.select([arguments[0]])", path)
+        browser.frame()
+        return str(browser.run(f"return {CARD}"))
+
+    assert "5×5 receptive field of right, 28×28" in card("b.c")
+    assert "9 receptive field of sound, 90 neighbours 2 apart" in card("heard")
+    # 28×28 and 90 have no picture in common.
+    assert "receptive field" not in card("all")

@@ -1,0 +1,95 @@
+"""Networks whose layers share arrays, for tests of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from archspec.graph import Graph
+from archspec.loading import open_spec
+
+Write = Callable[..., Path]
+
+TOWER = """
+inputs: {left: {height: 28, width: 28, channels: 1}, right: {height: 28, width: 28, channels: 1}}
+blocks:
+  tower:
+    layers:
+      - conv: {name: conv1, filters: 16, kernel: 5}
+      - batch_norm: {name: bn1}
+      - relu
+      - max_pool: 2
+      - conv: {name: conv2, filters: 32, kernel: 5}
+      - relu
+      - flatten
+      - dense: {name: fc, units: 64}
+layers:
+  - tower: {name: a, from: left}
+  - tower: {name: b, from: right}
+  - subtract: {name: apart, from: [a, b]}
+  - dense: {name: out, units: 2}
+"""
+
+STEPS = """
+input: {{features: 16}}
+blocks:
+  step:
+    layers:
+      - dense: {{name: h, units: 16}}
+      - dense: {{name: x, from: input, units: 16}}
+      - add: {{from: [h, x]}}
+      - tanh
+layers:
+  - repeat: {{name: steps, times: {times}, layers: [step]}}
+  - dense: {{name: out, units: 5}}
+"""
+
+
+def graph_of(write: Write, text: str) -> Graph:
+    return open_spec(str(write(text))).graph().pruned("eval")
+
+
+def sharing(graph: Graph, owners: Mapping[str, str]) -> Graph:
+    """The graph with some layers, by path, using the arrays of others."""
+    known = graph.by_path()
+    assert owners.keys() | set(owners.values()) <= known.keys()
+    return replace(
+        graph,
+        nodes=tuple(
+            replace(node, shares=owners[node.path], counted=False) if node.path in owners else node
+            for node in graph.nodes
+        ),
+    )
+
+
+def as_other(graph: Graph, block: str, other: str) -> dict[str, str]:
+    """Owners for a block that is another one once more."""
+    inside = [node for node in graph.nodes if node.path.startswith(f"{block}.") and node.arrays]
+    return {node.path: other + node.path[len(block) :] for node in inside}
+
+
+def siamese(write: Write) -> Graph:
+    """Two towers, `b` with the arrays of `a`."""
+    graph = graph_of(write, TOWER)
+    return sharing(graph, as_other(graph, "b", "a"))
+
+
+def unrolled(write: Write, times: int) -> Graph:
+    """A recurrent network: every step with the arrays of the first."""
+    graph = graph_of(write, STEPS.format(times=times))
+    owners: dict[str, str] = {}
+    for at in range(1, times):
+        owners |= as_other(graph, f"steps.{at}", "steps.0")
+    return sharing(graph, owners)
+
+
+def towers(write: Write, depth: int) -> Graph:
+    """Two chains of layers without blocks: `rK` with the arrays of `lK`."""
+    text = "inputs: {left: {height: 9, width: 9, channels: 8}, right: {height: 9, width: 9, channels: 8}}\nlayers:\n"
+    for side, name in (("l", "left"), ("r", "right")):
+        for at in range(depth):
+            start = f"from: {name}, " if at == 0 else ""
+            text += f"  - conv: {{name: {side}{at}, {start}filters: 8, kernel: 3, pad: same}}\n"
+    text += f"  - concat: {{name: both, from: [l{depth - 1}, r{depth - 1}]}}\n  - conv: {{filters: 2, kernel: 1}}\n"
+    return sharing(graph_of(write, text), {f"r{at}": f"l{at}" for at in range(depth)})
