@@ -12,6 +12,7 @@ from archspec.data.digit_sets import DigitSets
 from archspec.data.digit_sums import DigitSums
 from archspec.data.mnist5k import Mnist5k
 from archspec.data.rotated_digits import RotatedDigits, turned
+from archspec.data.waveforms import SHAPES, Waveforms, waveforms
 from archspec.diagnostics import DataError
 
 Known = dict[bytes, int]
@@ -32,7 +33,7 @@ def numbers(images: np.ndarray, known: Known) -> np.ndarray:
     return np.array([known[image.tobytes()] for image in images])
 
 
-@pytest.mark.parametrize("kind", [DigitPairs, DigitSums, RotatedDigits, DigitSets])
+@pytest.mark.parametrize("kind", [DigitPairs, DigitSums, RotatedDigits, DigitSets, Waveforms])
 def test_the_seed_decides_alone(kind: type[Dataset]) -> None:
     def arrays(seed: int) -> list[np.ndarray]:
         data = kind.model_validate({"train": 20, "test": 10, "seed": seed}).load()
@@ -115,3 +116,38 @@ def _ink(image: np.ndarray) -> bytes:
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
     own = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return bytes(own.shape) + own.tobytes()
+
+
+def test_waveforms_are_scipys() -> None:
+    from scipy import signal  # type: ignore[import-untyped]
+
+    length, period, start = 256, 29.3, 0.35
+    turns = start + np.arange(length) / period
+    at = 2 * np.pi * turns
+    expected = {
+        "sine": np.sqrt(2) * np.sin(at),
+        "square": signal.square(at),
+        "sawtooth": np.sqrt(3) * signal.sawtooth(at),
+        "triangle": -np.sqrt(3) * signal.sawtooth(at, 0.5),
+        "chirp": np.sqrt(2) * signal.chirp(np.arange(length), 1 / period, length, 4 / period, phi=360 * start - 90),
+    }
+    assert tuple(expected) == SHAPES
+    count = len(SHAPES)
+    found = waveforms(np.arange(count), np.full(count, period), np.full(count, start), length)
+    assert np.allclose(found, list(expected.values()), atol=1e-9)
+
+
+def test_waveforms_are_equally_loud_and_frequent() -> None:
+    data = Waveforms(noise=0, length=1024, train=1003, test=10).load()
+    assert data.train.images.shape == (1003, 1024, 1)
+    assert np.abs((data.train.images[..., 0] ** 2).mean(1) - 1).max() < 0.15
+    assert sorted(np.bincount(data.train.labels)) == [200, 200, 201, 201, 201]
+    noisy = Waveforms(noise=0.5, length=1024, train=1003, test=10).load()
+    assert (noisy.train.images - data.train.images).std() == pytest.approx(0.5, rel=0.01)
+    # Square waves have two values, and no other class has.
+    two = np.array([len(np.unique(wave)) == 2 for wave in data.train.images[..., 0]])
+    assert np.array_equal(two, data.train.labels == SHAPES.index("square"))
+    with pytest.raises(ValueError, match="`length` is 32 or more"):
+        Waveforms(length=31)
+    with pytest.raises(DataError, match="numbers in all signals, more than"):
+        Waveforms(length=10**6).load()
