@@ -475,9 +475,9 @@ _CODES = (
     ),
     Code(
         "E521",
-        "an image file cannot be read, or two would have one mask",
-        "It is damaged, or its pixels do not say what white is.",
-        "Save it as PNG or JPEG.",
+        "an image or a file of numbers cannot be read or is not what the network takes, or two would have one mask",
+        "It is damaged, its pixels do not say what white is, or its arrays have other shapes than the inputs.",
+        "Save images as PNG or JPEG; numbers as .npy, a sample or several with the number first.",
     ),
     Code(
         "E522",

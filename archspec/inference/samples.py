@@ -204,9 +204,11 @@ def pixels_of(array: np.ndarray, name: str, input: ImageInput, *, alone: bool = 
     if not bytes_of and not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
             f"input `{name}` takes bytes (uint8, 0 to 255) or floating-point numbers from {input.range[0]:g} to "
-            f"{input.range[1]:g}, and was given {array.dtype}: `.astype('uint8')` makes bytes of whole numbers"
+            f"{input.range[1]:g}, and was given {array.dtype}{_AS_BYTES.get(array.dtype.kind, '')}"
         )
     images = _four_axes(array, name, input, alone)
+    if 0 in images.shape[1:]:
+        raise ValueError(f"input `{name}` was given images without pixels, {_said(array.shape)}")
     channels = images.shape[-1]
     if not bytes_of:
         if channels != input.channels:
@@ -227,7 +229,7 @@ def pixels_of(array: np.ndarray, name: str, input: ImageInput, *, alone: bool = 
 def _four_axes(array: np.ndarray, name: str, input: ImageInput, alone: bool) -> np.ndarray:
     shape = array.shape
     known = {*MODES, input.channels}
-    said = f"({', '.join(map(str, shape))})"
+    said = _said(shape)
     size = f"height, width, {input.channels}"
     if array.ndim == 2:
         return array[None, ..., None]
@@ -239,7 +241,7 @@ def _four_axes(array: np.ndarray, name: str, input: ImageInput, alone: bool) -> 
                 f"input `{name}` takes images ({size}), and was given {said}, with channels first: "
                 "numpy.moveaxis(x, 0, -1) puts them last"
             )
-        if input.channels == 1 and not alone:
+        if input.channels == 1 and not alone and shape[-1] > max(MODES):
             return array[..., None]
     if array.ndim == 4 and not alone:
         if shape[-1] in known:
@@ -325,7 +327,7 @@ def numbers_of(array: np.ndarray, name: str, shape: Sequence[int]) -> np.ndarray
             return array[None, ..., None]
         if array.shape[1:] == shape[:-1]:
             return array[..., None]
-    said = f"({', '.join(map(str, array.shape))})"
+    said = _said(array.shape)
     turned = len(shape) > 1 and array.shape[-2:] == shape[::-1]
     raise ValueError(
         f"input `{name}` takes numbers {_shape(shape)}, or several such with the number first, and was given {said}"
@@ -338,6 +340,20 @@ def _shape(shape: Sequence[int]) -> str:
     return f"({', '.join(f'{word} {size}' for word, size in zip(words, shape, strict=True))})"
 
 
+_AS_BYTES = {
+    "i": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
+    "u": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
+    "b": ": `.astype('uint8') * 255` makes black and white of truths",
+}
+"""What makes pixels of arrays of other kinds."""
+
+
+def _said(shape: Sequence[int]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
 def _a(value: Any) -> str:
+    if value is None:
+        return "None"
     name = type(value).__name__
     return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
