@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from archspec.diagnostics import DataError, Diagnostic, Findings, Label, ShapeError, Source, Span, SpecError, listed
 from archspec.fields import at_home
 from archspec.kinds import FAMILIES, Kind, add_kind, family_of, find_kind, remove_kind, why_not
+from archspec.layers import Cost, Kept, Weight, Window
 from archspec.types import TensorType
 
 K = TypeVar("K", bound=Kind)
@@ -220,7 +221,7 @@ def _wrong_example(kind: type[Kind], example: Any) -> str | None:
             given = {kind.main: given}
         layer: Any = kind.model_validate(given)
         types = [item if isinstance(item, TensorType) else TensorType(tuple(item)) for item in example.inputs]
-        made = layer.infer(*types)
+        checked_type(layer, tuple(types))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return f"{'.'.join(map(str, first['loc'])) or 'fields'}: {first['msg']}"
@@ -228,7 +229,28 @@ def _wrong_example(kind: type[Kind], example: Any) -> str | None:
         return error.message
     except Exception as error:  # the kind's own code
         return f"{type(error).__name__}: {str(error)[:200]}"
-    return None if isinstance(made, TensorType) else f"`infer` gives {made!r:.100} and no TensorType"
+    return None
+
+
+def checked_type(layer: Any, inputs: tuple[TensorType, ...]) -> TensorType:
+    """The output of a layer that is not this package's own, all of whose other rules have been asked too.
+
+    Raises `ShapeError` where the inputs do not fit, TypeError where a rule gives something of another type, and
+    whatever the layer's code raises.
+    """
+    output: TensorType = layer.infer(*inputs)
+    _require("infer", output, TensorType)
+    for weight in layer.weights(*inputs):
+        _require("weights", weight, Weight)
+    _require("cost", layer.cost(inputs, output), Cost)
+    _require("kept", layer.kept(inputs, output), Kept)
+    _require("footprint", layer.footprint(inputs, output), Window | None)
+    return output
+
+
+def _require(rule: str, value: Any, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"`{rule}` gives {value!r:.100} and no {getattr(kind, '__name__', 'Window')}")
 
 
 def home_of(kind: type[Kind]) -> str:

@@ -67,7 +67,7 @@ class Placer:
         types = self.types_of(layer, values, path, entry) if known and UNKNOWN not in values else None
         if types is not None:
             try:
-                output = layer.infer(*types)
+                output = layer.infer(*types) if is_own(layer) else self.of_foreign(layer, types)
                 if max(output.shape) > MAX_SIZE:
                     raise ShapeError(f"makes {output}, and no side may be more than {MAX_SIZE:,}")
             except ShapeError as error:
@@ -91,6 +91,12 @@ class Placer:
             result = (len(self.nodes) - 1,)
         self.register(entry, name, result, context.scope)
         return result
+
+    def of_foreign(self, layer: Layer, types: tuple[TensorType, ...]) -> TensorType:
+        """The output of a layer that is not this package's own; what its other rules raise is raised here."""
+        from archspec.plugins import checked_type
+
+        return checked_type(layer, types)
 
     def opened(self, context: Context, kind: str, span: Span) -> Context:
         """A named context, of which is kept what was expanded in it."""
@@ -317,6 +323,11 @@ class Placer:
             code, message, span, secondary=callers(context), help=["look at the `times` of repeats, and at blocks"]
         )
         raise StopElaboration
+
+
+def is_own(layer: Layer) -> bool:
+    """Whether a layer is this package's."""
+    return type(layer).__module__.startswith("archspec.")
 
 
 def scaled(input: TensorType, scale: float) -> TensorType:

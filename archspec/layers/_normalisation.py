@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Normalisation(Layer):
-    """Normalises each sample by its own mean and (biased) variance, in training and evaluation alike."""
+    """Normalises each sample by its own mean and (biased) variance, in training and evaluation alike.
+
+    For receptive fields a position sees itself: a mean over the whole map tells of no place in it.
+    """
 
     family: ClassVar[Family] = "normalisation"
 

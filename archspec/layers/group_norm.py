@@ -41,8 +41,5 @@ class GroupNorm(Normalisation):
     def values(self, x: TensorType) -> int:
         return x.size // self.groups
 
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
-        return None
-
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], self.groups)

@@ -45,8 +45,5 @@ class InstanceNorm(Normalisation):
     def values(self, x: TensorType) -> int:
         return x.size // x.channels
 
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
-        return None
-
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], inputs[0].channels)

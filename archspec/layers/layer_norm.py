@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.layers._base import Example, Window
+from archspec.layers._base import Example
 from archspec.layers._normalisation import Normalisation
 from archspec.types import TensorType
 
@@ -40,9 +40,6 @@ class LayerNorm(Normalisation):
 
     def weight_shape(self, x: TensorType) -> tuple[int, ...]:
         return (x.channels,) if self.axes == "channels" else x.shape
-
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
-        return Window() if self.axes == "channels" else None
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], None if self.axes == "channels" else 1)
