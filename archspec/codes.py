@@ -278,6 +278,14 @@ _CODES = (
         "inputs: {a: {features: 3}, b: {features: 3}}\nlayers: [relu]",
     ),
     Code(
+        "E221",
+        "arrays that cannot be shared",
+        "`weights: NAME` uses the arrays of an earlier layer or block, and `tied` those of a repeat's first round. "
+        "Kinds, fields and the shapes of all arrays must be the same.",
+        "Leave out what differs: it is taken from the layer that has the arrays.",
+        "layers: [conv: {name: a, filters: 4, kernel: 3}, conv: {kernel: 3, filters: 8, weights: a}]",
+    ),
+    Code(
         "E228",
         "a file with kinds of one's own that cannot be used",
         "`--plugin FILE` runs the file and takes the layers, losses and so on that it defines. It fails, has none, or "

@@ -29,7 +29,7 @@ FAMILIES = {
 }
 """Folder of each family, which also gives its base class, and the word for one of its members."""
 
-RESERVED = ("name", "from", "when")
+RESERVED = ("name", "from", "when", "weights")
 """Fields that every entry of a `layers:` list has; no kind may have its own."""
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
-from archspec.elaborate import structure
+from archspec.elaborate import sharing, structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import (
     COMMON,
@@ -21,6 +21,7 @@ from archspec.elaborate.scope import (
     Values,
 )
 from archspec.expressions import MISSING, Environment, Incoming, layered
+from archspec.graph import Node
 from archspec.kinds import STRUCTURE, Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
@@ -99,11 +100,25 @@ class Expander:
         if values is self.undecided:
             return self.without_from(entry, context)
         block = context.document.blocks.get(entry.kind)
+        if block is None and entry.kind not in STRUCTURE:
+            return self.layer(entry, context, values)
+        begin = len(self.placer.nodes)
+        if entry.weights is not None:
+            entry.sharing = sharing.owner_scope(self, entry, entry.weights, context)
+            if entry.sharing is None:
+                self.placer.register(
+                    entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope
+                )
+                return (UNKNOWN,)
         if block is not None:
-            return structure.block(self, block, entry, context, values)
-        if entry.kind in STRUCTURE:
-            return STRUCTURES[entry.kind](self, entry, context, values)
-        return self.layer(entry, context, values)
+            values = structure.block(self, block, entry, context, values)
+        else:
+            values = STRUCTURES[entry.kind](self, entry, context, values)
+        if entry.opened is not None:
+            self.placer.ranges[entry.opened] = (begin, len(self.placer.nodes))
+            if entry.sharing is not None:
+                sharing.check_scope(self, entry.sharing, begin)
+        return values
 
     def without_from(self, entry: Entry, context: Context) -> Values:
         """Reports an entry at the network's beginning that does not say which of several inputs it takes."""
@@ -299,13 +314,20 @@ class Expander:
         return written.span if written is not None else None
 
     def layer(self, entry: Entry, context: Context, values: Values) -> Values:
-        layer = self.read_layer(entry, context)
+        owner: Node | None = None
+        layer: Layer | None = None
+        if entry.weights is not None:
+            owner = sharing.owner_layer(self, entry, entry.weights, context)
+        if entry.weights is None or owner is not None:
+            layer = self.read_layer(entry, context, owner)
+        if layer is not None and owner is not None and not sharing.check_layer(self, layer, owner, entry):
+            layer = None
         name = entry.name or context.scope.automatic(entry.kind)
         if layer is None:
             self.placer.register(entry, name, (UNKNOWN,), context.scope)
             return (UNKNOWN,)
         references = self.references(layer, entry, context) if layer.references else ()
-        return self.placer.add(layer, name, entry, context, values, references=references)
+        return self.placer.add(layer, name, entry, context, values, references=references, owner=owner)
 
     def references(self, layer: Layer, entry: Entry, context: Context) -> Values:
         """The nodes that a layer's fields name, looked up as `from` does."""
@@ -320,7 +342,8 @@ class Expander:
             sources.extend(values)
         return tuple(sources)
 
-    def read_layer(self, entry: Entry, context: Context) -> Layer | None:
+    def read_layer(self, entry: Entry, context: Context, owner: Node | None = None) -> Layer | None:
+        """The layer of an entry; fields that are left out are the owner's, where it uses another layer's arrays."""
         try:
             kind = find_kind("layers", entry.kind)
         except KindError as error:
@@ -330,7 +353,7 @@ class Expander:
             known = {*kind_names("layers"), *context.document.blocks, *STRUCTURE}
             unknown_kind(entry.kind, entry.kind_node.span, known, "layer kind or block", self.findings)
             return None
-        static = not (entry.content is not None and entry.content.dynamic)
+        static = owner is None and not (entry.content is not None and entry.content.dynamic)
         origin: object = entry.content if entry.content is not None else context.document
         key = (id(origin), id(kind), entry.implied)
         if static and key in self.instances:
@@ -345,6 +368,8 @@ class Expander:
         if fields.entries.keys() & set(COMMON):
             fields = fields.without(*COMMON)
         env = context.sight
+        if owner is not None:
+            fields, below = sharing.laid_over_owner(owner, fields), None
         if isinstance(below, Mapping):
             laid = merged(below, fields)
             assert isinstance(laid, Mapping)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
+from archspec.elaborate.sharing import differing, report_misfit
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, GraphInput, Node, input_number, is_input, needed
@@ -43,6 +45,12 @@ class Placer:
         self.misfits: list[Misfit] = []
         """The first layers that do not fit."""
         self.blocks: dict[str, BlockUse] = {}
+        self.places: dict[str, int] = {}
+        """The nodes' indices by path."""
+        self.ranges: dict[str, tuple[int, int]] = {}
+        """The nodes of the scopes that entries opened, by path: the first, and the one after the last."""
+        self.calls: dict[str, dict[str, Any]] = {}
+        """The arguments of calls of blocks, by path."""
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
 
@@ -55,8 +63,12 @@ class Placer:
         values: Values,
         help: str = "",
         references: Values = (),
+        owner: Node | None = None,
     ) -> Values:
-        """Adds a node, or reports why its layer does not fit. `references` are what its fields name."""
+        """Adds a node, or reports why its layer does not fit. `references` are what its fields name.
+
+        `owner` is the layer whose arrays it uses, where it names one.
+        """
         path = context.scope.prefix + name
         if len(self.nodes) >= MAX_NODES:
             self.stop("E401", f"the network grows beyond {MAX_NODES:,} layers", entry.span, context)
@@ -87,6 +99,9 @@ class Placer:
                     )
         result: Values = (UNKNOWN,)
         if node is not None and self.is_free(path, name, entry, context.scope):
+            if owner is not None or context.sharing is not None:
+                node = self.sharing(node, owner, context)
+            self.places[path] = len(self.nodes)
             self.nodes.append(node)
             result = (len(self.nodes) - 1,)
         self.register(entry, name, result, context.scope)
@@ -97,6 +112,20 @@ class Placer:
         from archspec.plugins import checked_type
 
         return checked_type(layer, types)
+
+    def sharing(self, node: Node, owner: Node | None, context: Context) -> Node:
+        """The node with the arrays of another one, where it is to use them; what does not fit is reported."""
+        asked = context.sharing if owner is None else None
+        if asked is not None and node.arrays:
+            place = self.places.get(asked.owner_of(node.path))
+            owner = self.nodes[place] if place is not None else None
+        if owner is None:
+            return node
+        if node.arrays != owner.arrays or differing(node.layer, owner.layer):
+            if asked is None or not asked.failed:
+                report_misfit(node, owner, asked, self.findings)
+            return node
+        return replace(node, shares=owner.owner, counted=False)
 
     def opened(self, context: Context, kind: str, span: Span) -> Context:
         """A named context, of which is kept what was expanded in it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from archspec.diagnostics import Span
 from archspec.expressions import Environment, layered
 from archspec.kinds import RESERVED
-from archspec.located import Located
+from archspec.located import Located, Mapping, is_null
 from archspec.spec.document import Document
 
 UNKNOWN = -(2**40)
@@ -66,8 +66,13 @@ class Scope:
 
     def find(self, name: str) -> Values | None:
         """The values of a name here, or of a path into inner scopes."""
+        found = self.place(name)
+        return found[0].names[found[1]][0] if found is not None else None
+
+    def place(self, name: str) -> tuple[Scope, str] | None:
+        """The scope that a name, or a path from here into inner scopes, ends in, and its name there."""
         if name in self.names:
-            return self.names[name][0]
+            return self, name
         # Names may have dots themselves, so that a path can be read in many ways: each place is looked at once.
         stack: list[tuple[Scope, str]] = [(self, name)]
         seen = set()
@@ -77,7 +82,7 @@ class Scope:
                 continue
             seen.add((id(scope), rest))
             if rest in scope.names:
-                return scope.names[rest][0]
+                return scope, rest
             end = rest.rfind(".")
             while end > 0:
                 child = scope.children.get(rest[:end])
@@ -85,6 +90,23 @@ class Scope:
                     stack.append((child, rest[end + 1 :]))
                 end = rest.rfind(".", 0, end)
         return None
+
+
+@dataclass
+class Sharing:
+    """A scope whose layers use the arrays of another scope's layers, by the paths inside the two.
+
+    `place` is where that is asked for. `failed` says that something of it was reported: one mistake gives one message.
+    """
+
+    own: str
+    owner: str
+    place: Span
+    failed: bool = False
+
+    def owner_of(self, path: str) -> str:
+        """The path of the layer whose arrays the layer at a path uses."""
+        return self.owner + path[len(self.own) :]
 
 
 @dataclass
@@ -101,6 +123,8 @@ class Context:
     calls: tuple[tuple[str, Span], ...] = ()
     depth: int = 0
     incoming: Environment | None = None
+    sharing: Sharing | None = None
+    """Whose arrays the layers here use, where they do."""
 
     @property
     def sight(self) -> Environment:
@@ -109,11 +133,12 @@ class Context:
 
     def seeing(self, incoming: Environment) -> Context:
         """The context of one entry."""
-        return Context(self.scope, self.env, self.document, self.calls, self.depth, incoming)
+        return Context(self.scope, self.env, self.document, self.calls, self.depth, incoming, self.sharing)
 
     def inner(self, *, scope: Scope | None = None, env: Environment | None = None) -> Context:
         """A context one level further in."""
-        return Context(scope or self.scope, self.env if env is None else env, self.document, self.calls, self.depth + 1)
+        env = self.env if env is None else env
+        return Context(scope or self.scope, env, self.document, self.calls, self.depth + 1, sharing=self.sharing)
 
     def named(self, name: str, env: Environment | None = None) -> Context:
         """A context in a scope of its own."""
@@ -136,3 +161,13 @@ class Entry:
     implied: bool = False
     previous: Values = ()
     """What the chain had given before it."""
+    sharing: Sharing | None = None
+    """Whose arrays the layers in its scope use, where `weights` says so."""
+    opened: str | None = None
+    """The path of the scope that it opened."""
+
+    @property
+    def weights(self) -> Located | None:
+        """Where `weights` says whose arrays it uses; None where it has its own."""
+        node = self.content.get("weights") if isinstance(self.content, Mapping) else None
+        return None if is_null(node) else node

@@ -6,9 +6,10 @@ from collections.abc import Sequence as Many
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Label, count, did_you_mean, listed
+from archspec.elaborate import sharing
 from archspec.elaborate.placing import callers
-from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
-from archspec.expressions import layered
+from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Sharing, Values
+from archspec.expressions import Environment, layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
 from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES, Block
@@ -62,7 +63,8 @@ def block(x: Expander, block: Block, entry: Entry, context: Context, values: Val
     arguments = call_arguments(x, block, entry, context, values)
     if arguments is not None and not is_recursive(x, block, entry, context):
         home = block.document or x.document
-        inner = x.placer.opened(context.named(name, layered(arguments, home.env)), block.name, entry.span)
+        inner = opened(x, entry, context, name, layered(arguments, home.env))
+        x.placer.calls[inner.scope.prefix[:-1]] = arguments
         inner.document = home
         inner.scope.inputs = values
         inner.scope.input_names = block.inputs
@@ -104,6 +106,13 @@ def call_arguments(x: Expander, block: Block, entry: Entry, context: Context, va
             x.findings.error("E205", f"block `{block.name}` takes no value", content.span)
             return None
         given = {first: (Scalar(content.source, content.place, first), content)}
+    written = dict(given)
+    owner = entry.sharing.owner if entry.sharing is not None else None
+    if owner is not None:
+        # What is left out is as at the call whose arrays are used.
+        at = entry.kind_node
+        for name, value in x.placer.calls[owner].items():
+            given.setdefault(name, (Scalar(at.source, at.place, name), sharing.located(value, at)))
     bound: dict[str, Any] = {}
     env = (block.document or x.document).env
     if any(argument.default is not None and argument.default.dynamic for argument in block.arguments.values()):
@@ -118,6 +127,8 @@ def call_arguments(x: Expander, block: Block, entry: Entry, context: Context, va
         entry.span,
         bound,
     )
+    if complete and owner is not None:
+        complete = sharing.check_arguments(x, entry, written, bound, owner)
     return bound if complete else None
 
 
@@ -131,16 +142,26 @@ def is_recursive(x: Expander, block: Block, entry: Entry, context: Context) -> b
     return True
 
 
+def opened(x: Expander, entry: Entry, context: Context, name: str, env: Environment | None = None) -> Context:
+    """The context of a scope that an entry opens; its layers use the arrays of another where the entry says so."""
+    inner = x.placer.opened(context.named(name, env), entry.kind, entry.span)
+    entry.opened = inner.scope.prefix[:-1]
+    if entry.sharing is not None:
+        entry.sharing.own = entry.opened
+        inner.sharing = entry.sharing
+    return inner
+
+
 def structure(x: Expander, entry: Entry, context: Context) -> Context:
     """The context of a structural entry: a scope of its own where it has a name."""
     if entry.name is None:
         return context.inner()
-    return x.placer.opened(context.named(entry.name), entry.kind, entry.span)
+    return opened(x, entry, context, entry.name)
 
 
 def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands the layers so many times in a chain; named, each round is a scope with its number."""
-    content = fields(x, entry, ("times", "as", "layers"), ("times", "layers"))
+    content = fields(x, entry, ("times", "as", "layers", "tied"), ("times", "layers"))
     if content is None:
         return (UNKNOWN,)
     times_node, layers = content.get("times"), content.get("layers")
@@ -154,8 +175,12 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         )
         return (UNKNOWN,)
     counter = loop_variable(x, content)
-    if counter is FAILED:
+    tied = is_tied(x, content, context)
+    if counter is FAILED or tied is None:
         return (UNKNOWN,)
+    if tied and entry.name is None:
+        # Rounds are told apart by their paths.
+        entry.name = context.scope.automatic(entry.kind)
     x.count_rounds(times, entry.kind_node, context)
     single = single_entry(layers)
     outer = structure(x, entry, context)
@@ -168,7 +193,12 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         x.count_step(entry.kind_node, context)
         if counter is not None:
             counted[counter] = index
-        inner = Context(outer.scope, env, context.document, context.calls, outer.depth)
+        inner = Context(outer.scope, env, context.document, context.calls, outer.depth, sharing=outer.sharing)
+        begin = len(x.placer.nodes)
+        if tied and index > 0:
+            place = content.key("tied")
+            assert place is not None
+            inner.sharing = Sharing(f"{entry.opened}.{index}", f"{entry.opened}.0", place.span)
         if entry.name is None:
             values = x.chain(layers, inner, values, "layers of repeat")
         elif single is not None:
@@ -177,11 +207,28 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
             inner.scope = outer.scope.inner(str(index))
             values = x.chain(layers, inner, values, "layers of repeat")
             outer.scope.names[str(index)] = (values, entry.name_node.span)
+        if tied and index == 0:
+            x.placer.ranges[f"{entry.opened}.0"] = (begin, len(x.placer.nodes))
+        elif tied and inner.sharing is not None:
+            sharing.check_scope(x, inner.sharing, begin)
         if index == 0 and alike:
             x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, context)
     if entry.name is not None:
         x.placer.register(entry, entry.name, values, context.scope)
     return values
+
+
+def is_tied(x: Expander, content: Mapping, context: Context) -> bool | None:
+    """Whether all rounds use the arrays of the first; None with the reason reported."""
+    node = content.get("tied")
+    value = False if node is None else evaluate(node, context.sight, x.findings)
+    if value is FAILED:
+        return None
+    if not isinstance(value, bool):
+        assert node is not None
+        x.findings.error("E206", f"`tied` of repeat is true or false, not {describe(value)}", node.span)
+        return None
+    return value
 
 
 def loop_variable(x: Expander, content: Mapping) -> Any:
@@ -270,7 +317,7 @@ def split(x: Expander, entry: Entry, context: Context, values: Values) -> Values
     parts = divided(x, entry, context, values)
     made: list[int] = []
     if parts is not None:
-        inner = x.placer.opened(context.named(name), entry.kind, entry.span)
+        inner = opened(x, entry, context, name)
         for number, layer in enumerate(parts):
             part = Entry("slice", entry.kind_node, None, None, entry.name_node, entry.span, implied=True)
             made.extend(x.placer.add(layer, str(number), part, inner, values))
@@ -447,7 +494,7 @@ def separable_conv(x: Expander, entry: Entry, context: Context, values: Values) 
     name = entry.name or context.scope.automatic(entry.kind)
     result: Values = (UNKNOWN,)
     if content is not None:
-        inner = x.placer.opened(context.named(name), entry.kind, entry.span)
+        inner = opened(x, entry, context, name)
         key = entry.kind_node
         result = values
         for part, (kind, own) in SEPARABLE.items():

@@ -143,7 +143,12 @@ def _entry() -> Schema:
     }
     structure = {
         "repeat": (
-            {"times": _or_expression({"type": "integer", "minimum": 0}), "as": {"type": "string"}, "layers": layers},
+            {
+                "times": _or_expression({"type": "integer", "minimum": 0}),
+                "as": {"type": "string"},
+                "layers": layers,
+                "tied": _or_expression({"type": "boolean"}),
+            },
             ["times", "layers"],
         ),
         "parallel": (
@@ -194,6 +199,10 @@ def _common() -> Schema:
             "description": "the layer's name in its scope",
         },
         "from": {**names, "description": "the layers whose outputs it takes, instead of the one before"},
+        "weights": {
+            "anyOf": [{"type": "string"}, {"type": "integer"}],
+            "description": "the layer or block whose arrays it uses",
+        },
         "when": {**_or_expression({"type": "boolean"}), "description": "whether the layer is there"},
     }
 

@@ -1,0 +1,251 @@
+"""Entries that use the arrays of others: `weights: NAME`, and rounds of a repeat that is `tied`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from archspec.diagnostics import Findings, Label, listed
+from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, Sharing
+from archspec.expressions import escaped
+from archspec.graph import Node, is_input
+from archspec.located import Located, Mapping, Scalar, describe
+from archspec.spec.overrides import locate
+from archspec.spec.reading import FAILED, evaluate
+
+if TYPE_CHECKING:
+    from archspec.elaborate.entries import Expander
+    from archspec.layers import Layer
+
+
+def named(x: Expander, entry: Entry, place: Located, context: Context) -> str | None:
+    """The path of what `weights` names, looked up as `from` does; None with the reason reported, or known before."""
+    value = evaluate(place, context.sight, x.findings)
+    if value is FAILED:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        x.findings.error("E206", f"`weights` names one layer or block, not {describe(value)}", place.span)
+        return None
+    at: Scope | None = context.scope
+    while at is not None:
+        found = at.place(value)
+        if found is not None:
+            return found[0].prefix + found[1]
+        at = None if at.inputs is not None else at.parent
+    if entry.name is not None and value == entry.name:
+        x.findings.error(
+            "E221",
+            f"`{value[:60]}` cannot use its own arrays",
+            place.span,
+            help=["`weights` names the one that has them, which comes before"],
+        )
+        return None
+    values = x.lookup(value, place, context.scope, entry.previous)
+    if UNKNOWN in values:
+        return None
+    if len(values) != 1 or is_input(values[0]):
+        what = "stands for several values" if len(values) != 1 else "is an input, which has no arrays"
+        x.findings.error("E221", f"`{value[:60]}` {what}", place.span)
+        return None
+    return x.placer.nodes[values[0]].path
+
+
+def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> Node | None:
+    """The layer whose arrays a layer is to use; None with the reason reported, or known before."""
+    path = named(x, entry, place, context)
+    if path is None:
+        return None
+    index = x.placer.places.get(path)
+    if index is None:
+        use = x.placer.blocks.get(path)
+        if use is not None or not x.findings.failed:
+            what = f"a {use.kind}" if use is not None else "a round of a repeat"
+            x.findings.error(
+                "E221",
+                f"`{path}` is {what}, and a {entry.kind} cannot use its arrays",
+                place.span,
+                secondary=[Label(use.span, "here")] if use is not None else [],
+                help=["a path names a layer in it"],
+            )
+        return None
+    node = x.placer.nodes[index]
+    secondary = [Label(node.span, "here")] if node.span is not None else []
+    if node.kind != entry.kind:
+        reason = f"`{path}` is a {node.kind}, and a {entry.kind} cannot use its arrays"
+        x.findings.error("E221", reason, place.span, secondary=secondary)
+        return None
+    if not node.arrays:
+        x.findings.error("E221", f"`{path}`, a {node.kind}, has no arrays", place.span, help=["leave `weights` out"])
+        return None
+    return node
+
+
+def owner_scope(x: Expander, entry: Entry, place: Located, context: Context) -> Sharing | None:
+    """The scope whose arrays an entry that opens one is to use; None with the reason reported, or known before."""
+    path = named(x, entry, place, context)
+    if path is None:
+        return None
+    use = x.placer.blocks.get(path)
+    if use is None or use.kind != entry.kind or path not in x.placer.ranges:
+        index = x.placer.places.get(path)
+        span = use.span if use is not None else x.placer.nodes[index].span if index is not None else None
+        if use is not None or index is not None or not x.findings.failed:
+            what = use.kind if use is not None else x.placer.nodes[index].kind if index is not None else "round"
+            x.findings.error(
+                "E221",
+                f"`{path}` is a {what}, and a {entry.kind} cannot use its arrays",
+                place.span,
+                secondary=[Label(span, "here")] if span is not None else [],
+            )
+        return None
+    if entry.name is None and entry.kind in ("repeat", "parallel", "residual"):
+        reason = f"a {entry.kind} that uses the arrays of another needs a name"
+        x.findings.error("E221", reason, place.span, help=["give it a `name`"])
+        return None
+    return Sharing("", path, place.span)
+
+
+def laid_over_owner(owner: Node, fields: Mapping) -> Mapping:
+    """The fields of a layer that uses another one's arrays: those written, over the other one's."""
+    written = owner.layer.to_plain()
+    values: dict[str, Any] = written[owner.kind] if isinstance(written, dict) else {}
+    place = (fields.source, fields.place)
+    below = {
+        name: (Scalar(*place, name), located(value, fields))
+        for name, value in values.items()
+        if name not in owner.layer.references
+    }
+    result = Mapping(*place, {**below, **fields.entries})
+    result.dynamic = fields.dynamic
+    return result
+
+
+def located(value: Any, at: Located) -> Located:
+    """A value as if it were written at a place, with nothing in it that is evaluated."""
+    return locate(_escaped(value), at.source, at.place)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, (list, tuple)):
+        return [_escaped(item) for item in value]
+    return {key: _escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def differing(layer: Layer, owner: Layer) -> list[str]:
+    """The fields in which two layers of a kind differ; names of other layers in them are left out."""
+    if layer is owner:
+        return []
+    return [
+        name
+        for name in type(layer).model_fields
+        if name not in layer.references and getattr(layer, name) != getattr(owner, name)
+    ]
+
+
+def check_layer(x: Expander, layer: Layer, owner: Node, entry: Entry) -> bool:
+    """Whether what a layer that names its owner writes agrees with the owner; what differs is reported."""
+    names = differing(layer, owner.layer)
+    for name in names:
+        x.findings.error(
+            "E221",
+            f"`{name}` of {entry.kind} differs from that of `{owner.path}`, whose arrays it uses",
+            x.placer.field_span(name, layer, entry),
+            secondary=[Label(owner.span, "here")] if owner.span is not None else [],
+            help=["leave it out, and it is the same"],
+        )
+    return not names
+
+
+def check_arguments(
+    x: Expander, entry: Entry, given: dict[str, tuple[Scalar, Located]], bound: dict[str, Any], owner: str
+) -> bool:
+    """Whether the arguments that a call of a block gives are those of the call whose arrays it uses."""
+    theirs = x.placer.calls[owner]
+    names = [name for name in given if name in theirs and bound[name] != theirs[name]]
+    for name in names:
+        use = x.placer.blocks[owner]
+        x.findings.error(
+            "E221",
+            f"argument `{name}` is {describe(bound[name])}, but {describe(theirs[name])} at `{owner}`, "
+            "whose arrays are used",
+            given[name][1].span,
+            secondary=[Label(use.span, "here")],
+            help=["leave it out, and it is the same"],
+        )
+    return not names
+
+
+def report_misfit(node: Node, owner: Node, sharing: Sharing | None, findings: Findings) -> None:
+    """Reports arrays of an owner that a node cannot use: those of another kind, or of other fields or shapes."""
+    named = [item for item in (node.span, owner.span) if item is not None]
+    if sharing is not None:
+        sharing.failed = True
+    place = node.span if sharing is None else sharing.place
+    others = [
+        Label(span, f"`{path}` is here")
+        for path, span in ((node.path, node.span), (owner.path, owner.span))
+        if span is not None and span != place
+    ]
+    start = f"{node.path} cannot use the arrays of {owner.path}"
+    help: list[str] = []
+    if node.kind != owner.kind:
+        reason = f"one is a {node.kind}, the other a {owner.kind}"
+    elif fields := differing(node.layer, owner.layer):
+        reason = f"they differ in {listed(f'`{name}`' for name in fields)}"
+    else:
+        pairs = [(mine, theirs) for mine, theirs in zip(node.arrays, owner.arrays, strict=False) if mine != theirs]
+        mine, theirs = pairs[0] if pairs else (node.arrays[0], owner.arrays[0])
+        reason = f"its {mine.name} would be {_times(mine.shape)}, and that one's is {_times(theirs.shape)}"
+        inputs = [listed(map(str, item.input_types)) for item in (node, owner)]
+        help = [f"the one takes {inputs[0]}, the other {inputs[1]}"]
+    findings.error("E221", f"{start}: {reason}", place if place is not None else named[0], secondary=others, help=help)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def check_scope(x: Expander, sharing: Sharing, begin: int) -> None:
+    """Reports layers of a scope with arrays that the other scope has not, and the other way round."""
+    if sharing.failed or x.findings.failed:
+        return
+    placer = x.placer
+    first, last = placer.ranges[sharing.owner]
+    theirs = [node for node in placer.nodes[first:last] if node.arrays]
+    if not theirs:
+        x.findings.error("E221", f"`{sharing.owner}` has no arrays", sharing.place, help=["leave it out"])
+        return
+    mine = [node for node in placer.nodes[begin:] if node.arrays]
+    extra = next((node for node in mine if sharing.owner_of(node.path) not in placer.places), None)
+    paths = {sharing.owner_of(node.path) for node in mine}
+    lacking = next((node for node in theirs if node.path not in paths), None)
+    if extra is not None or lacking is not None:
+        node = extra or lacking
+        assert node is not None
+        has, has_not = (sharing.own, sharing.owner) if extra is not None else (sharing.owner, sharing.own)
+        x.findings.error(
+            "E221",
+            f"`{sharing.own}` cannot use the arrays of `{sharing.owner}`: `{has}` has `{node.path}`, and `{has_not}` "
+            "nothing like it",
+            sharing.place,
+            secondary=[Label(node.span, "here")] if node.span is not None and node.span != sharing.place else [],
+        )
+
+
+def unshared(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Nodes whose arrays stand under paths that are there: where an owner was left out, the first that uses them."""
+    paths = {node.path for node in nodes}
+    if all(node.shares is None or node.shares in paths for node in nodes):
+        return nodes
+    heirs: dict[str, str] = {}
+    kept = []
+    for node in nodes:
+        if node.shares is not None and node.shares not in paths:
+            heir = heirs.setdefault(node.shares, node.path)
+            node = replace(node, shares=None if heir == node.path else heir)
+        kept.append(node)
+    return tuple(kept)
