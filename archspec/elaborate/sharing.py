@@ -61,10 +61,10 @@ def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> 
     if index is None:
         use = x.placer.blocks.get(path)
         if use is not None or not x.findings.failed:
-            what = f"a {use.kind}" if use is not None else "a round of a repeat"
+            what = use.kind if use is not None else "round"
             x.findings.error(
                 "E221",
-                f"`{path}` is {what}, and a {entry.kind} cannot use its arrays",
+                f"`{path}` is `{what}`, and `{entry.kind}` cannot use its arrays",
                 place.span,
                 secondary=[Label(use.span, "here")] if use is not None else [],
                 help=["a path names a layer in it"],
@@ -73,7 +73,7 @@ def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> 
     node = x.placer.nodes[index]
     secondary = [Label(node.span, "here")] if node.span is not None else []
     if node.kind != entry.kind:
-        reason = f"`{path}` is a {node.kind}, and a {entry.kind} cannot use its arrays"
+        reason = f"`{path}` is `{node.kind}`, and `{entry.kind}` cannot use its arrays"
         x.findings.error("E221", reason, place.span, secondary=secondary)
         return None
     if not node.arrays:
@@ -95,7 +95,7 @@ def owner_scope(x: Expander, entry: Entry, place: Located, context: Context) -> 
             what = use.kind if use is not None else x.placer.nodes[index].kind if index is not None else "round"
             x.findings.error(
                 "E221",
-                f"`{path}` is a {what}, and a {entry.kind} cannot use its arrays",
+                f"`{path}` is `{what}`, and `{entry.kind}` cannot use its arrays",
                 place.span,
                 secondary=[Label(span, "here")] if span is not None else [],
             )
@@ -193,7 +193,7 @@ def report_misfit(node: Node, owner: Node, sharing: Sharing | None, findings: Fi
     start = f"{node.path} cannot use the arrays of {owner.path}"
     help: list[str] = []
     if node.kind != owner.kind:
-        reason = f"one is a {node.kind}, the other a {owner.kind}"
+        reason = f"one is `{node.kind}`, the other `{owner.kind}`"
     elif fields := differing(node.layer, owner.layer):
         reason = f"they differ in {listed(f'`{name}`' for name in fields)}"
     else:

@@ -21,6 +21,7 @@ from archspec.runs.folder import RunFolder
 from archspec.runs.reading import opened, restored
 from archspec.spec.network import ImageInput
 from archspec.spec.train import InitFrom, Train
+from archspec.training.freezing import check_owners
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import expectations, named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
@@ -162,6 +163,7 @@ def _excluded(begin: InitFrom, matched: Match, graph: Graph) -> Match:
     layers = [node.path for node in graph.nodes if node.weights]
     chosen: list[str] = []
     tensors: list[str] = []
+    check_owners("exclude", begin.exclude, graph)
     for pattern in begin.exclude:
         here = [path for path in layers if path_matches(pattern, path)]
         there = [name for name in matched.unexpected if path_matches(pattern, name)]

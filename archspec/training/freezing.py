@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from archspec.diagnostics import DataError, did_you_mean
+from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.patterns import any_matches, path_matches
 from archspec.spec.train import Train
@@ -34,6 +34,7 @@ def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> 
 
     Raises `DataError` where a pattern names no layer with weights, or nothing is left to train.
     """
+    check_owners("freeze", patterns, graph)
     layers = frozenset(path for path in chosen(patterns, graph) if not any_matches(exclude, path))
     arrays = frozenset(
         f"{node.owner}.{weight.name}" for node in graph.nodes if node.path in layers for weight in node.weights
@@ -63,3 +64,19 @@ def chosen(patterns: Iterable[str], graph: Graph) -> list[str]:
             )
         layers.update(dict.fromkeys(paths))
     return list(layers)
+
+
+def check_owners(word: str, patterns: Sequence[str], graph: Graph) -> None:
+    """Raises `DataError` where patterns name layers that use the arrays of others, which no pattern names."""
+    named = [
+        node
+        for node in graph.nodes
+        if node.shares is not None and any_matches(patterns, node.path) and not any_matches(patterns, node.shares)
+    ]
+    if named:
+        owners = list(dict.fromkeys(node.owner for node in named))
+        raise DataError(
+            "E515",
+            f"`{word}` names {listed([node.path for node in named], 4)}, which use the arrays of other layers",
+            help=[f"arrays go by the layer that has them: {word}: [{', '.join(owners[:6])}]"],
+        )

@@ -14,7 +14,7 @@ import numpy as np
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Slot, namings, tables
+from archspec.weights.naming import Naming, Slot, copies, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
@@ -39,6 +39,8 @@ class Match:
     stripped: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
     rounded: int = 0
+    tied: int = 0
+    """Tensors that are there again, equal, under the names of layers that use another one's arrays."""
 
     @property
     def full(self) -> bool:
@@ -85,6 +87,12 @@ class Match:
                 f"{count(len(self.left), 'tensor')} {verbs[0]} elsewhere in the file and {verbs[1]} left out: "
                 f"{listed(shown, 6)}"
             )
+        if self.tied:
+            verbs = ("is", "has") if self.tied == 1 else ("are", "have")
+            lines.append(
+                f"{count(self.tied, 'tensor')} {verbs[0]} there again for layers that share arrays, and {verbs[1]} the "
+                "same numbers"
+            )
         if self.rounded:
             lines.append(f"numbers of {count(self.rounded, 'tensor')} were rounded to float32")
         return lines
@@ -108,6 +116,7 @@ class Match:
             "stripped": dict(self.stripped),
             "left": list(self.left),
             "rounded": self.rounded,
+            "tied": self.tied,
         }
 
 
@@ -149,10 +158,10 @@ def match(
     if not file.shapes:
         notes = [f"at its top are {listed(file.keys, 12)}"] if file.keys else []
         raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
-    ways = {
-        way: unwrapped(file, table.keys(), prefix) for way, table in known.items() if naming is None or way == naming
-    }
-    counts = {way: names.known(known[way]) for way, names in ways.items()}
+    again = copies(graph, tables)
+    expected = {way: {**again[way], **known[way]} for way in known if naming is None or way == naming}
+    ways = {way: unwrapped(file, table.keys(), prefix) for way, table in expected.items()}
+    counts = {way: names.known(expected[way]) for way, names in ways.items()}
     best = max(counts, key=lambda way: counts[way])
     if not counts[best]:
         words = [f"{word} ({number:,})" for word, number in beginnings(file.shapes).items()]
@@ -166,9 +175,10 @@ def match(
             ],
             help=named_alike(file),
         )
-    check_one(file, ways[best], known[best])
+    check_one(file, ways[best], expected[best])
     same = tuple(way for way in counts if way != best and known[way].keys() == known[best].keys())
-    matched = _sorted_out(_matched(best, same, known[best], ways[best], file, graph), file, prefix)
+    matched = _matched(best, same, known[best], again[best], ways[best], file, graph)
+    matched = _sorted_out(matched, file, prefix)
     if not matched.matched:
         raise DataError(
             "E536", f"no tensor of {file.path} fits {graph.name}", notes=matched.lists(), help=named_alike(file)
@@ -240,11 +250,18 @@ def named_alike(file: TensorFile) -> list[str]:
 
 
 def _matched(
-    way: str, same: tuple[str, ...], table: Naming, file_names: Unwrapped, file: TensorFile, graph: Graph
+    way: str, same: tuple[str, ...], table: Naming, again: Naming, file_names: Unwrapped, file: TensorFile, graph: Graph
 ) -> Match:
     layouts = orders(graph)
     names = file_names.names
     here = {name: place for name, place in table.items() if name in names}
+    # A shared array may stand under the names of all layers that use it, or of any of them.
+    found = {place.name for place in here.values()}
+    twice: dict[str, Slot] = {}
+    for name, place in again.items():
+        if name in names:
+            (twice if place.name in found else here)[name] = place
+            found.add(place.name)
     odd = {names[name]: fault for name in here if (fault := file.fault(names[name])) is not None}
     if odd:
         raise odd_tensors(file.path, odd)
@@ -265,18 +282,46 @@ def _matched(
             continue
         matched[place.name] = tensor
         rounded += own.dtype.itemsize > numbers.dtype.itemsize and not np.array_equal(own, numbers, equal_nan=True)
+    tied = _tied(twice, matched, names, file)
     return Match(
         way,
         same,
         arrays,
         matched,
-        missing={place.name: name for name, place in table.items() if name not in names},
-        unexpected=tuple(written for name, written in names.items() if name not in table and _counts(name)),
+        missing={place.name: name for name, place in table.items() if place.name not in found},
+        unexpected=tuple(
+            written for name, written in names.items() if name not in table and name not in again and _counts(name)
+        ),
         misshaped=misshaped,
         stripped=file_names.stripped,
         left=tuple(name for name in file_names.left if _counts(name)),
         rounded=rounded,
+        tied=tied,
     )
+
+
+def _tied(twice: Naming, matched: Mapping[str, str], names: Mapping[str, str], file: TensorFile) -> int:
+    """How many tensors are those of arrays that others were taken for. Raises `DataError` where the two differ."""
+    differ: list[str] = []
+    equal = 0
+    for name, place in twice.items():
+        first, tensor = matched.get(place.name), names[name]
+        if first is None:
+            continue
+        same = file.shapes[first] == file.shapes[tensor] and np.array_equal(
+            file.read(first), file.read(tensor), equal_nan=True
+        )
+        equal += same
+        if not same:
+            differ.append(f"{first} and {tensor}")
+    if differ:
+        raise DataError(
+            "E537",
+            f"{file.path} has other numbers where the network shares arrays, in {count(len(differ), 'tensor')}: "
+            f"{listed(differ, 4)}",
+            help=["the weights are those of a network whose layers share nothing: leave `weights` or `tied` out"],
+        )
+    return equal
 
 
 def _counts(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.graph import Graph, Node
@@ -54,11 +54,30 @@ def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, 
     return known
 
 
-def _by_table(graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int]) -> Naming:
+def copies(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
+    """Other names that files may have for shared arrays, by naming: those of the layers that use another one's.
+
+    PyTorch's state dicts have a tied tensor under each of its names, and safetensors under one of them.
+    """
+    sharing = [node for node in graph.nodes if node.shares is not None]
+    if not sharing:
+        return {name: {} for name in (*tables, PLAIN, NATIVE)}
+    numbers = _numbers(graph)
+    known = {name: _by_table(graph, table, numbers, sharing) for name, table in (*tables.items(), (PLAIN, {}))}
+    known[NATIVE] = {
+        f"{node.path}.{weight.name}": Slot(node, weight, False) for node in sharing for weight in node.arrays
+    }
+    return known
+
+
+def _by_table(
+    graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int], sharing: Sequence[Node] | None = None
+) -> Naming:
+    """What a table calls the arrays of the layers that have them, or those of layers that use them."""
     naming: Naming = {}
-    for node in graph.nodes:
+    for node in graph.nodes if sharing is None else sharing:
         name = _renamed(node.path, table, numbers[node.path])
-        for weight in node.weights:
+        for weight in node.weights if sharing is None else node.arrays:
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
             naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(node, weight, True)
