@@ -173,7 +173,7 @@ class Run:
             metrics = evaluated(
                 self._run, self.spec, {**self._weights.params, **self._weights.statistics}, overrides, notes
             )
-        _warn(notes)
+        _warn(notes, 1)
         return metrics
 
     def activations(self, images: Any, paths: str | Sequence[str] = "**", *, invert: bool = False) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class Run:
         reading.names = tuple(next(iter(samples.values())).names)
         reading.notes.extend(Images([], reading.seen).reasons())
         reading.notes.extend(scaled(rows, self.spec))
-        _warn(reading.notes)
+        _warn(reading.notes, 2)
         return rows
 
     @cached_property
@@ -282,9 +282,10 @@ def scaled(rows: Sequence[Computed], spec: Spec) -> list[str]:
     ]
 
 
-def _warn(notes: Sequence[str]) -> None:
+def _warn(notes: Sequence[str], depth: int) -> None:
+    """Warns of notes where a run was asked, so many calls above the one that warns."""
     for note in dict.fromkeys(notes):
-        warnings.warn(note, stacklevel=4)
+        warnings.warn(note, stacklevel=depth + 2)
 
 
 def open(folder: str | Path) -> Run:

@@ -285,7 +285,9 @@ def test_labels_of_other_data_go_by_the_names_of_their_classes(
         run.evaluate(dataset)
 
 
-def test_an_import_is_used_in_the_same_way(trained: Path, run: Run, tmp_path: Path, pixels: np.ndarray) -> None:
+def test_an_import_is_used_in_the_same_way(
+    trained: Path, run: Run, tmp_path: Path, pixels: np.ndarray, digits: Path
+) -> None:
     file, folder, spec = str(tmp_path / "w.safetensors"), tmp_path / "imported", tmp_path / "net.yaml"
     assert main(["weights", "export", str(trained), file]) == 0
     text = (trained.parent / "net.yaml").read_text()
@@ -297,6 +299,9 @@ def test_an_import_is_used_in_the_same_way(trained: Path, run: Run, tmp_path: Pa
     assert np.allclose(found.outputs["out"], run.predict(pixels[:3]).outputs["out"], atol=1e-6)
     with pytest.raises(SpecError, match="nothing to evaluate on"):
         imported.evaluate()
+    with pytest.warns(UserWarning, match="evaluated on 100 held-out samples") as said:
+        assert imported.evaluate({"npz": str(digits)}) == pytest.approx(run.evaluate(), rel=1e-5)
+    assert {Path(warning.filename).name for warning in said} == {"test_run.py"}
     (folder / "weights.safetensors").unlink()
     with pytest.raises(SpecError, match=r"weights\.safetensors cannot be read"):
         archspec.open(folder)
