@@ -39,6 +39,13 @@ def network(write: Write, text: str) -> Network:
     return build(load(write(text)).graph())
 
 
+class Tensor:
+    """As another library has them."""
+
+    shape = (2, 6, 8, 3)
+    dtype = object()
+
+
 def ones(*shape: int) -> Any:
     return jnp.ones(shape)
 
@@ -58,6 +65,7 @@ def ones(*shape: int) -> Any:
         (IMAGE, [np.zeros((6, 8, 3))] * 2, TypeError, "was given a list. `numpy.stack` makes one array"),
         (IMAGE, Image.new("RGB", (8, 6)), TypeError, "was given an Image. `archspec.open(run).predict` takes images"),
         (IMAGE, "cat.png", TypeError, "was given a str. `archspec.open(run).predict` takes images, bytes and files"),
+        (IMAGE, Tensor(), TypeError, "was given a tests.Tensor: numpy.asarray(x) makes an array of it"),
         (IMAGE, {"x": ones(2, 6, 8, 3)}, TypeError, "lacks input and has x, which it does not take"),
         (IMAGE, None, TypeError, "is called without what it takes: `input`, floating-point numbers (batch, 6, 8, 3)"),
         (GREY, ones(2, 6, 8), ValueError, "which has no axis of channels: x[..., None] adds one"),

@@ -344,6 +344,8 @@ _AS_BYTES = {
     "i": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
     "u": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
     "b": ": `.astype('uint8') * 255` makes black and white of truths",
+    "U": ", which is text: paths are given as they are, or in a list",
+    "O": ": images of different sizes are given in a list",
 }
 """What makes pixels of arrays of other kinds."""
 

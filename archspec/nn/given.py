@@ -79,6 +79,9 @@ def _checked(value: Any, item: Taken, *, alone: bool) -> Any:
         else:
             help = ""
         raise TypeError(f"{takes}, and was given {what}. {help}{PREPARED}")
+    if _is_number(value.dtype) is None:
+        name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        raise TypeError(f"{takes}, and was given a {name}: numpy.asarray(x) makes an array of it")
     if not _is_number(value.dtype):
         raise TypeError(f"{takes}, and was given {value.dtype}. {_of_bytes(value)}{PREPARED}")
     shape, wanted = tuple(value.shape), item.type.shape
@@ -87,11 +90,12 @@ def _checked(value: Any, item: Taken, *, alone: bool) -> Any:
     return jnp.asarray(value, jnp.float32) if isinstance(value, np.ndarray) and value.dtype == np.float64 else value
 
 
-def _is_number(dtype: Any) -> bool:
+def _is_number(dtype: Any) -> bool | None:
+    """Whether it is a type of floating-point numbers; None for another library's types."""
     try:
         return bool(jnp.issubdtype(dtype, jnp.floating))
-    except TypeError:  # another library's type: what JAX makes of it decides
-        return True
+    except TypeError:
+        return None
 
 
 def _of_bytes(value: Any) -> str:

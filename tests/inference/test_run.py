@@ -84,6 +84,7 @@ def test_one_image_in_every_form_has_one_answer(run: Run, pixels: np.ndarray, tm
         (np.zeros((2, 1, 28, 28), np.uint8), ValueError, r"channels first \(NCHW\): numpy.moveaxis\(x, 1, -1\)"),
         (np.zeros((28, 28), np.int64), TypeError, r"was given int64: `.astype\('uint8'\)` makes bytes"),
         (np.zeros((28, 28), bool), TypeError, r"was given bool: `.astype\('uint8'\) \* 255` makes black and white"),
+        (np.array("a.png"), TypeError, "was given <U5, which is text: paths are given as they are, or in a list"),
         (np.zeros((28, 0), np.uint8), ValueError, r"images without pixels, \(28, 0\)"),
         (np.zeros((28, 28, 2), np.uint8), ValueError, r"takes images \(height, width, 1\) or a batch .* \(28, 28, 2\)"),
         (np.full((28, 28), 255.0), ValueError, r"run from 255 to 255, but `input.range` is 0 to 1: give bytes"),
