@@ -56,7 +56,30 @@ train:
   loss: {cross_entropy: {label_smoothing: 0.1}}
 published: {small: {params: 5, source: nowhere}}
 """
-BASES = [RICH, *(path.read_text("utf-8") for path in sorted(zoo_folder().glob("*.yaml")))]
+SEVERAL = """
+archspec: 1
+name: several
+args: {size: 8, rate: 16}
+inputs:
+  left: {height: $(size), width: 8, channels: 1, mean: [0.5]}
+  right: {height: $(size), width: 8, channels: 1}
+  sound: {length: $(rate * 2), channels: 2, std: 3}
+  number: {features: 5, mean: [1, 2, 3, 4, 5]}
+variants: {base: {}, longer: {inputs: {sound: {length: 40}, number: null}, layers: [{relu: {from: left}}]}}
+blocks:
+  encoder: {layers: [{conv: {filters: 4, kernel: 3, pad: same}}, relu, global_avg_pool]}
+layers:
+  - encoder: {name: a, from: left}
+  - encoder: {name: b, from: right, weights: a}
+  - conv: {name: c, from: sound, filters: 3, kernel: 5, stride: 2}
+  - max_pool: {window: 2}
+  - flatten: {name: heard}
+  - dense: {name: told, from: number, units: 4}
+  - concat: {from: [a, b, heard, told]}
+  - dense: 3
+outputs: {same: dense1, side: {from: told, weight: 0.3}}
+"""
+BASES = [RICH, SEVERAL, *(path.read_text("utf-8") for path in sorted(zoo_folder().glob("*.yaml")))]
 TREES = [yaml.safe_load(text) for text in BASES]
 ODD: list[Any] = [
     None, True, -1, 0, 7, 2**31, 10**30, 1.5, -0.0, 1e308, float("inf"), float("nan"), "", "x", "$(", "$(1/0)",

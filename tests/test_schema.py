@@ -61,6 +61,17 @@ def test_expressions_stand_anywhere(validator: jsonschema.Draft202012Validator) 
     assert list(validator.iter_errors({**BASE, "layers": [], "train": {"epochs": "$(n)"}})) == []
 
 
+def test_inputs_are_images_signals_and_vectors(validator: jsonschema.Draft202012Validator) -> None:
+    image = {"height": 8, "width": "$(size)", "channels": 1}
+    named = {"a": image, "b": {"length": 9, "channels": 2, "std": [1, 2]}, "c": {"features": 3, "mean": 0.5}, "d": None}
+    base = {"archspec": 1, "name": "x", "layers": []}
+    for good in ({"inputs": named}, {"input": named["b"]}, {"variants": {"v": {"inputs": {"a": {"height": 9}}}}}):
+        assert list(validator.iter_errors({**base, **good})) == []
+    for wrong in ({"length": 9}, {"length": 9, "channels": 1, "height": 3}, {"features": 0}, [28, 28, 1]):
+        assert list(validator.iter_errors({**base, "input": wrong})) != []
+        assert list(validator.iter_errors({**base, "inputs": {"a": wrong}})) != []
+
+
 def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> None:
     sections: tuple[dict[str, Any], ...] = (
         {"layer": []},

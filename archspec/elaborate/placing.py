@@ -89,7 +89,8 @@ class Placer:
             else:
                 field, sees = self.field_of(layer, values, types, output)
                 node = Node(path, layer, values, types, output, field, entry.span, sees=sees)
-                for text in layer.warnings(types, output):
+                # Where only whether all layers fit is asked, nobody reads warnings.
+                for text in layer.warnings(types, output) if self.searches else ():
                     self.findings.warning(
                         "W301",
                         f"{path}: {text}",
@@ -161,13 +162,18 @@ class Placer:
 
         Fields over different inputs have no union: the first input that is no vector is the one that counts.
         """
+        if not self.searches:
+            return POINT, None  # only whether all layers fit is asked
         ports = layer.ports(len(values))
         taken = [index for index, port in enumerate(ports) if port != "shape"]
-        seen = [self.sees(values[index]) for index in taken]
-        sees = max((source for source in seen if source is not None), default=None)
-        if sees is None:
-            return POINT, None
-        over = [index for index, source in zip(taken, seen, strict=True) if source == sees]
+        sees: int | None = INPUT
+        over = taken
+        if len(self.inputs) > 1 or self.inputs[0].type.is_vector:
+            seen = [self.sees(values[index]) for index in taken]
+            sees = max((source for source in seen if source is not None), default=None)
+            if sees is None:
+                return POINT, None
+            over = [index for index, source in zip(taken, seen, strict=True) if source == sees]
         fields = [POINT if is_input(values[i]) else self.nodes[values[i]].receptive_field for i in over]
         return receptive_field(layer.footprint(types, output), fields, [types[i] for i in over]), sees
 

@@ -183,32 +183,32 @@ class Windowed(Layer):
         require_places(x, self.kind)
         names = axes_of(x)
         pads = (self.pad,) * len(names) if isinstance(self.pad, str) else on_axes(self.pad, x, "pad")
-        return tuple(
-            Axis(*values)
-            for values in zip(
-                names,
-                on_axes(self.taps, x, self.extent_field),
-                on_axes(self.steps, x, "stride"),
-                on_axes(self.spread, x, "dilation"),
-                pads,
-                strict=True,
-            )
+        taps, steps, spread = (
+            on_axes(self.taps, x, self.extent_field),
+            on_axes(self.steps, x, "stride"),
+            on_axes(self.spread, x, "dilation"),
         )
+        return tuple([Axis(name, taps[i], steps[i], spread[i], pads[i]) for i, name in enumerate(names)])
 
     def fit(self, x: TensorType) -> tuple[Fit, ...]:
         """How the windows lie on each axis of an input. Raises `ShapeError`."""
+        return self._fitting(x, self.along(x))
+
+    def _fitting(self, x: TensorType, axes: tuple[Axis, ...]) -> tuple[Fit, ...]:
         return tuple(
-            fit_axis(
-                size,
-                axis.taps,
-                axis.step,
-                axis.spread,
-                axis.pad,
-                self.rounding,
-                axis=axis.name,
-                field=self.extent_field,
-            )
-            for size, axis in zip(x.spatial, self.along(x), strict=True)
+            [
+                fit_axis(
+                    x.shape[i],
+                    axis.taps,
+                    axis.step,
+                    axis.spread,
+                    axis.pad,
+                    self.rounding,
+                    axis=axis.name,
+                    field=self.extent_field,
+                )
+                for i, axis in enumerate(axes)
+            ]
         )
 
     def positions(self, x: TensorType) -> tuple[int, ...]:
@@ -242,19 +242,20 @@ class Windowed(Layer):
         return window(
             [(axis.taps - 1) * axis.spread + 1 for axis in axes],
             [axis.step for axis in axes],
-            [fit.before for fit in self.fit(inputs[0])],
+            [fit.before for fit in self._fitting(inputs[0], axes)],
         )
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         x = inputs[0]
+        fits = self.fit(x)
+        if not any(fit.unread for fit in fits):
+            return ()
         lost = [
             f"the last {row if fit.unread == 1 else f'{fit.unread} {row}s'} of {size}"
-            for fit, size, row in zip(self.fit(x), x.spatial, rows_of(x), strict=True)
+            for fit, size, row in zip(fits, x.spatial, rows_of(x), strict=True)
             if fit.unread
         ]
-        return (
-            [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} never read"] if lost else ()
-        )
+        return [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} never read"]
 
 
 def axes_of(x: TensorType) -> tuple[str, ...]:
