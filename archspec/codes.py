@@ -635,6 +635,15 @@ _CODES = (
         "inputs: {a: {features: 3}, b: {features: 3}}\nlayers: [relu: {from: a}]",
     ),
     Code(
+        "W307",
+        "a network that cannot be trained as its recipe says",
+        "An output has not the shape that the task needs, or loss, metrics and task take other targets. `train` "
+        "refuses it; everything else works.",
+        "Do as the message says: another task, loss or end of the network; `task: {segmentation: {crop: center}}` "
+        "where a map is smaller than the input.",
+        "layers: [conv: {filters: 2, kernel: 3}]\ntrain: {}",
+    ),
+    Code(
         "W401",
         "a batch that does not fit into a device's memory",
         "The prediction of `archspec roofline` is for a device that could not hold it.",

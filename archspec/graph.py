@@ -13,6 +13,9 @@ from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from archspec.figures.receptive_field import ReceptiveField
+    from archspec.losses import Loss
+    from archspec.metrics import Metric
+    from archspec.tasks import Task
 
 INPUT = -1
 """Stands for the network's first input where a node's inputs are listed; the one after it is −2, and so on."""
@@ -118,12 +121,19 @@ class BlockUse(NamedTuple):
 
 @dataclass(frozen=True)
 class Output:
-    """One thing that the network returns. `weight` is its share in the training loss."""
+    """One thing that the network returns. `weight` is its share in the training loss.
+
+    `task`, `loss`, `target` and `metrics` are what the spec says of it alone, in place of what is said of the network.
+    """
 
     name: str
     node: int
     weight: float = 1.0
     train_only: bool = False
+    task: Task | None = None
+    loss: Loss | None = None
+    target: str | None = None
+    metrics: tuple[Metric, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Kinds: the named alternatives of the language (layers, initialisers, optimisers, schedules, losses, datasets).
+"""Kinds: the named alternatives of the language (layers, initialisers, optimisers, schedules, losses, metrics, tasks,
+datasets).
 
 A kind is a pydantic model in a file of its own, `archspec/<family>/<kind>.py`, found by that file's name and
 imported when a spec first names it. Other packages add kinds with an entry point in the group
@@ -25,6 +26,8 @@ FAMILIES = {
     "optimisers": "optimiser",
     "schedules": "schedule",
     "losses": "loss",
+    "metrics": "metric",
+    "tasks": "task",
     "data": "dataset",
 }
 """Folder of each family, which also gives its base class, and the word for one of its members."""
@@ -197,6 +200,11 @@ def _loaded(point: EntryPoint, family: str) -> type[Kind]:
     return kind
 
 
+def plural(word: str) -> str:
+    """The word for several members of a family: losses, tasks."""
+    return f"{word}es" if word.endswith("s") else f"{word}s"
+
+
 class KindOf:
     """Marks a field that holds a kind of a family: `Annotated[Initialiser, *kind_of("initialisers")]`."""
 
@@ -214,7 +222,7 @@ class KindOf:
             name, content = next(iter(value.items()))
         kind = find_kind(self.family, name) if isinstance(name, str) else None
         if kind is None:
-            raise PydanticCustomError("kind", "is not one of the {word}s", {"word": word})
+            raise PydanticCustomError("kind", "is not one of the {words}", {"words": plural(word)})
         if content is None:
             content = {}
         elif not isinstance(content, dict):
@@ -228,6 +236,25 @@ def kind_of(family: str) -> tuple[KindOf, BeforeValidator]:
     return marker, BeforeValidator(marker, json_schema_input_type=Any)
 
 
+class KindsOf(KindOf):
+    """Marks a field that holds several kinds of a family: a list, of which a single kind stands for one of length 1."""
+
+    def __call__(self, value: Any) -> Any:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return None if value is None else tuple(KindOf.__call__(self, item) for item in items)
+
+
+def kinds_of(family: str) -> tuple[KindsOf, BeforeValidator]:
+    """Metadata for a field that holds a list of kinds of this family."""
+    marker = KindsOf(family)
+    return marker, BeforeValidator(marker, json_schema_input_type=Any)
+
+
 def family_of_field(metadata: list[Any]) -> str | None:
     """The family of a field that holds a kind; None for every other field."""
     return next((item.family for item in metadata if isinstance(item, KindOf)), None)
+
+
+def takes_several(metadata: list[Any]) -> bool:
+    """Whether a field that holds kinds holds a list of them."""
+    return any(isinstance(item, KindsOf) for item in metadata)

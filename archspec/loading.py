@@ -37,6 +37,7 @@ from archspec.spec.overrides import (
     python_override,
 )
 from archspec.spec.reading import Model, read_model
+from archspec.tasks import heads_of
 from archspec.zoo import find_spec
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.spec.inputs import Input
     from archspec.spec.train import Train
+    from archspec.tasks import Head
 
 InputSize = int | tuple[int, ...]
 """A size of an input: one number, or one for each axis."""
@@ -92,6 +94,8 @@ class Spec:
         self._check_crop(train, findings)
         # From here on the spec can be used from any folder.
         changed: dict[str, Any] = {"dataset": train.dataset.located(_folder_of(node.get("dataset")))}
+        if self._header is not None and train.loss is None:
+            changed["loss"] = self._header.task.loss()
         if train.init_from is not None:
             path = str((_folder_of(node.get("init_from")) / train.init_from.path).resolve())
             changed["init_from"] = train.init_from.model_copy(update={"path": path})
@@ -243,10 +247,25 @@ class Spec:
         if graph is not None and self.train is not None and not findings.failed:
             from archspec.spec.training import check_training
 
-            check_training(graph, self.train, self.place("train", "batch_size"), findings)
+            check_training(graph, self.train, self._heads, self._inputs or {}, self.place, findings)
         if not findings.failed:
             unused_arguments(self._document, findings)
         return graph, findings
+
+    def heads(self) -> tuple[Head, ...]:
+        """The outputs with their tasks, losses, targets and metrics.
+
+        Raises `SpecError`, also where an output is to remake an input that there is not.
+        """
+        try:
+            return self._heads(self.graph())
+        except DataError as error:
+            raise error.located(self.place("task")) from None
+
+    def _heads(self, graph: Graph) -> tuple[Head, ...]:
+        assert self._header is not None and self._inputs is not None
+        loss, metrics = (self.train.loss, self.train.metrics) if self.train else (None, None)
+        return heads_of(graph, self._header.task, self._inputs, loss, metrics or ())
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

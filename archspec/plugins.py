@@ -302,7 +302,8 @@ def used_by(spec: Any, graph: Any) -> list[dict[str, Any]]:
     """The plugins that a spec and its graph have kinds of, for the record of a run or an import."""
     if not _loaded:
         return []
-    return record([*(node.layer for node in graph.nodes), spec.header, spec.train])
+    own = [(output.task, output.loss, output.metrics) for output in graph.outputs]
+    return record([*(node.layer for node in graph.nodes), spec.header, spec.train, *own])
 
 
 def _kinds_in(value: Any) -> Iterator[Kind]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.figures import memory
@@ -14,11 +14,10 @@ from archspec.reports.cells import Cell, Row, Table
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.losses import Loss
     from archspec.optimisers import Optimiser
     from archspec.spec.inputs import Input
-    from archspec.spec.network import Task
     from archspec.spec.train import Train
+    from archspec.tasks import Head
 
 Mode = Literal["eval", "train"]
 
@@ -126,21 +125,28 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
         x = given if len(given) > 1 else next(iter(given.values()))
         return forward.lower(*arrays, x).compile()
     from archspec.data import LABEL
+    from archspec.tasks import COUNTS
     from archspec.training.steps import steps_of
 
-    graph, sections, task, train = _given(network)
+    graph, sections, heads, train = _given(network)
     if optimiser is not None:
         train = train.model_copy(update={"optimiser": optimiser})
-    steps = steps_of(graph, sections, task, train, 1, loss=_fitted(train.loss, graph))
+    # Where an output does not say its target, any name is right.
+    heads = [replace(head, target=head.target or LABEL) for head in heads]
+    steps = steps_of(graph, sections, heads, train, 1)
     # Images are bytes as data have them.
     batches = {
         item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)
         for item in graph.inputs
     }
-    of_pixels = graph.output_type(graph.main_output).shape[:-1] if task == "segmentation" else ()
-    labels = shaped((batch, *of_pixels), jnp.int32)
+    targets = {}
+    for head in heads:
+        name = COUNTS if head.remakes else str(head.target)
+        classes = head.task.form == "classes"
+        shape = () if head.remakes else head.type.spatial if classes else head.type.shape
+        targets[name] = shaped((batch, *shape), jnp.int32 if classes or head.remakes else jnp.float32)
     step: Any = steps.train
-    return step.lower(steps.template, batches, {LABEL: labels}).compile()
+    return step.lower(steps.template, batches, targets).compile()
 
 
 def flops_of(compiled: Any) -> int | None:
@@ -194,20 +200,25 @@ def _row(name: str, here: int, xla: int | None, written: Callable[[int], str]) -
     ]
 
 
-def _given(network: Spec | Graph) -> tuple[Graph, Mapping[str, Input], Task, Train]:
+def _given(network: Spec | Graph) -> tuple[Graph, Mapping[str, Input], Sequence[Head], Train]:
+    """Graph, inputs, heads whose losses are as if they had seen the data, and recipe."""
     from archspec.spec.inputs import section_of
     from archspec.spec.train import Train as TrainSection
+    from archspec.tasks import default_task, heads_of
+    from archspec.tasks.segmentation import Segmentation
 
     if not isinstance(network, Graph):
-        return network.graph(), network.inputs, network.header.task, network.train or TrainSection()
-    sections = {item.name: section_of(item.type) for item in network.inputs}
-    task: Task = "segmentation" if network.output_type(network.main_output).is_map else "classification"
-    return network, sections, task, TrainSection()
+        heads = tuple(map(_fitted, network.heads()))
+        return network.graph(), network.inputs, heads, network.train or TrainSection()
+    inputs = {item.name: section_of(item.type) for item in network.inputs}
+    task = Segmentation.plain_default() if network.output_type(network.main_output).is_map else default_task()
+    return network, inputs, heads_of(network, task, inputs), TrainSection()
 
 
-def _fitted(loss: Loss, graph: Graph) -> Loss:
-    """The loss as if it had seen the data: weights of classes that are counted there are any numbers here."""
-    if getattr(loss, "class_weights", None) != "median_frequency":
-        return loss
-    main = graph.main_output
-    return loss.model_copy(update={"class_weights": (1.0,) * graph.output_type(main).channels})
+def _fitted(head: Head) -> Head:
+    """The head with a loss as if it had seen the data: weights of classes, which are counted there, are any here."""
+    if head.task.form != "classes":
+        return head
+    import numpy as np
+
+    return replace(head, loss=head.loss.fitted(np.zeros((1, 1), np.int32), head.type.channels))

@@ -198,5 +198,6 @@ def test_losses_are_kinds_too(tmp_path: Path, write: Write) -> None:
     )
     archspec.plugin(path)
     spec = archspec.load(write("input: {height: 1, width: 1, channels: 2}\nlayers: [flatten]\ntrain: {loss: nothing}"))
-    assert spec.train is not None and spec.train.loss.kind == "nothing"
+    assert spec.train is not None and spec.train.loss is not None
+    assert spec.train.loss.kind == "nothing"
     assert plugins.used_by(spec, spec.graph())[0]["kinds"] == {"losses": ["nothing"]}

@@ -30,11 +30,13 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(as_json(metrics))
     else:
-        from archspec.runs.reading import class_names_of
-        from archspec.training.tasks import TASKS, class_table
+        from archspec.inference.shown import main_head
+        from archspec.runs.reading import class_names_of, opened
 
-        task = next(task for task in TASKS.values() if task.headline in metrics)
-        print(f"held out: loss {metrics['loss']:.4f}  {task.said(metrics)}")
-        if "iou" in metrics:
-            print(class_table(class_names_of(options.folder, len(metrics["iou"])), metrics["iou"]))
+        head = main_head(opened(options.folder)[1])
+        loss = "–" if metrics["loss"] is None else f"{metrics['loss']:.4f}"
+        print(f"held out: loss {loss}  {head.said(metrics)}")
+        names = class_names_of(options.folder, head.type.channels)
+        for line in (line for metric in head.metrics for line in metric.table(metrics, names)):
+            print(line)
     return 0

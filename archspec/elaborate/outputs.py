@@ -34,7 +34,8 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         if len(values) != 1:
             x.findings.error("E307", f"output `{name}` must be one value", value.span)
             continue
-        read.append(Output(name, values[0], spec.weight, spec.train_only))
+        own = (spec.task, spec.loss, spec.target, spec.metrics)
+        read.append(Output(name, values[0], spec.weight, spec.train_only, *own))
     if len(read) == len(node.entries) and not any(not output.train_only for output in read):
         x.findings.error("E215", "no output is left for evaluation", node.span, help=["one must not be `train_only`"])
         return None

@@ -18,11 +18,10 @@ from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import opened, parted, restored
 from archspec.spec.overrides import Override, python_override
 from archspec.training.boundary import in_words
-from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
+from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
-from archspec.training.evaluation import Evaluator
+from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.steps import make_steps
-from archspec.training.tasks import TASKS, Metrics
 
 if TYPE_CHECKING:
     from archspec.lower import Arrays
@@ -65,7 +64,7 @@ def evaluated(
     except DataError as error:
         raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()
-    data = counted(data, graph)
+    data = counted(data, graph, spec)
     if other:
         data = by_class_names(data, folder.classes, spec)
     else:
@@ -82,15 +81,15 @@ def evaluated(
         # What is right for `train` is no help here, where a network is measured as it is.
         items = [replace(item, help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
-    loss = fitted_loss(spec, spec.train, data)
-    task = TASKS[spec.header.task]
-    steps = make_steps(spec, 1, loss=loss)
+    data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
+    heads = fitted_heads(spec, data)
+    steps = make_steps(spec, 1, heads=heads)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(
             f"evaluated on {count(len(data.test), 'held-out sample')} of {data.name}, not on the run's own data"
         )
-    return Evaluator(steps, fitted(data.test, spec.inputs), task, graph)(params, statistics)
+    return Evaluator(steps, data.test, heads, graph)(params, statistics)
 
 
 def with_overrides(folder: RunFolder, spec: Spec, overrides: Sequence[Override]) -> Spec:

@@ -33,7 +33,7 @@ from archspec.training.boundary import in_words
 if TYPE_CHECKING:
     from archspec.data import Dataset
     from archspec.images.preparation import Preparation
-    from archspec.training.tasks import Metrics
+    from archspec.training.evaluation import Metrics
 
 
 class _Weights(NamedTuple):

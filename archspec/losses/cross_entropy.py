@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from math import exp, log
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeNumber, Probability
-from archspec.losses._base import Loss
+from archspec.losses._base import Form, Link, Loss
+from archspec.losses._targets import fitted_weights, whole
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class CrossEntropy(Loss):
-    """−log of the softmax probability of the right class, for each label: of an image, or of each pixel."""
+    """−log of the softmax probability of the right class, for each label: of an image, or of each pixel.
+
+    Where targets are shares t of the classes, −Σ t·log p of their logarithms. With weights w of classes, a label's loss
+    is −Σ w·t·log p, and it weighs Σ w·t.
+    """
+
+    takes: ClassVar[tuple[Form, ...]] = ("classes", "numbers")
+    takes_shares: ClassVar[bool] = True
 
     label_smoothing: Annotated[
         Probability, Field(description="share of the target spread evenly over all classes (Szegedy et al. 2016)")
@@ -29,18 +37,17 @@ class CrossEntropy(Loss):
         ),
     ] = None
 
+    @property
+    def link(self) -> Link:
+        return "softmax"
+
     def fitted(self, labels: np.ndarray, classes: int) -> Self:
-        if self.class_weights is None:
-            return self
-        if self.class_weights == "median_frequency":
-            return self.model_copy(update={"class_weights": median_frequency(labels, classes)})
-        if len(self.class_weights) != classes:
-            raise DataError(
-                "E501",
-                f"`class_weights` has {len(self.class_weights)} numbers, but the data has {classes} classes",
-                help=["one number per class", "median_frequency takes them from the training labels"],
-            )
-        return self
+        weights = fitted_weights(self.class_weights, labels, classes)
+        return self if weights == self.class_weights else self.model_copy(update={"class_weights": weights})
+
+    def least(self, low: float, high: float, width: int) -> float:
+        # All classes but the right one at the low end.
+        return log(1 + (width - 1) * exp(low - high))
 
     def build(self) -> Callable[[Any, Any], tuple[Any, Any]]:
         import jax
@@ -49,11 +56,17 @@ class CrossEntropy(Loss):
 
         factors = None if self.class_weights is None else jnp.asarray(self.class_weights, jnp.float32)
 
-        def loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-            counts = labels >= 0
-            known = jnp.maximum(labels, 0)
-            weights = counts.astype(logits.dtype) if factors is None else jnp.where(counts, factors[known], 0.0)
-            losses = weights * optax.softmax_cross_entropy_with_integer_labels(logits, known)
+        def loss(logits: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+            if target.ndim < logits.ndim:
+                counts = target >= 0
+                known = jnp.maximum(target, 0)
+                weights = counts.astype(logits.dtype) if factors is None else jnp.where(counts, factors[known], 0.0)
+                losses = weights * optax.softmax_cross_entropy_with_integer_labels(logits, known)
+            else:
+                shares, counts = whole(logits, target)
+                shares = shares if factors is None else shares * factors
+                weights = counts.astype(logits.dtype) if factors is None else shares.sum(-1)
+                losses = optax.softmax_cross_entropy(logits, shares)
             if self.label_smoothing:
                 each = -jax.nn.log_softmax(logits)
                 spread = each.mean(-1) if factors is None else (each * factors).mean(-1)
@@ -61,24 +74,3 @@ class CrossEntropy(Loss):
             return losses, weights
 
         return loss
-
-
-def median_frequency(labels: np.ndarray, classes: int) -> tuple[float, ...]:
-    """Weights by median-frequency balancing: median(f)/f of each class, 0 of a class that does not occur.
-
-    f is the class's share of the labels of those images that it occurs in (Eigen & Fergus 2015, section 6.3.2).
-    """
-    import numpy as np
-
-    # Labels of images are counted as those of one large image.
-    images = labels.reshape(len(labels), -1) if labels.ndim > 1 else labels.reshape(1, -1)
-    own, present = np.zeros(classes), np.zeros(classes)
-    for image in images:
-        pixels = np.bincount(image[image >= 0], minlength=classes)
-        own += pixels
-        present += (pixels > 0) * pixels.sum()
-    occurs = own > 0
-    frequency = own[occurs] / present[occurs]
-    weights = np.zeros(classes)
-    weights[occurs] = np.median(frequency) / frequency
-    return tuple(float(weight) for weight in weights)

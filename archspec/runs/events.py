@@ -67,15 +67,21 @@ def scalars(record: dict[str, Any], classes: Sequence[str]) -> Iterator[tuple[st
     """The figures of an epoch's record by TensorBoard's names. What a figure has for each class is named by it."""
     for part in ("train", "test"):
         for name, value in record[part].items():
-            values = value if isinstance(value, dict) else {"": value}
-            if isinstance(value, list):
-                values = dict(zip(classes, value, strict=False))
-            for own, number in values.items():
-                if _is_number(number):
-                    yield f"{part}/{name}/{own}".rstrip("/"), number
+            yield from _named(f"{part}/{name}", value, classes)
     for name in ("learning_rate", "images_per_second"):
         if _is_number(record.get(name)):
             yield name, record[name]
+
+
+def _named(tag: str, value: Any, classes: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """The numbers of a figure by their names: one, several by name, or one for each class."""
+    if isinstance(value, list):
+        value = dict(zip([*classes, *map(str, range(len(classes), len(value)))], value, strict=False))
+    if isinstance(value, dict):
+        for name, own in value.items():
+            yield from _named(f"{tag}/{name}", own, classes)
+    elif _is_number(value):
+        yield tag, value
 
 
 def _is_number(value: object) -> bool:

@@ -18,11 +18,13 @@ from archspec.fields import (
     ShortName,
     Text,
 )
+from archspec.kinds import kind_of, kinds_of
+from archspec.losses import Loss
+from archspec.metrics import Metric
+from archspec.tasks import Task, default_task
 from archspec.types import TensorType
 
 LANGUAGE_VERSION = 1
-
-Task = Literal["classification", "segmentation"]
 
 
 class Section(BaseModel):
@@ -40,8 +42,8 @@ class Header(Section):
     paper: Annotated[Text, Field(description="where the network was published")] = ""
     notes: Annotated[Text, Field(description="what a reader should know, such as choices where sources disagree")] = ""
     task: Annotated[
-        Task, Field(description="what the outputs mean: a class of the image, or of each of its pixels")
-    ] = "classification"
+        Task, *kind_of("tasks"), Field(description="what the outputs mean, and so what they are trained with")
+    ] = default_task()
 
 
 class ImageInput(Section):
@@ -99,6 +101,18 @@ class OutputSpec(Section):
     source: Annotated[Text, Field(alias="from", description="name of the layer or scope")]
     weight: Annotated[NonNegativeNumber, Field(description="share in the training loss")] = 1.0
     train_only: Annotated[Flag, Field(description="left out of evaluation, with all that only it needs")] = False
+    task: Annotated[
+        Task | None, *kind_of("tasks"), Field(description="what it means, in place of the spec's `task`")
+    ] = None
+    target: Annotated[
+        Text | None, Field(description="the dataset's target that it is to find; the only one, or that of its name")
+    ] = None
+    loss: Annotated[Loss | None, *kind_of("losses"), Field(description="its loss, in place of that of `train`")] = None
+    metrics: Annotated[
+        tuple[Metric, ...] | None,
+        *kinds_of("metrics"),
+        Field(description="what measures it beside its task's own, in place of those of `train`"),
+    ] = None
 
 
 class Published(Section):

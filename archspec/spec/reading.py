@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import Environment, ExpressionError, bounded, evaluate_text
-from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names
+from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names, takes_several
 from archspec.located import Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.hints import field_hint, kind_hint, synonyms
@@ -106,7 +106,8 @@ def read_model(
         section = _section_of(info) if isinstance(value_node, LocatedMapping) else None
         value: Any
         if family:
-            value = read_kind(family, value_node, env, findings)
+            read = read_kinds if takes_several(info.metadata) else read_kind
+            value = read(family, value_node, env, findings)
         elif section is not None:
             assert isinstance(value_node, LocatedMapping)
             value = read_model(section, value_node, env, findings, f"{what}.{name}", key.span) or FAILED
@@ -165,6 +166,13 @@ def read_kind(
         unknown_kind(name, name_node.span, kind_names(family), word, findings)
         return FAILED
     return read_kind_fields(kind, content, name_node, env, findings)
+
+
+def read_kinds(family: str, node: Located, env: Environment, findings: Findings) -> Any:
+    """The kinds that a list names, or the one that stands for a list of it alone; or `FAILED`."""
+    items = node.items if isinstance(node, Sequence) else (node,)
+    kinds = [read_kind(family, item, env, findings) for item in items]
+    return FAILED if any(kind is FAILED for kind in kinds) else tuple(kinds)
 
 
 def read_kind_fields(

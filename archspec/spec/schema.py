@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain
+from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain, takes_several
 from archspec.spec.arguments import TYPE_WORDS
 from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES
 from archspec.spec.inputs import MODELS
@@ -258,6 +258,8 @@ def _properties(model: type[BaseModel]) -> Schema:
         family = family_of_field(info.metadata)
         if family:
             schema: Schema = {"$ref": f"#/$defs/{FAMILIES[family]}"}
+            if takes_several(info.metadata):
+                schema = {"anyOf": [{"type": "array", "items": schema}, schema]}
             properties[name] = {**schema, "description": info.description or ""}
             continue
         schema = {key: value for key, value in made["properties"][name].items() if key not in ("title", "default")}

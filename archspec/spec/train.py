@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
 from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Text
-from archspec.kinds import kind_of
+from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
-from archspec.losses.cross_entropy import CrossEntropy
+from archspec.metrics import Metric
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.schedules import Schedule
 from archspec.schedules.constant import Constant
@@ -76,7 +76,14 @@ class Train(Section):
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
         Constant.plain_default()
     )
-    loss: Annotated[Loss, *kind_of("losses"), Field(description="what is made small")] = CrossEntropy.plain_default()
+    loss: Annotated[
+        Loss | None, *kind_of("losses"), Field(description="what is made small; the task's own if left out")
+    ] = None
+    metrics: Annotated[
+        tuple[Metric, ...] | None,
+        *kinds_of("metrics"),
+        Field(description="what the held-out part is measured by, beside the task's own"),
+    ] = None
     init_from: Annotated[
         InitFrom | None,
         BeforeValidator(_read_init, json_schema_input_type=InitFrom | str | None),

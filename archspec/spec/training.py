@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from math import exp, isfinite, log
+from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.diagnostics import Findings, Label, Span
+from archspec.diagnostics import DataError, Findings, Label, Span
 from archspec.patterns import any_matches
 from archspec.spec.train import Train
 
 if TYPE_CHECKING:
     from archspec.graph import Graph, Output
+    from archspec.losses import Loss
+    from archspec.tasks import Head, Inputs
 
 LEAST = 0.1
 """A loss that can fall below this is worth no warning."""
 
 
-def check_training(graph: Graph, train: Train, batch: Span | None, findings: Findings) -> None:
-    """Warns of outputs that are bounded before a softmax, and of batch normalisation over one value.
+def check_training(
+    graph: Graph,
+    train: Train,
+    heads: Callable[[Graph], Sequence[Head]],
+    inputs: Inputs,
+    place: Callable[..., Span | None],
+    findings: Findings,
+) -> None:
+    """Warns of outputs that cannot be trained, or are bounded before their loss, and of batch normalisation over one
+    value.
 
-    `batch` is where the batch size was written.
+    `place` gives where the value at a path of the spec was written.
     """
-    if train.loss.takes_logits:
-        for output in graph.outputs:
-            _check_output(graph, output, train.loss.kind, findings)
+    try:
+        for head, output in zip(heads(graph), graph.outputs, strict=True):
+            head.check(inputs)
+            _check_output(graph, output, head.loss, findings)
+    except DataError as error:
+        findings.warning(
+            "W307",
+            f"cannot be trained as it is: {error.message}",
+            place("outputs") or place("task") or place("train"),
+            help=list(error.help),
+        )
     if train.batch_size == 1:
+        batch = place("train", "batch_size")
         norms = active_norms(train, graph)
         for node in graph.nodes:
             if norms.get(node.path) == 1:
@@ -38,25 +58,25 @@ def check_training(graph: Graph, train: Train, batch: Span | None, findings: Fin
                 )
 
 
-def _check_output(graph: Graph, output: Output, loss: str, findings: Findings) -> None:
+def _check_output(graph: Graph, output: Output, loss: Loss, findings: Findings) -> None:
     limits = limits_of(graph, output)
     if limits is None:
         return
     low, high, blamed = limits
-    classes = graph.output_type(output).channels
-    # The least loss: all classes but the right one at the low end.
-    least = log(1 + (classes - 1) * exp(low - high))
+    width = graph.output_type(output).channels
+    least = loss.least(low, high, width)
     if least < LEAST:
         return
     node = graph.nodes[blamed]
+    of = f"{width:,} classes" if loss.link == "softmax" else f"{width:,} output{'' if width == 1 else 's'}"
     findings.warning(
         "W304",
         f"output `{output.name}` holds values from {low:g} to {high:g}, which {node.path} ({node.kind}) bounds, and "
-        f"{loss} applies softmax itself: with {classes:,} classes the loss cannot fall below {least:.4g}",
+        f"{loss.terms[0][0].kind} {loss.wants}: with {of} the loss cannot fall below {least:.4g}",
         node.span,
         help=[
             f"leave `{node.kind}` out: the loss takes what comes before it"
-            + (", and `predict` gives probabilities all the same" if node.kind == "softmax" else "")
+            + (", and `predict` gives probabilities all the same" if node.kind == loss.link else "")
         ],
     )
 

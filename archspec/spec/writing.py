@@ -65,6 +65,8 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     for output in graph.outputs:
         source = graph.source_name(output.node)
         fields = {"from": source, "weight": output.weight, "train_only": output.train_only}
+        own = {name: getattr(output, name) for name in ("task", "target", "loss", "metrics")}
+        fields.update({name: plain(value) for name, value in own.items() if value is not None})
         lines.append(f"  {output.name}: {dump(fields, flow=True)}")
     if spec.train is not None:
         lines.append("train:")

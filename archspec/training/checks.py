@@ -8,64 +8,65 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archspec.data import Data, Split
+from archspec.data import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.graph import Graph, Output
+from archspec.graph import Graph
 from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
-from archspec.types import TensorType
+from archspec.tasks import COUNTS, Head
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.losses import Loss
-    from archspec.spec.train import Train
-
-
-def target_name(output: Output, targets: Collection[str]) -> str:
-    """The name of the target that an output is to find: the only one, or that of its own name. Raises `DataError`."""
-    if len(targets) == 1:
-        return next(iter(targets))
-    if output.name in targets:
-        return output.name
-    raise DataError(
-        "E508",
-        f"no target is called `{output.name}`, as the output is, and there are {count(len(targets), 'target')}: "
-        f"{listed(targets)}",
-        help=[did_you_mean(output.name, targets) or "an output's name says which target it is to find"],
-    )
 
 
 def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     """The data with the inputs and targets that a spec names, under its names and in its order; what else is noted.
 
-    The one input of a dataset is that of a spec with one, whatever it is called. Raises `SpecError`.
+    The one input of a dataset is that of a spec with one, whatever it is called. Targets are in the numbers that their
+    tasks take them for. Raises `SpecError`.
     """
     wanted, there = list(spec.inputs), list(data.train.inputs)
+    heads: dict[str, list[Head]] = {}
     try:
         if len(wanted) == len(there) == 1:
             names = dict(zip(wanted, there, strict=True))
         else:
             names = {name: _named(name, there, data.name) for name in wanted}
-        targets = dict.fromkeys(target_name(output, list(data.train.targets)) for output in graph.outputs)
+        for head in spec.heads():
+            heads.setdefault(COUNTS if head.remakes else head.target_among(data.train.targets), []).append(head)
     except DataError as error:
         raise spec.data_error(error) from None
 
     def of(split: Split) -> Split:
         inputs = {name: split.inputs[own] for name, own in names.items()}
-        return Split(inputs, {name: split.targets[name] for name in targets}, split.names)
+        targets = {
+            name: np.zeros(len(split), np.int8) if name == COUNTS else _taken(split.targets[name], own)
+            for name, own in heads.items()
+        }
+        return Split(inputs, targets, split.names)
 
     notes = list(data.notes)
     for what, all_names, used in (
         ("input", there, set(names.values())),
-        ("target", list(data.train.targets), set(targets)),
+        ("target", list(data.train.targets), set(heads)),
     ):
         unused = [name for name in all_names if name not in used]
         if unused:
             said = f"{count(len(unused), what)} of {data.name} {'is' if len(unused) == 1 else 'are'} not used"
             notes.append(f"{said}: {listed(unused)}")
-    classes = {name: own for name, own in data.classes.items() if name in targets}
+    classes = {
+        name: own
+        for name, own in data.classes.items()
+        if any(head.task.answer != "numbers" for head in heads.get(name, ()))
+    }
     return replace(data, train=of(data.train), test=of(data.test), classes=classes, notes=tuple(notes))
+
+
+def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:
+    """A target in the numbers that its task takes it for; as it is where tasks differ."""
+    kinds = {head.task.form for head in heads}
+    return heads[0].task.taken(target) if len(kinds) == 1 else target
 
 
 def _named(name: str, there: Collection[str], dataset: str) -> str:
@@ -86,29 +87,17 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
     dataset = spec.train.dataset if spec.train else None
     fields = type(dataset).model_fields if dataset else {}
     try:
-        for output in graph.outputs:
-            _check_task(data, target_name(output, data.train.targets), spec)
+        heads = [head for head in spec.heads() if not head.remakes]
+        for head in heads:
+            name = head.target_among(data.train.targets)
+            for split in (data.train, data.test):
+                head.task.check_target(data.name, name, split.targets[name], head.type, head.loss)
         check_outputs(spec, graph)
-        for output in graph.outputs:
-            kind = graph.output_type(output)
-            classes = len(data.classes[target_name(output, data.train.targets)])
-            if kind.channels != classes:
-                stray = dataset.stray(kind.channels) if dataset and classes > kind.channels else None
-                raise DataError(
-                    "E501",
-                    f"{data.name} has {classes} class{'' if classes == 1 else 'es'}, but output "
-                    f"`{output.name}` of {graph.name} has {count(kind.channels, 'channel' if kind.is_map else 'unit')}",
-                    notes=[stray] if stray else [],
-                    help=[
-                        *(["if the label is a mistake, correct the mask"] if stray else []),
-                        *(
-                            ["`labels` in the dataset lists the pixel values that are classes"]
-                            if stray and "labels" in fields
-                            else []
-                        ),
-                        *([f"--set args.classes={classes}"] if "classes" in graph.args else []),
-                    ],
-                )
+        for head in heads:
+            name = head.target_among(data.train.targets)
+            classes = len(data.classes.get(name, ())) or head.type.channels
+            if classes != head.type.channels and data.train.targets[name].dtype.kind != "f":
+                raise _other_classes(data, head, classes, graph, dataset)
         for name, input in spec.inputs.items():
             splits = [split.inputs[name] for split in (data.train, data.test)]
             if not isinstance(input, ImageInput):
@@ -125,12 +114,34 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
         raise spec.data_error(error) from None
 
 
-def counted(data: Data, graph: Graph) -> Data:
+def _other_classes(data: Data, head: Head, classes: int, graph: Graph, dataset: Dataset | None) -> DataError:
+    """The error that the data have more or fewer classes than an output."""
+    fields = type(dataset).model_fields if dataset else {}
+    width = head.type.channels
+    stray = dataset.stray(width) if dataset and classes > width else None
+    return DataError(
+        "E501",
+        f"{data.name} has {classes} class{'' if classes == 1 else 'es'}, but output `{head.name}` of {graph.name} has "
+        f"{count(width, 'unit' if head.type.is_vector else 'channel')}",
+        notes=[stray] if stray else [],
+        help=[
+            *(["if the label is a mistake, correct the mask"] if stray else []),
+            *(
+                ["`labels` in the dataset lists the pixel values that are classes"]
+                if stray and "labels" in fields
+                else []
+            ),
+            *([f"--set args.classes={classes}"] if "classes" in graph.args else []),
+        ],
+    )
+
+
+def counted(data: Data, graph: Graph, spec: Spec) -> Data:
     """The data with classes counted from 0, where labels that count from 1 are all that keeps them from fitting.
 
     That is so where the data have one class more than every output, their classes have no names, and no label is 0.
     """
-    if len(data.classes) != 1:
+    if len(data.classes) != 1 or any(head.task.form != "classes" for head in spec.heads()):
         return data
     (target,) = data.classes
     outputs = [graph.output_type(output).channels for output in graph.outputs]
@@ -157,59 +168,27 @@ def counted(data: Data, graph: Graph) -> Data:
     )
 
 
-def fitted_loss(spec: Spec, recipe: Train, data: Data) -> Loss:
-    """The recipe's loss with what it takes from the training labels. Raises `SpecError` where they do not fit it."""
-    target = next(iter(data.classes))
-    # Labels of images do not change with the images' size; those of pixels do.
-    of_images = data.train.targets[target].ndim == 1
-    split = data.train if of_images else fitted(data.train, spec.inputs)
-    try:
-        return recipe.loss.fitted(split.targets[target], data.class_count)
-    except DataError as error:
-        raise error.located(spec.place("train", "loss")) from None
+def fitted_heads(spec: Spec, data: Data) -> tuple[Head, ...]:
+    """The spec's heads, whose losses have what they take from the training labels; the data are at the inputs' sizes.
+
+    Raises `SpecError` where labels and losses do not go together.
+    """
+    heads = []
+    for head in spec.heads():
+        labels = data.train.targets[COUNTS if head.remakes else head.target_among(data.train.targets)]
+        if head.task.form == "classes":
+            labels = np.asarray(head.task.aligned(labels, head.type))  # type: ignore[arg-type]
+        try:
+            heads.append(replace(head, loss=head.loss.fitted(labels, head.type.channels)))
+        except DataError as error:
+            raise error.located(spec.place("outputs", head.name, "loss") or spec.place("train", "loss")) from None
+    return tuple(heads)
 
 
 def check_outputs(spec: Spec, graph: Graph) -> None:
-    """Checks that the outputs are what the task needs. Raises `DataError`."""
-    for output in graph.outputs:
-        kind = graph.output_type(output)
-        if spec.header.task == "segmentation":
-            _check_map(output.name, kind, spec.inputs)
-        elif kind.is_map:
-            raise DataError(
-                "E501",
-                f"output `{output.name}` is a map of {kind}, but classification needs one number per class",
-                help=["end with `flatten` or `global_avg_pool`, then `dense`", "or `task: segmentation`"],
-            )
-
-
-def _check_task(data: Data, target: str, spec: Spec) -> None:
-    labels = data.train.targets[target]
-    if target not in data.classes or labels.ndim not in (1, 3):
-        raise DataError(
-            "E501",
-            f"`{target}` of {data.name} is no class, but the task is {spec.header.task}",
-            help=["another task, or other data"],
-        )
-    of_pixels = labels.ndim > 1
-    if of_pixels != (spec.header.task == "segmentation"):
-        has, other = ("pixel", "segmentation") if of_pixels else ("image", "classification")
-        raise DataError(
-            "E501",
-            f"{data.name} has a label per {has}, but the task is {spec.header.task}",
-            help=[f"`task: {other}`, or other data"],
-        )
-
-
-def _check_map(name: str, kind: TensorType, inputs: Mapping[str, Input]) -> None:
-    sizes = [input.type.spatial for input in inputs.values() if isinstance(input, ImageInput)]
-    if not kind.is_map or kind.spatial not in sizes:
-        raise DataError(
-            "E501",
-            f"output `{name}` is {kind}, but segmentation needs a map of the input's "
-            f"{' or '.join('×'.join(map(str, size)) for size in dict.fromkeys(sizes)) or 'height and width'}",
-            help=["end with `resize: {like: input}`, or `crop: {like: input}`"],
-        )
+    """Checks that the outputs are what their tasks need, and losses and metrics too. Raises `DataError`."""
+    for head in spec.heads():
+        head.check(spec.inputs)
 
 
 KINDS = {2: "vectors", 3: "signals", 4: "images"}

@@ -6,14 +6,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from archspec.training.tasks import Task
+from archspec.tasks import Head
 from archspec.writing import write_by
 
 
-def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> None:
-    """Writes a PNG with two panels: loss in training and held out; accuracy so too, and mean IoU for segmentation.
+def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head) -> None:
+    """Writes a PNG with two panels: loss in training and held out; what is measured in both; and the headline.
 
-    Both losses are the main output's. Training's figures are means over an epoch, while the network still changes and
+    All figures are the main output's. Training's figures are means over an epoch, while the network still changes and
     with dropout and augmentation; the held-out ones are of the network at the epoch's end.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,21 +25,26 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, task: Task) -> N
     figure.suptitle(title, parse_math=False)
     losses, accuracies = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
-    extra = [] if task.headline == task.accuracy else [("test", task.headline, "mean IoU, held out, after it", "C2")]
     during, after = "training, over the epoch", "held out, after it"
+    running, first, alike = head.running, head.metrics[0], head.task.counterpart(head.type)
+    second: list[tuple[str, str, str, str]] = []
+    if running is not None:
+        second += [("train", running.headline, during, "C0"), ("test", alike, after, "C1")]
+    metrics = [running] if running is not None else []
+    # One axis holds what has one unit.
+    if first.headline != alike and (running is None or first.percent == running.percent):
+        second.append(("test", first.headline, f"{first.label}, {after}", "C2"))
+        metrics.append(first)
+    words = " and ".join(dict.fromkeys(metric.label for metric in metrics))
+    percent = all(metric.percent for metric in metrics)
     of = " of the main output" if "heads" in records[-1]["train"] else ""
     panels = (
         (losses, [("train", "loss", during, "C0"), ("test", "loss", after, "C1")], 1.0, f"loss{of}"),
-        (
-            accuracies,
-            [("train", "accuracy", during, "C0"), ("test", task.accuracy, after, "C1"), *extra],
-            100.0,
-            "share of right pixels, mean IoU, in %" if extra else "accuracy in %",
-        ),
+        (accuracies, second, 100.0 if percent else 1.0, f"{words} in %" if percent else words),
     )
     for axes, lines, factor, label in panels:
         for part, name, words, colour in lines:
-            values = [_times(factor, record[part][name]) for record in records]
+            values = [_times(factor, record[part].get(name)) for record in records]
             axes.plot(
                 epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker="o", markersize=3
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +14,15 @@ from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays
+from archspec.metrics import add
+from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import Batch, fits_on_device, uncounted
 from archspec.training.notes import HELD_OUT, check_labels
-from archspec.training.steps import Steps, eval_heads
-from archspec.training.tasks import Metrics, Task
-from archspec.training.totals import mean
+from archspec.training.steps import Steps, evaluated
+from archspec.training.totals import losses_of
+
+Metrics = dict[str, Any]
 
 BATCH = 500
 BATCH_BYTES = 2**29
@@ -28,12 +32,11 @@ BATCH_BYTES = 2**29
 class Evaluator:
     """Evaluates a split again and again, in batches of one size; what fills up the last does not count."""
 
-    def __init__(self, steps: Steps, split: Split, task: Task, graph: Graph) -> None:
+    def __init__(self, steps: Steps, split: Split, heads: Sequence[Head], graph: Graph) -> None:
         check_labels("the dataset", split, HELD_OUT)
         self.steps = steps
-        self.task = task
         self.graph = graph.pruned("eval")
-        self.heads = eval_heads(graph)
+        self.heads = evaluated(heads)
         largest = max(node.output.bytes for node in graph.nodes)
         size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), len(split)))
         self.missing = -len(split) % size
@@ -65,10 +68,11 @@ class Evaluator:
                 yield self._place(start)
 
     def __call__(self, params: Arrays, statistics: Arrays) -> Metrics:
-        """The mean loss over the labels that count, and the task's metrics.
+        """The mean loss over the labels that count, and what the main output is measured by.
 
         The loss is the main output's, by the same rule as in training; where evaluation has several outputs, `heads`
-        has the loss of each. It is None where no label counts. Raises `DataError` where a loss is not finite.
+        has the loss of each, and `outputs` the figures of those that have their own. A loss is None where no label
+        counts. Raises `DataError` where a loss is not finite.
         """
         sums = [self.steps.evaluate(params, statistics, inputs, targets) for inputs, targets in self._batches()]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
@@ -76,10 +80,19 @@ class Evaluator:
         for index, part in enumerate(parts):
             if not np.isfinite(part["losses"]).all():
                 self._fail(params, statistics, index)
-        totals = {name: np.asarray(sum(part[name].astype(np.float64) for part in parts)) for name in parts[0]}
-        losses = dict(zip(self.heads, map(mean, totals["losses"], totals["weights"]), strict=True))
-        heads = {"heads": losses} if len(losses) > 1 else {}
-        return {"loss": losses[self.graph.main_output.name], **heads, **self.task.metrics(totals)}
+        totals = [sum(part[name].astype(np.float64) for part in parts) for name in ("losses", "weights")]
+        losses = losses_of(self.heads, *totals)
+        figures = {head.name: self._measured(head, parts) for head in self.heads if head.metrics}
+        main = self.graph.main_output.name
+        record: Metrics = {"loss": losses[main], **({"heads": losses} if len(losses) > 1 else {}), **figures.pop(main)}
+        return {**record, "outputs": figures} if figures else record
+
+    def _measured(self, head: Head, parts: Sequence[Any]) -> Metrics:
+        """A head's figures by name, from the sums of all batches."""
+        values: Metrics = {}
+        for index, metric in enumerate(head.metrics):
+            values.update(metric.result(add(metric, [part["metrics"][head.name][index] for part in parts])))
+        return values
 
     def _fail(self, params: Arrays, statistics: Arrays, index: int) -> None:
         """Raises `DataError` with the layer at which a batch goes wrong."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,16 @@ from archspec.data import Data
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import given
-from archspec.losses import Loss
 from archspec.lower import Arrays
 from archspec.runs.checkpoints import Checkpoints, Restored
 from archspec.runs.choosing import extends
 from archspec.runs.events import Events
 from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
 from archspec.runs.owner import Owner
+from archspec.tasks import Head
 from archspec.training import curves
 from archspec.training.beginning import begin_with
-from archspec.training.evaluation import Evaluator
+from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import broken_arrays, first_broken_layer
 from archspec.training.feeding import epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
@@ -33,7 +33,6 @@ from archspec.training.notes import say_notes
 from archspec.training.progress import Progress
 from archspec.training.result import Result
 from archspec.training.steps import State, Steps, make_steps
-from archspec.training.tasks import TASKS, Metrics
 from archspec.training.totals import Totals
 from archspec.writing import write
 
@@ -54,7 +53,7 @@ class Loop:
         folder: RunFolder,
         owner: Owner,
         shown: bool,
-        loss: Loss,
+        heads: Sequence[Head],
         given: Arrays | None,
     ) -> None:
         self.spec = spec
@@ -66,8 +65,8 @@ class Loop:
         self.shown = shown
         self.batch = min(recipe.batch_size, len(data.train))
         self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
-        self.task = TASKS[spec.header.task]
-        self.loss = loss
+        self.heads = heads
+        self.main = next(head for head in heads if head.name == graph.main_output.name)
         self.given = given
         self.failed_early = False
         self.stretches: dict[int, Steps] = {}
@@ -82,7 +81,7 @@ class Loop:
         if offset not in self.stretches:
             frozen = frozen_at(self.recipe, self.graph, epoch)
             self.stretches[offset] = make_steps(
-                self.spec, self.steps_per_epoch, loss=self.loss, frozen=frozen, offset=offset
+                self.spec, self.steps_per_epoch, heads=self.heads, frozen=frozen, offset=offset
             )
         return self.stretches[offset]
 
@@ -166,7 +165,7 @@ class Loop:
         )
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
-        evaluate = Evaluator(self.steps(done + 1), self.data.test, self.task, self.graph)
+        evaluate = Evaluator(self.steps(done + 1), self.data.test, self.heads, self.graph)
         events = Events(self.folder.path / TENSORBOARD, records, self.data.class_names)
         try:
             with held_back() as check:
@@ -178,7 +177,7 @@ class Loop:
                     self.checkpoints.save(epoch, state)
                     events.add(record)
                     records.append(record)
-                    progress.epoch(record, self.recipe.epochs, self.task.said(record["test"]))
+                    progress.epoch(record, self.recipe.epochs, self.main.said(record["test"]))
         except (MemoryError, jax.errors.JaxRuntimeError):
             self.failed_early = not self.checkpoints.latest
             raise
@@ -205,7 +204,7 @@ class Loop:
         steps = self.steps(epoch)
         samples = len(self.data.train)
         first = (epoch - 1) * self.steps_per_epoch
-        totals = Totals(self.graph, first)
+        totals = Totals(self.heads, self.main.name, first)
         for index, (inputs, targets) in enumerate(self.feed.batches(self.order(epoch))):
             check()
             state, figures = steps.train(state, inputs, targets)
@@ -216,7 +215,7 @@ class Loop:
                 totals.settle()
                 trained = min((index + 1) * self.batch, samples)
                 rate = trained / (time.monotonic() - begun)
-                progress.figures(first + index + 1, epoch, totals.loss, totals.accuracy, rate)
+                progress.figures(first + index + 1, epoch, totals.loss, totals.said(), rate)
         totals.settle()
         if totals.failed is not None:
             self.fail(totals.failed)
@@ -297,23 +296,19 @@ class Loop:
         """Writes what a finished run ends with."""
         self.checkpoints.wait()
         self.owner.check()
-        last = records[-1]
-        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.task)
+        result = self.made(records, state)
+        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.main)
         write(
             self.folder.path / RESULT,
-            json.dumps(
-                {
-                    "accuracy": last["test"][self.task.accuracy],
-                    self.task.headline: last["test"][self.task.headline],
-                    "epochs": last["epoch"],
-                    "classes": list(self.data.class_names),
-                }
-            )
-            + "\n",
+            json.dumps({**result.headlines, "epochs": records[-1]["epoch"], "classes": list(result.classes)}) + "\n",
         )
+        return result
+
+    def made(self, records: list[dict[str, Any]], state: State) -> Result:
+        """What came of the run, from its records and its state."""
         host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
         names = self.data.class_names
-        return Result(self.folder.path, self.spec.header.task, records, names, host["params"], host["statistics"])
+        return Result(self.folder.path, self.main, records, names, host["params"], host["statistics"])
 
     def close(self) -> None:
         self.checkpoints.close()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
-from archspec.losses import Loss
 from archspec.output import say
 from archspec.spec.train import Train
-from archspec.spec.training import active_norms
+from archspec.spec.training import active_norms, limits_of
+from archspec.tasks import Head
 
 TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
 """What the two parts of a dataset are called."""
@@ -23,16 +23,23 @@ NAMED = 8
 
 def check_labels(name: str, split: Split, part: str) -> None:
     """Raises `DataError` where not one label of a part counts, so that there is nothing to learn from or to measure."""
-    if not any((target >= 0).any() for target in split.targets.values()):
+    if not any(counting(target).any() for target in split.targets.values()):
+        floating = all(target.dtype.kind == "f" for target in split.targets.values())
         raise DataError(
             "E507",
-            f"no label of {name} {part} counts: all are below 0",
+            f"no label of {name} {part} counts: all are {'NaN' if floating else 'below 0'}",
             help=["a mask's `ignore` value, and the border of `input.fit`, have no label"],
         )
 
 
-def of_data(data: Data, loss: Loss) -> list[str]:
-    """Images without a label that counts, and classes that the loss passes over.
+def counting(target: np.ndarray) -> np.ndarray:
+    """Which numbers of a target count: those of 0 or more, and floating-point ones that are numbers."""
+    found: np.ndarray = ~np.isnan(target) if target.dtype.kind == "f" else target >= 0
+    return found
+
+
+def of_data(data: Data, graph: Graph, heads: Sequence[Head]) -> list[str]:
+    """Images without a label that counts, classes that a loss passes over, targets that an output cannot reach.
 
     What the data have no samples of, they say themselves.
     """
@@ -44,17 +51,35 @@ def of_data(data: Data, loss: Loss) -> list[str]:
             blank = int((~(split.targets[name] >= 0).any((1, 2))).sum())
             if blank:
                 notes.append(f"{blank:,} of the {count(len(split), 'image')} {part} have no label that counts")
-    factors = getattr(loss, "class_weights", None)
-    if isinstance(factors, tuple):
-        counts = class_counts(data.train.targets[next(iter(data.classes))], data.class_count)
-        passed = [
-            name
-            for name, number, factor in zip(data.class_names, counts, factors, strict=True)
-            if number and not factor
-        ]
-        if passed:
-            notes.append(f"{_of(passed, data.class_count)} the weight 0 in the loss: {listed(passed, NAMED)}")
+    for head in heads:
+        notes.extend(note for note in _of_head(data, graph, head) if note not in notes)
     return notes
+
+
+def _of_head(data: Data, graph: Graph, head: Head) -> Iterator[str]:
+    if head.remakes:
+        return
+    name = head.target_among(data.train.targets)
+    target, classes = data.train.targets[name], data.classes.get(name, ())
+    for term, _ in head.loss.terms:
+        factors = getattr(term, "class_weights", None)
+        if isinstance(factors, tuple) and classes and target.dtype.kind != "f":
+            counts = class_counts(target, len(classes))
+            passed = [
+                own for own, number, factor in zip(classes, counts, factors, strict=True) if number and not factor
+            ]
+            if passed:
+                yield f"{_of(passed, len(classes))} the weight 0 in the loss: {listed(passed, NAMED)}"
+    output = next(output for output in graph.outputs if output.name == head.name)
+    limits = limits_of(graph, output) if head.task.form == "numbers" and head.loss.link is None else None
+    known = target[counting(target)] if limits is not None else target[:0]
+    if limits is not None and known.size:
+        beyond = int(((known < limits.low) | (known > limits.high)).sum())
+        if beyond:
+            yield (
+                f"{beyond:,} of the {known.size:,} numbers of `{name}` lie outside {limits.low:g} to {limits.high:g}, "
+                f"to which {graph.nodes[limits.layer].path} bounds output `{head.name}`: it cannot reach them"
+            )
 
 
 def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:

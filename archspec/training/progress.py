@@ -61,14 +61,11 @@ class Progress:
         self.waiting.cancel()
         return self.bar is not None and time.monotonic() >= self.due
 
-    def figures(
-        self, step: int, epoch: int, loss: float | None, accuracy: float | None, images_per_second: float
-    ) -> None:
-        """Moves the bar. Loss and accuracy are those of the epoch so far, None before any label counted."""
+    def figures(self, step: int, epoch: int, loss: float | None, running: str, images_per_second: float) -> None:
+        """Moves the bar. The loss is that of the epoch so far, None before any label counted; `running` says more."""
         self.due = time.monotonic() + 1 / UPDATES_PER_SECOND
         if self.bar is not None and self.task is not None:
-            right = "–" if accuracy is None else f"{100 * accuracy:.1f} %"
-            text = f"loss {_loss(loss)}  accuracy {right}  {images_per_second:,.0f} images/s"
+            text = f"loss {_loss(loss)}  {running}  {images_per_second:,.0f} images/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
     def epoch(self, record: dict[str, Any], epochs: int, metrics: str) -> None:

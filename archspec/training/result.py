@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import count
 from archspec.lower import Arrays
 from archspec.runs.folder import CURVES, METRICS
-from archspec.spec.network import Task as TaskName
-from archspec.training.tasks import TASKS, class_table
+from archspec.tasks import Head
 
 if TYPE_CHECKING:
     from archspec.inference.run import Run
@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 class Result:
     """What came of a run.
 
-    `accuracy` is the share of held-out labels, of images or of pixels, that the last epoch's network gets right;
-    `mean_iou` is there for segmentation.
+    `head` is the main output's, `metrics` the records of the epochs, and `classes` the names of the target's classes,
+    none where it has none.
     """
 
     folder: Path
-    task: TaskName
+    head: Head = field(repr=False)
     metrics: list[dict[str, Any]]
     classes: tuple[str, ...] = field(repr=False)
     params: Arrays = field(repr=False)
     statistics: Arrays = field(repr=False)
+
+    @property
+    def task(self) -> str:
+        """The name of the main output's task."""
+        return self.head.task.kind
 
     @property
     def test(self) -> dict[str, Any]:
@@ -39,7 +44,15 @@ class Result:
 
     @property
     def accuracy(self) -> float:
-        return float(self.test[TASKS[self.task].accuracy])
+        """The share of held-out labels, of samples or of pixels, that the last epoch's network gets right.
+
+        Raises `AttributeError` where the task has none.
+        """
+        named = self.head.running is not None and self.head.running.kind == "accuracy"
+        value = self.test.get(self.head.task.counterpart(self.head.type)) if named else None
+        if value is None:
+            raise AttributeError(f"{self.task} has no accuracy: `test` has {', '.join(self.test)}")
+        return float(value)
 
     @property
     def mean_iou(self) -> float | None:
@@ -51,21 +64,23 @@ class Result:
 
         return Run(self.folder)
 
+    @property
+    def headlines(self) -> dict[str, float | None]:
+        """The accuracy where there is one, and the figure that the network is judged by."""
+        first = self.head.figures[0]
+        with suppress(AttributeError):
+            return {"accuracy": self.accuracy, first: self.test[first]}
+        return {first: self.test[first]}
+
     def summary(self) -> str:
         """The result in words."""
         epochs = count(self.metrics[-1]["epoch"], "epoch")
-        if self.mean_iou is not None:
-            known = sum(share is not None for share in self.test["iou"])
-            over = f" over {known} of {len(self.classes)} classes" if known < len(self.classes) else ""
-            said = f"held-out mean IoU {100 * self.mean_iou:.2f} %{over}, pixel accuracy {100 * self.accuracy:.2f} %"
-            table = [class_table(self.classes, self.test["iou"])]
-        else:
-            top5 = f", top-5 {100 * self.test['top5']:.2f} %" if "top5" in self.test else ""
-            said, table = f"held-out accuracy {100 * self.accuracy:.2f} %{top5}", []
+        said = ", ".join(metric.summary(self.test, self.classes) for metric in self.head.metrics)
+        tables = [line for metric in self.head.metrics for line in metric.table(self.test, self.classes)]
         return "\n".join(
             [
-                f"{said} after {epochs}",
-                *table,
+                f"held-out {said} after {epochs}",
+                *tables,
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 f"folder  {self.folder}",

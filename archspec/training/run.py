@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
 from archspec.graph import Graph
-from archspec.losses import Loss
 from archspec.output import said_when_slow
 from archspec.plugins import changed, used_by
 from archspec.reports import report
@@ -20,9 +20,10 @@ from archspec.runs.choosing import choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
+from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
-from archspec.training.checks import check_data, counted, fitted, fitted_loss, matched
+from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -79,7 +80,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             data = loaded(recipe.dataset)
     except DataError as error:
         raise spec.data_error(error) from None
-    data = counted(data, graph)
+    data = counted(data, graph, spec)
     digest = digest_of(data)
     data = matched(data, spec, graph)
     check_data(data, spec, graph)
@@ -88,12 +89,12 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
     except DataError as error:
         raise spec.data_error(error) from None
-    loss = fitted_loss(spec, recipe, data)
+    heads = fitted_heads(spec, data)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
         given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
         _check_frozen(recipe, spec, graph)
-        notes = [*data.notes, *_notes(spec, graph, recipe, data, loss)]
+        notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
@@ -112,7 +113,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
             say_notes(_resumed(folder, recipe, data.name, digest, command), progress)
-        run = Loop(spec, graph, recipe, data, folder, owner, progress, loss, given)
+        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given)
         try:
             return run.go()
         finally:
@@ -157,14 +158,14 @@ def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, comman
     return notes
 
 
-def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, loss: Loss) -> list[str]:
+def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:
     """What the run leaves out, fills up or never sees. Raises `SpecError` where no label counts."""
     try:
         for split, part in ((data.train, TO_TRAIN_ON), (data.test, HELD_OUT)):
             check_labels(data.name, split, part)
     except DataError as error:
         raise spec.data_error(error) from None
-    return [*of_data(data, loss), *of_batches(recipe, graph, len(data.train))]
+    return [*of_data(data, graph, heads), *of_batches(recipe, graph, len(data.train))]
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from archspec.graph import Graph, Output
+from archspec.graph import Graph
 from archspec.images.numbers import given, normalised_inputs
-from archspec.losses import Loss
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
+from archspec.tasks import Head
 from archspec.training.augmentation import augmented
-from archspec.training.checks import target_name
 from archspec.training.freezing import NOTHING, Frozen
-from archspec.training.tasks import TASKS, Sums, labels_right
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.inputs import Input
-    from archspec.spec.network import Task as TaskName
     from archspec.spec.train import Train
 
 TINY = 1e-30
@@ -32,9 +29,12 @@ Named = dict[str, jax.Array]
 State = dict[str, Any]
 """params, statistics, optimiser, key (as data), step."""
 
-Figures = dict[str, jax.Array]
-"""What a step adds to its epoch's metrics: `losses` and `weights`, a number for each head, over the labels that count;
-`right` and `labels` of the main output; `finite`, whether the step's loss is."""
+Figures = dict[str, Any]
+"""What a step adds to its epoch's metrics: `losses` and `weights`, a number for each term of each head's loss, over the
+labels that count; `running`, what the main output is measured by in training; `finite`, whether the step's loss is."""
+
+Sums = dict[str, Any]
+"""What a batch adds in evaluation: `losses` and `weights`, and under `metrics` the sums of each head's, in order."""
 
 
 class Prepared(NamedTuple):
@@ -70,52 +70,40 @@ def make_steps(
     spec: Spec,
     steps_per_epoch: int,
     *,
-    loss: Loss | None = None,
+    heads: Sequence[Head] | None = None,
     frozen: Frozen = NOTHING,
     offset: int = 0,
 ) -> Steps:
     """The functions of a spec that has a recipe. Nothing is compiled yet: each function is when first called, once.
 
-    `loss` is the recipe's unless one is given that was fitted to the data. `offset` is the number of steps that came
-    before this stretch: the schedule goes on from there.
+    `heads` are the spec's unless such are given whose losses were fitted to the data. `offset` is the number of steps
+    that came before this stretch: the schedule goes on from there.
     """
     assert spec.train is not None
-    return steps_of(
-        spec.graph(),
-        spec.inputs,
-        spec.header.task,
-        spec.train,
-        steps_per_epoch,
-        loss=loss,
-        frozen=frozen,
-        offset=offset,
-    )
+    own = spec.heads() if heads is None else heads
+    return steps_of(spec.graph(), spec.inputs, own, spec.train, steps_per_epoch, frozen=frozen, offset=offset)
 
 
 def steps_of(
     graph: Graph,
     sections: Mapping[str, Input],
-    task_name: TaskName,
+    heads: Sequence[Head],
     train: Train,
     steps_per_epoch: int,
     *,
-    loss: Loss | None = None,
     frozen: Frozen = NOTHING,
     offset: int = 0,
 ) -> Steps:
     """As `make_steps`, of the parts of a spec."""
-    task = TASKS[task_name]
     pure, *shapes = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
-    weights = {output.name: output.weight for output in graph.outputs}
-    main = graph.main_output.name
-    heads = eval_heads(graph)
+    main = next(head for head in heads if head.name == graph.main_output.name)
 
-    def label_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def terms_of(head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
+        """What each term of a head's loss is multiplied by, the sum of its losses and that of their weights."""
         # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
-        terms: tuple[jax.Array, jax.Array] = (loss or train.loss).build()(logits, labels)
-        return terms
+        return [(share, *(part.sum() for part in term.build()(output, target))) for term, share in head.loss.terms]
 
     def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in arrays.items() if name not in frozen.arrays}
@@ -146,15 +134,15 @@ def steps_of(
         outputs, statistics = pure.apply(
             arrays, state["statistics"], given(inputs), train=True, key=key, frozen=frozen.layers
         )
-        named = named_outputs(outputs, main)
+        named = named_outputs(outputs, main.name)
         total, losses, counts = jnp.zeros(()), [], []
-        for output in graph.outputs:
-            value, weight = (part.sum() for part in label_loss(named[output.name], target_of(output, targets)))
-            # A batch without a label that counts has no loss.
-            total = total + weights[output.name] * value / jnp.maximum(weight, TINY)
-            losses.append(value)
-            counts.append(weight)
-        return total, (named[main], statistics, jnp.stack(losses), jnp.stack(counts))
+        for head in heads:
+            for share, value, weight in terms_of(head, named[head.name], head.chosen(inputs, targets)):
+                # A batch without a label that counts has no loss.
+                total = total + head.weight * share * value / jnp.maximum(weight, TINY)
+                losses.append(value)
+                counts.append(weight)
+        return total, (named[main.name], statistics, jnp.stack(losses), jnp.stack(counts))
 
     def prepare(state: State, inputs: Named, targets: Named) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
@@ -168,25 +156,30 @@ def steps_of(
         inputs, targets, key = prepare(state, inputs, targets)
         gradient = jax.value_and_grad(loss_of, has_aux=True)
         before = trained(state["params"])
-        (loss, (logits, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)
+        (loss, (output, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)
         updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
         after = optax.apply_updates(before, updates)
-        right, counting = labels_right(logits, target_of(graph.main_output, targets))
+        running = main.running.build(main.loss)(output, main.chosen(inputs, targets)) if main.running else {}
         return {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": statistics,
             "optimiser": optimiser_state,
             "key": state["key"],
             "step": state["step"] + 1,
-        }, {"losses": losses, "weights": counts, "right": right, "labels": counting, "finite": jnp.isfinite(loss)}
+        }, {"losses": losses, "weights": counts, "running": running, "finite": jnp.isfinite(loss)}
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
-        outputs, _ = pure.apply(params, statistics, given(normalised_inputs(inputs, sections)), train=False)
-        named, targets = named_outputs(outputs, main), computed(targets)
-        own = {output.name: target_of(output, targets) for output in graph.outputs}
-        terms = {name: label_loss(logits, own[name]) for name, logits in named.items()}
-        losses, counts = (jnp.stack([terms[name][part].sum() for name in heads]) for part in (0, 1))
-        return {"losses": losses, "weights": counts, **task.sums(named[main], own[main])}
+        inputs, targets = normalised_inputs(inputs, sections), computed(targets)
+        outputs, _ = pure.apply(params, statistics, given(inputs), train=False)
+        named = named_outputs(outputs, main.name)
+        terms, metrics = [], {}
+        for head in evaluated(heads):
+            output, target = named[head.name], head.chosen(inputs, targets)
+            terms.extend(terms_of(head, output, target))
+            if head.metrics:
+                metrics[head.name] = [metric.build(head.loss)(output, target) for metric in head.metrics]
+        _, losses, weights = zip(*terms, strict=True)
+        return {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}
 
     return Steps(
         initial,
@@ -209,14 +202,9 @@ def computed(targets: Named) -> Named:
     }
 
 
-def target_of(output: Output, targets: Named) -> jax.Array:
-    """The target that an output is to find, of a batch's."""
-    return targets[target_name(output, targets)]
-
-
-def eval_heads(graph: Graph) -> list[str]:
-    """The outputs that evaluation has, in order."""
-    return [output.name for output in graph.outputs if not output.train_only]
+def evaluated(heads: Sequence[Head]) -> list[Head]:
+    """The heads that evaluation has, in order."""
+    return [head for head in heads if not head.train_only]
 
 
 def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:

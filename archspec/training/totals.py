@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from archspec.graph import Graph
+from archspec.metrics import Values, add
+from archspec.tasks import Head
 from archspec.training.steps import Figures
 
 AHEAD = 32
@@ -21,14 +23,13 @@ class Totals:
     label counts the same, however many its batch had. None stands for what nothing counted in.
     """
 
-    def __init__(self, graph: Graph, first_step: int) -> None:
-        self.heads = [output.name for output in graph.outputs]
-        self.shares = [output.weight for output in graph.outputs]
-        self.main = self.heads.index(graph.main_output.name)
-        self.losses = np.zeros(len(self.heads))
-        self.weights = np.zeros(len(self.heads))
-        self.right = 0
-        self.labels = 0
+    def __init__(self, heads: Sequence[Head], main: str, first_step: int) -> None:
+        self.heads = heads
+        self.main = next(head for head in heads if head.name == main)
+        terms = sum(len(head.loss.terms) for head in heads)
+        self.losses = np.zeros(terms)
+        self.weights = np.zeros(terms)
+        self.sums: dict[str, np.ndarray] = {}
         self.step = first_step
         self.failed: int | None = None
         """The first step whose loss is not finite."""
@@ -49,8 +50,8 @@ class Totals:
         for figures in jax.device_get(done):
             self.losses += figures["losses"]
             self.weights += figures["weights"]
-            self.right += int(figures["right"])
-            self.labels += int(figures["labels"])
+            if self.main.running:
+                self.sums = add(self.main.running, [*([self.sums] if self.sums else []), figures["running"]])
             if self.failed is None and not figures["finite"]:
                 self.failed = self.step
             self.step += 1
@@ -58,24 +59,38 @@ class Totals:
     @property
     def loss(self) -> float | None:
         """The main output's."""
-        return self._of(self.main)
+        return losses_of(self.heads, self.losses, self.weights)[self.main.name]
 
     @property
-    def accuracy(self) -> float | None:
-        """The share of the labels that the main output got right."""
-        return self.right / self.labels if self.labels else None
+    def running(self) -> Values:
+        """What the main output is measured by in training."""
+        return self.main.running.result(self.sums) if self.main.running and self.sums else {}
+
+    def said(self) -> str:
+        """The same in words, before anything counted too."""
+        return self.main.running.said(self.running) if self.main.running and self.sums else ""
 
     def record(self) -> dict[str, Any]:
         """What the metrics hold: with several outputs also the loss of each, and their sum by weight."""
-        figures: dict[str, Any] = {"loss": self.loss, "accuracy": self.accuracy}
+        losses = losses_of(self.heads, self.losses, self.weights)
+        figures: dict[str, Any] = {"loss": losses[self.main.name], **self.running}
         if len(self.heads) > 1:
-            losses = [self._of(index) for index in range(len(self.heads))]
-            figures["heads"] = dict(zip(self.heads, losses, strict=True))
-            figures["objective"] = sum(share * (loss or 0) for share, loss in zip(self.shares, losses, strict=True))
+            figures["heads"] = losses
+            figures["objective"] = sum(head.weight * (losses[head.name] or 0) for head in self.heads)
         return figures
 
-    def _of(self, index: int) -> float | None:
-        return mean(self.losses[index], self.weights[index])
+
+def losses_of(heads: Sequence[Head], losses: np.ndarray, weights: np.ndarray) -> dict[str, float | None]:
+    """The loss of each head from the sums of all terms of all heads; None where nothing counts."""
+    found: dict[str, float | None] = {}
+    at = 0
+    for head in heads:
+        terms = head.loss.terms
+        means = [(share, mean(losses[at + index], weights[at + index])) for index, (_, share) in enumerate(terms)]
+        known = [share * value for share, value in means if value is not None]
+        found[head.name] = sum(known[1:], known[0]) if known else None
+        at += len(terms)
+    return found
 
 
 def mean(total: float, weight: float) -> float | None:

@@ -63,13 +63,13 @@ def test_the_suggested_range_is_accepted_when_typed(tmp_path: Path, seed: int) -
 def test_labels_that_count_from_1_are_taken_so_where_nothing_else_fits(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC)
     spec = load(tmp_path / "net.yaml")
-    made = counted(data(first=1), spec.graph())
+    made = counted(data(first=1), spec.graph(), spec)
     assert made.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert made.class_names == ("1", "2", "3")
     assert made.notes[0] == "a note" and "labels 1 to 3 are taken as the 3 classes of net" in made.notes[1]
     check_data(made, spec, spec.graph())
     for kept in (data(), data(first=2)):
-        assert counted(kept, spec.graph()) is kept
+        assert counted(kept, spec.graph(), spec) is kept
 
 
 def test_numbers_and_channels_are_counted_in_words(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_what_fills_up_a_batch_changes_nothing_but_its_statistics(write: Write) 
         text = FILLED % ("batch_norm," if normalised else "")
         filled, figures = after(text, images, np.array([0, 2, 1, -1], np.int32))
         alone, own = after(text, images[:3], labels[:3])
-        assert [int(figures["labels"]), int(own["labels"])] == [3, 3]
+        assert [int(part["running"]["labels"]) for part in (figures, own)] == [3, 3]
         same = all(np.allclose(filled["params"][name], alone["params"][name], atol=1e-6) for name in filled["params"])
         assert same is not normalised
         if normalised:
@@ -351,7 +351,7 @@ def test_predicting_out_of_memory_names_what_one_sample_needs(tmp_path: Path, mo
 
     (tmp_path / "spec.yaml").write_text(load("lenet5").to_yaml())
     monkeypatch.setattr(predicting, "_answers", fails)
-    monkeypatch.setattr(evaluating, "_evaluated", fails)
+    monkeypatch.setattr(evaluating, "evaluated", fails)
     for memory, words in ((1, "one sample of 32×32×1 alone needs"), (10**15, "a machine with more memory")):
         monkeypatch.setattr(boundary, "machine_memory", lambda memory=memory: memory)
         for function in (evaluating.evaluate, lambda path: predicting.predict(path, [])):

@@ -1,0 +1,270 @@
+"""What an output means: targets that are right and wrong, and what a network of each task is trained with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from archspec.cli import main
+from archspec.diagnostics import DataError, SpecError
+from archspec.loading import load, open_spec
+from archspec.runs.events import scalars
+from archspec.tasks import COUNTS
+from archspec.training.run import train
+from archspec.training.steps import make_steps
+
+Write = Callable[..., Path]
+
+NET = """
+task: %s
+input: {height: 6, width: 6, channels: 1}
+layers: %s
+train: {dataset: {npz: %s}, batch_size: 4, epochs: 1, optimiser: {sgd: 1.0e-9} %s}
+"""
+VECTOR = "[flatten, dense: 3]"
+MAP = "[conv: {filters: 3, kernel: 3}]"
+"""4×4×3."""
+SAME = "[conv: {filters: 1, kernel: 3, pad: same}]"
+
+
+def images(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 6, 6, 1)).astype(np.uint8)
+
+
+def run(write: Write, tmp_path: Path, task: str, layers: str, target: Any, more: str = "") -> Any:
+    """The result of a network that stays as it is, whose held-out part is the one to train on."""
+    tmp_path.mkdir(exist_ok=True)
+    path = tmp_path / "data.npz"
+    x = images(len(target))
+    np.savez(path, x_train=x, y_train=target, x_test=x, y_test=target)
+    return train(load(write(NET % (task, layers, path, more))), tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("task", "layers", "target", "more", "words"),
+    [
+        ("classification", VECTOR, np.linspace(0, 1, 6), "", "has fractional numbers as `label`"),
+        ("classification", VECTOR, np.full((6, 3), 0.4), "", "no shares of 1"),
+        ("classification", VECTOR, np.full((6, 4), 0.25), "", "shares of 4 classes, but the output has 3 units"),
+        ("multi_label", VECTOR, np.arange(6) % 3, "", "one number per sample as `label` where the output has 3 labels"),
+        ("multi_label", VECTOR, np.ones((6, 4)), "", "4 numbers per sample, but the output has 3 numbers"),
+        ("multi_label", VECTOR, np.full((6, 3), 2.0), "", "numbers up to 2, but a label is there (1) or not (0)"),
+        ("regression", VECTOR, np.linspace(0, 1, 6), "", "one number per sample, but the output has 3 numbers"),
+        ("segmentation", "[conv: {filters: 3, kernel: 1}]", np.arange(6) % 3, "", "a label per image"),
+        ("regression", VECTOR, np.full((6, 3), np.nan), "", "no label of"),
+        ("classification", VECTOR, np.arange(6) % 3, ", loss: mse", "mse takes numbers, but targets of classification"),
+        ("classification", VECTOR, np.arange(6) % 3, ", metrics: mae", "mae measures numbers"),
+        ("classification", VECTOR, np.arange(6) % 3, ", metrics: [top_k: 3]", "of 3 classes is always right"),
+        ("regression", VECTOR, np.full((6, 3), 1.5), ", loss: hinge", "hinge takes targets from 0 to 1, but `label`"),
+        ("reconstruction", MAP, np.arange(6) % 3, "", "but reconstruction needs the shape of `input`, 6×6×1"),
+        ("{reconstruction: picture}", SAME, np.arange(6) % 3, "", "`picture`, which is no input"),
+    ],
+)
+def test_targets_that_do_not_fit_are_told_of(
+    write: Write, tmp_path: Path, task: str, layers: str, target: Any, more: str, words: str
+) -> None:
+    with pytest.raises(SpecError) as error:
+        run(write, tmp_path, task, layers, target, more)
+    (item,) = error.value.diagnostics
+    assert item.code in ("E501", "E507")
+    assert words in item.message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"task: segmentation\ninput: {{height: 6, width: 6, channels: 1}}\nlayers: {MAP}", "crop: center"),
+        (f"input: {{height: 6, width: 6, channels: 1}}\nlayers: {MAP}", "`task: segmentation`"),
+        (
+            "task: regression\ninput: {features: 3}\nlayers: [dense: 1]\n"
+            "outputs: {a: {from: dense1, metrics: mean_iou}}",
+            "measures",
+        ),
+    ],
+)
+def test_validate_says_what_cannot_be_trained(write: Write, text: str, words: str) -> None:
+    (item,) = open_spec(str(write(f"{text}\ntrain: {{}}"))).diagnostics
+    assert (item.severity, item.code) == ("warning", "W307")
+    assert any(words in said for said in (item.message, *item.help))
+
+
+@pytest.mark.parametrize(
+    ("layers", "more", "words"),
+    [
+        ("[flatten, dense: 4, sigmoid]", ", loss: binary_cross_entropy", "binary_cross_entropy applies sigmoid itself"),
+        ("[flatten, dense: 4, softmax]", ", loss: hinge", "hinge wants the right class above 1"),
+        ("[flatten, dense: 4, tanh]", ", loss: {sum: [cross_entropy, focal]}", "cross_entropy applies softmax itself"),
+    ],
+)
+def test_bounds_in_the_way_of_a_loss(write: Write, layers: str, more: str, words: str) -> None:
+    (item,) = open_spec(str(write(NET % ("classification", layers, "x.npz", more)))).diagnostics
+    assert item.code == "W304"
+    assert words in item.message
+
+
+def test_labels_are_cropped_to_the_middle(write: Write, tmp_path: Path) -> None:
+    """An output of 4×4 is measured on the middle 4×4 of 6×6 labels; the border, all of another class, has no part."""
+    labels = np.full((5, 6, 6), 2, np.int8)
+    labels[:, 1:5, 1:5] = np.arange(16).reshape(4, 4) % 2
+    result = run(write, tmp_path, "{segmentation: {crop: center}}", MAP, labels)
+    x = images(5).astype(np.float32) / 255
+    kernel, bias = (np.asarray(result.params[f"conv1.{name}"]) for name in ("kernel", "bias"))
+    windows = np.lib.stride_tricks.sliding_window_view(x[..., 0], (3, 3), (1, 2))
+    logits = np.einsum("nhwij,ijf->nhwf", windows, kernel[:, :, 0]) + bias
+    own = labels[:, 1:5, 1:5].astype(int)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = -np.take_along_axis(log_p, own[..., None], -1).mean()
+    assert result.test["loss"] == pytest.approx(expected, rel=1e-5)
+    assert result.metrics[0]["train"]["loss"] == pytest.approx(expected, rel=1e-5)
+    assert result.test["pixel_accuracy"] == pytest.approx((logits.argmax(-1) == own).mean())
+
+
+def test_an_autoencoder_finds_its_input(write: Write, tmp_path: Path) -> None:
+    """The last step of 6 samples in steps of 4 is filled up with 2 that do not count."""
+    result = run(write, tmp_path, "reconstruction", SAME, np.arange(6) % 3)
+    record = result.metrics[0]
+    spec = load(tmp_path / "run" / "spec.yaml")
+    x = images(6).astype(np.float32) / 255
+    kernel, bias = (np.asarray(result.params[f"conv1.{name}"]) for name in ("kernel", "bias"))
+    padded = np.pad(x[..., 0], ((0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    error = np.einsum("nhwij,ijf->nhwf", windows, kernel[:, :, 0]) + bias - x
+    for part in ("train", "test"):
+        assert record[part]["loss"] == pytest.approx((error**2).mean(), rel=1e-4)
+        assert record[part]["psnr"] == pytest.approx(-10 * np.log10((error**2).mean()), rel=1e-4)
+    assert record["test"]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    assert result.headlines == {"psnr": record["test"]["psnr"]}
+    assert json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))["psnr"] == record["test"]["psnr"]
+    with pytest.raises(AttributeError, match="reconstruction has no accuracy"):
+        _ = result.accuracy
+    assert result.summary().startswith("held-out PSNR 6.15 dB, MAE 0.39")
+    steps = make_steps(spec, 1)
+    targets = {COUNTS: jnp.array([0, -1], jnp.int8)}
+    _, figures = steps.train(steps.initial(None), {"input": jnp.asarray(images(2))}, targets)
+    assert float(figures["weights"][0]) == 36
+
+
+def test_peaks_and_scales_of_reconstructions(write: Write) -> None:
+    text = """
+task: reconstruction
+input: {height: 6, width: 6, channels: 1, range: [0, 255], mean: [100], std: [50]}
+layers: [conv: {filters: 1, kernel: 3, pad: same}]
+train: {metrics: [rmse]}
+"""
+    (head,) = load(write(text)).heads()
+    assert head.figures == ("psnr", "mae", "rmse")
+    psnr: Any = head.metrics[0]
+    assert (psnr.peak, psnr.std) == (255, (50,))
+    assert head.running == psnr
+    wrong = text.replace("metrics: [rmse]", "loss: binary_cross_entropy")
+    (item,) = open_spec(str(write(wrong))).diagnostics
+    assert "takes targets from 0 to 1, but `input` has a `mean` or `std`" in item.message
+    sound = "task: reconstruction\ninput: {length: 9, channels: 1}\nlayers: [conv: {filters: 1, kernel: 3, pad: same}]"
+    assert load(write(sound)).heads()[0].figures == ("rmse", "mae")
+
+
+def test_each_output_has_its_own(write: Write, tmp_path: Path) -> None:
+    """A class and a number of one image: targets by name, losses, metrics, and the figures of each."""
+    path = tmp_path / "two.npz"
+    x, kinds, sizes = images(7), np.arange(7) % 3, np.linspace(-2, 5, 7).astype(np.float32)
+    sizes[3] = np.nan
+    np.savez(path, x_train=x, x_test=x, kind_train=kinds, kind_test=kinds, size_train=sizes, size_test=sizes)
+    text = f"""
+input: {{height: 6, width: 6, channels: 1}}
+layers:
+  - flatten: {{name: flat}}
+  - dense: {{name: kind, units: 3}}
+  - dense: {{name: size, units: 1, from: flat}}
+outputs:
+  kind: {{from: kind, metrics: [macro_f1]}}
+  length: {{from: size, target: size, task: regression, loss: huber, weight: 0.5, metrics: []}}
+train:
+  dataset: {{npz: {{path: {path}, inputs: [x], targets: [kind, size]}}}}
+  batch_size: 3
+  epochs: 1
+  optimiser: {{sgd: 1.0e-9}}
+  metrics: [recall]
+"""
+    spec = load(write(text))
+    (tmp_path / "again.yaml").write_text(spec.to_yaml(), "utf-8")
+    again = load(tmp_path / "again.yaml")
+    assert again.heads() == spec.heads()
+    kind, length = spec.heads()
+    assert kind.figures == ("top1", "macro_f1")
+    assert length.figures == ("mae", "rmse", "r2")
+    assert (kind.loss.kind, length.loss.kind) == ("cross_entropy", "huber")
+    assert length.target_among(["kind", "size"]) == "size"
+    result = train(spec, tmp_path / "run", progress=False)
+    (record,) = result.metrics
+    flat = x.reshape(7, -1).astype(np.float32) / 255
+    found = (flat @ np.asarray(result.params["size.kernel"]) + np.asarray(result.params["size.bias"]))[:, 0]
+    known = ~np.isnan(sizes)
+    error = np.abs(found - sizes)[known]
+    assert record["test"]["outputs"]["length"]["mae"] == pytest.approx(error.mean(), rel=1e-5)
+    huber = np.where(error <= 1, error**2 / 2, error - 0.5).mean()
+    assert record["test"]["heads"]["length"] == pytest.approx(huber, rel=1e-5)
+    assert record["train"]["objective"] == pytest.approx(record["train"]["loss"] + 0.5 * huber, rel=1e-5)
+    assert len(record["test"]["f1"]) == 3
+    tags = dict(scalars(record, result.classes))
+    assert tags["test/outputs/length/mae"] == record["test"]["outputs"]["length"]["mae"]
+    assert tags["test/f1/0"] == record["test"]["f1"][0]
+    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8"))["test"] == record["test"]
+
+
+def test_targets_by_name() -> None:
+    (head,) = load("lenet5").heads()
+    assert head.target_among(["anything", COUNTS]) == "anything"
+    assert head.target_among(["other", head.name]) == head.name
+    with pytest.raises(DataError, match="as the output is, and there are 2 targets: a and b"):
+        head.target_among(["a", "b"])
+
+
+def test_what_a_bounded_output_cannot_reach_is_noted(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.npz"
+    x = images(6)
+    y = np.linspace(-3, 0.9, 6).astype(np.float32)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    train(load(write(NET % ("regression", "[flatten, dense: 1, tanh]", path, ""))), tmp_path / "run")
+    said = [line for line in capsys.readouterr().err.splitlines() if "cannot reach" in line]
+    below = int((y < -1).sum())
+    assert said == [
+        f"note: {below} of the 6 numbers of `label` lie outside -1 to 1, to which tanh1 bounds output `output`: it "
+        "cannot reach them"
+    ]
+
+
+def test_several_losses_add_up_in_training(write: Write, tmp_path: Path) -> None:
+    """Cross-entropy over pixels and Dice over images, over batches that do not divide the data."""
+    labels = (np.arange(5 * 36).reshape(5, 6, 6) // 5 % 3).astype(np.int8)
+    labels[2] = -1
+    layers = "[conv: {filters: 3, kernel: 1}]"
+    losses = {}
+    for name in ("cross_entropy", "dice", "{sum: {losses: [cross_entropy, dice], weights: [1, 0.5]}}"):
+        result = run(write, tmp_path / str(len(name)), "segmentation", layers, labels, f", loss: {name}")
+        assert result.metrics[0]["train"]["loss"] == pytest.approx(result.test["loss"], rel=1e-5)
+        losses[name] = result.test["loss"]
+    one, other, both = losses.values()
+    assert both == pytest.approx(one + 0.5 * other, rel=1e-5)
+
+
+def test_eval_says_what_training_said(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = (np.arange(18).reshape(6, 3) % 2).astype(np.int8)
+    result = run(write, tmp_path, "multi_label", VECTOR, there, ", metrics: [precision]")
+    assert list(result.test)[:2] == ["loss", "mean_average_precision"]
+    capsys.readouterr()
+    assert main(["eval", str(tmp_path / "run"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == list(result.test)
+    for name, value in found.items():
+        assert value == pytest.approx(result.test[name], rel=1e-5)
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert "mAP" in capsys.readouterr().out
