@@ -38,8 +38,7 @@ def test_examples_of_datasets_are_right(name: str) -> None:
 
 
 def test_every_field_of_train_is_documented() -> None:
-    text = (DOCS / "language.md").read_text("utf-8")
-    section = re.findall(r"^## Training\n(.*?)(?=^## )", text, re.M | re.S)[0]
+    section = (DOCS / "training.md").read_text("utf-8").split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, re.M)
 
     def default(value: object) -> str:
@@ -49,6 +48,16 @@ def test_every_field_of_train_is_documented() -> None:
         return f"{kind}: {value.learning_rate}" if isinstance(value, Optimiser) else kind
 
     assert rows == [(name, default(info.default), info.description) for name, info in Train.model_fields.items()]
+
+
+def test_every_task_loss_and_metric_is_documented() -> None:
+    """In the table of its family, with the figures that a metric gives and what a loss applies."""
+    sections = (DOCS / "training.md").read_text("utf-8").split("\n## ")
+    for family, title in (("tasks", "Tasks"), ("losses", "Losses"), ("metrics", "What the figures mean")):
+        section = next(section for section in sections if section.startswith(title))
+        rows = re.findall(r"^\| (`.*?) \|", section, re.M)
+        named = {re.split(r"\W", name)[0] for row in rows for name in re.findall(r"`(.*?)`", row)}
+        assert set(builtin_kinds(family)) <= named, title
 
 
 def test_every_section_is_a_dataset() -> None:
