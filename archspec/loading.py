@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,7 +247,9 @@ class Spec:
         if graph is not None and self.train is not None and not findings.failed:
             from archspec.spec.training import check_training
 
-            check_training(graph, self.train, self._heads, self._inputs or {}, self.place, findings)
+            check_training(
+                graph, self.train, partial(self._heads, defaults=False), self._inputs or {}, self.place, findings
+            )
         if not findings.failed:
             unused_arguments(self._document, findings)
         return graph, findings
@@ -262,10 +264,10 @@ class Spec:
         except DataError as error:
             raise error.located(self.place("task")) from None
 
-    def _heads(self, graph: Graph) -> tuple[Head, ...]:
+    def _heads(self, graph: Graph, *, defaults: bool = True) -> tuple[Head, ...]:
         assert self._header is not None and self._inputs is not None
         loss, metrics = (self.train.loss, self.train.metrics) if self.train else (None, None)
-        return heads_of(graph, self._header.task, self._inputs, loss, metrics or ())
+        return heads_of(graph, self._header.task, self._inputs, loss, metrics or (), defaults=defaults)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

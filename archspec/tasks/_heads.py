@@ -132,13 +132,15 @@ def heads_of(
     inputs: Inputs,
     loss: Loss | None = None,
     metrics: Sequence[Metric] = (),
+    *,
+    defaults: bool = True,
 ) -> tuple[Head, ...]:
     """The heads of a network, in the order of its outputs.
 
     `task`, `loss` and `metrics` are the spec's and its recipe's; an output's own take their place, and metrics stand
     beside those of the task. The main output has figures, and every other that is not for training alone and says a
-    target, a task, a loss or metrics of its own. Raises `DataError` where an output is to remake an input that there is
-    not.
+    target, a task, a loss or metrics of its own. Without `defaults`, metrics are those that the spec names alone, which
+    is all that can be wrong. Raises `DataError` where an output is to remake an input that there is not.
     """
     main = graph.main_output
     heads = []
@@ -148,11 +150,14 @@ def heads_of(
         source = own.given_by(inputs)
         said = any(item is not None for item in (output.task, output.loss, output.metrics, output.target))
         measured = output is main or (said and not output.train_only)
-        chosen = [*own.metrics(kind), *(metrics if output.metrics is None else output.metrics)]
-        running = own.running(kind)
+        chosen = [
+            *(own.metrics(kind) if defaults else ()),
+            *(metrics if output.metrics is None else output.metrics),
+        ]
+        running = own.running(kind) if defaults and output is main else None
         if source is not None:
             chosen = [_of_input(metric, inputs[source]) for metric in chosen]
-            running = _of_input(running, inputs[source])
+            running = running and _of_input(running, inputs[source])
         heads.append(
             Head(
                 output.name,
@@ -164,7 +169,7 @@ def heads_of(
                 source if source is not None else output.target,
                 source is not None,
                 tuple({metric.headline: metric for metric in chosen}.values()) if measured else (),
-                running if output is main else None,
+                running,
             )
         )
     return tuple(heads)
