@@ -351,7 +351,7 @@ def test_predicting_out_of_memory_names_what_one_sample_needs(tmp_path: Path, mo
 
     (tmp_path / "spec.yaml").write_text(load("lenet5").to_yaml())
     monkeypatch.setattr(predicting, "_answers", fails)
-    monkeypatch.setattr(evaluating, "evaluated", fails)
+    monkeypatch.setattr(evaluating, "restored", fails)
     for memory, words in ((1, "one sample of 32×32×1 alone needs"), (10**15, "a machine with more memory")):
         monkeypatch.setattr(boundary, "machine_memory", lambda memory=memory: memory)
         for function in (evaluating.evaluate, lambda path: predicting.predict(path, [])):
