@@ -184,3 +184,15 @@ def test_inference_is_within_the_stated_tolerance(name: str) -> None:
     predicted = inference(spec_of(name).graph())
     for batch, recorded in RECORDED["bytes"][name]["eval"].items():
         assert EVAL_RATIO[0] < predicted.at(int(batch)) / recorded < EVAL_RATIO[1], (name, batch)
+
+
+def test_weights_of_an_attention_count_while_it_runs_and_until_its_backward_pass(write: Write) -> None:
+    """6×5 positions of 4 channels, two heads: 2·30² weights, their gradients before and after softmax."""
+    fields = "{heads: 2, bias: false, project: false}"
+    path = write(f"input: {{height: 6, width: 5, channels: 4}}\nlayers: [self_attention: {fields}]")
+    graph = load(path).graph()
+    size, pairs = 30 * 4, 2 * 30**2
+    assert inference(graph).per_sample == 4 * (2 * size + pairs)
+    parts = training(graph).parts
+    assert parts["activations"].per_sample == 4 * (3 * size + pairs)
+    assert parts["activation gradients"].per_sample == 4 * (size + 2 * pairs)

@@ -12,6 +12,58 @@ from archspec.loading import load
 
 Write = Callable[..., Path]
 
+XCEPTION = """
+input: {height: 299, width: 299, channels: 3}
+defaults: {conv: {bias: false}}
+blocks:
+  sep:
+    args: {filters: int}
+    layers:
+      - separable_conv: {filters: $(filters), kernel: 3, pad: same, bias: false}
+      - batch_norm
+  entry:
+    args: {filters: int, first: true}
+    layers:
+      - residual:
+          shortcut: projection
+          layers:
+            - relu: {when: $(first)}
+            - sep: {filters: $(filters)}
+            - relu
+            - sep: {filters: $(filters)}
+            - max_pool: {window: 3, stride: 2, pad: 1}
+layers:
+  - conv: {filters: 32, kernel: 3, stride: 2}
+  - batch_norm
+  - relu
+  - conv: {filters: 64, kernel: 3}
+  - batch_norm
+  - relu
+  - entry: {filters: 128, first: false}
+  - entry: {filters: 256}
+  - entry: {filters: 728}
+  - repeat:
+      times: 8
+      layers:
+        - residual:
+            layers:
+              - repeat: {times: 3, layers: [relu, sep: {filters: 728}]}
+  - residual:
+      shortcut: projection
+      layers:
+        - relu
+        - sep: {filters: 728}
+        - relu
+        - sep: {filters: 1024}
+        - max_pool: {window: 3, stride: 2, pad: 1}
+  - sep: {filters: 1536}
+  - relu
+  - sep: {filters: 2048}
+  - relu
+  - global_avg_pool
+  - dense: 1000
+"""
+
 INPUT = "input: {height: 32, width: 30, channels: 8}\n"
 
 
@@ -65,3 +117,10 @@ def test_mistakes_are_told_once(write: Write, fields: str, told: str) -> None:
     with pytest.raises(SpecError) as error:
         load(path).graph()
     assert [told in item.message for item in error.value.diagnostics] == [True]
+
+
+def test_xception_is_keras(write: Write) -> None:
+    """keras.applications.Xception: 22,910,480 parameters, of which 54,528 are statistics (Chollet 2017)."""
+    graph = load(write(XCEPTION)).graph()
+    assert (graph.count("trainable"), graph.count("statistics")) == (22_910_480 - 54_528, 54_528)
+    assert sum(node.kind == "depthwise_conv" for node in graph.nodes) == 34

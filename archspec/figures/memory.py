@@ -196,7 +196,8 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
             turned = given if asked[index][0] and node.layer.transposes else 0
             gradients.update(new)
             gradient_sum += sum(new.values())
-            now = _Backward(kept_sum + extra_now, mask_now, copies_sum + turned, gradient_sum + passing)
+            inside = width * node.layer.scratch(node.input_types, node.output)[1]
+            now = _Backward(kept_sum + extra_now, mask_now, copies_sum + turned, gradient_sum + passing + inside)
             best = max(best, (sum(now), now))
         kept_sum -= sum(kept_sizes.get(owner, 0) for owner in kept_ends.get(index, ()))
         copies_sum -= sum(copy_sizes.get(owner, 0) for owner in copies_ends.get(index, ()))
@@ -248,7 +249,7 @@ def _alive(graph: Graph, width: int) -> int:
             if taps is not None:
                 alive[_ticket(index)] = taps.bytes
                 now += taps.bytes
-            peak = max(peak, now)
+            peak = max(peak, now + width * node.layer.scratch(node.input_types, node.output)[0])
         for key in dying:
             now -= alive.pop(key, 0)
     return peak

@@ -180,6 +180,13 @@ class Layer(Kind):
         """
         return Kept() if self.linear else Kept(inputs=tuple(range(len(inputs))))
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
+        """Elements of one sample that exist inside the layer alone, while its forward pass and its backward pass run.
+
+        Only what may be far larger than inputs and output, such as the weights of an attention.
+        """
+        return (0, 0)
+
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
         """For the receptive field; None when every output depends on the whole map."""
         return Window()

@@ -57,6 +57,10 @@ class LocallyConnected(Convolution):
         # What each window sees, written side by side.
         return Kept(elements=prod(output.spatial) * self._seen(inputs[0]))
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
+        # The windows side by side, and their gradient.
+        return (prod(output.spatial) * self._seen(inputs[0]),) * 2
+
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.locally_connected import LocallyConnected as Module
 

@@ -134,6 +134,11 @@ class SelfAttention(Layer):
         elements = places * (2 * width + values) + self.heads * places**2 + (places * values if self.project else 0)
         return Kept(weight_inputs=(0,), elements=elements)
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
+        # Forward one weight for each pair of positions and head; backward its gradients before and after softmax.
+        pairs = self.heads * prod(inputs[0].spatial) ** 2
+        return pairs, 2 * pairs
+
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
 
