@@ -20,7 +20,7 @@ from archspec.reports.facts import BY_KEY, Facts, table, used
 from archspec.reports.roofline import header
 from archspec.spec.inputs import SignalInput, VectorInput
 from archspec.spec.network import ImageInput
-from archspec.spec.overrides import Override, parse_input
+from archspec.spec.overrides import Override, parse_input, parse_override
 
 Write = Callable[..., Path]
 
@@ -96,6 +96,25 @@ def sizes(*options: str) -> list[Override]:
 
 def shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     return {name: input.type.shape for name, input in spec.inputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("left.height", "did you mean `inputs.left`?"),
+        ("length", "did you mean `inputs.sound.length`?"),
+        ("width", "did you mean `inputs.left.width`?"),
+        ("inputs.left.hieght", "did you mean `height`?"),
+    ],
+)
+def test_a_path_to_set_that_is_not_whole(write: Write, path: str, words: str) -> None:
+    override = parse_override(f"{path}=3", Findings())
+    assert override is not None
+    found = open_spec(str(write(TWO + "layers: [relu]")), [override]).diagnostics
+    assert any(words in item.help for item in found), found
+    good = parse_override("inputs.left.height=5", Findings())
+    assert good is not None
+    assert shapes(open_spec(str(write(TWO + "layers: [{relu: {from: left}}]")), [good]))["left"] == (5, 8, 1)
 
 
 def test_another_size_is_given_by_name(write: Write) -> None:

@@ -336,13 +336,23 @@ def _main_field(holder: str, word: str) -> str | None:
 def longer_path(word: str, document: Document | None = None) -> str | None:
     """`did you mean …?` for a field that was given without the section it stands in, as `epochs` or `lr`."""
     from archspec.spec.hints import synonyms
-    from archspec.spec.network import ImageInput
+    from archspec.spec.inputs import MODELS
     from archspec.spec.train import Train
 
-    word = synonyms(word)[0]
-    for section, model in (("train", Train), ("input", ImageInput)):
-        if word in model.model_fields:
-            return f"did you mean `{section}.{word}`?"
+    several = document.root.get("inputs") if document is not None else None
+    inputs = several.entries if isinstance(several, LocatedMapping) else {}
+    if word in inputs:
+        return f"did you mean `inputs.{word}`?"
+    meant = synonyms(word)[0]
+    if meant in Train.model_fields:
+        return f"did you mean `train.{meant}`?"
+    for name, (_, section) in inputs.items():
+        kinds = kind_of_input(section) if isinstance(section, LocatedMapping) else {}
+        if any(word in MODELS[kind].model_fields for kind in kinds):
+            return f"did you mean `inputs.{name}.{word}`?"
+    if not inputs and any(word in model.model_fields for model in MODELS.values()):
+        return f"did you mean `input.{word}`?"
+    word = meant
     train = document.root.get("train") if document is not None else None
     given = train.get("optimiser") if isinstance(train, LocatedMapping) else None
     kind = (_kind_of(given) if given is not None else None) or "sgd"
