@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from archspec.diagnostics import DataError, Diagnostic, Findings, Label, ShapeError, Source, Span, SpecError, listed
 from archspec.fields import at_home
 from archspec.kinds import FAMILIES, Kind, add_kind, family_of, find_kind, remove_kind, why_not
-from archspec.layers import Cost, Kept, Weight, Window
+from archspec.layers import Cost, Kept, Layer, Weight, Window
 from archspec.types import TensorType
 
 K = TypeVar("K", bound=Kind)
@@ -199,6 +199,10 @@ def _checked(kind: type[Kind], span: Span | None, before: Plugin | None, finding
     if taken is not None and kind.kind not in (before.kinds.get(family, ()) if before else ()):
         wrong(f"{_homes.get(taken, 'another plugin')} has a kind `{kind.kind}` too")
         return None
+    if "__init__" in vars(kind):
+        wrong("fields stand in the class with their types, not in an `__init__`", "for example `width: int = 4`")
+    if issubclass(kind, Layer) and kind.build is Layer.build:
+        wrong("it has no `build`, which gives its module")
     try:
         kind.model_rebuild()
     except Exception as error:  # pydantic's own, and whatever a field's type raises

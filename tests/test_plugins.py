@@ -137,6 +137,8 @@ def test_a_run_says_which_file_it_was_made_with(
         ("((7,),)", "((7,), (8,))", 8, None),
         ("    def cost", "    def infer(self, *inputs):\n        return inputs[3]\n\n    def cost", 8, "IndexError"),
         ("    def cost", "    def infer(self, x):\n        return x.shape\n\n    def cost", 8, "and no TensorType"),
+        ("    def cost", "    def __init__(self, a):\n        self.a = a\n\n    def cost", 8, "not in an `__init__`"),
+        ("    def build(", "    def built(", 8, "it has no `build`"),
         ("return Cost(other=5 * output.size)", "return 5 * output.size", 8, "`cost` gives 1440 and no Cost"),
         ("return Cost(other=5 * output.size)", "return Cost(other=5 / self.zero)", 8, "no attribute 'zero'"),
         ("a: Annotated[float,", "name: str = ''\n    a: Annotated[float,", 8, "a field called name"),
