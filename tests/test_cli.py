@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
+from archspec.diagnostics import Findings
 from archspec.kinds import FAMILIES, find_kind, kind_names
+from archspec.layers import Layer
+from archspec.source import read_text
 
 ROOT = Path(__file__).parent.parent
 Write = Callable[..., Path]
@@ -394,6 +397,14 @@ def test_an_example_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
         assert run("layers", name) == 0
         examples = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
         assert examples and len(examples) == len(set(examples)), name
+        kind, findings = find_kind("layers", name), Findings()
+        assert kind is not None and issubclass(kind, Layer)
+        node = read_text("\n".join(line[2:] for line in examples), "examples", findings)
+        assert node is not None and not findings.items, name
+        # What is printed is what stands in the class, as YAML reads it.
+        for example in kind.examples:
+            if example.fields not in ({}, None):
+                assert {name: example.fields} in node.plain
     assert run("layers", "multiply") == 0
     assert capsys.readouterr().out.endswith(
         "examples:\n  - multiply: {from: [a, b]}\n  - multiply: {from: [a, b, c]}\n"

@@ -221,7 +221,11 @@ class Placer:
             f"{path} takes {wanted}, but has {count}",
             entry.span,
             secondary=callers(context),
-            help=["name them: `from: [a, b]`" if count < low else "join them first, with concat, add or multiply"],
+            help=[
+                "name them: `from: [a, b]`"
+                if count < low
+                else "join them first, with concat, add or multiply, or take one by its name"
+            ],
         )
         return False
 

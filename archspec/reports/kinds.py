@@ -26,15 +26,20 @@ def _default(info: FieldInfo) -> str:
 
 def written(value: Any) -> str:
     """A value as the language writes it, in one line."""
-    if isinstance(value, str):
-        return value
     if value is None:
         return "none"
+    if isinstance(value, str):
+        # A colon at an end would be YAML's own.
+        return json.dumps(value) if value[:1] == ":" or value[-1:] == ":" else value
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {written(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {_inside(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
+        return "[" + ", ".join(map(_inside, value)) + "]"
     return json.dumps(value)
+
+
+def _inside(value: Any) -> str:
+    return "null" if value is None else written(value)
 
 
 def _fields(kind: type[Kind]) -> list[tuple[str, FieldInfo]]:
