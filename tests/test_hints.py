@@ -225,7 +225,9 @@ def test_where_the_layers_of_other_libraries_lead(table: dict[str, str], prefix:
     assert not wrong
 
 
-@pytest.mark.parametrize("word", ["drop", "swiglu", "onehot", "sppf", "norm", "rms_norm", "transpose2x", "min", "wat"])
+@pytest.mark.parametrize(
+    "word", ["swiglu", "glu", "selu", "onehot", "sppf", "norm", "rms_norm", "transpose2x", "min", "wat"]
+)
 def test_a_layer_that_there_is_not_is_no_stranger(write: Write, word: str) -> None:
     (item,) = open_spec(str(write(INPUT + f"layers: [{word}]"))).diagnostics
     assert not any("did you mean" in way for way in item.help)
@@ -234,7 +236,14 @@ def test_a_layer_that_there_is_not_is_no_stranger(write: Write, word: str) -> No
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("rleu", "relu"), ("desne", "dense"), ("onv", "conv"), ("flaten", "flatten"), ("attention", "self_attention")],
+    [
+        ("rleu", "relu"),
+        ("desne", "dense"),
+        ("konv", "conv"),
+        ("drop", "dropout"),
+        ("flaten", "flatten"),
+        ("attention", "self_attention"),
+    ],
 )
 def test_slips_are_understood(word: str, meant: str) -> None:
     assert kind_hint(word, [*kind_names("layers"), *STRUCTURE]) == f"did you mean `{meant}`?"

@@ -160,6 +160,7 @@ _KINDS = {
     "dropout2d": "spatial_dropout",
     "dropout3d": "spatial_dropout",
     "channeldropout": "spatial_dropout",
+    "drop": "dropout",
     "droppath": "stochastic_depth",
     "dropconnect": "stochastic_depth",
     "survival": "stochastic_depth",
@@ -187,7 +188,7 @@ _KINDS = {
     "narrow": "slice",
     "subtraction": "subtract",
     "sub": "subtract",
-    "mean": "average",
+    "mean": "global_avg_pool",
     "elementwiseadd": "add",
     "sum": "add",
     "upsamplingbilinear": "resize",
@@ -390,8 +391,4 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
             return _NO_KIND.get(plain, _AUGMENT)
         if plain in _NOTHING:
             return None
-    hint = did_you_mean(name, known)
-    # Nobody mistypes the first letter of a short word: `drop` is no `crop`, and `glu` no `elu`.
-    near = re.search(r"`(\w+)`", hint or "")
-    stranger = near is not None and len(name) < 7 and near[1][0] != name[0].lower() and name.lower() not in near[1]
-    return None if stranger else hint
+    return did_you_mean(name, known)
