@@ -451,8 +451,9 @@ _CODES = (
     ),
     Code(
         "E515",
-        "`freeze` or `exclude` names nothing",
-        "A pattern that names no layer with weights is nearly always misspelt.",
+        "`freeze` or `exclude` names nothing, or layers that use the arrays of others",
+        "A pattern that names no layer with weights is nearly always misspelt. Shared arrays go by the layer that has "
+        "them.",
         "`archspec report` lists the paths of layers.",
     ),
     Code(

@@ -393,7 +393,8 @@ class _Evaluator:
             known = name in self.env
             help = f"`{name}` is an argument here" if known else f"the sizes of `{name}` are known in `layers` only"
         raise ExpressionError(
-            "an attribute has no place in an expression", help=help or "`input.channels` and `previous.height` do"
+            "an attribute has no place in an expression",
+            help=help or "sizes are known of what comes in: `input.channels`, `previous.height`",
         )
 
     def _incoming(self, node: ast.expr) -> Incoming | None:

@@ -252,3 +252,81 @@ outputs: {_logits: _fc, tap: _blocks.0._bn0}
     override = parse_override("layers._conv_stem.filters=16", Findings())
     assert override is not None
     assert open_spec(str(path), [override]).graph().nodes[0].output.channels == 16
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{conv: {shared: c}}", "did you mean `weights`?"),
+        ("{dense: {reuse_weights: c}}", "did you mean `weights`?"),
+        ("{repeat: {times: 2, share: true, layers: [relu]}}", "did you mean `tied`?"),
+        ("{both: {inputs: [c, input]}}", "did you mean `from`?"),
+    ],
+)
+def test_other_words_for_it_are_understood(write: Write, entry: str, words: str) -> None:
+    blocks = "blocks: {both: {inputs: [x, y], layers: [{add: {from: [x, y]}}]}}\n"
+    text = f"layers: [{{conv: {{name: c, filters: 4, kernel: 1}}}}, {entry}]\n"
+    (item,) = found(write(INPUT + blocks + text))
+    assert item.help == (words,)
+
+
+EFFICIENTNET = """
+args: {width: 1.0, classes: 1000}
+input: {height: 224, width: 224, channels: 3}
+blocks:
+  mbconv:
+    args: {filters: int, kernel: 3, stride: 1, expand: 6}
+    layers:
+      - conv: {name: _expand_conv, filters: $(expand * input.channels), kernel: 1, bias: false, when: $(expand != 1)}
+      - batch_norm: {name: _bn0, when: $(expand != 1)}
+      - silu: {when: $(expand != 1)}
+      - depthwise_conv: {name: _depthwise_conv, kernel: $(kernel), stride: $(stride), pad: same_upper, bias: false}
+      - batch_norm: {name: _bn1}
+      - silu: {name: main}
+      - global_avg_pool: {keep_dims: true}
+      - conv: {name: _se_reduce, filters: "$(max(1, input.channels // 4))", kernel: 1}
+      - silu
+      - conv: {name: _se_expand, filters: $(expand * input.channels), kernel: 1}
+      - sigmoid
+      - multiply: {from: [main, previous]}
+      - conv: {name: _project_conv, filters: $(filters), kernel: 1, bias: false}
+      - batch_norm: {name: _bn2}
+      - add: {from: [previous, input], when: $(stride == 1 and input.channels == filters)}
+  stage:
+    args: {first: int, times: 1, filters: int, kernel: 3, stride: 1, expand: 6}
+    layers:
+      - repeat:
+          times: $(times)
+          as: i
+          layers:
+            - mbconv:
+                name: $(first + i)
+                filters: "$(make_divisible(filters * width, 8))"
+                kernel: $(kernel)
+                stride: $(1 if i else stride)
+                expand: $(expand)
+layers:
+  - conv: {name: _conv_stem, filters: $(round(32 * width)), kernel: 3, stride: 2, pad: same_upper, bias: false}
+  - batch_norm: {name: _bn0}
+  - silu
+  - stage: {first: 0, filters: 16, expand: 1}
+  - stage: {first: 1, filters: 24, stride: 2, times: 2}
+  - stage: {first: 3, filters: 40, stride: 2, kernel: 5, times: 2}
+  - stage: {first: 5, filters: 80, stride: 2, times: 3}
+  - stage: {first: 8, filters: 112, kernel: 5, times: 3}
+  - stage: {first: 11, filters: 192, stride: 2, kernel: 5, times: 4}
+  - stage: {first: 15, filters: 320}
+  - conv: {name: _conv_head, filters: "$(make_divisible(1280 * width, 8))", kernel: 1, bias: false}
+  - batch_norm: {name: _bn1}
+  - silu
+  - global_avg_pool
+  - dense: {name: _fc, units: $(classes)}
+"""
+
+
+def test_efficientnet_is_counted_as_published(write: Write) -> None:
+    """5,288,548 parameters and 0.39·10⁹ multiply–adds (Tan & Le 2019; torchvision counts 5,288,548)."""
+    graph = load(write(EFFICIENTNET)).graph()
+    assert graph.params == 5_288_548
+    assert 380e6 < graph.macs < 400e6
+    assert {"_conv_stem", "_bn0", "stage2.1._expand_conv", "stage7.15._bn2", "_fc"} <= shapes(graph).keys()

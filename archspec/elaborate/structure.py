@@ -78,7 +78,9 @@ def block_inputs(x: Expander, block: Block, entry: Entry, context: Context, valu
     """What a block takes at a call, as many values as it has named inputs; another number is reported."""
     if not block.inputs or len(values) == len(block.inputs):
         return values
-    if UNKNOWN not in values:
+    # Where `inputs` was written for `from`, that is reported among the arguments.
+    told = isinstance(entry.content, Mapping) and bool(entry.content.entries.keys() & {"inputs", "input"})
+    if UNKNOWN not in values and not told:
         names = listed(f"`{name}`" for name in block.inputs)
         given = ", ".join([PREVIOUS, *block.inputs[1:]])
         x.findings.error(

@@ -9,8 +9,10 @@ from typing import Any
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import Environment, layered
+from archspec.kinds import RESERVED
 from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
+from archspec.spec.hints import field_hint
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import FAILED, evaluate
 
@@ -87,7 +89,7 @@ def bind(
     scope = layered(values, env)
     for name, (key, _) in given.items():
         if name not in arguments:
-            hint = did_you_mean(name, arguments)
+            hint = field_hint(name, arguments, RESERVED) if owner is not None else did_you_mean(name, arguments)
             known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
             if owner is None and name in SECTIONS:
                 known = f"a variant sets arguments, and may lay over {listed(VARIANT_SECTIONS)}"

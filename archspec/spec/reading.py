@@ -126,6 +126,8 @@ def read_model(
             lacking = str(detail["loc"][0]) if detail["type"] == "missing" else ""
             named = (f"did you mean `{lacking}`?", f"colon: `{lacking}: ")
             misspelt = lacking and any(words in hint for hint in meant if hint for words in named)
+            # What is left out may well be the other layer's, where `weights` was meant.
+            misspelt = misspelt or (lacking and "did you mean `weights`?" in meant)
             if not misspelt and not (detail["loc"] and detail["loc"][0] in unread):
                 details.append(detail)
         for alike in _by_value(details, node):
