@@ -255,6 +255,9 @@ class Run:
                 self.spec.train.dataset.check_path()
             except DataError as error:
                 notes.append(f"its data are not here: {error.message}; evaluate(dataset=…) takes others")
+            begin = self.spec.train.init_from
+            if begin is not None and not Path(begin.path).exists():
+                notes.append(f"what it began with is not here, {begin.path}; only training anew would need it")
         return notes
 
     def __repr__(self) -> str:

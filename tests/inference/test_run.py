@@ -224,8 +224,10 @@ def test_a_moved_run_says_what_it_lacks(
     digits: Path, tmp_path: Path, pixels: np.ndarray, capsys: pytest.CaptureFixture[str], trained: Path
 ) -> None:
     copy = Path(shutil.copytree(trained, tmp_path / "elsewhere" / "copy"))
-    (copy / "spec.yaml").write_text((copy / "spec.yaml").read_text().replace(str(digits), "/gone/digits.npz"))
+    text = (copy / "spec.yaml").read_text().replace(str(digits), "/gone/digits.npz")
+    (copy / "spec.yaml").write_text(text.replace("\ntrain:\n", "\ntrain:\n  init_from: {path: /gone/before}\n"))
     run = archspec.open(copy)
+    assert any("what it began with is not here, /gone/before; only training anew" in note for note in run.notes)
     assert any("its data are not here: there is no file /gone/digits.npz; evaluate(dataset=…)" in n for n in run.notes)
     assert len(run.predict(pixels[:2])) == 2
     with pytest.raises(SpecError, match=r"--set train.dataset.npz.path=PATH says where they are now"):
