@@ -148,13 +148,13 @@ def palette(classes: int) -> np.ndarray:
 def write_mask(path: Path, mask: np.ndarray, classes: int) -> None:
     """A map of classes (height, width) as a PNG whose pixels are the classes and whose palette colours them.
 
-    Raises `DataError` when it cannot be written.
+    It may hold numbers beyond the classes, such as VOC's 255 for none. Raises `DataError` when it cannot be written.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
-    image.putpalette(palette(classes).tobytes())
+    image.putpalette(palette(max(classes, int(mask.max(initial=0)) + 1)).tobytes())
     mark = PngInfo()
     mark.add_text(*MARK)
     try:

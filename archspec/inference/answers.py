@@ -25,6 +25,8 @@ class Answer:
     sources: dict[str, str] | None = None
     pictured: bool = True
     """Whether what the network takes is an image."""
+    likely: bool = True
+    """Whether the numbers of classes are probabilities, and not scores."""
 
     @property
     def _source(self) -> dict[str, Any]:
@@ -35,11 +37,12 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data."""
         made: dict[str, Any] = self._source
+        probability = "probability" if self.likely else "score"
         if self.kind in ("classes", "mask"):
-            word = "probability" if self.kind == "classes" else "share"
+            word = probability if self.kind == "classes" else "share"
             made["classes"] = [{"class": name, word: value} for name, value in self.classes]
         elif self.kind == "labels":
-            made["labels"] = [{"label": name, "probability": value} for name, value in self.classes]
+            made["labels"] = [{"label": name, probability: value} for name, value in self.classes]
         if self.values is not None:
             made["values"] = self.values
         made.update({name: str(file) for name, file in (("mask", self.mask), ("file", self.file)) if file})
@@ -50,7 +53,8 @@ class Answer:
         name = str(self.image)
         if self.sources is not None:
             name = ", ".join(f"{input}={source}" for input, source in self.sources.items())
-        words = ", ".join(f"{label} {100 * share:.1f} %" for label, share in self.classes)
+        shown = "{} {:.1%}" if self.likely or self.kind == "mask" else "{} {:.4g}"
+        words = ", ".join(shown.format(label, share).replace("%", " %") for label, share in self.classes)
         if isinstance(self.values, dict):
             words = ", ".join(f"{label} {number:.4g}" for label, number in self.values.items())
         elif self.values is not None:

@@ -157,8 +157,8 @@ def _answer(
     if shown.answer == "labels":
         least = shown.threshold if threshold is None else threshold
         there = [item for item in best(values, run.classes, len(values)) if item[1] > least]
-        return Answer(source, there, kind="labels", sources=sources, pictured=pictured)
-    return Answer(source, best(values, run.classes, top), sources=sources, pictured=pictured)
+        return Answer(source, there, kind="labels", sources=sources, pictured=pictured, likely=shown.likely)
+    return Answer(source, best(values, run.classes, top), sources=sources, pictured=pictured, likely=shown.likely)
 
 
 def _written_as(run: Run) -> Kind:

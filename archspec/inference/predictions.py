@@ -62,26 +62,51 @@ class Predictions:
         return "\n".join([f"<{type(self).__name__} of {count(len(self), 'sample')}>", *lines, *more, *notes])
 
     def __getattr__(self, name: str) -> Any:
+        if name == "probabilities" and isinstance(self, Rated):
+            raise AttributeError("the network's loss makes no probabilities of its numbers: `scores` has them")
         if name in _FIELDS and not name.startswith("_"):
-            own = [item.name for item in fields(self) if item.name not in ("names", "outputs", "notes")]
+            known = {*dir(type(self)), *(item.name for item in fields(self))}
+            own = [own for own in _FIELDS if own in known]
             raise AttributeError(f"{type(self).__name__} has no `{name}`: it has {', '.join(own)} and outputs")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 @dataclass(frozen=True, repr=False)
-class Classes(Predictions):
+class Rated(Predictions):
+    """Of each sample a number for each class: `probabilities`, or where the network's loss makes none, as hinge does,
+    `scores` alone. `scores` are the probabilities otherwise. `class_names` are the classes' names.
+    """
+
+    scores: np.ndarray
+    class_names: tuple[str, ...]
+    likely: bool = True
+    """Whether the scores are probabilities."""
+
+    per_sample: ClassVar[tuple[str, ...]] = ("scores",)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        if not self.likely:
+            raise AttributeError("the network's loss makes no probabilities")  # `__getattr__` says what there is
+        return self.scores
+
+    def _rated(self, index: int, number: float) -> str:
+        return (
+            f"{self.class_names[index]} {100 * number:.1f} %"
+            if self.likely
+            else f"{self.class_names[index]} {number:.4g}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Classes(Rated):
     """Of each sample one class: `probabilities` (N, classes), `classes` (N,) the numbers of the most probable, `labels`
     their names.
     """
 
-    probabilities: np.ndarray
-    class_names: tuple[str, ...]
-
-    per_sample: ClassVar[tuple[str, ...]] = ("probabilities",)
-
     @property
     def classes(self) -> np.ndarray:
-        return np.asarray(self.probabilities.argmax(-1))
+        return np.asarray(self.scores.argmax(-1))
 
     @property
     def labels(self) -> list[str]:
@@ -89,31 +114,31 @@ class Classes(Predictions):
 
     def top(self, number: int = 5) -> list[list[tuple[str, float]]]:
         """The most probable classes of each sample with their probabilities, the first of equals first."""
-        return [best(shares, self.class_names, number) for shares in self.probabilities]
+        return [best(row, self.class_names, number) for row in self.scores]
 
     def said(self) -> list[str]:
-        return [", ".join(f"{name} {100 * share:.1f} %" for name, share in row) for row in self.top(3)]
+        order = np.argsort(-self.scores, axis=-1, kind="stable")[:, :3]
+        return [
+            ", ".join(self._rated(index, row[index]) for index in own)
+            for own, row in zip(order, self.scores, strict=True)
+        ]
 
 
 @dataclass(frozen=True, repr=False)
-class Labels(Predictions):
+class Labels(Rated):
     """Of each sample the labels that are there: `probabilities` (N, labels), `present` (N, labels) whether each is
     above the `threshold`, `classes` the numbers of those that are, `labels` their names, the most probable first.
     """
 
-    probabilities: np.ndarray
-    class_names: tuple[str, ...]
     threshold: float = DECIDED
-
-    per_sample: ClassVar[tuple[str, ...]] = ("probabilities",)
 
     @property
     def present(self) -> np.ndarray:
-        return self.probabilities > self.threshold
+        return self.scores > self.threshold
 
     @property
     def classes(self) -> list[np.ndarray]:
-        orders = np.argsort(-self.probabilities, axis=-1, kind="stable")
+        orders = np.argsort(-self.scores, axis=-1, kind="stable")
         return [order[there[order]] for order, there in zip(orders, self.present, strict=True)]
 
     @property
@@ -121,29 +146,28 @@ class Labels(Predictions):
         return [[self.class_names[index] for index in row] for row in self.classes]
 
     def said(self) -> list[str]:
+        least = f"{100 * self.threshold:g} %" if self.likely else f"{self.threshold:g}"
         return [
-            ", ".join(f"{self.class_names[index]} {100 * shares[index]:.1f} %" for index in row)
-            or f"nothing above {100 * self.threshold:g} %"
-            for row, shares in zip(self.classes, self.probabilities, strict=True)
+            ", ".join(self._rated(index, scores[index]) for index in row) or f"nothing above {least}"
+            for row, scores in zip(self.classes, self.scores, strict=True)
         ]
 
 
 @dataclass(frozen=True, repr=False)
-class Masks(Predictions):
+class Masks(Rated):
     """Of each sample a class per pixel: `probabilities` (N, height, width, classes) at the output's size, `classes`
     (N, height, width) the most probable, `masks` the same of each image as the image itself lay, which is a list since
     images may differ in size; `labels` are the names of the classes that each mask has, those of most pixels first.
+    A mask is −1 where the output says nothing of a pixel.
     """
 
-    probabilities: np.ndarray
-    masks: list[np.ndarray]
-    class_names: tuple[str, ...]
+    masks: list[np.ndarray] = field(default_factory=list)
 
-    per_sample: ClassVar[tuple[str, ...]] = ("probabilities", "masks")
+    per_sample: ClassVar[tuple[str, ...]] = ("scores", "masks")
 
     @property
     def classes(self) -> np.ndarray:
-        return np.asarray(self.probabilities.argmax(-1))
+        return np.asarray(self.scores.argmax(-1))
 
     @property
     def labels(self) -> list[list[str]]:
@@ -197,7 +221,7 @@ class Remade(Predictions):
         return [f"{what} {'×'.join(map(str, row.shape))}" for row in self.values]
 
 
-_FIELDS = {"probabilities", "classes", "labels", "masks", "values", "images", "present", "class_names"}
+_FIELDS = ("probabilities", "scores", "classes", "labels", "present", "masks", "values", "value_names", "images")
 """What predictions of one kind have and others lack."""
 
 

@@ -32,15 +32,15 @@ def predictions_of(
     if shown.answer == "mask":
         size = next((input.type.shape[:2] for input in inputs.values() if isinstance(input, ImageInput)), None)
         masks = [placed_mask(row.values[1].argmax(-1), row.plan, size) for row in rows]
-        return Masks(names, outputs, notes, values, masks, tuple(classes))
+        return Masks(names, outputs, notes, values, tuple(classes), shown.likely, masks)
     if shown.answer == "labels":
-        return Labels(names, outputs, notes, values, tuple(classes), shown.threshold)
+        return Labels(names, outputs, notes, values, tuple(classes), shown.likely, shown.threshold)
     if shown.answer == "numbers":
         return Numbers(names, outputs, notes, values, tuple(shown.value_names))
     if shown.answer == "image":
         source = inputs[shown.made_again or next(iter(inputs))]
         return Remade(names, outputs, notes, values, as_images(values, source))
-    return Classes(names, outputs, notes, values, tuple(classes))
+    return Classes(names, outputs, notes, values, tuple(classes), shown.likely)
 
 
 def placed_mask(mask: np.ndarray, way: Plan | None, size: tuple[int, ...] | None) -> np.ndarray:

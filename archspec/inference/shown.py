@@ -26,6 +26,8 @@ class Shown(NamedTuple):
     """The input that a reconstruction is of."""
     value_names: tuple[str, ...] = ()
     """What the numbers of a regression are called."""
+    likely: bool = True
+    """Whether what is shown of classes are probabilities, and not the scores of a loss that makes none."""
 
 
 def main_head(spec: Spec) -> Head:
@@ -38,12 +40,13 @@ def shown_of(spec: Spec, graph: Graph) -> Shown:
     """How the main output of a spec's graph is shown."""
     head = main_head(spec)
     # A network that ends in softmax or sigmoid gives its probabilities itself.
-    shares = head.loss.link is not None and gives_shares(graph, graph.main_output)
+    shares = gives_shares(graph, graph.main_output)
     threshold = 0.5 if head.loss.link == "sigmoid" else head.loss.threshold
     return Shown(
         head.task.answer,
         (lambda output: output) if shares else head.loss.linked,
         threshold,
         head.target if head.remakes else None,
-        (head.target,) if head.target and head.type.shape == (1,) else (),
+        (head.target or head.name,) if head.type.shape == (1,) else (),
+        shares or head.loss.link is not None,
     )

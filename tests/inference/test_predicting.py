@@ -14,6 +14,7 @@ from PIL import Image
 
 import archspec
 from archspec.cli import main
+from archspec.inference.predictions import Classes, Labels, Masks, Numbers, Remade
 from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.imports import write_import
@@ -133,3 +134,125 @@ def test_arrays_of_images_lie_in_npy_files(
     found = answers(capsys, folder, tmp_path / "images.npy", tmp_path / "p.png")
     assert [answer["image"] for answer in found][2:] == [f"{tmp_path}/images.npy[2]", f"{tmp_path}/p.png"]
     assert len({json.dumps(answer["classes"]) for answer in found}) == 1
+
+
+def test_the_labels_that_are_there(imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["cat", "dog", "bird"]
+    folder = imported(
+        "task: multi_label\ninput: {features: 4}\nlayers: [{dense: {name: last, units: 3}}]\noutputs: {out: last}",
+        names,
+    )
+    given = np.array([[9.0, -3, 2, 4], [0, 0, 0, 0]])
+    np.savetxt(tmp_path / "x.csv", given, delimiter=",")
+    found = archspec.open(folder).predict(given)
+    assert isinstance(found, Labels)
+    wanted = 1 / (1 + np.exp(-found.outputs["out"].astype(np.float64)))
+    assert np.allclose(found.probabilities, wanted, atol=1e-6)
+    for least in (0.5, 0.4, 0.999):
+        order = [[names[k] for k in np.argsort(-row) if row[k] > least] for row in wanted]
+        rows = answers(capsys, folder, tmp_path / "x.csv", "--threshold", least)
+        assert [[item["label"] for item in row["labels"]] for row in rows] == order
+        if least == 0.5:
+            assert found.labels == order
+    assert main(["predict", str(folder), str(tmp_path / "x.csv"), "--threshold", "0.999"]) == 0
+    assert "x.csv[1]: no label" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", ["classification", "multi_label"])
+def test_losses_that_make_no_probabilities_have_scores(
+    imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    text = f"task: {task}\ninput: {{features: 4}}\nlayers: [{{dense: {{name: last, units: 3}}}}]\n"
+    folder = imported(f"{text}outputs: {{out: last}}\ntrain: {{loss: hinge}}", ["a", "b", "c"])
+    given = np.eye(4)[:2] * 5
+    np.save(tmp_path / "x.npy", given)
+    found = archspec.open(folder).predict(given)
+    assert isinstance(found, Labels if task == "multi_label" else Classes)
+    assert np.array_equal(found.scores, found.outputs["out"]) and not found.likely
+    with pytest.raises(AttributeError, match="makes no probabilities of its numbers: `scores` has them"):
+        found.probabilities  # noqa: B018
+    rows = answers(capsys, folder, tmp_path / "x.npy")
+    key = "labels" if task == "multi_label" else "classes"
+    assert [[item["score"] for item in row[key]] for row in rows] == [
+        sorted((float(n) for n in row if task == "classification" or n > 0), reverse=True) for row in found.scores
+    ]
+    assert main(["predict", str(folder), str(tmp_path / "x.npy")]) == 0
+    assert "%" not in capsys.readouterr().out + repr(found)
+
+
+def test_numbers_are_given_with_their_names(
+    imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = imported(
+        "task: regression\ninput: {features: 4}\nlayers: [{dense: {name: d, units: 1}}]\noutputs: {angle: {from: d}}"
+    )
+    np.save(tmp_path / "x.npy", np.ones((2, 4)))
+    found = archspec.open(folder).predict(np.ones((2, 4)))
+    assert isinstance(found, Numbers) and found.values.shape == (2, 1)
+    wanted = float(found.outputs["angle"][0, 0])
+    rows = answers(capsys, folder, tmp_path / "x.npy")
+    assert [row["values"] for row in rows] == [{"angle": pytest.approx(wanted)}] * 2
+    assert main(["predict", str(folder), str(tmp_path / "x.npy")]) == 0
+    assert f"x.npy[0]: angle {wanted:.4g}" in capsys.readouterr().out
+    with pytest.raises(AttributeError, match="Numbers has no `probabilities`: it has values, value_names and outputs"):
+        found.probabilities  # noqa: B018
+    assert main(["predict", str(folder), str(tmp_path / "x.npy"), "-o", "x"]) == 1
+    assert main(["predict", str(folder), str(tmp_path / "x.npy"), "--threshold", "0.5"]) == 1
+    assert "no use for a threshold" in capsys.readouterr().err
+
+
+def test_maps_of_numbers_are_written(imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = imported(
+        "task: regression\ninput: {height: 4, width: 6, channels: 1}\nlayers: [{conv: {filters: 2, kernel: 1}}]"
+    )
+    pixels = image(tmp_path / "p.png", 4, 6)
+    (row,) = answers(capsys, folder, tmp_path / "p.png", "-o", tmp_path / "maps")
+    assert row["file"] == str(tmp_path / "maps" / "p_numbers.npy")
+    assert np.allclose(np.load(row["file"]), archspec.open(folder).predict(pixels).values[0], atol=1e-6)
+
+
+def test_what_was_made_again_is_an_image(imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = """
+task: reconstruction
+input: {height: 4, width: 6, channels: 3, range: [-1, 1], mean: [0.1, 0, 0], std: [0.5, 1, 1]}
+layers: [identity]
+"""
+    folder = imported(text)
+    pixels = image(tmp_path / "p.png", 4, 6, 3)
+    found = archspec.open(folder).predict(pixels)
+    assert isinstance(found, Remade) and np.array_equal(found.images, pixels[None])
+    assert np.array_equal(found[0].images, pixels[None]) and len(found[:1].values) == 1
+    (row,) = answers(capsys, folder, tmp_path / "p.png", "-o", tmp_path / "made")
+    assert np.array_equal(np.asarray(Image.open(row["file"])), pixels)
+    # What is our own is written anew, what is not is not.
+    assert main(["predict", str(folder), str(tmp_path / "p.png"), "-o", str(tmp_path / "made")]) == 0
+    Image.fromarray(pixels).save(row["file"])
+    assert main(["predict", str(folder), str(tmp_path / "p.png"), "-o", str(tmp_path / "made")]) == 1
+    assert "is there already, and no prediction" in capsys.readouterr().err
+
+
+def test_masks_of_a_smaller_output_lie_in_the_middle(
+    imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = """
+task: {segmentation: {crop: center}}
+input: {height: 8, width: 10, channels: 1, fit: resize}
+layers: [{crop: {name: c, size: [4, 4]}}, {conv: {name: out, filters: 3, kernel: 1}}]
+"""
+    folder = imported(text, ["sky", "road", "tree"])
+    image(tmp_path / "p.png", 8, 10)
+    run = archspec.open(folder)
+    found = run.predict(tmp_path / "p.png")
+    assert isinstance(found, Masks) and found.probabilities.shape == (1, 4, 4, 3)
+    (mask,) = found.masks
+    assert mask.shape == (8, 10) and np.array_equal(mask[2:6, 3:7], found.classes[0])
+    assert (mask == -1).sum() == 80 - 16
+    (row,) = answers(capsys, folder, tmp_path / "p.png", "-o", tmp_path / "masks")
+    written = np.asarray(Image.open(row["mask"]))
+    assert np.array_equal(written, np.where(mask < 0, 255, mask))
+    assert sum(item["share"] for item in row["classes"]) == pytest.approx(1)
+    assert set(found.labels[0]) == {item["class"] for item in row["classes"]}
+    # As the image itself lay: twice as large, so is the part that the network answers for.
+    Image.fromarray(np.zeros((16, 20), np.uint8)).save(tmp_path / "large.png")
+    (large,) = run.predict(tmp_path / "large.png").masks
+    assert large.shape == (16, 20) and (large >= 0).sum() == 4 * 16 and (large[4:12, 6:14] >= 0).all()

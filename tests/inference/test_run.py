@@ -119,7 +119,7 @@ def test_predictions_can_be_taken_apart(run: Run, pixels: np.ndarray) -> None:
     label, share = found[2].top(2)[0][0]
     assert label == found.labels[2] and share == found.probabilities[2].max()
     assert "… and 30 more" in repr(found)
-    with pytest.raises(AttributeError, match="Classes has no `masks`: it has probabilities, class_names and outputs"):
+    with pytest.raises(AttributeError, match="it has probabilities, scores, classes, labels and outputs"):
         found.masks  # noqa: B018
     # Batches are filled up, and what fills them is no answer.
     one = run.predict(pixels[:1])
