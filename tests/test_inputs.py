@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import Findings
-from archspec.figures.conventions import torchinfo_bytes
+from archspec.figures.conventions import CONVENTIONS, torchinfo_bytes, total
 from archspec.figures.devices import find_device
 from archspec.figures.differences import differences
 from archspec.figures.memory import inference, training
@@ -219,6 +219,20 @@ def test_memory_of_two_inputs_by_hand(write: Write) -> None:
     assert inference(graph).parts["activations"].per_sample == 4 * (72 + 10 + 64)
     assert training(graph).parts["input"].per_sample == 4 * (72 + 10)
     assert torchinfo_bytes(graph, 2)["Input size"] == 4 * 2 * (72 + 10)
+
+
+def test_torchinfo_counts_a_signals_positions_and_each_use_of_shared_arrays(write: Write) -> None:
+    path = write("""
+inputs: {left: {length: 12, channels: 2}, right: {length: 12, channels: 2}}
+layers:
+  - conv: {name: a, from: left, filters: 4, kernel: 3}
+  - conv: {name: b, from: right, filters: 4, kernel: 3, weights: a}
+  - subtract: {from: [a, b]}
+""")
+    graph = load(path).graph()
+    assert graph.params == 3 * 2 * 4 + 4
+    assert total(CONVENTIONS["torchinfo"], graph) == 2 * (3 * 2 * 4 + 4) * 10  # 10 positions
+    assert torchinfo_bytes(graph, 1)["Forward/backward pass size"] == 2 * 2 * 4 * (10 * 4)
 
 
 def test_what_takes_another_input_is_told_of(write: Write) -> None:

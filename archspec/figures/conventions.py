@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from archspec.graph import Graph, Node
@@ -65,8 +66,8 @@ def timm(node: Node, mode: str) -> int:
 
 def torchinfo(node: Node, mode: str) -> int:
     """Each parameter of a convolution once an output position, each other one once a sample."""
-    positions = node.output.shape[0] * node.output.shape[1] if node.kind in CONVOLUTIONS else 1
-    return node.params * positions
+    positions = prod(node.output.spatial) if node.kind in CONVOLUTIONS else 1
+    return (node.uses("trainable") + node.uses("frozen")) * positions  # shared ones at each use
 
 
 def ptflops(node: Node, mode: str) -> int:
@@ -176,7 +177,7 @@ def torchinfo_bytes(graph: Graph, batch: int) -> dict[str, int]:
     """torchinfo's sizes in bytes: outputs of layers with parameters count twice, for forward and backward."""
 
     def outputs(nodes: Iterable[Node]) -> int:
-        return sum(_float32(node.output) for node in nodes if node.params)
+        return sum(_float32(node.output) for node in nodes if node.uses("trainable") + node.uses("frozen"))
 
     return {
         "Input size": batch * sum(_float32(item.type) for item in graph.inputs),
