@@ -189,17 +189,55 @@ def test_what_fails_in_the_module_is_said_with_the_layers_place(
     assert item.primary is not None and "my_layers.py" in " ".join(item.help)
 
 
-def test_losses_are_kinds_too(tmp_path: Path, write: Write) -> None:
-    path = tmp_path / "losses.py"
-    path.write_text(
-        "from archspec.losses import Loss\n"
-        "class Nothing(Loss):\n"
-        "    'No loss at all.'\n"
-        "    def build(self):\n"
-        "        return lambda output, target: (output.sum(-1), output.sum(-1) * 0 + 1)\n"
-    )
+OTHERS = """
+from typing import ClassVar
+
+from archspec.losses import Loss
+from archspec.metrics import Metric
+from archspec.metrics.accuracy import Accuracy
+
+
+class Squares(Loss):
+    "The squares of the numbers, whatever the label."
+
+    def build(self):
+        return lambda output, target: ((output**2).sum(-1), target >= 0)
+
+
+class Wrong(Metric):
+    "The share of samples that are not right."
+
+    better: ClassVar = "lower"
+
+    def build(self, loss):
+        right = Accuracy.plain_default().build(loss)
+        return lambda output, target: right(output, target)
+
+    def result(self, totals):
+        return {"wrong": 1 - float(totals["right"] / totals["labels"])}
+"""
+
+
+def test_losses_and_metrics_are_kinds_too(tmp_path: Path, write: Write) -> None:
+    path = tmp_path / "others.py"
+    path.write_text(OTHERS)
+    assert [kind.kind for kind in archspec.plugin(path)] == ["squares", "wrong"]
+    net = "input: {height: 28, width: 28, channels: 1}\nlayers: [avg_pool: 7, flatten, dense: {name: d, units: 10}]\n"
+    plain = archspec.load(write(net + "train: {}"))
+    assert plugins.used_by(plain, plain.graph()) == []
+    outputs = "outputs: {a: {from: d, loss: squares}}\ntrain: {metrics: [wrong]}"
+    spec = archspec.load(write(net + outputs))
+    assert plugins.used_by(spec, spec.graph())[0]["kinds"] == {"losses": ["squares"], "metrics": ["wrong"]}
+
+
+@pytest.mark.slow
+def test_they_are_trained_with_and_measured_by(tmp_path: Path, write: Write) -> None:
+    path = tmp_path / "others.py"
+    path.write_text(OTHERS)
     archspec.plugin(path)
-    spec = archspec.load(write("input: {height: 1, width: 1, channels: 2}\nlayers: [flatten]\ntrain: {loss: nothing}"))
-    assert spec.train is not None and spec.train.loss is not None
-    assert spec.train.loss.kind == "nothing"
-    assert plugins.used_by(spec, spec.graph())[0]["kinds"] == {"losses": ["nothing"]}
+    net = "input: {height: 28, width: 28, channels: 1}\nlayers: [avg_pool: 7, flatten, dense: 10]\n"
+    spec = archspec.load(write(net + "train: {loss: squares, metrics: [wrong], epochs: 1, batch_size: 1000}"))
+    result = archspec.train(spec, tmp_path / "run", progress=False)
+    record = json.loads((result.folder / "metrics.jsonl").read_text("utf-8").splitlines()[0])
+    assert record["test"]["wrong"] == pytest.approx(1 - record["test"]["top1"])
+    assert record["test"]["loss"] < 1000

@@ -250,6 +250,8 @@ _KINDS = {
     "huberloss": "huber",
     "diceloss": "dice",
     "focalloss": "focal",
+    "binaryfocalcrossentropy": "focal",
+    "categoricalfocalcrossentropy": "focal",
     "multimarginloss": "hinge",
     "categoricalhinge": "hinge",
     "squaredhinge": "hinge",
@@ -266,6 +268,34 @@ _KINDS = {
     "mnist": "mnist5k",
 }
 """What other libraries and papers call kinds, without capitals, `_`, `-` and the number of dimensions."""
+
+_METRICS = {
+    "categoricalaccuracy": "accuracy",
+    "sparsecategoricalaccuracy": "accuracy",
+    "binaryaccuracy": "accuracy",
+    "multiclassaccuracy": "accuracy",
+    "topkcategoricalaccuracy": "top_k",
+    "sparsetopkcategoricalaccuracy": "top_k",
+    "topkaccuracy": "top_k",
+    "top1": "top_k",
+    "top5": "top_k",
+    "f1": "macro_f1",
+    "f1score": "macro_f1",
+    "jaccard": "mean_iou",
+    "jaccardindex": "mean_iou",
+    "iou": "mean_iou",
+    "miou": "mean_iou",
+    "meanabsoluteerror": "mae",
+    "mse": "rmse",
+    "meansquarederror": "rmse",
+    "rootmeansquarederror": "rmse",
+    "r2score": "r2",
+    "peaksignalnoiseratio": "psnr",
+    "map": "mean_average_precision",
+    "averageprecision": "mean_average_precision",
+    "meanap": "mean_average_precision",
+}
+"""What other libraries call metrics; some of their names are losses' too."""
 
 _CHAIN = "a list of layers is a chain; a `blocks:` entry gives one a name"
 _INPUT = "what goes in is said in the section `input`"
@@ -393,7 +423,7 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     is_layer = "conv" in known
     if is_layer and plain != written and "3d" in written and plain != "dropout":
         return "layers work on maps, signals and vectors; there are no volumes"
-    for elsewhere in (_KINDS.get(written), _KINDS.get(plain)):
+    for elsewhere in (_KINDS.get(written), _KINDS.get(plain), _METRICS.get(plain)):
         if elsewhere in known:
             return f"did you mean `{elsewhere}`?"
     for candidate in known:
