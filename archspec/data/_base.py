@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -66,7 +66,8 @@ class Data:
     """A dataset in memory. `name` is what diagnostics call it.
 
     `classes` has the names of the classes of each target that has classes: of a whole number each, or of the columns
-    (N, K) of several labels at once. `notes` say what was left out, passed over or guessed, with counts.
+    (N, K) of several labels at once. `columns` has the names of the numbers (N, K) of a target, where they have names.
+    `notes` say what was left out, passed over or guessed, with counts.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Data:
     test: Split
     classes: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ class Table(Dataset):
             train, test = picked(whole, ~places), picked(whole, places)
         if self.missing == "mean":
             train, test = _filled(train, test, notes)
-        return Data(rows.name, train, test, classes, tuple(notes))
+        return Data(rows.name, train, test, classes, tuple(notes), named.targets)
 
     @property
     def _folder(self) -> Path:

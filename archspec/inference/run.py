@@ -224,7 +224,9 @@ class Run:
 
     @cached_property
     def _shown(self) -> Shown:
-        return shown_of(self.spec, self.graph)
+        shown = shown_of(self.spec, self.graph)
+        names = tuple(self._run.value_names)
+        return shown._replace(value_names=names) if names else shown
 
     @cached_property
     def _preparation(self) -> Preparation:

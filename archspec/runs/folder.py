@@ -103,6 +103,12 @@ class RunFolder:
         return [str(name) for name in names] if isinstance(names, list) else []
 
     @property
+    def value_names(self) -> list[str]:
+        """What the numbers of a regression are called; none where they have no names."""
+        names = self.about.get("values")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @property
     def about(self) -> dict[str, Any]:
         """What run.json says; empty where there is none that can be read."""
         return read_object(self.path / RUN)

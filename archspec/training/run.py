@@ -110,6 +110,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             record: dict[str, Any] = {"plugins": plugins} if plugins else {}
             record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
             record |= {"classes": list(data.class_names)} if data.class_names else {}
+            record |= {"values": named} if (named := _value_names(graph, data, heads)) else {}
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
             say_notes(_resumed(folder, recipe, data.name, digest, command), progress)
@@ -131,6 +132,16 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         raise told.located(None) from None
     finally:
         owner.release()
+
+
+def _value_names(graph: Graph, data: Data, heads: Sequence[Head]) -> list[str]:
+    """What the numbers of the main output are called, where they are numbers and have names."""
+    head = next(head for head in heads if head.name == graph.main_output.name)
+    if head.task.answer != "numbers" or not head.type.is_vector:
+        return []
+    target = head.target_among(data.train.targets)
+    names = data.columns.get(target, (target,))
+    return list(names) if len(names) == head.type.channels else []
 
 
 def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None) -> list[str]:

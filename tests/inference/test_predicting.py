@@ -19,6 +19,7 @@ from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.imports import write_import
 from archspec.runs.owner import take
+from archspec.training.run import train
 from archspec.weights.files import write_tensors
 
 Write = Callable[..., Path]
@@ -256,3 +257,20 @@ layers: [{crop: {name: c, size: [4, 4]}}, {conv: {name: out, filters: 3, kernel:
     Image.fromarray(np.zeros((16, 20), np.uint8)).save(tmp_path / "large.png")
     (large,) = run.predict(tmp_path / "large.png").masks
     assert large.shape == (16, 20) and (large >= 0).sum() == 4 * 16 and (large[4:12, 6:14] >= 0).all()
+
+
+def test_numbers_are_called_as_the_data_call_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the names of a table's columns, in a run that is trained on it."""
+    numbers = np.random.default_rng(0).random((40, 5))
+    np.savetxt(tmp_path / "t.csv", numbers, delimiter=",", header="a,b,c,east,north", comments="")
+    (tmp_path / "net.yaml").write_text(
+        "archspec: 1\nname: net\ntask: regression\ninput: {features: 3}\nlayers: [{dense: 2}]\n"
+        "train: {dataset: {table: {path: t.csv, targets: {place: [east, north]}}}, epochs: 1, batch_size: 8}\n"
+    )
+    result = train(load(tmp_path / "net.yaml"), tmp_path / "run", progress=False)
+    found = result.open().predict(numbers[:2, :3])
+    assert isinstance(found, Numbers) and found.value_names == ("east", "north")
+    np.savetxt(tmp_path / "x.csv", numbers[:1, :3], delimiter=",")
+    (row,) = answers(capsys, result.folder, tmp_path / "x.csv")
+    assert list(row["values"]) == ["east", "north"]
+    assert list(row["values"].values()) == pytest.approx(found.values[0].tolist())
