@@ -161,9 +161,12 @@ class Spec:
 
     @property
     def label(self) -> str:
-        """The name with the arguments that the SPEC gives behind it: `lenet5?classes=26`."""
+        """The name with the arguments that the SPEC gives behind it, as graphs have it: `lenet5?classes=26`."""
+        return self._labelled(self.name)
+
+    def _labelled(self, name: str) -> str:
         given = "&".join(f"{item.path[-1]}={_shown(item.value)}" for item in self._asked)
-        return f"{self.name}?{given}" if given else self.name
+        return f"{name}?{given}" if given else name
 
     @property
     def run_name(self) -> str:
@@ -236,7 +239,7 @@ class Spec:
     @cached_property
     def _elaborated(self) -> tuple[Graph | None, Findings]:
         findings = self._findings.copy()
-        name = self.variant or (self._header.name if self._header else "")
+        name = self._labelled(self.variant or (self._header.name if self._header else ""))
         types = None if self._inputs is None else {name: input.type for name, input in self._inputs.items()}
         graph = elaborate(self._document, types, name, findings)
         if graph is not None and self._header:

@@ -15,6 +15,7 @@ from archspec.diagnostics import DataError, Diagnostic, SpecError
 from archspec.graph import Graph
 from archspec.loading import load, open_spec
 from archspec.lower import build, split
+from archspec.reports import report
 from archspec.training.freezing import frozen_by
 from archspec.weights.matching import match
 from archspec.weights.tensors import TensorFile
@@ -129,6 +130,34 @@ def test_parameters_count_once_and_multiplications_at_every_call(write: Write) -
     recurrent = load(write(RECURRENT)).graph()
     assert recurrent.params == 6 * (6 + 1) + 6 * (4 + 1)
     assert recurrent.macs == 5 * (6 * 6 + 6 * 4)
+
+
+def test_reports_say_whose_arrays_are_used(write: Write) -> None:
+    graph = load(write(SIAMESE + "  - dense: {name: fc, units: 2}\n")).graph()
+    rows = {row.name: row.weights_of for row in report(graph).rows}
+    assert {name: other for name, other in rows.items() if other} == {"b.c": "a.c", "b.b": "a.b"}
+    assert [row.weights_of for row in report(graph, depth=1).rows] == ["", "a", "", ""]
+    line = next(line for line in str(report(graph)).splitlines() if line.startswith("b.c"))
+    assert line.split()[3:5] == ["as", "a"]
+
+
+def test_gradients_are_summed(write: Write) -> None:
+    """y = (x·W + b)·W + b, written by hand."""
+    graph = load(
+        write("input: {features: 3}\nlayers: [{dense: {name: a, units: 3}}, {dense: {name: b, weights: previous}}]\n")
+    ).graph()
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {"a.kernel": jax.random.normal(keys[0], (3, 3)), "a.bias": jax.random.normal(keys[1], (3,))}
+    x = jax.random.normal(keys[2], (5, 3))
+
+    def by_hand(params: Arrays) -> jax.Array:
+        y = (x @ params["a.kernel"] + params["a.bias"]) @ params["a.kernel"] + params["a.bias"]
+        return jnp.sum(y * (jnp.arange(y.size).reshape(y.shape) % 7 - 3))
+
+    _, grads, _ = learned(graph, params, x)
+    want = jax.grad(by_hand)(params)
+    for name in params:
+        np.testing.assert_allclose(grads[name], want[name], atol=1e-4)
 
 
 def test_a_layer_takes_fields_that_are_left_out(write: Write) -> None:

@@ -54,6 +54,7 @@ def test_keywords_come_before_the_text_and_overrides_too(write: Write) -> None:
     assert load(f"{path}?width=3&act=tanh", width=2).graph().nodes[0].output.channels == 8
     spec = load(f"{path}?width=3&act=tanh")
     assert (spec.name, spec.label, spec.run_name) == ("a", "a?width=3&act=tanh", "a-width=3-act=tanh")
+    assert spec.graph().name == "a?width=3&act=tanh"
     assert load(f"{path}?act=a/../b").run_name == "a-act=a_.._b"
 
 

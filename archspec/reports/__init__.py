@@ -28,6 +28,7 @@ class Row:
     inside, `moved_bytes` what is read and written: inputs, weights and outputs (`cost.bytes_moved`). `counted` are
     operations as another tool counts them, None without one. The receptive field has one axis on a signal, and none
     where only vectors are seen; `field_of` is the input that it is a field of, where it could be another's.
+    `weights_of` is the layer or block whose arrays it uses, where all of its arrays are another's.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Row:
     moved_bytes: int = 0
     counted: int | None = None
     field_of: str = ""
+    weights_of: str = ""
 
     @property
     def operations(self) -> int:
@@ -214,7 +216,18 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
         sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
         batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
         name if field and sum(not item.type.is_vector for item in graph.inputs) > 1 else "",
+        _weights_of(part, nodes),
     )
+
+
+def _weights_of(part: Part, nodes: Sequence[Node]) -> str:
+    """The layer or block whose arrays a part uses, by the same paths inside both; "" where there is no such one."""
+    using = [node for node in nodes if node.arrays]
+    inside = {node.path: node.path.removeprefix(part.path) for node in using}
+    if not using or any(node.shares is None or not node.shares.endswith(inside[node.path]) for node in using):
+        return ""
+    owners = {node.owner.removesuffix(inside[node.path]) for node in using}
+    return owners.pop() if len(owners) == 1 else ""
 
 
 def seen_by(node: Node, graph: Graph) -> tuple[tuple[int, ...], str]:

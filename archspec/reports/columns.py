@@ -25,6 +25,17 @@ def _amount(value: int, text: str) -> Cell:
     return Cell(text if value else "", value)
 
 
+def _params(report: Report, row: Row) -> Cell:
+    """Parameters; where they are counted at another layer, which: the end that both paths have is left out."""
+    if row.params or not row.weights_of:
+        return _amount(row.params, f"{row.params:,}")
+    own, other = row.name.split("."), row.weights_of.split(".")
+    while len(own) > 1 and len(other) > 1 and own[-1] == other[-1]:
+        own.pop()
+        other.pop()
+    return Cell(f"as {'.'.join(other)}", row.params)
+
+
 def _share(report: Report, row: Row) -> Cell:
     """Share of the operations: multiply–adds, or what the convention counts."""
     share = row.operations / report.operations if report.operations else 0.0
@@ -38,7 +49,7 @@ COLUMNS = {
         Column("kind", "kind", "kind", False, lambda report, row: row.kind),
         Column("inputs", "from", "inputs", False, lambda report, row: ", ".join(row.inputs)),
         Column("output", "output", "output", True, lambda report, row: "×".join(map(str, row.output))),
-        Column("params", "params", "params", True, lambda report, row: _amount(row.params, f"{row.params:,}")),
+        Column("params", "params", "params", True, _params),
         Column("macs", "MACs", "macs", True, lambda report, row: _amount(row.macs, si(row.macs))),
         Column("flops", "FLOPs", "flops", True, lambda report, row: _amount(row.flops, si(row.flops))),
         Column("counted", "", "counted", True, lambda report, row: _amount(row.counted or 0, si(row.counted or 0))),

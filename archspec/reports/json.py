@@ -47,8 +47,9 @@ def _row(row: Row) -> dict[str, Any]:
     fields["intensity"] = row.intensity
     if row.counted is None:
         del fields["counted"]
-    if not row.field_of:
-        del fields["field_of"]
+    for key in ("field_of", "weights_of"):
+        if not fields[key]:
+            del fields[key]
     return fields
 
 
