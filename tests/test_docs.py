@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import yaml
 
 from archspec.cli import main
 from archspec.kinds import Kind, KindOf, builtin_kinds, find_kind
+from archspec.loading import open_spec
 from archspec.optimisers import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
 from archspec.spec.train import Train
@@ -58,6 +60,42 @@ def test_every_task_loss_and_metric_is_documented() -> None:
         rows = re.findall(r"^\| (`.*?) \|", section, re.M)
         named = {re.split(r"\W", name)[0] for row in rows for name in re.findall(r"`(.*?)`", row)}
         assert set(builtin_kinds(family)) <= named, title
+
+
+LANGUAGE = re.findall(r"(?:^    .*\n)+", (DOCS / "language.md").read_text("utf-8"), re.M)
+HEAD = "archspec: 1\nname: net\n"
+
+
+@pytest.mark.parametrize(
+    "example", [dedent(text) for text in LANGUAGE if "archspec: 1" in text], ids=["small", "siamese"]
+)
+def test_the_specs_of_the_page_on_the_language_are_right(example: str, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(example)
+    assert open_spec(str(tmp_path / "net.yaml")).diagnostics == ()
+
+
+def test_blocks_are_called_as_the_page_on_the_language_does(tmp_path: Path) -> None:
+    (example,) = [dedent(text) for text in LANGUAGE if text.startswith("    blocks:") and "fuse" in text]
+    before = "".join(
+        f"  - conv: {{name: {name}, from: input, filters: 4, kernel: 1}}\n" for name in ("deep", "shallow")
+    )
+    text = f"{HEAD}input: {{height: 8, width: 8, channels: 3}}\n{example}".replace(
+        "\nlayers:\n", f"\nlayers:\n{before}"
+    )
+    (tmp_path / "net.yaml").write_text(text)
+    assert open_spec(str(tmp_path / "net.yaml")).graph().nodes[-1].output.shape == (8, 8, 68)
+
+
+def test_inputs_are_read_as_the_page_on_the_language_has_them(tmp_path: Path) -> None:
+    (example,) = [dedent(text) for text in LANGUAGE if "13}" in text]
+    head, several = example.split("inputs:")
+    one = [line + "\n" for line in head.splitlines()]
+    shapes = []
+    for text in (*one, f"inputs:{several}"):
+        first = "picture" if text.startswith("inputs") else "input"
+        (tmp_path / "net.yaml").write_text(f"{HEAD}{text}layers: [identity: {{from: {first}}}]\n")
+        shapes.append([str(item.type) for item in open_spec(str(tmp_path / "net.yaml")).graph().inputs])
+    assert shapes == [["224×224×3"], ["16000×1"], ["13"], ["28×28×1", "10"]]
 
 
 def test_every_section_is_a_dataset() -> None:
