@@ -146,6 +146,10 @@ def _ways_to_fit(size: int, kernel: int, dilation: int, before: int, after: int,
     return ways
 
 
+_last: tuple[object, TensorType | None, tuple[tuple[Axis, ...], tuple[Fit, ...]]] = (None, None, ((), ()))
+"""A layer, an input, and how the layer's windows lie on it."""
+
+
 class Windowed(Layer):
     """A layer whose window slides over height and width, or over length. Subclasses say how large it is and how it
     moves.
@@ -180,6 +184,23 @@ class Windowed(Layer):
         """The window on each axis of an input. Raises `ShapeError` where the fields or the input have another number
         of axes.
         """
+        return self._placed(x)[0]
+
+    def fit(self, x: TensorType) -> tuple[Fit, ...]:
+        """How the windows lie on each axis of an input. Raises `ShapeError`."""
+        return self._placed(x)[1]
+
+    def _placed(self, x: TensorType) -> tuple[tuple[Axis, ...], tuple[Fit, ...]]:
+        """The window on each axis, and how it lies there. A layer is asked several times in a row: the last is kept."""
+        global _last
+        layer, kind, placed = _last
+        if layer is not self or kind != x:
+            axes = self._axes(x)
+            placed = (axes, self._fitting(x, axes))
+            _last = (self, x, placed)
+        return placed
+
+    def _axes(self, x: TensorType) -> tuple[Axis, ...]:
         require_places(x, self.kind)
         names = axes_of(x)
         pads = (self.pad,) * len(names) if isinstance(self.pad, str) else on_axes(self.pad, x, "pad")
@@ -189,10 +210,6 @@ class Windowed(Layer):
             on_axes(self.spread, x, "dilation"),
         )
         return tuple([Axis(name, taps[i], steps[i], spread[i], pads[i]) for i, name in enumerate(names)])
-
-    def fit(self, x: TensorType) -> tuple[Fit, ...]:
-        """How the windows lie on each axis of an input. Raises `ShapeError`."""
-        return self._fitting(x, self.along(x))
 
     def _fitting(self, x: TensorType, axes: tuple[Axis, ...]) -> tuple[Fit, ...]:
         return tuple(
@@ -242,7 +259,7 @@ class Windowed(Layer):
         return window(
             [(axis.taps - 1) * axis.spread + 1 for axis in axes],
             [axis.step for axis in axes],
-            [fit.before for fit in self._fitting(inputs[0], axes)],
+            [fit.before for fit in self.fit(inputs[0])],
         )
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
