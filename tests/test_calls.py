@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from PIL import Image
@@ -139,3 +140,22 @@ def test_train_and_eval_are_those_of_nnx(write: Write) -> None:
     net.train()
     again = nnx.merge(*nnx.split(net))
     assert np.array_equal(nnx.jit(lambda net, x: net(x, key=key))(again, x) == 0, net(x, key=key) == 0)
+
+
+def test_a_network_is_trained_as_any_module_of_nnx(write: Write) -> None:
+    net = network(write, IMAGE.replace("layers: [", "layers: [batch_norm, {dropout: 0.1}, "))
+    optimiser = nnx.Optimizer(net, optax.adam(0.01), wrt=nnx.Param)
+    x, key = jax.random.normal(jax.random.key(1), (16, 6, 8, 3)), jax.random.key(0)
+    net.train()
+
+    @nnx.jit
+    def step(net: Network, optimiser: Any, key: jax.Array) -> Any:
+        loss, gradients = nnx.value_and_grad(lambda net: ((net(x, key=key) - 1) ** 2).mean())(net)
+        optimiser.update(net, gradients)
+        return loss
+
+    losses = [float(step(net, optimiser, jax.random.fold_in(key, place))) for place in range(20)]
+    assert losses[-1] < losses[0] / 2
+    assert net.deterministic is False and not np.allclose(net.at(("batch_norm1",)).var[...], 1)
+    net.eval()
+    assert np.array_equal(net(x), net(x, train=False))

@@ -93,19 +93,21 @@ def evaluated(
 
 
 def with_overrides(folder: RunFolder, spec: Spec, overrides: Sequence[Override]) -> Spec:
-    """The run's spec with other data. Raises `SpecError` where an override would change anything else."""
+    """The run's spec with other data or metrics. Raises `SpecError` where an override would change anything else."""
     if not overrides:
         return spec
     findings = Findings()
     for override in overrides:
         path = override.path
         fits = path[-1] in FITTING and (path[:-1] == ("input",) or (len(path) == 3 and path[0] == "inputs"))
-        if path[:2] != ("train", "dataset") and not fits:
+        if path[:2] not in (("train", "dataset"), ("train", "metrics")) and not fits:
             findings.error(
                 "E113",
                 f"`{'.'.join(path)[:60]}` is part of what was trained, so it cannot be set for an evaluation",
                 override.span,
-                help=["--set takes `train.dataset…`, and of an input `fit`, `short_side` and `interpolation`"],
+                help=[
+                    "--set takes `train.dataset…`, `train.metrics`, and an input's `fit`, `short_side`, `interpolation`"
+                ],
             )
     findings.raise_if_failed()
     changed = open_spec(str(folder.path / SPEC), overrides)

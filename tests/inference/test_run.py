@@ -260,6 +260,12 @@ def test_eval_changes_the_data_alone(trained: Path, path: str, capsys: pytest.Ca
     assert "is part of what was trained, so it cannot be set for an evaluation" in capsys.readouterr().err
 
 
+def test_eval_takes_other_metrics(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(trained), "--set", "train.metrics=[macro_f1]", "--format", "json"]) == 0
+    found = capsys.readouterr()
+    assert {"top1", "macro_f1"} <= set(json.loads(found.out)) and "own data" not in found.err
+
+
 def test_labels_of_other_data_go_by_the_names_of_their_classes(
     trained: Path, tmp_path: Path, pixels: np.ndarray, digits: Path
 ) -> None:
