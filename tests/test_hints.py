@@ -235,6 +235,28 @@ def test_a_layer_that_there_is_not_is_no_stranger(write: Write, word: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("family", "words", "meant"),
+    [
+        ("losses", "nn.BCEWithLogitsLoss BinaryCrossentropy bce", "binary_cross_entropy"),
+        ("losses", "nn.CrossEntropyLoss SparseCategoricalCrossentropy", "cross_entropy"),
+        ("losses", "nn.MSELoss MeanSquaredError", "mse"),
+        ("losses", "nn.L1Loss MeanAbsoluteError", "l1"),
+        ("losses", "nn.SmoothL1Loss Huber", "huber"),
+        ("losses", "nn.MultiMarginLoss SquaredHinge", "hinge"),
+        ("losses", "FocalLoss BinaryFocalCrossentropy", "focal"),
+        ("metrics", "MeanAbsoluteError", "mae"),
+        ("metrics", "MeanSquaredError RootMeanSquaredError", "rmse"),
+        ("metrics", "F1Score f1", "macro_f1"),
+        ("metrics", "top5 TopKCategoricalAccuracy", "top_k"),
+        ("metrics", "JaccardIndex MeanIoU iou", "mean_iou"),
+        ("metrics", "map AveragePrecision", "mean_average_precision"),
+    ],
+)
+def test_losses_and_metrics_of_other_libraries(family: str, words: str, meant: str) -> None:
+    assert {kind_hint(word, kind_names(family)) for word in words.split()} == {f"did you mean `{meant}`?"}
+
+
+@pytest.mark.parametrize(
     ("word", "meant"),
     [
         ("rleu", "relu"),
