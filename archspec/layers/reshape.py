@@ -56,7 +56,6 @@ class Reshape(Layer):
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    reorders: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example([2, 3, 4], ((24,),)),
         Example([-1, 8], ((6, 4, 2),)),

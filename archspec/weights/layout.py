@@ -54,7 +54,7 @@ def _after(node: Node, before: list[Order]) -> Order:
         return None
     first = node.input_types[0]
     mixes = any("O" in weight.axes for weight in node.arrays)
-    if first.spatial and node.kind == "flatten":
+    if first.spatial and node.layer.is_view:
         height, width = (*first.spatial, 1)[:2]
         return ((height, width, first.channels),)
     if first.spatial or mixes:

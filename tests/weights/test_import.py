@@ -437,6 +437,16 @@ def test_normalisations_over_a_whole_sample_have_their_channels_last_here(write:
     assert (from_torch(found["a.weight"], weight, None) == ours).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "same"), [("reshape: -1", True), ("reshape: {shape: -1, order: channels_first}", False)]
+)
+def test_a_map_made_a_vector_by_reshape_keeps_its_order(write: Write, kind: str, same: bool) -> None:
+    """As `flatten` does, unless the order is PyTorch's already."""
+    net = "input: {height: 2, width: 3, channels: 4}\nlayers: [{%s}, dense: {name: d, units: 2}]"
+    kernels = [torch_tensors(write(net % item))["d.weight"] for item in ("flatten: {}", kind)]
+    assert bool((kernels[0] == kernels[1]).all()) == same
+
+
 @pytest.mark.parametrize("kind", ["channel_shuffle: 2", "group_norm: 2"])
 def test_what_depends_on_the_order_of_a_flattened_map_is_not_guessed(write: Write, kind: str) -> None:
     """PyTorch flattens in another order, so that its groups are made of other features."""
