@@ -645,6 +645,13 @@ _CODES = (
         "layers: [conv: {filters: 2, kernel: 3}]\ntrain: {}",
     ),
     Code(
+        "W308",
+        "a loss or metrics of the recipe that no output uses",
+        "Every output says its own in `outputs`.",
+        "Remove what is not used.",
+        "layers: [flatten, dense: 2]\noutputs: {a: {from: dense1, loss: hinge}}\ntrain: {loss: focal}",
+    ),
+    Code(
         "W401",
         "a batch that does not fit into a device's memory",
         "The prediction of `archspec roofline` is for a device that could not hold it.",

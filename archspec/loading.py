@@ -251,11 +251,22 @@ class Spec:
             from archspec.spec.training import check_training
 
             check_training(
-                graph, self.train, partial(self._heads, defaults=False), self._inputs or {}, self.place, findings
+                graph,
+                self.train,
+                partial(self._heads, defaults=False),
+                self._inputs or {},
+                self.place,
+                self._written,
+                findings,
             )
         if not findings.failed:
             unused_arguments(self._document, findings)
         return graph, findings
+
+    def _written(self, field: str) -> bool:
+        """Whether the recipe says this field itself."""
+        train = self._document.root.get("train")
+        return isinstance(train, LocatedMapping) and field in train.entries
 
     def heads(self) -> tuple[Head, ...]:
         """The outputs with their tasks, losses, targets and metrics.

@@ -29,7 +29,7 @@ class Dice(Loss):
     takes_shares: ClassVar[bool] = True
 
     smooth: Annotated[
-        NonNegativeNumber, Field(description="s, which makes a class that is neither there nor guessed right: 1 − s/s")
+        NonNegativeNumber, Field(description="s: the larger, the less a class with few pixels weighs")
     ] = 1.0
     squared: Annotated[
         Flag, Field(description="squares in the denominator, as Milletari et al. have them; otherwise Σ p + Σ t")

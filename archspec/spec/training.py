@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archspec.diagnostics import DataError, Findings, Label, Span
 from archspec.patterns import any_matches
 from archspec.spec.train import Train
+from archspec.tasks import overruled
 
 if TYPE_CHECKING:
     from archspec.graph import Graph, Output
@@ -25,12 +26,13 @@ def check_training(
     heads: Callable[[Graph], Sequence[Head]],
     inputs: Inputs,
     place: Callable[..., Span | None],
+    written: Callable[[str], bool],
     findings: Findings,
 ) -> None:
     """Warns of outputs that cannot be trained, or are bounded before their loss, and of batch normalisation over one
     value.
 
-    `place` gives where the value at a path of the spec was written.
+    `place` gives where the value at a path of the spec was written, `written` whether a field of the recipe was.
     """
     try:
         for head, output in zip(heads(graph), graph.outputs, strict=True):
@@ -43,6 +45,14 @@ def check_training(
             place("outputs") or place("task") or place("train"),
             help=list(error.help),
         )
+    for name in ("loss", "metrics"):
+        if written(name) and overruled(graph, name):
+            findings.warning(
+                "W308",
+                f"nothing uses `{name}` of `train`: every output says its own",
+                place("train", name),
+                help=["remove it, or the outputs' own"],
+            )
     if train.batch_size == 1:
         batch = place("train", "batch_size")
         norms = active_norms(train, graph)

@@ -12,6 +12,7 @@ from archspec.graph import INPUT, Graph
 from archspec.kinds import plain
 from archspec.source import resolve_plain
 from archspec.spec.network import LANGUAGE_VERSION
+from archspec.tasks import overruled
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -71,7 +72,7 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     if spec.train is not None:
         lines.append("train:")
         for name, value in plain(spec.train).items():
-            if value is not None:
+            if value is not None and not (name in ("loss", "metrics") and overruled(graph, name)):
                 lines.append(f"  {name}: {dump(value, flow=True)}")
     if spec.weights:
         lines.append("weights:")

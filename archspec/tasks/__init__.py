@@ -5,6 +5,6 @@ from archspec.tasks._base import (
     Inputs,
     Task,
 )
-from archspec.tasks._heads import COUNTS, Head, default_task, heads_of
+from archspec.tasks._heads import COUNTS, Head, default_task, heads_of, overruled
 
-__all__ = ["COUNTS", "Answer", "Head", "Inputs", "Task", "default_task", "heads_of"]
+__all__ = ["COUNTS", "Answer", "Head", "Inputs", "Task", "default_task", "heads_of", "overruled"]

@@ -119,6 +119,13 @@ def _check_shares(head: Head, input: object) -> None:
         )
 
 
+def overruled(graph: Graph, name: str) -> bool:
+    """Whether every output says its own loss, or its own metrics, so that the recipe's is no output's."""
+    return all(
+        getattr(output, name) is not None or (name == "loss" and output.task is not None) for output in graph.outputs
+    )
+
+
 def default_task() -> Task:
     """The task of a spec that names none."""
     from archspec.tasks.classification import Classification

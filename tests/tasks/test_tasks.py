@@ -218,6 +218,20 @@ train:
     assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8"))["test"] == record["test"]
 
 
+def test_a_loss_that_no_output_uses_is_told_of(write: Write) -> None:
+    text = """
+input: {features: 3}
+layers: [dense: 2]
+outputs: {a: {from: dense1, loss: hinge}}
+train: {loss: focal}
+"""
+    path = write(text)
+    (item,) = open_spec(str(path)).diagnostics
+    assert (item.code, item.message) == ("W308", "nothing uses `loss` of `train`: every output says its own")
+    path.write_text(load(path).to_yaml(), "utf-8")
+    assert open_spec(str(path)).diagnostics == ()
+
+
 def test_targets_by_name() -> None:
     (head,) = load("lenet5").heads()
     assert head.target_among(["anything", COUNTS]) == "anything"
