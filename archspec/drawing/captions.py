@@ -72,10 +72,19 @@ def _caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
     size = count(len(piece.nodes), "layer") + ("" if tie and tie.whole else f" · {si(params)} params")
     what = about(piece)
     if piece.kind == "run" and piece.alike:
-        return Caption(what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}", (piece.name, size))
+        heading = what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}"
+        return Caption(heading, (piece.name, *_taken(graph, piece), size))
     if piece.name.isdigit() and what:
         return Caption(f"{piece.name}: {what}", (size,))
     return Caption(piece.name, (what, size) if what else (size,))
+
+
+def _taken(graph: Graph, run: Piece) -> list[str]:
+    """Parts that the first and the last of alike pieces take of an axis, where these are not the same."""
+    pairs = zip(run.pieces[0].nodes, run.pieces[-1].nodes, strict=True)
+    ends = ((graph.nodes[first], graph.nodes[last]) for first, last in pairs)
+    words = ((first.kind, ", ".join(ranges(first)), ", ".join(ranges(last))) for first, last in ends)
+    return [f"{kind} {one} … {other}" for kind, one, other in words if one != other][:2]
 
 
 def about(piece: Piece) -> str:

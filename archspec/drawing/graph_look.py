@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from archspec.diagnostics import count
@@ -199,7 +200,18 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
         and (min(lines) - x < text_width(text, TITLE_SIZE, True) + TITLE_BESIDE - 1)
     ):
         at, anchor = x + outline.width - 10, "end"
+    if picture.direction == "down" and lines:
+        wide = text_width(text, TITLE_SIZE, True)
+        at, anchor = _between(at, anchor, wide, sorted({x, *lines, x + outline.width}))
     return [ground, Text(at, y + 16, text, TITLE_SIZE, True, anchor, FAINT, path=outline.path)]
+
+
+def _between(at: float, anchor: Anchor, wide: float, lines: Sequence[float]) -> tuple[float, Anchor]:
+    """The place of a title of some width that no line goes through: the one given, or the first gap that has room."""
+    left = at if anchor == "start" else at - wide
+    if not any(left - 1 < line < left + wide + 1 for line in lines):
+        return at, anchor
+    return next(((low + 8, "start") for low, high in pairwise(lines) if high - low > wide + 14), (at, anchor))
 
 
 def rounded(points: Sequence[tuple[float, float]], style: Style, arrow: bool) -> Path:

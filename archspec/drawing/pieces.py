@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from archspec.blocks import Part, tree
 from archspec.drawing.repeats import Member, repeats
 from archspec.drawing.sharing import Sharing, Tie
+from archspec.drawing.words import RANGES, is_range
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.layers import Port
 
@@ -134,11 +135,11 @@ class Pieces:
     def _tie(self, piece: Piece) -> Tie | None:
         if piece.kind != "run":
             return self._sharing.tie(piece.path, piece.nodes, unit=piece.kind == "unit")
+        whole = self._sharing.is_whole(piece.nodes)
         inside = set(piece.nodes)
         ties = [tie for member in piece.pieces if (tie := self._tie(member))]
         if not ties or not any(self._sharing.holder.get(index, index) not in inside for index in piece.nodes):
             return None
-        whole = len(ties) == len(piece.pieces) and all(tie.whole for tie in ties)
         first, last = ties[0], ties[-1]
         if {tie.path for tie in ties} == {first.path}:
             return Tie(first.path, whole, whole and all(tie.exact for tie in ties))
@@ -194,8 +195,9 @@ class Pieces:
         """
         # Which layer it refers to, its inputs say.
         layer = node.layer
-        if referred := layer.referred():
-            layer = layer.model_copy(update=dict.fromkeys(referred))
+        # Nor does it matter which part each takes of an axis, such as the rows of an image one after the other.
+        if dropped := {*layer.referred(), *(name for name in RANGES if is_range(getattr(layer, name, None)))}:
+            layer = layer.model_copy(update=dict.fromkeys(dropped))
         try:
             key: Any = (node.kind, layer, node.output)
             number = self._known.setdefault(key, len(self._known))

@@ -43,11 +43,10 @@ class Sharing:
         Where a block is another one once more, that is the other; of another block what all the layers are in whose
         arrays it uses, and of a unit the first of these.
         """
-        inside = set(nodes)
-        sharing = {index: self.holder[index] for index in nodes if self.holder.get(index, index) not in inside}
+        sharing = self._outside(nodes)
         if not sharing:
             return None
-        whole = all(index in sharing or not self._nodes[index].arrays for index in nodes)
+        whole = self.is_whole(nodes)
         holders = [self._nodes[holder].path for holder in sharing.values()]
         others = {
             self._other(path, self._nodes[index].path, holder) for index, holder in zip(sharing, holders, strict=True)
@@ -56,6 +55,15 @@ class Sharing:
         if other:
             return Tie(other, whole, whole)
         return Tie(holders[0] if unit else _around(holders), whole, unit and whole)
+
+    def is_whole(self, nodes: Sequence[int]) -> bool:
+        """Whether all arrays that layers use, of which there are some, are those of layers not among them."""
+        sharing = self._outside(nodes)
+        return bool(sharing) and all(index in sharing or not self._nodes[index].arrays for index in nodes)
+
+    def _outside(self, nodes: Sequence[int]) -> dict[int, int]:
+        inside = set(nodes)
+        return {index: self.holder[index] for index in nodes if self.holder.get(index, index) not in inside}
 
     @staticmethod
     def _other(path: str, layer: str, holder: str) -> str | None:

@@ -35,7 +35,7 @@ def place_down(figure: Figure) -> Places:
             max([box.right for box in boxes] + rights),
         )
     standing = _row_labels(figure, places, 0)
-    for number in sorted(range(1, len(figure.rows.chains)), key=lambda number: (-spans[number][0], number)):
+    for number in _from_the_top(figure, spans):
         left, right = spans[number]
         boxes = _row_labels(figure, None, number)
         top = min(box.top for box in boxes)
@@ -46,6 +46,34 @@ def place_down(figure: Figure) -> Places:
         _row_labels(figure, places, number)
         standing.append(Bounds(left, axis + top, right, axis + max(box.bottom for box in boxes)))
     return places
+
+
+def _from_the_top(figure: Figure, spans: dict[int, tuple[float, float]]) -> list[int]:
+    """The rows under the trunk: those that begin last on top, and of those that begin with an input each where lines to
+    and from the trunk cross the fewest others.
+    """
+    others = range(1, len(figure.rows.chains))
+    inputs = [number for number in others if figure.groups[figure.rows.chains[number][0]].first.role == "input"]
+    order = sorted(set(others) - set(inputs), key=lambda number: (-spans[number][0], number))
+    lines: dict[int, list[float]] = {number: [] for number in others}
+    row = {at: number for number, chain in enumerate(figure.rows.chains) for at in chain}
+    for source, at in figure.rows.crossings:
+        for end, line in ((row[at], source), (row[source], at)):
+            if end in lines:
+                lines[end].append(figure.volumes[line].middle)
+
+    def crosses(lower: int, upper: int) -> bool:
+        left, right = spans[upper]
+        return any(left + 1 < x < right - 1 for x in lines[lower])
+
+    for number in inputs:
+        costs = [
+            sum(crosses(number, upper) for upper in order[:at]) + sum(crosses(lower, number) for lower in order[at:])
+            for at in range(len(order) + 1)
+        ]
+        least = min(costs)
+        order.insert(max(at for at, cost in enumerate(costs) if cost == least), number)
+    return order
 
 
 def _extent(figure: Figure, at: int) -> Bounds:

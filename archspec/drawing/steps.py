@@ -369,7 +369,12 @@ def _grouped(steps: Sequence[Stage]) -> list[Group]:
     parts: list[Group] = []
     home: list[int] = []
     for index, step in enumerate(steps):
-        alone = step.sources == (index - 1,) and users[index - 1] == 1 and not step.dashed
+        rest = tuple(source for source in step.sources if source != index - 1)
+        # An input that all take besides, as the steps of a recurrent network do, does not part them.
+        along = all(steps[source].role == "input" for source in rest) and {home[source] for source in rest} <= set(
+            parts[-1].sources if parts else ()
+        )
+        alone = index - 1 in step.sources and along and users[index - 1] == 1 and not step.dashed
         if alone and home[index - 1] == len(parts) - 1 and _alike(parts[-1].last, step):
             parts[-1].steps.append(step)
         else:

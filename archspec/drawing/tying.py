@@ -24,10 +24,15 @@ def tied(picture: Picture, written: Sequence[Bounds]) -> list[list[Point]]:
     if len(pairs) > MANY:
         return []
     found: list[list[Point]] = []
-    for one, two in pairs:
-        for points in _ways(one, two):
-            if _is_free(points, one, two, picture, written) and not _meets(points, found):
+    joined: dict[str, list[Box | Outline]] = {}
+    for one, other in pairs:
+        # What is out of sight may be joined to another that uses the same arrays.
+        for two in (other, *reversed(joined.get(other.path, []))):
+            ways = _ways(one, two)
+            free = (way for way in ways if _is_free(way, one, two, picture, written) and not _meets(way, found))
+            if points := next(free, None):
                 found.append(points)
+                joined.setdefault(other.path, []).append(one)
                 break
     return found
 

@@ -45,12 +45,17 @@ def spacing(node: Node) -> list[str]:
     return words
 
 
+def is_range(value: Any) -> bool:
+    """Whether a field's value is a part of an axis."""
+    return isinstance(value, tuple) and len(value) == 3
+
+
 def ranges(node: Node) -> list[str]:
     """Parts that are taken of axes, as Python writes them: `channels 0:58`."""
     words = []
     for name in RANGES:
         value = getattr(node.layer, name, None)
-        if isinstance(value, tuple) and len(value) == 3:
+        if is_range(value):
             start, stop, step = value
             words.append(f"{name} {start}:{'' if stop is None else stop}" + (f":{step}" if step != 1 else ""))
     return words

@@ -139,6 +139,73 @@ def test_the_paper_look_counts_the_arrays_of_steps_once(times: int, write: Write
     assert "629 parameters" in figure.title
 
 
+def test_steps_that_each_take_a_row_are_folded_with_the_rows_told(write: Write) -> None:
+    text = """input: {height: 28, width: 28, channels: 1}
+blocks:
+  step:
+    args: {row: int}
+    layers:
+      - slice: {from: input.0, rows: ["$(row)", "$(row + 1)"]}
+      - flatten
+      - dense: {name: x, units: 16}
+      - dense: {name: h, from: input.1, units: 16}
+      - add: {from: [x, h]}
+layers:
+  - slice: {name: first, rows: [0, 1]}
+  - flatten
+  - dense: {name: step0, units: 16}
+"""
+    text += "".join(f"  - step: {{name: step{at}, row: {at}, from: [input, step{at - 1}]}}\n" for at in range(1, 28))
+    graph = graph_of(write, text)
+    owners: dict[str, str] = {}
+    for at in range(2, 28):
+        owners |= as_other(graph, f"step{at}", "step1")
+    graph = sharing(graph, owners)
+    drawn = graph_look.scene(graph)
+    check_text(drawn)
+    assert {"step ×26", "slice rows 2:3 … rows 27:28", "weights: step1"} <= set(words(drawn))
+    figure = paper_look.scene(graph)
+    assert_legible(figure)
+    assert_complete(graph, figure)
+    assert {"27 × step", "one set of weights"} <= set(words(figure))
+
+
+def test_three_that_share_are_joined_side_by_side(write: Write) -> None:
+    text = TOWER.replace("}}\nblocks", "}, third: {height: 28, width: 28, channels: 1}}\nblocks")
+    text = text.replace("  - subtract", "  - tower: {name: c, from: third}\n  - concat").replace("[a, b]", "[a, b, c]")
+    graph = graph_of(write, text)
+    graph = sharing(graph, {**as_other(graph, "b", "a"), **as_other(graph, "c", "a")})
+    drawn = graph_look.scene(graph, depth=2)
+    check_text(drawn)
+    ends = [[x for x, _ in line] for line in lines(drawn)]
+    assert len(ends) == 2 and ends[0][1] < ends[1][0], "from a to b, and from b on to c"
+    figure = paper_look.scene(graph)
+    assert_legible(figure)
+    inputs = {name: shape.box.top for shape in figure.shapes for name in ("left", "right", "third")
+              if isinstance(shape, Polygon) and shape.path == f"@input.{name}"}  # fmt: skip
+    assert sorted(inputs, key=lambda name: inputs[name]) == ["left", "right", "third"]
+
+
+def test_rows_of_inputs_cross_no_others(write: Write) -> None:
+    names = [f"x{at}" for at in range(12)]
+    text = f"inputs: {{{', '.join(f'{name}: {{features: 8}}' for name in names)}}}\nlayers:\n"
+    for at, name in enumerate(names):
+        text += f"  - dense: {{name: h{at}, from: {name}, units: 8}}\n"
+        text += f"  - add: {{name: s{at}, from: [h{at}, {'s' if at > 1 else 'h'}{at - 1}]}}\n" if at else ""
+    graph = graph_of(write, text)
+    figure = paper_look.scene(graph)
+    assert_complete(graph, figure)
+    assert_legible(figure)
+    check_text(graph_look.scene(graph))
+
+
+def test_20_000_layers_that_share(write: Write) -> None:
+    graph = unrolled(write, 5000)
+    drawn = graph_look.scene(graph)
+    check_text(drawn)
+    assert len(graph.nodes) > 20_000 and "step ×4,999" in words(drawn)
+
+
 @settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
