@@ -24,6 +24,8 @@ LONGEST, FASTEST = 112.0, 9.0
 """Length of the longest vector's bar, and the most per root of a feature."""
 BAR, BAR_BACK = 9.0, Point(6.0, 4.5)
 """Thickness of a vector's bar, and how far it reaches to the right and up."""
+TALLEST = 12.0
+"""The most height of a signal per root of its length."""
 PLATE_BACK = Point(3.0, 2.0)
 """The same of a signal's plate, which has no width."""
 RADIUS = 8.0
@@ -174,7 +176,8 @@ def sized(groups: Sequence[Group]) -> list[Volume]:
     scale = (LARGEST if largest > TINY else 0.75 * LARGEST) / largest
     channels = [*(shape[2] for shape in maps), *(kind.channels for kind in signals)]
     per_channel = min(STEEPEST, DEEPEST / max(channels, default=1) ** 0.5)
-    per_length = 0.75 * LARGEST / max((kind.shape[0] for kind in signals), default=1) ** 0.5
+    longest = max((kind.shape[0] for kind in signals), default=1)
+    per_length = min(TALLEST, 0.75 * LARGEST / longest**0.5)
     per_feature = min(FASTEST, LONGEST / max(vectors, default=1) ** 0.5)
 
     def volume(group: Group) -> Volume:

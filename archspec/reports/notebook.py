@@ -8,6 +8,7 @@ from html import escape
 
 from archspec.blocks import Part, tree
 from archspec.diagnostics import count
+from archspec.drawing.sharing import Sharing
 from archspec.reports import Report, Row, columns, tables
 from archspec.reports.cells import WRITERS, shown
 
@@ -46,6 +47,8 @@ class _Line:
     inside: list[_Line] = field(default_factory=list)
     more: str = ""
     """What is left out below it, in words."""
+    tie: str = ""
+    """The layer or block whose arrays it uses and where they are counted, if it has none of its own."""
 
 
 def display(report: Report) -> str:
@@ -54,12 +57,16 @@ def display(report: Report) -> str:
     Blocks are folded; those that are alike and follow each other share a row, which opens the first of them. Where
     there would be more than `MANY` rows, the innermost are left out, and it is said how many.
     """
-    lines, left_out = _some(_lines(tree(report.graph), {row.name: row for row in report.rows}))
+    known = {row.name: row for row in report.rows}
+    lines, left_out = _some(_lines(tree(report.graph), known, Sharing(report.graph)))
     flat = list(_walk(lines))
     table = columns.table(replace(report, rows=tuple(line.row for _, line in flat)))
-    texts = {
-        line.row.name: [line.part.name, *map(shown, row[1:])] for (_, line), row in zip(flat, table.rows, strict=True)
-    }
+    params = columns.chosen(report, None).index("params")
+    texts = {}
+    for (_, line), row in zip(flat, table.rows, strict=True):
+        cells = texts[line.row.name] = [line.part.name, *map(shown, row[1:])]
+        if line.tie:
+            cells[params] = f"= {line.tie}"
     names = [2 * level + 3 + len(line.part.name) for level, line in flat]
     others = [[len(text) for text in row] for row in zip(table.head, *texts.values(), strict=True)][1:]
     widths = [min(WIDEST, max(lengths, default=0)) + 2 for lengths in (names, *others)]
@@ -98,15 +105,17 @@ def _cells(texts: Sequence[str], right: Sequence[bool], lead: str) -> str:
     return " ".join(made)
 
 
-def _lines(part: Part, known: Mapping[str, Row]) -> list[_Line]:
+def _lines(part: Part, known: Mapping[str, Row], sharing: Sharing) -> list[_Line]:
     """The lines of what is in a block; alike neighbours as one."""
     lines: list[_Line] = []
     for inner in part.parts:
+        tie = sharing.tie(inner.path, inner.nodes, unit=inner.is_layer)
+        told = tie.path if tie and tie.whole else ""
         if inner.is_layer or inner.path in known:
-            lines.append(_Line(inner, known[inner.path]))
+            lines.append(_Line(inner, known[inner.path], tie=told))
             continue
-        inside = _lines(inner, known)
-        lines.append(_Line(inner, _sum(inner.path, inner.kind, [line.row for line in inside]), inside))
+        inside = _lines(inner, known, sharing)
+        lines.append(_Line(inner, _sum(inner.path, inner.kind, [line.row for line in inside]), inside, tie=told))
     together: list[_Line] = []
     at = 0
     while at < len(lines):
@@ -154,7 +163,9 @@ def _run(lines: Sequence[_Line]) -> _Line:
     times = len(lines)
     part = Part(f"{first.path}…{last.path}", f"{first.name} … {last.name}", first.kind, None, first.nodes, [first])
     row = _sum(part.path, f"{times:,} × {first.kind}", [line.row for line in lines])
-    return _Line(part, row, [lines[0]], f"and {times - 1:,} more that are alike")
+    ties = [line.tie for line in lines]
+    tie = ties[0] if len(set(ties)) == 1 else f"{ties[0]} … {ties[-1]}"
+    return _Line(part, row, [lines[0]], f"and {times - 1:,} more that are alike", tie)
 
 
 def _walk(lines: Iterable[_Line], level: int = 0) -> Iterator[tuple[int, _Line]]:

@@ -26,7 +26,7 @@ blocks:
       - dense: {name: fc, units: 64}
 layers:
   - tower: {name: a, from: left}
-  - tower: {name: b, from: right}
+  - tower: {name: b, from: right, weights: a}
   - subtract: {name: apart, from: [a, b]}
   - dense: {name: out, units: 2}
 """
@@ -41,7 +41,7 @@ blocks:
       - add: {{from: [h, x]}}
       - tanh
 layers:
-  - repeat: {{name: steps, times: {times}, layers: [step]}}
+  - repeat: {{name: steps, times: {times}, tied: true, layers: [step]}}
   - dense: {{name: out, units: 5}}
 """
 
@@ -63,25 +63,14 @@ def sharing(graph: Graph, owners: Mapping[str, str]) -> Graph:
     )
 
 
-def as_other(graph: Graph, block: str, other: str) -> dict[str, str]:
-    """Owners for a block that is another one once more."""
-    inside = [node for node in graph.nodes if node.path.startswith(f"{block}.") and node.arrays]
-    return {node.path: other + node.path[len(block) :] for node in inside}
-
-
 def siamese(write: Write) -> Graph:
     """Two towers, `b` with the arrays of `a`."""
-    graph = graph_of(write, TOWER)
-    return sharing(graph, as_other(graph, "b", "a"))
+    return graph_of(write, TOWER)
 
 
 def unrolled(write: Write, times: int) -> Graph:
     """A recurrent network: every step with the arrays of the first."""
-    graph = graph_of(write, STEPS.format(times=times))
-    owners: dict[str, str] = {}
-    for at in range(1, times):
-        owners |= as_other(graph, f"steps.{at}", "steps.0")
-    return sharing(graph, owners)
+    return graph_of(write, STEPS.format(times=times))
 
 
 def towers(write: Write, depth: int) -> Graph:
@@ -89,7 +78,7 @@ def towers(write: Write, depth: int) -> Graph:
     text = "inputs: {left: {height: 9, width: 9, channels: 8}, right: {height: 9, width: 9, channels: 8}}\nlayers:\n"
     for side, name in (("l", "left"), ("r", "right")):
         for at in range(depth):
-            start = f"from: {name}, " if at == 0 else ""
+            start = (f"from: {name}, " if at == 0 else "") + (f"weights: l{at}, " if side == "r" else "")
             text += f"  - conv: {{name: {side}{at}, {start}filters: 8, kernel: 3, pad: same}}\n"
     text += f"  - concat: {{name: both, from: [l{depth - 1}, r{depth - 1}]}}\n  - conv: {{filters: 2, kernel: 1}}\n"
-    return sharing(graph_of(write, text), {f"r{at}": f"l{at}" for at in range(depth)})
+    return graph_of(write, text)

@@ -20,10 +20,29 @@ from archspec.drawing.tying import tied
 from archspec.drawing.unfolding import unfold
 from archspec.graph import Graph
 from archspec.loading import open_spec
-from tests.drawing.shared import TOWER, Write, as_other, graph_of, sharing, siamese, towers, unrolled
+from tests.drawing.shared import TOWER, Write, graph_of, sharing, siamese, towers, unrolled
 from tests.drawing.test_graph_look import check_text
 from tests.drawing.test_layout import check, layers
 from tests.drawing.test_paper_look import assert_complete, assert_legible
+
+ROWS = """
+inputs: {state: {features: 16}, sequence: {length: 28, channels: 4}}
+layers:
+  - repeat:
+      name: t
+      from: state
+      times: 28
+      as: i
+      tied: true
+      layers:
+        - dense: {name: hidden, units: 16}
+        - slice: {from: sequence, length: ["$(i)", "$(i + 1)"]}
+        - flatten
+        - dense: {name: step, units: 16}
+        - add: {from: [previous, hidden]}
+        - tanh
+  - dense: 10
+"""
 
 
 def words(drawn: Scene) -> list[str]:
@@ -106,10 +125,9 @@ def test_arrays_that_are_shared_otherwise_are_not_folded_together(write: Write) 
 
 
 def test_a_part_with_arrays_of_its_own_shares_partly(write: Write) -> None:
-    graph = siamese(write)
-    owners = as_other(graph, "b", "a")
+    owners = {node.path: node.shares for node in siamese(write).nodes if node.shares}
     del owners["b.fc"]
-    partly = sharing(graph_of(write, TOWER), owners)
+    partly = sharing(graph_of(write, TOWER.replace(", weights: a", "")), owners)
     drawn = graph_look.scene(partly, depth=1)
     assert "weights partly: a" in words(drawn) and dashed(drawn) == set() and lines(drawn) == []
     opened = words(graph_look.scene(partly, depth=2))
@@ -140,41 +158,22 @@ def test_the_paper_look_counts_the_arrays_of_steps_once(times: int, write: Write
 
 
 def test_steps_that_each_take_a_row_are_folded_with_the_rows_told(write: Write) -> None:
-    text = """input: {height: 28, width: 28, channels: 1}
-blocks:
-  step:
-    args: {row: int}
-    layers:
-      - slice: {from: input.0, rows: ["$(row)", "$(row + 1)"]}
-      - flatten
-      - dense: {name: x, units: 16}
-      - dense: {name: h, from: input.1, units: 16}
-      - add: {from: [x, h]}
-layers:
-  - slice: {name: first, rows: [0, 1]}
-  - flatten
-  - dense: {name: step0, units: 16}
-"""
-    text += "".join(f"  - step: {{name: step{at}, row: {at}, from: [input, step{at - 1}]}}\n" for at in range(1, 28))
-    graph = graph_of(write, text)
-    owners: dict[str, str] = {}
-    for at in range(2, 28):
-        owners |= as_other(graph, f"step{at}", "step1")
-    graph = sharing(graph, owners)
+    graph = graph_of(write, ROWS)
     drawn = graph_look.scene(graph)
     check_text(drawn)
-    assert {"step ×26", "slice rows 2:3 … rows 27:28", "weights: step1"} <= set(words(drawn))
+    assert {"round ×27", "slice length 1:2 … length 27:28", "weights: t.0"} <= set(words(drawn))
     figure = paper_look.scene(graph)
     assert_legible(figure)
     assert_complete(graph, figure)
-    assert {"27 × step", "one set of weights"} <= set(words(figure))
+    assert {"t", "28 × block", "one set of weights"} <= set(words(figure))
 
 
 def test_three_that_share_are_joined_side_by_side(write: Write) -> None:
     text = TOWER.replace("}}\nblocks", "}, third: {height: 28, width: 28, channels: 1}}\nblocks")
-    text = text.replace("  - subtract", "  - tower: {name: c, from: third}\n  - concat").replace("[a, b]", "[a, b, c]")
+    text = text.replace("  - subtract", "  - tower: {name: c, from: third, weights: a}\n  - concat").replace(
+        "[a, b]", "[a, b, c]"
+    )
     graph = graph_of(write, text)
-    graph = sharing(graph, {**as_other(graph, "b", "a"), **as_other(graph, "c", "a")})
     drawn = graph_look.scene(graph, depth=2)
     check_text(drawn)
     ends = [[x for x, _ in line] for line in lines(drawn)]

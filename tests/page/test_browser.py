@@ -11,10 +11,8 @@ import pytest
 
 from archspec.loading import open_spec
 from archspec.page.page import render
-from archspec.page.payload import Texts, model, payload
-from archspec.reports import report
+from archspec.page.payload import payload
 from archspec.serving import Server, spec_served, watch
-from tests.drawing.shared import as_other, sharing
 from tests.page.conftest import Browser
 from tests.page.test_page import HOSTILE, hostile
 
@@ -485,7 +483,7 @@ blocks:
   tower: {layers: [{conv: {name: c, filters: 4, kernel: 5}}, relu, max_pool: 2, flatten, {dense: {name: fc, units: 8}}]}
 layers:
   - tower: {name: a, from: left}
-  - tower: {name: b, from: right}
+  - tower: {name: b, from: right, weights: a}
   - conv: {name: heard, from: sound, filters: 4, kernel: 9, stride: 2}
   - flatten: {name: flat}
   - concat: {name: all, from: [a, b, flat]}
@@ -498,10 +496,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a network with three inputs, whose block `b` uses the arrays of `a`."""
     folder = tmp_path_factory.mktemp("shared")
     (folder / "pair.yaml").write_text(SIAMESE)
-    graph = open_spec(str(folder / "pair.yaml")).graph()
-    made = model(report(sharing(graph, as_other(graph, "b", "a"))), Texts())
-    given = {"model": {"title": graph.title, "paper": "", **made}, "problems": [], "stale": False, "sources": []}
-    (folder / "pair.html").write_text(render(given), encoding="utf-8")
+    html = render(payload(open_spec(str(folder / "pair.yaml"))))
+    (folder / "pair.html").write_text(html, encoding="utf-8")
     return (folder / "pair.html").as_uri()
 
 

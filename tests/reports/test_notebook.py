@@ -105,3 +105,13 @@ def test_a_spec_that_is_wrong_shows_what_is_wrong(write: Callable[..., Path]) ->
     )
     html = spec._repr_html_()
     assert html.startswith("<pre>error[E301]") and "<table" not in html
+
+
+def test_shared_arrays_are_counted_once_and_told_of(write: Callable[..., Path]) -> None:
+    path = write(
+        "input: {features: 16}\nlayers:\n  - repeat: {name: t, times: 9, tied: true, layers: [{dense: 16}, tanh]}\n"
+        "  - dense: 16\n  - dense: {name: again, units: 16, weights: dense1}\n"
+    )
+    found = {cells[0]: cells[3] for _, cells in rows(archspec.load(path)._repr_html_())}
+    assert found["t"] == found["0"] == found["dense1"] == "272"
+    assert found["1 … 8"] == found["1"] == "= t.0" and found["again"] == "= dense1"
