@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from archspec.graph import Node
 
@@ -45,7 +45,7 @@ def spacing(node: Node) -> list[str]:
     return words
 
 
-def is_range(value: Any) -> bool:
+def is_range(value: Any) -> TypeGuard[tuple[int, int | None, int]]:
     """Whether a field's value is a part of an axis."""
     return isinstance(value, tuple) and len(value) == 3
 
