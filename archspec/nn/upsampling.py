@@ -119,7 +119,7 @@ class TransposedConv(nnx.Module):
             before = extent - 1 - self.padding[axis][0]
             reach = (x.shape[axis + 1] - 1) * self.stride[axis] + 1
             sides.append((before, self.output[axis] - 1 - reach + extent - before))
-        flipped = self._grouped(jnp.flip(kernel, range(len(sides))))
+        flipped = self._grouped(lax.rev(kernel, range(len(sides))))
         return lax.conv_general_dilated(
             x,
             flipped.reshape(*flipped.shape[:-2], -1),
@@ -142,7 +142,7 @@ class TransposedConv(nnx.Module):
         inner, groups, filters = phased.shape[-3:]
         # Taps and phases of each axis; then all taps, what a group sees, groups, all phases, filters.
         split = [size for axis in axes for size in (taps[axis], self.stride[axis])]
-        phased = jnp.flip(phased.reshape(*split, inner, groups, filters), [2 * axis for axis in axes])
+        phased = lax.rev(phased.reshape(*split, inner, groups, filters), [2 * axis for axis in axes])
         last = len(split)
         order = (*range(0, last, 2), last, last + 1, *range(1, last, 2), last + 2)
         phased = phased.transpose(order).reshape(*taps, inner, -1)
