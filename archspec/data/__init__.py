@@ -8,6 +8,6 @@ from archspec.data._base import (
     Dataset,
     Split,
 )
-from archspec.data._parts import loaded
+from archspec.data._parts import loaded, untrained
 
-__all__ = ["INPUT", "LABEL", "RELATIVE", "Data", "Dataset", "Split", "loaded"]
+__all__ = ["INPUT", "LABEL", "RELATIVE", "Data", "Dataset", "Split", "loaded", "untrained"]

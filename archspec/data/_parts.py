@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._base import Data, Dataset, Split
 from archspec.diagnostics import DataError, count, listed
 
 WORDS = {
@@ -59,10 +59,10 @@ def chosen_part(wanted: str | None, names: Sequence[str], where: Path) -> str | 
 def loaded(dataset: Dataset) -> Data:
     """The dataset, with notes of what it would be silent about. Raises `DataError`."""
     data = dataset.load()
-    return replace(data, notes=(*data.notes, *_untrained(data), *_twice(data)))
+    return replace(data, notes=(*data.notes, *_twice(data)))
 
 
-def _untrained(data: Data) -> list[str]:
+def untrained(data: Data) -> list[str]:
     """Classes of which there is nothing to train on, or nothing held out."""
     import numpy as np
 
@@ -78,10 +78,15 @@ def _untrained(data: Data) -> list[str]:
                 counts += np.bincount(known, minlength=len(names))
             missing = [name for name, number in zip(names, counts, strict=True) if not number]
             if missing:
-                what = "pixel" if labels.ndim > 2 else "image" if target == LABEL else f"`{target}`"
+                what = "pixel" if labels.ndim > 2 else _sample(data)
                 word = "class" if len(missing) == 1 else "classes"
                 notes.append(f"{data.name} has no {what} {lack} of {len(missing):,} {word}: {listed(missing, 10)}")
     return notes
+
+
+def _sample(data: Data) -> str:
+    inputs = list(data.train.inputs.values())
+    return "image" if len(inputs) == 1 and inputs[0].ndim == 4 else "sample"
 
 
 def _twice(data: Data) -> list[str]:
@@ -94,9 +99,7 @@ def _twice(data: Data) -> list[str]:
     example = ""
     if data.test.names and data.train.names:
         example = f", such as {data.test.names[held]}, which is {data.train.names[own]}"
-    images = len(data.test.inputs) == 1 and next(iter(data.test.inputs.values())).ndim == 4
-    what = "held-out image" if images else "held-out sample"
-    said = f"{count(len(both), what)} of {len(data.test):,} "
+    said = f"{count(len(both), f'held-out {_sample(data)}')} of {len(data.test):,} "
     return [f"{said}{'is' if len(both) == 1 else 'are'} among those trained on too{example}"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -74,10 +76,8 @@ def read_table(path: Path, delimiter: str | None) -> Table:
         raise DataError("E505", f"there is no file {path}", help=[RELATIVE])
     notes: list[str] = []
     try:
-        size = path.stat().st_size
-        check_bytes(str(path), size, size)
-        text, encoding = decoded(path.read_bytes())
-    except (OSError, ValueError) as error:
+        text, encoding = decoded(_read(path))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError("E506", f"{path} cannot be read: {error}") from None
     if encoding == "cp1252":
         notes.append(f"{path.name} is not UTF-8, and read as Windows-1252")
@@ -94,6 +94,20 @@ def read_table(path: Path, delimiter: str | None) -> Table:
     mark = delimiter or _delimiter(lines[start])
     rows = list(_rows(lines[start:], mark, path))
     return _table(path, rows, mark, start, notes)
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, unpacked where it is gzipped."""
+    stored = path.stat().st_size
+    check_bytes(str(path), stored, stored)
+    data = path.read_bytes()
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    # What it says at its end is bound, since nothing beyond it is read.
+    size = int.from_bytes(data[-4:], "little")
+    check_bytes(str(path), size, stored)
+    with gzip.open(path) as file:
+        return file.read(size)
 
 
 def _delimiter(line: str) -> str:
@@ -128,6 +142,14 @@ def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list
         header, body = [str(place + 1) for place in range(len(header))], rows
     if not body:
         raise DataError("E507", f"{path} has a line of column names, and no rows")
+    lengths = {len(row) for row in body}
+    if len(lengths) == 1 and not lengths & {len(header), len(header) + 1} and len(body) > 1:
+        (width,) = lengths
+        notes.append(
+            f"{path.name} begins with {count(len(header), 'value')} where rows have {width}, which are passed over; "
+            f"columns are 1 to {width}"
+        )
+        header = [str(place + 1) for place in range(width)]
     if all(len(row) == len(header) + 1 for row in body):
         header = ["index", *header]  # as lists of pandas and CelebA have them
     # A mark at the end of each line makes a column without a name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_semicolons_and_quotes(tmp_path: Path) -> None:
         (WINE.replace(".", ",").encode(), "t.csv has decimal commas"),
         (WINE.replace("quality", "quality").replace('"pH"', '"Säure"').encode("cp1252"), "read as Windows-1252"),
         (WINE.replace("\r\n", ";\r\n").encode(), None),
+        (gzip.compress(WINE.encode()), None),
     ],
 )
 def test_encodings_and_separators_make_no_difference(tmp_path: Path, text: bytes, words: str | None) -> None:
@@ -143,6 +145,8 @@ def test_tables_without_column_names(tmp_path: Path) -> None:
     data = of(tmp_path, text, targets=1)
     assert whole(data, "input").shape == (12, 2)
     assert "no line of column names, so they are 1 to 3" in data.notes[0]
+    preamble = of(tmp_path, "12,2,cat,dog,hen\n" + text, targets=1)
+    assert np.array_equal(whole(preamble, "input"), whole(data, "input")) and "passed over" in preamble.notes[0]
     pandas = of(tmp_path, ",a,b\n" + "".join(f"{row},{row}.5,{row % 2}\n" for row in range(12)), targets="b")
     assert whole(pandas, "input").shape == (12, 1) and "row numbers: index" in pandas.notes[0]
 
