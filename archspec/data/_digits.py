@@ -24,12 +24,6 @@ class Digits(NamedTuple):
     images: np.ndarray
     numbers: np.ndarray
 
-    def of(self, number: int) -> np.ndarray:
-        """The places of all digits of a number."""
-        import numpy as np
-
-        return np.flatnonzero(self.numbers == number)
-
 
 def composed(
     sizes: tuple[int, int], seed: int, compose: Callable[[Digits, int, np.random.Generator], Split]

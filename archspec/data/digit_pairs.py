@@ -38,14 +38,14 @@ class DigitPairs(Dataset):
 def _pairs(digits: Digits, count: int, generator: np.random.Generator) -> Split:
     import numpy as np
 
-    own = [digits.of(number) for number in range(10)]
     same = generator.permutation(np.arange(count) % 2).astype(np.int32)
     left = generator.integers(len(digits.numbers), size=count)
-    right = np.empty_like(left)
-    for at, (first, alike) in enumerate(zip(left, same, strict=True)):
-        number = int(digits.numbers[first])
-        # One of the other nine, each as often.
-        others = own[number if alike else (number + int(generator.integers(1, 10))) % 10]
-        right[at] = generator.choice(others[others != first])
+    # Of the other nine numbers each is as likely.
+    number = (digits.numbers[left] + np.where(same, 0, generator.integers(1, 10, count))) % 10
+    order = np.argsort(digits.numbers, kind="stable")
+    first, many = np.searchsorted(digits.numbers[order], number), np.bincount(digits.numbers)[number]
+    place = generator.integers(many)
+    place = np.where(order[first + place] == left, (place + 1) % many, place)  # no digit is its own pair
+    right = order[first + place]
     images = digits.images[..., None]
     return Split({"left": images[left], "right": images[right]}, {"same": same})

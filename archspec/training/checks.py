@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archspec.data import Data, Dataset, Split
+from archspec.data import Data, Dataset, Split, untrained
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
+from archspec.training.adapting import adapted
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -60,7 +61,16 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
         for name, own in data.classes.items()
         if any(head.task.answer != "numbers" for head in heads.get(name, ()))
     }
-    return replace(data, train=of(data.train), test=of(data.test), classes=classes, notes=tuple(notes))
+    train, test = of(data.train), of(data.test)
+    for name, input in spec.inputs.items():
+        what = f"`{names[name]}` of {data.name}"
+        arranged = adapted([train.inputs[name], test.inputs[name]], what, input, notes)
+        train, test = (
+            replace(split, inputs={**split.inputs, name: array})
+            for split, array in zip((train, test), arranged, strict=True)
+        )
+    made = replace(data, train=train, test=test, classes=classes, notes=tuple(notes))
+    return replace(made, notes=(*made.notes, *untrained(made)))
 
 
 def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:
@@ -157,14 +167,13 @@ def counted(data: Data, graph: Graph, spec: Spec) -> Data:
         return replace(split, targets={**split.targets, target: own})
 
     last = data.class_count - 1
-    notes = [note for note in data.notes if " of 1 class: 0" not in note]
     note = f"no label of {data.name} is 0: labels 1 to {last} are taken as the {last} classes of {graph.name}"
     return replace(
         data,
         train=from_0(data.train),
         test=from_0(data.test),
         classes={target: data.class_names[1:]},
-        notes=(*notes, note),
+        notes=(*data.notes, note),
     )
 
 

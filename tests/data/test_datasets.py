@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import loaded
+from archspec.data import loaded, untrained
 from archspec.data.cifar import Cifar
 from archspec.data.digit_canvas import DigitCanvas
 from archspec.data.idx import Idx, read_idx
@@ -502,11 +502,13 @@ def test_what_data_leave_unsaid_is_said(tmp_path: Path) -> None:
     x = np.random.default_rng(0).integers(0, 255, (20, 4, 4), np.uint8)
     y = np.array([0, 3] * 10)
     np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x[:3], y_test=y[:3] * 0)
-    notes = loaded(Npz(path=str(tmp_path / "d.npz"))).notes
+    data = loaded(Npz(path=str(tmp_path / "d.npz")))
+    notes = [*untrained(data), *data.notes]
     assert "no image to train on of 2 classes: 1 and 2" in notes[0]
     assert "no image held out of 3 classes: 1, 2 and 3" in notes[1]
     assert notes[2].startswith("3 held-out images of 3 are among those trained on too")
-    assert loaded(Mnist5k()).notes == ()
+    data = loaded(Mnist5k())
+    assert data.notes == () and untrained(data) == []
 
 
 @pytest.mark.parametrize("fields", [{"height": 100_000, "width": 100_000}, {"train": 10**9}, {"digits": 10**9}])

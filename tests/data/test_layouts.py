@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import loaded
+from archspec.data import loaded, untrained
 from archspec.data._parts import part_of
 from archspec.data.image_folder import ImageFolder
 from archspec.data.segmentation_folder import SegmentationFolder
@@ -101,7 +101,7 @@ def test_what_is_left_unused_is_said(tmp_path: Path) -> None:
     (tmp_path / "train" / "a" / "notes.txt").write_text("x")
     (tmp_path / "test" / "a" / "copy.png").write_bytes((tmp_path / "train" / "b" / "3.png").read_bytes())
     data = loaded(ImageFolder(path=str(tmp_path)))
-    said = "\n".join(data.notes)
+    said = "\n".join([*data.notes, *untrained(data)])
     for words in (
         "1 of 3 images lie in folders within the classes'",
         "1 file with a name that is no image's (.txt) is passed over",
