@@ -43,10 +43,13 @@ def as_input(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
         if not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
             raise DataError("E507", f"{name}: {count(bad, 'number')} of {array.size:,} are not finite")
-    elif array.ndim > 2 and array.dtype != np.uint8 and array.min() >= 0 and array.max() <= 255:
+    elif array.ndim > 2 and array.dtype != np.uint8 and array.min() >= 0 and 128 <= array.max() <= 255:
         notes.append(f"{name} are {array.dtype} from {array.min()} to {array.max()}, and taken as bytes")
         array = array.astype(np.uint8)
-    elif array.ndim < 4 and (array.ndim < 3 or array.dtype != np.uint8):
+    elif array.dtype != np.uint8 and (array.ndim < 4 or array.max() < 128):
+        notes.append(f"{name} are {array.dtype} up to {int(array.max())}, and taken as floating-point numbers")
+        array = array.astype(np.float32)
+    elif array.ndim < 3:
         notes.append(f"{name} are {array.dtype}, and taken as floating-point numbers")
         array = array.astype(np.float32)
     elif array.dtype != np.uint8:

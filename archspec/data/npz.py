@@ -212,10 +212,15 @@ def _as_numbers(split: Split, target: str) -> Split:
 
 
 def _check_alike(name: str, train: Split, test: Split) -> None:
-    """Raises `DataError` where the parts have other shapes."""
+    """Raises `DataError` where the parts have other shapes, or bytes in one and floating-point numbers in the other."""
     for mine, other in ((train.inputs, test.inputs), (train.targets, test.targets)):
         for own, array in mine.items():
             if array.shape[1:] != other[own].shape[1:]:
                 raise DataError(
                     "E507", f"{name}: training's {own} is {shape_of(array)}, but the test part's {shape_of(other[own])}"
+                )
+            if array.dtype.kind != other[own].dtype.kind:
+                raise DataError(
+                    "E507",
+                    f"{name}: training's {own} is taken as {array.dtype}, but the test part's as {other[own].dtype}",
                 )

@@ -10,6 +10,10 @@ from archspec.diagnostics import count
 from archspec.spec.inputs import Input, VectorInput
 from archspec.spec.network import ImageInput
 
+MAX_CLASSES = 2**15
+"""Numbers from this on are no classes."""
+BRIGHT = 128
+"""Pixels of rows are bytes where some are so bright; 0 to 16, as some scans have, are not."""
 MANY = 12
 """So many features have their means and deviations written out."""
 
@@ -21,13 +25,20 @@ def adapted(splits: Sequence[np.ndarray], what: str, input: Input, notes: list[s
     of as many numbers as an image has pixels become images, and whole numbers of signals and vectors floating-point
     ones; of these it is noted what. What does not fit is left as it is.
     """
-    made, said = [], dict[str, None]()
-    for array in splits:
-        own = _arranged(array, input, said)
-        if not isinstance(input, ImageInput) and own.dtype != np.float32:
-            said[f"{own.dtype} taken as floating-point numbers"] = None
-            own = own.astype(np.float32)
-        made.append(own)
+    said: dict[str, None] = {}
+    made = [_arranged(array, input, said) for array in splits]
+    if isinstance(input, ImageInput):
+        rows = any(array.ndim == 2 for array in splits)
+        if rows and all(array.dtype.kind == "f" and (array == np.rint(array)).all() for array in made):
+            low, high = min(array.min() for array in made), max(array.max() for array in made)
+            if low >= 0 and BRIGHT <= high <= 255:
+                said["pixels from 0 to 255 are bytes"] = None
+                made = [array.astype(np.uint8) for array in made]
+    else:
+        for array in made:
+            if array.dtype != np.float32:
+                said[f"{array.dtype} taken as floating-point numbers"] = None
+        made = [array.astype(np.float32) for array in made]
     notes.extend(f"{what}: {words}" for words in said)
     if isinstance(input, VectorInput) and made[0].ndim == 2:
         notes.extend(_unscaled(made[0], what, input))
@@ -41,7 +52,7 @@ def _arranged(array: np.ndarray, input: Input, said: dict[str, None]) -> np.ndar
             return array[..., None]
         if array.ndim == 2 and array.shape[1] == int(np.prod(shape)) and array.shape[1:] != shape:
             said[f"rows of {array.shape[1]:,} numbers are images of {input.type}, row by row"] = None
-            return _bytes(array.reshape(-1, *shape), said)
+            return array.reshape(-1, *shape)
     elif len(shape) == 2:
         if array.ndim == 4 and array.shape[-1] == 1:
             array = array[..., 0]
@@ -55,12 +66,24 @@ def _arranged(array: np.ndarray, input: Input, said: dict[str, None]) -> np.ndar
     return array
 
 
-def _bytes(images: np.ndarray, said: dict[str, None]) -> np.ndarray:
-    """Whole numbers from 0 to 255, of which some are above 1, as bytes."""
-    if images.dtype == np.uint8 or images.min() < 0 or not 1 < images.max() <= 255 or (images != np.rint(images)).any():
-        return images
-    said["pixels from 0 to 255 are bytes"] = None
-    return images.astype(np.uint8)
+def as_classes(
+    splits: Sequence[np.ndarray], names: tuple[str, ...], what: str, notes: list[str]
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Targets of a task of classes as their numbers, where they are a 1 among zeros each, or numbers without fractions.
+
+    With the classes' names. What is neither, or classes already, is left as it is.
+    """
+    if all(array.ndim == 2 and array.dtype.kind == "i" and array.shape[1] > 1 for array in splits):
+        if all((array >= 0).all() and (array.sum(1) == 1).all() for array in splits):
+            notes.append(f"{what}: a 1 among {splits[0].shape[1]} zeros and ones is taken as the number of its class")
+            return [array.argmax(1).astype(np.int32) for array in splits], names
+    elif all(array.ndim == 1 and array.dtype.kind == "f" for array in splits):
+        known = np.concatenate([array[~np.isnan(array)] for array in splits])
+        if known.size and known.min() >= 0 and known.max() < MAX_CLASSES and (known == np.rint(known)).all():
+            notes.append(f"{what}: numbers without fractions are taken as the classes 0 to {int(known.max())}")
+            made = [np.where(np.isnan(array), -1, array).astype(np.int32) for array in splits]
+            return made, tuple(map(str, range(int(known.max()) + 1)))
+    return list(splits), names
 
 
 def _unscaled(vectors: np.ndarray, what: str, input: VectorInput) -> list[str]:

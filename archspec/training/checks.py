@@ -15,7 +15,7 @@ from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
-from archspec.training.adapting import adapted
+from archspec.training.adapting import adapted, as_classes
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -39,6 +39,11 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     except DataError as error:
         raise spec.data_error(error) from None
 
+    notes = list(data.notes)
+    for name, own in heads.items():
+        if name != COUNTS and all(head.task.form == "classes" and "classes" in head.loss.forms for head in own):
+            data = _with_classes(data, name, notes)
+
     def of(split: Split) -> Split:
         inputs = {name: split.inputs[own] for name, own in names.items()}
         targets = {
@@ -47,7 +52,6 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
         }
         return Split(inputs, targets, split.names)
 
-    notes = list(data.notes)
     for what, all_names, used in (
         ("input", there, set(names.values())),
         ("target", list(data.train.targets), set(heads)),
@@ -71,6 +75,19 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
         )
     made = replace(data, train=train, test=test, classes=classes, notes=tuple(notes))
     return replace(made, notes=(*made.notes, *untrained(made)))
+
+
+def _with_classes(data: Data, name: str, notes: list[str]) -> Data:
+    """The data with the classes' numbers in a target, where it says them otherwise."""
+    splits = (data.train, data.test)
+    given = [split.targets[name] for split in splits]
+    made, classes = as_classes(given, data.classes.get(name, ()), f"`{name}` of {data.name}", notes)
+    if made[0] is given[0]:
+        return data
+    train, test = (
+        replace(split, targets={**split.targets, name: own}) for split, own in zip(splits, made, strict=True)
+    )
+    return replace(data, train=train, test=test, classes={**data.classes, name: classes})
 
 
 def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:

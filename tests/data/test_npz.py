@@ -91,6 +91,7 @@ def test_numbers_that_are_whole_in_one_part_alone_are_numbers_in_both(tmp_path: 
         (SIDE[:, 0, 0], "float32", (1,), "taken as floating-point"),
         (SIDE.astype(np.int64), "uint8", (4, 4, 1), "and taken as bytes"),
         (SIDE.astype(np.int16) * 100, "float32", (4, 4, 1), "taken as floating-point"),
+        (SIDE[..., None] > 99, "float32", (4, 4, 1), "bool up to 1, and taken as floating-point"),
         (SIDE[:, None].repeat(3, 1).repeat(2, 3), "uint8", (4, 8, 3), "N×C×H×W and read as N×H×W×C"),
     ],
 )
@@ -115,6 +116,7 @@ def test_inputs_are_brought_to_their_types_and_that_is_said(
             "training's input is N×4×4",
         ),
         ({"inputs": ["a"], "targets": []}, {"a": np.array(["x"] * 20)}, "are no numbers"),
+        ({"inputs": ["a"], "targets": []}, {"a_train": SIDE, "a_test": SIDE / 255}, "is taken as uint8, but the test"),
     ],
 )
 def test_what_is_no_dataset_is_told_of(

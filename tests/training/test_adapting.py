@@ -14,7 +14,7 @@ from archspec.spec.inputs import Input, SignalInput, VectorInput
 from archspec.spec.network import ImageInput
 from archspec.spec.train import Augment
 from archspec.training import feeding
-from archspec.training.adapting import adapted
+from archspec.training.adapting import adapted, as_classes
 from archspec.training.augmentation import augmented
 
 IMAGE = ImageInput(height=4, width=3, channels=1)
@@ -57,8 +57,23 @@ def test_pixels_in_rows_become_bytes() -> None:
     (made,) = adapted([pixels], "x", IMAGE, notes)
     assert made.dtype == np.uint8 and np.array_equal(made.reshape(5, 12), pixels)
     assert "pixels from 0 to 255 are bytes" in notes[1]
-    (made,) = adapted([np.rint(NUMBERS)], "x", IMAGE, notes)
-    assert made.dtype == np.float32  # of 0 and 1
+    # Neither part alone decides, nor does what is 0 and 1, or 0 to 16.
+    assert [array.dtype for array in adapted([pixels, np.minimum(pixels, 9)], "x", IMAGE, notes)] == [np.uint8] * 2
+    for other in (np.rint(NUMBERS), np.rint(16 * NUMBERS), pixels + 0.5, pixels - 100):
+        assert adapted([other], "x", IMAGE, notes)[0].dtype == np.float32
+
+
+def test_classes_that_are_said_otherwise_are_numbers() -> None:
+    kinds, notes = np.arange(6) % 3, list[str]()
+    hot = np.eye(3, dtype=np.int8)[kinds]
+    made, names = as_classes([hot[:4], hot[4:]], ("a", "b", "c"), "y", notes)
+    assert [part.tolist() for part in made] == [[0, 1, 2, 0], [1, 2]] and names == ("a", "b", "c")
+    made, names = as_classes([np.array([0.0, 2.0, np.nan]), np.array([1.0])], (), "y", notes)
+    assert [part.tolist() for part in made] == [[0, 2, -1], [1]] and names == ("0", "1", "2")
+    assert [note.partition(":")[0] for note in notes] == ["y", "y"]
+    for other in (hot + hot[::-1], hot[:, :1], kinds + 0.5, kinds - 1.0, kinds):
+        assert as_classes([other], (), "y", notes)[0][0] is other
+    assert len(notes) == 2
 
 
 def test_features_far_from_one_are_told_of_with_what_scales_them() -> None:
