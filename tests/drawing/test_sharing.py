@@ -198,6 +198,7 @@ def test_rows_of_inputs_cross_no_others(write: Write) -> None:
     check_text(graph_look.scene(graph))
 
 
+@pytest.mark.slow
 def test_20_000_layers_that_share(write: Write) -> None:
     graph = unrolled(write, 5000)
     drawn = graph_look.scene(graph)
@@ -205,7 +206,7 @@ def test_20_000_layers_that_share(write: Write) -> None:
     assert len(graph.nodes) > 20_000 and "step ×4,999" in words(drawn)
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     inputs = data.draw(st.sampled_from((("input",), ("left", "right"))))
