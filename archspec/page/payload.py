@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.blocks import Part, tree
 from archspec.diagnostics import Diagnostic, Label, Source, Span
 from archspec.drawing.sharing import Sharing
-from archspec.graph import Node
+from archspec.graph import Node, input_number
 from archspec.reports import Report
 from archspec.reports import report as make_report
 from archspec.reports.kinds import written
@@ -185,6 +185,7 @@ def _layers(report: Report, texts: Texts, sharing: Sharing) -> list[dict[str, An
             "flops": row.flops,
             "bytes": row.activation_bytes,
             "field": node.receptive_field._asdict(),
+            "sees": None if node.sees is None else input_number(node.sees),
             "lines": texts.lines(node.span),
             **_tie(sharing, node.path, [index]),
         }
@@ -193,12 +194,18 @@ def _layers(report: Report, texts: Texts, sharing: Sharing) -> list[dict[str, An
 
 
 def _fields(node: Node) -> dict[str, str]:
-    """The fields that were given, or found by the layer, as the language writes them."""
+    """The fields that were given, or found by the layer, as the language writes them; one number of a signal's size."""
     layer = node.layer
     chosen = {name for name, info in type(layer).model_fields.items() if getattr(layer, name) != info.default}
     whole = layer.to_plain()
     fields = whole[node.kind] if isinstance(whole, dict) else {}
+    if node.input_types[0].is_signal:
+        fields = {name: _on_one_axis(value) for name, value in fields.items()}
     return {name: written(value) for name, value in fields.items() if name in chosen}
+
+
+def _on_one_axis(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 2 and value[0] == value[1] else value
 
 
 def _block(part: Part, report: Report, texts: Texts, sharing: Sharing) -> dict[str, Any]:

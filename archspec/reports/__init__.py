@@ -216,11 +216,11 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
         sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
         batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
         name if field and sum(not item.type.is_vector for item in graph.inputs) > 1 else "",
-        _weights_of(part, nodes),
+        weights_of(part, nodes),
     )
 
 
-def _weights_of(part: Part, nodes: Sequence[Node]) -> str:
+def weights_of(part: Part, nodes: Sequence[Node]) -> str:
     """The layer or block whose arrays a part uses, by the same paths inside both; "" where there is no such one."""
     using = [node for node in nodes if node.arrays]
     inside = {node.path: node.path.removeprefix(part.path) for node in using}

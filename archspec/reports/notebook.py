@@ -8,8 +8,8 @@ from html import escape
 
 from archspec.blocks import Part, tree
 from archspec.diagnostics import count
-from archspec.drawing.sharing import Sharing
-from archspec.reports import Report, Row, columns, tables
+from archspec.graph import Graph
+from archspec.reports import Report, Row, columns, tables, weights_of
 from archspec.reports.cells import WRITERS, shown
 
 MANY = 400
@@ -47,8 +47,6 @@ class _Line:
     inside: list[_Line] = field(default_factory=list)
     more: str = ""
     """What is left out below it, in words."""
-    tie: str = ""
-    """The layer or block whose arrays it uses and where they are counted, if it has none of its own."""
 
 
 def display(report: Report) -> str:
@@ -58,15 +56,12 @@ def display(report: Report) -> str:
     there would be more than `MANY` rows, the innermost are left out, and it is said how many.
     """
     known = {row.name: row for row in report.rows}
-    lines, left_out = _some(_lines(tree(report.graph), known, Sharing(report.graph)))
+    lines, left_out = _some(_lines(tree(report.graph), known, report.graph))
     flat = list(_walk(lines))
     table = columns.table(replace(report, rows=tuple(line.row for _, line in flat)))
-    params = columns.chosen(report, None).index("params")
-    texts = {}
-    for (_, line), row in zip(flat, table.rows, strict=True):
-        cells = texts[line.row.name] = [line.part.name, *map(shown, row[1:])]
-        if line.tie:
-            cells[params] = f"= {line.tie}"
+    texts = {
+        line.row.name: [line.part.name, *map(shown, row[1:])] for (_, line), row in zip(flat, table.rows, strict=True)
+    }
     names = [2 * level + 3 + len(line.part.name) for level, line in flat]
     others = [[len(text) for text in row] for row in zip(table.head, *texts.values(), strict=True)][1:]
     widths = [min(WIDEST, max(lengths, default=0)) + 2 for lengths in (names, *others)]
@@ -105,17 +100,16 @@ def _cells(texts: Sequence[str], right: Sequence[bool], lead: str) -> str:
     return " ".join(made)
 
 
-def _lines(part: Part, known: Mapping[str, Row], sharing: Sharing) -> list[_Line]:
+def _lines(part: Part, known: Mapping[str, Row], graph: Graph) -> list[_Line]:
     """The lines of what is in a block; alike neighbours as one."""
     lines: list[_Line] = []
     for inner in part.parts:
-        tie = sharing.tie(inner.path, inner.nodes, unit=inner.is_layer)
-        told = tie.path if tie and tie.whole else ""
         if inner.is_layer or inner.path in known:
-            lines.append(_Line(inner, known[inner.path], tie=told))
+            lines.append(_Line(inner, known[inner.path]))
             continue
-        inside = _lines(inner, known, sharing)
-        lines.append(_Line(inner, _sum(inner.path, inner.kind, [line.row for line in inside]), inside, tie=told))
+        inside = _lines(inner, known, graph)
+        owner = weights_of(inner, [graph.nodes[index] for index in inner.nodes])
+        lines.append(_Line(inner, _sum(inner.path, inner.kind, [line.row for line in inside], owner), inside))
     together: list[_Line] = []
     at = 0
     while at < len(lines):
@@ -127,7 +121,7 @@ def _lines(part: Part, known: Mapping[str, Row], sharing: Sharing) -> list[_Line
     return together
 
 
-def _sum(name: str, kind: str, rows: Sequence[Row]) -> Row:
+def _sum(name: str, kind: str, rows: Sequence[Row], owner: str) -> Row:
     """The figures of several rows as one; the shape and the receptive field are the last's."""
     counted = [row.counted for row in rows if row.counted is not None]
     return replace(
@@ -141,6 +135,7 @@ def _sum(name: str, kind: str, rows: Sequence[Row]) -> Row:
         activation_bytes=sum(row.activation_bytes for row in rows),
         moved_bytes=sum(row.moved_bytes for row in rows),
         counted=sum(counted) if counted else None,
+        weights_of=owner,
     )
 
 
@@ -148,7 +143,7 @@ def _alike(one: _Line, other: _Line) -> bool:
     """Whether two blocks are the same but for their names and what they see of the input."""
 
     def same(a: _Line, b: _Line) -> bool:
-        known = [replace(line.row, name="", inputs=(), receptive_field=(0, 0)) for line in (a, b)]
+        known = [replace(line.row, name="", inputs=(), receptive_field=(), weights_of="") for line in (a, b)]
         return (
             known[0] == known[1]
             and len(a.inside) == len(b.inside)
@@ -162,10 +157,11 @@ def _run(lines: Sequence[_Line]) -> _Line:
     first, last = lines[0].part, lines[-1].part
     times = len(lines)
     part = Part(f"{first.path}…{last.path}", f"{first.name} … {last.name}", first.kind, None, first.nodes, [first])
-    row = _sum(part.path, f"{times:,} × {first.kind}", [line.row for line in lines])
-    ties = [line.tie for line in lines]
-    tie = ties[0] if len(set(ties)) == 1 else f"{ties[0]} … {ties[-1]}"
-    return _Line(part, row, [lines[0]], f"and {times - 1:,} more that are alike", tie)
+    rows = [line.row for line in lines]
+    owners = [row.weights_of for row in rows]
+    owner = owners[0] if len(set(owners)) == 1 else f"{owners[0]} … {owners[-1]}"
+    row = _sum(part.path, f"{times:,} × {first.kind}", rows, owner)
+    return _Line(part, row, [lines[0]], f"and {times - 1:,} more that are alike")
 
 
 def _walk(lines: Iterable[_Line], level: int = 0) -> Iterator[tuple[int, _Line]]:

@@ -539,5 +539,8 @@ def test_fields_are_drawn_over_the_inputs_that_are_seen(browser: Browser, shared
 
     assert "5×5 receptive field of right, 28×28" in card("b.c")
     assert "9 receptive field of sound, 90 neighbours 2 apart" in card("heard")
-    # 28×28 and 90 have no picture in common.
-    assert "receptive field" not in card("all")
+    # Of several the first.
+    assert "28×28 receptive field of left, 28×28" in card("all")
+    assert "kernel 9" in card("heard") and "kernel 5×5" in card("b.c")
+    cell = "document.querySelector('tr[data-path=heard] .column-field').textContent"
+    assert browser.run(f"return {cell}") == "9"

@@ -114,4 +114,4 @@ def test_shared_arrays_are_counted_once_and_told_of(write: Callable[..., Path]) 
     )
     found = {cells[0]: cells[3] for _, cells in rows(archspec.load(path)._repr_html_())}
     assert found["t"] == found["0"] == found["dense1"] == "272"
-    assert found["1 … 8"] == found["1"] == "= t.0" and found["again"] == "= dense1"
+    assert found["1 … 8"] == found["1"] == "as t.0" and found["again"] == "as dense1"

@@ -34,14 +34,12 @@ class Card {
     reveal.textContent = item.isBlock ? (store.opened.has(item.path) ? "fold" : "unfold") : "show in the drawing";
   }
 
-  /** The receptive field, where all inputs that are seen have one size. @param {Item} item @param {Network} network */
+  /** The receptive field, unless only vectors are seen. @param {Item} item @param {Network} network */
   _field(item, network) {
     const layer = lastLayer(item);
-    const inputs = [...network.inputs[network.layers.indexOf(layer)]].map((number) => network.model.inputs[number]);
-    const shapes = new Set(inputs.map(({ shape }) => dims(shape.slice(0, -1))));
-    if (shapes.size !== 1 || inputs[0].shape.length < 2) return [];
-    const names = network.model.inputs.length > 1 ? ` ${inputs.slice(0, 3).map(({ name }) => name).join(", ")}${inputs.length > 3 ? ", …" : ""},` : "";
-    return fieldPicture(layer, inputs[0].shape, names);
+    if (layer.sees === null) return [];
+    const { name, shape } = network.model.inputs[layer.sees];
+    return fieldPicture(layer, shape, network.model.inputs.length > 1 ? ` ${name},` : "");
   }
 
   /** @param {Item[]} items */
@@ -83,7 +81,7 @@ class Card {
 /**
  * The field of the position in the middle of a layer's output, drawn over the input and cut at its borders.
  * A signal lies, as long as the picture is wide.
- * @param {Layer} layer @param {number[]} input @param {string} names of the inputs, where there are several
+ * @param {Layer} layer @param {number[]} input @param {string} names the input's, where there are several
  */
 function fieldPicture(layer, input, names) {
   const signal = input.length === 2;

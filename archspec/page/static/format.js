@@ -56,11 +56,13 @@ function counted(number, word) {
   return `${whole(number)} ${word}${number === 1 ? "" : "s"}`;
 }
 
-/** A field's value as short as it can be read: `[3, 3]` as 3×3, `[[1, 1], [1, 1]]` as 1. @param {string} text */
+/** A field's value as short as it can be read: `[3, 3]` as 3×3, `[[1, 1], [1, 1]]` and a signal's `[[1, 1]]` as 1. @param {string} text */
 function fieldText(text) {
   const pair = /^\[(-?[\d.]+), (-?[\d.]+)\]$/.exec(text);
   if (pair) return `${pair[1]}×${pair[2]}`;
   const sides = /^\[\[(\d+), (\d+)\], \[(\d+), (\d+)\]\]$/.exec(text);
+  const ends = /^\[\[(\d+), (\d+)\]\]$/.exec(text);
+  if (ends) return ends[1] === ends[2] ? ends[1] : `before ${ends[1]}, after ${ends[2]}`;
   if (!sides) return text;
   const [, above, below, left, right] = sides;
   if (above === below && left === right) return above === left ? above : `${above}×${left}`;

@@ -7,6 +7,7 @@
  * @property {number} params @property {number} statistics @property {number} macs @property {number} flops
  * @property {number} bytes @property {[number, number, number] | null} lines
  * @property {{size: number[], jump: number[], start: number[]}} field
+ * @property {number | null} sees number of the input that the field is one of
  */
 
 /** A layer or a block of the network. */
@@ -62,13 +63,6 @@ class Network {
     /** Numbers of the layers that take a layer's output. @type {number[][]} */
     this.users = this.layers.map(() => []);
     this.layers.forEach((layer, index) => layer.inputs.forEach((source) => source >= 0 && this.users[source].push(index)));
-    /** Numbers of the network's inputs that each layer depends on. @type {Set<number>[]} */
-    this.inputs = [];
-    for (const layer of this.layers) {
-      const seen = layer.inputs.map((source) => (source < 0 ? new Set([-1 - source]) : this.inputs[source]));
-      // Most layers have the inputs of the one before them: the same set.
-      this.inputs.push(seen.every((one) => one === seen[0]) ? seen[0] : new Set(seen.flatMap((one) => [...one])));
-    }
     /** The depth of the innermost blocks and runs. */
     this.deepest = 0;
     for (const item of this.items.values()) if (item.isBlock) this.deepest = Math.max(this.deepest, item.depth);

@@ -18,8 +18,8 @@ const COLUMNS = [
   { key: "flops", title: "FLOPs", tip: "2·MACs + element-wise operations", text: (item) => (item.flops ? si(item.flops) : ""), value: (item) => item.flops, bar: true },
   { key: "bytes", title: "activations", tip: "memory of the output", text: (item) => mebibytes(item.bytes), value: (item) => item.bytes, bar: true },
   {
-    key: "field", title: "rec. field", tip: "receptive field: height × width in pixels of the input",
-    text: (item) => dims(lastLayer(item).field.size), value: (item) => lastLayer(item).field.size.reduce((a, b) => a * b, 1),
+    key: "field", title: "rec. field", tip: "receptive field: height × width in pixels of the input, or length",
+    text: (item) => dims(seen(lastLayer(item))), value: (item) => seen(lastLayer(item)).reduce((a, b) => a * b, 1),
   },
 ];
 
@@ -28,6 +28,12 @@ function lastLayer(item) {
   let at = item;
   while (at.parts.length) at = at.parts[at.parts.length - 1];
   return /** @type {Layer} */ (at.layer);
+}
+
+/** The receptive field on the axes of the input that it is one of. @param {Layer} layer */
+function seen(layer) {
+  if (layer.sees === null) return [];
+  return layer.field.size.slice(0, store.network?.model.inputs[layer.sees].shape.length - 1);
 }
 
 class Table {
