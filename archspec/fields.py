@@ -103,13 +103,16 @@ def read_sides(value: Any) -> Sides:
     )
 
 
+PAD_WORDS = ("same", "same_upper", "valid", "causal")
+
+
 def _read_padding(value: Any) -> Any:
     if isinstance(value, str):
-        if value in ("same", "same_upper", "valid"):
+        if value in PAD_WORDS:
             return value
         raise PydanticCustomError(
             "padding",
-            "must be same, same_upper, valid, a number, [height, width], [[top, bottom], [left, right]], or "
+            "must be same, same_upper, valid, causal, a number, [height, width], [[top, bottom], [left, right]], or "
             "[[before, after]] of a signal",
         )
     return read_sides(value)
@@ -160,10 +163,10 @@ Border = Annotated[Sides, BeforeValidator(read_sides), WithJsonSchema({"anyOf": 
 """Pixels on the four sides of a map, or on the two of a signal."""
 
 Padding = Annotated[
-    Sides | Literal["same", "same_upper", "valid"],
+    Sides | Literal["same", "same_upper", "valid", "causal"],
     BeforeValidator(_read_padding),
-    WithJsonSchema({"anyOf": [{"enum": ["same", "same_upper", "valid"]}, *_SIDES_SCHEMA]}),
+    WithJsonSchema({"anyOf": [{"enum": [*PAD_WORDS]}, *_SIDES_SCHEMA]}),
 ]
 """Pixels on the sides, or a rule: `same` is (F−1)/2·dilation on both sides for odd kernels (the papers' and
 PyTorch's meaning), `same_upper` is TensorFlow's (the output is ceil(W1/S); an odd pixel goes to the bottom and right),
-`valid` is none."""
+`valid` is none, `causal` is (F−1)·dilation at the beginning of a signal."""

@@ -68,7 +68,9 @@ def fit_axis(
         output = -(-size // stride)
         total = max(0, (output - 1) * stride + extent - size)
         return Fit(output, total // 2, total - total // 2, 0, 0)
-    if pad == "same":
+    if pad == "causal":
+        before, after = extent - 1, 0
+    elif pad == "same":
         if extent % 2 == 0:
             by_hand = "[[before, after]]" if axis in LENGTH else "[[top, bottom], [left, right]]"
             end = "end" if axis in LENGTH else "bottom and right"
@@ -159,7 +161,11 @@ class Windowed(Layer):
     """The field with the window's size, for messages."""
 
     pad: Annotated[
-        Padding, Field(description="padding in pixels, or same, same_upper, valid; [[before, after]] on a signal")
+        Padding,
+        Field(
+            description="padding in pixels, or same, same_upper, valid; on a signal also [[before, after]] and causal, "
+            "which is all before"
+        ),
     ] = ((0, 0), (0, 0))
     rounding: Annotated[
         Rounding, Field(description="what becomes of an output size that is not a whole number: floor, ceil, exact")
@@ -203,6 +209,13 @@ class Windowed(Layer):
     def _axes(self, x: TensorType) -> tuple[Axis, ...]:
         require_places(x, self.kind)
         names = axes_of(x)
+        if self.pad == "causal" and x.is_map:
+            raise ShapeError(
+                f"`pad: causal` is for signals, where no output sees what comes later, but its input {x} is a map",
+                code="E302",
+                help=["`pad: [[top, bottom], [left, right]]`"],
+                field="pad",
+            )
         pads = (self.pad,) * len(names) if isinstance(self.pad, str) else on_axes(self.pad, x, "pad")
         taps, steps, spread = (
             on_axes(self.taps, x, self.extent_field),

@@ -25,7 +25,7 @@ class Conv(Convolution):
     """Convolution over height × width × channels, or over length × channels. W2 = (W1 − F + 2P)/S + 1.
 
     Input (H, W, C), output (H2, W2, filters), kernel (F, F, C/groups, filters). On a signal, one axis less: input
-    (L, C), output (L2, filters), kernel (F, C/groups, filters). `pad: [[(F − 1)·dilation, 0]]` is a causal one.
+    (L, C), output (L2, filters), kernel (F, C/groups, filters); with `pad: causal` no output sees what comes later.
     """
 
     main: ClassVar[str] = "filters"
@@ -40,7 +40,7 @@ class Conv(Convolution):
         Example({"filters": 8, "kernel": [3, 1], "stride": [2, 1], "pad": [[1, 0], [0, 2]], "bias": False}),
         Example({"filters": 6, "kernel": 3, "dilation": 2, "groups": 2, "rounding": "ceil"}),
         Example({"filters": 6, "kernel": 5, "stride": 2, "groups": 2, "pad": "same"}, ((12, 4),)),
-        Example({"filters": 3, "kernel": 3, "dilation": 2, "pad": [[4, 0]], "bias": False}, ((9, 2),)),
+        Example({"filters": 3, "kernel": 3, "dilation": 2, "pad": "causal", "bias": False}, ((9, 2),)),
     )
 
     def infer(self, *inputs: TensorType) -> TensorType:

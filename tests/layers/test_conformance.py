@@ -209,7 +209,7 @@ paddings = st.one_of(
     margin,
     st.lists(margin, min_size=2, max_size=2),
     st.lists(st.lists(margin, min_size=2, max_size=2), min_size=1, max_size=2),
-    st.sampled_from(["same", "same_upper", "valid"]),
+    st.sampled_from(["same", "same_upper", "valid", "causal"]),
 )
 WINDOWED = [name for name in KINDS if issubclass(kind_of(name), Windowed)]
 FIELDS: dict[str, dict[str, Any]] = {
@@ -290,6 +290,20 @@ def test_equivalent_spellings(a: dict[str, Any], b: dict[str, Any]) -> None:
     one, two = (read({"conv": {"filters": 2, "kernel": [5, 3], **fields}}) for fields in (a, b))
     assert one.infer(x) == two.infer(x)
     assert one.padding(x) == two.padding(x)  # type: ignore[attr-defined]
+
+
+def test_causal_padding_is_all_at_the_beginning() -> None:
+    """Keras' padding="causal": (F − 1)·dilation before, whatever the stride."""
+    x = TensorType((50, 3))
+    for fields in ({}, {"stride": 2}, {"dilation": 4, "stride": 3}):
+        extent = 4 * fields.get("dilation", 1)
+        one, two = (
+            read({"conv": {"filters": 2, "kernel": 5, "pad": pad, **fields}}) for pad in ("causal", [[extent, 0]])
+        )
+        assert one.infer(x) == two.infer(x)
+        assert one.padding(x) == two.padding(x) == ((extent, 0),)  # type: ignore[attr-defined]
+    with pytest.raises(ShapeError, match="is for signals"):
+        read({"conv": {"filters": 2, "kernel": 5, "pad": "causal"}}).infer(TensorType((9, 9, 3)))
 
 
 def test_the_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

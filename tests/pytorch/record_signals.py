@@ -32,6 +32,8 @@ def axes(value, x):
 
 def padded(x, fields):
     pad = fields.get("pad", 0)
+    if pad == "causal":
+        pad = [[(fields["kernel"] - 1) * fields.get("dilation", 1), 0]]
     sides = [[pad, pad]] * (x.ndim - 2) if isinstance(pad, int) else pad
     return F.pad(x, [side for pair in reversed(sides) for side in pair])
 

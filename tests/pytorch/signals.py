@@ -15,7 +15,7 @@ class Case(NamedTuple):
 
 CASES: dict[str, Case] = {
     "conv": Case({"conv": {"filters": 4, "kernel": 3, "stride": 2, "pad": [[1, 1]]}}, (9, 3)),
-    "conv_causal": Case({"conv": {"filters": 2, "kernel": 3, "dilation": 2, "pad": [[4, 0]]}}, (8, 3)),
+    "conv_causal": Case({"conv": {"filters": 2, "kernel": 3, "dilation": 2, "pad": "causal"}}, (8, 3)),
     "conv_groups": Case({"conv": {"filters": 6, "kernel": 4, "groups": 3}}, (7, 3)),
     "transposed_conv": Case(
         {"transposed_conv": {"filters": 4, "kernel": 4, "stride": 3, "pad": 1, "output_pad": 2, "groups": 2}}, (5, 4)
