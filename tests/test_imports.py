@@ -46,6 +46,11 @@ def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:
     assert loaded_by(code) == set()
 
 
+def test_signals_and_vectors_cost_nothing_where_the_input_is_an_image() -> None:
+    code = f"from archspec.cli import main\nassert main(['validate', {str(ZOO)!r}]) == 0"
+    loaded_by(code + "\nassert 'archspec.spec.inputs' not in sys.modules")
+
+
 @pytest.mark.parametrize(
     "command",
     [
