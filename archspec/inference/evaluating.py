@@ -89,6 +89,8 @@ def evaluated(
         notes.append(
             f"evaluated on {count(len(data.test), 'held-out sample')} of {data.name}, not on the run's own data"
         )
+        if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
+            notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
     return Evaluator(steps, data.test, heads, graph)(params, statistics)
 
 

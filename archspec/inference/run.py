@@ -84,7 +84,7 @@ class Run:
 
     @property
     def params(self) -> Arrays:
-        """The trainable arrays by name, `conv1.kernel`: float32, in the layout that `archspec show` documents.
+        """The trainable arrays by name, `conv1.kernel`, as the network has them: kernels are (height, width, in, out).
 
         The dict is a new one at each time, its arrays are the run's own: copy them before a function that takes them
         as donated uses them up.

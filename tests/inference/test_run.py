@@ -19,7 +19,7 @@ import archspec
 from archspec.cli import main
 from archspec.data.npz import Npz
 from archspec.diagnostics import SpecError
-from archspec.inference.evaluating import evaluate
+from archspec.inference.evaluating import dataset_override, evaluate
 from archspec.inference.predicting import predict
 from archspec.inference.predictions import Classes
 from archspec.inference.run import Run
@@ -288,6 +288,11 @@ def test_labels_of_other_data_go_by_the_names_of_their_classes(
         metrics = run.evaluate(dataset)
     chosen = np.concatenate([np.flatnonzero(labels == number)[:20] for number in (3, 7)])
     assert metrics["top1"] == pytest.approx(np.mean(run.predict(pixels[chosen]).classes == labels[chosen]))
+    text = (copy / "spec.yaml").read_text()
+    (copy / "spec.yaml").write_text(text.replace("label_smoothing: 0.0", "class_weights: median_frequency"))
+    notes: list[str] = []
+    evaluate(copy, overrides=[dataset_override(dataset)], notes=notes)
+    assert "what the loss takes from labels, it takes from the training part of photos" in notes
     (tmp_path / "photos" / "test" / "digit 3").rename(tmp_path / "photos" / "test" / "cat")
     (tmp_path / "photos" / "train" / "digit 3").rename(tmp_path / "photos" / "train" / "cat")
     with pytest.raises(SpecError, match="has 1 class that the network was not trained on: cat"):
