@@ -95,6 +95,15 @@ def test_extends_takes_arguments(write: Write) -> None:
     assert item.primary.span.source.name == str(path)
 
 
+def test_imports_take_arguments(write: Write) -> None:
+    lines = "args: {width: 1}\nblocks: {wide: {layers: [{conv: {filters: $(4 * width), kernel: 1}}]}}\n"
+    write(lines, "blocks.yaml")
+    text = "import: ['blocks.yaml?width=3']\ninput: {height: 8, width: 8, channels: 1}\nlayers: [wide]\n"
+    assert load(write(text)).graph().nodes[0].output.channels == 12
+    with pytest.raises(SpecError, match="no argument `widht`"):
+        load(write(text.replace("?width", "?widht")))
+
+
 def test_compare_tells_columns_apart_by_arguments(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(NET)
     assert main(["compare", f"{path}?width=1", f"{path}?width=2", "--format", "json"]) == 0

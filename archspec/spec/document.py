@@ -111,9 +111,19 @@ class _Opener:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.files = 0
-        self.libraries: dict[Path, Document | None] = {}
+        self.libraries: dict[tuple[Path, str], Document | None] = {}
+        """Imported files, by path and the arguments given."""
 
-    def open(self, path: Path, chain: tuple[Path, ...], *, library: bool, span: Span | None = None) -> Document | None:
+    def open(
+        self,
+        path: Path,
+        chain: tuple[Path, ...],
+        *,
+        library: bool,
+        span: Span | None = None,
+        given: Mapping[str, tuple[Scalar, Located]] | None = None,
+    ) -> Document | None:
+        """The document of a file; `given` are arguments of a library."""
         imports: list[Scalar] = []
         root = self._root(path, chain, span, imports)
         if root is None:
@@ -130,7 +140,7 @@ class _Opener:
         if library:
             for block in document.blocks.values():
                 block.document = block.document or document
-            bind_arguments(document, {}, self.findings, lenient=True)
+            bind_arguments(document, given or {}, self.findings, lenient=True)
         return document
 
     def _root(
@@ -226,11 +236,8 @@ class _Opener:
 
         The figures published for other arguments are left behind.
         """
-        from archspec.spec.overrides import parse_arguments
-
-        overrides = parse_arguments(node.value, query - 1, self.findings, node)
-        given = {item.path[-1]: (item.keys[-1], item.value) for item in overrides or ()}
-        if overrides is None or not self._knows(root, given):
+        given = self._given(node, query - 1)
+        if given is None or not self._knows(root, given):
             return None
         return _arguments_laid(root, given, {}).without("published")
 
@@ -278,10 +285,24 @@ class _Opener:
 
     def _library(self, item: Scalar, chain: tuple[Path, ...]) -> Document | None:
         path = item.source.folder / at_home(item.value)
-        key = path.resolve()
-        if key not in self.libraries or key in chain:
-            self.libraries[key] = self.open(path, chain, library=True, span=item.span)
+        file, mark, query = item.value.partition("?")
+        given: dict[str, tuple[Scalar, Located]] = {}
+        if mark and not is_file(path):
+            read = self._given(item, len(file))
+            if read is None:
+                return None
+            path, given = item.source.folder / at_home(file), read
+        key = (path.resolve(), query if given else "")
+        if key not in self.libraries or key[0] in chain:
+            self.libraries[key] = self.open(path, chain, library=True, span=item.span, given=given)
         return self.libraries[key]
+
+    def _given(self, node: Scalar, mark: int) -> dict[str, tuple[Scalar, Located]] | None:
+        """The arguments that stand behind the `?` of a path; None with the reasons reported."""
+        from archspec.spec.overrides import parse_arguments
+
+        overrides = parse_arguments(node.value, mark, self.findings, node)
+        return None if overrides is None else {item.path[-1]: (item.keys[-1], item.value) for item in overrides}
 
     def _add_block(self, document: Document, block: Block, item: Scalar) -> None:
         earlier = document.blocks.get(block.name)
