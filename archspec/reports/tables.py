@@ -25,7 +25,10 @@ def header(report: Report) -> list[str]:
         what = "counted" if graph.mode == "train" else "left out (--mode train counts them)"
         lines.append(f"auxiliary heads {', '.join(heads)}: {what}")
     convention = report.convention
-    lines.append(f"as {convention.name} counts: {convention.rule}" if convention else OURS)
+    ours = OURS
+    if any(node.cost.macs and node.kind == "self_attention" for node in graph.nodes):
+        ours = OURS.replace(" and dense layers", ", dense layers and attention")
+    lines.append(f"as {convention.name} counts: {convention.rule}" if convention else ours)
     return lines
 
 
