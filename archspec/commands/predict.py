@@ -37,8 +37,8 @@ def options(command: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for what is written: segmentation's masks (default masks), reconstructions, maps of numbers "
-        "(default predictions)",
+        help="folder for what is written: segmentation's masks, reconstructions, maps of numbers (default masks, "
+        "reconstructions or predictions)",
     )
     command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
     command.add_argument("--format", choices=("text", "json"), default="text")

@@ -216,6 +216,7 @@ def _of_files(
 ) -> dict[str, Samples] | None:
     """The samples of the files of each input, with those that cannot be used left out; None where none is left."""
     made: dict[str, Samples] = {}
+    lost = False
     for name, own in files.items():
         held = made[name] = Samples([], [])
         for path in own:
@@ -223,11 +224,18 @@ def _of_files(
                 held.add(samples_of({name: path}, {name: inputs[name]}, reading)[name])
             except DataError as error:
                 findings.error(error.code, error.message, notes=error.notes, help=error.help)
+                lost = True
             except (TypeError, ValueError) as error:
                 findings.error("E521", f"{path}: {error}")
+                lost = True
     if not any(len(held) for held in made.values()):
         return None
-    check_counts(made)
+    try:
+        check_counts(made)
+    except ValueError:
+        if lost:  # which of the others belong together is not known, and what is wrong is told
+            return None
+        raise
     return made
 
 

@@ -91,6 +91,7 @@ def test_several_inputs_go_by_their_names(imported: Import, tmp_path: Path, caps
     for given, said in (
         ([tmp_path / "p.png"], "of which input is"),
         ([f"left={tmp_path}/p.png"], "there are 1 sample of `left`, 0 samples of `number`"),
+        ([files[0], f"number={tmp_path}/none.csv"], "none.csv cannot be read: No such file or directory"),
         (files[1:], "each input needs as many samples as the others: there are 1 sample of `left`, 2 samples of"),
     ):
         assert main(["predict", str(folder), *map(str, given)]) == 1
