@@ -22,6 +22,8 @@ from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
 MAX_FILES = 100
 
+INPUTS = "for example `inputs: {left: {height: 28, width: 28, channels: 1}, number: {features: 10}}`"
+
 JOINS = ("concat", "add", "multiply", "maximum", "average")
 """Kinds that may join the branches of `parallel`."""
 SPLIT_AXES = ("channels", "rows", "columns", "length")
@@ -269,7 +271,7 @@ class _Opener:
                 text = value.value if isinstance(value, Scalar) else None
                 spaced = re.match(r"([A-Za-z_]+):(\S+)", text) if isinstance(text, str) else None
                 help = [f"a space belongs after the colon: `{spaced[1]}: {spaced[2][:40]}`"] if spaced else []
-                hint = shape_hint(value.plain) if name == "input" else None
+                hint = shape_hint(value.plain) if name == "input" else INPUTS if name == "inputs" else None
                 help = help or ([hint] if hint else [])
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span, help=help)
 

@@ -374,16 +374,19 @@ def is_shape(name: str) -> bool:
     return _plain(name) in ("shape", "inputshape", "inputsize", "size", "inputdim", "inputdims", "imagesize", "imgsz")
 
 
-def shape_hint(value: Any, name: str = "input") -> str | None:
+def shape_hint(value: Any, name: str = "input", *, side: bool = False) -> str | None:
     """How an input is written that was given as a list, as Keras and PyTorch have it: `[28, 28, 1]`, `[3, 224, 224]`.
 
-    None where the list is no shape. An axis for the batch is left out.
+    None where the list is no shape. An axis for the batch is left out. With `side` one or two numbers are those of an
+    image, as a size is.
     """
     numbers = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(numbers) > 1 and (numbers[0] in (None, "None", "N", -1) or len(numbers) == 4):
         numbers = numbers[1:]
     if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
         return None
+    if side and len(numbers) < 3:
+        return f"of an image `{name}: {{height: {numbers[0]}, width: {numbers[-1]}, channels: 3}}`"
     if len(numbers) == 3:
         height, width, channels = numbers
         # PyTorch's order has the channels first.

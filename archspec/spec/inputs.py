@@ -11,7 +11,7 @@ from archspec.fields import Number, PositiveInt, PositiveNumber
 from archspec.located import Mapping as LocatedMapping
 from archspec.located import Scalar, is_null, kind_of_input
 from archspec.spec.arguments import NAME
-from archspec.spec.document import Document
+from archspec.spec.document import INPUTS, Document
 from archspec.spec.hints import is_shape, shape_hint
 from archspec.spec.network import ImageInput, Section
 from archspec.spec.reading import read_model
@@ -140,7 +140,7 @@ def _several(node: LocatedMapping, keys: Scalar, document: Document, findings: F
             "E203",
             "`inputs` names nothing that the network takes",
             keys.span,
-            help=["for example `inputs: {left: {height: 28, width: 28, channels: 1}, number: {features: 10}}`"],
+            help=[INPUTS],
         )
         return None
     models: dict[str, Input | None] = {}
@@ -155,7 +155,7 @@ def _several(node: LocatedMapping, keys: Scalar, document: Document, findings: F
             )
             models[name] = None
             continue
-        model = read_input(value, document, findings, f"input `{name[:60]}`", key.span)
+        model = read_input(value, document, findings, f"input `{name[:60]}`", key.span, name[:60])
         models[name] = model if good else None
     return {name: model for name, model in models.items() if model is not None} if None not in models.values() else None
 
@@ -173,10 +173,12 @@ def _check_name(name: str, key: Scalar, number: int, findings: Findings) -> bool
     return False
 
 
-def read_input(node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span) -> Input | None:
-    """An image, a signal or a vector: which fields are given decides."""
+def read_input(
+    node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span, label: str = ONLY
+) -> Input | None:
+    """An image, a signal or a vector: which fields are given decides. `label` is its name."""
     for name, key, value in node.items():
-        if is_shape(name) and (hint := shape_hint(value.plain)):
+        if is_shape(name) and (hint := shape_hint(value.plain, label, side="size" in name.lower())):
             findings.error("E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint])
             return None
     kinds = kind_of_input(node)
