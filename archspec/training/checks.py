@@ -223,11 +223,13 @@ KINDS = {2: "vectors", 3: "signals", 4: "images"}
 
 def _other_kind(dataset: str, name: str, array: np.ndarray, input: Input) -> DataError:
     wanted = {1: "vectors", 2: "signals", 3: "images"}[len(input.type.shape)]
+    sizes = "×".join(map(str, array.shape[1:]))
+    flat = input.type.is_vector and array.ndim == 4
     return DataError(
         "E503",
-        f"`{name}` of {dataset} are {KINDS[array.ndim]} of {'×'.join(map(str, array.shape[1:]))}, but the network "
-        f"takes {wanted} of {input.type}",
-        help=["other data, or another input"],
+        f"`{name}` of {dataset} are {KINDS.get(array.ndim, 'numbers')} of {sizes}, but the network takes {wanted} of "
+        f"{input.type}",
+        help=["an input of images, and `flatten` as the first layer" if flat else "other data, or another input"],
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from archspec import load, train
 from archspec.data import Data, Split
 from archspec.diagnostics import SpecError
-from archspec.training.checks import check_data, counted, outward
+from archspec.training.checks import check_data, counted, matched, outward
 
 SPEC = """archspec: 1
 name: net
@@ -84,3 +84,54 @@ def test_an_image_that_becomes_too_large_before_it_is_cropped_is_told_of(tmp_pat
     with pytest.raises(SpecError, match="image of 1×50 would become one of 11000×550000") as error:
         train(load(tmp_path / "net.yaml"), tmp_path / "run", progress=False)
     assert [item.code for item in error.value.diagnostics] == ["E521"]
+
+
+NETWORKS = {
+    "image": "input: {height: 4, width: 4, channels: 1}\nlayers: [flatten, {dense: 3}]",
+    "signal": "input: {length: 9, channels: 2}\nlayers: [flatten, {dense: 3}]",
+    "vector": "input: {features: 7}\nlayers: [{dense: 3}]",
+    "both": "inputs: {left: {features: 7}, right: {features: 7}}\nlayers: [{add: {from: [left, right]}}, {dense: 3}]",
+    "heads": "input: {features: 7}\nlayers: [{dense: {name: a, units: 3}}, {dense: {name: b, units: 3, from: input}}]\n"
+    "outputs: {kind: a, size: b}",
+}
+ROWS = np.random.default_rng(0).random((30, 7))
+
+
+@pytest.mark.parametrize(
+    ("network", "fields", "code", "words"),
+    [
+        ("image", "inputs: x", "E503", "`input` of d.npz are vectors of 7, but the network takes images of 4×4×1"),
+        ("signal", "inputs: s", "E503", "signals `input` of d.npz are 9×3, but the input is 9×2"),
+        ("vector", "inputs: s", "E503", "`input` of d.npz are images of 9×3×1, but the network takes vectors of 7"),
+        ("both", "inputs: [x]", "E508", "d.npz has no input `left`; it has x"),
+        ("both", "inputs: {lefft: x, right: x}", "E508", "d.npz has no input `left`; it has lefft and right"),
+        ("heads", "inputs: x, targets: {kinds: y, size: y}", "E508", "`kind`"),
+    ],
+)
+def test_data_that_a_network_does_not_take_are_told_of_by_name(
+    network: str, fields: str, code: str, words: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "d.npz", x=ROWS, s=np.zeros((30, 9, 3)), y=np.arange(30) % 3)
+    recipe = f"train: {{dataset: {{npz: {{path: d.npz, {fields}}}}}}}"
+    (tmp_path / "net.yaml").write_text(f"archspec: 1\nname: net\n{NETWORKS[network]}\n{recipe}\n")
+    with pytest.raises(SpecError) as error:
+        train(load(tmp_path / "net.yaml"), tmp_path / "run", progress=False)
+    (item,) = error.value.diagnostics
+    assert item.code == code and words in item.message
+    if "lefft" in fields or "kinds" in fields:
+        assert item.help[0].startswith("did you mean `")
+
+
+def test_what_a_network_does_not_take_is_said(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", a=ROWS, right=ROWS, left=ROWS + 1, y=np.arange(30) % 3, z=np.arange(30) / 7)
+    recipe = "train: {dataset: {npz: {path: d.npz, inputs: [a, right, left], targets: [z, logits]}}}"
+    recipe = recipe.replace("[z, logits]", "{z: z, logits: y}")
+    text = f"archspec: 1\nname: net\n{NETWORKS['both']}\noutputs: {{logits: dense1}}\n{recipe}\n"
+    (tmp_path / "net.yaml").write_text(text)
+    spec = load(tmp_path / "net.yaml")
+    assert spec.train is not None
+    made = matched(spec.train.dataset.load(), spec, spec.graph())
+    assert list(made.train.inputs) == ["left", "right"] and list(made.train.targets) == ["logits"]
+    assert np.allclose(made.train.inputs["left"], made.train.inputs["right"] + 1)
+    assert made.classes == {"logits": ("0", "1", "2")}
+    assert made.notes == ("1 input of d.npz is not used: a", "1 target of d.npz is not used: z")
