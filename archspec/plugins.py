@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from archspec.diagnostics import DataError, Diagnostic, Findings, Label, ShapeError, Source, Span, SpecError, listed
 from archspec.fields import at_home
-from archspec.kinds import FAMILIES, Kind, add_kind, family_of, find_kind, remove_kind, why_not
+from archspec.kinds import FAMILIES, Kind, KindError, add_kind, family_of, find_kind, remove_kind, why_not
 from archspec.layers import Cost, Kept, Layer, Weight, Window
 from archspec.types import TensorType
 
@@ -140,9 +140,8 @@ def _kinds_of(module: ModuleType, data: bytes, source: Source, findings: Finding
         findings.error("E228", f"{source.name} is no Python: {error.msg}", _span(source, line or 1, error.offset))
         return []
     except (Exception, SystemExit) as error:
-        words = f"{type(error).__name__}: {str(error)[:300]}".rstrip(": ")
         span = _span(source, _line_of(error, source) or 1)
-        findings.error("E228", f"{source.name} fails when it is run: {words}", span)
+        findings.error("E228", f"{source.name} fails when it is run: {_words(error)}", span)
         return []
     own = [
         value
@@ -159,6 +158,12 @@ def _kinds_of(module: ModuleType, data: bytes, source: Source, findings: Finding
 
 def _as_class(value: Any) -> type | None:
     return value if isinstance(value, type) else None
+
+
+def _words(error: BaseException) -> str:
+    """An error's type, and the first line of what it says."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0][:300]}" if said else type(error).__name__
 
 
 def _line_of(error: BaseException, source: Source) -> int | None:
@@ -206,7 +211,7 @@ def _checked(kind: type[Kind], span: Span | None, before: Plugin | None, finding
     try:
         kind.model_rebuild()
     except Exception as error:  # pydantic's own, and whatever a field's type raises
-        wrong(f"its fields cannot be read: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+        wrong(f"its fields cannot be read: {_words(error)}")
         return None
     for number, example in enumerate(getattr(kind, "examples", ()), 1):
         words = _wrong_example(kind, example)
@@ -232,7 +237,7 @@ def _wrong_example(kind: type[Kind], example: Any) -> str | None:
     except ShapeError as error:
         return error.message
     except Exception as error:  # the kind's own code
-        return f"{type(error).__name__}: {str(error)[:200]}"
+        return _words(error)
     return None
 
 
@@ -273,12 +278,11 @@ def failure(name: str, kind: type[Kind], error: Exception, span: Span | None) ->
     """What a kind's own code raised, as a diagnostic with the layer's place and the line of the file."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of(frame.filename, kind)]
     at = f" (line {frames[-1].lineno})" if frames else ""
-    words = f"{type(error).__name__}: {str(error)[:300]}"
     return SpecError(
         [
             Diagnostic(
                 "E218",
-                f"{name}: the kind `{kind.kind}` failed with {words}",
+                f"{name}: the kind `{kind.kind}` failed with {_words(error)}",
                 Label(span) if span is not None else None,
                 help=(f"this is a defect of {home_of(kind)}{at}",),
             )
@@ -328,7 +332,7 @@ def _kinds_in(value: Any) -> Iterator[Kind]:
 def lacking(recorded: Any, where: str) -> DataError | None:
     """What to say of a folder that was made with plugins of which kinds are not known here; None where all are."""
     for item in _records(recorded):
-        names = [name for family, own in item.kinds.items() for name in own if find_kind(family, name) is None]
+        names = [name for family, own in item.kinds.items() for name in own if not _is_known(family, name)]
         if not names:
             continue
         file = Path(item.path) if item.path else None
@@ -340,6 +344,13 @@ def lacking(recorded: Any, where: str) -> DataError | None:
             help=[way if item.path else f"`archspec.plugin` with the class {item.file} first"],
         )
     return None
+
+
+def _is_known(family: str, name: str) -> bool:
+    try:
+        return find_kind(family, name) is not None
+    except KindError:  # another package's, which does not load
+        return False
 
 
 def changed(recorded: Any, where: str) -> list[str]:
