@@ -330,3 +330,14 @@ def test_efficientnet_is_counted_as_published(write: Write) -> None:
     assert graph.params == 5_288_548
     assert 380e6 < graph.macs < 400e6
     assert {"_conv_stem", "_bn0", "stage2.1._expand_conv", "stage7.15._bn2", "_fc"} <= shapes(graph).keys()
+
+
+def test_what_when_leaves_out_is_told_from_what_comes_later(write: Write) -> None:
+    for layers, words in (
+        ("[{relu: {name: a, when: false}}, {tanh: {from: a}}]", "defined here, but left out"),
+        ("[{tanh: {from: a}}, {relu: {name: a}}]", "defined here, later"),
+        ("[{relu: {name: a}}, inside]", "defined here, outside of the block"),
+    ):
+        blocks = "blocks: {inside: {layers: [{tanh: {from: a}}]}}\n"
+        (item,) = found(write(INPUT + f"layers: {layers}\n{blocks}"))
+        assert item.secondary[0].text == words

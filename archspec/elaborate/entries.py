@@ -281,11 +281,16 @@ class Expander:
         known = self.known_names(scope)
         hint = did_you_mean(name, known)
         later = self.defined_later(name)
+        where = "later"
+        if at is not None and at.parent is not None:
+            where = "outside of the block"
+        elif later is not None and (later.line, later.column) < (place.line, place.column):
+            where = "but left out"
         self.findings.error(
             "E210",
             f"there is no layer `{name[:60]}` before this one",
             place.span,
-            secondary=[Label(later, "defined here, later")] if later else [],
+            secondary=[Label(later, f"defined here, {where}")] if later else [],
             help=[hint] if hint else ([f"names so far: {listed(known)}"] if not later else []),
         )
         return (UNKNOWN,)
