@@ -567,6 +567,19 @@ def test_split_gives_every_part(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "[conv: {filters: 4, kernel: 99}, split: {name: s, parts: 2}, relu: {from: s.1}]",
+        "[split: {name: s, parts: 3}, relu: {from: s.2}]",
+        "[split: {name: s, sizes: [1, 1]}, add: {from: [s.0, s.1]}]",
+        "[flatten, dense: {name: d, units: 20000}, split: {name: s, parts: 20000}, relu: {from: s.3}]",
+    ],
+)
+def test_one_mistake_about_a_split_gives_one_message(write: Write, text: str) -> None:
+    assert len(open_spec(str(write(INPUT + f"layers: {text}"))).diagnostics) == 1
+
+
+@pytest.mark.parametrize(
     ("split", "code", "words"),
     [
         ("{split: 3}", "E301", "4 channels cannot be split into 3 equal parts"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Label, count, did_you_mean, listed
+from archspec.diagnostics import Findings, Label, count, did_you_mean, listed
 from archspec.elaborate import sharing
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Sharing, Values
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from archspec.layers import Layer
 
 
+MAX_PARTS = 10_000
+"""Of a `split`."""
 SHORTCUTS = ("identity", "projection", "zero_pad", "auto")
 
 
@@ -317,12 +320,14 @@ def split(x: Expander, entry: Entry, context: Context, values: Values) -> Values
     """Divides one value into parts along an axis, each a slice with its number as name; gives them all, in order."""
     name = entry.name or context.scope.automatic(entry.kind)
     parts = divided(x, entry, context, values)
+    inner = opened(x, entry, context, name)
     made: list[int] = []
-    if parts is not None:
-        inner = opened(x, entry, context, name)
-        for number, layer in enumerate(parts):
-            part = Entry("slice", entry.kind_node, None, None, entry.name_node, entry.span, implied=True)
-            made.extend(x.placer.add(layer, str(number), part, inner, values))
+    for number, layer in enumerate(parts or ()):
+        part = Entry("slice", entry.kind_node, None, None, entry.name_node, entry.span, implied=True)
+        made.extend(x.placer.add(layer, str(number), part, inner, values))
+    for number in range(0 if parts else asked_parts(entry, context)):
+        # Whoever takes a part of what is not known is passed over in silence.
+        inner.scope.names[str(number)] = ((UNKNOWN,), entry.name_node.span)
     result = tuple(made) or (UNKNOWN,)
     x.placer.register(entry, name, result, context.scope)
     return result
@@ -371,21 +376,34 @@ def divided(x: Expander, entry: Entry, context: Context, values: Values) -> list
         return None
     size = kind.shape[names.index(axis)]
     sizes = part_sizes(size, wanted[0] if key == "parts" else None, wanted)
-    if sizes is None:
+    if sizes is None or len(sizes) > MAX_PARTS:
         asked = f"{wanted[0]} equal parts" if key == "parts" else f"parts of {listed(map(str, wanted))}"
+        help = "`sizes` gives each part its own, -1 what is left" if key == "parts" else f"they add up to {size}"
+        help = help if sizes is None else f"there are {MAX_PARTS:,} parts at most"
         x.findings.error(
             "E301",
             f"{size} {axis} cannot be split into {asked}",
             given[key].span,
             f"input is {x.placer.origin(values[0])}",
             secondary=callers(context),
-            help=["`sizes` gives each part its own, -1 what is left" if key == "parts" else f"they add up to {size}"],
+            help=[help],
         )
         return None
     from archspec.layers.slice import Slice
 
-    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
-    return [Slice.plain_default(**{axis: (end - own, end, 1)}) for own, end in zip(sizes, ends, strict=True)]
+    return [
+        Slice.plain_default(**{axis: (end - own, end, 1)}) for own, end in zip(sizes, accumulate(sizes), strict=True)
+    ]
+
+
+def asked_parts(entry: Entry, context: Context) -> int:
+    """How many parts a split that could not be made was to have, as far as it can be told."""
+    written = entry.content if isinstance(entry.content, Mapping) else None
+    parts, sizes = (written.get(key) if written else None for key in ("parts", "sizes"))
+    if isinstance(sizes, Sequence):
+        return min(len(sizes.items), MAX_PARTS)
+    asked = evaluate(parts, context.sight, Findings()) if parts is not None else 0
+    return min(asked, MAX_PARTS) if is_whole(asked, 1) else 0
 
 
 def is_whole(value: object, least: int) -> bool:
@@ -396,7 +414,7 @@ def is_whole(value: object, least: int) -> bool:
 def part_sizes(size: int, parts: int | None, sizes: Many[int]) -> list[int] | None:
     """The sizes of equal parts, or of those asked for, where -1 is what is left; None where they do not add up."""
     if parts is not None:
-        return None if size % parts else [size // parts] * parts
+        return None if size % parts else [size // parts] * min(parts, MAX_PARTS + 1)
     left = size - sum(own for own in sizes if own > 0)
     if sizes.count(-1) > 1 or (left != 0) != (-1 in sizes) or left < 0:
         return None
