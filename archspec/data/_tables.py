@@ -52,7 +52,7 @@ class Table:
         return None
 
     def numbers(self, column: str) -> np.ndarray | None:
-        """A column in 64 bits, NaN where a value is missing; None where one is no number."""
+        """A column in 64 bits, NaN where a value is missing; None where one is no number, or none is there."""
         import numpy as np
 
         values = self.columns[column]
@@ -64,7 +64,7 @@ class Table:
             if number is None:
                 return None
             made[row] = number
-        return made
+        return None if np.isnan(made).all() else made
 
 
 def read_table(path: Path, delimiter: str | None) -> Table:

@@ -302,6 +302,9 @@ class Table(Dataset):
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def _target(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> _Target:
+        for column in columns:
+            if all(rows.is_missing(column)):
+                raise DataError("E507", f"{column} of {rows.name} has no value, so there is nothing to find")
         unknown = sum(sum(rows.is_missing(column)) for column in columns)
         if unknown:
             notes.append(
@@ -397,6 +400,11 @@ def _filled(train: Split, test: Split, notes: list[str]) -> tuple[Split, Split]:
         for name, array in split.inputs.items():
             gone = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
             if gone.any():
+                known = ~np.isnan(train.inputs[name])
+                if not known.any(0).all():
+                    raise DataError(
+                        "E507", f"`{name}` has a column without any value to train on, and so without a mean"
+                    )
                 means = np.nanmean(train.inputs[name], axis=0)
                 array = np.where(gone, means, array).astype(np.float32)
                 part = "to train on" if split is train else "held out"

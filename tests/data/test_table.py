@@ -170,8 +170,10 @@ def test_numbers_that_are_no_classes(tmp_path: Path) -> None:
         ("a,b\n", {"targets": "b"}, "has a line of column names, and no rows"),
         ("\n\n", {"targets": "b"}, "is empty"),
         (b"PK\0\0", {"targets": "b"}, "is no table of text"),
-        ("a,b\nNA,1\n?,2\n", {"targets": "b"}, "every row of t.csv lacks a value"),
+        ("a,b,c\nNA,1,2\n5,1,?\n", {"targets": "b"}, "every row of t.csv lacks a value"),
         ("a,b,c\n1,x,2\n2,y,3\n", {"targets": ["b", "c"]}, "b of t.csv is texts"),
+        ("a,b\n1,\n2,\n", {"targets": "b"}, "b of t.csv has no value"),
+        ("a,b\n,1\n,2\n", {"targets": "b"}, "no column of t.csv is left for `input`"),
     ],
 )
 def test_what_is_no_dataset_is_told_of(tmp_path: Path, text: str | bytes, fields: dict[str, Any], words: str) -> None:
