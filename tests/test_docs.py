@@ -110,6 +110,7 @@ def test_the_readme_shows_what_the_report_prints(capsys: pytest.CaptureFixture[s
     assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_examples_of_the_python_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, one after another, beside what they name: a run, pictures, a spec, data."""
     import numpy as np
