@@ -224,7 +224,10 @@ class Run:
 
     @cached_property
     def _shown(self) -> Shown:
-        shown = shown_of(self.spec, self.graph)
+        try:
+            shown = shown_of(self.spec, self.graph)
+        except DataError as error:
+            raise error.located(None) from None
         names = tuple(self._run.value_names)
         return shown._replace(value_names=names) if names else shown
 
