@@ -33,10 +33,14 @@ def run(options: argparse.Namespace) -> int:
         from archspec.inference.shown import main_head
         from archspec.runs.reading import class_names_of, opened
 
-        head = main_head(opened(options.folder)[1])
+        spec = opened(options.folder)[1]
+        head = main_head(spec)
         loss = "–" if metrics["loss"] is None else f"{metrics['loss']:.4f}"
         print(f"held out: loss {loss}  {head.said(metrics)}")
         names = class_names_of(options.folder, head.type.channels)
         for line in (line for metric in head.metrics for line in metric.table(metrics, names)):
             print(line)
+        for other in spec.heads():
+            if other.name in metrics.get("outputs", {}):
+                print(f"{other.name}: {other.said(metrics['outputs'][other.name])}")
     return 0

@@ -67,7 +67,8 @@ def scalars(record: dict[str, Any], classes: Sequence[str]) -> Iterator[tuple[st
     """The figures of an epoch's record by TensorBoard's names. What a figure has for each class is named by it."""
     for part in ("train", "test"):
         for name, value in record[part].items():
-            yield from _named(f"{part}/{name}", value, classes)
+            # Other outputs have classes of their own.
+            yield from _named(f"{part}/{name}", value, () if name == "outputs" else classes)
     for name in ("learning_rate", "images_per_second"):
         if _is_number(record.get(name)):
             yield name, record[name]

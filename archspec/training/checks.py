@@ -90,6 +90,12 @@ def _with_classes(data: Data, name: str, notes: list[str]) -> Data:
     return replace(data, train=train, test=test, classes={**data.classes, name: classes})
 
 
+def class_names_of(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, ...]:
+    """The names of the classes of the main output, by which a run goes; none where it has none."""
+    main = next(head for head in heads if head.name == graph.main_output.name)
+    return () if main.remakes else data.classes.get(main.target_among(data.train.targets), ())
+
+
 def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:
     """A target in the numbers that its task takes it for; as it is where tasks differ."""
     kinds = {head.task.form for head in heads}

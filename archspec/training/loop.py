@@ -24,6 +24,7 @@ from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves
 from archspec.training.beginning import begin_with
+from archspec.training.checks import class_names_of
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import broken_arrays, first_broken_layer
 from archspec.training.feeding import epoch_order, feed, steps_per_epoch
@@ -67,6 +68,7 @@ class Loop:
         self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
         self.heads = heads
         self.main = next(head for head in heads if head.name == graph.main_output.name)
+        self.classes = class_names_of(data, graph, heads)
         self.given = given
         self.failed_early = False
         self.stretches: dict[int, Steps] = {}
@@ -166,7 +168,7 @@ class Loop:
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
         evaluate = Evaluator(self.steps(done + 1), self.data.test, self.heads, self.graph)
-        events = Events(self.folder.path / TENSORBOARD, records, self.data.class_names)
+        events = Events(self.folder.path / TENSORBOARD, records, self.classes)
         try:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
@@ -307,8 +309,7 @@ class Loop:
     def made(self, records: list[dict[str, Any]], state: State) -> Result:
         """What came of the run, from its records and its state."""
         host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
-        names = self.data.class_names
-        return Result(self.folder.path, self.main, records, names, host["params"], host["statistics"])
+        return Result(self.folder.path, self.main, records, self.classes, host["params"], host["statistics"])
 
     def close(self) -> None:
         self.checkpoints.close()

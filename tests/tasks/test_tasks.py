@@ -170,7 +170,7 @@ train: {metrics: [rmse]}
     assert load(write(sound)).heads()[0].figures == ("rmse", "mae")
 
 
-def test_each_output_has_its_own(write: Write, tmp_path: Path) -> None:
+def test_each_output_has_its_own(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A class and a number of one image: targets by name, losses, metrics, and the figures of each."""
     path = tmp_path / "two.npz"
     x, kinds, sizes = images(7), np.arange(7) % 3, np.linspace(-2, 5, 7).astype(np.float32)
@@ -212,10 +212,14 @@ train:
     assert record["test"]["heads"]["length"] == pytest.approx(huber, rel=1e-5)
     assert record["train"]["objective"] == pytest.approx(record["train"]["loss"] + 0.5 * huber, rel=1e-5)
     assert len(record["test"]["f1"]) == 3
+    assert result.classes == ("0", "1", "2")
     tags = dict(scalars(record, result.classes))
     assert tags["test/outputs/length/mae"] == record["test"]["outputs"]["length"]["mae"]
     assert tags["test/f1/0"] == record["test"]["f1"][0]
     assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8"))["test"] == record["test"]
+    capsys.readouterr()
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert f"length: MAE {error.mean():.4g}" in capsys.readouterr().out
 
 
 def test_a_loss_that_no_output_uses_is_told_of(write: Write) -> None:
@@ -230,6 +234,23 @@ train: {loss: focal}
     assert (item.code, item.message) == ("W308", "nothing uses `loss` of `train`: every output says its own")
     path.write_text(load(path).to_yaml(), "utf-8")
     assert open_spec(str(path)).diagnostics == ()
+
+
+def test_a_run_goes_by_the_classes_of_its_main_output(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "two.npz"
+    x, kinds, sizes = images(6), np.arange(6) % 3, np.linspace(-2, 5, 6).astype(np.float32)
+    np.savez(path, x_train=x, x_test=x, kind_train=kinds, kind_test=kinds, size_train=sizes, size_test=sizes)
+    text = f"""
+input: {{height: 6, width: 6, channels: 1}}
+layers: [flatten: {{name: flat}}, dense: {{name: kind, units: 3}}, dense: {{name: size, units: 1, from: flat}}]
+outputs: {{size: {{from: size, task: regression}}, kind: {{from: kind, metrics: [recall]}}}}
+train: {{dataset: {{npz: {{path: {path}, inputs: [x], targets: [kind, size]}}}}, batch_size: 3, epochs: 1}}
+"""
+    result = train(load(write(text)), tmp_path / "run", progress=False)
+    assert result.classes == ()
+    assert result.headlines == {"mae": result.test["mae"]}
+    assert result.test["outputs"]["kind"]["recall"]
+    assert result.summary().startswith("held-out MAE ")
 
 
 def test_targets_by_name() -> None:
