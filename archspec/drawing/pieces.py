@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from archspec.blocks import Part, tree
 from archspec.drawing.repeats import Member, repeats
 from archspec.drawing.sharing import Sharing, Tie
-from archspec.drawing.words import RANGES, is_range
+from archspec.drawing.words import is_range, range_fields
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.layers import Port
 
@@ -196,7 +196,10 @@ class Pieces:
         # Which layer it refers to, its inputs say.
         layer = node.layer
         # Nor does it matter which part each takes of an axis, such as the rows of an image one after the other.
-        if dropped := {*layer.referred(), *(name for name in RANGES if is_range(getattr(layer, name, None)))}:
+        if dropped := {
+            *layer.referred(),
+            *(name for name in range_fields(type(layer)) if is_range(getattr(layer, name))),
+        }:
             layer = layer.model_copy(update=dict.fromkeys(dropped))
         try:
             key: Any = (node.kind, layer, node.output)
@@ -268,12 +271,12 @@ class Pieces:
         nodes = piece.nodes
         marks = [
             self._known.setdefault((piece.kind, *(self._marks[index][way] for index in nodes)), len(self._known))
-            for way in (0, 1)
+            for way in ((0, 1) if self._sharing.holder else (0,))
         ]
         inside = max((self._reach[index] for index in nodes[:-1]), default=-1.0)
         reach = max(inside, self._reach[nodes[-1]])
         whole = nodes[-1] - nodes[0] == len(nodes) - 1
-        return Member((marks[0], marks[1]), nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
+        return Member((marks[0], marks[-1]), nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
 
     def _together(self, pieces: list[Piece]) -> Piece:
         """Neighbours as one piece: the block that they are the parts of, or a stretch."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeGuard
 
 from archspec.graph import Node
+from archspec.layers import Layer
 
 RANGES = ("rows", "columns", "length", "channels")
 """Fields of a part that is taken of an axis: start, stop and step."""
@@ -45,6 +47,12 @@ def spacing(node: Node) -> list[str]:
     return words
 
 
+@cache
+def range_fields(kind: type[Layer]) -> tuple[str, ...]:
+    """The fields of a kind that may be a part of an axis."""
+    return tuple(name for name in RANGES if name in kind.model_fields)
+
+
 def is_range(value: Any) -> TypeGuard[tuple[int, int | None, int]]:
     """Whether a field's value is a part of an axis."""
     return isinstance(value, tuple) and len(value) == 3
@@ -53,8 +61,8 @@ def is_range(value: Any) -> TypeGuard[tuple[int, int | None, int]]:
 def ranges(node: Node) -> list[str]:
     """Parts that are taken of axes, as Python writes them: `channels 0:58`."""
     words = []
-    for name in RANGES:
-        value = getattr(node.layer, name, None)
+    for name in range_fields(type(node.layer)):
+        value = getattr(node.layer, name)
         if is_range(value):
             start, stop, step = value
             words.append(f"{name} {start}:{'' if stop is None else stop}" + (f":{step}" if step != 1 else ""))
