@@ -14,7 +14,6 @@ from archspec.elaborate.outputs import outputs, warn_unused, warn_unused_inputs
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.resizing import suggest_inputs
 from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration
-from archspec.elaborate.sharing import unshared
 from archspec.graph import Graph, GraphInput, input_number, prune
 from archspec.located import Mapping
 from archspec.spec.document import Document
@@ -59,7 +58,10 @@ def elaborate(document: Document, inputs: Types[str, TensorType] | None, name: s
     nodes = tuple(placer.nodes)
     warn_unused(expander, nodes, ends)
     nodes, ends = prune(nodes, ends)
-    nodes = unshared(nodes)
+    if any(node.shares is not None for node in nodes):
+        from archspec.elaborate.sharing import unshared
+
+        nodes = unshared(nodes)
     warn_unused_inputs(document, placer.inputs, nodes, ends, findings)
     args, blocks = dict(document.env), placer.blocks
     return Graph(name, placer.inputs, nodes, ends, variant=document.variant, args=args, blocks=blocks)

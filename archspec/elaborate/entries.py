@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
-from archspec.elaborate import sharing, structure
+from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import (
     COMMON,
@@ -104,6 +104,8 @@ class Expander:
             return self.layer(entry, context, values)
         begin = len(self.placer.nodes)
         if entry.weights is not None:
+            from archspec.elaborate import sharing
+
             entry.sharing = sharing.owner_scope(self, entry, entry.weights, context)
             if entry.sharing is None:
                 self.placer.register(
@@ -117,6 +119,8 @@ class Expander:
         if entry.opened is not None:
             self.placer.ranges[entry.opened] = (begin, len(self.placer.nodes))
             if entry.sharing is not None:
+                from archspec.elaborate import sharing
+
                 sharing.check_scope(self, entry.sharing, begin)
         return values
 
@@ -321,12 +325,15 @@ class Expander:
     def layer(self, entry: Entry, context: Context, values: Values) -> Values:
         owner: Node | None = None
         layer: Layer | None = None
-        if entry.weights is not None:
+        if entry.weights is None:
+            layer = self.read_layer(entry, context)
+        else:
+            from archspec.elaborate import sharing
+
             owner = sharing.owner_layer(self, entry, entry.weights, context)
-        if entry.weights is None or owner is not None:
-            layer = self.read_layer(entry, context, owner)
-        if layer is not None and owner is not None and not sharing.check_layer(self, layer, owner, entry):
-            layer = None
+            layer = self.read_layer(entry, context, owner) if owner is not None else None
+            if layer is not None and owner is not None and not sharing.check_layer(self, layer, owner, entry):
+                layer = None
         name = entry.name or context.scope.automatic(entry.kind)
         if layer is None:
             self.placer.register(entry, name, (UNKNOWN,), context.scope)
@@ -374,6 +381,8 @@ class Expander:
             fields = fields.without(*COMMON)
         env = context.sight
         if owner is not None:
+            from archspec.elaborate import sharing
+
             fields, below = sharing.laid_over_owner(owner, fields), None
         if isinstance(below, Mapping):
             laid = merged(below, fields)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
-from archspec.elaborate.sharing import differing, report_misfit
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, GraphInput, Node, input_number, is_input, needed
@@ -122,6 +121,8 @@ class Placer:
             owner = self.nodes[place] if place is not None else None
         if owner is None:
             return node
+        from archspec.elaborate.sharing import differing, report_misfit
+
         if node.arrays != owner.arrays or differing(node.layer, owner.layer):
             if asked is None or not asked.failed:
                 report_misfit(node, owner, asked, self.findings)

@@ -7,7 +7,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Findings, Label, count, did_you_mean, listed
-from archspec.elaborate import sharing
 from archspec.elaborate.placing import callers
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Sharing, Values
 from archspec.expressions import Environment, layered
@@ -114,6 +113,8 @@ def call_arguments(x: Expander, block: Block, entry: Entry, context: Context, va
     written = dict(given)
     owner = entry.sharing.owner if entry.sharing is not None else None
     if owner is not None:
+        from archspec.elaborate import sharing
+
         # What is left out is as at the call whose arrays are used.
         at = entry.kind_node
         for name, value in x.placer.calls[owner].items():
@@ -133,6 +134,8 @@ def call_arguments(x: Expander, block: Block, entry: Entry, context: Context, va
         bound,
     )
     if complete and owner is not None:
+        from archspec.elaborate import sharing
+
         complete = sharing.check_arguments(x, entry, written, bound, owner)
     return bound if complete else None
 
@@ -215,6 +218,8 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         if tied and index == 0:
             x.placer.ranges[f"{entry.opened}.0"] = (begin, len(x.placer.nodes))
         elif tied and inner.sharing is not None:
+            from archspec.elaborate import sharing
+
             sharing.check_scope(x, inner.sharing, begin)
         if index == 0 and alike:
             x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, context)
