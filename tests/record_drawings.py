@@ -23,6 +23,7 @@ FILE = Path(__file__).parent / "fingerprints" / "drawings.json"
 NETWORKS = [name for name, (_, variant) in zoo_variants().items() if variant]
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+EXAMPLES = Path(__file__).parents[1] / "specs" / "examples"
 
 DRAWINGS: dict[str, dict[str, Any]] = {
     "graph": {},
@@ -53,7 +54,12 @@ def digests(name: str) -> dict[str, str]:
 def picture(file: Path) -> bytes:
     """What a picture of the documentation, NETWORK-LOOK.svg, shows."""
     name, look = file.stem.split("-")
-    return drawn(open_spec(name).graph().pruned("eval"), "svg", look="paper" if look == "paper" else "graph")
+    example = EXAMPLES / f"{name}.yaml"
+    return drawn(
+        open_spec(str(example) if example.exists() else name).graph().pruned("eval"),
+        "svg",
+        look="paper" if look == "paper" else "graph",
+    )
 
 
 def graphviz() -> str:
