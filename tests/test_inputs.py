@@ -161,6 +161,13 @@ layers:
         ("[{relu: {name: left, from: left}}]", "the name `left` is an input's"),
         ("[{relu: {from: lift}}]", "did you mean `left`?"),
         (
+            "[{relu: {name: a, from: left}}, {add: {from: [a, nowhere]}}]",
+            "names so far: left, sound, number, previous and a",
+        ),
+        ("[{relu: {from: input}}]", "inputs `left`, `sound` and `number`: `from: left` takes one or join"),
+        ("[{split: {from: input, parts: 2}}]", "`from: left` takes one or join"),
+        ("[{residual: {from: input, layers: [relu]}}]", "`from: left` takes one or join"),
+        (
             "[{relu: {from: left}}, {dense: {units: 3, from: number}}, {add: {from: [relu1, dense1]}}]",
             "some inputs are maps",
         ),

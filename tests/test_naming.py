@@ -77,6 +77,38 @@ def test_the_word_is_taken(write: Write, text: str, code: str, words: str) -> No
     assert words in str((item.message, item.help))
 
 
+REPEAT = "repeat: {times: 3, as: i, layers: [%s]}"
+
+
+@pytest.mark.parametrize(
+    ("layers", "code", "words"),
+    [
+        # One message, and not one for each layer in the scope of that name.
+        (REPEAT % "{pair: {name: h}}", "E211", "the name `h` is taken"),
+        (REPEAT % "{residual: {name: h, layers: [tanh]}}", "E211", "`name: h$(i)`"),
+        (REPEAT % "{parallel: {name: h, branches: {a: [tanh], b: []}}}", "E211", "`name: h$(i)`"),
+        (REPEAT % "{split: {name: h, parts: 2}}, {concat: {}}", "E211", "`name: h$(i)`"),
+        (REPEAT % "{relu: {name: h$(i)}}, {add: {from: [previous, h$(3 * i)]}}", "E210", "here i is 1"),
+        (REPEAT % "{relu: {name: h$(i)}}, {resize: {like: h$(n - 8 * i)}}", "E210", "here n is 8 and i is 0"),
+        (REPEAT % "{prelu: {name: h$(i)}}, {prelu: {weights: h$(i + 7)}}", "E210", "here i is 0"),
+    ],
+)
+def test_a_mistake_in_rounds_is_told_once_with_what_counts_them(
+    write: Write, layers: str, code: str, words: str
+) -> None:
+    blocks = "args: {n: 8}\nblocks: {pair: {layers: [tanh, {parallel: {branches: [[], [relu]], join: add}}]}}\n"
+    first, *_ = every = found(write(f"{INPUT}{blocks}layers: [{layers}]\n"))
+    assert {(item.code, item.primary) for item in every} == {(code, first.primary)}
+    assert words in str((first.message, first.notes, first.help))
+
+
+def test_a_name_that_was_left_out_is_not_taken_for_a_slip(write: Write) -> None:
+    for layers in ("{relu: {name: c2, when: false}}, {relu: {from: c2}}", "{relu: {from: c2}}, {relu: {name: c2}}"):
+        (item,) = found(write(f"{INPUT}layers: [{{relu: {{name: c1}}}}, {layers}]\n"))
+        assert item.code == "E210" and not item.help
+        assert item.secondary[0].text.startswith("defined here")
+
+
 FUSE = """
 blocks:
   fuse:

@@ -102,6 +102,10 @@ class Expander:
         block = context.document.blocks.get(entry.kind)
         if block is None and entry.kind not in STRUCTURE:
             return self.layer(entry, context, values)
+        if entry.name is not None and entry.name in context.scope.names:
+            # Nothing is expanded into a scope that is another's: every layer's path in it would be taken too.
+            self.placer.register(entry, entry.name, (UNKNOWN,), context.scope)
+            return (UNKNOWN,)
         begin = len(self.placer.nodes)
         if entry.weights is not None:
             from archspec.elaborate import sharing
@@ -252,11 +256,16 @@ class Expander:
             return (UNKNOWN,)
         values: list[int] = []
         for name, place in zip(names, nodes, strict=True):
-            values.extend(self.lookup(name, place, context.scope, previous))
+            values.extend(self.lookup(name, place, context.scope, previous, context.env))
         return tuple(values)
 
-    def lookup(self, name: Any, place: Located, scope: Scope, previous: Values) -> Values:
-        """The values of a name, looked up from the inside out; `previous` is what the chain last gave."""
+    def lookup(
+        self, name: Any, place: Located, scope: Scope, previous: Values, env: Environment | None = None
+    ) -> Values:
+        """The values of a name, looked up from the inside out; `previous` is what the chain last gave.
+
+        `env` has what expressions in the name were computed from, for messages.
+        """
         if not isinstance(name, str):
             name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
         if not isinstance(name, str):
@@ -295,19 +304,22 @@ class Expander:
             f"there is no layer `{name[:60]}` before this one",
             place.span,
             secondary=[Label(later, f"defined here, {where}")] if later else [],
-            help=[hint] if hint else ([f"names so far: {listed(known)}"] if not later else []),
+            notes=used(place, env or {}),
+            help=[] if later else [hint or f"names so far: {listed(known)}"],
         )
         return (UNKNOWN,)
 
     def known_names(self, scope: Scope) -> list[str]:
         """The names that `from` may give in a scope, for messages: some thousands at most."""
-        known: list[str] = ["input", PREVIOUS]
+        known: list[str] = [PREVIOUS]
+        names: tuple[str, ...] = ()
         at: Scope | None = scope
         while at is not None and len(known) < MAX_KNOWN:
-            known.extend(name for name in at.input_names if name != "input")
             known.extend(islice(at.names, MAX_KNOWN))
+            names = at.input_names
             at = None if at.inputs is not None else at.parent
-        return known
+        # Several inputs have names, and `input` is all of them, which few layers take.
+        return list(dict.fromkeys([*(names if len(names) > 1 else ("input", *names)), *known]))
 
     def defined_later(self, name: str) -> Span | None:
         """Where the top level's list names a layer that has not been reached yet."""
@@ -327,7 +339,7 @@ class Expander:
         layer: Layer | None = None
         if entry.weights is None:
             layer = self.read_layer(entry, context)
-        else:
+        elif self.kind_of(entry, context) is not None:
             from archspec.elaborate import sharing
 
             owner = sharing.owner_layer(self, entry, entry.weights, context)
@@ -347,15 +359,15 @@ class Expander:
         for field in layer.referred():
             written = entry.content.get(field) if isinstance(entry.content, Mapping) else entry.content
             place = written if written is not None else entry.name_node
-            values = self.lookup(getattr(layer, field), place, context.scope, entry.previous)
+            values = self.lookup(getattr(layer, field), place, context.scope, entry.previous, context.env)
             if len(values) != 1:
                 self.findings.error("E307", f"`{field}` names one value, not {len(values)}", place.span)
                 values = (UNKNOWN,)
             sources.extend(values)
         return tuple(sources)
 
-    def read_layer(self, entry: Entry, context: Context, owner: Node | None = None) -> Layer | None:
-        """The layer of an entry; fields that are left out are the owner's, where it uses another layer's arrays."""
+    def kind_of(self, entry: Entry, context: Context) -> type[Kind] | None:
+        """The kind of an entry that is a layer; None with the reason reported."""
         try:
             kind = find_kind("layers", entry.kind)
         except KindError as error:
@@ -364,6 +376,12 @@ class Expander:
         if kind is None:
             known = {*kind_names("layers"), *context.document.blocks, *STRUCTURE}
             unknown_kind(entry.kind, entry.kind_node.span, known, "layer kind or block", self.findings)
+        return kind
+
+    def read_layer(self, entry: Entry, context: Context, owner: Node | None = None) -> Layer | None:
+        """The layer of an entry; fields that are left out are the owner's, where it uses another layer's arrays."""
+        kind = self.kind_of(entry, context)
+        if kind is None:
             return None
         static = owner is None and not (entry.content is not None and entry.content.dynamic)
         origin: object = entry.content if entry.content is not None else context.document
@@ -421,6 +439,14 @@ class Expander:
             self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, context)
         if len(self.findings.items) > MAX_FINDINGS:
             raise StopElaboration
+
+
+def used(place: Located, env: Environment) -> list[str]:
+    """A note on the numbers and words that the expressions in a text were computed from."""
+    text = place.value if isinstance(place, Scalar) and place.dynamic else ""
+    names = [name for part in re.findall(r"\$\((.*)\)", text) for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", part)]
+    values = {name: env[name] for name in names if name in env and isinstance(env[name], (int, float, str))}
+    return [f"here {listed(f'{name} is {describe(value)}' for name, value in values.items())}"] if values else []
 
 
 class Counted:

@@ -52,6 +52,8 @@ class Placer:
         """The arguments of calls of blocks, by path."""
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
+        self.refused: set[Span] = set()
+        """Where it was reported that arrays cannot be shared."""
 
     def add(
         self,
@@ -125,7 +127,7 @@ class Placer:
 
         if node.arrays != owner.arrays or differing(node.layer, owner.layer):
             if asked is None or not asked.failed:
-                report_misfit(node, owner, asked, self.findings)
+                report_misfit(node, owner, asked, self)
             return node
         return replace(node, shares=owner.owner, counted=False)
 
@@ -222,11 +224,7 @@ class Placer:
             f"{path} takes {wanted}, but has {count}",
             entry.span,
             secondary=callers(context),
-            help=[
-                "name them: `from: [a, b]`"
-                if count < low
-                else "join them first, with concat, add or multiply, or take one by its name"
-            ],
+            help=["name them: `from: [a, b]`"] if count < low else one_of(values, context.scope),
         )
         return False
 
@@ -373,6 +371,21 @@ def is_own(layer: Layer) -> bool:
 def scaled(input: TensorType, scale: float) -> TensorType:
     """An input's type with height and width, or its length, grown by a factor."""
     return TensorType((*(math.ceil(side * scale) for side in input.spatial), input.channels))
+
+
+def one_of(values: Values, scope: Scope) -> list[str]:
+    """What to do where an entry takes one value, but is given several."""
+    at: Scope | None = scope
+    while at is not None:
+        if at.inputs == values and at.input_names:
+            names = listed(f"`{name}`" for name in at.input_names)
+            call = "" if at is scope or scope.inputs != values else ", where the block is called"
+            return [
+                f"these are the inputs {names}: `from: {at.input_names[0]}` takes one{call}",
+                "or join them first, with concat, add or multiply",
+            ]
+        at = at.parent
+    return ["join them first, with concat, add or multiply, or take one by its name"]
 
 
 def callers(context: Context) -> list[Label]:

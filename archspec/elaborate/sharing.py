@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Findings, Label, listed
+from archspec.diagnostics import Label, Span, listed
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, Sharing
 from archspec.expressions import escaped
 from archspec.graph import Node, is_input
@@ -15,6 +16,7 @@ from archspec.spec.reading import FAILED, evaluate
 
 if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
+    from archspec.elaborate.placing import Placer
     from archspec.layers import Layer
 
 
@@ -35,21 +37,30 @@ def named(x: Expander, entry: Entry, place: Located, context: Context) -> str | 
             return found[0].prefix + found[1]
         at = None if at.inputs is not None else at.parent
     if entry.name is not None and value == entry.name:
-        x.findings.error(
-            "E221",
+        refuse(
+            x.placer,
             f"`{value[:60]}` cannot use its own arrays",
             place.span,
             help=["`weights` names the one that has them, which comes before"],
         )
         return None
-    values = x.lookup(value, place, context.scope, entry.previous)
+    values = x.lookup(value, place, context.scope, entry.previous, context.env)
     if UNKNOWN in values:
         return None
     if len(values) != 1 or is_input(values[0]):
         what = "stands for several values" if len(values) != 1 else "is an input, which has no arrays"
-        x.findings.error("E221", f"`{value[:60]}` {what}", place.span)
+        refuse(x.placer, f"`{value[:60]}` {what}", place.span)
         return None
     return x.placer.nodes[values[0]].path
+
+
+def refuse(
+    placer: Placer, reason: str, place: Span, *, secondary: Iterable[Label] = (), help: Iterable[str] = ()
+) -> None:
+    """Reports that arrays cannot be shared, once for each place: every round of a repeat has the same mistake."""
+    if place not in placer.refused:
+        placer.refused.add(place)
+        placer.findings.error("E221", reason, place, secondary=secondary, help=help)
 
 
 def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> Node | None:
@@ -62,8 +73,8 @@ def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> 
         use = x.placer.blocks.get(path)
         if use is not None or not x.findings.failed:
             what = use.kind if use is not None else "round"
-            x.findings.error(
-                "E221",
+            refuse(
+                x.placer,
                 f"`{path}` is `{what}`, and `{entry.kind}` cannot use its arrays",
                 place.span,
                 secondary=[Label(use.span, "here")] if use is not None else [],
@@ -74,10 +85,10 @@ def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> 
     secondary = [Label(node.span, "here")] if node.span is not None else []
     if node.kind != entry.kind:
         reason = f"`{path}` is `{node.kind}`, and `{entry.kind}` cannot use its arrays"
-        x.findings.error("E221", reason, place.span, secondary=secondary)
+        refuse(x.placer, reason, place.span, secondary=secondary)
         return None
     if not node.arrays:
-        x.findings.error("E221", f"`{path}`, a {node.kind}, has no arrays", place.span, help=["leave `weights` out"])
+        refuse(x.placer, f"`{path}`, a {node.kind}, has no arrays", place.span, help=["leave `weights` out"])
         return None
     return node
 
@@ -93,8 +104,8 @@ def owner_scope(x: Expander, entry: Entry, place: Located, context: Context) -> 
         span = use.span if use is not None else x.placer.nodes[index].span if index is not None else None
         if use is not None or index is not None or not x.findings.failed:
             what = use.kind if use is not None else x.placer.nodes[index].kind if index is not None else "round"
-            x.findings.error(
-                "E221",
+            refuse(
+                x.placer,
                 f"`{path}` is `{what}`, and `{entry.kind}` cannot use its arrays",
                 place.span,
                 secondary=[Label(span, "here")] if span is not None else [],
@@ -102,7 +113,7 @@ def owner_scope(x: Expander, entry: Entry, place: Located, context: Context) -> 
         return None
     if entry.name is None and entry.kind in ("repeat", "parallel", "residual"):
         reason = f"a {entry.kind} that uses the arrays of another needs a name"
-        x.findings.error("E221", reason, place.span, help=["give it a `name`"])
+        refuse(x.placer, reason, place.span, help=["give it a `name`"])
         return None
     return Sharing("", path, place.span)
 
@@ -150,8 +161,8 @@ def check_layer(x: Expander, layer: Layer, owner: Node, entry: Entry) -> bool:
     """Whether what a layer that names its owner writes agrees with the owner; what differs is reported."""
     names = differing(layer, owner.layer)
     for name in names:
-        x.findings.error(
-            "E221",
+        refuse(
+            x.placer,
             f"`{name}` of {entry.kind} differs from that of `{owner.path}`, whose arrays it uses",
             x.placer.field_span(name, layer, entry),
             secondary=[Label(owner.span, "here")] if owner.span is not None else [],
@@ -168,8 +179,8 @@ def check_arguments(
     names = [name for name in given if name in theirs and bound[name] != theirs[name]]
     for name in names:
         use = x.placer.blocks[owner]
-        x.findings.error(
-            "E221",
+        refuse(
+            x.placer,
             f"argument `{name}` is {describe(bound[name])}, but {describe(theirs[name])} at `{owner}`, "
             "whose arrays are used",
             given[name][1].span,
@@ -179,7 +190,7 @@ def check_arguments(
     return not names
 
 
-def report_misfit(node: Node, owner: Node, sharing: Sharing | None, findings: Findings) -> None:
+def report_misfit(node: Node, owner: Node, sharing: Sharing | None, placer: Placer) -> None:
     """Reports arrays of an owner that a node cannot use: those of another kind, or of other fields or shapes."""
     named = [item for item in (node.span, owner.span) if item is not None]
     if sharing is not None:
@@ -202,7 +213,7 @@ def report_misfit(node: Node, owner: Node, sharing: Sharing | None, findings: Fi
         reason = f"its {mine.name} would be {_times(mine.shape)}, and that one's is {_times(theirs.shape)}"
         inputs = [listed(map(str, item.input_types)) for item in (node, owner)]
         help = [f"the one takes {inputs[0]}, the other {inputs[1]}"]
-    findings.error("E221", f"{start}: {reason}", place if place is not None else named[0], secondary=others, help=help)
+    refuse(placer, f"{start}: {reason}", place if place is not None else named[0], secondary=others, help=help)
 
 
 def _times(shape: tuple[int, ...]) -> str:
@@ -217,7 +228,7 @@ def check_scope(x: Expander, sharing: Sharing, begin: int) -> None:
     first, last = placer.ranges[sharing.owner]
     theirs = [node for node in placer.nodes[first:last] if node.arrays]
     if not theirs:
-        x.findings.error("E221", f"`{sharing.owner}` has no arrays", sharing.place, help=["leave it out"])
+        refuse(x.placer, f"`{sharing.owner}` has no arrays", sharing.place, help=["leave it out"])
         return
     mine = [node for node in placer.nodes[begin:] if node.arrays]
     extra = next((node for node in mine if sharing.owner_of(node.path) not in placer.places), None)
@@ -227,8 +238,8 @@ def check_scope(x: Expander, sharing: Sharing, begin: int) -> None:
         node = extra or lacking
         assert node is not None
         has, has_not = (sharing.own, sharing.owner) if extra is not None else (sharing.owner, sharing.own)
-        x.findings.error(
-            "E221",
+        refuse(
+            x.placer,
             f"`{sharing.own}` cannot use the arrays of `{sharing.owner}`: `{has}` has `{node.path}`, and `{has_not}` "
             "nothing like it",
             sharing.place,

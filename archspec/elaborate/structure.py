@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Findings, Label, count, did_you_mean, listed
-from archspec.elaborate.placing import callers
+from archspec.elaborate.placing import callers, one_of
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Sharing, Values
 from archspec.expressions import Environment, layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
@@ -90,7 +90,7 @@ def block_inputs(x: Expander, block: Block, entry: Entry, context: Context, valu
             f"block `{block.name}` takes {count(len(block.inputs), 'input')}, {names}, but is given {len(values)}",
             entry.span,
             secondary=[Label(block.key.span, "defined here"), *callers(context)],
-            help=[f"name them in order: `from: [{given}]`" if len(block.inputs) > 1 else "join them first"],
+            help=[f"name them in order: `from: [{given}]`"] if len(block.inputs) > 1 else one_of(values, context.scope),
         )
     return (UNKNOWN,) * len(block.inputs)
 
@@ -370,7 +370,11 @@ def divided(x: Expander, entry: Entry, context: Context, values: Values) -> list
         return None
     if len(values) != 1:
         x.findings.error(
-            "E307", f"split takes one input, but has {len(values)}", entry.span, secondary=callers(context)
+            "E307",
+            f"split takes one input, but has {len(values)}",
+            entry.span,
+            secondary=callers(context),
+            help=one_of(values, context.scope),
         )
         return None
     kind = x.placer.type_of(values[0])
