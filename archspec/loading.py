@@ -365,7 +365,13 @@ class Spec:
         if path is not None and path.source.name == COMMAND_LINE:
             start = "relative paths on the command line start from the current folder"
             error.help = tuple(start if text == RELATIVE else text for text in error.help)
-        return error.located(self.place("train", "dataset") or self.place("train"))
+        place = self.place("train", "dataset") or self.place("train")
+        if self._dataset is None and self.train is not None:
+            error.notes = (*error.notes, f"no dataset is given: {self.train.dataset.kind} is the default")
+            error.help = (*error.help, "--set train.dataset=… names another")
+            if place is not None and place.source.name == COMMAND_LINE:
+                place = None  # another field of `train`, which has no part in it
+        return error.located(place)
 
     @property
     def _dataset(self) -> Located | None:

@@ -195,4 +195,6 @@ def _plain(names: Sequence[str]) -> bool:
 
 def _helps(help: str) -> bool:
     """Whether a help for training helps in evaluation: how images are fitted may be set here too."""
-    return not help.startswith("--") or any(help.startswith(f"--set input.{field}=") for field in FITTING)
+    return not help.startswith("--") or (
+        help.startswith("--set input") and help.partition("=")[0].rpartition(".")[2] in FITTING
+    )

@@ -132,6 +132,7 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             if classes != head.type.channels and data.train.targets[name].dtype.kind != "f":
                 raise _other_classes(data, head, classes, graph, dataset)
         for name, input in spec.inputs.items():
+            path = spec.input_path(name)
             splits = [split.inputs[name] for split in (data.train, data.test)]
             if not isinstance(input, ImageInput):
                 for array in splits:
@@ -140,9 +141,9 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             for array in splits:
                 if array.ndim != 4:
                     raise _other_kind(data.name, name, array, input)
-            _check_range(data.name, splits, input)
+            _check_range(data.name, splits, input, path)
             for images in splits:
-                _check_size(data.name, images, input, has_grey="grey" in fields)
+                _check_size(data.name, images, input, path, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
 
@@ -252,7 +253,7 @@ def _check_numbers(dataset: str, name: str, array: np.ndarray, input: Input) -> 
         )
 
 
-def _check_range(dataset: str, splits: Sequence[np.ndarray], input: ImageInput) -> None:
+def _check_range(dataset: str, splits: Sequence[np.ndarray], input: ImageInput, path: tuple[str, ...]) -> None:
     splits = [images for images in splits if images.dtype != np.uint8]
     if not splits:
         return
@@ -262,9 +263,9 @@ def _check_range(dataset: str, splits: Sequence[np.ndarray], input: ImageInput) 
     floor, ceiling = outward(low, high)
     raise DataError(
         "E502",
-        f"pixels of {dataset} run from {low:.4g} to {high:.4g}, but the input's range is "
+        f"pixels of {dataset} run from {low:.4g} to {high:.4g}, but the range of {_worded(path)} is "
         f"{input.range[0]:.4g} to {input.range[1]:.4g}",
-        help=[f"--set 'input.range=[{floor}, {ceiling}]'", "or scale the data"],
+        help=[f"--set '{'.'.join(path)}.range=[{floor}, {ceiling}]'", "or scale the data"],
     )
 
 
@@ -282,14 +283,23 @@ def outward(low: float, high: float) -> tuple[str, str]:
     return tuple(f"{number.normalize():f}" if number else "0" for number in (floor, ceiling))  # type: ignore[return-value]
 
 
-def _check_size(name: str, images: np.ndarray, input: ImageInput, *, has_grey: bool = False) -> None:
+def _worded(path: tuple[str, ...]) -> str:
+    """What messages call the input whose section stands at a path."""
+    return "the input" if len(path) == 1 else f"input `{path[-1]}`"
+
+
+def _check_size(
+    name: str, images: np.ndarray, input: ImageInput, path: tuple[str, ...], *, has_grey: bool = False
+) -> None:
+    """Checks images against an input. `path` is where its section stands, `input` or `inputs` and a name."""
     height, width, channels = images.shape[1:]
+    section, which = ".".join(path), f"{path[1]}=" if len(path) > 1 else ""
     if channels != input.channels:
         raise DataError(
             "E503",
-            f"images of {name} have {count(channels, 'channel')}, but the input has {input.channels}",
+            f"images of {name} have {count(channels, 'channel')}, but {_worded(path)} has {input.channels}",
             help=[
-                f"--set input.channels={channels}",
+                f"--set {section}.channels={channels}",
                 *(
                     ["`grey: true` in the dataset reads them as one channel"]
                     if has_grey and input.channels == 1
@@ -299,23 +309,23 @@ def _check_size(name: str, images: np.ndarray, input: ImageInput, *, has_grey: b
         )
     if (height, width) == (input.height, input.width) or input.fit in ("resize", "crop"):
         return
-    message = f"images of {name} are {height}×{width}, but the input is {input.height}×{input.width}"
+    message = f"images of {name} are {height}×{width}, but {_worded(path)} is {input.height}×{input.width}"
     if input.fit == "exact":
         fits = height <= input.height and width <= input.width
         raise DataError(
             "E503",
             message,
             help=[
-                f"--input {height}x{width}",
-                *(["--set input.fit=pad centres them on a border"] if fits else []),
-                "--set input.fit=resize scales them",
+                f"--input {which}{height}x{width}",
+                *([f"--set {section}.fit=pad centres them on a border"] if fits else []),
+                f"--set {section}.fit=resize scales them",
             ],
         )
     if height > input.height or width > input.width:
         raise DataError(
             "E503",
             f"{message}: a border makes them no smaller",
-            help=["--set input.fit=resize", f"--input {height}x{width}"],
+            help=[f"--set {section}.fit=resize", f"--input {which}{height}x{width}"],
         )
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from archspec import load, train
 from archspec.data import Data, Split
-from archspec.diagnostics import SpecError
+from archspec.diagnostics import Findings, SpecError
+from archspec.loading import open_spec
+from archspec.spec.overrides import Override, parse_input, parse_override
 from archspec.training.checks import check_data, counted, matched, outward
 
 SPEC = """archspec: 1
@@ -120,6 +122,62 @@ def test_data_that_a_network_does_not_take_are_told_of_by_name(
     assert item.code == code and words in item.message
     if "lefft" in fields or "kinds" in fields:
         assert item.help[0].startswith("did you mean `")
+
+
+SCALED = np.linspace(-2, 2, 30 * 64, dtype=np.float32).reshape(30, 8, 8, 1)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("change", "way"),
+    [
+        (("channels: 1", "channels: 3"), "channels=1"),
+        (("height: 8", "height: 7"), "fit=resize"),
+        (("height: 8", "height: 6"), "8x8"),
+        (("range: [-2, 2]", "range: [0, 1]"), "range=[-2, 2]"),
+    ],
+)
+def test_the_ways_out_name_the_input(tmp_path: Path, named: bool, change: tuple[str, str], way: str) -> None:
+    """Each is followed to the letter: the data are then taken."""
+    np.savez(tmp_path / "d.npz", a=SCALED, b=SCALED, y=np.arange(30) % 3)
+    input = "{height: 8, width: 8, channels: 1, range: [-2, 2]}"
+    other = input.replace(*change)
+    begin = f"inputs: {{a: {input}, b: {other}}}" if named else f"input: {other}"
+    layers = "{flatten: {name: f%s}}, {dense: {units: 3}}" % (", from: b" if named else "")
+    rest = "{flatten: {from: a}}, {dense: {units: 3}}, {add: {from: [dense1, dense2]}}"
+    layers += f", {rest}" if named else ""
+    recipe = f"train: {{epochs: 1, dataset: {{npz: {{path: d.npz, inputs: [a{', b' if named else ''}], targets: y}}}}}}"
+    path = tmp_path / "net.yaml"
+    path.write_text(f"archspec: 1\nname: net\n{begin}\nlayers: [{layers}]\n{recipe}\n")
+
+    def checked(*settings: Override) -> None:
+        spec = open_spec(str(path), settings)
+        assert spec.train is not None
+        check_data(matched(spec.train.dataset.load(), spec, spec.graph()), spec, spec.graph())
+
+    with pytest.raises(SpecError) as error:
+        checked()
+    (item,) = error.value.diagnostics
+    assert ("input `b`" if named else "the input") in item.message
+    (help,) = [text for text in item.help if way in text]
+    flag, setting = help.removesuffix(" scales them").split(None, 1)
+    override = parse_override(setting.strip("'"), Findings())
+    checked(*(parse_input(setting, Findings()) if flag == "--input" or override is None else [override]))
+
+
+def test_a_dataset_that_nobody_chose_is_named_as_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"archspec: 1\nname: net\n{NETWORKS['both']}\n")
+    for setting, words in (("train.epochs=1", True), ("train.dataset=mnist5k", False)):
+        override = parse_override(setting, Findings())
+        assert override is not None
+        spec = open_spec(str(path), [override])
+        with pytest.raises(SpecError) as error:
+            train(spec, tmp_path / "run", progress=False)
+        (item,) = error.value.diagnostics
+        assert item.code == "E508"
+        assert (item.notes == ("no dataset is given: mnist5k is the default",)) == words
+        assert (item.primary is None) == words
 
 
 def test_what_a_network_does_not_take_is_said(tmp_path: Path) -> None:

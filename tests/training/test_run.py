@@ -265,7 +265,7 @@ def test_the_value_range_is_checked(write: Write, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as error:
         train(load(net(write, path)), tmp_path / "run", progress=False)
     assert code(error) == "E502"
-    assert "from -1 to 1, but the input's range is 0 to 1" in error.value.diagnostics[0].message
+    assert "from -1 to 1, but the range of the input is 0 to 1" in error.value.diagnostics[0].message
     ranged = net(write, path, 1, **{"channels: 1": "channels: 1, range: [-1, 1]"})
     train(load(ranged), tmp_path / "run", progress=False)
 
