@@ -32,6 +32,9 @@ MAX_DIGITS = 400
 """Digits that `round` may be asked for; numbers have at most 308 on either side of the point."""
 
 
+UNCLOSED = "$( is never closed"
+
+
 class ExpressionError(Exception):
     """An expression that cannot be evaluated. `offset` counts characters from the expression's first one."""
 
@@ -248,7 +251,7 @@ def _closing(text: str, start: int) -> int:
             depth -= 1
             if depth == 0:
                 return index
-    raise ExpressionError("$( is never closed", start - 2, 2, "add the missing )")
+    raise ExpressionError(UNCLOSED, start - 2, 2, "add the missing )")
 
 
 @lru_cache(maxsize=4096)

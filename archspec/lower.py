@@ -17,7 +17,7 @@ from flax import nnx
 from archspec.diagnostics import DataError, Span, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import Kind
-from archspec.nn.given import Taken, by_name
+from archspec.nn.given import Taken, by_name, too_many
 from archspec.plugins import failure, home_of, is_foreign
 
 Arrays = dict[str, jax.Array]
@@ -82,7 +82,7 @@ class Network(nnx.Module):
         self,
         x: Inputs | None = None,
         /,
-        *,
+        *more: Any,
         train: bool | None = None,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
@@ -99,6 +99,8 @@ class Network(nnx.Module):
         Raises ValueError when a shape is wrong or a random layer has no key, and TypeError when something is no array
         of numbers or an input is missing.
         """
+        if more:
+            raise too_many(1 + len(more), self._inputs)
         x = by_name(x, inputs, self._inputs)
         train = not self.deterministic if train is None else train
         program = self._programs[train]
@@ -334,7 +336,16 @@ class Pure:
     paths: dict[str, tuple[Any, ...]]
 
     def merge(self, params: Arrays, statistics: Arrays) -> Network:
-        """The network that holds these arrays."""
+        """The network that holds these arrays. Raises `TypeError` and `ValueError` where they are not its own."""
+        for what, arrays in (("params", params), ("statistics", statistics)):
+            if not isinstance(arrays, Mapping):
+                raise TypeError(f"`{what}` is a dict of arrays by name, not a {type(arrays).__name__}")
+        given = {*params, *statistics}
+        missing, other = [name for name in self.paths if name not in given], sorted(given - self.paths.keys())
+        if missing or other:
+            said = [f"lacks {listed(missing, 8)}"] if missing else []
+            said += [f"has {listed(other, 8)}, which it does not"] if other else []
+            raise ValueError(f"what is given for the network's {len(self.paths):,} arrays {' and '.join(said)}")
         network: Network = nnx.merge(self.definition, self._nested(params), self._nested(statistics))
         return network
 

@@ -15,12 +15,13 @@ from flax import nnx
 from PIL import Image
 
 from archspec.loading import load
-from archspec.lower import Network, build
+from archspec.lower import Network, build, split
 
 Write = Callable[..., Path]
 
 IMAGE = "input: {height: 6, width: 8, channels: 3}\nlayers: [{conv: {filters: 4, kernel: 3}}, flatten, {dense: 2}]"
 GREY = "input: {height: 6, width: 8, channels: 1}\nlayers: [flatten, {dense: 2}]"
+SIGNAL = "input: {length: 9, channels: 3}\nlayers: [flatten, {dense: 2}]"
 VECTOR = "input: {features: 5}\nlayers: [{dense: 2}]"
 PAIR = """
 inputs: {left: {height: 6, width: 8, channels: 1}, number: {features: 5}}
@@ -84,6 +85,10 @@ def ones(*shape: int) -> Any:
             "lacks number; it takes `left`, floating-point",
         ),
         (PAIR, {"left": ones(2, 6, 8, 1), "number": ones(2, 6)}, ValueError, "input `number` takes floating-point"),
+        # Without this a join would take the one number for both images.
+        (PAIR, {"left": ones(2, 6, 8, 1), "number": ones(1, 5)}, ValueError, "and `left` has 2, `number` has 1"),
+        (SIGNAL, ones(2, 3, 9), ValueError, "with channels first (NCL)"),
+        (IMAGE, ones(0, 6, 8, 3), ValueError, "(0, 6, 8, 3): a batch of no sample"),
     ],
 )
 def test_wrong_calls_are_told_in_words(write: Write, text: str, given: Any, error: type[Exception], said: str) -> None:
@@ -92,6 +97,30 @@ def test_wrong_calls_are_told_in_words(write: Write, text: str, given: Any, erro
         net(given)
     # Raised by the call itself, before a layer is reached.
     assert not any("layers" in str(entry.path) for entry in raised.traceback)
+
+
+def test_calls_with_too_much_are_told_in_words(write: Write) -> None:
+    net, pair, x = network(write, IMAGE), network(write, PAIR), ones(2, 6, 8, 3)
+    with pytest.raises(TypeError, match=r"has one input, `input`.* was given 2; all else is named: train=True"):
+        net(x, jax.random.key(0))
+    with pytest.raises(
+        TypeError, match=r"2 inputs by name, and was given 2 without names: network\(left=…, number=…\)"
+    ):
+        pair(ones(2, 6, 8, 1), ones(2, 5))
+    with pytest.raises(TypeError, match=r"no input `training`: it takes `input`.*; training mode is `train=True`"):
+        net(x, training=True)
+
+
+def test_arrays_that_are_not_the_networks_are_told_by_name(write: Write) -> None:
+    pure, params, statistics = split(network(write, IMAGE))
+    x, (one, *others) = ones(2, 6, 8, 3), params
+    with pytest.raises(ValueError, match=rf"for the network's {len(params)} arrays lacks {one}$"):
+        pure.apply({name: params[name] for name in others}, statistics, x, train=False)
+    with pytest.raises(ValueError, match="arrays has head, which it does not"):
+        pure.apply({**params, "head": x}, statistics, x, train=False)
+    wrong: Any = x
+    with pytest.raises(TypeError, match="`statistics` is a dict of arrays by name, not a"):
+        pure.apply(params, wrong, x, train=False)
 
 
 def test_right_calls(write: Write) -> None:

@@ -373,3 +373,15 @@ def test_what_when_leaves_out_is_told_from_what_comes_later(write: Write) -> Non
         blocks = "blocks: {inside: {layers: [{tanh: {from: a}}]}}\n"
         (item,) = found(write(INPUT + f"layers: {layers}\n{blocks}"))
         assert item.secondary[0].text == words
+
+
+def test_a_value_that_a_comma_cuts_off_needs_quotes(write: Write) -> None:
+    """Inside `{ }` YAML ends a value there, so that what is missing is not the bracket."""
+    spec = INPUT + "layers: [conv: {filters: $(max(4, 8)), kernel: 3}]"
+    (first, *_) = found(write(spec))
+    assert first.message == "$( is never closed" and "put quotes around it" in first.help[-1]
+    (alone,) = found(write(INPUT + "layers:\n  - conv: {filters: $(4, kernel: 3}\n"))[:1]
+    assert alone.help[0] == "add the missing )"
+    (open_end,) = found(write(INPUT + "layers:\n  - conv:\n      filters: $(4\n      kernel: 3\n"))
+    assert open_end.help == ("add the missing )",)
+    assert not found(write(INPUT + 'layers: [conv: {filters: "$(max(4, 8))", kernel: 3}]'))

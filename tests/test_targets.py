@@ -62,6 +62,8 @@ def test_keywords_come_before_the_text_and_overrides_too(write: Write) -> None:
     ("query", "place", "text"),
     [
         ("?widht=3", "widht", "did you mean `width`?"),
+        ("?width=0.5", "0.5", "`width: 1.0` as the default takes any number"),
+        ("?width=2&act=relu&width=3", "width=3", "`width` is given twice"),
         ("?width=wide", "wide", "must be a whole number, not 'wide'"),
         ("?width=2&kernel=[1, 2", "", "not YAML"),
         ("?width", "width", "name=value, not 'width'"),

@@ -50,7 +50,25 @@ def _npz(path: Path) -> np.ndarray:
 def _csv(path: Path) -> np.ndarray:
     lines = path.read_text("utf-8-sig").splitlines()
     skip = 1 if lines and not _are_numbers(lines[0]) else 0
-    return np.atleast_2d(np.loadtxt(lines[skip:], delimiter=",", dtype=np.float64, ndmin=2))
+    try:
+        return np.atleast_2d(np.loadtxt(lines[skip:], delimiter=",", dtype=np.float64, ndmin=2))
+    except ValueError:
+        for number, line in enumerate(lines[skip:], skip + 1):
+            for word in line.split(",") if line.strip() else []:
+                if not _are_numbers(word):
+                    raise _no_number(path, number, word.strip()) from None
+        raise
+
+
+def _no_number(path: Path, line: int, word: str) -> DataError:
+    return DataError(
+        "E521",
+        f"{path}: line {line} {f'has {word[:40]!r}, and' if word else 'lacks a number:'} the network takes numbers",
+        help=[
+            "a row has the input's features in the order of training",
+            "where a table had texts, each text is a feature, 1 or 0: the notes in run.json have their order",
+        ],
+    )
 
 
 def _are_numbers(line: str) -> bool:

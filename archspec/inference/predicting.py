@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError, Findings, listed
+from archspec.diagnostics import DataError, Findings, did_you_mean, listed
 from archspec.images.files import Images
 from archspec.images.masks import write_mask
 from archspec.inference.answers import Answer
@@ -193,10 +193,13 @@ def _samples(
                 held.names = [f"{path}[{number}]" for number in range(len(held))]
             parts.append(part)
         else:
+            wrong, equals, _ = str(path).partition("=")
+            hint = did_you_mean(wrong, inputs) if equals else None
             raise DataError(
                 "E521",
                 f"of which input is {path}? The network takes {listed(inputs)}",
                 help=[
+                    *([hint] if hint else []),
                     " ".join(f"{name}=FILE" for name in inputs),
                     "or an .npz archive with an array for each input, by its name",
                 ],

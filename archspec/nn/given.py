@@ -39,13 +39,22 @@ def by_name(x: Any, named: Mapping[str, Any], inputs: Sequence[Taken]) -> dict[s
     numbers, or has the wrong name; `ValueError` where a shape is wrong. The messages say what the network takes.
     """
     given = _named(x, named, inputs)
-    return {item.name: _checked(given[item.name], item, alone=len(inputs) == 1) for item in inputs}
+    made = {item.name: _checked(given[item.name], item, alone=len(inputs) == 1) for item in inputs}
+    sizes = {name: array.shape[0] for name, array in made.items()}
+    if len(set(sizes.values())) > 1:
+        # Joins would take a batch of one for as many as the others have.
+        said = ", ".join(f"`{name}` has {size:,}" for name, size in sizes.items())
+        raise ValueError(f"every input needs as many samples as the others, and {said}")
+    return made
 
 
 def _named(x: Any, named: Mapping[str, Any], inputs: Sequence[Taken]) -> Mapping[str, Any]:
     names = [item.name for item in inputs]
     if x is None and not named:
         raise TypeError(f"the network is called without what it takes: {_all(inputs)}")
+    if x is not None and named and not any(name in named for name in names):
+        mode = "; training mode is `train=True`" if "training" in named else ""
+        raise TypeError(f"the network has no input `{next(iter(named))}`: it takes {_all(inputs)}{mode}")
     if x is not None and named:
         raise TypeError(f"inputs are given by position or by name, not both: {', '.join(named)}")
     if x is not None and not isinstance(x, Mapping):
@@ -63,6 +72,17 @@ def _named(x: Any, named: Mapping[str, Any], inputs: Sequence[Taken]) -> Mapping
         said += [f"has {', '.join(unknown)}, which it does not take"] if unknown else []
         raise TypeError(f"what the network is given {' and '.join(said)}; it takes {_all(inputs)}")
     return given
+
+
+def too_many(number: int, inputs: Sequence[Taken]) -> TypeError:
+    """What is wrong where so many arrays come without a name."""
+    if len(inputs) > 1:
+        names = [item.name for item in inputs]
+        how = f"network({'=…, '.join(names)}=…) or network({{{', '.join(f'{name!r}: …' for name in names)}}})"
+        return TypeError(f"the network takes {len(inputs)} inputs by name, and was given {number} without names: {how}")
+    return TypeError(
+        f"the network has one input, {_all(inputs)}, and was given {number}; all else is named: train=True"
+    )
 
 
 def _all(inputs: Sequence[Taken]) -> str:
@@ -87,6 +107,8 @@ def _checked(value: Any, item: Taken, *, alone: bool) -> Any:
     shape, wanted = tuple(value.shape), item.type.shape
     if len(shape) != len(wanted) + 1 or shape[1:] != wanted:
         raise ValueError(f"{takes}, and was given {_said(shape)}{_why(shape, wanted)}")
+    if shape[0] == 0:
+        raise ValueError(f"{takes}, and was given {_said(shape)}: a batch of no sample")
     return jnp.asarray(value, jnp.float32) if isinstance(value, np.ndarray) and value.dtype == np.float64 else value
 
 
@@ -122,7 +144,8 @@ def _why(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
             return ", which has neither batch nor channels: x[None, ..., None] adds both"
         return f", which has {len(shape)} axes instead of {len(wanted) + 1}"
     if len(wanted) > 1 and shape[1:] == first:
-        return ", with channels first (NCHW): jax.numpy.moveaxis(x, 1, -1) puts them last"
+        order = "NCHW" if len(wanted) == 3 else "NCL"
+        return f", with channels first ({order}): jax.numpy.moveaxis(x, 1, -1) puts them last"
     if shape[-1] != wanted[-1]:
         word = "channels" if len(wanted) > 1 else "features"
         return f": {shape[-1]} {word} instead of {wanted[-1]}"

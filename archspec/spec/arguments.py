@@ -110,15 +110,18 @@ def bind(
             if value is not FAILED and (
                 (types and not _is_of(value, types)) or (argument.word == "pair" and not _is_pair(value))
             ):
-                number = not paired and _is_pair(value) and _is_number(default)
-                help = f"`{name}: [{default}, {default}]` as the default takes a number or a pair"
+                help = ""
+                if not paired and _is_pair(value) and _is_number(default):
+                    help = f"`{name}: [{default}, {default}]` as the default takes a number or a pair"
+                elif type(default) is int and type(value) is float:
+                    help = f"`{name}: {default}.0` as the default takes any number"
                 findings.error(
                     "E206",
                     f"argument `{name}` of {what} must be "
                     f"{'a number or a list of two' if paired else _type_words(types or ())}, not {describe(value)}",
                     node.span,
                     secondary=[Label(argument.key.span, "declared here")],
-                    help=[help] if number else [],
+                    help=[help] if help else [],
                 )
                 value = FAILED
         elif argument.default is None:

@@ -88,6 +88,9 @@ def parse_arguments(
                 value = read_text(written, SPEC, findings, before=text[:begin])
                 if value is not None and node is not None:
                     value = locate(value.plain, node.source, node.place)
+            if any(item.path[-1] == name for item in overrides):
+                findings.error("E113", f"`{name}` is given twice", Span(source, *at(start, len(part))))
+                good = False
             place = at(start + len(path) - len(path.lstrip()), len(path.strip()))
             good = good and value is not None
             if value is not None:

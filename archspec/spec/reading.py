@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
-from archspec.expressions import Environment, ExpressionError, bounded, evaluate_text
+from archspec.expressions import UNCLOSED, Environment, ExpressionError, bounded, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names, takes_several
 from archspec.located import Located, Scalar, Sequence, describe, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
@@ -56,7 +56,7 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
                 "E202",
                 error.message,
                 node.span_at(error.offset, error.length),
-                help=[error.help] if error.help else [],
+                help=[*([error.help] if error.help else []), *_cut_off(node, error)],
             )
             return FAILED
     result: Any
@@ -74,6 +74,14 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
     except ExpressionError as error:
         findings.error("E202", error.message, node.span)
         return FAILED
+
+
+def _cut_off(node: Scalar, error: ExpressionError) -> list[str]:
+    """What to do where YAML has ended a value within its expression, at a comma or bracket inside `{ }`."""
+    after = node.source.line(node.end_line)[node.end_column - 1 :].lstrip()
+    if error.message != UNCLOSED or not after.startswith((",", "[", "]", "{")):
+        return []
+    return ['inside { } and [ ] a value ends at a comma or bracket: put quotes around it, "$(…)"']
 
 
 def read_model(

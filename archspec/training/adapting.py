@@ -86,6 +86,21 @@ def as_classes(
     return list(splits), names
 
 
+def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
+    """A note where numbers to be told are far larger than those that a network gives at first, which are about 1."""
+    known = numbers[~np.isnan(numbers)].astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.float64)
+    if not known.size:
+        return []
+    mean, deviation = float(known.mean()), float(known.std())
+    if not 100 < max(abs(mean), deviation) < np.inf:
+        return []
+    unit = 10 ** round(np.log10(max(abs(mean), deviation)))
+    return [
+        f"{what}: numbers of {mean:,.0f} ± {deviation:,.0f}, where networks begin with about 0 ± 1; they learn far faster "
+        f"in larger units, such as divided by {unit:,}"
+    ]
+
+
 def _unscaled(vectors: np.ndarray, what: str, input: VectorInput) -> list[str]:
     """A note where features are of quite other sizes than networks learn well from, and nothing scales them."""
     if input.mean is not None or input.std is not None:

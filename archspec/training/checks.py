@@ -15,7 +15,7 @@ from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
-from archspec.training.adapting import adapted, as_classes
+from archspec.training.adapting import adapted, as_classes, unscaled_target
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -73,6 +73,9 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
             replace(split, inputs={**split.inputs, name: array})
             for split, array in zip((train, test), arranged, strict=True)
         )
+    for name, own in heads.items():
+        if name != COUNTS and any(head.task.answer == "numbers" for head in own):
+            notes.extend(unscaled_target(train.targets[name], f"`{name}` of {data.name}"))
     made = replace(data, train=train, test=test, classes=classes, notes=tuple(notes))
     return replace(made, notes=(*made.notes, *untrained(made)))
 

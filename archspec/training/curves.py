@@ -51,6 +51,9 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head) -> N
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            # Limits that matplotlib chooses about a single point hold no other whole number to mark.
+            axes.set_xticks(epochs)
         axes.grid(alpha=0.3)
         axes.legend()
     with warnings.catch_warnings():

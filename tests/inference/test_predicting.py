@@ -88,8 +88,11 @@ def test_several_inputs_go_by_their_names(imported: Import, tmp_path: Path, caps
         assert [label for label, _ in best] == wanted.labels
         assert [share for _, share in best] == pytest.approx(wanted.probabilities.max(1).tolist())
     assert found[1]["inputs"] == {"left": f"{tmp_path}/both.npz[1]", "number": f"{tmp_path}/both.npz[1]"}
+    (tmp_path / "t.csv").write_text("a,b,place\n1,2,3\n1,2,south\n")
     for given, said in (
         ([tmp_path / "p.png"], "of which input is"),
+        ([f"lefd={tmp_path}/p.png"], "did you mean `left`?"),
+        ([files[0], f"number={tmp_path}/t.csv"], "t.csv: line 3 has 'south', and the network takes numbers"),
         ([f"left={tmp_path}/p.png"], "there are 1 sample of `left`, 0 samples of `number`"),
         ([files[0], f"number={tmp_path}/none.csv"], "none.csv cannot be read: No such file or directory"),
         (files[1:], "each input needs as many samples as the others: there are 1 sample of `left`, 2 samples of"),

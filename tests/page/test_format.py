@@ -87,3 +87,15 @@ def test_the_page_writes_the_same_of_any_number() -> None:
     sizes += [drawn.randint(1, 99_999) * 2 ** drawn.randint(7, 30) for _ in range(2000)]
     numbers = [number for number in numbers if number < 2**53]
     assert run(SCRIPT, [numbers, sizes], "format") == [list(map(si, numbers)), list(map(mebibytes, sizes))]
+
+
+@needs_node
+def test_an_axis_of_bytes_has_one_unit() -> None:
+    script = "console.log(JSON.stringify(given.map((top) => byteTicks(top, 3))));"
+    assert run(script, [1.57 * 1024, 200 * 1024, 3 * MIB, 300, 0], "format") == [
+        [[0, "0"], [1024, "1 KiB"]],
+        [[0, "0"], [100 * 1024, "100 KiB"], [200 * 1024, "200 KiB"]],
+        [[0, "0"], [MIB, "1 MiB"], [2 * MIB, "2 MiB"], [3 * MIB, "3 MiB"]],
+        [[0, "0"], [100, "100 B"], [200, "200 B"], [300, "300 B"]],
+        [[0, "0"]],
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jax
@@ -14,7 +15,7 @@ from archspec.spec.inputs import Input, SignalInput, VectorInput
 from archspec.spec.network import ImageInput
 from archspec.spec.train import Augment
 from archspec.training import feeding
-from archspec.training.adapting import adapted, as_classes
+from archspec.training.adapting import adapted, as_classes, unscaled_target
 from archspec.training.augmentation import augmented
 
 IMAGE = ImageInput(height=4, width=3, channels=1)
@@ -130,3 +131,17 @@ def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
         assert np.array_equal(moved[name], inputs[name])
     for name in ("kind", "labels"):
         assert np.array_equal(found[name], targets[name])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([80_000, 100_000, np.nan], "numbers of 90,000 ± 10,000, where .* divided by 100,000"),
+        ([-300, 300], "numbers of 0 ± 300, .* divided by 100"),
+        ([-60, 60], None),
+        ([np.nan], None),
+    ],
+)
+def test_targets_in_units_that_are_too_small_are_noted(numbers: list[float], said: str | None) -> None:
+    notes = unscaled_target(np.array(numbers, np.float32), "price")
+    assert notes == [] if said is None else (len(notes) == 1 and re.search(said, notes[0]))

@@ -89,14 +89,15 @@ class Charts {
   _plot(network, chart, top, tall, plot) {
     const values = network.layers.map((/** @type {any} */ layer) => layer[chart.key]);
     const most = values.reduce((a, b) => Math.max(a, b), 0);
-    const unit = chart.key === "bytes" ? 2 ** 20 : 1;
-    const marks = ticks(most / unit, Math.max(3, tall / 30)).map((tick) => tick * unit);
+    const wanted = Math.max(3, tall / 30);
+    /** @type {[number, string][]} */
+    const marks = chart.key === "bytes" ? byteTicks(most, wanted) : ticks(most, wanted).map((tick) => [tick, tick ? chart.text(tick) : "0"]);
     const y = (/** @type {number} */ value) => top + tall - (most ? value / most : 0) * (tall - 2);
     const group = draw("g", { class: "plot" });
     const axis = draw("g", { class: "axis" });
-    for (const tick of marks) {
+    for (const [tick, text] of marks) {
       axis.append(draw("line", { x1: LEFT, x2: LEFT + plot, y1: y(tick), y2: y(tick), class: tick ? "grid" : "base" }));
-      axis.append(draw("text", { x: LEFT - 6, y: y(tick) + 3.5, "text-anchor": "end" }, tick ? chart.text(tick) : "0"));
+      axis.append(draw("text", { x: LEFT - 6, y: y(tick) + 3.5, "text-anchor": "end" }, text));
     }
     group.append(axis);
     // One path a colour; where bars are thinner than a pixel, the highest of those in a pixel stands for all.

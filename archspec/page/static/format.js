@@ -84,6 +84,16 @@ function ticks(top, wanted) {
 }
 
 /**
+ * Ticks of an axis of bytes with their words, all in the largest unit that there is one of.
+ * @param {number} top the largest value @param {number} wanted about how many @returns {[number, string][]}
+ */
+function byteTicks(top, wanted) {
+  const power = [3, 2, 1].find((each) => top >= 1024 ** each) ?? 0;
+  const name = ["B", "KiB", "MiB", "GiB"][power];
+  return ticks(top / 1024 ** power, wanted).map((tick) => [tick * 1024 ** power, tick ? `${short(tick)} ${name}` : "0"]);
+}
+
+/**
  * An element with attributes and children; text is set as text and never read as markup.
  * @param {string} name @param {Record<string, any>} [attributes] @param {...(Node | string | null)} children
  * @returns {any}
