@@ -96,7 +96,7 @@ def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
         return []
     unit = 10 ** round(np.log10(max(abs(mean), deviation)))
     return [
-        f"{what}: numbers of {mean:,.0f} ± {deviation:,.0f}, where networks begin with about 0 ± 1; they learn far faster "
+        f"{what}: numbers of {mean:,.0f} ± {deviation:,.0f}, where networks begin with about 0 ± 1; they learn faster "
         f"in larger units, such as divided by {unit:,}"
     ]
 
