@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +14,22 @@ Named = dict[str, jax.Array]
 
 
 def augmented(
-    inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array], augment: Augment, key: jax.Array
+    inputs: Mapping[str, jax.Array],
+    targets: Mapping[str, jax.Array],
+    maps: Collection[str],
+    augment: Augment,
+    key: jax.Array,
 ) -> tuple[Named, Named]:
     """Images (N, H, W, C) after normalisation, so that a border of zeros is of the mean colour, and targets.
 
-    All images of a sample move by as many pixels and are mirrored together, since they may show one thing, and maps of
-    targets (N, H, W) or (N, H, W, C) with them. Signals, vectors and all other targets stay as they are.
+    All images of a sample move by as many pixels and are mirrored together, since they may show one thing, and with
+    them the targets named in `maps`, (N, H, W) or (N, H, W, C). Signals, vectors and all other targets stay as they
+    are, and so does everything where there is no image.
     """
     crop_key, flip_key = jax.random.split(key)
     inputs, targets = dict(inputs), dict(targets)
     images = [name for name, array in inputs.items() if array.ndim == 4]
-    maps = [name for name, array in targets.items() if array.ndim > 2]
+    maps = [name for name in targets if name in maps and images]
     count = len(next(iter(inputs.values())))
     if augment.random_crop:
         border = augment.random_crop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -149,7 +149,9 @@ def steps_of(
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
         if train.augment is not None:
             # A key of its own: 0 is no layer's.
-            inputs, targets = augmented(inputs, targets, train.augment, jax.random.fold_in(key, 0))
+            inputs, targets = augmented(
+                inputs, targets, maps_of(heads, targets), train.augment, jax.random.fold_in(key, 0)
+            )
         return Prepared(inputs, targets, key)
 
     def train_step(state: State, inputs: Named, targets: Named) -> tuple[State, Figures]:
@@ -200,6 +202,12 @@ def computed(targets: Named) -> Named:
         name: array.astype(jnp.float32 if jnp.issubdtype(array.dtype, jnp.floating) else jnp.int32)
         for name, array in targets.items()
     }
+
+
+def maps_of(heads: Sequence[Head], targets: Iterable[str]) -> set[str]:
+    """The targets that are maps, as the outputs are that are to find them."""
+    names = list(targets)
+    return {head.target_among(names) for head in heads if head.type.is_map and not head.remakes}
 
 
 def evaluated(heads: Sequence[Head]) -> list[Head]:

@@ -121,7 +121,8 @@ def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
     }
     targets = {"depth": image, "kind": jnp.arange(16), "labels": jnp.ones((16, 3), jnp.int32)}
     both = Augment(random_crop=2, random_flip=True)
-    moved, found = augmented(inputs, targets, both, jax.random.key(0))
+    targets["tones"] = targets["depth"][..., 0]  # of a signal, which has as many axes as a map
+    moved, found = augmented(inputs, targets, {"depth"}, both, jax.random.key(0))
     assert not np.array_equal(moved["left"], image)
     assert np.array_equal(moved["right"], jnp.concatenate([moved["left"], -moved["left"]], -1))
     inside = ~np.isnan(np.asarray(found["depth"]))
@@ -129,8 +130,10 @@ def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
     assert 0 < (~inside).sum() == (np.asarray(moved["left"]) == 0).sum()
     for name in ("facts", "sound"):
         assert np.array_equal(moved[name], inputs[name])
-    for name in ("kind", "labels"):
+    for name in ("kind", "labels", "tones"):
         assert np.array_equal(found[name], targets[name])
+    sounds = {"sound": image[:, 0]}
+    assert np.array_equal(augmented(sounds, {"depth": image}, {"depth"}, both, jax.random.key(0))[1]["depth"], image)
 
 
 @pytest.mark.parametrize(

@@ -348,14 +348,16 @@ def test_augmentation_moves_labels_with_their_pixels() -> None:
     x = jnp.asarray(np.random.default_rng(0).integers(1, 100, (16, 6, 5, 1)).astype(np.float32))
     labels = x[..., 0].astype(jnp.int32)
     both = Augment(random_crop=2, random_flip=True)
-    inputs, targets = augmented({"input": x}, {"label": labels}, both, jax.random.key(3))
+    inputs, targets = augmented({"input": x}, {"label": labels}, {"label"}, both, jax.random.key(3))
     moved, with_them = inputs["input"], targets["label"]
     inside = np.asarray(with_them) >= 0
     assert np.array_equal(np.asarray(moved)[..., 0][inside], np.asarray(with_them)[inside])
     assert np.all(np.asarray(moved)[..., 0][~inside] == 0)
     assert 0 < (~inside).sum() < inside.sum()
     assert not np.array_equal(moved, x)
-    mirrored = augmented({"input": x}, {"label": labels}, Augment(random_flip=True), jax.random.key(0))[0]["input"]
+    mirrored = augmented({"input": x}, {"label": labels}, {"label"}, Augment(random_flip=True), jax.random.key(0))[0][
+        "input"
+    ]
     flipped = sum(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, np.asarray(x), strict=True))
     assert 0 < flipped < 16
 
