@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 
@@ -35,8 +35,8 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, place: int | slice) -> Self:
-        if isinstance(place, int):
+    def __getitem__(self, place: SupportsIndex | slice) -> Self:
+        if not isinstance(place, slice):
             place = range(len(self))[place]  # raises IndexError, and counts from the end
             place = slice(place, place + 1)
         own = {name: getattr(self, name)[place] for name in self.per_sample}
@@ -209,11 +209,11 @@ class Remade(Predictions):
 
     per_sample: ClassVar[tuple[str, ...]] = ("values",)
 
-    def __getitem__(self, place: int | slice) -> Self:
+    def __getitem__(self, place: SupportsIndex | slice) -> Self:
         own = super().__getitem__(place)
         if self.images is None:
             return own
-        rows = slice(place, place + 1 or None) if isinstance(place, int) else place
+        rows = place if isinstance(place, slice) else [range(len(self))[place]]
         return replace(own, images=self.images[rows])
 
     def said(self) -> list[str]:

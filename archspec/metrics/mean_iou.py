@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.losses import Form, Loss
-from archspec.metrics._base import Metric, Sums, Totals, Values, known_of, per_class
+from archspec.metrics._base import Metric, Sums, Totals, Values, known_of, per_class, share
 from archspec.metrics._counting import labels_of
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class MeanIou(Metric):
         right = np.diag(confusion)
         union = confusion.sum(0) + confusion.sum(1) - right
         shares = [float(own / whole) if whole else None for own, whole in zip(right, union, strict=True)]
-        known = [share for share in shares if share is not None]
+        known = [own for own in shares if own is not None]
         return {
-            "mean_iou": sum(known) / max(1, len(known)),
-            "pixel_accuracy": float(right.sum() / max(1.0, confusion.sum())),
+            "mean_iou": sum(known) / len(known) if known else None,
+            "pixel_accuracy": share(right.sum(), confusion.sum()),
             "iou": shares,
         }
 

@@ -74,7 +74,7 @@ def test_what_does_not_count_changes_nothing(name: str) -> None:
         assert value == (own if isinstance(own, list) else pytest.approx(own, rel=1e-6))
     headline = metric_of(case.metric).headline
     empty = measured(case._replace(target=nothing))[headline]
-    assert empty is None or name == "mean_iou"  # which is 0, as it always was
+    assert empty is None
 
 
 def test_shares_of_classes_are_judged_by_the_largest() -> None:
