@@ -20,6 +20,22 @@ def shape_of(array: np.ndarray) -> str:
     return "×".join(["N", *map(str, array.shape[1:])])
 
 
+def as_float32(array: np.ndarray, name: str) -> np.ndarray:
+    """Numbers in 32 bits. Raises `DataError` where one is too large for them."""
+    import numpy as np
+
+    beyond = np.abs(array) > np.finfo(np.float32).max if array.dtype.kind == "f" else np.zeros(1, bool)
+    if beyond.any():
+        number = int(beyond.sum())
+        raise DataError(
+            "E507",
+            f"{name}: {count(number, 'number')} of {array.size:,} {'is' if number == 1 else 'are'} beyond 3.4e38, the "
+            "most that 32 bits hold",
+            help=["scale them"],
+        )
+    return array.astype(np.float32)
+
+
 def as_input(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     """An input of a file as images (N, H, W, C), or as a vector of each sample (N, F); what was changed is noted.
 
@@ -93,10 +109,12 @@ def as_target(array: np.ndarray, name: str, notes: list[str]) -> Target:
             raise DataError("E507", f"{name}: {int(np.isinf(array).sum()):,} of {array.size:,} numbers are infinite")
         if array.ndim == 2 and np.isin(array, (0, 1)).all():
             return Target(array.astype(np.int8), array.shape[1])
-        return Target(array.astype(np.float32), None)
+        return Target(as_float32(array, name), None)
     array = array.astype(np.int8) if array.dtype.kind == "b" else array
     low, high = int(array.min()), int(array.max())
     if array.ndim == 3:
+        if low < 0:
+            notes.append(f"{name}: {count(int((array < 0).sum()), 'number')} below 0 count for nothing")
         masks = as_masks(array, None, name)
         return Target(masks, max(high, 0) + 1)
     if array.ndim == 2 and low >= -1 and high <= 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from archspec.data._arrays import MAX_CLASSES
+from archspec.data._arrays import MAX_CLASSES, as_float32
 from archspec.data._base import INPUT, LABEL, Data, Dataset, Split
 from archspec.data._files import holdout, picked, stacked
 from archspec.data._tables import Table as Rows
@@ -298,7 +298,7 @@ class Table(Dataset):
                     f"{name} of {rows.name} is {count(len(values), 'text')}, a feature each: {listed(values, 8)}"
                 )
             else:
-                parts.append(numbers[:, None])
+                parts.append(as_float32(numbers, f"{name} of {rows.name}")[:, None])
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def _target(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> _Target:
@@ -352,10 +352,11 @@ def _several(rows: Rows, name: str, columns: Sequence[str], notes: list[str]) ->
     values = set(np.unique(made[~gone]).tolist())
     if values == {-1, 1}:
         notes.append(f"columns of `{name}` are −1 and 1, and −1 is taken as 0, a label that is not there")
-        made = (made > 0).astype(float)
+        made = np.where(gone, np.nan, made > 0)
     elif not values <= {0, 1}:
-        return _Target(made.astype(np.float32), None)
-    return _Target(np.where(gone, -1, made).astype(np.int8), tuple(columns))
+        return _Target(as_float32(made, f"{listed(columns, 5)} of {rows.name}"), None)
+    # Where none is missing they are whole numbers; a missing one is no number, of whatever task the labels are.
+    return _Target(made.astype(np.float32 if gone.any() else np.int8), tuple(columns))
 
 
 def _texts_of(rows: Rows, column: str, numbers: np.ndarray | None) -> _Target:
@@ -385,9 +386,10 @@ def _one(rows: Rows, column: str, numbers: np.ndarray, notes: list[str]) -> _Tar
         return _Target(np.where(gone, -1, numbers > 0).astype(np.int32), ("-1", "1"))
     pointed = any(rows.decimal in cell for cell in rows.columns[column])
     if pointed or not known.size or (known != np.rint(known)).any() or known.min() < 0 or known.max() >= MAX_CLASSES:
-        return _Target(numbers.astype(np.float32), None)
+        return _Target(as_float32(numbers, f"{column} of {rows.name}"), None)
     names = tuple(map(str, range(int(known.max()) + 1)))
-    return _Target(np.where(gone, -1, numbers).astype(np.int32), names)
+    # A missing one is no number, which a regression tells from one below 0.
+    return _Target(numbers.astype(np.float32 if gone.any() else np.int32), None if gone.any() else names)
 
 
 def _filled(train: Split, test: Split, notes: list[str]) -> tuple[Split, Split]:

@@ -156,7 +156,9 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
     if not names or len(data.classes) != 1:
         return data
     ((target, own),) = data.classes.items()
-    if list(own) == list(names) or _plain(own) or _plain(names) or len(set(own)) < len(own):
+    # Of two classes that one label tells apart, the second is the label.
+    same = list(own) == list(names) or (len(own) == 2 and list(own[1:]) == list(names))
+    if same or _plain(own) or _plain(names) or len(set(own)) < len(own):
         return data
     unknown = [name for name in own if name not in names]
     if unknown:

@@ -63,6 +63,13 @@ class Task(Kind):
         """A dataset's target in the numbers that the task takes it for."""
         return target
 
+    def class_names(self, data: str, name: str, names: tuple[str, ...], target: np.ndarray) -> tuple[str, ...]:
+        """What an output tells apart, of the classes of a dataset's target, as `taken` gives it.
+
+        Raises `DataError` where the task can make nothing of classes.
+        """
+        return names
+
     def check_target(self, data: str, name: str, target: np.ndarray, output: TensorType, loss: Loss) -> None:
         """Raises `DataError` where a dataset's target, by its name, is none of an output of this type."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import DataError, count
-from archspec.tasks._base import Task, shape_of
+from archspec.tasks._base import Task
 from archspec.tasks._numbers import as_numbers, check_shape
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class MultiLabel(Task):
     """Several labels at once: each number of an output says of one label whether it is there, whatever the others say.
 
-    Targets are 0 or 1 for each label (N, labels), or shares between; below 0 or NaN, a label is not known. Where the
-    output is a map, so is the target.
+    Targets are 0 or 1 for each label (N, labels), or shares between; below 0 or NaN, a label is not known. Of one label
+    they may be (N,), and the second of two classes is the label. Where the output is a map, so is the target.
     """
 
     form = "numbers"
@@ -40,14 +40,22 @@ class MultiLabel(Task):
         kinds: tuple[type[Metric], ...] = (MeanAveragePrecision, MacroF1, Accuracy)
         return tuple(kind.plain_default() for kind in kinds)
 
+    def taken(self, target: np.ndarray) -> np.ndarray:
+        return target[:, None] if target.ndim == 1 else target
+
+    def class_names(self, data: str, name: str, names: tuple[str, ...], target: np.ndarray) -> tuple[str, ...]:
+        if target.ndim != 2 or len(names) == target.shape[1]:
+            return names
+        return names[1:2] if len(names) == 2 and not names[1].lstrip("-").isdigit() else (name,)
+
     def check_target(self, data: str, name: str, target: np.ndarray, output: TensorType, loss: Loss) -> None:
         import numpy as np
 
-        if target.ndim == 1 and output.channels > 1:
+        if target.shape[1:] == (1,) and output.channels > 1:
             labels = count(output.channels, "label")
             raise self.needs(
                 data,
-                f"{shape_of(target)} as `{name}` where the output has {labels}",
+                f"one number per sample as `{name}` where the output has {labels}",
                 "a 0 or 1 for each label",
                 "`task: classification`",
             )

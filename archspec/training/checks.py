@@ -16,6 +16,7 @@ from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
 from archspec.training.adapting import adapted, as_classes, unscaled_target
+from archspec.training.steps import maps_of
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -60,12 +61,16 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
         if unused:
             said = f"{count(len(unused), what)} of {data.name} {'is' if len(unused) == 1 else 'are'} not used"
             notes.append(f"{said}: {listed(unused)}")
-    classes = {
-        name: own
-        for name, own in data.classes.items()
-        if any(head.task.answer != "numbers" for head in heads.get(name, ()))
-    }
     train, test = of(data.train), of(data.test)
+    try:
+        found = {
+            name: [head.task.class_names(data.name, name, own, train.targets[name]) for head in heads[name]]
+            for name, own in data.classes.items()
+            if name in heads
+        }
+    except DataError as error:
+        raise spec.data_error(error) from None
+    classes = {name: max(several, key=len) for name, several in found.items() if any(several)}
     for name, input in spec.inputs.items():
         what = f"`{names[name]}` of {data.name}"
         arranged = adapted([train.inputs[name], test.inputs[name]], what, input, notes)
@@ -129,6 +134,7 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             for split in (data.train, data.test):
                 head.task.check_target(data.name, name, split.targets[name], head.type, head.loss)
         check_outputs(spec, graph)
+        _check_moved(data, spec, heads)
         for head in heads:
             name = head.target_among(data.train.targets)
             classes = len(data.classes.get(name, ())) or head.type.channels
@@ -149,6 +155,23 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                 _check_size(data.name, images, input, path, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
+
+
+def _check_moved(data: Data, spec: Spec, heads: Sequence[Head]) -> None:
+    """Raises `DataError` where a map is not of its image's size, so that it cannot move by as many pixels."""
+    augment = spec.train.augment if spec.train else None
+    if augment is None or not augment.random_crop:
+        return
+    sizes = [array.shape[1:3] for array in data.train.inputs.values() if array.ndim == 4]
+    for name in maps_of(heads, data.train.targets) if sizes else ():
+        size = data.train.targets[name].shape[1:3]
+        if size not in sizes:
+            raise DataError(
+                "E501",
+                f"`{name}` of {data.name} is {'×'.join(map(str, size))} where images are "
+                f"{listed('×'.join(map(str, own)) for own in dict.fromkeys(sizes))}, and cannot move with them",
+                help=["without `augment.random_crop`", "or maps of the images' size"],
+            )
 
 
 def _other_classes(data: Data, head: Head, classes: int, graph: Graph, dataset: Dataset | None) -> DataError:

@@ -99,6 +99,29 @@ def test_missing_values_and_texts_are_counted(tmp_path: Path) -> None:
     assert sum("filled with the mean" in note for note in data.notes) >= 1
 
 
+def test_missing_targets_are_no_numbers(tmp_path: Path) -> None:
+    """Those of whole numbers are neither the number −1, which a regression would learn."""
+    text = "a,age,u,v\n" + "".join(
+        f"{row}.5,{'' if row % 4 == 1 else 20 + row},{row % 2},{'?' if row == 3 else row % 3 // 2}\n"
+        for row in range(12)
+    )
+    data = of(tmp_path, text, targets={"age": "age", "both": ["u", "v"]}, inputs="a")
+    rows = np.rint(whole(data, "input")[:, 0] - 0.5)
+    ages, both = whole(data, "age"), whole(data, "both")
+    assert np.array_equal(ages, np.where(rows % 4 == 1, np.nan, 20 + rows), equal_nan=True)
+    assert np.array_equal(both[:, 0], rows % 2)
+    assert np.array_equal(both[:, 1], np.where(rows == 3, np.nan, rows % 3 // 2), equal_nan=True)
+    assert data.classes == {"both": ("u", "v")}
+
+
+@pytest.mark.parametrize("fields", [{"targets": "a"}, {"targets": "b"}, {"targets": ["a", "b"]}])
+def test_numbers_beyond_32_bits_are_told_of(tmp_path: Path, fields: dict[str, Any]) -> None:
+    text = "a,b\n" + "".join(f"{row}.5,{1e39 if row == 3 else row}\n" for row in range(10))
+    with pytest.raises(DataError, match="1 number of") as error:
+        of(tmp_path, text, **fields, **({"inputs": "a"} if len(fields["targets"]) > 1 else {}))
+    assert "beyond 3.4e38" in error.value.message
+
+
 FACES = "6\nBald Young\n" + "".join(f"{row}.png  {-1 if row % 2 else 1}  {1 if row > 2 else -1}\n" for row in range(6))
 
 

@@ -16,6 +16,8 @@ from archspec.diagnostics import DataError, SpecError
 from archspec.loading import load, open_spec
 from archspec.runs.events import scalars
 from archspec.tasks import COUNTS
+from archspec.tasks.multi_label import MultiLabel
+from archspec.tasks.regression import Regression
 from archspec.training.run import train
 from archspec.training.steps import make_steps
 
@@ -30,6 +32,7 @@ train: {dataset: {npz: %s}, batch_size: 4, epochs: 1, optimiser: {sgd: 1.0e-9} %
 VECTOR = "[flatten, dense: 3]"
 MAP = "[conv: {filters: 3, kernel: 3}]"
 """4×4×3."""
+HALF = "[conv: {filters: 1, kernel: 2, stride: 2}]"
 SAME = "[conv: {filters: 1, kernel: 3, pad: same}]"
 
 
@@ -62,6 +65,7 @@ def run(write: Write, tmp_path: Path, task: str, layers: str, target: Any, more:
         ("classification", VECTOR, np.arange(6) % 3, ", metrics: mae", "mae measures numbers"),
         ("classification", VECTOR, np.arange(6) % 3, ", metrics: [top_k: 3]", "of 3 classes is always right"),
         ("regression", VECTOR, np.full((6, 3), 1.5), ", loss: hinge", "hinge takes targets from 0 to 1, but `label`"),
+        ("regression", HALF, np.full((6, 3, 3), 1.5), ", augment: {random_crop: 1}", "3×3 where images are 6×6"),
         ("reconstruction", MAP, np.arange(6) % 3, "", "but reconstruction needs the shape of `input`, 6×6×1"),
         ("{reconstruction: picture}", SAME, np.arange(6) % 3, "", "`picture`, which is no input"),
     ],
@@ -303,3 +307,30 @@ def test_eval_says_what_training_said(write: Write, tmp_path: Path, capsys: pyte
         assert value == pytest.approx(result.test[name], rel=1e-5)
     assert main(["eval", str(tmp_path / "run")]) == 0
     assert "mAP" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1)])
+def test_one_label_is_of_two_classes(write: Write, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A yes or no with one output, as a sigmoid has it, and the figures by hand."""
+    there = np.array([0, 1, 1, 0, 1, 1]).reshape(shape)
+    result = run(write, tmp_path, "multi_label", "[flatten, dense: 1]", there)
+    found = result.open().predict(images(6))
+    yes, truth = found.probabilities[:, 0].astype(float), there.reshape(6)
+    losses = -np.log(np.where(truth == 1, yes, 1 - yes))
+    assert result.test["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    assert result.test["accuracy"] == pytest.approx(((yes > 0.5) == truth).mean())
+    assert result.classes == ("label",) and found.class_names == ("label",)
+
+
+def test_what_a_task_makes_of_named_classes() -> None:
+    pair, labels = ("cat", "dog"), MultiLabel.plain_default()
+    target = labels.taken(np.zeros(3, np.int32))
+    assert labels.class_names("t.csv", "kind", pair, target) == ("dog",)
+    assert labels.class_names("t.csv", "kind", ("0", "1"), target) == ("kind",)
+    assert labels.class_names("t.csv", "kind", pair, np.zeros((3, 2), np.int8)) == pair
+    regression = Regression.plain_default()
+    assert regression.class_names("t.csv", "kind", ("0", "1"), np.zeros(3)) == ()
+    with pytest.raises(DataError, match="has the classes cat and dog as `kind`, but the task is regression"):
+        regression.class_names("t.csv", "kind", pair, np.zeros(3))
+    assert np.array_equal(regression.taken(np.full(2, -1)), [-1, -1])
+    assert np.isnan(regression.taken(np.full((2, 3, 3), -1, np.int8))).all()
