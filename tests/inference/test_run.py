@@ -116,7 +116,7 @@ def test_predictions_can_be_taken_apart(run: Run, pixels: np.ndarray) -> None:
     )
     assert np.array_equal(found.classes, found.probabilities.argmax(-1))
     assert len(found[3:7]) == 4 and found[-1].names == ("39",) and [one.labels[0] for one in found] == found.labels
-    assert found[np.int64(2)].names == found[2].names  # type: ignore[index]
+    assert found[np.int64(2)].names == found[2].names
     label, share = found[2].top(2)[0][0]
     assert label == found.labels[2] and share == found.probabilities[2].max()
     assert "… and 30 more" in repr(found)
