@@ -363,10 +363,11 @@ def test_every_kind_is_documented_whatever_its_family(family: str, capsys: pytes
 
 
 def test_words_of_the_language_are_documented_too(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    from archspec.kinds import STRUCTURE
+    from archspec.expressions import FUNCTIONS
+    from archspec.kinds import RESERVED, STRUCTURE
     from archspec.reports.words import WORDS
 
-    assert {*STRUCTURE, "name", "from", "when"} == set(WORDS)
+    assert {*STRUCTURE, *RESERVED, "input", "previous", *FUNCTIONS} == set(WORDS)
     for name, word in WORDS.items():
         assert run("layers", name) == 0
         out = capsys.readouterr().out
@@ -386,8 +387,17 @@ def test_words_of_the_language_are_documented_too(write: Write, capsys: pytest.C
             err = capsys.readouterr().err
             assert f"{name} has no field `zzz`" in err
             listed = re.findall(r"help: fields: (.*)", err)
-            named = [field for fields, _, _ in word.fields for field in fields.split(", ")]
-            assert not listed or all(field in listed[0] for field in named)
+            named = {field for fields, _, _ in word.fields for field in fields.split(", ")}
+            assert not listed or set(re.split(r", | and ", listed[0])) == {*named, *RESERVED}
+    for name, words in (
+        ("tied", "a field of repeat\n"),
+        ("groups", "conv, group_norm and transposed_conv"),
+        ("fit", "the section `input`"),
+        ("epochs", "a field of the section `train`"),
+        ("blocks", "a section of a spec: layer kinds that the spec defines"),
+    ):
+        assert run("layers", name) == 1
+        assert words in capsys.readouterr().err
     assert run("layers", "repaet") == 1
     assert "did you mean `repeat`?" in capsys.readouterr().err
 

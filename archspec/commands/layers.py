@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archspec.diagnostics import Findings
+from archspec.diagnostics import Findings, listed
 from archspec.output import as_json
 
 
@@ -33,11 +33,21 @@ def run(options: argparse.Namespace) -> int:
         return 0
     families = [family for family in FAMILIES if options.kind in names[family]]
     if not families:
+        from archspec.reports.words import holders_of
+        from archspec.spec.network import SECTIONS
         from archspec.spec.reading import unknown_kind
 
         findings = Findings()
-        known = {*WORDS, *(name for own in names.values() for name in own)}
-        unknown_kind(options.kind, None, known, "kind", findings)
+        holders = holders_of(options.kind)
+        if options.kind in SECTIONS:
+            findings.error("E204", f"`{options.kind}` is no kind but a section of a spec: {SECTIONS[options.kind]}")
+        elif holders:
+            message = f"`{options.kind}` is no kind but a field of {listed(holders, 10)}"
+            kinds = [name for name in holders if " " not in name]
+            findings.error("E204", message, help=[f"`archspec layers {kinds[0]}` explains it"] if kinds else [])
+        else:
+            known = {*WORDS, *(name for own in names.values() for name in own)}
+            unknown_kind(options.kind, None, known, "kind", findings)
         findings.raise_if_failed()
     if options.format == "json":
         plain = [kind_to_dict(options.kind, family) for family in families]

@@ -91,7 +91,9 @@ def describe_kinds() -> str:
         rows.append((name, summary(kind)))
     others = [(word, ", ".join(kind_names(family))) for family, word in FAMILIES.items() if family != "layers"]
     head = "other kinds, of which `archspec layers KIND` tells all as well:"
-    words = f"words for structure, and fields of every entry, are explained too: {', '.join(WORDS)}"
+    words = (
+        f"words for structure, fields of every entry, and what expressions have, are explained too: {', '.join(WORDS)}"
+    )
     return "\n".join([*aligned(rows, [False, False]), "", head, *aligned(others, [False, False]), "", words])
 
 

@@ -1,4 +1,6 @@
-"""What `archspec layers` says of the words of an entry that are no kinds: structure, and fields of every entry."""
+"""What `archspec layers` says of the words of an entry that are no kinds: structure, fields of every entry, what `from`
+may name, and functions of expressions.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,18 @@ WORDS = {
     "repeat": Word(
         "structure",
         "Its layers so many times, one after the other. Unnamed, they lie in the scope around it; a name opens a scope "
-        "whose rounds are numbered: stage.0, stage.1.",
+        "whose rounds are numbered: stage.0, stage.1. Rounds that are tied have such a scope without a name too: "
+        "repeat1.0, repeat1.1.",
         (
             ("times", "required", "how often; an expression may compute it"),
             ("layers", "required", "what is repeated"),
             ("as", "none", "the variable that counts the rounds from 0, for expressions inside"),
+            ("tied", "false", "true: every round uses the arrays of the first"),
         ),
         (
             "- repeat: {times: 3, layers: [{conv: {filters: 64, kernel: 3, pad: same}}, relu]}",
             "- repeat: {name: stage, times: 4, as: k, layers: [dense: $(64 * (k + 1))]}",
+            "- repeat: {times: 3, tied: true, layers: [{conv: {filters: 64, kernel: 3, pad: same}}, relu]}",
         ),
     ),
     "parallel": Word(
@@ -104,8 +109,52 @@ WORDS = {
         "Whether the entry is there; where it is not, its input goes on to the next.",
         examples=("- dropout: {rate: 0.5, when: $(big)}",),
     ),
+    "weights": Word(
+        "field of every entry",
+        "The earlier layer, block or structure of the same kind whose arrays it uses instead of its own: a name or a "
+        "path, looked up as in `from`. Fields and arguments that are left out are as there.",
+        examples=("- conv: {weights: c1}", "- conv: {name: again, from: input, weights: c1}"),
+    ),
+    "input": Word(
+        "name",
+        "What the block takes, outside of blocks what the network takes; with names, each by its own. `from: input` "
+        "reads it, and expressions its sizes: input.channels.",
+        examples=("- add: {from: [c1, input]}", "- conv: {filters: $(2 * input.channels), kernel: 1}"),
+    ),
+    "previous": Word(
+        "name",
+        "What the chain gave before the entry. `from: [previous, c1]` takes it with another, `previous.1` the second "
+        "of several; expressions read its sizes: previous.channels.",
+        examples=("- add: {from: [previous, c1]}", "- conv: {filters: $(2 * previous.channels), kernel: 1}"),
+    ),
+    **{
+        name: Word("function of expressions", about, examples=(f'- conv: {{filters: "$({call})", kernel: 1}}',))
+        for name, about, call in (
+            ("len", "How many items a list has.", "8 * len([1, 2])"),
+            ("min", "The least of numbers, or of a list.", "min(64, 2 * previous.channels)"),
+            ("max", "The largest of numbers, or of a list.", "max(8, previous.channels // 4)"),
+            (
+                "round",
+                "The nearest whole number, or with a second number, so many digits after the point.",
+                "round(5.6)",
+            ),
+            ("ceil", "The least whole number that is no less.", "ceil(previous.channels / 3)"),
+            ("floor", "The largest whole number that is no more.", "floor(previous.channels / 3)"),
+            (
+                "divisible",
+                "Whether the first number is a multiple of the second: true or false.",
+                "16 if divisible(previous.channels, 8) else 8",
+            ),
+            (
+                "make_divisible",
+                "The nearest multiple of the second number, no less than it and than 0.9 of the first: how MobileNets "
+                "round channels (Sandler et al. 2018). A third number is the least that it gives.",
+                "make_divisible(1.4 * 24, 8)",
+            ),
+        )
+    },
 }
-"""Words that may stand where a kind stands, or in every entry."""
+"""Words that may stand where a kind stands, in every entry, in `from` or in expressions."""
 
 
 def describe_word(name: str) -> str:
@@ -117,6 +166,27 @@ def describe_word(name: str) -> str:
         lines += ["", "fields:", *("  " + line for line in rows)]
     lines += ["", "examples:", *("  " + line for line in word.examples)]
     return "\n".join(lines)
+
+
+def holders_of(name: str) -> list[str]:
+    """What has a field of a name: words for structure, kinds, sections of a spec."""
+    from archspec.kinds import FAMILIES, KindError, find_kind, kind_names
+    from archspec.spec.inputs import SignalInput, VectorInput
+    from archspec.spec.network import ImageInput
+    from archspec.spec.train import Train
+
+    found = [word for word, about in WORDS.items() if any(name in fields.split(", ") for fields, _, _ in about.fields)]
+    for family in FAMILIES:
+        for kind in kind_names(family):
+            try:
+                made = find_kind(family, kind)
+            except KindError:
+                continue
+            if made is not None and name in made.model_fields:
+                found.append(kind)
+    sections = {"input": (ImageInput, SignalInput, VectorInput), "train": (Train,)}
+    found += [f"the section `{key}`" for key, of in sections.items() if any(name in own.model_fields for own in of)]
+    return list(dict.fromkeys(found))
 
 
 def word_to_dict(name: str) -> dict[str, Any]:
