@@ -168,6 +168,19 @@ def test_wrong_specs_of_great_size_are_answered(write: Write) -> None:
     assert len(codes(write(INPUT + "layers:\n" + many + wrong))) > 100
 
 
+def test_an_argument_has_a_type_or_a_default(write: Write) -> None:
+    body = INPUT + "layers: [{conv: {filters: $(n), kernel: 1}}, {conv: {filters: $(k), kernel: $(k)}}]\n"
+    for wrong in ("args: {n: 4, k}\n", "args: {n: 4, k: }\n", "args:\n  k:\n  n: 4\n"):
+        assert codes(write(wrong + body)) == ["E203"]
+        lines = wrong.replace("\n", "\n    ").rstrip()
+        block = f"blocks:\n  b:\n    {lines}\n    layers: [{{conv: {{filters: $(n * k), kernel: 1}}}}]\n"
+        assert codes(write(INPUT + block + "layers: [b, {b: {n: 3}}]\n")) == ["E203"]
+    # A default of null is one, for conditions.
+    text = "args: {k: %s}\n" + INPUT + "layers: [{relu: {when: $(k == null)}}, {tanh: {when: $(k != null)}}]\n"
+    for null in ("null", "~"):
+        assert [node.kind for node in load(write(text % null)).graph().nodes] == ["relu"]
+
+
 def test_a_number_stands_for_a_pair(write: Write) -> None:
     text = (
         INPUT

@@ -42,6 +42,8 @@ class Argument:
     default: Located | None
     word: str | None = None
     """The word that declares its type, if one does."""
+    reported: bool = False
+    """Whether it has neither a type nor a default, which is among the findings already."""
 
 
 def declared(node: Located | None, what: str, findings: Findings) -> dict[str, Argument]:
@@ -64,6 +66,15 @@ def declared(node: Located | None, what: str, findings: Findings) -> dict[str, A
         word = value.value if isinstance(value, Scalar) else None
         if isinstance(word, str) and word in TYPE_WORDS:
             arguments[name] = Argument(name, key, TYPE_WORDS[word], None, word)
+        elif is_null(value) and value.place[:2] == value.place[2:]:
+            # Nothing is written there. A default of `null` is.
+            findings.error(
+                "E203",
+                f"argument `{name}` needs a type or a default",
+                key.span,
+                help=[f"`{name}: int` where calls must give it, `{name}: 3` as a default, `{name}: null` for none"],
+            )
+            arguments[name] = Argument(name, key, None, None, reported=True)
         else:
             arguments[name] = Argument(name, key, None, value)
     return arguments
@@ -125,7 +136,7 @@ def bind(
                 )
                 value = FAILED
         elif argument.default is None:
-            if not lenient:
+            if not lenient and not argument.reported:
                 findings.error(
                     "E203",
                     f"{what} needs the argument `{name}`",
