@@ -269,3 +269,26 @@ def test_losses_and_metrics_of_other_libraries(family: str, words: str, meant: s
 )
 def test_slips_are_understood(word: str, meant: str) -> None:
     assert kind_hint(word, [*kind_names("layers"), *STRUCTURE]) == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("train: {dataset: data/wine.csv}", "write `{table: data/wine.csv}`"),
+        ("train: {dataset: a.NPZ}", "write `{npz: a.NPZ}`"),
+        ("train: {dataset: {table: a.csv, targets: y}}", "within their kind: `{table: {path: a.csv, targets: y}}`"),
+        ("train: {optimiser: {sgd: 0.1, momentum: 0.9}}", "`{sgd: {learning_rate: 0.1, momentum: 0.9}}`"),
+        ("train: {optimiser: {sgd: 0.1, wrong: 0.9}}", "write {kind: {field: value}}"),
+        ("train: {task: regression}", "`task` is a section of its own, beside `train`"),
+        ("outputs: [a, b]", "write `outputs: {a: a, b: b}`"),
+    ],
+)
+def test_where_sections_are_written_another_way(write: Write, section: str, words: str) -> None:
+    found = open_spec(str(write(f"{INPUT}layers: [relu: {{name: a}}, relu: {{name: b}}]\n{section}"))).diagnostics
+    (item,) = (item for item in found if item.severity == "error")
+    assert any(words in help for help in item.help), item.help
+
+
+def test_an_input_may_be_written_as_on_the_command_line(write: Write) -> None:
+    (item, *_) = open_spec(str(write("input: 28x32x3\nlayers: [relu]"))).diagnostics
+    assert item.help == ("write `input: {height: 28, width: 32, channels: 3}`",)

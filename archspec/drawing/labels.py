@@ -45,7 +45,7 @@ def write_labels(figure: Figure) -> None:
         lines = [*_words(figure, placed.group), *([] if _is_told(figure, step, after.get(at)) else [str(step.type)])]
         unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
         if not lines[0] or (unnamed and is_counted(lines[0], figure.graph.nodes[step.nodes[0]].kind)):
-            lines = lines[1:]
+            lines = [*_broken(lines[1], *font(0)), *lines[2:]]
         lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
         placed.lines = [shortened(text, MAX_LABEL, *font(index)) for index, text in enumerate(lines)]
         beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not figure.windows
@@ -144,10 +144,10 @@ def _common_ends(one: str, two: str) -> tuple[int, int]:
     return start, end
 
 
-def _broken(text: str) -> list[str]:
+def _broken(text: str, size: float = SMALL, bold: bool = False) -> list[str]:
     """A text that is too wide for a label, as two lines."""
     words = text.split(" ")
-    if text_width(text, SMALL) <= MAX_LABEL or len(words) == 1:
+    if text_width(text, size, bold) <= MAX_LABEL or len(words) == 1:
         return [text]
     cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
     return list(min(cuts, key=lambda cut: max(text_width(part, SMALL) for part in cut)))

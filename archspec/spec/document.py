@@ -272,6 +272,9 @@ class _Opener:
                 spaced = re.match(r"([A-Za-z_]+):(\S+)", text) if isinstance(text, str) else None
                 help = [f"a space belongs after the colon: `{spaced[1]}: {spaced[2][:40]}`"] if spaced else []
                 hint = shape_hint(value.plain) if name == "input" else INPUTS if name == "inputs" else None
+                listing = value.plain if name == "outputs" and isinstance(value, Sequence) else []
+                if listing and all(isinstance(item, str) for item in listing):
+                    hint = f"write `outputs: {{{', '.join(f'{item[:40]}: {item[:40]}' for item in listing[:4])}}}`"
                 help = help or ([hint] if hint else [])
                 self.findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span, help=help)
 

@@ -380,6 +380,8 @@ def shape_hint(value: Any, name: str = "input", *, side: bool = False) -> str | 
     None where the list is no shape. An axis for the batch is left out. With `side` one or two numbers are those of an
     image, as a size is.
     """
+    if isinstance(value, str) and re.fullmatch(r"\d{1,6}( ?[x×,] ?\d{1,6})+", value):
+        value = [int(number) for number in re.findall(r"\d+", value)]
     numbers = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(numbers) > 1 and (numbers[0] in (None, "None", "N", -1) or len(numbers) == 4):
         numbers = numbers[1:]

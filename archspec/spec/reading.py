@@ -160,7 +160,9 @@ def read_kind(
                 "E205",
                 f"{_article(word)} is one kind with its fields, not a mapping of {len(node.entries)} keys",
                 node.span,
-                help=[f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"],
+                help=[
+                    _nested(node, family) or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
+                ],
             )
             return FAILED
         name_node, content = next(iter(node.entries.values()))
@@ -230,10 +232,29 @@ def _join_help(kind: type[Kind], content: Located) -> str | None:
 OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugins.md)"
 
 
+def _nested(node: LocatedMapping, family: str) -> str | None:
+    """How `{table: houses.csv, targets: price}` is written, where fields stand beside their kind; None for all else."""
+    (name, _, content), *rest = node.items()
+    kind = find_kind(family, name) if name in kind_names(family) else None
+    if kind is None or kind.main is None or not isinstance(content, Scalar):
+        return None
+    fields = [(kind.main, content), *((field, value) for field, _, value in rest)]
+    if any(not isinstance(value, Scalar) or field not in kind.model_fields for field, value in fields):
+        return None
+    written = ", ".join(f"{field}: {str(value.plain)[:60]}" for field, value in fields)
+    return f"fields stand within their kind: `{{{name}: {{{written}}}}}`"
+
+
+_FILES = {"csv": "table", "tsv": "table", "npz": "npz"}
+"""The dataset that a file is of, by its ending."""
+
+
 def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
     known = sorted(known)
     hint = _field_of(name, known, word) or kind_hint(name, known) if isinstance(name, str) else None
+    if word == "dataset" and isinstance(name, str) and (kind := _FILES.get(name.lower().rpartition(".")[2])):
+        hint = f"write `{{{kind}: {name[:60]}}}`"
     findings.error(
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
@@ -276,6 +297,8 @@ def _unknown_field(
     hint = field_hint(name, fields_of(model), also)
     if hint is None and "optimiser" in fields_of(model) and "learning_rate" in synonyms(name):
         hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
+    if hint is None and what == "train" and name == "task":
+        hint = "`task` is a section of its own, beside `train`"
     findings.error(
         "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
     )

@@ -361,3 +361,18 @@ def test_a_label_is_of_names_in_one_scope(layers: str, labels: set[str], write: 
     _, figure = drawn(f"input: {{height: 16, width: 16, channels: 3}}\nlayers:\n{layers}", write)
     bold = {text.text for text in texts(figure) if text.bold}
     assert bold - {"net", "input", "output"} == labels
+
+
+def test_what_an_unnamed_layer_does_is_two_lines_and_not_cut(write: Callable[..., File]) -> None:
+    _, figure = drawn(
+        "input: {height: 8, width: 8, channels: 4}\n"
+        "layers:\n"
+        "  - transposed_conv: {filters: 8, kernel: 4, stride: 2, pad: 1}\n"
+        "  - transposed_conv: {filters: 4, kernel: 2, stride: 2}\n",
+        write,
+    )
+    words = [label.text for label in texts(figure)]
+    assert words.count("transposed") == 2
+    assert "conv 4×4 ×2" in words and "conv 2×2 ×2" in words
+    assert not any("…" in word for word in words)
+    assert_legible(figure)
