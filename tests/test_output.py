@@ -248,7 +248,7 @@ def test_a_program_that_is_long_in_coming_is_announced(
 
     monkeypatch.setattr(progress, "Timer", lambda seconds, *rest: threading.Timer(seconds / 50, *rest))
     for steps, shown, said in ((0, True, "compiling the training step …\n"), (1, True, ""), (0, False, "")):
-        made = progress.Progress(10, 0, 1, shown)
+        made = progress.Progress(10, 0, "images", shown)
         if steps:
             assert not made.wants_figures
         time.sleep(0.1)

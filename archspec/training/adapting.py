@@ -40,8 +40,6 @@ def adapted(splits: Sequence[np.ndarray], what: str, input: Input, notes: list[s
                 said[f"{array.dtype} taken as floating-point numbers"] = None
         made = [array.astype(np.float32) for array in made]
     notes.extend(f"{what}: {words}" for words in said)
-    if isinstance(input, VectorInput) and made[0].ndim == 2:
-        notes.extend(_unscaled(made[0], what, input))
     return made
 
 
@@ -101,9 +99,9 @@ def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
     ]
 
 
-def _unscaled(vectors: np.ndarray, what: str, input: VectorInput) -> list[str]:
+def unscaled(vectors: np.ndarray, what: str, input: Input) -> list[str]:
     """A note where features are of quite other sizes than networks learn well from, and nothing scales them."""
-    if input.mean is not None or input.std is not None:
+    if not isinstance(input, VectorInput) or input.mean is not None or input.std is not None:
         return []
     values = vectors.astype(np.float64)
     means, deviations = values.mean(0), values.std(0)

@@ -15,7 +15,7 @@ from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
-from archspec.training.adapting import adapted, as_classes, unscaled_target
+from archspec.training.adapting import adapted, as_classes, unscaled, unscaled_target
 from archspec.training.steps import maps_of
 
 if TYPE_CHECKING:
@@ -78,9 +78,6 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
             replace(split, inputs={**split.inputs, name: array})
             for split, array in zip((train, test), arranged, strict=True)
         )
-    for name, own in heads.items():
-        if name != COUNTS and any(head.task.answer == "numbers" for head in own):
-            notes.extend(unscaled_target(train.targets[name], f"`{name}` of {data.name}"))
     made = replace(data, train=train, test=test, classes=classes, notes=tuple(notes))
     return replace(made, notes=(*made.notes, *untrained(made)))
 
@@ -225,6 +222,22 @@ def counted(data: Data, graph: Graph, spec: Spec) -> Data:
         classes={target: data.class_names[1:]},
         notes=(*data.notes, note),
     )
+
+
+def of_scales(data: Data, spec: Spec, heads: Sequence[Head]) -> list[str]:
+    """Notes on features and numbers of other sizes than networks learn well from, for those who train on them."""
+    inputs = [(data.train.inputs[name], name, input) for name, input in spec.inputs.items()]
+    names = [
+        head.target_among(data.train.targets) for head in heads if head.task.answer == "numbers" and not head.remakes
+    ]
+    return [
+        *(note for array, name, input in inputs for note in unscaled(array, f"`{name}` of {data.name}", input)),
+        *(
+            note
+            for name in dict.fromkeys(names)
+            for note in unscaled_target(data.train.targets[name], f"`{name}` of {data.name}")
+        ),
+    ]
 
 
 def fitted_heads(spec: Spec, data: Data) -> tuple[Head, ...]:

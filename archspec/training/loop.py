@@ -162,9 +162,8 @@ class Loop:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             return self.result(records, state)
-        progress = Progress(
-            self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, self.batch, self.shown
-        )
+        what = "images" if any(kind.is_map for _, kind in self.graph.inputs) else "samples"
+        progress = Progress(self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, what, self.shown)
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
         evaluate = Evaluator(self.steps(done + 1), self.data.test, self.heads, self.graph)

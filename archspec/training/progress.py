@@ -18,11 +18,11 @@ UPDATES_PER_SECOND = 4
 
 
 class Progress:
-    """Says how training goes. `shown` is False for silence."""
+    """Says how training goes: how many of `what`, images or samples, a second too. `shown` is False for silence."""
 
-    def __init__(self, total_steps: int, done: int, batch: int, shown: bool) -> None:
+    def __init__(self, total_steps: int, done: int, what: str, shown: bool) -> None:
         self.shown = shown
-        self.batch = batch
+        self.what = what
         self.done = done
         self.bar: Bar | None = None
         self.task: TaskID | None = None
@@ -61,11 +61,11 @@ class Progress:
         self.waiting.cancel()
         return self.bar is not None and time.monotonic() >= self.due
 
-    def figures(self, step: int, epoch: int, loss: float | None, running: str, images_per_second: float) -> None:
+    def figures(self, step: int, epoch: int, loss: float | None, running: str, per_second: float) -> None:
         """Moves the bar. The loss is that of the epoch so far, None before any label counted; `running` says more."""
         self.due = time.monotonic() + 1 / UPDATES_PER_SECOND
         if self.bar is not None and self.task is not None:
-            text = f"loss {_loss(loss)}  {running}  {images_per_second:,.0f} images/s"
+            text = f"loss {_loss(loss)}  {running}  {per_second:,.0f} {self.what}/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
     def epoch(self, record: dict[str, Any], epochs: int, metrics: str) -> None:
@@ -75,7 +75,7 @@ class Progress:
         test = record["test"]
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {_loss(record['train']['loss'])}  "
-            f"held out: loss {_loss(test['loss'])}  {metrics}  {_speed(record['images_per_second'])} images/s"
+            f"held out: loss {_loss(test['loss'])}  {metrics}  {_speed(record['images_per_second'])} {self.what}/s"
         )
         self.say(text)
 

@@ -23,7 +23,7 @@ from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
-from archspec.training.checks import check_data, class_names_of, counted, fitted, fitted_heads, matched
+from archspec.training.checks import check_data, class_names_of, counted, fitted, fitted_heads, matched, of_scales
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -177,7 +177,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
             check_labels(data.name, split, part)
     except DataError as error:
         raise spec.data_error(error) from None
-    return [*of_data(data, graph, heads), *of_batches(recipe, graph, len(data.train))]
+    return [*of_scales(data, spec, heads), *of_data(data, graph, heads), *of_batches(recipe, graph, len(data.train))]
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:

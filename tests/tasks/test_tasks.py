@@ -334,3 +334,18 @@ def test_what_a_task_makes_of_named_classes() -> None:
         regression.class_names("t.csv", "kind", pair, np.zeros(3))
     assert np.array_equal(regression.taken(np.full(2, -1)), [-1, -1])
     assert np.isnan(regression.taken(np.full((2, 3, 3), -1, np.int8))).all()
+
+
+def test_advice_for_training_is_given_there_alone(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = np.linspace(0, 900, 12, dtype=np.float32).reshape(6, 2), np.linspace(0, 5000, 6)
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    data = f"{{npz: {tmp_path / 'd.npz'}}}"
+    spec = f"task: regression\ninput: {{features: 2}}\nlayers: [dense: 1]\ntrain: {{dataset: {data}, epochs: 1}}"
+    assert main(["train", str(write(spec)), "--workdir", str(tmp_path / "run")]) == 0
+    said = "".join(capsys.readouterr())
+    assert said.count("networks learn better with") == said.count("they learn faster") == 1
+    assert " samples/s" in said and "images/s" not in said
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert "learn" not in "".join(capsys.readouterr())

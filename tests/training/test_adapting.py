@@ -15,7 +15,7 @@ from archspec.spec.inputs import Input, SignalInput, VectorInput
 from archspec.spec.network import ImageInput
 from archspec.spec.train import Augment
 from archspec.training import feeding
-from archspec.training.adapting import adapted, as_classes, unscaled_target
+from archspec.training.adapting import adapted, as_classes, unscaled, unscaled_target
 from archspec.training.augmentation import augmented
 
 IMAGE = ImageInput(height=4, width=3, channels=1)
@@ -79,15 +79,11 @@ def test_classes_that_are_said_otherwise_are_numbers() -> None:
 
 def test_features_far_from_one_are_told_of_with_what_scales_them() -> None:
     vectors = np.stack([np.array([1.0, 3.0]), np.array([1000.0, 1200.0])], axis=1).astype(np.float32)
-    notes: list[str] = []
-    adapted([vectors], "`input` of t.csv", VectorInput(features=2), notes)
-    assert notes == [
+    assert unscaled(vectors, "`input` of t.csv", VectorInput(features=2)) == [
         "`input` of t.csv: 1 feature of 2 has numbers far from 1; networks learn better with `mean: [2, 1100]` and "
         "`std: [1, 100]` in the input"
     ]
-    notes.clear()
-    adapted([vectors], "x", VectorInput(features=2, mean=(2.0, 1100.0), std=(1.0, 100.0)), notes)
-    assert not notes
+    assert not unscaled(vectors, "x", VectorInput(features=2, mean=(2.0, 1100.0), std=(1.0, 100.0)))
 
 
 def test_what_fills_up_a_batch_counts_for_nothing_in_any_target(tmp_path: Path) -> None:
