@@ -247,7 +247,8 @@ class Spec:
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)
-        if graph is not None and self.train is not None and not findings.failed:
+        said = any(output.loss or output.task or output.metrics for output in graph.outputs) if graph else False
+        if graph is not None and (self.train is not None or said) and not findings.failed:
             from archspec.spec.training import check_training
 
             check_training(

@@ -22,7 +22,7 @@ LEAST = 0.1
 
 def check_training(
     graph: Graph,
-    train: Train,
+    train: Train | None,
     heads: Callable[[Graph], Sequence[Head]],
     inputs: Inputs,
     place: Callable[..., Span | None],
@@ -32,7 +32,8 @@ def check_training(
     """Warns of outputs that cannot be trained, or are bounded before their loss, and of batch normalisation over one
     value.
 
-    `place` gives where the value at a path of the spec was written, `written` whether a field of the recipe was.
+    Without a recipe, what outputs say themselves is looked at. `place` gives where the value at a path of the spec was
+    written, `written` whether a field of the recipe was.
     """
     try:
         for head, output in zip(heads(graph), graph.outputs, strict=True):
@@ -53,7 +54,7 @@ def check_training(
                 place("train", name),
                 help=["remove it, or the outputs' own"],
             )
-    if train.batch_size == 1:
+    if train is not None and train.batch_size == 1:
         batch = place("train", "batch_size")
         norms = active_norms(train, graph)
         for node in graph.nodes:

@@ -95,6 +95,17 @@ class Head:
                 f"{self.loss.kind} takes {self.loss.forms[0]}, but targets of {self.task.kind} are {form}",
                 help=[f"`loss: {self.task.loss().kind}`, which {self.task.kind} has without any", "or another `task`"],
             )
+        if self.loss.link == "softmax" and self.type.channels == 1:
+            raise DataError(
+                "E501",
+                f"output `{self.name}` has one number, of which softmax, which {self.loss.kind} applies, always makes "
+                "1: nothing is learnt from it",
+                help=[
+                    "`task: regression` for numbers, without a `loss` or with `mse`",
+                    "or `loss: binary_cross_entropy` and `task: multi_label` for yes or no",
+                    "or an output with a number for each class, two for yes or no",
+                ],
+            )
         for metric in self.metrics:
             if form not in metric.forms:
                 raise DataError(

@@ -91,12 +91,24 @@ def test_targets_that_do_not_fit_are_told_of(
             "outputs: {a: {from: dense1, metrics: mean_iou}}",
             "measures",
         ),
+        ("input: {features: 3}\nlayers: [dense: 1]", "has one number, of which softmax, which cross_entropy applies"),
+        (
+            "input: {height: 6, width: 6, channels: 1}\nlayers: [conv: {filters: 1, kernel: 1}]\ntask: segmentation",
+            "or an output with a number for each class",
+        ),
+        (
+            "task: regression\ninput: {features: 3}\nlayers: [dense: 1]\n"
+            "outputs: {a: {from: dense1, loss: cross_entropy}}",
+            "`task: regression` for numbers",
+        ),
     ],
 )
 def test_validate_says_what_cannot_be_trained(write: Write, text: str, words: str) -> None:
-    (item,) = open_spec(str(write(f"{text}\ntrain: {{}}"))).diagnostics
-    assert (item.severity, item.code) == ("warning", "W307")
-    assert any(words in said for said in (item.message, *item.help))
+    # What an output says itself is looked at without a recipe too.
+    for recipe in ("\ntrain: {}", "\n") if "outputs" in text else ("\ntrain: {}",):
+        (item,) = open_spec(str(write(text + recipe))).diagnostics
+        assert (item.severity, item.code) == ("warning", "W307")
+        assert any(words in said for said in (item.message, *item.help))
 
 
 @pytest.mark.parametrize(
