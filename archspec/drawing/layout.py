@@ -7,7 +7,7 @@ unfolding.py does last.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -176,11 +176,16 @@ def arranged(
 ) -> dict[str, Frame]:
     """`arrange` for pieces that are known."""
     known: dict[object, _Routed] = {}
-    frames = {}
-    for piece in pieces.root.walk():
-        if piece.opens and (not piece.path or opened is None or piece.path in opened):
-            frames[piece.path] = _frame(pieces, piece, direction, known, sparse=sparse)
-    return frames
+    wanted = [
+        piece
+        for piece in pieces.root.walk()
+        if piece.opens and (not piece.path or opened is None or piece.path in opened)
+    ]
+    frames: dict[str, Frame] = {}
+    # From the inside out: how lines meet a block that can be opened is known then.
+    for piece in reversed(wanted):
+        frames[piece.path] = _frame(pieces, piece, direction, known, frames, sparse=sparse)
+    return {piece.path: frames[piece.path] for piece in wanted}
 
 
 def behind(kind: Kind) -> int:
@@ -225,6 +230,7 @@ def _frame(
     piece: Piece,
     direction: Direction,
     known: dict[object, _Routed],
+    frames: Mapping[str, Frame],
     *,
     sparse: bool,
 ) -> Frame:
@@ -247,14 +253,16 @@ def _frame(
     # Going to the right, shapes stand along the lines.
     shapes = [text_width(str(_type(graph, flow)), SHAPE_SIZE) for flow in flows if flow.source is not None]
     room = max(shapes, default=0.0) + 2 * SHAPE_BESIDE if direction == "right" else 0.0
+    inside = _inside(pieces, piece, flows, frames)
     key = (
         room,
+        inside,
         tuple(sizes),
         tuple((flow.source, flow.target, tensor, flow.port) for flow, tensor in zip(flows, tensors, strict=True)),
     )
     if key not in known:
         lanes = [Lane(flow.source, flow.target, tensor) for flow, tensor in zip(flows, tensors, strict=True)]
-        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), room)
+        known[key] = routed(sizes, lanes, placed_by_dot(sizes, lanes), room, inside)
     width, height, centres, routes = known[key]
     if direction == "down":
         # Shapes beside the lines are in the frame too.
@@ -283,6 +291,30 @@ def _frame(
         left_out,
         pieces.ties.get(piece.path),
     )
+
+
+def _inside(
+    pieces: Pieces, piece: Piece, flows: Sequence[Flow], frames: Mapping[str, Frame]
+) -> tuple[tuple[float | None, float | None], ...]:
+    """Of each flow how far from their middles it leaves and enters blocks that are open; None where nothing opens."""
+    ends: dict[int, tuple[dict[str, float], dict[str, float]]] = {}
+    for number, inner in enumerate(piece.pieces):
+        if frame := frames.get(inner.path):
+            entries: dict[str, float] = {}
+            exits: dict[str, float] = {}
+            for link in frame.links:
+                if not link.source:
+                    entries.setdefault(link.tensor, link.points[0][0] - frame.anchor)
+                if not link.target:
+                    exits.setdefault(link.tensor, link.points[-1][0] - frame.anchor)
+            ends[number] = entries, exits
+    found = []
+    for flow in flows:
+        tensor = pieces.tensor(flow.tensor)
+        leaves = ends[flow.source][1].get(tensor, 0.0) if flow.source in ends and flow.source is not None else None
+        enters = ends[flow.target][0].get(tensor, 0.0) if flow.target in ends and flow.target is not None else None
+        found.append((leaves, enters))
+    return tuple(found)
 
 
 def _title(pieces: Pieces, piece: Piece) -> str:

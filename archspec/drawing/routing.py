@@ -13,6 +13,7 @@ Corner = tuple[float, float]
 _BESIDE = 26.0
 _STEP = 12.0
 _CLEAR = 10.0
+_APART = 8.0
 _BEFORE, _AFTER = 16.0, 14.0
 _BORDER = 4.0
 
@@ -179,6 +180,21 @@ def _x_at(curve: Sequence[Corner], y: float) -> float:
     return min(curve, key=lambda point: abs(point[1] - y))[0]
 
 
+Range = tuple[float, float]
+
+
+class _End(NamedTuple):
+    """Where a line meets a box, or passes a rank: its x, and the least and greatest when some box is open.
+
+    Those are for when this box is folded, and when it is open itself.
+    """
+
+    box: int | None
+    x: float
+    folded: Range
+    opened: Range | None
+
+
 class _Way(NamedTuple):
     """A lane from rank to rank: its first and last, and its x in each of the gaps' upper and lower ends."""
 
@@ -188,12 +204,20 @@ class _Way(NamedTuple):
 
 
 def routed(
-    sizes: Sequence[Size], lanes: Sequence[Lane], ranks: Ranks, room: float = 0.0
+    sizes: Sequence[Size],
+    lanes: Sequence[Lane],
+    ranks: Ranks,
+    room: float = 0.0,
+    inside: Sequence[tuple[float | None, float | None]] | None = None,
 ) -> tuple[float, float, list[Corner], list[list[Corner]]]:
     """Width and height of a frame, the centres of its boxes, and the corners of each lane's line.
 
     The lines go straight past boxes, and across in the gaps between ranks only, each tensor at a height of its own,
     with at least some room between a box and the first of them.
+
+    Boxes that are blocks can be opened, and then the lines meet them elsewhere. `inside` says of each lane how far from
+    the middle of its source it leaves that, when open, and so of its target; None where nothing opens. So the lines of
+    different tensors do not lie over each other then either.
     """
     members: list[list[int]] = [[] for _ in range(ranks.height)]
     for number, rank in enumerate(ranks.rank):
@@ -208,7 +232,7 @@ def routed(
     passes = _passes(sizes, lanes, ranks, members, spans)
     ways = _ports(sizes, lanes, ranks, spans, passes)
 
-    tracks, counts = _tracks(lanes, ways, ranks.height)
+    tracks, counts = _tracks(lanes, ways, _ends(sizes, lanes, ranks, ways, inside), ranks.height)
     before = max(_BEFORE, room)
     y = 0.0
     tops: list[float] = []
@@ -366,7 +390,11 @@ def _ports(
         straight = [i for i, (x, _) in enumerate(lines) if abs(x - ranks.x[box]) < 3]
         if straight and len(lines) > 1:
             # The line from straight above goes to the middle, the others beside it.
-            room = min(24.0, (sizes[box][0] / 2 - 10) / max(straight[0], len(lines) - 1 - straight[0]))
+            half, most = sizes[box][0] / 2, max(straight[0], len(lines) - 1 - straight[0])
+            room = min(24.0, (half - 10) / most)
+            if room < 2:
+                # Nearer, lines would lie over each other: they take the whole side.
+                room = (half - 2) / most
             offsets = [(i - straight[0]) * room for i in range(len(lines))]
         for (_, number), offset in zip(lines, offsets, strict=True):
             arrive[number] = ranks.x[box] + offset
@@ -381,7 +409,10 @@ def _ports(
                     and other.target is not None and spans[i][1] == 0]  # fmt: skip
             otherwise = passes[number][0] if passes[number] else arrive.get(number, 0.0)
             wish = fsum(ends) / len(ends) if ends else otherwise
-            enter.setdefault(lane.tensor, _free(wish, list(enter.values())))
+            # Nor above a line of another tensor that passes the first boxes: each might have to cross above the other.
+            passing = [path[0] for path, (first, _), other in zip(passes, spans, lanes, strict=True)
+                       if path and first == -1 and other.tensor != lane.tensor]  # fmt: skip
+            enter.setdefault(lane.tensor, _free(wish, [*enter.values(), *passing]))
         if lane.target is None:
             path = passes[number]
             start = leave[lane.source, lane.tensor] if lane.source is not None else enter[lane.tensor]
@@ -391,9 +422,11 @@ def _ports(
         start = enter[lane.tensor] if lane.source is None else leave[lane.source, lane.tensor]
         end = exits[lane.tensor] if lane.target is None else arrive[number]
         path = list(passes[number])
-        # A step too small to be seen as one is none.
-        if abs((path or [start])[-1] - end) < 3:
-            end = (path or [start])[-1]
+        # A step too small to be seen as one is none, where no other line ends.
+        straight_on = (path or [start])[-1]
+        others = [] if lane.target is None else [arrive[i] for _, i in arrivals[lane.target] if i != number]
+        if abs(straight_on - end) < 3 and all(abs(straight_on - x) >= 1 for x in others):
+            end = straight_on
         ways.append(_Way(*span, [start, *path, end]))
     return ways
 
@@ -410,10 +443,71 @@ def _offsets(count: int, width: float, step: float = 24.0) -> list[float]:
     return [(index - (count - 1) / 2) * step for index in range(count)]
 
 
-def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[dict[tuple[int, int], int], list[int]]:
+def _ends(
+    sizes: Sequence[Size],
+    lanes: Sequence[Lane],
+    ranks: Ranks,
+    ways: Sequence[_Way],
+    inside: Sequence[tuple[float | None, float | None]] | None,
+) -> list[tuple[_End, _End]]:
+    """Where each lane begins and ends."""
+
+    def opened(box: int | None, offset: float | None) -> Range | None:
+        if box is None or offset is None:
+            return None
+        x, half = ranks.x[box], sizes[box][0] / 2
+        # How far it is then is not known: what is inside, and what is around, is stretched. But it stays on its side,
+        # and what is in the middle stays there.
+        if abs(offset) < 0.5:
+            return x, x
+        near, far = x + max(-_APART, min(_APART, offset)), x + (half if offset > 0 else -half)
+        return min(near, far), max(near, far)
+
+    def folded(box: int | None, x: float) -> Range:
+        if box is None or not opens:
+            return x, x
+        # A box keeps its size where what is around it is stretched: lines meet it nearer to its middle than that.
+        middle = ranks.x[box] + max(-_APART, min(_APART, x - ranks.x[box]))
+        return min(x, middle), max(x, middle)
+
+    offsets = inside or [(None, None)] * len(lanes)
+    opens = any(offset is not None for pair in offsets for offset in pair)
+    return [
+        (
+            _End(lane.source, way.xs[0], folded(lane.source, way.xs[0]), opened(lane.source, first)),
+            _End(lane.target, way.xs[-1], folded(lane.target, way.xs[-1]), opened(lane.target, last)),
+        )
+        for lane, way, (first, last) in zip(lanes, ways, offsets, strict=True)
+    ]
+
+
+def _meet(a: _End, b: _End, gap: float) -> bool:
+    """Whether two places may be nearer than a gap."""
+    return any(one[0] - other[1] < gap and other[0] - one[1] < gap for one, other in _states(a, b))
+
+
+def _is_left(a: _End, b: _End) -> bool:
+    """Whether one place is always clear to the left of another."""
+    return all(one[1] + _APART <= other[0] for one, other in _states(a, b))
+
+
+def _states(a: _End, b: _End) -> list[tuple[Range, Range]]:
+    """Where two places can be at once: on one box, both are as it is folded or open."""
+    if a.box is not None and a.box == b.box:
+        return [((a.x, a.x), (b.x, b.x)), *([(a.opened, b.opened)] if a.opened and b.opened else [])]
+    return [
+        (one, other)
+        for one in (a.folded, *([a.opened] if a.opened else []))
+        for other in (b.folded, *([b.opened] if b.opened else []))
+    ]
+
+
+def _tracks(
+    lanes: Sequence[Lane], ways: Sequence[_Way], ends: Sequence[tuple[_End, _End]], count: int
+) -> tuple[dict[tuple[int, int], int], list[int]]:
     """For each lane's step its track in the gap that it crosses there, and how many tracks each gap has.
 
-    A tensor has one track in a gap. Tensors that would lie over each other have different ones; and where one goes down
+    A tensor has one track in a gap. Tensors that can lie over each other have different ones; and where one can go down
     from where another one came, the latter crosses above.
     """
     tracks: dict[tuple[int, int], int] = {}
@@ -421,34 +515,62 @@ def _tracks(lanes: Sequence[Lane], ways: Sequence[_Way], count: int) -> tuple[di
     for number, way in enumerate(ways):
         for step, gap in enumerate(_gaps(way)):
             in_gap[gap].setdefault(lanes[number].tensor, []).append((number, step))
+
+    def end(number: int, step: int) -> _End:
+        xs = ways[number].xs
+        if 0 < step < len(xs) - 1:
+            return _End(None, xs[step], (xs[step], xs[step]), None)
+        return ends[number][min(step, 1)]
+
     counts = []
     for nets in in_gap:
-        uppers: dict[int, list[float]] = {}
-        lowers: dict[int, list[float]] = {}
+        tops: dict[int, list[_End]] = {}
+        bottoms: dict[int, list[_End]] = {}
         for tensor, steps in nets.items():
-            uppers[tensor] = [ways[number].xs[step] for number, step in steps]
-            lowers[tensor] = [ways[number].xs[step + 1] for number, step in steps]
+            # Lines of one tensor that go the same way count once.
+            tops[tensor] = list(dict.fromkeys(end(number, step) for number, step in steps))
+            bottoms[tensor] = list(dict.fromkeys(end(number, step + 1) for number, step in steps))
+        certain = {
+            tensor: {
+                other
+                for other in nets
+                if other != tensor and any(abs(a.x - b.x) < 6 for a in tops[other] for b in bottoms[tensor])
+            }
+            for tensor in nets
+        }
         above = {
             tensor: {
                 other
                 for other in nets
-                if other != tensor and any(abs(a - b) < 6 for a in uppers[other] for b in lowers[tensor])
+                if other != tensor and any(_meet(a, b, 6) for a in tops[other] for b in bottoms[tensor])
             }
             for tensor in nets
         }
+
+        def is_left(tensor: int, other: int, places: dict[int, list[_End]]) -> bool:
+            return all(_is_left(a, b) for a in places[tensor] for b in places[other])
+
+        places = {tensor: [*tops[tensor], *bottoms[tensor]] for tensor in nets}
         track: dict[int, int] = {}
-        order = {tensor: (len(above[tensor]), _turn(uppers[tensor], lowers[tensor])) for tensor in nets}
+        order = {
+            tensor: (
+                len(above[tensor]),
+                _turn(
+                    [ways[number].xs[step] for number, step in steps],
+                    [ways[number].xs[step + 1] for number, step in steps],
+                ),
+            )
+            for tensor, steps in nets.items()
+        }
         waiting = sorted(nets, key=order.__getitem__)
         while waiting:
-            ready = [tensor for tensor in waiting if not above[tensor] & set(waiting)] or waiting[:1]
+            ready = [tensor for tensor in waiting if not above[tensor] & set(waiting)]
+            ready = ready or [tensor for tensor in waiting if not certain[tensor] & set(waiting)] or waiting[:1]
             tensor = ready[0]
             waiting.remove(tensor)
-            low, high = min(uppers[tensor] + lowers[tensor]) - 8, max(uppers[tensor] + lowers[tensor]) + 8
             at = max((track[other] + 1 for other in above[tensor] if other in track), default=0)
             while any(
-                track[other] == at
-                and low < max(uppers[other] + lowers[other])
-                and min(uppers[other] + lowers[other]) < high
+                track[other] == at and not is_left(tensor, other, places) and not is_left(other, tensor, places)
                 for other in track
             ):
                 at += 1

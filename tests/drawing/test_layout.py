@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Collection
 from itertools import combinations, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archspec.drawing.layout import Box, Frame, Outline, Picture, arrange
+from archspec.drawing.layout import Box, Direction, Frame, Outline, Picture, arrange
 from archspec.drawing.pieces import Pieces
 from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
@@ -98,6 +99,22 @@ def check_links(picture: Picture) -> None:
                 assert apart(part, sides(box), gap=1), (link.source, link.target, box.path)
 
 
+def check_lines(picture: Picture) -> None:
+    """Lines of different tensors lie nowhere over each other: they cross at most."""
+    lines: dict[tuple[bool, int], list[tuple[float, float, float, str]]] = {}
+    for link in picture.links:
+        for (x0, y0), (x1, y1) in pairwise(link.points):
+            upright = abs(x0 - x1) < NEAR
+            at = x0 if upright else y0
+            low, high = sorted((y0, y1) if upright else (x0, x1))
+            for row in (round(at), round(at) + 1):
+                lines.setdefault((upright, row), []).append((at, low, high, link.tensor))
+    for near in lines.values():
+        for one, other in combinations(near, 2):
+            if one[3] != other[3] and abs(one[0] - other[0]) < 0.5:
+                assert min(one[2], other[2]) - max(one[1], other[1]) < 1, (one, other)
+
+
 def check_layers(graph: Graph, picture: Picture) -> None:
     """Every layer is in exactly one box, and every input and output has one."""
     assert {box.path for box in picture.boxes if box.kind == "input"} == set(Pieces(graph).inputs)
@@ -141,6 +158,7 @@ def check(graph: Graph, frames: dict[str, Frame], opened: Collection[str]) -> No
     picture = unfold(frames, opened)
     check_places(picture)
     check_links(picture)
+    check_lines(picture)
     check_layers(graph, picture)
     check_edges(graph, picture)
 
@@ -215,3 +233,28 @@ def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPa
     picture = unfold(frames, opened)
     check_places(wrapped(picture))
     check_layers(graph, wrapped(picture))
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_lines_of_many_inputs_into_an_open_block_are_apart(tmp_path: Path, direction: Direction) -> None:
+    size = {"features": 8}
+    step = [
+        {"dense": {"name": "wx", "from": "x", "units": 8}},
+        {"dense": {"name": "wh", "from": "h", "units": 8}},
+        {"add": {"from": ["wx", "wh"]}},
+        "tanh",
+    ]
+    steps = {"name": "step", "times": 6, "as": "t", "tied": True, "layers": [{"step": {"from": ["x$(t)", "previous"]}}]}
+    spec = {
+        "archspec": 1,
+        "name": "net",
+        "inputs": {f"x{number}": size for number in range(6)},
+        "blocks": {"step": {"inputs": ["x", "h"], "layers": step}},
+        "layers": [{"dense": {"name": "h0", "from": "x0", "units": 8}}, {"repeat": steps}, {"dense": 3}],
+    }
+    path = tmp_path / "net.yaml"
+    path.write_text(json.dumps(spec))
+    graph = open_spec(str(path)).graph().pruned("eval")
+    frames = arrange(graph, direction)
+    for opened in (set(), {"step"}, set(frames)):
+        check(graph, frames, opened)
