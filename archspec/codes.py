@@ -595,7 +595,8 @@ _CODES = (
         "W301",
         "rows or columns of the input that no window reads",
         "The stride leaves them over at the bottom or right.",
-        "Pad, take `rounding: ceil`, or take an input of another size, if they matter.",
+        "Pad, take `rounding: ceil`, or take an input of another size, if they matter; `rounding: floor`, written, "
+        "says that they do not.",
         "input: {height: 9, width: 8, channels: 3}\nlayers: [max_pool: 2]",
     ),
     Code(

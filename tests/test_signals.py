@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from archspec.loading import load
+import pytest
+
+from archspec.loading import load, open_spec
 from archspec.spec.writing import elaborated_yaml
 
 Write = Callable[..., Path]
@@ -75,3 +77,14 @@ def test_what_show_writes_is_the_same_network(write: Write) -> None:
     assert outputs["shortcut2.pad_channels"] == outputs["conv2"] == "9×8"
     assert outputs["transposed_conv1"] == "27×3"
     assert outputs["resize1"] == "50×3"
+
+
+@pytest.mark.parametrize("kind", ["conv: {filters: 2, kernel: 3, stride: 2, pad: causal%s}", "avg_pool: {window: 2%s}"])
+def test_positions_that_are_left_over_are_told_of_unless_that_is_asked_for(
+    write: Callable[..., Path], kind: str
+) -> None:
+    length = 10 if "causal" in kind else 9
+    text = f"input: {{length: {length}, channels: 1}}\nlayers: [{kind}]\n"
+    (item,) = open_spec(str(write(text % ""))).diagnostics
+    assert item.code == "W301" and item.help[0].startswith("`rounding: floor` says that it is meant")
+    assert not open_spec(str(write(text % ", rounding: floor"))).diagnostics

@@ -98,6 +98,7 @@ class Placer:
                         entry.span,
                         f"input is {listed(map(str, types))}, output is {output}",
                         secondary=callers(context),
+                        help=layer.warning_help(text),
                     )
         result: Values = (UNKNOWN,)
         if node is not None and self.is_free(path, name, entry, context.scope):

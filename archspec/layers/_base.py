@@ -195,6 +195,10 @@ class Layer(Kind):
         """What is allowed here but probably not meant."""
         return ()
 
+    def warning_help(self, text: str) -> Sequence[str]:
+        """What to do about one of its warnings."""
+        return ()
+
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         """The Flax module; called with one array of shape (batch, *shape) per input, returns one.
 

@@ -16,6 +16,7 @@ _T = TypeVar("_T")
 
 AXES = ("height", "width")
 LENGTH = ("length",)
+UNREAD = "never read"
 
 
 class Fit(NamedTuple):
@@ -278,14 +279,20 @@ class Windowed(Layer):
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         x = inputs[0]
         fits = self.fit(x)
-        if not any(fit.unread for fit in fits):
+        # Who writes `rounding: floor` has said so.
+        if "rounding" in self.model_fields_set or not any(fit.unread for fit in fits):
             return ()
         lost = [
             f"the last {row if fit.unread == 1 else f'{fit.unread} {row}s'} of {size}"
             for fit, size, row in zip(fits, x.spatial, rows_of(x), strict=True)
             if fit.unread
         ]
-        return [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} never read"]
+        return [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} {UNREAD}"]
+
+    def warning_help(self, text: str) -> Sequence[str]:
+        if not text.endswith(UNREAD):
+            return ()
+        return ["`rounding: floor` says that it is meant; `rounding: ceil`, `pad` or another input size reads them"]
 
 
 def axes_of(x: TensorType) -> tuple[str, ...]:
