@@ -21,6 +21,7 @@ from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluator, Metrics
+from archspec.training.notes import HELD_OUT, check_labels
 from archspec.training.steps import make_steps
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def evaluated(
         # What is right for `train` is no help here, where a network is measured as it is.
         items = [replace(item, help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
-    data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
+    try:
+        data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
+        check_labels(data.name, data.test, HELD_OUT)
+    except DataError as error:
+        raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
     steps = make_steps(spec, 1, heads=heads)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
@@ -91,7 +96,10 @@ def evaluated(
         )
         if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
             notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
-    return Evaluator(steps, data.test, heads, graph)(params, statistics)
+    try:
+        return Evaluator(steps, data.test, heads, graph)(params, statistics)
+    except DataError as error:  # a loss that is not finite; what is right for training does not help here
+        raise DataError(error.code, error.message, notes=error.notes).located(None) from None
 
 
 def with_overrides(folder: RunFolder, spec: Spec, overrides: Sequence[Override]) -> Spec:

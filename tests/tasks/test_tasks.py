@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -361,3 +362,19 @@ def test_advice_for_training_is_given_there_alone(
     assert " samples/s" in said and "images/s" not in said
     assert main(["eval", str(tmp_path / "run")]) == 0
     assert "learn" not in "".join(capsys.readouterr())
+
+
+def test_an_evaluation_that_has_no_figures_is_told_of(write: Write, tmp_path: Path) -> None:
+    x, y = np.ones((6, 2), np.float32), np.linspace(0, 1, 6)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    for name, own in (("d", (x, y)), ("unknown", (x, y * np.nan)), ("huge", (x * 1e30, y))):
+        np.savez(tmp_path / f"{name}.npz", **dict(zip(names, (x, y, *own), strict=True)))
+    data = f"{{npz: {tmp_path / 'd.npz'}}}"
+    spec = f"task: regression\ninput: {{features: 2}}\nlayers: [dense: 1]\ntrain: {{dataset: {data}, epochs: 1}}"
+    opened = train(load(write(spec)), tmp_path / "run", progress=False).open()
+    for name, code, words in (("unknown", "E507", "no label of unknown.npz"), ("huge", "E520", "loss is not finite")):
+        with pytest.raises(SpecError) as error, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            opened.evaluate({"npz": str(tmp_path / f"{name}.npz")})
+        (item,) = error.value.diagnostics
+        assert item.code == code and words in item.message
