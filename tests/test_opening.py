@@ -27,7 +27,7 @@ Write = Callable[..., Path]
         ("weights: x", "E206"),
         ("layers: 3", "E206"),
         ("layers: {}", "E206"),
-        ("task: nonsense", "E206"),
+        ("task: nonsense", "E204"),
         ("input: null", "E203"),
         ("classes: x", "E206"),
         ("defaults: 3", "E201"),

@@ -300,7 +300,7 @@ def test_the_command_follows_a_file_and_ends_quietly(write: Callable[..., Path])
             return found
 
         first = event()
-        assert first["model"]["input"] == [9, 8, 3] and first["model"]["batch"] == 2
+        assert first["model"]["inputs"] == [{"name": "input", "shape": [9, 8, 3]}] and first["model"]["batch"] == 2
         path.write_text(path.read_text().replace("filters: 4", "filters: 7"))
         assert event()["model"]["layers"][0]["output"] == [7, 6, 7]
         connection.close()

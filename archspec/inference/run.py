@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 import jax
 import numpy as np
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from archspec.training.evaluation import Metrics
 
 
+T = TypeVar("T")
+
+
 class _Weights(NamedTuple):
     """What is read when the first array is asked for."""
 
@@ -43,6 +47,15 @@ class _Weights(NamedTuple):
     params: Arrays
     statistics: Arrays
     notes: tuple[str, ...]
+
+
+def _outside_traces(make: Callable[[], T]) -> T:
+    """What a function makes in a thread of its own: JAX's traces are their threads'.
+
+    What a run keeps may first be asked for while a function is compiled or differentiated, and must not belong to that.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 class Run:
@@ -99,7 +112,8 @@ class Run:
     @cached_property
     def network(self) -> Network:
         """The Flax NNX module with its weights. Calling it takes what `preprocess` gives; see `Network`."""
-        return self._weights.pure.merge(self._weights.params, self._weights.statistics)
+        weights = self._weights
+        return _outside_traces(lambda: weights.pure.merge(weights.params, weights.statistics))
 
     @overload
     def apply(
@@ -240,6 +254,9 @@ class Run:
 
     @cached_property
     def _weights(self) -> _Weights:
+        return _outside_traces(self._read_weights)
+
+    def _read_weights(self) -> _Weights:
         notes: list[str] = []
         pure, *shapes = outline(self.graph)
         params, statistics = parted(restored(self._run, self.spec, notes), shapes)

@@ -326,3 +326,15 @@ def test_wildcard_imports_keep_pythons_open() -> None:
     names: dict[str, Any] = {}
     exec("from archspec import *", names)
     assert "open" not in names and "train" in names and "open" in dir(archspec)
+
+
+@pytest.mark.parametrize("transform", [jax.jit, jax.vmap, jax.grad])
+def test_a_run_may_first_be_used_while_a_function_is_transformed(trained: Path, transform: Any) -> None:
+    """What it keeps belongs to no trace: it is used again afterwards."""
+    run = archspec.open(trained)
+    x = jnp.ones((1, 28, 28, 1))
+    total = transform(lambda x: sum(y.sum() for y in jax.tree.leaves(run.network(x.reshape(1, 28, 28, 1)))))
+    assert np.isfinite(total(x)).all()
+    run.network.train()
+    run.network.eval()
+    jax.tree.map(np.testing.assert_array_equal, run.apply(run.params, run.statistics, x), run.network(x))
