@@ -647,8 +647,8 @@ _CODES = (
     ),
     Code(
         "W308",
-        "a loss or metrics of the recipe that no output uses",
-        "Every output says its own in `outputs`.",
+        "a part of the recipe that nothing uses",
+        "Every output says its own loss or metrics in `outputs`, or `augment` is there and no input is an image.",
         "Remove what is not used.",
         "layers: [flatten, dense: 2]\noutputs: {a: {from: dense1, loss: hinge}}\ntrain: {loss: focal}",
     ),

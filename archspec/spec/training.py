@@ -54,6 +54,13 @@ def check_training(
                 place("train", name),
                 help=["remove it, or the outputs' own"],
             )
+    if train is not None and train.augment is not None and not any(item.type.is_map for item in graph.inputs):
+        findings.warning(
+            "W308",
+            "`augment` of `train` changes images, and none goes in",
+            place("train", "augment"),
+            help=["remove it"],
+        )
     if train is not None and train.batch_size == 1:
         batch = place("train", "batch_size")
         norms = active_norms(train, graph)

@@ -378,3 +378,11 @@ def test_an_evaluation_that_has_no_figures_is_told_of(write: Write, tmp_path: Pa
             opened.evaluate({"npz": str(tmp_path / f"{name}.npz")})
         (item,) = error.value.diagnostics
         assert item.code == code and words in item.message
+
+
+def test_augmentation_without_an_image_is_told_of(write: Write) -> None:
+    text = "input: {features: 4}\nlayers: [dense: 3]\ntrain: {augment: {random_flip: true}}\n"
+    (item,) = open_spec(str(write(text))).diagnostics
+    assert item.code == "W308" and "none goes in" in item.message
+    images = text.replace("features: 4", "height: 4, width: 4, channels: 1").replace("[dense", "[flatten, dense")
+    assert open_spec(str(write(images))).diagnostics == ()
