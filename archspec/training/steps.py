@@ -12,6 +12,7 @@ import optax
 from archspec.graph import Graph
 from archspec.images.numbers import given, normalised_inputs
 from archspec.lower import Arrays, Outputs, Pure, build, outline, split
+from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.augmentation import augmented
 from archspec.training.freezing import NOTHING, Frozen
@@ -105,6 +106,12 @@ def steps_of(
         # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
         return [(share, *(part.sum() for part in term.build()(output, target))) for term, share in head.loss.terms]
 
+    shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
+
+    def measured(head: Head, output: jax.Array) -> jax.Array:
+        """An output as metrics take it: before the loss's sigmoid, also where the network has applied one itself."""
+        return jax.scipy.special.logit(output) if head.name in shares and head.loss.link == "sigmoid" else output
+
     def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in arrays.items() if name not in frozen.arrays}
 
@@ -161,7 +168,9 @@ def steps_of(
         (loss, (output, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)
         updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
         after = optax.apply_updates(before, updates)
-        running = main.running.build(main.loss)(output, main.chosen(inputs, targets)) if main.running else {}
+        running = {}
+        if main.running:
+            running = main.running.build(main.loss)(measured(main, output), main.chosen(inputs, targets))
         return {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": statistics,
@@ -179,6 +188,7 @@ def steps_of(
             output, target = named[head.name], head.chosen(inputs, targets)
             terms.extend(terms_of(head, output, target))
             if head.metrics:
+                output = measured(head, output)
                 metrics[head.name] = [metric.build(head.loss)(output, target) for metric in head.metrics]
         _, losses, weights = zip(*terms, strict=True)
         return {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}

@@ -386,3 +386,13 @@ def test_augmentation_without_an_image_is_told_of(write: Write) -> None:
     assert item.code == "W308" and "none goes in" in item.message
     images = text.replace("features: 4", "height: 4, width: 4, channels: 1").replace("[dense", "[flatten, dense")
     assert open_spec(str(write(images))).diagnostics == ()
+
+
+def test_a_network_that_ends_in_sigmoid_is_measured_as_it_is_read(write: Write, tmp_path: Path) -> None:
+    """Whether the network or the loss applies it, a label is there where its probability is above a half."""
+    there = (np.arange(18).reshape(6, 3) % 3 == 0).astype(np.int8)
+    dense = "{dense: {units: 3, init: zeros, bias_init: {constant: -1}}}"
+    result = run(write, tmp_path, "multi_label", f"[flatten, {dense}, sigmoid]", there)
+    yes = result.open().predict(images(6)).probabilities > 0.5
+    assert yes.mean() < 0.5
+    assert result.test["accuracy"] == pytest.approx((yes == there).mean())
