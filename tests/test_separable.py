@@ -124,3 +124,18 @@ def test_xception_is_keras(write: Write) -> None:
     graph = load(write(XCEPTION)).graph()
     assert (graph.count("trainable"), graph.count("statistics")) == (22_910_480 - 54_528, 54_528)
     assert sum(node.kind == "depthwise_conv" for node in graph.nodes) == 34
+
+
+def test_one_that_uses_anothers_arrays_takes_its_fields(write: Write) -> None:
+    spec = """
+input: {height: 8, width: 8, channels: 4}
+layers:
+  - separable_conv: {name: a, filters: 4, kernel: 3, pad: same, multiplier: 2, bias: false}
+  - separable_conv: {name: b, weights: a%s}
+"""
+    graph = load(write(spec % "")).graph()
+    assert graph.params == 4 * 9 * 2 + 8 * 4
+    assert [node.shares for node in graph.nodes] == [None, None, "a.depthwise", "a.pointwise"]
+    assert str(graph.nodes[-1].output) == "8×8×4"
+    with pytest.raises(SpecError, match="b.depthwise cannot use the arrays of a.depthwise: they differ in `kernel`"):
+        load(write(spec % ", kernel: 5")).graph()

@@ -519,7 +519,9 @@ def changed(
 def separable_conv(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """A convolution of each channel by itself, without bias, and a 1×1 convolution over its channels (Chollet 2017)."""
     known = list(dict.fromkeys(field for _, own in SEPARABLE.values() for field in own))
-    content = fields(x, entry, known, ("filters", "kernel"))
+    # What is left out is the owner's, as it is of a layer.
+    owner = entry.sharing.owner if entry.sharing is not None else None
+    content = fields(x, entry, known, ("filters", "kernel") if owner is None else ())
     name = entry.name or context.scope.automatic(entry.kind)
     result: Values = (UNKNOWN,)
     if content is not None:
@@ -537,7 +539,8 @@ def separable_conv(x: Expander, entry: Entry, context: Context, values: Values) 
                 if written is not None and value is not None:
                     given[field] = (written, value)
             own_entry = Entry(kind, key, Mapping(key.source, key.place, given), None, key, entry.span, implied=True)
-            layer = x.read_layer(own_entry, inner)
+            place = x.placer.places.get(f"{owner}.{part}")
+            layer = x.read_layer(own_entry, inner, x.placer.nodes[place] if place is not None else None)
             result = (UNKNOWN,) if layer is None else x.placer.add(layer, part, own_entry, inner, result)
     x.placer.register(entry, name, result, context.scope)
     return result

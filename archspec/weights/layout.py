@@ -46,7 +46,21 @@ def orders(graph: Graph) -> dict[str, Order]:
         if node.input_types[0].is_vector:
             known[node.path] = None if node.layer.reorders and not _is_plain(before[0]) else before[0]
         after[index] = _after(node, before)
+    _take_back_unlike(graph, known)
     return known
+
+
+def _take_back_unlike(graph: Graph, known: dict[str, Order]) -> None:
+    """Makes the order unknown of layers that share arrays and take features in different orders.
+
+    One array cannot be turned for both: PyTorch's layers, which see the features channels first, compute another thing.
+    """
+    sharing = {node.owner for node in graph.nodes if node.shares is not None}
+    users = [node for node in graph.nodes if node.owner in sharing and node.path in known]
+    taken: dict[str, set[Order]] = {}
+    for node in users:
+        taken.setdefault(node.owner, set()).add(known[node.path])
+    known.update((node.path, None) for node in users if len(taken[node.owner]) > 1)
 
 
 def _after(node: Node, before: list[Order]) -> Order:
@@ -142,7 +156,8 @@ def _parts(array: np.ndarray, order: Order) -> Iterator[tuple[np.ndarray, tuple[
     """The parts of the first axis that were flattened maps, each with its height, width and channels."""
     if order is None:
         raise LayoutError(
-            "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening"
+            "belongs to features whose order in PyTorch cannot be told: a layer mixes them after flattening, or layers "
+            "that share it flatten them differently"
         )
     return zip(np.split(array, np.cumsum([prod(shape) for shape in order])[:-1]), order, strict=True)
 

@@ -455,6 +455,22 @@ def test_what_depends_on_the_order_of_a_flattened_map_is_not_guessed(write: Writ
         torch_tensors(write(spec))
 
 
+def test_a_shared_array_of_features_in_two_orders_is_not_guessed(write: Write) -> None:
+    """In PyTorch the one kernel meets both maps channels first; no turned kernel does so for both shapes."""
+    spec = """
+inputs: {a: {height: 4, width: 2, channels: 3}, b: {height: 2, width: %d, channels: %d}}
+layers:
+  - flatten: {from: a}
+  - dense: {name: d, units: 5}
+  - flatten: {from: b}
+  - dense: {name: e, weights: d}
+  - add: {from: [d, e]}
+"""
+    with pytest.raises(LayoutError, match="cannot be told"):
+        torch_tensors(write(spec % (3, 4)))
+    assert torch_tensors(write(spec.replace("height: 2", "height: 4") % (2, 3)))["d.weight"].shape == (5, 24)
+
+
 BRANCHES = """
 inputs:
   colour: {height: 6, width: 5, channels: 3}
