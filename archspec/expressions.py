@@ -107,7 +107,38 @@ Environment = Mapping[str, Any]
 
 def layered(over: Environment, under: Environment) -> Environment:
     """Both environments as one, the first hiding the second, without a copy of either."""
-    return ChainMap(cast("dict[str, Any]", over), cast("dict[str, Any]", under))
+    # Side by side and not within each other: a name is looked up in each once.
+    maps = [*(over.maps if isinstance(over, ChainMap) else (over,))]
+    maps += under.maps if isinstance(under, ChainMap) else (under,)
+    return ChainMap(*cast("list[dict[str, Any]]", maps))
+
+
+class Deferred(Mapping[str, Any]):
+    """An environment that is made when a name is first looked up in it, which few entries do."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Environment]) -> None:
+        self._make = make
+        self._made: Environment | None = None
+
+    @property
+    def _own(self) -> Environment:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __getitem__(self, name: str) -> Any:
+        return self._own[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 def _divisible(a: Any, b: Any) -> bool:

@@ -151,6 +151,12 @@ def _reserved(family: str, kind: type[Kind]) -> str | None:
     return f"it has a field called {', '.join(taken)}, which every entry of `layers:` has" if taken else None
 
 
+@cache
+def is_foreign(kind: type[Kind]) -> bool:
+    """Whether a kind is not this package's own, so that what fails in it is its author's to mend."""
+    return not kind.__module__.startswith("archspec.")
+
+
 def kind_names(family: str) -> list[str]:
     """Every kind of a family, the user's own included, and other packages' where they load."""
     others = (name for name in _entry_points(family) if _loads(family, name))

@@ -16,9 +16,9 @@ from flax import nnx
 
 from archspec.diagnostics import DataError, Span, listed
 from archspec.graph import Graph, Node, input_number
-from archspec.kinds import Kind
+from archspec.kinds import Kind, is_foreign
 from archspec.nn.given import Taken, by_name, too_many
-from archspec.plugins import failure, home_of, is_foreign
+from archspec.plugins import failure, home_of
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""

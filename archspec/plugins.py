@@ -269,11 +269,6 @@ def home_of(kind: type[Kind]) -> str:
     return name if home == name else f"{kind.__qualname__} in {home}"
 
 
-def is_foreign(kind: type[Kind]) -> bool:
-    """Whether a kind is not this package's own, so that what fails in it is its author's to mend."""
-    return not kind.__module__.startswith("archspec.")
-
-
 def failure(name: str, kind: type[Kind], error: Exception, span: Span | None) -> SpecError:
     """What a kind's own code raised, as a diagnostic with the layer's place and the line of the file."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of(frame.filename, kind)]

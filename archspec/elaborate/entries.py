@@ -20,7 +20,7 @@ from archspec.elaborate.scope import (
     StopElaboration,
     Values,
 )
-from archspec.expressions import MISSING, Environment, Incoming, layered
+from archspec.expressions import MISSING, Deferred, Environment, Incoming, layered
 from archspec.graph import Node
 from archspec.kinds import STRUCTURE, Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
@@ -79,7 +79,8 @@ class Expander:
         """Expands one entry. `name` is for an entry that has none of its own."""
         self.count_step(node, context)
         if node.dynamic:
-            context = context.seeing(self.incoming(context.scope, values))
+            scope, given = context.scope, values
+            context = context.seeing(Deferred(lambda: self.incoming(scope, given)))
         entry = self.read_entry(node, context)
         if entry is None:
             return (UNKNOWN,)
@@ -408,7 +409,9 @@ class Expander:
             fields = laid
             static = static and not below.dynamic
             if below.dynamic:
-                seen = context.incoming or self.incoming(context.scope, entry.previous)
+                seen = context.incoming
+                if seen is None:
+                    seen = self.incoming(context.scope, entry.previous)
                 env = layered(layered(context.env, context.document.env), seen)
         layer: Kind | None
         if not fields.entries and not kind.needs_validation():

@@ -12,6 +12,7 @@ from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElabora
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, GraphInput, Node, input_number, is_input, needed
+from archspec.kinds import is_foreign
 from archspec.layers import Layer
 from archspec.located import Mapping
 from archspec.types import TensorType
@@ -80,7 +81,7 @@ class Placer:
         types = self.types_of(layer, values, path, entry) if known and UNKNOWN not in values else None
         if types is not None:
             try:
-                output = layer.infer(*types) if is_own(layer) else self.of_foreign(layer, types)
+                output = self.of_foreign(layer, types) if is_foreign(type(layer)) else layer.infer(*types)
                 if max(output.shape) > MAX_SIZE:
                     raise ShapeError(f"makes {output}, and no side may be more than {MAX_SIZE:,}")
             except ShapeError as error:
@@ -362,11 +363,6 @@ class Placer:
             code, message, span, secondary=callers(context), help=["look at the `times` of repeats, and at blocks"]
         )
         raise StopElaboration
-
-
-def is_own(layer: Layer) -> bool:
-    """Whether a layer is this package's."""
-    return type(layer).__module__.startswith("archspec.")
 
 
 def scaled(input: TensorType, scale: float) -> TensorType:

@@ -126,10 +126,11 @@ class Context:
     sharing: Sharing | None = None
     """Whose arrays the layers here use, where they do."""
 
-    @property
-    def sight(self) -> Environment:
-        """What the expressions of the entry that is being expanded see."""
-        return self.env if self.incoming is None else layered(self.env, self.incoming)
+    sight: Environment = field(init=False)
+    """What the expressions of the entry that is being expanded see."""
+
+    def __post_init__(self) -> None:
+        self.sight = self.env if self.incoming is None else layered(self.env, self.incoming)
 
     def seeing(self, incoming: Environment) -> Context:
         """The context of one entry."""
