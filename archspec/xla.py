@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.figures import memory
@@ -132,7 +132,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
     if optimiser is not None:
         train = train.model_copy(update={"optimiser": optimiser})
     # Where an output does not say its target, any name is right.
-    heads = [replace(head, target=head.target or LABEL) for head in heads]
+    heads = [head._replace(target=head.target or LABEL) for head in heads]
     steps = steps_of(graph, sections, heads, train, 1)
     # Images are bytes as data have them.
     batches = {
@@ -221,4 +221,4 @@ def _fitted(head: Head) -> Head:
         return head
     import numpy as np
 
-    return replace(head, loss=head.loss.fitted(np.zeros((1, 1), np.int32), head.type.channels))
+    return head._replace(loss=head.loss.fitted(np.zeros((1, 1), np.int32), head.type.channels))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Span
 from archspec.expressions import Environment, layered
 from archspec.kinds import RESERVED
 from archspec.located import Located, Mapping, is_null
 from archspec.spec.document import Document
+
+if TYPE_CHECKING:
+    from archspec.elaborate.sharing import Sharing
 
 UNKNOWN = -(2**40)
 """Stands for a value whose layer could not be read or does not fit."""
@@ -90,23 +94,6 @@ class Scope:
                     stack.append((child, rest[end + 1 :]))
                 end = rest.rfind(".", 0, end)
         return None
-
-
-@dataclass
-class Sharing:
-    """A scope whose layers use the arrays of another scope's layers, by the paths inside the two.
-
-    `place` is where that is asked for. `failed` says that something of it was reported: one mistake gives one message.
-    """
-
-    own: str
-    owner: str
-    place: Span
-    failed: bool = False
-
-    def owner_of(self, path: str) -> str:
-        """The path of the layer whose arrays the layer at a path uses."""
-        return self.owner + path[len(self.own) :]
 
 
 @dataclass

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Label, Span, listed
-from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, Sharing
+from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope
 from archspec.expressions import escaped
 from archspec.graph import Node, is_input
 from archspec.located import Located, Mapping, Scalar, describe
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
     from archspec.elaborate.placing import Placer
     from archspec.layers import Layer
+
+
+@dataclass
+class Sharing:
+    """A scope whose layers use the arrays of another scope's layers, by the paths inside the two.
+
+    `place` is where that is asked for. `failed` says that something of it was reported: one mistake gives one message.
+    """
+
+    own: str
+    owner: str
+    place: Span
+    failed: bool = False
+
+    def owner_of(self, path: str) -> str:
+        """The path of the layer whose arrays the layer at a path uses."""
+        return self.owner + path[len(self.own) :]
 
 
 def named(x: Expander, entry: Entry, place: Located, context: Context) -> str | None:

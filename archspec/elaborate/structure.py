@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Findings, Label, count, did_you_mean, listed
 from archspec.elaborate.placing import callers, one_of
-from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Sharing, Values
+from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
 from archspec.expressions import Environment, layered
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
@@ -186,6 +186,8 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
     tied = is_tied(x, content, context)
     if counter is FAILED or tied is None:
         return (UNKNOWN,)
+    if tied:
+        from archspec.elaborate import sharing
     if tied and entry.name is None:
         # Rounds are told apart by their paths.
         entry.name = context.scope.automatic(entry.kind)
@@ -206,7 +208,7 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         if tied and index > 0:
             place = content.key("tied")
             assert place is not None
-            inner.sharing = Sharing(f"{entry.opened}.{index}", f"{entry.opened}.0", place.span)
+            inner.sharing = sharing.Sharing(f"{entry.opened}.{index}", f"{entry.opened}.0", place.span)
         if entry.name is None:
             values = x.chain(layers, inner, values, "layers of repeat")
         elif single is not None:
@@ -218,8 +220,6 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         if tied and index == 0:
             x.placer.ranges[f"{entry.opened}.0"] = (begin, len(x.placer.nodes))
         elif tied and inner.sharing is not None:
-            from archspec.elaborate import sharing
-
             sharing.check_scope(x, inner.sharing, begin)
         if index == 0 and alike:
             x.count_rounds((times - 1) * (x.steps - before), entry.kind_node, context)

@@ -99,7 +99,6 @@ def parse_arguments(
     return tuple(overrides) if good else None
 
 
-@dataclass(frozen=True)
 class Size(Override):
     """`--input 64x64` or `--input left=64x64`: another size of an input. `keys` is the input's name, if one is given.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.tasks._base import Inputs, Task
@@ -21,8 +20,7 @@ COUNTS = "(counts)"
 """Where an input is made again, this target says of each sample whether it counts: 0, or −1 where not."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """An output with all that training and evaluation need to know of it.
 
     `target` is the name of the dataset's target, None where the output does not say, or of the input that is made again

@@ -251,7 +251,7 @@ def fitted_heads(spec: Spec, data: Data) -> tuple[Head, ...]:
         if head.task.form == "classes":
             labels = np.asarray(head.task.aligned(labels, head.type))  # type: ignore[arg-type]
         try:
-            heads.append(replace(head, loss=head.loss.fitted(labels, head.type.channels)))
+            heads.append(head._replace(loss=head.loss.fitted(labels, head.type.channels)))
         except DataError as error:
             raise error.located(spec.place("outputs", head.name, "loss") or spec.place("train", "loss")) from None
     return tuple(heads)
