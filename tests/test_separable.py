@@ -139,3 +139,14 @@ layers:
     assert str(graph.nodes[-1].output) == "8×8×4"
     with pytest.raises(SpecError, match="b.depthwise cannot use the arrays of a.depthwise: they differ in `kernel`"):
         load(write(spec % ", kernel: 5")).graph()
+
+
+def test_its_fields_see_what_comes_in(write: Write) -> None:
+    """As those of any other layer do."""
+    spec = """
+input: {height: 8, width: 8, channels: 4}
+layers:
+  - separable_conv: {filters: $(previous.channels + 1), kernel: "$(3 if input.height > 4 else 1)", pad: same}
+"""
+    graph = load(write(spec)).graph()
+    assert graph.params == 4 * 9 + 4 * 5 + 5

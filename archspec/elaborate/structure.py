@@ -540,7 +540,7 @@ def separable_conv(x: Expander, entry: Entry, context: Context, values: Values) 
                     given[field] = (written, value)
             own_entry = Entry(kind, key, Mapping(key.source, key.place, given), None, key, entry.span, implied=True)
             place = x.placer.places.get(f"{owner}.{part}")
-            layer = x.read_layer(own_entry, inner, x.placer.nodes[place] if place is not None else None)
+            layer = x.read_layer(own_entry, context, x.placer.nodes[place] if place is not None else None)
             result = (UNKNOWN,) if layer is None else x.placer.add(layer, part, own_entry, inner, result)
     x.placer.register(entry, name, result, context.scope)
     return result
