@@ -137,7 +137,7 @@ layers:
     assert graph.params == 4 * 9 * 2 + 8 * 4
     assert [node.shares for node in graph.nodes] == [None, None, "a.depthwise", "a.pointwise"]
     assert str(graph.nodes[-1].output) == "8×8×4"
-    with pytest.raises(SpecError, match="b.depthwise cannot use the arrays of a.depthwise: they differ in `kernel`"):
+    with pytest.raises(SpecError, match=r"b\.depthwise cannot use the arrays of a\.depthwise: they differ in `kernel`"):
         load(write(spec % ", kernel: 5")).graph()
 
 
