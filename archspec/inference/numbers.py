@@ -87,8 +87,8 @@ def _json(path: Path) -> np.ndarray:
 def _wav(path: Path) -> np.ndarray:
     with wave.open(str(path), "rb") as file:
         channels, width = file.getnchannels(), file.getsampwidth()
-        raw = np.frombuffer(file.readframes(file.getnframes()), np.uint8)
-    raw = raw[: len(raw) // (channels * width) * channels * width].reshape(-1, channels, width)
+        flat = np.frombuffer(file.readframes(file.getnframes()), np.uint8)
+    raw = flat[: len(flat) // (channels * width) * channels * width].reshape(-1, channels, width)
     if width == 1:  # bytes without a sign
         return (raw[..., 0].astype(np.float32) - 128) / 128
     # The highest byte has the sign.
