@@ -109,3 +109,9 @@ def test_what_fails_unforeseen_while_a_page_is_made_is_shown_on_it() -> None:
 
     served = Served(failing)
     assert served.refresh() and [item.code for item in served.diagnostics] == ["E901"]
+
+
+def test_an_empty_mapping_is_no_kind(write: Write) -> None:
+    recipe = "train: {dataset: {}, optimiser: {}, loss: {}, schedule: {}, metrics: [{}]}"
+    text = f"input: {{features: 3}}\nlayers: [dense: {{units: 3, init: {{}}}}]\n{recipe}\n"
+    assert [item.code for item in open_spec(str(write(text))).diagnostics] == ["E205"] * 6

@@ -234,6 +234,8 @@ OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugin
 
 def _nested(node: LocatedMapping, family: str) -> str | None:
     """How `{table: houses.csv, targets: price}` is written, where fields stand beside their kind; None for all else."""
+    if not node.entries:
+        return None
     (name, _, content), *rest = node.items()
     kind = find_kind(family, name) if name in kind_names(family) else None
     if kind is None or kind.main is None or not isinstance(content, Scalar):
