@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,8 +10,12 @@ from archspec.fields import Flag, Pair
 from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layers._base import Family
-from archspec.layers._window import Windowed
+from archspec.layers._base import Family, Weight
+from archspec.layers._window import Windowed, on_axes
+from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from flax import nnx
 
 
 class Convolution(Windowed):
@@ -39,3 +43,27 @@ class Convolution(Windowed):
     @property
     def spread(self) -> tuple[int, int]:
         return self.dilation
+
+    def _arrays(self, x: TensorType, inner: int, filters: int) -> tuple[Weight, ...]:
+        """Kernel and bias of so many filters, each of which sees `inner` channels of the input."""
+        shape = (*on_axes(self.kernel, x, "kernel"), inner, filters)
+        kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
+        return (kernel, Weight("bias", (filters,), axes="O")) if self.bias else (kernel,)
+
+    def _module(self, x: TensorType, filters: int, groups: int, rngs: nnx.Rngs) -> nnx.Module:
+        """The convolution of so many filters in groups, as Flax has it."""
+        from flax import nnx
+
+        return nnx.Conv(
+            x.channels,
+            filters,
+            on_axes(self.kernel, x, "kernel"),
+            on_axes(self.stride, x, "stride"),
+            padding=self.padding(x),
+            kernel_dilation=on_axes(self.dilation, x, "dilation"),
+            feature_group_count=groups,
+            use_bias=self.bias,
+            kernel_init=self.init.build(),
+            bias_init=self.bias_init.build(),
+            rngs=rngs,
+        )

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from math import gcd, prod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from archspec.fields import Pair
-from archspec.layers._base import Cost, Example, Family, Layer, Window
-from archspec.layers._window import on_axes, require_places, window
+from archspec.layers._adaptive_pool import AdaptivePool
+from archspec.layers._window import on_axes
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
     from flax import nnx
 
 
-class AdaptiveAvgPool(Layer):
+class AdaptiveAvgPool(AdaptivePool):
     """The mean of each of h×w bins that cover the map, whatever its size; of a signal, of each of l bins.
 
     Bin i spans floor(i·H/h) … ceil((i+1)·H/h), PyTorch's rule; bins overlap where h does not divide H.
     """
 
-    family: ClassVar[Family] = "pooling"
-
-    main: ClassVar[str] = "size"
-
-    size: Annotated[Pair, Field(description="output height and width, or a signal's output length")]
-
-    within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example(7, ((14, 14, 3),)),
-        Example({"size": [3, 2]}, ((8, 5, 3),)),
-        Example(5, ((3, 4, 2),)),
-        Example(3, ((8, 2),)),
-    )
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        (x,) = inputs
-        require_places(x, self.kind)
-        return TensorType((*on_axes(self.size, x, "size"), x.channels), x.dtype)
-
-    def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
-        return Cost(other=output.size * prod(largest_bins(inputs[0].spatial, output.spatial)))
-
-    def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
-        return footprint_of_bins(inputs[0].spatial, output.spatial)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial
@@ -55,28 +27,3 @@ class AdaptiveAvgPool(Layer):
         from archspec.nn.pooling import adaptive_avg_pool
 
         return Apply(partial(adaptive_avg_pool, size=on_axes(self.size, inputs[0], "size")))
-
-
-def largest_bins(sizes: tuple[int, ...], bins: tuple[int, ...]) -> tuple[int, ...]:
-    """The largest bin's extent on each axis."""
-    return tuple(map(_largest_bin, sizes, bins))
-
-
-def footprint_of_bins(sizes: tuple[int, ...], bins: tuple[int, ...]) -> Window | None:
-    """What a bin of an adaptive pooling sees: the largest one's extent, and their least distance."""
-    if set(bins) == {1}:
-        return None
-    stride = [max(1, size // count) for size, count in zip(sizes, bins, strict=True)]
-    return window(largest_bins(sizes, bins), stride, [0] * len(bins))
-
-
-def _largest_bin(size: int, bins: int) -> int:
-    """The largest ceil((i + 1)·size/bins) − floor(i·size/bins), without looking at every bin.
-
-    With a rest r, i·r mod bins comes as near to bins as their common divisor g allows; a bin that begins there reaches
-    into two pixels more than the whole part if r > g, else into one.
-    """
-    whole, rest = divmod(size, bins)
-    if not rest:
-        return whole
-    return whole + (2 if rest > gcd(size, bins) else 1)

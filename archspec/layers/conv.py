@@ -60,9 +60,7 @@ class Conv(Convolution):
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
         (x,) = inputs
-        shape = (*on_axes(self.kernel, x, "kernel"), x.channels // self.groups, self.filters)
-        kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
-        return (kernel, Weight("bias", (self.filters,), axes="O")) if self.bias else (kernel,)
+        return self._arrays(x, x.channels // self.groups, self.filters)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         per_output = prod(on_axes(self.kernel, inputs[0], "kernel")) * inputs[0].channels // self.groups
@@ -72,19 +70,4 @@ class Conv(Convolution):
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
-        from flax import nnx
-
-        (x,) = inputs
-        return nnx.Conv(
-            x.channels,
-            self.filters,
-            on_axes(self.kernel, x, "kernel"),
-            on_axes(self.stride, x, "stride"),
-            padding=self.padding(x),
-            kernel_dilation=on_axes(self.dilation, x, "dilation"),
-            feature_group_count=self.groups,
-            use_bias=self.bias,
-            kernel_init=self.init.build(),
-            bias_init=self.bias_init.build(),
-            rngs=rngs,
-        )
+        return self._module(inputs[0], self.filters, self.groups, rngs)

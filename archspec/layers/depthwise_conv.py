@@ -41,10 +41,7 @@ class DepthwiseConv(Convolution):
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:
         (x,) = inputs
-        filters = x.channels * self.multiplier
-        shape = (*on_axes(self.kernel, x, "kernel"), 1, filters)
-        kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
-        return (kernel, Weight("bias", (filters,), axes="O")) if self.bias else (kernel,)
+        return self._arrays(x, 1, x.channels * self.multiplier)
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         taps = prod(on_axes(self.kernel, inputs[0], "kernel"))
@@ -54,19 +51,5 @@ class DepthwiseConv(Convolution):
         return Kept(weight_inputs=(0,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
-        from flax import nnx
-
         (x,) = inputs
-        return nnx.Conv(
-            x.channels,
-            x.channels * self.multiplier,
-            on_axes(self.kernel, x, "kernel"),
-            on_axes(self.stride, x, "stride"),
-            padding=self.padding(x),
-            kernel_dilation=on_axes(self.dilation, x, "dilation"),
-            feature_group_count=x.channels,
-            use_bias=self.bias,
-            kernel_init=self.init.build(),
-            bias_init=self.bias_init.build(),
-            rngs=rngs,
-        )
+        return self._module(x, x.channels * self.multiplier, x.channels, rngs)

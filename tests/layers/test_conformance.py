@@ -321,7 +321,7 @@ def test_a_kind_is_the_class_in_the_file_of_its_name() -> None:
 
 
 def test_the_largest_adaptive_bin_is_found_without_looking_at_every_bin() -> None:
-    from archspec.layers.adaptive_avg_pool import _largest_bin
+    from archspec.layers._adaptive_pool import _largest_bin
 
     for size in range(1, 40):
         for bins in range(1, 40):
