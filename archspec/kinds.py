@@ -35,9 +35,19 @@ FAMILIES = {
 RESERVED = ("name", "from", "when", "weights")
 """Fields that every entry of a `layers:` list has; no kind may have its own."""
 
-
 STRUCTURE = ("repeat", "parallel", "residual", "split", "separable_conv")
 """Words in `layers:` that arrange layers; no kind and no block may take these names."""
+
+JOINS = ("concat", "add", "multiply", "maximum", "average")
+"""Kinds that may join the branches of `parallel`."""
+SPLIT_AXES = ("channels", "rows", "columns", "length")
+"""What `split` divides: the axes of `slice`."""
+
+SEPARABLE = {
+    "depthwise": ("depthwise_conv", ("kernel", "stride", "pad", "rounding", "dilation", "multiplier", "init")),
+    "pointwise": ("conv", ("filters", "bias", "init", "bias_init")),
+}
+"""The layers of a separable convolution by their names: their kinds, and which of its fields they take."""
 
 
 class KindError(Exception):

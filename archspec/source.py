@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from stat import S_ISCHR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import Any
 
 from archspec.diagnostics import Findings, Label, Source, Span
@@ -46,6 +47,31 @@ def _bytes_of(path: Path) -> bytes:
     if once:
         _taken[str(path)] = data
     return data
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a path that the system refuses is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a spec can be read there: a file, a pipe, or a descriptor such as /dev/stdin."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return S_ISREG(mode) or S_ISFIFO(mode) or S_ISCHR(mode) or S_ISSOCK(mode)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a path that the system refuses is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Findings, did_you_mean, listed
 from archspec.fields import at_home
-from archspec.source import STANDARD_INPUT
-from archspec.spec.document import is_folder, is_readable, open_document
+from archspec.source import STANDARD_INPUT, is_folder, is_readable
+from archspec.spec.document import open_document
 from archspec.spec.overrides import Override, parse_arguments
 
 

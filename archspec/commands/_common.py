@@ -86,10 +86,11 @@ def optimiser_of(options: argparse.Namespace, spec: Spec) -> Optimiser | None:
         return spec.train.optimiser if spec.train else None
     from archspec.kinds import find_kind, kind_names
     from archspec.optimisers import Optimiser
-    from archspec.spec.reading import unknown_kind
 
     kind = find_kind("optimisers", options.optimiser)
     if kind is None:
+        from archspec.spec.unknown import unknown_kind
+
         findings = Findings()
         unknown_kind(options.optimiser, None, set(kind_names("optimisers")), "optimiser", findings)
         findings.raise_if_failed()

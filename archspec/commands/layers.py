@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if not families:
         from archspec.reports.words import holders_of
         from archspec.spec.network import SECTIONS
-        from archspec.spec.reading import unknown_kind
+        from archspec.spec.unknown import unknown_kind
 
         findings = Findings()
         holders = holders_of(options.kind)

@@ -26,8 +26,7 @@ from archspec.kinds import STRUCTURE, Kind, KindError, find_kind, kind_names
 from archspec.layers import Layer
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, merged
 from archspec.spec.document import Document
-from archspec.spec.hints import KIND_AS_VALUE, kind_hint
-from archspec.spec.reading import FAILED, as_fields, evaluate, read_model, unknown_kind
+from archspec.spec.reading import FAILED, as_fields, evaluate, read_model
 
 MAX_STEPS = 400_000
 """Entries looked at, those that `when` leaves out included."""
@@ -211,6 +210,8 @@ class Expander:
         if not node.entries:
             self.findings.error("E207", "this entry is empty", node.span, help=["remove it, or name a kind"])
             return
+        from archspec.spec.hints import KIND_AS_VALUE, kind_hint
+
         (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
         named = next((value for key, _, value in node.items() if key in KIND_AS_VALUE), None)
         if isinstance(named, Scalar) and isinstance(named.value, str):
@@ -375,6 +376,8 @@ class Expander:
             self.findings.error("E217", str(error), entry.span)
             return None
         if kind is None:
+            from archspec.spec.unknown import unknown_kind
+
             known = {*kind_names("layers"), *context.document.blocks, *STRUCTURE}
             unknown_kind(entry.kind, entry.kind_node.span, known, "layer kind or block", self.findings)
         return kind

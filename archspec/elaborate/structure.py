@@ -10,10 +10,10 @@ from archspec.diagnostics import Findings, Label, count, did_you_mean, listed
 from archspec.elaborate.placing import callers, one_of
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
 from archspec.expressions import Environment, layered
+from archspec.kinds import JOINS, SEPARABLE, SPLIT_AXES
 from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
 from archspec.spec.arguments import bind
-from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES, Block
-from archspec.spec.hints import field_hint
+from archspec.spec.document import Block
 from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
 
@@ -41,6 +41,8 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
     meant: set[str | None] = set()
     for name, key, _ in entry.content.items():
         if name not in known and name not in COMMON:
+            from archspec.spec.hints import field_hint
+
             hint = field_hint(name, [*known, *COMMON])
             meant.add(hint)
             x.findings.error(

@@ -12,7 +12,6 @@ from archspec.expressions import Environment, layered
 from archspec.kinds import RESERVED
 from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.hints import field_hint
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import FAILED, evaluate
 
@@ -100,6 +99,8 @@ def bind(
     scope = layered(values, env)
     for name, (key, _) in given.items():
         if name not in arguments:
+            from archspec.spec.hints import field_hint
+
             hint = field_hint(name, arguments, RESERVED) if owner is not None else did_you_mean(name, arguments)
             known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
             if owner is None and name in SECTIONS:

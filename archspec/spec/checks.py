@@ -11,9 +11,8 @@ from archspec.kinds import builtin_kinds, find_kind
 from archspec.located import Located, Mapping, Scalar, Sequence, is_null
 from archspec.spec.arguments import NAME
 from archspec.spec.document import Document
-from archspec.spec.hints import field_hint
 from archspec.spec.network import ImageInput, Published, WeightSet
-from archspec.spec.reading import read_model, unknown_kind
+from archspec.spec.reading import read_model
 
 if TYPE_CHECKING:
     from archspec.graph import Graph
@@ -32,12 +31,16 @@ def check_defaults(document: Document, findings: Findings) -> None:
     for name, key, value in node.items() if node else ():
         kind = find_kind("layers", name)
         if kind is None:
+            from archspec.spec.unknown import unknown_kind
+
             unknown_kind(name, key.span, builtin_kinds("layers"), "layer kind", findings)
         elif not isinstance(value, Mapping):
             findings.error("E206", f"defaults of {name} are a mapping of fields, not {value.described}", value.span)
         else:
             for field_name, field_key, _ in value.items():
                 if field_name not in kind.model_fields:
+                    from archspec.spec.hints import field_hint
+
                     hint = field_hint(field_name, kind.model_fields)
                     findings.error(
                         "E201",
@@ -123,6 +126,8 @@ def read_weight_set(name: str, key: Scalar, node: Located, document: Document, f
     given = node.get("input")
     for field, field_key, _ in given.items() if isinstance(given, Mapping) else ():
         if field not in ImageInput.model_fields:
+            from archspec.spec.hints import field_hint
+
             hint = field_hint(field, ImageInput.model_fields)
             fields = f"fields: {listed(ImageInput.model_fields)}"
             findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])

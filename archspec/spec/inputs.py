@@ -11,8 +11,7 @@ from archspec.fields import Number, PositiveInt, PositiveNumber
 from archspec.located import Mapping as LocatedMapping
 from archspec.located import Scalar, is_null, kind_of_input
 from archspec.spec.arguments import NAME
-from archspec.spec.document import INPUTS, Document
-from archspec.spec.hints import is_shape, shape_hint
+from archspec.spec.document import Document
 from archspec.spec.network import ImageInput, Section
 from archspec.spec.reading import read_model
 from archspec.types import TensorType
@@ -122,6 +121,8 @@ def read_inputs(document: Document, findings: Findings, top: Span) -> dict[str, 
     if isinstance(one, LocatedMapping):
         model = read_input(one, document, findings, "input", key.span if key else one.span)
         return None if model is None else {ONLY: model}
+    from archspec.spec.hints import is_shape
+
     shaped = any(is_shape(name) for name in root.entries)  # of which is told elsewhere
     if one is None and several is None and not shaped:
         findings.error(
@@ -136,17 +137,16 @@ def read_inputs(document: Document, findings: Findings, top: Span) -> dict[str, 
 def _several(node: LocatedMapping, keys: Scalar, document: Document, findings: Findings) -> dict[str, Input] | None:
     entries = {name: (key, value) for name, key, value in node.items() if not is_null(value)}
     if not entries:
-        findings.error(
-            "E203",
-            "`inputs` names nothing that the network takes",
-            keys.span,
-            help=[INPUTS],
-        )
+        from archspec.spec.hints import INPUTS
+
+        findings.error("E203", "`inputs` names nothing that the network takes", keys.span, help=[INPUTS])
         return None
     models: dict[str, Input | None] = {}
     for name, (key, value) in entries.items():
         good = _check_name(name, key, len(entries), findings)
         if not isinstance(value, LocatedMapping):
+            from archspec.spec.hints import shape_hint
+
             findings.error(
                 "E206",
                 f"input `{name[:60]}` is a mapping, not {value.described}",
@@ -178,9 +178,12 @@ def read_input(
 ) -> Input | None:
     """An image, a signal or a vector: which fields are given decides. `label` is its name."""
     for name, key, value in node.items():
-        if is_shape(name) and (hint := shape_hint(value.plain, label, side="size" in name.lower())):
-            findings.error("E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint])
-            return None
+        if not any(name in model.model_fields for model in MODELS.values()):
+            from archspec.spec.hints import is_shape, shape_hint
+
+            if is_shape(name) and (hint := shape_hint(value.plain, label, side="size" in name.lower())):
+                findings.error("E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint])
+                return None
     kinds = kind_of_input(node)
     if len(kinds) > 1:
         names = [f"{'an' if kind == 'image' else 'a'} {kind} (`{key.value}`)" for kind, key in kinds.items()]

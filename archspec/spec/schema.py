@@ -12,9 +12,19 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from archspec.kinds import FAMILIES, Kind, family_of_field, find_kind, kind_names, plain, takes_several
+from archspec.kinds import (
+    FAMILIES,
+    JOINS,
+    SEPARABLE,
+    SPLIT_AXES,
+    Kind,
+    family_of_field,
+    find_kind,
+    kind_names,
+    plain,
+    takes_several,
+)
 from archspec.spec.arguments import TYPE_WORDS
-from archspec.spec.document import JOINS, SEPARABLE, SPLIT_AXES
 from archspec.spec.inputs import MODELS
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of

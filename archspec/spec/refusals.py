@@ -1,0 +1,174 @@
+"""pydantic's errors in words, each at the place of the value that it is about.
+
+Imported once a spec has such a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from archspec.diagnostics import Findings, Span, did_you_mean
+from archspec.located import Located, Scalar, Sequence, describe
+from archspec.located import Mapping as LocatedMapping
+from archspec.spec.reading import fields_of
+
+
+class Read(NamedTuple):
+    """What was read when a model refused it."""
+
+    model: type[BaseModel]
+    node: LocatedMapping
+    what: str
+    """What messages call it."""
+    owner: Span
+    """Where missing fields are reported."""
+
+
+def report_refusal(
+    error: ValidationError, read: Read, unread: Collection[str], meant: Collection[str | None], findings: Findings
+) -> None:
+    """Reports what a model refused.
+
+    Nothing is said of the fields in `unread`, of which the findings tell already, nor of one that is missing because
+    it was misspelt: `meant` holds the did-you-means of fields that there are not.
+    """
+    details = []
+    for detail in error.errors(include_url=False):
+        lacking = str(detail["loc"][0]) if detail["type"] == "missing" else ""
+        named = (f"did you mean `{lacking}`?", f"colon: `{lacking}: ")
+        misspelt = lacking and any(words in hint for hint in meant if hint for words in named)
+        # What is left out may well be the other layer's, where `weights` was meant.
+        misspelt = misspelt or (lacking and "did you mean `weights`?" in meant)
+        if not misspelt and not (detail["loc"] and detail["loc"][0] in unread):
+            details.append(detail)
+    for alike in _by_value(details, read.node):
+        _report(alike, read, findings)
+
+
+def _by_value(details: list[ErrorDetails], node: LocatedMapping) -> Iterable[list[ErrorDetails]]:
+    """The errors of each value. One that fits no alternative of a union has an error for each of them.
+
+    Where an alternative finds a fault inside the value, that is the one that was meant.
+    """
+    names: dict[str, list[ErrorDetails]] = {}
+    for detail in details:
+        names.setdefault(_name_and_place(detail, node)[0], []).append(detail)
+    for name, alike in names.items():
+        if not name or not any(other.startswith((f"{name}.", f"{name}[")) for other in names):
+            yield alike
+
+
+def _name_and_place(detail: ErrorDetails, node: LocatedMapping) -> tuple[str, Located | None]:
+    """What an error calls the value that it is about, and where that is."""
+    place: Located | None = node
+    names: list[str] = []
+    for part in detail["loc"]:
+        inner = _inside(place, part)
+        if inner is None and names and detail["type"] != "missing":
+            if isinstance(part, str):
+                continue  # which of a union's alternatives it is
+            break
+        names.append(f"[{part}]" if isinstance(part, int) else (f".{part}" if names else str(part)))
+        if inner is None and len(names) > 1:
+            break  # what is missing has no place but that of what lacks it
+        place = inner
+    return "".join(names), place
+
+
+def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
+    """Reports what is wrong with one value."""
+    model, node, what, owner = read
+    detail = alike[0]
+    loc = detail["loc"]
+    if detail["type"] == "missing" and len(loc) == 1:
+        name = str(loc[0])
+        info = fields_of(model)[name]
+        findings.error(
+            "E203",
+            f"{what} needs `{name}`",
+            owner,
+            help=[f"{name}: {info.description}"] if info.description else [],
+        )
+        return
+    if not loc:
+        findings.error("E206", f"{what}: {_reason(detail)}", owner)
+        return
+    name, place = _name_and_place(detail, node)
+    plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
+    value = f", not {place.described}" if plain and place is not None else ""
+    if isinstance(place, Scalar) and place.dynamic:
+        value = f", but {place.value} is {describe(detail['input'])}"
+    elif place is not None and not value and detail["type"] not in _SELF_EXPLAINING:
+        value = f", not {describe(place.plain)}"
+    hints = [
+        did_you_mean(str(item["input"]), _choices(item)) if item["type"] == "literal_error" else None for item in alike
+    ]
+    reasons = [_reason(item) for item in alike]
+    reasons[1:] = [text.removeprefix("must be ") for text in reasons[1:]]
+    findings.error(
+        "E206",
+        f"`{name}` of {what} {' or '.join(reasons)}{value}",
+        place.span if place is not None else owner,
+        help=[hint for hint in hints if hint],
+    )
+
+
+def _choices(detail: ErrorDetails) -> list[str]:
+    """The values that a field may have."""
+    return str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+
+
+_SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "missing"}
+
+_REASONS: Mapping[str, str] = {
+    "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-` only",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "missing": "is missing",
+    "literal_error": "must be one of {expected}",
+    "extra_forbidden": "is not a field",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must have {min_length} items or more",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+def _reason(detail: ErrorDetails) -> str:
+    known = _REASONS.get(detail["type"])
+    if detail["type"] == "literal_error" and len(choices := _choices(detail)) == 1:
+        return f"must be {choices[0]}"
+    if known:
+        context = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
+        return known.format(**context)
+    message = detail["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _plain(value: Any) -> str:
+    """A bound as one writes it: whole numbers without a point."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e16
+    return str(int(value) if whole else value).replace("'", "")
+
+
+def _inside(node: Located | None, part: int | str) -> Located | None:
+    if isinstance(node, LocatedMapping) and isinstance(part, str):
+        return node.get(part)
+    if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+        return node.items[part]
+    return None
