@@ -36,6 +36,12 @@ def test_every_example_is_valid(validator: jsonschema.Draft202012Validator, name
         assert list(validator.iter_errors({**BASE, "layers": [entry]})) == []
 
 
+@pytest.mark.parametrize("kind", ["conv", "repeat", "parallel", "residual", "separable_conv"])
+def test_an_entry_that_shares_leaves_fields_out(validator: jsonschema.Draft202012Validator, kind: str) -> None:
+    for entry, good in (({"weights": "a"}, True), ({"name": "b"}, False)):
+        assert (list(validator.iter_errors({**BASE, "layers": [{kind: entry}]})) == []) == good
+
+
 @pytest.mark.parametrize(
     "entry",
     [

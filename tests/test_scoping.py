@@ -32,6 +32,22 @@ def inputs(graph: Graph) -> dict[str, tuple[str, ...]]:
     }
 
 
+def test_what_could_not_be_expanded_is_told_of_once(write: Write) -> None:
+    """Neither its name nor a path into it is then said to be unknown."""
+    path = write(
+        INPUT
+        + """
+layers:
+  - repeat: {name: r, times: x, layers: [relu]}
+  - add: {from: [r, input]}
+  - relu: {from: r.0.relu1}
+  - residual: {name: s, from: input, shortcut: none, layers: [max_pool: 2]}
+  - relu: {from: s}
+"""
+    )
+    assert codes(path) == ["E206", "E206"]
+
+
 def test_blocks_see_the_chosen_variants_arguments_and_defaults(write: Write) -> None:
     path = write(
         INPUT

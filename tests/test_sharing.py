@@ -205,6 +205,59 @@ layers:
     assert owners(graph)["q.shortcut1.conv"] == "s.shortcut1.conv"
 
 
+STRUCTURES = """
+args: {w: 4}
+input: {height: 8, width: 8, channels: 4}
+blocks:
+  holds: {args: {k: 1}, layers: [residual: {name: r, layers: [{conv: {filters: $(w), kernel: $(k), pad: same}}, relu]}]}
+layers:
+  - repeat: {name: a, times: 2, as: i, layers: [{conv: {filters: $(w), kernel: $(2 * i + 1), pad: same}}, relu]}
+  - repeat: {name: b, weights: a%s}
+  - repeat: {weights: b%s}
+  - repeat: {name: t, times: 2, tied: true, layers: [conv: {filters: 4, kernel: 1}]}
+  - repeat: {name: u, weights: t%s}
+  - parallel: {name: p, join: add, branches: {x: [{conv: {filters: 4, kernel: 1}}], y: [prelu]}}
+  - parallel: {name: q, weights: p%s}
+  - residual:
+      name: s
+      shortcut: [conv: {filters: $(w), kernel: 1}]
+      layers: [separable_conv: {name: c, filters: 4, kernel: 1}]
+  - residual: {name: z, weights: s%s}
+  - holds: {name: h, k: 3}
+  - residual: {name: v, weights: h.r%s}
+"""
+
+
+def test_structures_take_what_is_left_out(write: Write) -> None:
+    """The same graph as with everything written again; loop variables, arguments and joins are the owner's."""
+    rounds = ", times: 2, as: j, layers: [{conv: {filters: 4, kernel: $(2 * j + 1), pad: same}}, relu]"
+    written = (
+        rounds,
+        rounds,
+        ", times: 2, tied: true, layers: [conv: {filters: 4, kernel: 1}]",
+        ", join: add, branches: {x: [{conv: {filters: 4, kernel: 1}}], y: [prelu]}",
+        ", shortcut: [conv: {filters: 4, kernel: 1}], layers: [separable_conv: {name: c, filters: 4, kernel: 1}]",
+        ", layers: [{conv: {filters: 4, kernel: 3, pad: same}}, relu]",
+    )
+    spec = load(write(STRUCTURES % (("",) * 6)))
+    graph = spec.graph()
+    assert graph.nodes == load(write(STRUCTURES % written)).graph().nodes
+    assert graph.nodes == load(write(spec.to_yaml(), "again.yaml", whole=True)).graph().nodes
+    shared = {path: owner for path, owner in owners(graph).items() if path != owner}
+    assert shared == {
+        **{f"{name}.{round}.conv1": f"a.{round}.conv1" for name in ("b", "repeat1") for round in (0, 1)},
+        **dict.fromkeys(("t.1", "u.0", "u.1"), "t.0"),
+        "q.x.conv1": "p.x.conv1",
+        "q.y.prelu1": "p.y.prelu1",
+        "z.c.depthwise": "s.c.depthwise",
+        "z.c.pointwise": "s.c.pointwise",
+        "z.shortcut1.conv1": "s.shortcut1.conv1",
+        "v.conv1": "h.r.conv1",
+    }
+    counted = (4 * 4 + 4) + (9 * 16 + 4), 4 * 4 + 4, (4 * 4 + 4) + 4, (4 + 4 * 4 + 4) + (4 * 4 + 4), 9 * 16 + 4
+    assert graph.params == sum(counted)
+
+
 def test_tied_rounds_without_a_name_are_told_apart(write: Write) -> None:
     text = "input: {features: 4}\nlayers: [{repeat: {times: 3, tied: true, layers: [{dense: 4}]}}]\n"
     assert owners(load(write(text)).graph()) == {f"repeat1.{n}": "repeat1.0" for n in range(3)}
@@ -233,6 +286,7 @@ outputs:
 
 IMAGE = "input: {height: 8, width: 8, channels: 4}\n"
 BLOCK = "blocks: {enc: {args: {w: 4, act: relu}, layers: [{conv: {name: c, filters: $(w), kernel: 1}}, $(act)]}}\n"
+ROUNDS = "{repeat: {name: r, times: 2, as: i, layers: [{conv: {filters: 4, kernel: $(1 + 2 * i), pad: same}}]}}, "
 FIRST = "{conv: {name: a, filters: 6, kernel: 3}}, "
 
 
@@ -270,10 +324,21 @@ FIRST = "{conv: {name: a, filters: 6, kernel: 3}}, "
             "{residual: {name: f, weights: e, layers: [{conv: {filters: 4, kernel: 1}}]}}",
             "`e` has `e.prelu1`, and `f` nothing like it",
         ),
+        (ROUNDS + "{repeat: {weights: r, times: 3}}", "`times` of repeat is 3, but 2 at `r`, whose arrays"),
+        (ROUNDS + "{repeat: {weights: r, as: j}}", "`as` of repeat is 'j', but 'i' at `r`"),
+        (ROUNDS + "{repeat: {weights: r, tied: true}}", "`tied` of repeat is true, but false at `r`"),
         (
-            "{residual: {name: e, layers: [{conv: {filters: 4, kernel: 1}}]}}, "
-            "{residual: {weights: e, layers: [{conv: {filters: 4, kernel: 1}}]}}",
-            "needs a name",
+            "{parallel: {name: p, branches: [[{conv: {filters: 4, kernel: 1}}], []]}}, "
+            "{parallel: {from: input, weights: p, join: add}}",
+            "`join` of parallel is 'add', but 'concat' at `p`",
+        ),
+        ("{split: {name: s, parts: 2}}, {split: {from: input, weights: s}}", "`s` has no arrays"),
+        ("{repeat: {name: r, times: 2, layers: [relu]}}, {repeat: {weights: r}}", "`r` has no arrays"),
+        (ROUNDS + "{max_pool: 2}, {slice: {channels: [0, 2]}}, {repeat: {weights: r}}", "its kernel would be 1×1×2×4"),
+        (
+            "{repeat: {name: q, times: 2, layers: [{relu: {name: x}}, {residual: {name: r, layers: [prelu, {add: "
+            "{from: [previous, x]}}]}}]}}, {residual: {weights: q.0.r}}",
+            "there is no layer `x` before this one",
         ),
         (FIRST + "{repeat: {name: e, times: 2, weights: a, layers: [relu]}}", "`a` is `conv`, and `repeat` cannot"),
         ("{repeat: {times: 2, tied: true, layers: [relu]}}", "`repeat1.0` has no arrays"),

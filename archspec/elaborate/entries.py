@@ -88,7 +88,7 @@ class Expander:
         if isinstance(entry.content, Mapping):
             when = self.condition(entry.content, context)
             if when is False:
-                if entry.name is None and entry.kind not in STRUCTURE:
+                if entry.name is None and structure.is_named(entry):
                     # It counts all the same, so that automatic names do not depend on what is left out.
                     context.scope.automatic(entry.kind)
                 return values
@@ -120,6 +120,9 @@ class Expander:
             values = structure.block(self, block, entry, context, values)
         else:
             values = STRUCTURES[entry.kind](self, entry, context, values)
+            if UNKNOWN in values and entry.name is not None and entry.name not in context.scope.names:
+                # Whoever names it is passed over in silence.
+                self.placer.register(entry, entry.name, values, context.scope)
         if entry.opened is not None:
             self.placer.ranges[entry.opened] = (begin, len(self.placer.nodes))
             if entry.sharing is not None:
@@ -293,6 +296,10 @@ class Expander:
                     return (given[index],)
                 if UNKNOWN in given:
                     return (UNKNOWN,)
+        parts = name.split(".")
+        above = (".".join(parts[:end]) for end in range(1, len(parts)))
+        if any(UNKNOWN in (scope.seen(path) or ()) for path in above):
+            return (UNKNOWN,)  # in a scope that could not be expanded
         known = self.known_names(scope)
         hint = did_you_mean(name, known)
         later = self.defined_later(name)

@@ -12,7 +12,7 @@ from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElabora
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
 from archspec.graph import INPUT, BlockUse, GraphInput, Node, input_number, is_input, needed
-from archspec.kinds import is_foreign
+from archspec.kinds import STRUCTURE, is_foreign
 from archspec.layers import Layer
 from archspec.located import Mapping
 from archspec.types import TensorType
@@ -51,6 +51,8 @@ class Placer:
         """The nodes of the scopes that entries opened, by path: the first, and the one after the last."""
         self.calls: dict[str, dict[str, Any]] = {}
         """The arguments of calls of blocks, by path."""
+        self.structures: dict[str, tuple[Entry, Context]] = {}
+        """What was written of named structures, and where, by path."""
         self.leaves: set[str] = set()
         self.branches: set[str] = set()
         self.refused: set[Span] = set()
@@ -386,5 +388,8 @@ def one_of(values: Values, scope: Scope) -> list[str]:
 
 
 def callers(context: Context) -> list[Label]:
-    """Where the blocks that are being expanded were called, innermost first."""
-    return [Label(span, f"in block `{name}`, called here") for name, span in reversed(context.calls[-3:])]
+    """Where the blocks that are being expanded were called, and an owner's layers used, innermost first."""
+    return [
+        Label(span, f"{name} with these layers again" if name in STRUCTURE else f"in block `{name}`, called here")
+        for name, span in reversed(context.calls[-3:])
+    ]

@@ -73,6 +73,14 @@ class Scope:
         found = self.place(name)
         return found[0].names[found[1]][0] if found is not None else None
 
+    def seen(self, name: str) -> Values | None:
+        """The values of a name here or in a scope around this one, as far as the block."""
+        values, at = self.find(name), self
+        while values is None and at.inputs is None and at.parent is not None:
+            at = at.parent
+            values = at.find(name)
+        return values
+
     def place(self, name: str) -> tuple[Scope, str] | None:
         """The scope that a name, or a path from here into inner scopes, ends in, and its name there."""
         if name in self.names:
@@ -153,6 +161,8 @@ class Entry:
     """Whose arrays the layers in its scope use, where `weights` says so."""
     opened: str | None = None
     """The path of the scope that it opened."""
+    borrowed: dict[str, Context] | None = None
+    """Where the layers in fields that are an owner's were written."""
 
     @property
     def weights(self) -> Located | None:

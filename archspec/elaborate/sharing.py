@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Label, Span, listed
-from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope
+from archspec.diagnostics import Findings, Label, Span, listed
+from archspec.elaborate.scope import COMMON, UNKNOWN, Context, Entry, Scope
 from archspec.expressions import escaped
 from archspec.graph import Node, is_input
 from archspec.located import Located, Mapping, Scalar, describe
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
     from archspec.elaborate.placing import Placer
     from archspec.layers import Layer
+
+
+IMPLIED: dict[str, dict[str, Any]] = {
+    "repeat": {"as": None, "tied": False},
+    "parallel": {"join": "concat"},
+    "residual": {"shortcut": "identity"},
+}
+"""What structures have in fields that are left out."""
 
 
 @dataclass
@@ -128,11 +136,75 @@ def owner_scope(x: Expander, entry: Entry, place: Located, context: Context) -> 
                 secondary=[Label(span, "here")] if span is not None else [],
             )
         return None
-    if entry.name is None and entry.kind in ("repeat", "parallel", "residual"):
-        reason = f"a {entry.kind} that uses the arrays of another needs a name"
-        refuse(x.placer, reason, place.span, help=["give it a `name`"])
+    begin, end = x.placer.ranges[path]
+    if not any(node.arrays for node in x.placer.nodes[begin:end]):
+        if not x.findings.failed:
+            refuse(x.placer, f"`{path}` has no arrays", place.span, help=["leave `weights` out"])
         return None
+    # What shares is told by paths from what is shared.
+    entry.name = entry.name or context.scope.automatic(entry.kind)
     return Sharing("", path, place.span)
+
+
+def over_owner(x: Expander, entry: Entry, content: Mapping, context: Context) -> Mapping | None:
+    """The fields of a structure that uses the arrays of another: those written, over the other one's.
+
+    Values are as they were there; layers are expanded here, and see the arguments that they saw there. None with the
+    reason reported where what is written differs. Written layers are compared array by array as they are placed.
+    """
+    assert entry.sharing is not None
+    owner = entry.sharing.owner
+    at = entry.kind_node
+    entries: dict[str, tuple[Scalar, Located]] = {}
+    agree = True
+    for name, (value, home) in structure_fields(x, owner).items():
+        mine = content.get(name)
+        if home is not None and isinstance(value, Located):
+            if mine is None:
+                entries[name] = (Scalar(at.source, at.place, name), value)
+                entry.borrowed = {**(entry.borrowed or {}), name: home}
+            continue
+        if mine is None:
+            if value is not None:
+                entries[name] = (Scalar(at.source, at.place, name), located(value, at))
+            continue
+        wanted = evaluate(mine, context.sight, Findings()) if isinstance(mine, Scalar) else FAILED
+        # Layers that are written out may call their rounds otherwise, and `auto` is whatever brings shapes together.
+        free = content.get("layers") is not None if name == "as" else name == "shortcut" and "auto" in (value, wanted)
+        if wanted is not FAILED and wanted != value and not free:
+            agree = False
+            refuse(
+                x.placer,
+                f"`{name}` of {entry.kind} is {describe(wanted)}, but {describe(value)} at `{owner}`, whose arrays are "
+                "used",
+                mine.span,
+                secondary=[Label(x.placer.blocks[owner].span, "here")],
+                help=["leave it out, and it is the same"],
+            )
+    if not agree:
+        return None
+    result = Mapping(content.source, content.place, {**entries, **content.entries})
+    result.dynamic = content.dynamic
+    return result
+
+
+def structure_fields(x: Expander, path: str) -> dict[str, tuple[Any, Context | None]]:
+    """What a structure has in its fields, its own and its owner's: values, and layers with where they were written."""
+    entry, context = x.placer.structures[path]
+    found: dict[str, tuple[Any, Context | None]] = {
+        name: (value, None) for name, value in IMPLIED.get(entry.kind, {}).items()
+    }
+    if entry.sharing is not None:
+        found.update(structure_fields(x, entry.sharing.owner))
+    for name, _, node in entry.content.items() if isinstance(entry.content, Mapping) else ():
+        if name in COMMON:
+            continue
+        if isinstance(node, Scalar):
+            # What could not be evaluated was reported there.
+            found[name] = (evaluate(node, context.sight, Findings()), None)
+        else:
+            found[name] = (node, context)
+    return found
 
 
 def laid_over_owner(owner: Node, fields: Mapping) -> Mapping:

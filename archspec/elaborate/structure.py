@@ -27,8 +27,10 @@ MAX_PARTS = 10_000
 SHORTCUTS = ("identity", "projection", "zero_pad", "auto")
 
 
-def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> Mapping | None:
-    """The fields of a structural entry, checked for names."""
+def fields(
+    x: Expander, entry: Entry, known: Many[str], required: Many[str], context: Context | None = None
+) -> Mapping | None:
+    """The fields of a structural entry, checked for names. With a context what is left out is the owner's, if any."""
     if not isinstance(entry.content, Mapping):
         x.findings.error(
             "E203",
@@ -52,10 +54,14 @@ def fields(x: Expander, entry: Entry, known: Many[str], required: Many[str]) -> 
                 help=[hint or f"fields: {listed([*known, *COMMON], 30)}"],
             )
             good = False
-    for name in required:
+    for name in required if entry.sharing is None else ():
         if name not in entry.content.entries and did_you_mean(name, [name]) not in meant:
             x.findings.error("E203", f"{entry.kind} needs `{name}`", entry.span)
             good = False
+    if good and context is not None and entry.sharing is not None:
+        from archspec.elaborate import sharing
+
+        return sharing.over_owner(x, entry, entry.content, context)
     return entry.content if good else None
 
 
@@ -166,12 +172,32 @@ def structure(x: Expander, entry: Entry, context: Context) -> Context:
     """The context of a structural entry: a scope of its own where it has a name."""
     if entry.name is None:
         return context.inner()
-    return opened(x, entry, context, entry.name)
+    inner = opened(x, entry, context, entry.name)
+    assert entry.opened is not None
+    x.placer.structures[entry.opened] = (entry, context)
+    return inner
+
+
+def is_named(entry: Entry) -> bool:
+    """Whether an entry without a name takes the next free one."""
+    if entry.kind not in ("repeat", "parallel", "residual"):
+        return True
+    tied = entry.content.get("tied") if isinstance(entry.content, Mapping) else None
+    return entry.weights is not None or (isinstance(tied, Scalar) and tied.value not in (None, False))
+
+
+def place_of(entry: Entry, field: str, inner: Context) -> Context:
+    """Where layers in a field are expanded: those of an owner see what they saw there, and have names here."""
+    theirs = entry.borrowed.get(field) if entry.borrowed else None
+    if theirs is None:
+        return inner
+    calls = (*inner.calls, (entry.kind, entry.span))
+    return Context(inner.scope, theirs.env, theirs.document, calls, inner.depth, sharing=inner.sharing)
 
 
 def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands the layers so many times in a chain; named, each round is a scope with its number."""
-    content = fields(x, entry, ("times", "as", "layers", "tied"), ("times", "layers"))
+    content = fields(x, entry, ("times", "as", "layers", "tied"), ("times", "layers"), context)
     if content is None:
         return (UNKNOWN,)
     times_node, layers = content.get("times"), content.get("layers")
@@ -195,17 +221,13 @@ def repeat(x: Expander, entry: Entry, context: Context, values: Values) -> Value
         entry.name = context.scope.automatic(entry.kind)
     x.count_rounds(times, entry.kind_node, context)
     single = single_entry(layers)
-    outer = structure(x, entry, context)
-    # Expressions are evaluated as the layers are expanded, so that all rounds can share one environment.
-    counted: dict[str, Any] = {}
-    env = context.env if counter is None else layered(counted, context.env)
+    outer = place_of(entry, "layers", structure(x, entry, context))
     alike = layers is None or not layers.dynamic
     for index in range(times):
         before = x.steps
         x.count_step(entry.kind_node, context)
-        if counter is not None:
-            counted[counter] = index
-        inner = Context(outer.scope, env, context.document, context.calls, outer.depth, sharing=outer.sharing)
+        env = outer.env if counter is None else layered({counter: index}, outer.env)
+        inner = Context(outer.scope, env, outer.document, outer.calls, outer.depth, sharing=outer.sharing)
         begin = len(x.placer.nodes)
         if tied and index > 0:
             place = content.key("tied")
@@ -267,11 +289,11 @@ def single_entry(layers: Located | None) -> Located | None:
 
 def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands branches that all take the same values, and joins what they give."""
-    content = fields(x, entry, ("branches", "join"), ("branches",))
+    content = fields(x, entry, ("branches", "join"), ("branches",), context)
     branches = content.get("branches") if content else None
     if content is None or branches is None:
         return (UNKNOWN,)
-    inner = structure(x, entry, context)
+    inner = place_of(entry, "branches", structure(x, entry, context))
     ends: list[int] = []
     if isinstance(branches, Sequence):
         for item in branches.items:
@@ -434,11 +456,11 @@ def part_sizes(size: int, parts: int | None, sizes: Many[int]) -> list[int] | No
 
 def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Values:
     """Expands layers and a shortcut around them, and adds the two (He et al. 2016)."""
-    content = fields(x, entry, ("layers", "shortcut"), ("layers",))
+    content = fields(x, entry, ("layers", "shortcut"), ("layers",), context)
     if content is None:
         return (UNKNOWN,)
     inner = structure(x, entry, context)
-    body = x.chain(content.get("layers"), inner, values, "layers of residual")
+    body = x.chain(content.get("layers"), place_of(entry, "layers", inner), values, "layers of residual")
     node = content.get("shortcut")
     how: Any = "identity"
     if isinstance(node, Sequence):
@@ -466,7 +488,7 @@ def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Val
         help = "`shortcut: projection` brings the input to the body's shape with a strided 1×1 convolution"
     elif how == "layers":
         branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
-        shortcut = x.chain(node, branch, values, "shortcut of residual")
+        shortcut = x.chain(node, place_of(entry, "shortcut", branch), values, "shortcut of residual")
     else:
         shortcut = changed(x, how, entry, context, inner, values, body)
     return join(x, "add", entry, context, inner, (*body, *shortcut), help)

@@ -22,7 +22,7 @@ WORDS = {
     "repeat": Word(
         "structure",
         "Its layers so many times, one after the other. Unnamed, they lie in the scope around it; a name opens a scope "
-        "whose rounds are numbered: stage.0, stage.1. Rounds that are tied have such a scope without a name too: "
+        "whose rounds are numbered: stage.0, stage.1. With `tied` or `weights` there is one without a name too: "
         "repeat1.0, repeat1.1.",
         (
             ("times", "required", "how often; an expression may compute it"),
@@ -112,8 +112,8 @@ WORDS = {
     "weights": Word(
         "field of every entry",
         "The earlier layer, block or structure of the same kind whose arrays it uses instead of its own: a name or a "
-        "path, looked up as in `from`. Fields and arguments that are left out are as there.",
-        examples=("- conv: {weights: c1}", "- conv: {name: again, from: input, weights: c1}"),
+        "path, looked up as in `from`. What is left out is as there: fields, arguments, the layers of a structure.",
+        examples=("- conv: {weights: c1}", "- residual: {name: again, from: input, weights: unit}"),
     ),
     "input": Word(
         "name",

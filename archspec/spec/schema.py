@@ -188,7 +188,7 @@ def _entry() -> Schema:
         kinds[name] = {
             "type": "object",
             "additionalProperties": False,
-            "required": required,
+            **_needed(required),
             "properties": {**properties, **_common()},
         }
     kinds["split"] = {"anyOf": [kinds["split"], _or_expression({"type": "integer", "minimum": 1})]}
@@ -211,7 +211,7 @@ def _common() -> Schema:
         "from": {**names, "description": "the layers whose outputs it takes, instead of the one before"},
         "weights": {
             "anyOf": [{"type": "string"}, {"type": "integer"}],
-            "description": "the layer or block whose arrays it uses",
+            "description": "the layer, block or structure whose arrays it uses; fields left out are as there",
         },
         "when": {**_or_expression({"type": "boolean"}), "description": "whether the layer is there"},
     }
@@ -248,10 +248,20 @@ def _content(kind: type[Kind], common: Schema) -> Schema:
     choices: list[Schema] = [fields]
     if kind.main is not None:
         choices.append(fields["properties"][kind.main])
-    if not fields.get("required"):
+    needed = fields.pop("required", [])
+    if common:
+        fields.update(_needed(needed))
+    elif needed:
+        fields["required"] = needed
+    if not needed:
         choices.append({"type": "null"})
     documentation = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
     return {"description": documentation, "anyOf": choices}
+
+
+def _needed(fields: list[str]) -> Schema:
+    """The fields that an entry must have, where it has not those of the entry whose arrays it uses."""
+    return {"anyOf": [{"required": fields}, {"required": ["weights"]}]} if fields else {}
 
 
 def _object(model: type[BaseModel], *, required: bool = True) -> Schema:
