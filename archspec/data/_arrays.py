@@ -83,6 +83,8 @@ class Target(NamedTuple):
 def as_target(array: np.ndarray, name: str, notes: list[str]) -> Target:
     """A target of a file: classes (N,), labels at once (N, K) of 0 and 1, maps of classes (N, H, W), or numbers.
 
+    What (N, L) numbers mean, an output says: of one that has classes at positions, whole ones are their classes.
+
     Whole numbers below 0 count for nothing, but −1 and 1 are the classes 0 and 1, and whole numbers below −1 are
     numbers. Raises `DataError`.
     """
@@ -130,7 +132,10 @@ def as_target(array: np.ndarray, name: str, notes: list[str]) -> Target:
             f"{name}: labels run from {low} to {high}; they count from 0",
             help=["numbers that are no classes are floating-point ones, as `y.astype(float)` makes them"],
         )
-    notes.append(f"{name} are whole numbers from {low} to {high}, and taken as floating-point ones")
+    if (
+        array.ndim != 2 or low < -1 or high >= MAX_CLASSES
+    ):  # of others the task says whether they are classes by position
+        notes.append(f"{name} are whole numbers from {low} to {high}, and taken as floating-point ones")
     return Target(array.astype(np.float32), None)
 
 

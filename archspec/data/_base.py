@@ -28,8 +28,8 @@ class Split:
 
     Inputs are images (N, H, W, C), uint8 or float32; signals (N, L, C) or vectors (N, F), float32. Targets are whole
     numbers in a signed type, of which those below 0 count for nothing, or floating-point ones, of which those that are
-    not numbers (NaN) do not: (N,), (N, K), of pixels (N, H, W) or (N, H, W, C). `names` are the samples' files, where
-    they have their own.
+    not numbers (NaN) do not: (N,), (N, K), of positions (N, L), of pixels (N, H, W) or (N, H, W, C). `names` are the
+    samples' files, where they have their own.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -66,8 +66,9 @@ class Data:
     """A dataset in memory. `name` is what diagnostics call it.
 
     `classes` has the names of the classes of each target that has classes: of a whole number each, or of the columns
-    (N, K) of several labels at once. `columns` has the names of the numbers (N, K) of a target, where they have names.
-    `notes` say what was left out, passed over or guessed, with counts.
+    (N, K) of several labels at once. `positions` are the targets (N, L) that have one at each position of a signal,
+    whose `classes` are those of a whole number then. `columns` has the names of the numbers (N, K) of a target, where
+    they have names. `notes` say what was left out, passed over or guessed, with counts.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Data:
     classes: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    positions: frozenset[str] = frozenset()
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -71,14 +71,17 @@ def untrained(data: Data) -> list[str]:
         for split, lack in ((data.train, "to train on"), (data.test, "held out")):
             labels = split.targets[target]
             counts = np.zeros(len(names), np.int64)
-            if labels.ndim == 2:
+            placed = labels.ndim > 2 or target in data.positions
+            if labels.ndim == 2 and not placed:
                 counts += (labels > 0).sum(0)
-            for part in [labels] if labels.ndim == 1 else labels if labels.ndim > 2 else ():
+            if placed and len(names) < 2:
+                continue  # one label, there or not
+            for part in [labels] if labels.ndim == 1 else labels if placed else ():
                 known = part[(part >= 0) & (part < len(names))]
                 counts += np.bincount(known, minlength=len(names))
             missing = [name for name, number in zip(names, counts, strict=True) if not number]
             if missing:
-                what = "pixel" if labels.ndim > 2 else _sample(data)
+                what = "pixel" if labels.ndim > 2 else "position" if placed else _sample(data)
                 word = "class" if len(missing) == 1 else "classes"
                 notes.append(f"{data.name} has no {what} {lack} of {len(missing):,} {word}: {listed(missing, 10)}")
     return notes

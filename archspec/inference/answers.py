@@ -23,6 +23,8 @@ class Answer:
     values: dict[str, float] | list[float] | None = None
     file: Path | None = None
     sources: dict[str, str] | None = None
+    runs: list[tuple[str | None, int, int]] = field(default_factory=list)
+    """Of a signal whose positions have classes, each stretch of one: its name, where it begins, where the next does."""
     pictured: bool = True
     """Whether what the network takes is an image."""
     likely: bool = True
@@ -45,6 +47,8 @@ class Answer:
             made["labels"] = [{"label": name, probability: value} for name, value in self.classes]
         if self.values is not None:
             made["values"] = self.values
+        if self.runs:
+            made["runs"] = [{"class": name, "from": begin, "to": end} for name, begin, end in self.runs]
         made.update({name: str(file) for name, file in (("mask", self.mask), ("file", self.file)) if file})
         return made
 

@@ -181,7 +181,9 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
 
     def named(split: Split) -> Split:
         labels = split.targets[target]
-        if labels.ndim == 2:  # a column for each label, of which those that the data lack are not known
+        if (
+            labels.ndim == 2 and target not in data.positions
+        ):  # a column for each label, of which those that the data lack are not known
             named = np.full((len(labels), len(names)), np.nan if labels.dtype.kind == "f" else -1, labels.dtype)
             named[:, place] = labels
         else:

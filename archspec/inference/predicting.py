@@ -16,8 +16,8 @@ from archspec.inference.answers import Answer
 from archspec.inference.forward import Computed, computed
 from archspec.inference.memory import less
 from archspec.inference.numbers import named_arrays
-from archspec.inference.predictions import best, shares_of
-from archspec.inference.presenting import as_images, placed_mask
+from archspec.inference.predictions import best, highest, runs_of, shares_of
+from archspec.inference.presenting import as_images, placed_mask, whole_size
 from archspec.inference.run import Run, scaled
 from archspec.inference.samples import Reading, Samples, check_counts, samples_of
 from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
@@ -28,8 +28,13 @@ from archspec.spec.network import ImageInput
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_outputs
 
-FOLDERS: dict[str, str] = {"mask": "masks", "image": "reconstructions", "numbers": "predictions"}
-"""Where files are written unless another folder is given, by how an answer is shown."""
+FOLDERS: dict[str, str] = {
+    "mask": "masks",
+    "image": "reconstructions",
+    "numbers": "predictions",
+    "positions": "predictions",
+}
+"""Where files are written unless another folder is given, by what is written of an answer."""
 
 
 def predict(
@@ -47,9 +52,9 @@ def predict(
 
     For classification the `top` most probable classes; for several labels those with a probability above `threshold`;
     for segmentation the classes by their shares of the pixels, and a coloured mask of each image in `output`, where
-    reconstruction and maps of numbers go too. Files of a network with several inputs are given as `NAME=FILE`, those of
-    each input in the same order, or as .npz archives with an array for each input. `invert` turns dark ink on light
-    paper into light on dark, as MNIST has it.
+    reconstruction, maps of numbers and the classes along a signal go too. Files of a network with several inputs are
+    given as `NAME=FILE`, those of each input in the same order, or as .npz archives with an array for each input.
+    `invert` turns dark ink on light paper into light on dark, as MNIST has it.
 
     Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
@@ -86,7 +91,7 @@ def _answers(
     graph, shown = run.graph, run._shown
     check_outputs(run.spec, graph)
     kind = graph.output_type(graph.main_output)
-    writes = shown.answer in ("mask", "image") or (shown.answer == "numbers" and len(kind.shape) > 1)
+    writes = shown.answer in ("mask", "image") or (shown.answer in ("numbers", "labels") and len(kind.shape) > 1)
     if output is not None and not writes:
         what = "classifies whole samples" if shown.answer == "classes" else "gives numbers, not images"
         raise DataError("E504", f"{graph.name} {what}: there is nothing to write to {output}")
@@ -100,7 +105,9 @@ def _answers(
     sources = _sources(samples)
     files: list[Path] = []
     if writes:
-        files = output_files(sources, output or Path(FOLDERS[shown.answer]), _written_as(run), graph)
+        written = _written_as(run)
+        usual = FOLDERS["image" if shown.answer == "image" else written]
+        files = output_files(sources, output or Path(usual), written, graph)
     weights = run._weights
     notes.extend([*weights.notes, *reading.notes])
     if run._run.finished and not run._run.classes and run.classes:
@@ -132,12 +139,15 @@ def _answer(
     values: np.ndarray = row.values
     if shown.answer == "mask":
         assert file is not None
-        size = next((input.type.shape[:2] for input in inputs.values() if isinstance(input, ImageInput)), None)
-        mask = placed_mask(values, row.plan, size)
+        mask = placed_mask(values, row.plan, whole_size(inputs, values.ndim))
         classes = len(run.classes)
-        write_mask(file, np.where(mask < 0, VOID, mask), classes)
         present = [item for item in best(shares_of(mask, classes), run.classes, top) if item[1]]
-        return Answer(source, present, file, "mask", sources=sources)
+        if mask.ndim > 1:
+            write_mask(file, np.where(mask < 0, VOID, mask), classes)
+            return Answer(source, present, file, "mask", sources=sources)
+        write_numbers(file, mask.astype(np.int16))
+        runs = runs_of(mask, run.classes)
+        return Answer(source, present, kind="mask", file=file, sources=sources, pictured=pictured, runs=runs)
     if shown.answer == "image":
         assert file is not None
         image = as_images(values[None], inputs[shown.made_again or next(iter(inputs))])
@@ -156,15 +166,18 @@ def _answer(
         return Answer(source, kind="numbers", values=named, sources=sources, pictured=pictured)
     if shown.answer == "labels":
         least = shown.threshold if threshold is None else threshold
-        there = [item for item in best(values, run.classes, len(values)) if item[1] > least]
-        return Answer(source, there, kind="labels", sources=sources, pictured=pictured, likely=shown.likely)
+        most = highest(values[None])[0]
+        there = [item for item in best(most, run.classes, len(most)) if item[1] > least]
+        if file is not None:
+            write_numbers(file, values)
+        return Answer(source, there, kind="labels", file=file, sources=sources, pictured=pictured, likely=shown.likely)
     return Answer(source, best(values, run.classes, top), sources=sources, pictured=pictured, likely=shown.likely)
 
 
 def _written_as(run: Run) -> Kind:
     """What files are written of a network's answers."""
     if run._shown.answer == "mask":
-        return "mask"
+        return "positions" if run.graph.output_type(run.graph.main_output).is_signal else "mask"
     source = run.spec.inputs.get(run._shown.made_again or "")
     return "image" if isinstance(source, ImageInput) and source.channels in (1, 3, 4) else "numbers"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, SupportsIndex
@@ -128,6 +129,7 @@ class Classes(Rated):
 class Labels(Rated):
     """Of each sample the labels that are there: `probabilities` (N, labels), `present` (N, labels) whether each is
     above the `threshold`, `classes` the numbers of those that are, `labels` their names, the most probable first.
+    Of a map (N, height, width, labels) or signal, these are the labels that are there somewhere.
     """
 
     threshold: float = DECIDED
@@ -138,8 +140,9 @@ class Labels(Rated):
 
     @property
     def classes(self) -> list[np.ndarray]:
-        orders = np.argsort(-self.scores, axis=-1, kind="stable")
-        return [order[there[order]] for order, there in zip(orders, self.present, strict=True)]
+        most = highest(self.scores)
+        orders = np.argsort(-most, axis=-1, kind="stable")
+        return [order[there[order]] for order, there in zip(orders, most > self.threshold, strict=True)]
 
     @property
     def labels(self) -> list[list[str]]:
@@ -149,7 +152,7 @@ class Labels(Rated):
         least = f"{100 * self.threshold:g} %" if self.likely else f"{self.threshold:g}"
         return [
             ", ".join(self._rated(index, scores[index]) for index in row) or f"nothing above {least}"
-            for row, scores in zip(self.classes, self.scores, strict=True)
+            for row, scores in zip(self.classes, highest(self.scores), strict=True)
         ]
 
 
@@ -158,7 +161,8 @@ class Masks(Rated):
     """Of each sample a class per pixel: `probabilities` (N, height, width, classes) at the output's size, `classes`
     (N, height, width) the most probable, `masks` the same of each image as the image itself lay, which is a list since
     images may differ in size; `labels` are the names of the classes that each mask has, those of most pixels first.
-    A mask is −1 where the output says nothing of a pixel.
+    A mask is −1 where the output says nothing of a pixel. Of signals there is a class per position: `probabilities`
+    (N, length, classes), `classes` (N, length).
     """
 
     masks: list[np.ndarray] = field(default_factory=list)
@@ -179,8 +183,9 @@ class Masks(Rated):
         return [best(shares_of(mask, classes), self.class_names, number) for mask in self.masks]
 
     def said(self) -> list[str]:
+        what = "pixels" if self.scores.ndim > 3 else "positions"
         return [
-            ", ".join(f"{name} {100 * share:.1f} % of the pixels" for name, share in row if share)
+            ", ".join(f"{name} {100 * share:.1f} % of the {what}" for name, share in row if share)
             for row in self.shares(3)
         ]
 
@@ -231,10 +236,21 @@ def best(shares: np.ndarray, names: Sequence[str], number: int) -> list[tuple[st
     return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in order]
 
 
+def highest(scores: np.ndarray) -> np.ndarray:
+    """The largest score (N, K) that each label has anywhere (N, …, K)."""
+    return np.asarray(scores.reshape(len(scores), -1, scores.shape[-1]).max(1))
+
+
 def shares_of(mask: np.ndarray, classes: int) -> np.ndarray:
     """The share of a mask's pixels that each class has, of those that have one (0 or more)."""
     known = mask[mask >= 0]
     return np.asarray(np.bincount(known, minlength=classes) / max(1, known.size))
+
+
+def runs_of(mask: np.ndarray, names: Sequence[str]) -> list[tuple[str | None, int, int]]:
+    """The stretches of one class along a signal: its name, None where nothing is said, and where it begins and ends."""
+    edges = [0, *(np.flatnonzero(np.diff(mask)) + 1).tolist(), len(mask)]
+    return [(names[mask[begin]] if mask[begin] >= 0 else None, begin, end) for begin, end in itertools.pairwise(edges)]
 
 
 def _numbers_said(row: np.ndarray, names: Sequence[str]) -> str:

@@ -30,8 +30,7 @@ def predictions_of(
     outputs = {name: np.stack([row.values[0][name] for row in rows]) for name in rows[0].values[0]}
     values = np.stack([row.values[1] for row in rows])
     if shown.answer == "mask":
-        size = next((input.type.shape[:2] for input in inputs.values() if isinstance(input, ImageInput)), None)
-        masks = [placed_mask(row.values[1].argmax(-1), row.plan, size) for row in rows]
+        masks = [placed_mask(row.values[1].argmax(-1), row.plan, whole_size(inputs, values.ndim - 2)) for row in rows]
         return Masks(names, outputs, notes, values, tuple(classes), shown.likely, masks)
     if shown.answer == "labels":
         return Labels(names, outputs, notes, values, tuple(classes), shown.likely, shown.threshold)
@@ -43,15 +42,20 @@ def predictions_of(
     return Classes(names, outputs, notes, values, tuple(classes), shown.likely)
 
 
-def placed_mask(mask: np.ndarray, way: Plan | None, size: tuple[int, ...] | None) -> np.ndarray:
-    """The classes of an output's pixels as the image itself lay; pixels that the output says nothing of are −1.
+def whole_size(inputs: Mapping[str, Input], axes: int) -> tuple[int, ...] | None:
+    """The height and width of the image, or with one axis the length of the signal, that a mask is of."""
+    return next((input.type.spatial for input in inputs.values() if len(input.type.spatial) == axes), None)
 
-    An output that is smaller than the input of a height and width stands for its middle.
+
+def placed_mask(mask: np.ndarray, way: Plan | None, size: tuple[int, ...] | None) -> np.ndarray:
+    """The classes of an output's pixels as the image itself lay, or of its positions as the signal does.
+
+    An output that is smaller than its input stands for the middle; what the output says nothing of is −1.
     """
-    if size is not None and mask.ndim == 2 and mask.shape != size:
-        top, left = ((whole - own) // 2 for whole, own in zip(size, mask.shape, strict=True))
+    if size is not None and mask.shape != size:
+        corner = [(whole - own) // 2 for whole, own in zip(size, mask.shape, strict=True)]
         wide = np.full(size, -1, mask.dtype)
-        wide[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+        wide[tuple(slice(at, at + own) for at, own in zip(corner, mask.shape, strict=True))] = mask
         mask = wide
     return mask if way is None or mask.ndim != 2 else unfitted_labels(mask, way)
 

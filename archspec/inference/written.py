@@ -19,9 +19,14 @@ MAX_CLASSES = 256
 VOID = 255
 """The number of a mask's pixels that the network says nothing of, as PASCAL VOC has it."""
 
-Kind = Literal["mask", "image", "numbers"]
-ADDED: dict[Kind, str] = {"mask": "_mask", "image": "_remade", "numbers": "_numbers"}
-"""What the name of a file adds to that of its sample."""
+Kind = Literal["mask", "image", "numbers", "positions"]
+ADDED: dict[Kind, str] = {
+    "mask": "_mask.png",
+    "image": "_remade.png",
+    "numbers": "_numbers.npy",
+    "positions": "_classes.npy",
+}
+"""What the name of a file adds to that of its sample: `positions` are the classes along a signal."""
 
 
 def output_files(sources: Sequence[Path], output: Path, kind: Kind, graph: Graph) -> list[Path]:
@@ -34,7 +39,7 @@ def output_files(sources: Sequence[Path], output: Path, kind: Kind, graph: Graph
     if output.is_file():
         raise DataError("E534", f"{output} is a file", help=["give a folder: --output DIR"])
     beside = output.resolve() in {source.parent.resolve() for source in sources}
-    if beside or (output.is_dir() and any(not path.stem.endswith(ADDED[kind]) for path in image_files(output))):
+    if beside or (output.is_dir() and any(not path.name.endswith(ADDED[kind]) for path in image_files(output))):
         raise DataError(
             "E534",
             f"{output} holds images, among which {'masks' if kind == 'mask' else 'answers'} would be taken for images",
@@ -46,12 +51,12 @@ def output_files(sources: Sequence[Path], output: Path, kind: Kind, graph: Graph
     for source in sources:
         # A sample of an archive is called `file.npz[3]`.
         stem = source.stem if not source.name.endswith("]") else source.name.replace(".", "_").translate(_BRACKETS)
-        file = output / f"{stem}{ADDED[kind]}{'.npy' if kind == 'numbers' else '.png'}"
+        file = output / f"{stem}{ADDED[kind]}"
         other = taken.setdefault(file.name.casefold() if folds else file.name, source)
         if other is not source:
             word = "mask" if kind == "mask" else "file"
             raise DataError("E521", f"{other} and {source} would have one {word}, {file}", help=["predict them apart"])
-        if file.exists() and not (kind != "numbers" and is_own_mask(file)):
+        if file.exists() and not (file.suffix == ".png" and is_own_mask(file)):
             raise DataError(
                 "E534", f"{file} is there already, and no prediction", help=["give another folder: --output DIR"]
             )

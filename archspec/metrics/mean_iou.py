@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MeanIou(Metric):
-    """Mean IoU, the share of right pixels, and the IoU of each class.
+    """Mean IoU, the share of right pixels or positions, and the IoU of each class.
 
     A class's intersection over union is right/(labelled + guessed − right), in pixels of the whole split; the mean is
     over the classes that occur as label or guess (Everingham et al. 2015; Long et al. 2015).
@@ -54,11 +54,11 @@ class MeanIou(Metric):
         }
 
     def said(self, values: Values) -> str:
-        return f"mean IoU {self.number(values['mean_iou'])}  pixels {self.number(values['pixel_accuracy'])}"
+        return f"mean IoU {self.number(values['mean_iou'])}  accuracy {self.number(values['pixel_accuracy'])}"
 
     def summary(self, values: Values, names: Sequence[str]) -> str:
-        over, pixels = known_of(values["iou"], names), self.number(values["pixel_accuracy"])
-        return f"mean IoU {self.number(values['mean_iou'])}{over}, pixel accuracy {pixels}"
+        over, right = known_of(values["iou"], names), self.number(values["pixel_accuracy"])
+        return f"mean IoU {self.number(values['mean_iou'])}{over}, accuracy {right}"
 
     def table(self, values: Values, names: Sequence[str]) -> list[str]:
         return per_class(names, values["iou"], "IoU")

@@ -55,6 +55,9 @@ class Classification(Task):
             raise self.needs(data, has, "`task: regression`", "whole numbers, one class per sample")
         elif target.ndim > 2:
             raise self.needs(data, "a label per pixel", "`task: segmentation`")
+        elif target.ndim == 2 and target.max() > 1:
+            has = f"a label for each of {target.shape[1]:,} positions as `{name}`"
+            raise self.needs(data, has, "`task: segmentation` and an output with a class for each")
         elif target.ndim == 2:
             raise self.needs(data, f"{target.shape[1]} labels per sample", "`task: multi_label`")
 

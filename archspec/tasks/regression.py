@@ -55,7 +55,7 @@ class Regression(Task):
 
     def class_names(self, data: str, name: str, names: tuple[str, ...], target: np.ndarray) -> tuple[str, ...]:
         plain = [*map(str, range(len(names)))]
-        if target.ndim != 2 and list(names) not in (plain, ["-1", "1"]):
+        if (target.ndim != 2 or target.shape[1] != len(names)) and list(names) not in (plain, ["-1", "1"]):
             raise self.needs(data, f"the classes {listed(names, 8)} as `{name}`", "`task: classification`")
         return ()
 

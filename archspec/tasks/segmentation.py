@@ -1,4 +1,4 @@
-"""Segmentation: a class per pixel."""
+"""Segmentation: a class per pixel of an image, or per position of a signal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class Segmentation(Task):
     """A class per pixel: an output is a map with a channel per class, of which the largest is the answer.
+
+    Of a signal, it is a class per position: an output (length, classes), and targets (N, length).
 
     It has the input's height and width, or, with `crop: center`, is smaller, and stands for the middle of the input, as
     that of a U-Net of unpadded convolutions does (Ronneberger et al. 2015).
@@ -78,8 +80,15 @@ class Segmentation(Task):
     def check_target(self, data: str, name: str, target: np.ndarray, output: TensorType, loss: Loss) -> None:
         if target.ndim < 3 and output.is_map:
             raise self.needs(data, "a label per image", "`task: classification`")
+        if target.ndim < 2:
+            raise self.needs(data, f"one label per signal as `{name}`", "`task: classification`")
         if target.dtype.kind == "f" and target.ndim <= len(output.shape):
             raise self.needs(data, f"fractional numbers as `{name}`", "`task: regression`")
+        if target.ndim > len(output.shape) and target.shape[-1] != output.channels:
+            has = f"{target.shape[-1]} numbers for each {'pixel' if output.is_map else 'position'} as `{name}`"
+            raise self.needs(data, has, f"a class, or the share of each of {output.channels}")
+        if target.ndim > len(output.shape) and target.dtype.kind != "f":
+            raise self.needs(data, f"whole numbers for each class as `{name}`", "a 1 among zeros, or shares")
 
     def aligned(self, target: jax.Array, output: TensorType) -> jax.Array:
         axes = range(1, 1 + len(output.spatial))

@@ -84,6 +84,42 @@ def as_classes(
     return list(splits), names
 
 
+def as_positions(
+    splits: Sequence[np.ndarray], names: tuple[str, ...], what: str, notes: list[str]
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Targets of an output (length, classes) as the number of a class at each position (N, L), and the classes' names.
+
+    They may be such already, in whole numbers or floating-point ones without fractions, (N, L) or (N, L, 1), or a 1
+    among zeros at each position (N, L, classes). Those below 0 and NaN become −1, which counts for nothing. `names` are
+    kept where there are any. What is none of these, as shares of classes are, is left as it is.
+    """
+    classes = splits[0].shape[-1]
+    made = [array[..., 0] if array.ndim == 3 and classes == 1 else array for array in splits]
+    if made[0].ndim == 3:
+        ones = all(((array == 0) | (array == 1)).all() and (array.sum(-1) == 1).all() for array in made)
+        if not ones:
+            return list(splits), names
+        notes.append(f"{what}: a 1 among {classes} zeros and ones is taken as the number of a position's class")
+        plain = tuple(map(str, range(classes)))
+        return [array.argmax(-1).astype(np.int16) for array in made], names or plain
+    if made[0].ndim != 2:
+        return list(splits), names
+    known = np.concatenate([array[~np.isnan(array)] if array.dtype.kind == "f" else array.ravel() for array in made])
+    if (known != np.rint(known)).any() or known.max(initial=-1) >= MAX_CLASSES:
+        return list(splits), names
+    passed = sum(array.size for array in made) - int((known >= 0).sum())
+    if passed:
+        notes.append(
+            f"{what}: {count(passed, 'position')} below 0 or NaN {'counts' if passed == 1 else 'count'} for nothing"
+        )
+    high = int(known.max(initial=0))
+    if not names:
+        names = tuple(map(str, range(high + 1)))
+        notes.append(f"{what}: a class at each of {made[0].shape[1]:,} positions, 0 to {high}")
+    with np.errstate(invalid="ignore"):  # what is not a number is not converted
+        return [np.where(array >= 0, array, -1).astype(np.int16) for array in made], names
+
+
 def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
     """A note where numbers to be told are far larger than those that a network gives at first, which are about 1."""
     known = numbers[~np.isnan(numbers)].astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.float64)

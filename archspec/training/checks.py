@@ -15,7 +15,7 @@ from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
-from archspec.training.adapting import adapted, as_classes, unscaled, unscaled_target
+from archspec.training.adapting import adapted, as_classes, as_positions, unscaled, unscaled_target
 from archspec.training.steps import maps_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     notes = list(data.notes)
     for name, own in heads.items():
         if name != COUNTS and all(head.task.form == "classes" and "classes" in head.loss.forms for head in own):
-            data = _with_classes(data, name, notes)
+            data = _with_classes(data, name, own, notes)
+        elif name != COUNTS and all(head.type.is_signal for head in own) and data.train.targets[name].ndim == 2:
+            data = _of_positions(data, name, own)
 
     def of(split: Split) -> Split:
         inputs = {name: split.inputs[own] for name, own in names.items()}
@@ -82,17 +84,47 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     return replace(made, notes=(*made.notes, *untrained(made)))
 
 
-def _with_classes(data: Data, name: str, notes: list[str]) -> Data:
-    """The data with the classes' numbers in a target, where it says them otherwise."""
-    splits = (data.train, data.test)
+def _with_classes(data: Data, name: str, heads: Sequence[Head], notes: list[str]) -> Data:
+    """The data with the classes' numbers in a target, of each sample or of each position, where it says them otherwise.
+
+    Labels of positions that count from 1 are taken from 0, where nothing else keeps them from fitting their outputs.
+    """
+    splits, what = (data.train, data.test), f"`{name}` of {data.name}"
     given = [split.targets[name] for split in splits]
-    made, classes = as_classes(given, data.classes.get(name, ()), f"`{name}` of {data.name}", notes)
+    positions, known = data.positions, data.classes.get(name, ())
+    if all(head.type.is_signal for head in heads):
+        # Without a word of the dataset's, names of (N, L) numbers are those of L labels.
+        made, classes = as_positions(given, known if name in positions else (), what, notes)
+        if made[0].ndim == 2 and made[0].dtype.kind == "i":
+            positions = positions | {name}
+            made, classes = _from_0(made, classes, heads, name in data.positions, what, notes)
+    else:
+        made, classes = as_classes(given, known, what, notes)
     if made[0] is given[0]:
         return data
     train, test = (
         replace(split, targets={**split.targets, name: own}) for split, own in zip(splits, made, strict=True)
     )
-    return replace(data, train=train, test=test, classes={**data.classes, name: classes})
+    return replace(data, train=train, test=test, classes={**data.classes, name: classes}, positions=positions)
+
+
+def _of_positions(data: Data, name: str, heads: Sequence[Head]) -> Data:
+    """The data of whose target (N, L) outputs tell a number at each position: its names are not those of L labels."""
+    if name in data.positions:
+        return data
+    named = {own: names for own, names in data.classes.items() if own != name}
+    labels = {name: (name,)} if all(head.task.answer == "labels" for head in heads) else {}
+    return replace(data, classes={**named, **labels}, positions=data.positions | {name})
+
+
+def _from_0(
+    made: list[np.ndarray], classes: tuple[str, ...], heads: Sequence[Head], named: bool, what: str, notes: list[str]
+) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    last = len(classes) - 1
+    if named or any(head.type.channels != last for head in heads) or any((array == 0).any() for array in made):
+        return made, classes
+    notes.append(f"{what}: no label is 0, and labels 1 to {last} are taken as the {last} classes")
+    return [np.where(array > 0, array - 1, -1).astype(array.dtype) for array in made], classes[1:]
 
 
 def class_names_of(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, ...]:
@@ -131,6 +163,7 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
             for split in (data.train, data.test):
                 head.task.check_target(data.name, name, split.targets[name], head.type, head.loss)
         check_outputs(spec, graph)
+        _check_positions(data, heads)
         _check_moved(data, spec, heads)
         for head in heads:
             name = head.target_among(data.train.targets)
@@ -152,6 +185,27 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                 _check_size(data.name, images, input, path, has_grey="grey" in fields)
     except DataError as error:
         raise spec.data_error(error) from None
+
+
+def _check_positions(data: Data, heads: Sequence[Head]) -> None:
+    """Raises `DataError` where labels of pixels or positions are of another size than every input, and their output."""
+    for head in heads:
+        name = head.target_among(data.train.targets)
+        own = data.train.targets[name].shape[1 : 1 + len(head.type.spatial)]
+        arrays = data.train.inputs.values()
+        sizes = [array.shape[1:-1] for array in arrays if array.ndim == 1 + len(head.type.shape)]
+        if head.task.answer == "mask" and sizes and own not in sizes and own != head.type.spatial:
+            what = "pixels" if head.type.is_map else "positions"
+            raise DataError(
+                "E501",
+                f"`{name}` of {data.name} has labels of {_sized(own)} {what}, but the input has "
+                f"{listed(map(_sized, dict.fromkeys(sizes)))}",
+                help=["a label for each of the input's"],
+            )
+
+
+def _sized(size: Sequence[int]) -> str:
+    return "×".join(f"{number:,}" for number in size)
 
 
 def _check_moved(data: Data, spec: Spec, heads: Sequence[Head]) -> None:

@@ -45,12 +45,14 @@ def of_data(data: Data, graph: Graph, heads: Sequence[Head]) -> list[str]:
     """
     notes = []
     for name, trained in data.train.targets.items():
-        if trained.ndim < 3 or trained.dtype.kind == "f":
+        if trained.dtype.kind == "f" or (trained.ndim < 3 and name not in data.positions):
             continue
+        what = "image" if trained.ndim > 2 else "signal"
         for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
-            blank = int((~(split.targets[name] >= 0).any((1, 2))).sum())
+            own = split.targets[name]
+            blank = int((~(own >= 0).any(tuple(range(1, own.ndim)))).sum())
             if blank:
-                notes.append(f"{blank:,} of the {count(len(split), 'image')} {part} have no label that counts")
+                notes.append(f"{blank:,} of the {count(len(split), what)} {part} have no label that counts")
     for head in heads:
         notes.extend(note for note in _of_head(data, graph, head) if note not in notes)
     return notes

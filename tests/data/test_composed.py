@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -151,3 +153,22 @@ def test_waveforms_are_equally_loud_and_frequent() -> None:
         Waveforms(length=31)
     with pytest.raises(DataError, match="numbers in all signals, more than"):
         Waveforms(length=10**6).load()
+
+
+def test_pieces_of_waveforms_are_where_their_classes_say() -> None:
+    data = Waveforms(length=300, pieces=3, noise=0, train=60, test=5).load()
+    labels, waves = data.train.labels, data.train.images[..., 0]
+    assert labels.shape == waves.shape == (60, 300) and data.positions == {"label"} and data.classes["label"] == SHAPES
+    sizes = set()
+    for label, wave in zip(labels, waves, strict=True):
+        edges = [0, *(np.flatnonzero(np.diff(label)) + 1), 300]
+        assert len(edges) == 4  # neighbours differ, so each edge shows
+        for begin, end in itertools.pairwise(edges):
+            sizes.add(end - begin)
+            # A square wave has two values, and no other has.
+            assert (len(np.unique(wave[begin:end])) == 2) == (SHAPES[label[begin]] == "square")
+            assert (wave[begin:end] ** 2).mean() == pytest.approx(1, abs=0.5)
+    assert 50 <= min(sizes) < 65 and 135 < max(sizes) <= 150
+    assert np.bincount(labels[:, 0]).tolist() == [12] * 5 and (np.bincount(labels.ravel()) > 2400).all()
+    with pytest.raises(ValueError, match="64 or more for each of the `pieces`"):
+        Waveforms(length=128, pieces=3)

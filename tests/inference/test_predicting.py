@@ -263,6 +263,28 @@ layers: [{crop: {name: c, size: [4, 4]}}, {conv: {name: out, filters: 3, kernel:
     assert large.shape == (16, 20) and (large >= 0).sum() == 4 * 16 and (large[4:12, 6:14] >= 0).all()
 
 
+def test_labels_of_positions_are_said_where_they_are_anywhere(
+    imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = """
+task: multi_label
+input: {length: 6, channels: 2}
+layers: [{conv: {name: out, filters: 3, kernel: 1}}]
+"""
+    folder = imported(text, ["wind", "rain", "snow"])
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).standard_normal((2, 6, 2)))
+    found = archspec.open(folder).predict(tmp_path / "x.npy")
+    assert isinstance(found, Labels) and found.present.shape == (2, 6, 3)
+    rows = answers(capsys, folder, tmp_path / "x.npy", "-o", tmp_path / "out")
+    for row, own, names in zip(rows, found.probabilities, found.labels, strict=True):
+        assert np.array_equal(np.load(row["file"]), own)
+        assert names == [item["label"] for item in row["labels"]]
+        assert {item["label"]: pytest.approx(item["probability"]) for item in row["labels"]} == {
+            name: most for name, most in zip(("wind", "rain", "snow"), own.max(0).tolist(), strict=True) if most > 0.5
+        }
+    assert "rain" in repr(found) or "wind" in repr(found) or "snow" in repr(found)
+
+
 def test_numbers_are_called_as_the_data_call_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the names of a table's columns, in a run that is trained on it."""
     numbers = np.random.default_rng(0).random((40, 5))

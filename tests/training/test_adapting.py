@@ -15,7 +15,7 @@ from archspec.spec.inputs import Input, SignalInput, VectorInput
 from archspec.spec.network import ImageInput
 from archspec.spec.train import Augment
 from archspec.training import feeding
-from archspec.training.adapting import adapted, as_classes, unscaled, unscaled_target
+from archspec.training.adapting import adapted, as_classes, as_positions, unscaled, unscaled_target
 from archspec.training.augmentation import augmented
 
 IMAGE = ImageInput(height=4, width=3, channels=1)
@@ -75,6 +75,24 @@ def test_classes_that_are_said_otherwise_are_numbers() -> None:
     for other in (hot + hot[::-1], hot[:, :1], kinds + 0.5, kinds - 1.0, kinds):
         assert as_classes([other], (), "y", notes)[0][0] is other
     assert len(notes) == 2
+
+
+def test_classes_of_positions_are_found_in_every_form() -> None:
+    """Labels by position, as other tools write them, are the same numbers in the end."""
+    kinds, notes = np.array([[0, 2, 1, 1, 2], [2, 0, 0, 1, 0]]), list[str]()
+    hot = np.eye(3, dtype=np.int8)[kinds]
+    for form in (kinds, kinds.astype(np.float32), kinds[..., None], hot, hot.astype(np.float32)):
+        made, names = as_positions([form, form[:1]], (), "y", notes)
+        assert [part.tolist() for part in made] == [kinds.tolist(), kinds[:1].tolist()] and names == ("0", "1", "2")
+    assert as_positions([kinds], ("a", "b", "c"), "y", notes)[1] == ("a", "b", "c")
+    holes = np.where(kinds == 1, np.nan, kinds)
+    for form in (holes, np.where(kinds == 1, -100, kinds)):
+        notes.clear()
+        (made_again,), _ = as_positions([form], (), "y", notes)
+        assert made_again.tolist() == np.where(kinds == 1, -1, kinds).tolist()
+        assert notes[0] == "y: 3 positions below 0 or NaN count for nothing"
+    for other in (kinds / 2, hot * 0.5, hot + hot[:, ::-1], kinds * 2.0**15, kinds[0]):
+        assert as_positions([other], (), "y", notes)[0][0] is other
 
 
 def test_features_far_from_one_are_told_of_with_what_scales_them() -> None:

@@ -22,6 +22,7 @@ from archspec.images.fitting import plan, unfitted_labels
 from archspec.images.masks import palette
 from archspec.inference.evaluating import evaluate
 from archspec.inference.predicting import predict
+from archspec.inference.predictions import Masks
 from archspec.loading import load, open_spec
 from archspec.losses._targets import median_frequency
 from archspec.losses.cross_entropy import CrossEntropy
@@ -380,3 +381,82 @@ def test_names_that_differ_by_case_have_masks_of_their_own(
     monkeypatch.undo()
     with pytest.raises(DataError, match="would have one mask"):
         names.output_files(same, tmp_path / "masks", "mask", graph)
+
+
+SIGNALS = """
+task: segmentation
+input: {length: 40, channels: 1}
+layers:
+  - conv: {filters: 6, kernel: 5, pad: same}
+  - relu
+  - conv: {filters: %d, kernel: 1}
+train:
+  dataset: %s
+  batch_size: 10
+  epochs: 6
+  optimiser: {adam: 0.05}
+"""
+
+
+def test_signals_have_a_class_at_each_position(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Low, middle and high stretches: a run learns them, is measured as by hand, and says them of new signals."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, (60, 5)).repeat(8, axis=1)
+    x = (labels - 1 + 0.1 * generator.standard_normal(labels.shape)).astype(np.float32)
+    labels[:, :2] = -1  # counts for nothing
+    parts = {"x_train": x[:40], "y_train": labels[:40], "x_test": x[40:], "y_test": labels[40:]}
+    np.savez(tmp_path / "s.npz", **parts)
+    result = train(load(write(SIGNALS % (3, "{npz: s.npz}"))), tmp_path / "run", progress=False)
+    run = result.open()
+    found = run.predict(x[40:])
+    assert isinstance(found, Masks) and found.probabilities.shape == (20, 40, 3)
+    assert all(np.array_equal(mask, own) for mask, own in zip(found.masks, found.classes, strict=True))
+    truth, guess = labels[40:][:, 2:], found.classes[:, 2:]
+    ious = [((truth == k) & (guess == k)).sum() / ((truth == k) | (guess == k)).sum() for k in range(3)]
+    assert result.test["mean_iou"] == pytest.approx(np.mean(ious)) and result.test["mean_iou"] > 0.8
+    assert result.test["pixel_accuracy"] == pytest.approx((truth == guess).mean())
+    assert run.evaluate()["iou"] == pytest.approx(ious)
+    # The same on the command line, with a file for each signal.
+    np.save(tmp_path / "two.npy", x[40:42])
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "two.npy"), "-o", str(out), "--format", "json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert [np.load(item["file"]).tolist() for item in answers] == found.classes[:2].tolist()
+    runs = [np.repeat([int(own["class"]) for own in item["runs"]], [own["to"] - own["from"] for own in item["runs"]])
+            for item in answers]  # fmt: skip
+    assert np.array_equal(runs, found.classes[:2])
+    shares = {item["class"]: item["share"] for item in answers[0]["classes"]}
+    assert shares == {str(k): pytest.approx((found.classes[0] == k).mean()) for k in np.unique(found.classes[0])}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": np.zeros((10, 39), int)}, "has labels of 39 positions, but the input has 40"),
+        ({"y": np.zeros(10, int)}, "one label per signal as `label`"),
+        ({"y": np.full((10, 40), 0.5)}, "fractional numbers as `label`"),
+        ({"y": np.zeros((10, 40, 4))}, "4 numbers for each position as `label`"),
+        ({"y": np.eye(5, dtype=int)[np.zeros((10, 40), int)]}, "has 5 classes, but output"),
+    ],
+)
+def test_labels_that_are_none_of_positions_are_told_of(
+    write: Write, tmp_path: Path, change: dict[str, np.ndarray], words: str
+) -> None:
+    np.savez(tmp_path / "s.npz", x=np.zeros((10, 40)), **change)
+    with pytest.raises(SpecError, match=words):
+        train(load(write(SIGNALS % (3, "{npz: s.npz}"))), tmp_path / "run", progress=False)
+
+
+def test_labels_of_positions_need_not_be_segmented(write: Write, tmp_path: Path) -> None:
+    """The task decides: of an output with a number for each position, zeros and ones are labels at once."""
+    y = np.random.default_rng(0).integers(0, 2, (20, 40))
+    np.savez(tmp_path / "s.npz", x=y * 2.0 - 1, y=y)
+    text = (SIGNALS % (1, "{npz: s.npz}")).replace("task: segmentation", "task: multi_label")
+    assert train(load(write(text)), tmp_path / "run", progress=False).test["accuracy"] > 0.9
+    with pytest.raises(SpecError, match=r"40 labels per sample|each of 40 positions"):
+        text = text.replace("task: multi_label", "task: classification").replace(
+            "kernel: 1}", "kernel: 1}\n  - flatten"
+        )
+        train(load(write(text + "\n")), tmp_path / "other", progress=False)
