@@ -1,31 +1,20 @@
-"""What is wrong with a spec, as data; renderers turn it into text or JSON.
+"""What is wrong with a spec, as data, and the words that messages share.
 
 A `Diagnostic` says what is wrong (code, message), where (spans into the files that were read), why (notes) and
-what to do about it (help). The codes are declared in codes.py.
+what to do about it (help). Its code is declared in codes/, and rendering.py makes text of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-from archspec.output import printable
+from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
 MAX_ALIKE = 3
 """Findings of one code at one place, such as a layer in a repeat, that are kept."""
-
-MAX_COMPARED = 100
-"""Names that did-you-mean looks at."""
-
-MAX_SHOWN = 50
-"""Diagnostics printed as text before the rest is only counted; JSON has them all."""
-
-_MAX_FRAME_WIDTH = 160
 
 
 class Source:
@@ -55,8 +44,7 @@ class Source:
         return self._lines
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A place in a source. Lines and columns count from 1; the end column is exclusive."""
 
     source: Source
@@ -78,16 +66,14 @@ class Span:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A span with the words to print under it."""
 
     span: Span
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One finding. `primary` is where it is, `secondary` where the other thing that it speaks of is."""
 
     code: str
@@ -118,7 +104,12 @@ class SpecError(Exception):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n" + render_text(self.diagnostics))
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        from archspec.rendering import render_text
+
+        return "\n" + render_text(self.diagnostics)
 
 
 class ShapeError(Exception):
@@ -160,19 +151,26 @@ def unwritable(path: Path, error: OSError) -> DataError:
     return DataError("E534", f"{path} cannot be written: there is no folder {path.parent}", help=help)
 
 
-@dataclass(slots=True)
 class Findings:
     """Collects diagnostics while a spec is read, so that all of them can be shown at once."""
 
-    items: list[Diagnostic] = field(default_factory=list)
-    files: dict[Path, Source | None] = field(default_factory=dict)
-    """Files that were looked for, and the text of each that could be read."""
-    _seen: set[Diagnostic] = field(default_factory=set)
-    _alike: Counter[tuple[str, Span]] = field(default_factory=Counter)
+    __slots__ = ("_alike", "_seen", "files", "items")
+
+    def __init__(self) -> None:
+        self.items: list[Diagnostic] = []
+        self.files: dict[Path, Source | None] = {}
+        """Files that were looked for, and the text of each that could be read."""
+        self._seen: set[Diagnostic] = set()
+        self._alike: Counter[tuple[str, Span]] = Counter()
 
     def copy(self) -> Findings:
         """The same findings, to be added to."""
-        return Findings(list(self.items), self.files, set(self._seen), Counter(self._alike))
+        same = Findings()
+        same.items = list(self.items)
+        same.files = self.files
+        same._seen = set(self._seen)
+        same._alike = Counter(self._alike)
+        return same
 
     def add(self, item: Diagnostic) -> None:
         """Keeps the diagnostic unless the same one, or several of its code at its place, are there already."""
@@ -242,48 +240,6 @@ class Findings:
             raise SpecError(self.sorted())
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """`did you mean …?` for the choice nearest to the word, or None when none is spelt nearly alike."""
-    # Capitals make no difference: ReLU is near to relu.
-    word = word[:100].lower()
-    known = {name.lower(): name for name in sorted(set(choices), reverse=True)}
-    names = sorted(known)
-    if len(names) > MAX_COMPARED:
-        # Comparing is slow; among very many names only those that begin alike are looked at.
-        names = [name for name in names if name[:1] == word[:1] and abs(len(name) - len(word)) < 3]
-        names = sorted(names, key=lambda name: -_alike_at_the_start(name, word))[:MAX_COMPARED]
-    best = min(((_distance(word, name), index) for index, name in enumerate(names)), default=None)
-    # A slip in three letters is near; in a word of one or two any other word would be.
-    if best is None or best[0] > max(1, len(word) // 3) or best[0] >= min(len(word), len(names[best[1]])):
-        # A part of one name alone: `median` of `median_frequency`.
-        whole = [name for name in names if len(word) > 3 and (name.startswith(word) or word in name.split("_"))]
-        return f"did you mean `{known[whole[0]]}`?" if len(whole) == 1 else None
-    return f"did you mean `{known[names[best[1]]]}`?"
-
-
-def _alike_at_the_start(a: str, b: str) -> int:
-    """How many first letters two words share."""
-    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _distance(a: str, b: str) -> int:
-    """Letters that are missing, too many, wrong or swapped with their neighbour (optimal string alignment)."""
-    most = max(1, len(a) // 3)
-    if abs(len(a) - len(b)) > most or len(set(a) - set(b)) > most:
-        return len(a) + len(b)  # far, without looking closer
-    older: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, left in enumerate(a, 1):
-        row = [i]
-        for j, right in enumerate(b, 1):
-            least = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
-                least = min(least, older[j - 2] + 1)
-            row.append(least)
-        older, last = last, row
-    return last[-1]
-
-
 def listed(words: Iterable[str], limit: int = 12) -> str:
     """`a, b and c`, cut after `limit` words."""
     items = list(words)
@@ -294,89 +250,14 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
-_COLOURS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "place": "\x1b[36m", "help": "\x1b[32m", "bold": "\x1b[1m"}
-_RESET = "\x1b[0m"
-
-
-def render_text(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
-    """Frames with source lines, one per diagnostic, then a count. Colour only where the caller asks for it."""
-
-    def paint(style: str, text: str) -> str:
-        return f"{_COLOURS[style]}{text}{_RESET}" if colour and text else text
-
-    blocks = ["\n".join(_frame(item, paint)) for item in diagnostics[:MAX_SHOWN]]
-    errors = sum(item.severity == "error" for item in diagnostics)
-    warnings = len(diagnostics) - errors
-    if len(diagnostics) > MAX_SHOWN:
-        blocks.append(f"{len(diagnostics) - MAX_SHOWN} more are not shown; --format json lists them all")
-    counts = [count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
-    if counts:
-        blocks.append(" and ".join(counts))
-    return "\n\n".join(blocks)
-
-
 def count(number: int, word: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
-def render_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """A JSON list, one object a diagnostic, with the same content as the text."""
-    import json
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """`did you mean …?` for the choice nearest to the word, or None when none is spelt nearly alike."""
+    from archspec.spelling import nearest
 
-    return json.dumps([item.to_json() for item in diagnostics], indent=2, ensure_ascii=False)
-
-
-def _frame(item: Diagnostic, paint: Any) -> Iterator[str]:
-    yield paint(item.severity, f"{item.severity}[{item.code}]") + paint("bold", f": {printable(item.message)}")
-    labels = ([item.primary] if item.primary else []) + list(item.secondary)
-    width = max([len(str(label.span.line)) for label in labels if label.span.line], default=1) + 1
-    margin = " " * width
-    previous: Source | None = None
-    for index, label in enumerate(labels):
-        span = label.span
-        if span.source is not previous:
-            yield f"{margin}{paint('place', '┌─')} {printable(str(span))}"
-            yield f"{margin}{paint('place', '│')}"
-        else:
-            yield f"{margin}{paint('place', '·')}"
-        previous = span.source
-        yield from _snippet(label, width, "^" if index == 0 else "-", item.severity, paint)
-    for note in item.notes:
-        yield f"{margin}{paint('place', '=')} note: {printable(note)}"
-    for text in item.help:
-        yield f"{margin}{paint('help', '= help')}: {printable(text)}"
-
-
-def _snippet(label: Label, width: int, mark: str, severity: str, paint: Any) -> Iterator[str]:
-    span = label.span
-    line = span.source.line(span.line)
-    end = span.end_column if span.end_line == span.line else len(line.rstrip()) + 1
-    length = max(1, end - span.column)
-    start = span.column - 1
-    cut = 0
-    if len(line) > _MAX_FRAME_WIDTH:
-        cut = max(0, min(start - 40, len(line) - _MAX_FRAME_WIDTH))
-        line = line[cut : cut + _MAX_FRAME_WIDTH]
-        start -= cut
-        length = max(1, min(length, len(line) - start))
-    line = printable(line)
-    number = f"{span.line:>{width - 1}} "
-    yield f"{paint('place', number + '│')} {line}"
-    before = " " * _columns(line[:start])
-    marks = mark * max(1, _columns(line[start : start + length]))
-    yield (
-        f"{' ' * width}{paint('place', '│')} {before}{paint(severity, marks)}"
-        f"{' ' + printable(label.text) if label.text else ''}"
-    )
-
-
-def _columns(text: str) -> int:
-    """Columns of a terminal that a text takes: Chinese characters and emoji take two, accents on a letter none."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import category, east_asian_width
-
-    return sum(
-        0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in ("W", "F") else 1 for char in text
-    )
+    near = nearest(word, choices)
+    return None if near is None else f"did you mean `{near}`?"

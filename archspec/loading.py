@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.data import RELATIVE
-from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean, render_text
+from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
 from archspec.elaborate import elaborate
 from archspec.located import Located, Scalar, describe, kind_of_input
 from archspec.located import Mapping as LocatedMapping
@@ -392,6 +392,8 @@ class Spec:
         try:
             return self.graph()._repr_html_()
         except SpecError as error:
+            from archspec.rendering import render_text
+
             return f"<pre>{escape(render_text(error.diagnostics))}</pre>"
 
     def __repr__(self) -> str:

@@ -20,9 +20,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from archspec.diagnostics import SpecError, render_json, render_text
+from archspec.diagnostics import SpecError
 from archspec.drawing import draw
 from archspec.loading import open_specs
+from archspec.output import as_json
+from archspec.rendering import render_text
 from archspec.reports import report
 from archspec.spec.schema import json_schema
 from tests.test_fuzz import TREES, mutated
@@ -37,7 +39,7 @@ def answers(path: Path, which: int, counts: Counter[str]) -> None:
         specs = open_specs(str(path))
         wrong = [item for spec in specs for item in spec.diagnostics if item.severity == "error"]
         render_text(wrong, colour=True)
-        render_json(wrong)
+        as_json([item.to_json() for item in wrong])
     except SpecError as error:
         render_text(error.diagnostics)
         counts["refused"] += 1

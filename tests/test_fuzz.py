@@ -12,8 +12,10 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from archspec.diagnostics import SpecError, render_json, render_text
+from archspec.diagnostics import SpecError
 from archspec.loading import open_specs
+from archspec.output import as_json
+from archspec.rendering import render_text
 from archspec.zoo import zoo_folder
 
 RICH = """
@@ -141,7 +143,7 @@ def answer(path: Path) -> None:
         diagnostics = list(error.diagnostics)
         assert diagnostics
     render_text(diagnostics, colour=True)
-    render_json(diagnostics)
+    as_json([item.to_json() for item in diagnostics])
 
 
 JUNK = [b"", b"\xff\xfe", b"\x00", b"[", b"}", b"&a", b"*a ", b"!!x ", b"\t", b"$(", b": ", b"- "]

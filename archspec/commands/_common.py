@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError, render_text
+from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError
 from archspec.output import as_json, say
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None
     if getattr(options, "format", "text") == "json":
         print(as_json([item.to_json() for item in diagnostics]))
     elif diagnostics:
+        from archspec.rendering import render_text
+
         say(render_text(diagnostics, colour=_colour()), clean=False)
 
 

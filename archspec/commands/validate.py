@@ -42,8 +42,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
     """The diagnostics of a file's variants, each once, saying which variants it concerns unless it is all."""
-    from dataclasses import replace
-
     where: dict[Diagnostic, list[str]] = {}
     for spec in specs:
         for item in spec.diagnostics:
@@ -51,6 +49,6 @@ def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
     return [
         item
         if len(names) == len(specs)
-        else replace(item, notes=(*item.notes, f"in {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"))
+        else item._replace(notes=(*item.notes, f"in {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"))
         for item, names in where.items()
     ]

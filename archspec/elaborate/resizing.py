@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from math import ceil, prod
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
             said = "×".join(map(str, size.spatial)) if size.is_map else f"length {size.spatial[0]}"
             ways.append(f"{'or ' if ways else ''}an input of {said}: --input {'x'.join(map(str, size.spatial))}")
         if sizes:
-            findings.replace(item, replace(item, help=tuple(ways)))
+            findings.replace(item, item._replace(help=tuple(ways)))
 
 
 Helps = Callable[[Diagnostic, TensorType], bool]

@@ -80,7 +80,7 @@ def evaluated(
         check_data(data, spec, graph)
     except SpecError as error:
         # What is right for `train` is no help here, where a network is measured as it is.
-        items = [replace(item, help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
+        items = [item._replace(help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
     try:
         data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -192,7 +191,7 @@ def begin_with(recipe: Train, spec: Spec, graph: Graph, folder: RunFolder, shown
     except SpecError as error:
         # What is wrong with the folder that it names has no place there.
         own = Label(place) if place is not None else None
-        raise SpecError([replace(item, primary=item.primary or own) for item in error.diagnostics]) from None
+        raise SpecError([item._replace(primary=item.primary or own) for item in error.diagnostics]) from None
     if shown and weights.notes:
         print("\n".join(weights.notes))
     return weights.arrays

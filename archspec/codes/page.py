@@ -1,0 +1,61 @@
+"""docs/diagnostics.md, made of the codes."""
+
+from __future__ import annotations
+
+from archspec.codes import CODES
+
+GROUPS = {
+    "E1": "Files, text and the command line",
+    "E2": "What the language does not have",
+    "E3": "Shapes",
+    "E4": "Bounds",
+    "E50": "Data and training",
+    "E51": "Data and training",
+    "E52": "Data and training",
+    "E53": "Weights and files that are written",
+    "E54": "Weights and files that are written",
+    "E56": "Drawings",
+    "E9": "What went wrong outside the spec",
+    "W2": "Warnings of the language",
+    "W3": "Warnings of shapes",
+    "W4": "Warnings of devices",
+}
+"""Headings by how codes begin; codes with one heading stand together."""
+
+_HEAD = """# Diagnostics
+
+Everything that is wrong with a spec is reported at once, each finding with its place, the reason and a way out.
+`--format json` prints the same as data. The exit status is 0 (fine, warnings allowed), 1 (something that has a code
+below, or output that was lost), 2 (the command line cannot be parsed), 70 (E901, a fault of archspec itself) or 130
+(Ctrl-C); `--strict` makes warnings errors.
+
+Where a terminal cannot show a character, one like it stands in its place; JSON, YAML, SVG and HTML have escapes and
+references instead, and mean the same. Control characters in specs and file names are replaced, so that they cannot
+drive the terminal. A standard stream that is closed, or whose reader has gone, ends no command; standard output that is
+full makes the exit status 1 when the command has done its work. Files are written as a whole or not at all.
+`ARCHSPEC_DEBUG=1` in the environment prints the traceback of an error that nobody foresaw (E901 to E904).
+
+This page is made by `python -m archspec.codes`. Examples leave out `archspec: 1`, `name: net` and
+`input: {height: 8, width: 8, channels: 3}`.
+"""
+
+_LONG = 200
+"""Characters of an example beyond which the page does without it."""
+
+
+def page() -> str:
+    """docs/diagnostics.md."""
+    lines = [_HEAD, "| code | meaning |", "|---|---|"]
+    lines += [f"| [{code.code}](#{code.code.lower()}) | {code.what} |" for code in CODES.values()]
+    heading = None
+    for code in CODES.values():
+        group = next(title for start, title in GROUPS.items() if code.code.startswith(start))
+        if group != heading:
+            heading = group
+            lines += ["", f"## {group}"]
+        lines += ["", f"### {code.code}", "", f"**{code.what[:1].upper()}{code.what[1:]}.** {code.why}", ""]
+        if code.example and len(code.example) <= _LONG:
+            lines += ["```yaml", code.example, "```", ""]
+        mend = code.mend if code.mend.endswith((".", "`")) else code.mend + "."
+        lines.append(f"*Way out:* {mend}")
+    return "\n".join(lines) + "\n"

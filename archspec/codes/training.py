@@ -1,0 +1,132 @@
+"""E50 to E52: data and training."""
+
+from __future__ import annotations
+
+from archspec.codes._code import Code
+
+CODES = (
+    Code(
+        "E501",
+        "task, classes or output sizes of the network are not those of the dataset",
+        "The last layer gives one number for each class, or for each class at each pixel.",
+        "Set the number of units or filters as the message says, or choose another dataset.",
+    ),
+    Code(
+        "E502",
+        "pixels outside the input's range",
+        "`input.range` says what black and white are; everything after it relies on that.",
+        "The range that the data has is suggested.",
+    ),
+    Code(
+        "E503",
+        "images of another size or with other channels than the input",
+        "Nothing is scaled unless the spec says so.",
+        "Set `input.fit`, give `--input HxW`, or set `input.channels`.",
+    ),
+    Code(
+        "E504",
+        "the spec does not say how to train, or its task is another one",
+        "Training needs a `train:` section with a dataset.",
+        "`train: {dataset: {npz: FILE}, epochs: 10}`",
+    ),
+    Code(
+        "E505",
+        "a dataset's files cannot be found",
+        "The path, a split's folder, a mask beside an image or a file that a list names is not there.",
+        "Relative paths start from the file they are written in, those of `--set` from the current folder.",
+    ),
+    Code(
+        "E506",
+        "a dataset's file is damaged or of another format",
+        "It ends early, has another magic number, or cannot be decoded.",
+        "Copy or make the file anew.",
+    ),
+    Code(
+        "E507",
+        "arrays, or images and masks, that are no dataset",
+        "Lengths differ, labels are negative or too large, or a mask's pixels are not the numbers of classes.",
+        "The message says what a dataset of this kind has.",
+    ),
+    Code(
+        "E508",
+        "an input or a target that the dataset does not have",
+        "A spec with several inputs is given the dataset's arrays of the same names, and an output finds the target of "
+        "its own name; of one input or one target the name does not matter.",
+        "Take the names that the message lists.",
+    ),
+    Code(
+        "E510",
+        "the run folder holds a run of another spec",
+        "Going on with it would mix two trainings.",
+        "Choose another `--workdir`; `init_from` begins with that run's weights; `--overwrite` deletes it.",
+    ),
+    Code(
+        "E511",
+        "a folder that holds what no run or import made, or the one that `init_from` reads",
+        "Nothing is deleted that archspec did not make, and no link is followed: a marker in the folder says so.",
+        "Choose an empty or a new folder.",
+    ),
+    Code(
+        "E512",
+        "the folder holds no run",
+        "A run has the spec that it was made of.",
+        "Give the folder that `archspec train` printed.",
+    ),
+    Code(
+        "E513",
+        "what a run or an import wrote is missing, damaged or of another network",
+        "Arrays have digests that are compared. Of a run's checkpoints the last one that is as it was saved is taken.",
+        "`--overwrite` trains anew; an import is made again by the same command.",
+    ),
+    Code(
+        "E514",
+        "the run folder cannot be written, or was moved or deleted",
+        "The system says why: no space, no rights, or the folder is gone.",
+        "Free space, or choose another `--workdir`; the same command goes on after the last checkpoint.",
+    ),
+    Code(
+        "E515",
+        "`freeze` or `exclude` names nothing, or layers that use the arrays of others",
+        "A pattern that names no layer with weights is nearly always misspelt. Shared arrays go by the layer that has "
+        "them.",
+        "`archspec report` lists the paths of layers.",
+    ),
+    Code(
+        "E516",
+        "`freeze` leaves nothing to train",
+        "Every layer with weights is frozen.",
+        "Name fewer layers.",
+    ),
+    Code(
+        "E517",
+        "another process writes the folder",
+        "Two at once would mix their files. The lock ends with its process, however that ends.",
+        "Wait until it has ended, or choose another folder.",
+    ),
+    Code(
+        "E518",
+        "the data are not those with which the run began",
+        "Going on would mix two trainings. run.json has a digest of all samples.",
+        "Put the data back, or begin another run with `init_from`.",
+    ),
+    Code(
+        "E520",
+        "the loss, in training or held out, or what a step leaves behind is not finite",
+        "The learning rate is too high, or the data holds values that the network cannot bear. The failing step is "
+        "done again, augmentation and dropout included, to say which layer's output broke first. A checkpoint is saved "
+        "only when all in it is finite and the held-out loss is.",
+        "Lower the learning rate, or warm it up; with the same settings the run would break again at the same step.",
+    ),
+    Code(
+        "E521",
+        "an image or a file of numbers cannot be read or is not what the network takes, or two would have one mask",
+        "It is damaged, its pixels do not say what white is, or its arrays have other shapes than the inputs.",
+        "Save images as PNG or JPEG; numbers as .npy, a sample or several with the number first.",
+    ),
+    Code(
+        "E522",
+        "JAX or its compiler fails on the device",
+        "A driver, a device that was lost, or an operation that the backend does not have. JAX's own words are shown.",
+        "`archspec doctor` shows the devices; `JAX_PLATFORMS=cpu` runs without them.",
+    ),
+)

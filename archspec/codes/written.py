@@ -1,0 +1,74 @@
+"""E53 to E56: weights, files that are written, drawings."""
+
+from __future__ import annotations
+
+from archspec.codes._code import Code
+
+CODES = (
+    Code(
+        "E531",
+        "a file of tensors cannot be found or read",
+        "The path leads nowhere, or to a folder.",
+        "Correct the path.",
+    ),
+    Code(
+        "E532",
+        "a file that holds no tensors by name, or is damaged",
+        "It is cut short, of another format, or a checkpoint without tensors; what lies at its top is listed.",
+        "Save a `state_dict`, best as safetensors.",
+    ),
+    Code(
+        "E534",
+        "a file or folder cannot be written, or masks would lie among images",
+        "The system says why. A file that was there is as it was: files are replaced as a whole or not at all.",
+        "Make the folder, free space, or choose another place.",
+    ),
+    Code(
+        "E535",
+        "names of tensors that the network does not have",
+        "`--names` says whose names the tensors have: a set of the spec's `weights:`, `pytorch` or `archspec`.",
+        "The sets that there are are listed.",
+    ),
+    Code(
+        "E536",
+        "a file whose tensors the network does not know at all",
+        "They are most likely another network's.",
+        "Names from the file and from the network are shown side by side.",
+    ),
+    Code(
+        "E537",
+        "a file of tensors that is no full match",
+        "Tensors are missing, unexpected or of another shape, and a network that is half random would look right.",
+        "`--partial` takes what matches and draws the rest at random.",
+    ),
+    Code(
+        "E538",
+        "an array that has no place in PyTorch's layout",
+        "PyTorch has no such layer.",
+        "`--names archspec` writes it as it is.",
+    ),
+    Code(
+        "E539",
+        "tensors that hold NaN or infinity, or negative variances",
+        "Everything computed with them would be NaN or infinite too.",
+        "Take a checkpoint from before the training broke, or copy the file again.",
+    ),
+    Code(
+        "E540",
+        "tensors that are not made of real numbers",
+        "Complex, sparse and quantised tensors, and whole numbers, stand for other numbers than they hold.",
+        "Save them as floats: `tensor.to_dense()`, `tensor.dequantize()`, `tensor.float()`.",
+    ),
+    Code(
+        "E541",
+        "a file that has the network's tensors in several places",
+        "A student and its teacher, or weights and their moving averages: which are meant cannot be told.",
+        "`--prefix teacher` takes those whose names begin so.",
+    ),
+    Code(
+        "E561",
+        "a network that cannot be drawn as asked",
+        "A look lacks the option, or the picture would be larger than can be drawn.",
+        "The message says which options go together.",
+    ),
+)
