@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Span
@@ -35,7 +34,6 @@ class StopElaboration(Exception):  # noqa: N818 (not an error by itself: the rea
     """Ends elaboration; the reason is among the findings."""
 
 
-@dataclass
 class Scope:
     """A stretch of the network with names of its own. `prefix` ends with a dot unless it is empty.
 
@@ -43,15 +41,23 @@ class Scope:
     but its input and its arguments.
     """
 
-    prefix: str = ""
-    parent: Scope | None = None
-    names: dict[str, tuple[Values, Span]] = field(default_factory=dict)
-    children: dict[str, Scope] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)
-    inputs: Values | None = None
-    """What `input` stands for: the network's or the block's input. None where the enclosing scope says."""
-    input_names: tuple[str, ...] = ()
-    """Names of the inputs, in order, where they have some."""
+    def __init__(
+        self,
+        prefix: str = "",
+        parent: Scope | None = None,
+        *,
+        inputs: Values | None = None,
+        input_names: tuple[str, ...] = (),
+    ) -> None:
+        self.prefix = prefix
+        self.parent = parent
+        self.names: dict[str, tuple[Values, Span]] = {}
+        self.children: dict[str, Scope] = {}
+        self.counters: dict[str, int] = {}
+        self.inputs = inputs
+        """What `input` stands for: the network's or the block's input. None where the enclosing scope says."""
+        self.input_names = input_names
+        """Names of the inputs, in order, where they have some."""
 
     def automatic(self, kind: str) -> str:
         """The next free name for an unnamed entry: the kind and a counter within this scope."""
@@ -104,7 +110,6 @@ class Scope:
         return None
 
 
-@dataclass
 class Context:
     """Where expansion stands: the scope, what `$(…)` sees, whose defaults hold, and the blocks being expanded.
 
@@ -112,20 +117,26 @@ class Context:
     entry that is being expanded.
     """
 
-    scope: Scope
-    env: Environment
-    document: Document
-    calls: tuple[tuple[str, Span], ...] = ()
-    depth: int = 0
-    incoming: Environment | None = None
-    sharing: Sharing | None = None
-    """Whose arrays the layers here use, where they do."""
-
-    sight: Environment = field(init=False)
-    """What the expressions of the entry that is being expanded see."""
-
-    def __post_init__(self) -> None:
-        self.sight = self.env if self.incoming is None else layered(self.env, self.incoming)
+    def __init__(
+        self,
+        scope: Scope,
+        env: Environment,
+        document: Document,
+        calls: tuple[tuple[str, Span], ...] = (),
+        depth: int = 0,
+        incoming: Environment | None = None,
+        sharing: Sharing | None = None,
+    ) -> None:
+        self.scope = scope
+        self.env = env
+        self.document = document
+        self.calls = calls
+        self.depth = depth
+        self.incoming = incoming
+        self.sharing = sharing
+        """Whose arrays the layers here use, where they do."""
+        self.sight = env if incoming is None else layered(env, incoming)
+        """What the expressions of the entry that is being expanded see."""
 
     def seeing(self, incoming: Environment) -> Context:
         """The context of one entry."""
@@ -141,28 +152,38 @@ class Context:
         return self.inner(scope=self.scope.inner(name), env=env)
 
 
-@dataclass
 class Entry:
     """One entry of a `layers:` list, taken apart. `span` is its kind's place.
 
     `implied` says that nobody wrote it: the compiler made it for a structure that has such a layer in it.
     """
 
-    kind: str
-    kind_node: Located
-    content: Located | None
-    name: str | None
-    name_node: Located
-    span: Span
-    implied: bool = False
-    previous: Values = ()
-    """What the chain had given before it."""
-    sharing: Sharing | None = None
-    """Whose arrays the layers in its scope use, where `weights` says so."""
-    opened: str | None = None
-    """The path of the scope that it opened."""
-    borrowed: dict[str, Context] | None = None
-    """Where the layers in fields that are an owner's were written."""
+    def __init__(
+        self,
+        kind: str,
+        kind_node: Located,
+        content: Located | None,
+        name: str | None,
+        name_node: Located,
+        span: Span,
+        *,
+        implied: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.kind_node = kind_node
+        self.content = content
+        self.name = name
+        self.name_node = name_node
+        self.span = span
+        self.implied = implied
+        self.previous: Values = ()
+        """What the chain had given before it."""
+        self.sharing: Sharing | None = None
+        """Whose arrays the layers in its scope use, where `weights` says so."""
+        self.opened: str | None = None
+        """The path of the scope that it opened."""
+        self.borrowed: dict[str, Context] | None = None
+        """Where the layers in fields that are an owner's were written."""
 
     @property
     def weights(self) -> Located | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
 from archspec.expressions import Environment, layered
@@ -31,8 +30,7 @@ NOT_ARGUMENTS = ("name", "from", "when", "weights", "input", "true", "false", "n
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-@dataclass
-class Argument:
+class Argument(NamedTuple):
     """A declared argument: the type it must have, and its default unless it is required."""
 
     name: str

@@ -43,7 +43,7 @@ def define_blocks(document: Document, findings: Findings) -> None:
             findings.error("E203", f"block `{name}` needs `layers`", key.span)
         arguments = declared(value.get("args"), f"block `{name}`", findings)
         inputs = _block_inputs(name, value.get("inputs"), arguments, findings)
-        document.blocks[name] = Block(name, key, arguments, layers, inputs=inputs)
+        document.blocks[name] = Block(name, key, arguments, layers, inputs)
 
 
 def _block_inputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,33 +24,41 @@ MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "inputs", "output
 """Sections that are mappings."""
 
 
-@dataclass
+# Plain classes where starting counts: to make a data class takes a third of a millisecond.
 class Block:
-    """A layer kind that a spec defines. `document` is the library it comes from, None for the spec's own."""
+    """A layer kind that a spec defines. `inputs` are the names of its inputs; none where it takes what it is given."""
 
-    name: str
-    key: Scalar
-    arguments: dict[str, Argument]
-    layers: Located | None
-    document: Document | None = None
-    inputs: tuple[str, ...] = ()
-    """The names of its inputs, in order; none where it takes whatever it is given."""
+    def __init__(
+        self, name: str, key: Scalar, arguments: dict[str, Argument], layers: Located | None, inputs: tuple[str, ...]
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.arguments = arguments
+        self.layers = layers
+        self.inputs = inputs
+        self.document: Document | None = None
+        """The library it comes from, None for the spec's own."""
 
 
-@dataclass
 class Document:
-    """One file with what it extends merged in. `env` gives its arguments to `$(…)`.
+    """One file with what it extends merged in."""
 
-    `written` is the root as it was before a variant or overrides changed it.
-    """
+    def __init__(self, root: LocatedMapping, path: Path | None) -> None:
+        self.root = root
+        self.path = path
+        self.written = root
+        """The root as it was before a variant or overrides changed it."""
+        self.arguments: dict[str, Argument] = {}
+        self.blocks: dict[str, Block] = {}
+        self.env: Environment = {}
+        """What gives its arguments to `$(…)`."""
+        self.variant: str | None = None
 
-    root: LocatedMapping
-    path: Path | None
-    written: LocatedMapping
-    arguments: dict[str, Argument] = field(default_factory=dict)
-    blocks: dict[str, Block] = field(default_factory=dict)
-    env: Environment = field(default_factory=dict)
-    variant: str | None = None
+    def changed(self, root: LocatedMapping) -> Document:
+        """The document with another root."""
+        same = copy(self)
+        same.root = root
+        return same
 
     @property
     def defaults(self) -> LocatedMapping | None:
@@ -88,7 +96,7 @@ class _Opener:
         root = self._root(path, chain, span, imports)
         if root is None:
             return None
-        document = Document(root, path, root)
+        document = Document(root, path)
         chain = (*chain, path.resolve())
         self._check_sections(root)
         if imports:
@@ -199,7 +207,9 @@ def laid_over(base: LocatedMapping, over: LocatedMapping) -> LocatedMapping:
 
 
 def _replaced(document: Document, root: LocatedMapping, variant: str | None) -> Document:
-    return replace(document, root=root, variant=variant)
+    document = document.changed(root)
+    document.variant = variant
+    return document
 
 
 def variant_arguments(document: Document) -> dict[str, tuple[Scalar, Located]]:

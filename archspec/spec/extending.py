@@ -70,7 +70,7 @@ def _of_variant(root: LocatedMapping, variant: str, span: Span, findings: Findin
 
     Other variants and the figures published for them are left behind.
     """
-    chosen = with_variant(Document(root, None, root), variant, span, findings)
+    chosen = with_variant(Document(root, None), variant, span, findings)
     if chosen is None:
         return None
     given = variant_arguments(chosen)

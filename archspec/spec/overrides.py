@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.diagnostics import Findings, Source, Span, count, did_you_mean, listed
 from archspec.kinds import KindError, find_kind
@@ -21,8 +20,7 @@ SPEC = "SPEC"
 """What places in the text of a SPEC are called."""
 
 
-@dataclass(frozen=True)
-class Override:
+class Override(NamedTuple):
     """One `--set path=value`, or an argument given from Python. `keys` are the words of the path, at their places."""
 
     keys: tuple[Scalar, ...]
@@ -258,7 +256,7 @@ def apply_override(document: Document, override: Override, findings: Findings) -
     if root is None:
         return document
     assert isinstance(root, LocatedMapping)
-    return replace(document, root=root)
+    return document.changed(root)
 
 
 def _set(
