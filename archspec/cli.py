@@ -154,7 +154,7 @@ def _options(words: Sequence[str], chosen: str | None) -> argparse.Namespace:
 
 
 def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """The parser of all commands; where one is chosen, only that one is imported and its options set up."""
+    """The parser of all commands; where one is chosen, of that one alone."""
     parser = Parser(
         prog="archspec",
         description="Compiles networks written in YAML into JAX: checks, reports, trains.",
@@ -162,15 +162,16 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=_version)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, (help, _) in COMMANDS.items():
+    # Without `prog` argparse formats the usage to find it, and imports what measures terminals.
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)
+    for name in COMMANDS if chosen is None else [chosen]:
+        help = COMMANDS[name].help
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        if chosen in (None, name):
-            module = import_module(f"archspec.commands.{name}")
-            module.options(command)
-            if name not in WITHOUT_PLUGINS:
-                _plugin_option(command)
-            command.set_defaults(run=module.run, parser=command)
+        module = import_module(f"archspec.commands.{name}")
+        module.options(command)
+        if name not in WITHOUT_PLUGINS:
+            _plugin_option(command)
+        command.set_defaults(run=module.run, parser=command)
     return parser
 
 

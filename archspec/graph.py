@@ -69,14 +69,16 @@ class Node:
         """What the layer takes of each input."""
         return self.layer.ports(len(self.inputs))
 
-    @property
-    def value_sources(self) -> list[int]:
+    @cached_property
+    def value_sources(self) -> tuple[int, ...]:
         """The earlier nodes whose values it takes; of the others it takes the shape or the indices only."""
-        return [
-            source
-            for source, port in zip(self.inputs, self.ports, strict=True)
-            if port == "value" and not is_input(source)
-        ]
+        return tuple(
+            [
+                source
+                for source, port in zip(self.inputs, self.ports, strict=True)
+                if port == "value" and not is_input(source)
+            ]
+        )
 
     @property
     def owner(self) -> str:
@@ -98,15 +100,23 @@ class Node:
         """Operations of one sample's forward pass in evaluation."""
         return self.layer.cost(self.input_types, self.output)
 
+    @cached_property
+    def _sizes(self) -> Mapping[Role, int]:
+        """Elements of the arrays that the node uses, by their role."""
+        sizes: dict[Role, int] = {}
+        for weight in self.arrays:
+            sizes[weight.role] = sizes.get(weight.role, 0) + weight.size
+        return sizes
+
     def count(self, role: Role) -> int:
         """Elements of the arrays with a role that are counted at this node."""
-        return sum(weight.size for weight in self.weights if weight.role == role)
+        return self.uses(role) if self.counted else 0
 
     def uses(self, role: Role) -> int:
         """Elements of the arrays with a role that the node uses, counted here or elsewhere."""
-        return sum(weight.size for weight in self.arrays if weight.role == role)
+        return self._sizes.get(role, 0)
 
-    @property
+    @cached_property
     def params(self) -> int:
         """Parameters as PyTorch counts them: trainable and frozen, statistics not."""
         return self.count("trainable") + self.count("frozen")
@@ -119,8 +129,7 @@ class BlockUse(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One thing that the network returns. `weight` is its share in the training loss.
 
     `task`, `loss`, `target` and `metrics` are what the spec says of it alone, in place of what is said of the network.
@@ -239,4 +248,4 @@ def prune(nodes: tuple[Node, ...], outputs: tuple[Output, ...]) -> tuple[tuple[N
             # Where the node that had the arrays is left out, the next one that uses them counts them.
             kept.append(replace(node, inputs=inputs, counted=node.owner not in owners))
             owners.add(node.owner)
-    return tuple(kept), tuple(replace(output, node=number.get(output.node, output.node)) for output in outputs)
+    return tuple(kept), tuple(output._replace(node=number.get(output.node, output.node)) for output in outputs)

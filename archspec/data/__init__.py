@@ -1,13 +1,25 @@
-"""Datasets, one kind a file; the base class is in `_base.py`."""
+"""Datasets, one kind a file; the base class is in `_base.py`, what loading one gives in `_split.py`.
 
-from archspec.data._base import (
-    INPUT,
-    LABEL,
-    RELATIVE,
-    Data,
-    Dataset,
-    Split,
-)
-from archspec.data._parts import loaded, untrained
+What only loading needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from archspec.data._base import INPUT, LABEL, RELATIVE, Dataset
+
+if TYPE_CHECKING:
+    from archspec.data._parts import loaded, untrained
+    from archspec.data._split import Data, Split
+
+_HOMES = {"Data": "_split", "Split": "_split", "loaded": "_parts", "untrained": "_parts"}
 
 __all__ = ["INPUT", "LABEL", "RELATIVE", "Data", "Dataset", "Split", "loaded", "untrained"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.data._base import Split
+from archspec.data._split import Split
 from archspec.data.mnist5k import Mnist5k
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from archspec.data._base import LABEL, RELATIVE, Data, Split
+from archspec.data._base import LABEL, RELATIVE
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.images.limits import check_bytes, check_memory
 

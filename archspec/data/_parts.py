@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import Dataset
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 
 WORDS = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._base import LABEL, Dataset
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError
 from archspec.fields import FilePath
 from archspec.images.limits import check_memory

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._base import LABEL, Dataset
 from archspec.data._digits import SIDE, place
+from archspec.data._split import Data, Split
 from archspec.data.mnist5k import Mnist5k
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeInt, PositiveInt

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import Dataset
 from archspec.data._digits import DIGITS, SIDE, Digits, check_sizes, composed, place
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError
 from archspec.fields import NonNegativeInt, PositiveInt
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import Dataset
 from archspec.data._files import as_split, existing_folder, numbered
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, listed
 from archspec.fields import FilePath, Flag, Text
 from archspec.images.limits import check_bytes

@@ -10,10 +10,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._base import LABEL, Dataset
 from archspec.data._files import existing_folder, holdout, stacked
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
 from archspec.images.files import USUAL, Images, find_images, read_all, read_pixels

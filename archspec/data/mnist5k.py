@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archspec.data._base import Data, Dataset
-from archspec.data._files import as_split, holdout, numbered, read_npz
+from archspec.data._base import Dataset
+
+if TYPE_CHECKING:
+    from archspec.data._split import Data
 
 SPLIT_SEED = 0
 """Fixes which digits are held out, whatever the training's seed."""
@@ -18,6 +21,8 @@ class Mnist5k(Dataset):
     """
 
     def load(self) -> Data:
+        from archspec.data._files import as_split, holdout, numbered, read_npz
+
         arrays = read_npz(Path(__file__).parent / "files" / "mnist5k.npz")
         train, test = holdout(as_split(arrays["x"], arrays["y"], self.kind), 0.2, SPLIT_SEED)
         return numbered(self.kind, train, test)

@@ -11,8 +11,9 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from archspec.data._arrays import MAX_CLASSES, as_input, as_target, check_lengths, shape_of
-from archspec.data._base import INPUT, LABEL, Data, Dataset, Split
+from archspec.data._base import INPUT, LABEL, Dataset
 from archspec.data._files import array_names, as_split, channels_first, holdout, numbered, read_npz
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.fields import FilePath, NonNegativeInt
 

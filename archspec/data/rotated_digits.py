@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from archspec.data._base import Data, Dataset, Split
+from archspec.data._base import Dataset
 from archspec.data._digits import SIDE, Digits, check_sizes, composed
+from archspec.data._split import Data, Split
 from archspec.fields import NonNegativeInt, PositiveInt, PositiveNumber
 
 if TYPE_CHECKING:

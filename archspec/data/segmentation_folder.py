@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.data._base import LABEL, Data, Dataset, Split
+from archspec.data._base import LABEL, Dataset
 from archspec.data._files import as_masks, existing_folder, holdout, stacked
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
+from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
 from archspec.images.files import Images, read_all, read_pixels

@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from archspec.data._arrays import MAX_CLASSES, as_float32
-from archspec.data._base import INPUT, LABEL, Data, Dataset, Split
+from archspec.data._base import INPUT, LABEL, Dataset
 from archspec.data._files import holdout, picked, stacked
+from archspec.data._split import Data, Split
 from archspec.data._tables import Table as Rows
 from archspec.data._tables import read_table
 from archspec.diagnostics import DataError, count, did_you_mean, listed

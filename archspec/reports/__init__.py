@@ -223,8 +223,10 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
 def weights_of(part: Part, nodes: Sequence[Node]) -> str:
     """The layer or block whose arrays a part uses, by the same paths inside both; "" where there is no such one."""
     using = [node for node in nodes if node.arrays]
+    if not using or any(node.shares is None for node in using):
+        return ""
     inside = {node.path: node.path.removeprefix(part.path) for node in using}
-    if not using or any(node.shares is None or not node.shares.endswith(inside[node.path]) for node in using):
+    if not all(node.owner.endswith(inside[node.path]) for node in using):
         return ""
     owners = {node.owner.removesuffix(inside[node.path]) for node in using}
     return owners.pop() if len(owners) == 1 else ""
