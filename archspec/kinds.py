@@ -80,12 +80,25 @@ class Kind(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        _keep_class_variables(cls)
 
     def to_plain(self) -> Any:
         """The kind as the language writes it: `relu`, or `{conv: {filters: 6, kernel: [5, 5]}}`."""
         names = sorted(type(self).model_fields, key=lambda name: not type(self).model_fields[name].is_required())
         fields = {name: plain(getattr(self, name)) for name in names if getattr(self, name) is not None}
         return {self.kind: fields} if fields else self.kind
+
+
+def _keep_class_variables(kind: type[Kind]) -> None:
+    """Says of the class variables that a kind declares that they are such, in what needs no evaluation.
+
+    Pydantic evaluates the text of their annotations anew for each subclass, only to see that: a twentieth of a start.
+    """
+    written = kind.__dict__.get("__annotations__", {})
+    written.update(dict.fromkeys(kind.__class_vars__ & written.keys(), ClassVar))
+
+
+_keep_class_variables(Kind)
 
 
 def plain(value: Any) -> Any:
