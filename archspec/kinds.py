@@ -94,7 +94,7 @@ def _keep_class_variables(kind: type[Kind]) -> None:
 
     Pydantic evaluates the text of their annotations anew for each subclass, only to see that: a twentieth of a start.
     """
-    written = kind.__dict__.get("__annotations__", {})
+    written = kind.__dict__.get("__annotations__", {})  # noqa: RUF063 (a copy would change nothing)
     written.update(dict.fromkeys(kind.__class_vars__ & written.keys(), ClassVar))
 
 
