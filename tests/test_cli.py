@@ -378,7 +378,8 @@ def test_words_of_the_language_are_documented_too(write: Write, capsys: pytest.C
             head = "args: {big: true}\ninput: {height: 8, width: 8, channels: 64}\nlayers:\n  - relu: {name: input1}\n"
             before = "" if "name: c1" in example else "  - conv: {name: c1, filters: 64, kernel: 1}\n"
             before += "  - flatten\n" if "dense" in example else ""
-            before += "  - residual: {name: unit, layers: [relu]}\n" if "weights: unit" in example else ""
+            shared = "  - residual: {name: unit, layers: [conv: {filters: 64, kernel: 1}]}\n"
+            before += shared if "weights: unit" in example else ""
             after = "  - concat\n" if "split" in example else ""
             assert run("validate", str(write(f"{head}{before}  {example}\n{after}"))) == 0, example
             capsys.readouterr()
