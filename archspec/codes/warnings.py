@@ -74,6 +74,15 @@ CODES = (
         "layers: [flatten, dense: 2]\noutputs: {a: {from: dense1, loss: hinge}}\ntrain: {loss: focal}",
     ),
     Code(
+        "W309",
+        "an output that sees nothing but what another output gives",
+        "A chain goes on behind the last layer of an output, so that the next head has to do with a few numbers, the "
+        "first one's answer.",
+        "Say where the second head begins: `from: NAME` of the layer that the first begins with. A `from` that names "
+        "the first one's last layer says that it is meant.",
+        "layers: [flatten, dense: {name: a, units: 3}, dense: {name: b, units: 2}]\noutputs: {a: a, b: b}",
+    ),
+    Code(
         "W401",
         "a batch that does not fit into a device's memory",
         "The prediction of `archspec roofline` is for a device that could not hold it.",

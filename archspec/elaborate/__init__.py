@@ -57,6 +57,10 @@ def elaborate(document: Document, inputs: Types[str, TensorType] | None, name: s
         return None
     nodes = tuple(placer.nodes)
     warn_unused(expander, nodes, ends)
+    if len(ends) > 1 and any(output.node in placer.consumed for output in ends):
+        from archspec.elaborate.heads import warn_stacked
+
+        warn_stacked(placer.inputs, nodes, ends, placer.blocks, expander.asked, findings)
     nodes, ends = prune(nodes, ends)
     if any(node.shares is not None for node in nodes):
         from archspec.elaborate.sharing import unshared

@@ -56,6 +56,8 @@ class Expander:
         self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
+        self.asked: set[int] = set()
+        """Values that some `from` names."""
         self.undecided: Values | None = None
         """What the chain begins with where the network has several inputs."""
 
@@ -262,6 +264,7 @@ class Expander:
         values: list[int] = []
         for name, place in zip(names, nodes, strict=True):
             values.extend(self.lookup(name, place, context.scope, previous, context.env))
+        self.asked.update(values)
         return tuple(values)
 
     def lookup(
