@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.data import RELATIVE
-from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError, did_you_mean
+from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError
 from archspec.elaborate import elaborate
-from archspec.located import Located, Scalar, describe, kind_of_input
+from archspec.located import Located, Scalar, describe
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.checks import check_defaults, check_published, read_weight_set, unused_arguments
+from archspec.spec.checks import check_defaults, check_published, unused_arguments
 from archspec.spec.document import (
     Document,
     bind_arguments,
@@ -36,7 +36,7 @@ from archspec.spec.overrides import (
     input_fields,
     python_override,
 )
-from archspec.spec.reading import Model, read_model
+from archspec.spec.sections import main_value, place_of, read_sections
 from archspec.tasks import heads_of
 from archspec.zoo import find_spec
 
@@ -71,86 +71,14 @@ class Spec:
         self._overrides = (*asked, *overrides)
         findings = findings or Findings()
         self._document = _bound(document, self._overrides, findings)
-        root = self._document.root
-        header = _section(Header, _header(root), self._document, findings, "the spec", _top(root))
-        self._header = header
-        self._inputs = _read_inputs(self._document, findings)
-        self.train: Train | None = self._read_train(findings)
-        self.published: Published | None = self._read_published(findings)
-        self.weights: dict[str, WeightSet] = self._read_weights(findings)
+        sections = read_sections(self._document, findings)
+        self._header = sections.header
+        self._inputs = sections.inputs
+        self.train: Train | None = sections.train
+        self.published: Published | None = sections.published
+        self.weights: dict[str, WeightSet] = sections.weights
         check_defaults(self._document, findings)
         self._findings = findings
-
-    def _read_train(self, findings: Findings) -> Train | None:
-        root = self._document.root
-        node, key = root.get("train"), root.key("train")
-        if not isinstance(node, LocatedMapping) or key is None:
-            return None
-        from archspec.spec.train import Train
-
-        train: Train | None = _section(Train, node, self._document, findings, "train", key.span)
-        if train is None:
-            return None
-        self._check_crop(train, findings)
-        # From here on the spec can be used from any folder.
-        changed: dict[str, Any] = {"dataset": train.dataset.located(_folder_of(node.get("dataset")))}
-        if self._header is not None and train.loss is None:
-            changed["loss"] = self._header.task.loss()
-        if train.init_from is not None:
-            path = str((_folder_of(node.get("init_from")) / train.init_from.path).resolve())
-            changed["init_from"] = train.init_from.model_copy(update={"path": path})
-        return train.model_copy(update=changed)
-
-    def _check_crop(self, train: Train, findings: Findings) -> None:
-        """Reports a border so wide that a crop may miss the image; it would also make arrays of its size."""
-        crop = train.augment.random_crop if train.augment is not None else 0
-        images = [input for input in (self._inputs or {}).values() if isinstance(input, ImageInput)]
-        small = next((image for image in images if crop > min(image.height, image.width)), None)
-        if small is None:
-            return
-        size = f"{small.height}×{small.width}"
-        findings.error(
-            "E206",
-            f"`random_crop` of train.augment is {crop:,}, more than the input of {size} has pixels on a side",
-            self.place("train", "augment", "random_crop"),
-            help=["a crop out of so wide a border would miss the image"],
-        )
-
-    def _read_published(self, findings: Findings) -> Published | None:
-        """The figures of the chosen variant: `published` has one entry a variant, or the figures themselves."""
-        node = self._document.root.get("published")
-        key = self._document.root.key("published")
-        if not isinstance(node, LocatedMapping) or key is None:
-            return None
-        variants = self._document.variants
-        if variants:
-            for name, name_key, _ in node.items():
-                if name not in variants:
-                    hint = did_you_mean(name, variants)
-                    findings.error(
-                        "E212",
-                        f"`published` names no variant `{name[:60]}`",
-                        name_key.span,
-                        help=[hint] if hint else [],
-                    )
-            inner, inner_key = node.get(self._document.variant or ""), node.key(self._document.variant or "")
-            if inner is None or inner_key is None:
-                return None
-            if not isinstance(inner, LocatedMapping):
-                findings.error("E206", f"published figures are a mapping, not {inner.described}", inner.span)
-                return None
-            node, key = inner, inner_key
-        return _section(Published, node, self._document, findings, "published", key.span)
-
-    def _read_weights(self, findings: Findings) -> dict[str, WeightSet]:
-        """The weight sets by name, in order."""
-        node = self._document.root.get("weights")
-        sets: dict[str, WeightSet] = {}
-        for name, key, value in node.items() if isinstance(node, LocatedMapping) else ():
-            weights = read_weight_set(name, key, value, self._document, findings)
-            if weights is not None:
-                sets[name] = weights
-        return sets
 
     @property
     def name(self) -> str:
@@ -349,20 +277,11 @@ class Spec:
 
         That is its key, unless what the key holds came from elsewhere, as from an override.
         """
-        node: Located | None = self._document.root
-        key: Scalar | None = None
-        for name in path:
-            if not isinstance(node, LocatedMapping) or name not in node.entries:
-                return key.span if key else None
-            key, node = node.entries[name]
-        inner = _main_value(node)
-        if key is None or inner is None:
-            return None
-        return key.span if inner.source is key.source else inner.span
+        return place_of(self._document.root, *path)
 
     def data_error(self, error: DataError) -> SpecError:
         """What is wrong with the dataset, at its place."""
-        path = _main_value(self._dataset)
+        path = main_value(self._dataset)
         if path is not None and path.source.name == COMMAND_LINE:
             start = "relative paths on the command line start from the current folder"
             error.help = tuple(start if text == RELATIVE else text for text in error.help)
@@ -466,19 +385,6 @@ def _chosen(
     return Spec(chosen, overrides, mine, asked)
 
 
-def _read_inputs(document: Document, findings: Findings) -> dict[str, Input] | None:
-    """What the network takes. An image is the usual thing, for which no other class is loaded."""
-    node, key = document.root.get("input"), document.root.key("input")
-    alone = "inputs" not in document.root.entries and key is not None
-    if alone and isinstance(node, LocatedMapping) and kind_of_input(node).keys() == {"image"}:
-        assert key is not None
-        image = _section(ImageInput, node, document, findings, "input", key.span)
-        return None if image is None else {"input": image}
-    from archspec.spec.inputs import read_inputs
-
-    return read_inputs(document, findings, _top(document.root))
-
-
 def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:
     """The document with overrides applied and arguments bound: defaults, then the variant's, then those given."""
     given: dict[str, tuple[Scalar, Located]] = dict(variant_arguments(document))
@@ -502,37 +408,6 @@ def _bound(document: Document, overrides: Sequence[Override], findings: Findings
 def _shown(value: Located) -> str:
     """A value of an argument as one writes it."""
     return describe(value.plain) if not isinstance(value.plain, str) else value.plain
-
-
-def _header(root: LocatedMapping) -> LocatedMapping:
-    entries = {name: (key, value) for name, key, value in root.items() if name in Header.model_fields}
-    result = LocatedMapping(root.source, root.place, entries)
-    result.dynamic = root.dynamic
-    return result
-
-
-def _main_value(node: Located | None) -> Located | None:
-    """What says most of a value: the path in a dataset's entry or in `init_from`, else what is written first."""
-    while isinstance(node, LocatedMapping) and node.entries:
-        node = node.get("path") or next(iter(node.entries.values()))[1]
-    return node
-
-
-def _folder_of(node: Located | None) -> Path:
-    """Where the path in a dataset's entry starts from: the folder of the file that it stands in."""
-    value = _main_value(node)
-    return value.source.folder if value is not None else Path()
-
-
-def _top(root: LocatedMapping) -> Span:
-    """Where missing sections are reported: the first key."""
-    return next(iter(root.entries.values()))[0].span if root.entries else root.span
-
-
-def _section(
-    model: type[Model], node: LocatedMapping, document: Document, findings: Findings, what: str, owner: Span
-) -> Model | None:
-    return read_model(model, node, document.env, findings, what, owner)
 
 
 @contextmanager
