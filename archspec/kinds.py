@@ -182,11 +182,12 @@ def is_foreign(kind: type[Kind]) -> bool:
 
 def kind_names(family: str) -> list[str]:
     """Every kind of a family, the user's own included, and other packages' where they load."""
-    others = (name for name in _entry_points(family) if _loads(family, name))
+    others = (name for name in _entry_points(family) if is_known(family, name))
     return sorted({*builtin_kinds(family), *_added.get(family, ()), *others})
 
 
-def _loads(family: str, name: str) -> bool:
+def is_known(family: str, name: str) -> bool:
+    """Whether there is such a kind; another package's that does not load is none."""
     try:
         return find_kind(family, name) is not None
     except KindError:

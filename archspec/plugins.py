@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from archspec.diagnostics import DataError, Diagnostic, Findings, Label, ShapeError, Source, Span, SpecError, listed
 from archspec.fields import at_home
-from archspec.kinds import FAMILIES, Kind, KindError, add_kind, family_of, find_kind, remove_kind, why_not
+from archspec.kinds import FAMILIES, Kind, add_kind, family_of, find_kind, is_known, remove_kind, why_not
 from archspec.layers import Cost, Kept, Layer, Weight, Window
 from archspec.types import TensorType
 
@@ -327,7 +327,7 @@ def _kinds_in(value: Any) -> Iterator[Kind]:
 def lacking(recorded: Any, where: str) -> DataError | None:
     """What to say of a folder that was made with plugins of which kinds are not known here; None where all are."""
     for item in _records(recorded):
-        names = [name for family, own in item.kinds.items() for name in own if not _is_known(family, name)]
+        names = [name for family, own in item.kinds.items() for name in own if not is_known(family, name)]
         if not names:
             continue
         file = Path(item.path) if item.path else None
@@ -339,13 +339,6 @@ def lacking(recorded: Any, where: str) -> DataError | None:
             help=[way if item.path else f"`archspec.plugin` with the class {item.file} first"],
         )
     return None
-
-
-def _is_known(family: str, name: str) -> bool:
-    try:
-        return find_kind(family, name) is not None
-    except KindError:  # another package's, which does not load
-        return False
 
 
 def changed(recorded: Any, where: str) -> list[str]:

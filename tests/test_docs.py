@@ -15,6 +15,7 @@ from archspec.loading import open_spec
 from archspec.optimisers import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
 from archspec.spec.train import Train
+from tests.digits import some_digits
 
 DOCS = Path(__file__).parent.parent / "docs"
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (DOCS / "datasets.md").read_text("utf-8"), re.M | re.S))
@@ -123,9 +124,8 @@ def test_examples_of_the_python_page_run(tmp_path: Path, monkeypatch: pytest.Mon
     examples = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     assert len(examples) >= 5 and "archspec.open" in examples[0] and examples[0].count("\n") <= 5
     monkeypatch.chdir(tmp_path)
-    with np.load(DOCS.parent / "archspec" / "data" / "files" / "mnist5k.npz") as file:
-        images, labels = file["x"][::25], file["y"][::25]
-    np.savez("digits.npz", x=images, y=labels)
+    with np.load(some_digits(tmp_path, 25)) as file:
+        images, labels = file["x"], file["y"]
     Path("photos").mkdir()
     for path in ("seven.png", "photos/a.png", "photos/b.png"):
         Image.fromarray(images[labels == 7][0]).save(path)

@@ -14,6 +14,7 @@ from archspec.graph import Graph
 from archspec.kinds import plain
 from archspec.layers.conv import Conv
 from archspec.loading import load, open_spec
+from tests.findings import codes
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
@@ -25,13 +26,6 @@ def graph(path: Path, **args: Any) -> Graph:
 
 def paths(made: Graph) -> list[str]:
     return [node.path for node in made.nodes]
-
-
-def codes(path: Path) -> list[str]:
-    try:
-        return [item.code for item in open_spec(str(path)).diagnostics]
-    except SpecError as error:
-        return [item.code for item in error.diagnostics]
 
 
 def same(a: Graph, b: Graph) -> bool:

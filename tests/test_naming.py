@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from archspec.diagnostics import Diagnostic, Findings, SpecError
+from archspec.diagnostics import Findings
 from archspec.graph import Graph
 from archspec.loading import load, open_spec
 from archspec.spec.overrides import parse_override
+from tests.findings import errors
 
 INPUT = "input: {height: 16, width: 12, channels: 4}\n"
 Write = Callable[..., Path]
-
-
-def found(path: Path) -> list[Diagnostic]:
-    try:
-        return [item for item in open_spec(str(path)).diagnostics if item.severity == "error"]
-    except SpecError as error:
-        return list(error.diagnostics)
 
 
 def sources(graph: Graph) -> dict[str, list[str]]:
@@ -58,7 +52,7 @@ outputs: {end: previous}
 def test_previous_may_be_several_values(write: Write) -> None:
     text = INPUT + "layers: [{split: {name: s, parts: 2}}, {add: {name: a, from: [previous.1, previous.0]}}]\n"
     assert sources(load(write(text)).graph())["a"] == ["s.1", "s.0"]
-    (item,) = found(write(text.replace("previous.1", "previous.2")))
+    (item,) = errors(write(text.replace("previous.1", "previous.2")))
     assert item.code == "E210"
 
 
@@ -72,7 +66,7 @@ def test_previous_may_be_several_values(write: Write) -> None:
     ],
 )
 def test_the_word_is_taken(write: Write, text: str, code: str, words: str) -> None:
-    (item,) = found(write(INPUT + text + "\n"))
+    (item,) = errors(write(INPUT + text + "\n"))
     assert item.code == code
     assert words in str((item.message, item.help))
 
@@ -97,14 +91,14 @@ def test_a_mistake_in_rounds_is_told_once_with_what_counts_them(
     write: Write, layers: str, code: str, words: str
 ) -> None:
     blocks = "args: {n: 8}\nblocks: {pair: {layers: [tanh, {parallel: {branches: [[], [relu]], join: add}}]}}\n"
-    first, *_ = every = found(write(f"{INPUT}{blocks}layers: [{layers}]\n"))
+    first, *_ = every = errors(write(f"{INPUT}{blocks}layers: [{layers}]\n"))
     assert {(item.code, item.primary) for item in every} == {(code, first.primary)}
     assert words in str((first.message, first.notes, first.help))
 
 
 def test_a_name_that_was_left_out_is_not_taken_for_a_slip(write: Write) -> None:
     for layers in ("{relu: {name: c2, when: false}}, {relu: {from: c2}}", "{relu: {from: c2}}, {relu: {name: c2}}"):
-        (item,) = found(write(f"{INPUT}layers: [{{relu: {{name: c1}}}}, {layers}]\n"))
+        (item,) = errors(write(f"{INPUT}layers: [{{relu: {{name: c1}}}}, {layers}]\n"))
         assert item.code == "E210" and not item.help
         assert item.secondary[0].text.startswith("defined here")
 
@@ -158,7 +152,7 @@ def test_blocks_name_their_inputs(write: Write) -> None:
     ],
 )
 def test_inputs_of_blocks_that_are_wrong(write: Write, text: str, code: str, words: str) -> None:
-    (item,) = found(write(INPUT + text + "\n"))
+    (item,) = errors(write(INPUT + text + "\n"))
     assert item.code == code
     assert words in str((item.message, item.help))
 
@@ -209,7 +203,7 @@ layers:
     got = shapes(load(write(text)).graph())
     assert got["c"] == (48, 7)
     assert got["d"] == (7,)
-    (item,) = found(write(text.replace("input[0].length", "input.length")))
+    (item,) = errors(write(text.replace("input[0].length", "input.length")))
     assert "`input` stands for 2 values here" in item.message
     assert item.help == ("one of them is `input[0].length`",)
 
@@ -228,13 +222,13 @@ layers:
 )
 def test_what_comes_in_is_asked_for_wrongly(write: Write, expression: str, words: str) -> None:
     text = "args: {w: 1}\n" + INPUT + f'layers: [{{conv: {{filters: "$({expression} + w)", kernel: 1}}}}]\n'
-    (item,) = found(write(text))
+    (item,) = errors(write(text))
     assert item.code == "E202"
     assert words in str((item.message, item.help))
 
 
 def test_only_layers_know_what_comes_in(write: Write) -> None:
-    (item,) = found(write(INPUT + "args: {w: $(input.channels)}\nlayers: [{dropout: {rate: $(1 / w)}}]\n"))
+    (item,) = errors(write(INPUT + "args: {w: $(input.channels)}\nlayers: [{dropout: {rate: $(1 / w)}}]\n"))
     assert item.help == ("the sizes of `input` are known in `layers` only",)
 
 
@@ -246,9 +240,9 @@ def test_one_mistake_gives_one_message(write: Write) -> None:
         + "{relu: {when: $(previous.height > 2)}}, {fuse: {from: [previous, input]}}, "
         + "{repeat: {times: $(previous.height), layers: [relu]}}]\n"
     )
-    assert [item.code for item in found(write(text))] == ["E206"]
+    assert [item.code for item in errors(write(text))] == ["E206"]
     lines = INPUT.replace("16", "many") + "layers: [{conv: {filters: $(input.channels), kernel: 1}}]\n"
-    assert [item.code for item in found(write(lines))] == ["E206"]
+    assert [item.code for item in errors(write(lines))] == ["E206"]
 
 
 def test_names_may_begin_with_an_underscore(write: Write) -> None:
@@ -298,7 +292,7 @@ outputs: {_logits: _fc, tap: _blocks.0._bn0}
 def test_other_words_for_it_are_understood(write: Write, entry: str, words: str) -> None:
     blocks = "blocks: {both: {inputs: [x, y], layers: [{add: {from: [x, y]}}]}}\n"
     text = f"layers: [{{conv: {{name: c, filters: 4, kernel: 1}}}}, {entry}]\n"
-    (item,) = found(write(INPUT + blocks + text))
+    (item,) = errors(write(INPUT + blocks + text))
     assert item.help == (words,)
 
 
@@ -371,17 +365,17 @@ def test_what_when_leaves_out_is_told_from_what_comes_later(write: Write) -> Non
         ("[{relu: {name: a}}, inside]", "defined here, outside of the block"),
     ):
         blocks = "blocks: {inside: {layers: [{tanh: {from: a}}]}}\n"
-        (item,) = found(write(INPUT + f"layers: {layers}\n{blocks}"))
+        (item,) = errors(write(INPUT + f"layers: {layers}\n{blocks}"))
         assert item.secondary[0].text == words
 
 
 def test_a_value_that_a_comma_cuts_off_needs_quotes(write: Write) -> None:
     """Inside `{ }` YAML ends a value there, so that what is missing is not the bracket."""
     spec = INPUT + "layers: [conv: {filters: $(max(4, 8)), kernel: 3}]"
-    (first, *_) = found(write(spec))
+    (first, *_) = errors(write(spec))
     assert first.message == "$( is never closed" and "put quotes around it" in first.help[-1]
-    (alone,) = found(write(INPUT + "layers:\n  - conv: {filters: $(4, kernel: 3}\n"))[:1]
+    (alone,) = errors(write(INPUT + "layers:\n  - conv: {filters: $(4, kernel: 3}\n"))[:1]
     assert alone.help[0] == "add the missing )"
-    (open_end,) = found(write(INPUT + "layers:\n  - conv:\n      filters: $(4\n      kernel: 3\n"))
+    (open_end,) = errors(write(INPUT + "layers:\n  - conv:\n      filters: $(4\n      kernel: 3\n"))
     assert open_end.help == ("add the missing )",)
-    assert not found(write(INPUT + 'layers: [conv: {filters: "$(max(4, 8))", kernel: 3}]'))
+    assert not errors(write(INPUT + 'layers: [conv: {filters: "$(max(4, 8))", kernel: 3}]'))

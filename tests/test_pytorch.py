@@ -19,6 +19,7 @@ from archspec.layers import Layer
 from archspec.losses.cross_entropy import CrossEntropy
 from archspec.optimisers import Optimiser
 from archspec.types import TensorType
+from tests.layers.test_conformance import read
 from tests.pytorch.cases import (
     BATCH,
     BATCH_NORM_STEPS,
@@ -30,24 +31,10 @@ from tests.pytorch.cases import (
     UNPOOLED,
     numbers,
 )
+from tests.pytorch.comparing import comparing
 
 RECORD = np.load(Path(__file__).parent / "pytorch" / "recorded.npz")
-
-
-def close(found: Any, name: str, tolerance: float = 1e-5) -> None:
-    """Within a share of the largest element."""
-    expected = RECORD[name]
-    assert np.shape(found) == expected.shape
-    assert np.abs(np.asarray(found) - expected).max() <= tolerance * max(1e-6, np.abs(expected).max())
-
-
-def layer_of(entry: Any) -> Layer:
-    kind_name, fields = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
-    kind = find_kind("layers", kind_name)
-    assert kind is not None
-    layer = kind.model_validate(fields if isinstance(fields, dict) else {kind.main: fields})
-    assert isinstance(layer, Layer)
-    return layer
+close = comparing(RECORD)
 
 
 def with_weights(layer: Layer, inputs: tuple[TensorType, ...]) -> Any:
@@ -61,14 +48,14 @@ def with_weights(layer: Layer, inputs: tuple[TensorType, ...]) -> Any:
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_and_gradients(name: str) -> None:
     case = CASES[name]
-    module = with_weights(layer_of(case.entry), (TensorType(case.shape),))
+    module = with_weights(read(case.entry), (TensorType(case.shape),))
     x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
     close(module(x), f"{name}.output")
     close(jax.grad(lambda x: jnp.sin(module(x)).sum())(x), f"{name}.gradient")
     definition, params, *rest = nnx.split(module, nnx.Param, ...)
     gradients = jax.grad(lambda params: jnp.sin(nnx.merge(definition, params, *rest)(x)).sum())(params)
     named = {str(path[-1]): jax.tree.leaves(value)[0] for path, value in nnx.to_flat_state(gradients)}
-    for number, weight in enumerate(layer_of(case.entry).weights(TensorType(case.shape))):
+    for number, weight in enumerate(read(case.entry).weights(TensorType(case.shape))):
         close(named[weight.name], f"{name}.weight{number}")
 
 
@@ -80,7 +67,7 @@ def rounding_up(case: list[Any]) -> tuple[Layer, TensorType]:
     kind, height, width, window, stride, pad, dilation = case[:7]
     fields = {"window": window, "stride": stride, "pad": pad, "rounding": "ceil"}
     fields |= {"dilation": dilation} if kind == "max_pool" else {"count_pad": kind == "avg_pool"}
-    return layer_of({kind.removesuffix("_excluded"): fields}), TensorType((height, width, 1))
+    return read({kind.removesuffix("_excluded"): fields}), TensorType((height, width, 1))
 
 
 def test_shapes_that_are_rounded_up() -> None:
@@ -104,7 +91,7 @@ def test_numbers_where_shapes_are_rounded_up(case: list[Any]) -> None:
     if case[0] == "max_pool":
         values, taps = module(x, indices=True)
         assert np.allclose(np.asarray(values).ravel(), case[8], atol=1e-5)
-        unpool = layer_of({"max_unpool": "pool1"})
+        unpool = read({"max_unpool": "pool1"})
         indices = pool.tap_indices(x_type)
         assert indices is not None
         back: Any = unpool.build((pool.infer(x_type), indices), nnx.Rngs(0))
@@ -117,13 +104,13 @@ def test_numbers_where_shapes_are_rounded_up(case: list[Any]) -> None:
 
 def test_windows_far_larger_than_the_map_make_no_arrays_of_their_size() -> None:
     for kind in ("max_pool", "avg_pool", "subsample"):
-        pool, x = layer_of({kind: {"window": 10**9, "rounding": "ceil"}}), TensorType((7, 5, 2))
+        pool, x = read({kind: {"window": 10**9, "rounding": "ceil"}}), TensorType((7, 5, 2))
         module: Any = pool.build((x,), nnx.Rngs(0))
         assert module(jnp.ones((1, *x.shape))).shape == (1, 1, 1, 2)
 
 
 def test_batch_norm_after_training_steps() -> None:
-    module = with_weights(layer_of("batch_norm"), (TensorType((4, 5, 3)),))
+    module = with_weights(read("batch_norm"), (TensorType((4, 5, 3)),))
     for step in range(BATCH_NORM_STEPS):
         x = jnp.asarray(numbers((BATCH, 4, 5, 3), float(step)))
         y = module(x, train=True)
@@ -187,12 +174,12 @@ def test_labels_that_do_not_count(name: str, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", UNPOOLED)
 def test_unpooling(name: str) -> None:
     case = UNPOOLED[name]
-    pool = layer_of(case.entry)
+    pool = read(case.entry)
     x_type = TensorType(case.shape)
     indices = pool.tap_indices(x_type)
     assert indices is not None
     pooled_type = pool.infer(x_type)
-    unpool = layer_of({"max_unpool": "pool1"})
+    unpool = read({"max_unpool": "pool1"})
     assert unpool.infer(pooled_type, indices) == x_type
     pooling: Any = pool.build((x_type,), nnx.Rngs(0))
     unpooling: Any = unpool.build((pooled_type, indices), nnx.Rngs(0))

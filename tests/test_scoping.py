@@ -8,20 +8,13 @@ from typing import cast
 
 import pytest
 
-from archspec.diagnostics import SpecError
 from archspec.graph import Graph
 from archspec.layers.conv import Conv
-from archspec.loading import load, open_spec
+from archspec.loading import load
+from tests.findings import codes
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
-
-
-def codes(path: Path | str) -> list[str]:
-    try:
-        return [item.code for item in open_spec(str(path)).diagnostics]
-    except SpecError as error:
-        return [item.code for item in error.diagnostics]
 
 
 def inputs(graph: Graph) -> dict[str, tuple[str, ...]]:

@@ -11,14 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archspec.diagnostics import DataError, Diagnostic, SpecError
+from archspec.diagnostics import DataError
 from archspec.graph import Graph
-from archspec.loading import load, open_spec
+from archspec.loading import load
 from archspec.lower import build, split
 from archspec.reports import report
 from archspec.training.freezing import frozen_by
 from archspec.weights.matching import match
 from archspec.weights.tensors import TensorFile
+from tests.findings import errors
 
 Write = Callable[..., Path]
 Arrays = dict[str, Any]
@@ -64,13 +65,6 @@ def of(name: str) -> dict[str, np.ndarray]:
 
 def owners(graph: Graph) -> dict[str, str]:
     return {node.path: node.owner for node in graph.nodes if node.arrays}
-
-
-def found(path: Path) -> list[Diagnostic]:
-    try:
-        return [item for item in open_spec(str(path)).diagnostics if item.severity == "error"]
-    except SpecError as error:
-        return list(error.diagnostics)
 
 
 def learned(graph: Graph, params: Arrays, x: Any) -> tuple[jax.Array, Arrays, Arrays]:
@@ -350,7 +344,7 @@ FIRST = "{conv: {name: a, filters: 6, kernel: 3}}, "
     ],
 )
 def test_what_cannot_be_shared(write: Write, layers: str, words: str) -> None:
-    (item,) = found(write(IMAGE + BLOCK + f"layers: [{layers}]\n"))
+    (item,) = errors(write(IMAGE + BLOCK + f"layers: [{layers}]\n"))
     assert item.code in ("E221", "E210", "E204")
     assert words in item.message
     assert item.primary is not None
@@ -361,7 +355,7 @@ def test_a_mistake_in_the_owner_is_told_once(write: Write) -> None:
         "{conv: {name: a, filters: x, kernel: 1}}, {conv: {weights: a}}",
         "{enc: {name: e, w: x}}, {enc: {weights: e}}",
     ):
-        assert len(found(write(IMAGE + BLOCK + f"layers: [{text}]\n"))) == 1
+        assert len(errors(write(IMAGE + BLOCK + f"layers: [{text}]\n"))) == 1
 
 
 def test_patterns_name_layers_that_have_their_arrays(write: Write) -> None:

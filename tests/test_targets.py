@@ -10,7 +10,8 @@ import pytest
 
 from archspec.cli import main
 from archspec.diagnostics import SpecError
-from archspec.loading import load, open_spec
+from archspec.loading import load
+from tests.findings import errors
 
 Write = Callable[..., Path]
 NET = """
@@ -73,11 +74,7 @@ def test_keywords_come_before_the_text_and_overrides_too(write: Write) -> None:
 )
 def test_what_is_wrong_is_shown_in_the_text(write: Write, query: str, place: str, text: str) -> None:
     target = f"{write(NET)}{query}"
-    try:
-        found = open_spec(target).diagnostics
-    except SpecError as error:
-        found = error.diagnostics
-    (item,) = (item for item in found if item.severity == "error")
+    (item,) = errors(target)
     assert text in str((item.message, *item.help))
     assert item.primary is not None
     span = item.primary.span

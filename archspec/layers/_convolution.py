@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -49,6 +49,19 @@ class Convolution(Windowed):
         shape = (*on_axes(self.kernel, x, "kernel"), inner, filters)
         kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
         return (kernel, Weight("bias", (filters,), axes="O")) if self.bias else (kernel,)
+
+    def _fields(self, x: TensorType, rngs: nnx.Rngs) -> dict[str, Any]:
+        """What a module of nn/ is made of, by the names of its arguments."""
+        return {
+            "kernel": on_axes(self.kernel, x, "kernel"),
+            "stride": on_axes(self.stride, x, "stride"),
+            "padding": self.padding(x),
+            "dilation": on_axes(self.dilation, x, "dilation"),
+            "use_bias": self.bias,
+            "kernel_init": self.init.build(),
+            "bias_init": self.bias_init.build(),
+            "rngs": rngs,
+        }
 
     def _module(self, x: TensorType, filters: int, groups: int, rngs: nnx.Rngs) -> nnx.Module:
         """The convolution of so many filters in groups, as Flax has it."""

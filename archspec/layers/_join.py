@@ -16,7 +16,7 @@ TYPES = {3: "maps", 2: "signals", 1: "vectors"}
 
 
 class Join(Layer):
-    """A layer of two or more inputs."""
+    """A layer of two or more inputs, of one shape unless the kind says otherwise."""
 
     family: ClassVar[Family] = "join"
 
@@ -29,6 +29,10 @@ class Join(Layer):
         Example({}, ((7,), (7,))),
         Example({}, ((5, 4), (5, 4))),
     )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        require_equal(inputs, self.kind)
+        return inputs[0]
 
 
 def disagreement(inputs: Sequence[TensorType], axes: int) -> str | None:

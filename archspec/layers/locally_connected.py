@@ -65,16 +65,4 @@ class LocallyConnected(Convolution):
         from archspec.nn.locally_connected import LocallyConnected as Module
 
         (x,) = inputs
-        return Module(
-            x.channels,
-            self.filters,
-            places=self.positions(x),
-            kernel=on_axes(self.kernel, x, "kernel"),
-            stride=on_axes(self.stride, x, "stride"),
-            padding=self.padding(x),
-            dilation=on_axes(self.dilation, x, "dilation"),
-            use_bias=self.bias,
-            kernel_init=self.init.build(),
-            bias_init=self.bias_init.build(),
-            rngs=rngs,
-        )
+        return Module(x.channels, self.filters, places=self.positions(x), **self._fields(x, rngs))

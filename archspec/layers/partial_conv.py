@@ -79,15 +79,4 @@ class PartialConv(Convolution):
         from archspec.nn.partial_conv import PartialConv as Module
 
         (x,) = inputs
-        return Module(
-            x.channels,
-            self.connections,
-            kernel=on_axes(self.kernel, x, "kernel"),
-            stride=on_axes(self.stride, x, "stride"),
-            padding=self.padding(x),
-            dilation=on_axes(self.dilation, x, "dilation"),
-            use_bias=self.bias,
-            kernel_init=self.init.build(),
-            bias_init=self.bias_init.build(),
-            rngs=rngs,
-        )
+        return Module(x.channels, self.connections, **self._fields(x, rngs))

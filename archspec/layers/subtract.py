@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost, Example
-from archspec.layers._join import Join, require_equal
+from archspec.layers._join import Join
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ class Subtract(Join):
     linear: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = tuple(item for item in Join.examples if len(item.inputs) == 2)
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        require_equal(inputs, self.kind)
-        return inputs[0]
 
     @property
     def passes_bounds(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from archspec.drawing.scene import Scene, Text
 from archspec.graph import Graph
 from archspec.loading import open_spec
 
@@ -44,6 +45,11 @@ layers:
   - repeat: {{name: steps, times: {times}, tied: true, layers: [step]}}
   - dense: {{name: out, units: 5}}
 """
+
+
+def texts(drawn: Scene) -> list[str]:
+    """Everything that is written in a picture."""
+    return [shape.text for shape in drawn.shapes if isinstance(shape, Text)]
 
 
 def graph_of(write: Write, text: str) -> Graph:

@@ -22,16 +22,13 @@ from archspec.drawing.steps import what
 from archspec.graph import Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
+from tests.drawing.shared import texts
 
 NAMES = [name for name in zoo_variants() if "1001" not in name]
 
 
 def graph_of(name: str, mode: str = "eval") -> Graph:
     return open_spec(name).graph().pruned(mode)
-
-
-def texts(drawn: Scene) -> list[str]:
-    return [shape.text for shape in drawn.shapes if isinstance(shape, Text)]
 
 
 def check_text(drawn: Scene) -> None:

@@ -212,19 +212,24 @@ def layers(draw: Any, inputs: tuple[str, ...], depth: int = 0) -> list[Any]:
     return found
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(st.data())
-def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
-    inputs = data.draw(st.sampled_from((("input",), ("left", "right"), ("a", "other", "third"))))
+def generated(data: Any, folder: Path, *inputs: tuple[str, ...]) -> Graph:
+    """A network of generated layers with one of these sets of inputs."""
+    names = data.draw(st.sampled_from(inputs))
     spec = {
         "archspec": 1,
         "name": "net",
-        "inputs": {name: {"height": 4, "width": 4, "channels": 4} for name in inputs},
-        "layers": data.draw(layers(inputs)),
+        "inputs": {name: {"height": 4, "width": 4, "channels": 4} for name in names},
+        "layers": data.draw(layers(names)),
     }
-    path = tmp_path_factory.mktemp("specs") / "net.yaml"
+    path = folder / "net.yaml"
     path.write_text(json.dumps(spec))
-    graph = open_spec(str(path)).graph().pruned("eval")
+    return open_spec(str(path)).graph().pruned("eval")
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_generated_networks_with_any_blocks_open(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    graph = generated(data, tmp_path_factory.mktemp("specs"), ("input",), ("left", "right"), ("a", "other", "third"))
     direction = data.draw(st.sampled_from(("down", "right")))
     frames = arrange(graph, direction)
     check(graph, frames, set(frames))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from typing import Any
 
@@ -14,15 +13,13 @@ from archspec.drawing import dot, graph_look, paper_look
 from archspec.drawing.layout import arrange, arranged
 from archspec.drawing.opening import chosen
 from archspec.drawing.pieces import Pieces
-from archspec.drawing.scene import Bounds, Polygon, Rectangle, Scene, Text
+from archspec.drawing.scene import Bounds, Polygon, Rectangle, Scene
 from archspec.drawing.scene import Path as Line
 from archspec.drawing.tying import tied
 from archspec.drawing.unfolding import unfold
-from archspec.graph import Graph
-from archspec.loading import open_spec
-from tests.drawing.shared import TOWER, Write, graph_of, sharing, siamese, towers, unrolled
+from tests.drawing.shared import TOWER, Write, graph_of, sharing, siamese, texts, towers, unrolled
 from tests.drawing.test_graph_look import check_text
-from tests.drawing.test_layout import check, layers
+from tests.drawing.test_layout import check, generated
 from tests.drawing.test_paper_look import assert_complete, assert_legible
 
 ROWS = """
@@ -43,10 +40,6 @@ layers:
         - tanh
   - dense: 10
 """
-
-
-def words(drawn: Scene) -> list[str]:
-    return [shape.text for shape in drawn.shapes if isinstance(shape, Text)]
 
 
 def lines(drawn: Scene) -> list[list[tuple[float, float]]]:
@@ -70,7 +63,7 @@ def test_a_block_that_is_another_one_says_so_once(write: Write) -> None:
     graph = siamese(write)
     drawn = graph_look.scene(graph, depth=2)
     check_text(drawn)
-    assert [text for text in words(drawn) if "weights: " in text] == ["b: tower · weights: a"]
+    assert [text for text in texts(drawn) if "weights: " in text] == ["b: tower · weights: a"]
     assert dashed(drawn) == {"b"}
     picture = unfold(arrange(graph), ["a", "b"])
     (line,) = tied(picture, [])
@@ -79,7 +72,7 @@ def test_a_block_that_is_another_one_says_so_once(write: Write) -> None:
     assert [point.x for point in line] == pytest.approx([sides["a"][1], sides["b"][0]])
     folded = graph_look.scene(graph, depth=1)
     check_text(folded)
-    assert {"weights: a", "8 layers"} <= set(words(folded)) and len(lines(folded)) == 1
+    assert {"weights: a", "8 layers"} <= set(texts(folded)) and len(lines(folded)) == 1
     assert 'label="b\ntower\n8 layers\nweights: a"'.replace("\n", "\\n") in dot.render(graph, depth=1)
 
 
@@ -87,19 +80,19 @@ def test_steps_with_one_set_of_arrays_are_folded_behind_the_first(write: Write) 
     graph = unrolled(write, 50)
     drawn = graph_look.scene(graph)
     check_text(drawn)
-    assert {"steps: 50 × step", "0: step", "step ×49", "1 … 49", "196 layers", "weights: steps.0"} <= set(words(drawn))
+    assert {"steps: 50 × step", "0: step", "step ×49", "1 … 49", "196 layers", "weights: steps.0"} <= set(texts(drawn))
     assert dashed(drawn) == {"steps.1…49"} and len(lines(drawn)) == 1
-    assert "629 params" in words(drawn)[0] + words(drawn)[1], "544 of the steps, once, and 85 at the end"
+    assert "629 params" in texts(drawn)[0] + texts(drawn)[1], "544 of the steps, once, and 85 at the end"
     opened = graph_look.scene(graph, depth=3, open=["steps.7"])
     check_text(opened)
     # What is in a row that says whose arrays it uses does not say it again.
-    assert sum("weights" in text for text in words(opened)) == 1 + ("uses another's weights" in words(opened))
+    assert sum("weights" in text for text in texts(opened)) == 1 + ("uses another's weights" in texts(opened))
 
 
 def test_layers_of_chains_that_use_their_counterparts_are_folded(write: Write) -> None:
     drawn = graph_look.scene(towers(write, 50))
     check_text(drawn)
-    found = words(drawn)
+    found = texts(drawn)
     assert found.count("conv 3×3, 8 ×50") == 2
     assert {"l0 … l49", "50 layers · 29.2 k params", "r0 … r49", "50 layers", "weights: l0 … l49"} <= set(found)
 
@@ -129,8 +122,8 @@ def test_a_part_with_arrays_of_its_own_shares_partly(write: Write) -> None:
     del owners["b.fc"]
     partly = sharing(graph_of(write, TOWER.replace(", weights: a", "")), owners)
     drawn = graph_look.scene(partly, depth=1)
-    assert "weights partly: a" in words(drawn) and dashed(drawn) == set() and lines(drawn) == []
-    opened = words(graph_look.scene(partly, depth=2))
+    assert "weights partly: a" in texts(drawn) and dashed(drawn) == set() and lines(drawn) == []
+    opened = texts(graph_look.scene(partly, depth=2))
     assert opened.count("weights: a.conv2") == 1 and "b: tower · weights partly: a" in opened
 
 
@@ -139,11 +132,11 @@ def test_the_paper_look_tells_of_a_block_at_its_first_volume(write: Write) -> No
     figure = paper_look.scene(graph)
     assert_legible(figure)
     assert_complete(graph, figure)
-    assert [text for text in words(figure) if "weights" in text] == ["b: weights of a", "uses another's weights"]
+    assert [text for text in texts(figure) if "weights" in text] == ["b: weights of a", "uses another's weights"]
     assert dashed(figure) == {"b.conv1", "b.conv2", "b.fc"}
     figure = paper_look.scene(towers(write, 50))
     assert_legible(figure)
-    assert "weights: l0 – l49" in words(figure)
+    assert "weights: l0 – l49" in texts(figure)
 
 
 @pytest.mark.parametrize("times", [5, 50])
@@ -152,7 +145,7 @@ def test_the_paper_look_counts_the_arrays_of_steps_once(times: int, write: Write
     figure = paper_look.scene(graph)
     assert_legible(figure)
     assert_complete(graph, figure)
-    assert {f"{times} × step", "one set of weights"} <= set(words(figure))
+    assert {f"{times} × step", "one set of weights"} <= set(texts(figure))
     assert "steps.0" not in dashed(figure) and "steps.1" in dashed(figure)
     assert "629 parameters" in figure.title
 
@@ -161,11 +154,11 @@ def test_steps_that_each_take_a_row_are_folded_with_the_rows_told(write: Write) 
     graph = graph_of(write, ROWS)
     drawn = graph_look.scene(graph)
     check_text(drawn)
-    assert {"round ×27", "slice length 1:2 … length 27:28", "weights: t.0"} <= set(words(drawn))
+    assert {"round ×27", "slice length 1:2 … length 27:28", "weights: t.0"} <= set(texts(drawn))
     figure = paper_look.scene(graph)
     assert_legible(figure)
     assert_complete(graph, figure)
-    assert {"t", "28 × block", "one set of weights"} <= set(words(figure))
+    assert {"t", "28 × block", "one set of weights"} <= set(texts(figure))
 
 
 def test_three_that_share_are_joined_side_by_side(write: Write) -> None:
@@ -203,22 +196,13 @@ def test_20_000_layers_that_share(write: Write) -> None:
     graph = unrolled(write, 5000)
     drawn = graph_look.scene(graph)
     check_text(drawn)
-    assert len(graph.nodes) > 20_000 and "step ×4,999" in words(drawn)
+    assert len(graph.nodes) > 20_000 and "step ×4,999" in texts(drawn)
 
 
 @settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
-    inputs = data.draw(st.sampled_from((("input",), ("left", "right"))))
-    spec = {
-        "archspec": 1,
-        "name": "net",
-        "inputs": {name: {"height": 4, "width": 4, "channels": 4} for name in inputs},
-        "layers": data.draw(layers(inputs)),
-    }
-    path = tmp_path_factory.mktemp("specs") / "net.yaml"
-    path.write_text(json.dumps(spec))
-    graph: Graph = open_spec(str(path)).graph().pruned("eval")
+    graph = generated(data, tmp_path_factory.mktemp("specs"), ("input",), ("left", "right"))
     own: list[str] = []
     owners: dict[str, str] = {}
     for node in graph.nodes:

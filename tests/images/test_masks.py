@@ -13,6 +13,7 @@ from PIL import Image
 from archspec.diagnostics import DataError
 from archspec.images.masks import classes_of_colours, code, palette, read_coloured, read_mask
 from archspec.images.palettes import TABLES, read_table
+from tests.images.test_files import png_chunk
 
 NUMBERS = np.array([[0, 1, 2, 3], [3, 2, 1, 0]])
 
@@ -20,22 +21,19 @@ NUMBERS = np.array([[0, 1, 2, 3], [3, 2, 1, 0]])
 def png(path: Path, numbers: np.ndarray, bits: int, kind: int = 0) -> None:
     """A PNG of so many bits a pixel, grey (0) or with a palette (3), written by hand as the format says."""
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     height, width = numbers.shape
     rows = b""
     for row in numbers:
         bits_of_row = "".join(f"{number:0{bits}b}" for number in row)
         bits_of_row += "0" * (-len(bits_of_row) % 8)
         rows += b"\0" + bytes(int(bits_of_row[place : place + 8], 2) for place in range(0, len(bits_of_row), 8))
-    colours = chunk(b"PLTE", bytes(range(3 * 2 ** min(bits, 8)))[: 3 * 2**bits]) if kind == 3 else b""
+    colours = png_chunk(b"PLTE", bytes(range(3 * 2 ** min(bits, 8)))[: 3 * 2**bits]) if kind == 3 else b""
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">2I5B", width, height, bits, kind, 0, 0, 0))
+        + png_chunk(b"IHDR", struct.pack(">2I5B", width, height, bits, kind, 0, 0, 0))
         + colours
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        + png_chunk(b"IDAT", zlib.compress(rows))
+        + png_chunk(b"IEND", b"")
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from archspec.loading import load
 from archspec.training.run import train
+from tests.digits import some_digits
 
 TEXT = """archspec: 1
 name: net
@@ -33,12 +34,7 @@ train: {dataset: %s, batch_size: 50, epochs: 1, optimiser: {sgd: {learning_rate:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small .npz of digits."""
-    source = Path(__file__).parents[2] / "archspec" / "data" / "files" / "mnist5k.npz"
-    with np.load(source) as file:
-        chosen = np.arange(0, 5000, 10)
-        path = tmp_path_factory.mktemp("data") / "digits.npz"
-        np.savez(path, x=file["x"][chosen], y=file["y"][chosen])
-    return path
+    return some_digits(tmp_path_factory.mktemp("data"), 10)
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,11 @@ from flax import nnx
 from archspec.types import TensorType
 from tests.layers.test_conformance import read
 from tests.pytorch.cases import BATCH, numbers
+from tests.pytorch.comparing import comparing
 from tests.pytorch.kinds import CASES
 
 RECORD = np.load(Path(__file__).parent.parent / "pytorch" / "kinds.npz")
-
-
-def close(found: Any, name: str, tolerance: float = 1e-5) -> None:
-    """Within a share of the largest element."""
-    expected = RECORD[name]
-    assert np.shape(found) == expected.shape
-    assert np.abs(np.asarray(found) - expected).max() <= tolerance * max(1e-6, np.abs(expected).max())
+close = comparing(RECORD)
 
 
 @pytest.mark.parametrize("name", CASES)

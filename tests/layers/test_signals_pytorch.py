@@ -16,39 +16,25 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from archspec.kinds import find_kind
-from archspec.layers import Layer
 from archspec.loading import load
 from archspec.lower import build, split
 from archspec.types import TensorType
 from archspec.weights.layout import from_torch, order_of, orders
 from archspec.weights.naming import PLAIN, namings
+from tests.layers.test_conformance import read
 from tests.pytorch.cases import BATCH, numbers
+from tests.pytorch.comparing import comparing
 from tests.pytorch.signals import CASES, NETWORK, SHAPES, UNPOOLED
 
 RECORD = np.load(Path(__file__).parent.parent / "pytorch" / "signals.npz")
-
-
-def close(found: Any, name: str, tolerance: float = 2e-5) -> None:
-    """Within a share of the largest element, or of 0.5: a key's bias has no gradient, since softmax takes it away."""
-    expected = RECORD[name]
-    assert np.shape(found) == expected.shape
-    assert np.abs(np.asarray(found) - expected).max() <= tolerance * max(0.5, np.abs(expected).max())
-
-
-def layer_of(entry: Any) -> Layer:
-    kind_name, fields = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
-    kind = find_kind("layers", kind_name)
-    assert kind is not None
-    layer = kind.model_validate(fields if isinstance(fields, dict) else {kind.main: fields})
-    assert isinstance(layer, Layer)
-    return layer
+# A key's bias has no gradient, since softmax takes it away.
+close = comparing(RECORD, 2e-5, 0.5)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_and_gradients(name: str) -> None:
     case = CASES[name]
-    layer, kind = layer_of(case.entry), TensorType(case.shape)
+    layer, kind = read(case.entry), TensorType(case.shape)
     weights = layer.weights(kind)
     module: Any = layer.build((kind,), nnx.Rngs(0))
     for number, weight in enumerate(weights, 1):
@@ -81,10 +67,10 @@ def test_outputs_and_gradients(name: str) -> None:
 @pytest.mark.parametrize("name", UNPOOLED)
 def test_unpooling(name: str) -> None:
     case = UNPOOLED[name]
-    pool, x_type = layer_of(case.entry), TensorType(case.shape)
+    pool, x_type = read(case.entry), TensorType(case.shape)
     indices = pool.tap_indices(x_type)
     assert indices is not None
-    unpool = layer_of({"max_unpool": "pool1"})
+    unpool = read({"max_unpool": "pool1"})
     assert unpool.infer(pool.infer(x_type), indices) == x_type
     pooling: Any = pool.build((x_type,), nnx.Rngs(0))
     unpooling: Any = unpool.build((pool.infer(x_type), indices), nnx.Rngs(0))

@@ -26,6 +26,7 @@ from archspec.loading import load
 from archspec.training import feeding
 from archspec.training.run import train
 from archspec.training.steps import make_steps
+from tests.digits import some_digits
 
 Write = Callable[..., Path]
 
@@ -45,12 +46,7 @@ train: {dataset: %s, batch_size: 50, epochs: %d, optimiser: {sgd: {learning_rate
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small .npz of digits."""
-    source = Path(__file__).parents[2] / "archspec" / "data" / "files" / "mnist5k.npz"
-    with np.load(source) as file:
-        chosen = np.arange(0, 5000, 5)
-        path = tmp_path_factory.mktemp("data") / "digits.npz"
-        np.savez(path, x=file["x"][chosen], y=file["y"][chosen])
-    return path
+    return some_digits(tmp_path_factory.mktemp("data"), 5)
 
 
 def net(write: Write, digits: Path, epochs: int = 3, **changes: str) -> Path:
