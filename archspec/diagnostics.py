@@ -130,6 +130,10 @@ class ShapeError(Exception):
 class DataError(Exception):
     """Raised while data is read or run folders are opened: the reason alone. `train` adds the place in the spec."""
 
+    about: tuple[str, str, str] | None = None
+    """Where it is an output's or an input's fault: its name, which part of it (task, loss, metrics, target, input), and
+    the kind that is wrong there, if one is."""
+
     def __init__(self, code: str, message: str, *, notes: Iterable[str] = (), help: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.code = code

@@ -185,6 +185,7 @@ class Spec:
                 partial(self._heads, defaults=False),
                 self._inputs or {},
                 self.place,
+                self._blamed,
                 self._written,
                 findings,
             )
@@ -205,7 +206,7 @@ class Spec:
         try:
             return self._heads(self.graph())
         except DataError as error:
-            raise error.located(self.place("task")) from None
+            raise error.located(self._blamed(error)) from None
 
     def _heads(self, graph: Graph, *, defaults: bool = True) -> tuple[Head, ...]:
         assert self._header is not None and self._inputs is not None
@@ -279,8 +280,19 @@ class Spec:
         """
         return place_of(self._document.root, *path)
 
+    def _blamed(self, error: DataError, graph: Graph | None = None) -> Span | None:
+        """Where the part of an output or an input that an error is about is written."""
+        from archspec.spec.blame import blamed
+
+        return blamed(self._document.root, error, graph)
+
     def data_error(self, error: DataError) -> SpecError:
-        """What is wrong with the dataset, at its place."""
+        """What is wrong with the dataset, or with what the spec says of its outputs and inputs, at its place."""
+        # Names that a dataset which nobody chose has not are no mistake of the spec's.
+        named = error.about is not None and (self._dataset is not None or error.about[1] in ("task", "loss", "metrics"))
+        blamed = self._blamed(error, self._elaborated[0]) if named else None
+        if blamed is not None:
+            return error.located(blamed)
         path = main_value(self._dataset)
         if path is not None and path.source.name == COMMAND_LINE:
             start = "relative paths on the command line start from the current folder"

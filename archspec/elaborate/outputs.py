@@ -37,7 +37,8 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         own = (spec.task, spec.loss, spec.target, spec.metrics)
         read.append(Output(name, values[0], spec.weight, spec.train_only, *own))
     if len(read) == len(node.entries) and not any(not output.train_only for output in read):
-        x.findings.error("E215", "no output is left for evaluation", node.span, help=["one must not be `train_only`"])
+        help = ["one must not be `train_only`"] if read else ["`outputs: {NAME: layer}`, or none for the last layer"]
+        x.findings.error("E215", "no output is left for evaluation", node.span, help=help)
         return None
     return tuple(read) if len(read) == len(node.entries) else None
 

@@ -26,6 +26,7 @@ def check_training(
     heads: Callable[[Graph], Sequence[Head]],
     inputs: Inputs,
     place: Callable[..., Span | None],
+    blamed: Callable[[DataError, Graph], Span | None],
     written: Callable[[str], bool],
     findings: Findings,
 ) -> None:
@@ -33,19 +34,20 @@ def check_training(
     value.
 
     Without a recipe, what outputs say themselves is looked at. `place` gives where the value at a path of the spec was
-    written, `written` whether a field of the recipe was.
+    written, `blamed` where what an error is about was, `written` whether a field of the recipe was.
     """
+    made: Sequence[Head] = ()
     try:
-        for head, output in zip(heads(graph), graph.outputs, strict=True):
-            head.check(inputs)
-            _check_output(graph, output, head.loss, findings)
+        made = heads(graph)
     except DataError as error:
-        findings.warning(
-            "W307",
-            f"cannot be trained as it is: {error.message}",
-            place("outputs") or place("task") or place("train"),
-            help=list(error.help),
-        )
+        _refuse(error, blamed(error, graph), findings)
+    for head, output in zip(made, graph.outputs, strict=False):
+        try:
+            head.check(inputs)
+        except DataError as error:
+            _refuse(error, blamed(error, graph), findings)
+        else:
+            _check_output(graph, output, head.loss, findings)
     for name in ("loss", "metrics"):
         if written(name) and overruled(graph, name):
             findings.warning(
@@ -74,6 +76,10 @@ def check_training(
                     secondary=[Label(batch, "one sample a step")] if batch is not None else [],
                     help=["a `batch_size` of 2 or more", "or the layer before the pooling, or left out"],
                 )
+
+
+def _refuse(error: DataError, place: Span | None, findings: Findings) -> None:
+    findings.warning("W307", f"cannot be trained as it is: {error.message}", place, help=list(error.help))
 
 
 def _check_output(graph: Graph, output: Output, loss: Loss, findings: Findings) -> None:

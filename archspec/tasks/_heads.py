@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import DataError, count, did_you_mean, listed
@@ -53,13 +54,15 @@ class Head(NamedTuple):
             return self.name
         wanted = self.target or self.name
         there = f"there {'is' if len(names) == 1 else 'are'} {count(len(names), 'target')}: {listed(names)}"
-        raise DataError(
+        error = DataError(
             "E508",
             f"no target is called `{wanted}`, and {there}"
             if self.target
             else f"no target is called `{wanted}`, as the output is, and {there}",
             help=[did_you_mean(wanted, names) or f"`outputs: {{{self.name}: {{from: …, target: NAME}}}}` says which"],
         )
+        error.about = (self.name, "target", "")
+        raise error
 
     def chosen(self, inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]) -> jax.Array:
         """The target of a batch, as losses and metrics take it; runs inside the compiled step.
@@ -85,7 +88,20 @@ class Head(NamedTuple):
 
     def check(self, inputs: Inputs) -> None:
         """Raises `DataError` where output, task, loss and metrics do not go together."""
-        self.task.check_output(self.name, self.type, inputs)
+        self._checked("task", self.task.kind, lambda: self.task.check_output(self.name, self.type, inputs))
+        self._checked("loss", self.loss.kind, lambda: self._check_loss(inputs))
+        for metric in self.metrics:
+            self._checked("metrics", metric.kind, partial(self._check_metric, metric))
+
+    def _checked(self, part: str, kind: str, check: Callable[[], None]) -> None:
+        """Runs a check, whose error is one of a part of this output."""
+        try:
+            check()
+        except DataError as error:
+            error.about = (self.name, part, kind)
+            raise
+
+    def _check_loss(self, inputs: Inputs) -> None:
         form = self.task.form
         if form not in self.loss.forms:
             raise DataError(
@@ -104,15 +120,18 @@ class Head(NamedTuple):
                     "or an output with a number for each class, two for yes or no",
                 ],
             )
-        for metric in self.metrics:
-            if form not in metric.forms:
-                raise DataError(
-                    "E501",
-                    f"{metric.kind} measures {metric.forms[0]}, but targets of {self.task.kind} are {form}",
-                )
-            metric.check(self.type)
         if self.remakes and self.loss.shares:
             _check_shares(self, inputs[str(self.target)])
+
+    def _check_metric(self, metric: Metric) -> None:
+        if self.task.form not in metric.forms:
+            own = listed(own.headline for own in self.task.metrics(self.type))
+            raise DataError(
+                "E501",
+                f"{metric.kind} measures {metric.forms[0]}, but targets of {self.task.kind} are {self.task.form}",
+                help=[f"leave it out: {self.task.kind} has {own} without any", "or another `task`"],
+            )
+        metric.check(self.type)
 
 
 def _check_shares(head: Head, input: object) -> None:
@@ -163,7 +182,11 @@ def heads_of(
     for output in graph.outputs:
         kind = graph.output_type(output)
         own = output.task or task
-        source = own.given_by(inputs)
+        try:
+            source = own.given_by(inputs)
+        except DataError as error:
+            error.about = (output.name, "task", own.kind)
+            raise
         said = any(item is not None for item in (output.task, output.loss, output.metrics, output.target))
         measured = output is main or (said and not output.train_only)
         chosen = [

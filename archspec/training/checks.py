@@ -142,11 +142,13 @@ def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:
 def _named(name: str, there: Collection[str], dataset: str) -> str:
     if name in there:
         return name
-    raise DataError(
+    error = DataError(
         "E508",
         f"{dataset} has no input `{name}`; it has {listed(there)}",
         help=[did_you_mean(name, there) or "`inputs:` in the spec names the dataset's"],
     )
+    error.about = (name, "input", "")
+    raise error
 
 
 def check_data(data: Data, spec: Spec, graph: Graph) -> None:
@@ -307,7 +309,8 @@ def fitted_heads(spec: Spec, data: Data) -> tuple[Head, ...]:
         try:
             heads.append(head._replace(loss=head.loss.fitted(labels, head.type.channels)))
         except DataError as error:
-            raise error.located(spec.place("outputs", head.name, "loss") or spec.place("train", "loss")) from None
+            error.about = (head.name, "loss", head.loss.kind)
+            raise spec.data_error(error) from None
     return tuple(heads)
 
 

@@ -79,7 +79,36 @@ def test_targets_that_do_not_fit_are_told_of(
     (item,) = error.value.diagnostics
     assert item.code in ("E501", "E507")
     assert words in item.message
+    assert item.primary is not None
+    # What is written wrong is pointed at, the dataset where it is the data.
+    span = item.primary.span
+    shown = span.source.line(span.line)[span.column - 1 : span.end_column - 1]
+    reason = {"mse takes": "mse", "mae measures": "mae", "always right": "top_k", "reconstruction": "reconstruction"}
+    assert shown == next((at for word, at in reason.items() if word in f"{words} {task}"), "dataset")
     assert not (tmp_path / "run").exists()
+
+
+def test_each_output_is_told_of_where_it_is_written(write: Write) -> None:
+    text = """
+input: {height: 6, width: 6, channels: 1}
+layers: [conv: {name: c, filters: 3, kernel: 1}, global_avg_pool: {name: g}]
+outputs:
+  a: {from: g, loss: mse}
+  b: {from: g, target: x, metrics: [accuracy, mae]}
+  d: {from: g, task: segmentation}
+  e: {from: c}
+  f: {from: g, loss: {sum: [mse, l1]}}
+"""
+    places = [item.primary.span for item in open_spec(str(write(text))).diagnostics if item.primary]
+    shown = [(span.line - 6, span.source.line(span.line)[span.column - 1 : span.end_column - 1]) for span in places]
+    assert shown == [(1, "mse"), (2, "mae"), (3, "segmentation"), (4, "e"), (5, "sum")]
+    # Without `outputs` it is the layer that ends the network, and the recipe's own fields.
+    text = (
+        "input: {height: 6, width: 6, channels: 1}\nlayers: [conv: {filters: 3, kernel: 1}]\ntrain: {batch_size: 2}\n"
+    )
+    (item,) = open_spec(str(write(text))).diagnostics
+    assert item.primary is not None
+    assert (item.primary.span.line, item.primary.span.column) == (4, 10)
 
 
 @pytest.mark.parametrize(

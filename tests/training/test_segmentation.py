@@ -249,7 +249,7 @@ def test_faults_of_data_and_loss_are_shown_where_they_were_given(
     assert (missing.code, shown(missing)) == ("E505", "nowhere")
     assert missing.help == ("relative paths on the command line start from the current folder",)
     short = fault(weights="[1, 2]")
-    assert (short.code, shown(short)) == ("E501", "loss")
+    assert (short.code, shown(short)) == ("E501", "cross_entropy")
     assert shown(fault("train.loss.cross_entropy.class_weights=[1, 2]")) == "[1, 2]"
 
 
