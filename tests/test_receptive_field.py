@@ -11,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from archspec.figures.receptive_field import fields_of
 from archspec.graph import Graph, Node, Output, prune
 from archspec.layers.avg_pool import AvgPool
 from archspec.layers.max_pool import MaxPool
 from archspec.loading import load
 from archspec.lower import outline
+from archspec.reports import report
 from archspec.reports.facts import last_receptive_field, total_stride
 
 
@@ -117,6 +119,7 @@ inputs:
   number: {features: 4}
   picture: {height: 24, width: 20, channels: 1}
   sound: {length: 60, channels: 2}
+  other: {height: 24, width: 20, channels: 1}
 layers:
   - conv: {name: a, from: picture, filters: 2, kernel: 3}
   - avg_pool: {name: b, window: 2}
@@ -127,16 +130,23 @@ layers:
   - reshape: {name: gate, shape: [1, 1, 2]}
   - dense: {name: told, from: number, units: 2}
   - multiply: {name: f, from: [gate, c]}
-outputs: {b: b, c: c, d: d, e: e, told: told, f: f}
+  - conv: {name: wide, from: other, filters: 2, kernel: [5, 3], stride: 2}
+  - conv: {name: seen, from: picture, filters: 2, kernel: 3, stride: 2, pad: [[0, 0], [0, 0]]}
+  - crop: {from: previous, like: wide}
+  - add: {name: both, from: [previous, wide]}
+  - conv: {name: last, filters: 2, kernel: 3}
+outputs: {b: b, c: c, d: d, e: e, told: told, f: f, both: both, last: last}
 """
 
 
-def test_fields_are_over_the_input_that_a_layer_sees(write: Any) -> None:
+def test_fields_are_over_every_input_that_a_layer_sees(write: Any) -> None:
     """Where the gradient of a position in the middle is not 0, of each input on its own."""
     graph = load(write(SEVERAL)).graph()
     pure, params, statistics = outline(graph)
     positive: Any = {name: np.full(value.shape, 0.1, np.float32) for name, value in params.items()}
     x = {item.name: jnp.ones((1, *item.type.shape)) for item in graph.inputs}
+    several = {}
+    predicted = fields_of(graph)
     for output in graph.outputs:
         node = graph.nodes[output.node]
         middle = tuple(size // 2 for size in node.output.spatial)
@@ -147,22 +157,31 @@ def test_fields_are_over_the_input_that_a_layer_sees(write: Any) -> None:
 
         gradients = {name: np.asarray(value)[0].any(-1) for name, value in jax.grad(one)(x).items()}
         seen = [name for name, value in gradients.items() if value.ndim and value.any()]
-        if node.sees is None:
-            assert node.path == "told" and seen == [] and gradients["number"]
-            continue
-        # The gate of `f` sees all of the sound; the figure is for the first input, whose places `f` has.
-        name = graph.source_name(node.sees)
-        assert seen[0] == name and (len(seen) == 1 or node.path == "f")
-        for axis, place in enumerate(middle):
-            places = np.flatnonzero(
-                gradients[name].any(tuple({0, 1}.intersection(range(gradients[name].ndim)) - {axis}))
-            )
-            centre = node.receptive_field.start[axis] + place * node.receptive_field.jump[axis]
-            extent = node.receptive_field.size[axis]
-            assert (places[0], places[-1] + 1) == (centre - extent / 2, centre + extent / 2), (node.path, axis)
+        fields = {graph.source_name(source): field for source, field in predicted[output.node].items()}
+        assert seen == sorted(fields), node.path
+        assert (node.sees is None) == (not fields) and (node.path == "told") == bool(gradients["number"])
+        several[node.path] = seen
+        for name, field in fields.items():
+            if node.sees is not None and name == graph.source_name(node.sees):
+                assert field == node.receptive_field  # the one that the node itself has is that of the first
+            for axis in range(gradients[name].ndim):
+                places = np.flatnonzero(gradients[name].any(tuple({0, 1} & set(range(gradients[name].ndim)) - {axis})))
+                # A gate over the whole of an input has no places in it.
+                place = middle[axis] if (node.path, name) != ("f", "sound") else 0
+                centre = field.start[axis] + place * field.jump[axis]
+                span = centre - field.size[axis] / 2, centre + field.size[axis] / 2
+                assert (places[0], places[-1] + 1) == span, (node.path, name, axis)
+    assert several["f"] == ["picture", "sound"] and several["last"] == ["other", "picture"]
     assert last_receptive_field(graph) == (4, 4)  # of the first output
-    assert last_receptive_field(replace(graph, outputs=graph.outputs[-1:])) == {"picture": (8, 4), "sound": (17,)}
-    assert total_stride(replace(graph, outputs=graph.outputs[-1:])) == 2
+    # The gate's map of one position has places in the sound no longer.
+    assert last_receptive_field(replace(graph, outputs=graph.outputs[5:6])) == {"picture": (8, 4), "sound": (17,)}
+    assert total_stride(replace(graph, outputs=graph.outputs[5:6])) == 2
+    end = replace(graph, outputs=graph.outputs[-1:])
+    assert last_receptive_field(end) == {"picture": (7, 7), "other": (9, 7)}
+    rows = {row.name: row for row in report(graph, mode="train").rows}
+    assert (rows["last"].field_of, rows["last"].other_fields) == ("picture", (("other", (9, 7)),))
+    text = str(report(graph, mode="train"))
+    assert "7×7 of picture, 9×7 of other" in text and "17 of sound" in text
 
 
 def averaging(node: Node) -> Node:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil, prod
 from typing import NamedTuple
 
-from archspec.graph import Graph, Node, is_input, needed
+from archspec.graph import Graph, Node, input_number, is_input, needed
 from archspec.layers import Window
 from archspec.types import TensorType
 
@@ -90,16 +90,51 @@ def takes_whole_map(node: Node) -> bool:
     return node.layer.family == "pooling" and prod(node.output.spatial) == 1 != prod(node.input_types[0].spatial)
 
 
-def with_places(graph: Graph) -> list[Node]:
-    """The layers of the first output whose positions still stand for places in an image or a signal.
+def fields_of(graph: Graph) -> list[dict[int, ReceptiveField]]:
+    """The receptive fields of every node, by the images and signals that it sees, first inputs first.
+
+    Over several ways to one input it is the union. A node that sees vectors alone has none, since numbers of a vector
+    have no places.
+    """
+    places = [input_number(place) for place, item in enumerate(graph.inputs) if not item.type.is_vector]
+    if len(places) < 2:
+        return [{} if node.sees is None else {node.sees: node.receptive_field} for node in graph.nodes]
+    found: list[dict[int, ReceptiveField]] = []
+    for node in graph.nodes:
+        window = node.layer.footprint(node.input_types, node.output)
+        taken = [
+            ({source: POINT} if is_input(source) else found[source], kind)
+            for source, kind, port in zip(node.inputs, node.input_types, node.ports, strict=True)
+            if port != "shape"
+        ]
+        own: dict[int, ReceptiveField] = {}
+        for place in places:
+            over = [(fields[place], kind) for fields, kind in taken if place in fields]
+            if over:
+                fields, types = zip(*over, strict=True)
+                own[place] = receptive_field(window, fields, types)
+        found.append(own)
+    return found
+
+
+def with_places(graph: Graph) -> list[tuple[Node, dict[int, ReceptiveField]]]:
+    """The layers of the first output whose positions still stand for places in an image or a signal, and their fields
+    in each whose places they have.
 
     Layers that have only what a layer over the whole map gave them are not among them; where such a path meets one that
     still has places, as a gate meets the map that it multiplies, the places remain.
     """
     own = needed(graph.nodes, [graph.outputs[0].node])
-    placed: list[bool] = []
+    placed: list[set[int]] = []
     for node in graph.nodes:
-        sources = [source for source, port in zip(node.inputs, node.ports, strict=True) if port == "value"]
-        has_places = any(is_input(source) or placed[source] for source in sources)
-        placed.append(has_places and not node.output.is_vector and not takes_whole_map(node))
-    return [node for index, node in enumerate(graph.nodes) if index in own and placed[index]]
+        seen: set[int] = set()
+        if not node.output.is_vector and not takes_whole_map(node):
+            for source, port in zip(node.inputs, node.ports, strict=True):
+                if port == "value":
+                    seen |= {source} if is_input(source) else placed[source]
+        placed.append(seen)
+    return [
+        (node, {place: field for place, field in fields.items() if place in placed[index]})
+        for index, (node, fields) in enumerate(zip(graph.nodes, fields_of(graph), strict=True))
+        if index in own and placed[index]
+    ]

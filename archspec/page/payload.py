@@ -186,6 +186,7 @@ def _layers(report: Report, texts: Texts, sharing: Sharing) -> list[dict[str, An
             "bytes": row.activation_bytes,
             "field": node.receptive_field._asdict(),
             "sees": None if node.sees is None else input_number(node.sees),
+            "others": [[name, list(size)] for name, size in row.other_fields],
             "lines": texts.lines(node.span),
             **_tie(sharing, node.path, [index]),
         }

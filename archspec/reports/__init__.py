@@ -11,6 +11,7 @@ from archspec.blocks import Part, folded, tree
 from archspec.figures.conventions import CONVENTIONS, Convention
 from archspec.figures.cost import bytes_moved, training_flops
 from archspec.figures.memory import DTYPES, Memory, inference, training
+from archspec.figures.receptive_field import fields_of
 from archspec.graph import Graph, Node, input_number
 from archspec.layers import Role
 from archspec.optimisers import Optimiser, default_optimiser
@@ -27,7 +28,8 @@ class Row:
     `output` is the shape for one sample, of a block that of its last layer. `activation_bytes` are those of all outputs
     inside, `moved_bytes` what is read and written: inputs, weights and outputs (`cost.bytes_moved`). `counted` are
     operations as another tool counts them, None without one. The receptive field has one axis on a signal, and none
-    where only vectors are seen; `field_of` is the input that it is a field of, where it could be another's.
+    where only vectors are seen; `field_of` is the input that it is a field of, where it could be another's, and
+    `other_fields` are those of the further inputs that are seen.
     `weights_of` is the layer or block whose arrays it uses, where all of its arrays are another's.
     """
 
@@ -43,6 +45,7 @@ class Row:
     moved_bytes: int = 0
     counted: int | None = None
     field_of: str = ""
+    other_fields: tuple[tuple[str, tuple[int, ...]], ...] = ()
     weights_of: str = ""
 
     @property
@@ -180,7 +183,9 @@ def report(
     parts = folded(seen, depth) if depth is not None else [part for part in tree(seen).walk() if part.is_layer]
     chosen = CONVENTIONS[convention] if convention else None
     owner = _owners(parts, seen)
-    rows = tuple(_row(part, owner, seen, batch, dtype, chosen) for part in parts)
+    # With one image or signal every field is a field of that.
+    fields = sizes_seen(seen) if sum(not item.type.is_vector for item in seen.inputs) > 1 else None
+    rows = tuple(_row(part, owner, seen, fields, batch, dtype, chosen) for part in parts)
     return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
 
 
@@ -197,12 +202,20 @@ def _owners(parts: Sequence[Part], graph: Graph) -> dict[int, str]:
     return {**names, **{index: part.path for part in parts for index in part.nodes}}
 
 
-def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str, convention: Convention | None) -> Row:
+def _row(
+    part: Part,
+    owner: dict[int, str],
+    graph: Graph,
+    fields: Sequence[dict[str, tuple[int, ...]]] | None,
+    batch: int,
+    dtype: str,
+    convention: Convention | None,
+) -> Row:
     nodes = [graph.nodes[index] for index in part.nodes]
     sources = dict.fromkeys(owner[source] for node in nodes for source in node.inputs)
     sources.pop(part.path, None)
     last = nodes[-1]
-    field, name = seen_by(last, graph)
+    (name, field), *others = (fields[part.nodes[-1]].items() or [("", ())]) if fields else [seen_by(last, graph)]
     return Row(
         part.path,
         part.kind,
@@ -215,7 +228,8 @@ def _row(part: Part, owner: dict[int, str], graph: Graph, batch: int, dtype: str
         field,
         sum(bytes_moved(node, batch, dtype, fusion=False) for node in nodes),
         batch * sum(convention.count(node, graph.mode) for node in nodes) if convention else None,
-        name if field and sum(not item.type.is_vector for item in graph.inputs) > 1 else "",
+        name if fields else "",
+        tuple(others),
         weights_of(part, nodes),
     )
 
@@ -232,14 +246,22 @@ def weights_of(part: Part, nodes: Sequence[Node]) -> str:
     return owners.pop() if len(owners) == 1 else ""
 
 
-def seen_by(node: Node, graph: Graph) -> tuple[tuple[int, ...], str]:
-    """A node's receptive field on the axes of the input that it is a field of, and that input's name; () and "" where
-    it sees vectors alone.
+def seen_by(node: Node, graph: Graph) -> tuple[str, tuple[int, ...]]:
+    """The input that a node's receptive field is a field of, and its size on that one's axes; "" and () where it sees
+    vectors alone.
     """
     if node.sees is None:
-        return (), ""
-    axes = len(graph.source_type(node.sees).spatial)
-    return node.receptive_field.size[:axes], graph.source_name(node.sees)
+        return "", ()
+    return graph.source_name(node.sees), node.receptive_field.size[: len(graph.source_type(node.sees).spatial)]
+
+
+def sizes_seen(graph: Graph) -> list[dict[str, tuple[int, ...]]]:
+    """The sizes of every node's receptive fields on the axes of the inputs that they are fields of, by their names."""
+    axes = {place: len(item.type.spatial) for place, item in enumerate(graph.inputs)}
+    return [
+        {graph.source_name(place): field.size[: axes[input_number(place)]] for place, field in fields.items()}
+        for fields in fields_of(graph)
+    ]
 
 
 def _bytes(node: Node, dtype: str) -> int:

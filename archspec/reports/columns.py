@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from archspec.diagnostics import listed
 from archspec.figures.units import mebibytes, si
 from archspec.reports import Report, Row
 from archspec.reports.cells import Cell, Table, short
@@ -23,6 +24,14 @@ class Column(NamedTuple):
 def _amount(value: int, text: str) -> Cell:
     """A figure that is left out where it is 0, as most layers have none."""
     return Cell(text if value else "", value)
+
+
+def _fields(row: Row) -> str:
+    """The size of the receptive field; of several inputs by name: `28×28 of left and right`, `3×3 of a, 9 of b`."""
+    names: dict[tuple[int, ...], list[str]] = {row.receptive_field: [row.field_of]}
+    for name, size in row.other_fields:
+        names.setdefault(size, []).append(name)
+    return ", ".join("×".join(map(str, size)) + (f" of {listed(own)}" if own[0] else "") for size, own in names.items())
 
 
 def _params(report: Report, row: Row) -> Cell:
@@ -80,9 +89,7 @@ COLUMNS = {
             "receptive field",
             "receptive_field",
             True,
-            lambda report, row: (
-                "×".join(map(str, row.receptive_field)) + (f" of {row.field_of}" if row.field_of else "")
-            ),
+            lambda report, row: _fields(row),
         ),
     )
 }

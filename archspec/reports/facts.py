@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from archspec.figures.receptive_field import with_places
+from archspec.figures.receptive_field import ReceptiveField, with_places
 from archspec.figures.units import mebibytes, si, size_text
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
 from archspec.optimisers import Optimiser, default_optimiser
-from archspec.reports import seen_by
 from archspec.reports.cells import Cell, Table
 from archspec.types import DTYPE_BYTES, TensorType
 
@@ -90,7 +89,7 @@ def last_receptive_field(graph: Graph) -> tuple[int, ...] | dict[str, tuple[int,
 
     Where it sees other sizes of several inputs, the sizes by their names.
     """
-    return _by_input({name: seen_by(nodes[-1], graph)[0] for name, nodes in _seeing(graph).items()})
+    return _by_input({name: fields[-1].size[: _axes(graph, name)] for name, fields in _seeing(graph).items()})
 
 
 def total_stride(graph: Graph) -> float | dict[str, float]:
@@ -98,18 +97,22 @@ def total_stride(graph: Graph) -> float | dict[str, float]:
 
     Where they differ between several inputs, the distances by their names.
     """
-    jumps = {name: max(max(node.receptive_field.jump) for node in nodes) for name, nodes in _seeing(graph).items()}
+    jumps = {name: max(max(field.jump) for field in fields) for name, fields in _seeing(graph).items()}
     found = _by_input(jumps)
     return 1 if found is None else found
 
 
-def _seeing(graph: Graph) -> dict[str, list[Node]]:
-    """The layers with places, by the name of the input that their fields are fields of."""
-    layers: dict[str, list[Node]] = {}
-    for node in with_places(graph):
-        if node.sees is not None:
-            layers.setdefault(graph.source_name(node.sees), []).append(node)
-    return layers
+def _seeing(graph: Graph) -> dict[str, list[ReceptiveField]]:
+    """The fields of the layers with places, by the name of the input that they are fields of."""
+    found: dict[str, list[ReceptiveField]] = {}
+    for _, fields in with_places(graph):
+        for source, seen in fields.items():
+            found.setdefault(graph.source_name(source), []).append(seen)
+    return found
+
+
+def _axes(graph: Graph, name: str) -> int:
+    return next(len(item.type.spatial) for item in graph.inputs if item.name == name)
 
 
 def _by_input(values: dict[str, Figure]) -> Figure | dict[str, Figure] | None:

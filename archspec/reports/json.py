@@ -47,7 +47,8 @@ def _row(row: Row) -> dict[str, Any]:
     fields["intensity"] = row.intensity
     if row.counted is None:
         del fields["counted"]
-    for key in ("field_of", "weights_of"):
+    fields["other_fields"] = dict(row.other_fields)
+    for key in ("field_of", "other_fields", "weights_of"):
         if not fields[key]:
             del fields[key]
     return fields

@@ -143,7 +143,9 @@ def _alike(one: _Line, other: _Line) -> bool:
     """Whether two blocks are the same but for their names and what they see of the input."""
 
     def same(a: _Line, b: _Line) -> bool:
-        known = [replace(line.row, name="", inputs=(), receptive_field=(), weights_of="") for line in (a, b)]
+        known = [
+            replace(line.row, name="", inputs=(), receptive_field=(), other_fields=(), weights_of="") for line in (a, b)
+        ]
         return (
             known[0] == known[1]
             and len(a.inside) == len(b.inside)

@@ -539,8 +539,9 @@ def test_fields_are_drawn_over_the_inputs_that_are_seen(browser: Browser, shared
 
     assert "5×5 receptive field of right, 28×28" in card("b.c")
     assert "9 receptive field of sound, 90 neighbours 2 apart" in card("heard")
-    # Of several the first.
+    # Of several the first is drawn.
     assert "28×28 receptive field of left, 28×28" in card("all")
+    assert "28×28 of right too" in card("all")
     assert "kernel 9" in card("heard") and "kernel 5×5" in card("b.c")
     cell = "document.querySelector('tr[data-path=heard] .column-field').textContent"
     assert browser.run(f"return {cell}") == "9"

@@ -116,6 +116,7 @@ function fieldPicture(layer, input, names) {
   const words = make("figcaption", {},
     make("b", {}, seen), make("br"), "receptive field", make("br"),
     `of${names} ${extent}${over ? ", cut at its borders" : ""}`, make("br"),
-    make("span", { class: "faint" }, `neighbours ${signal || step[0] === step[1] ? step[1] : step.join("×")} apart`));
+    make("span", { class: "faint" }, `neighbours ${signal || step[0] === step[1] ? step[1] : step.join("×")} apart`),
+    ...layer.others.flatMap(([name, others]) => [make("br"), `${dims(others)} of ${name} too`]));
   return [svg, words];
 }

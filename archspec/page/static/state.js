@@ -8,6 +8,7 @@
  * @property {number} bytes @property {[number, number, number] | null} lines
  * @property {{size: number[], jump: number[], start: number[]}} field
  * @property {number | null} sees number of the input that the field is one of
+ * @property {[string, number[]][]} others the sizes of its fields of further inputs
  */
 
 /** A layer or a block of the network. */
