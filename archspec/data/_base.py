@@ -11,6 +11,7 @@ from archspec.kinds import Kind
 if TYPE_CHECKING:
     from archspec.data._split import Data
     from archspec.images.preparation import Preparation
+    from archspec.tables.layout import Layout
 
 RELATIVE = "relative paths start from the spec's folder"
 """The help of datasets that find no file; `Spec.data_error` says what is true of a path from the command line."""
@@ -43,6 +44,10 @@ class Dataset(Kind):
         path = getattr(self, "path", None)
         if path is not None and not Path(path).exists():
             raise DataError("E505", f"there is no {self.lies_in} {path}", help=[RELATIVE])
+
+    def like(self, layout: Layout | None) -> Dataset:
+        """The dataset with the columns of a table read as those of another were."""
+        return self
 
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""

@@ -11,6 +11,8 @@ from archspec.data._base import INPUT, LABEL
 if TYPE_CHECKING:
     import numpy as np
 
+    from archspec.tables.layout import Layout
+
 
 @dataclass(frozen=True)
 class Split:
@@ -58,7 +60,8 @@ class Data:
     `classes` has the names of the classes of each target that has classes: of a whole number each, or of the columns
     (N, K) of several labels at once. `positions` are the targets (N, L) that have one at each position of a signal,
     whose `classes` are those of a whole number then. `columns` has the names of the numbers (N, K) of a target, where
-    they have names. `notes` say what was left out, passed over or guessed, with counts.
+    they have names. `notes` say what was left out, passed over or guessed, with counts. `layout` says how columns of a
+    table became inputs.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Data:
     notes: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     positions: frozenset[str] = frozenset()
+    layout: Layout | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:

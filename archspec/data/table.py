@@ -8,27 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from archspec.data._arrays import MAX_CLASSES, as_float32
+from archspec.data._arrays import as_float32
 from archspec.data._base import INPUT, LABEL, Dataset
+from archspec.data._column_targets import target_of
 from archspec.data._files import holdout, picked, stacked
 from archspec.data._split import Data, Split
-from archspec.data._tables import Table as Rows
-from archspec.data._tables import read_table
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, Flag, ImageSize, NonNegativeInt, Text
 from archspec.images.files import Images, is_image_name, read_all, read_pixels
 from archspec.images.preparation import Preparation
+from archspec.tables.layout import Feature, Layout, Wrong, encoded, features_of, filled, unusable, with_means
+from archspec.tables.reading import Table as Rows
+from archspec.tables.reading import read_table
 
 if TYPE_CHECKING:
     import numpy as np
 
 REST = "*"
 """All columns that nothing else names."""
-MAX_VALUES = 1000
-"""So many texts a column may have that is to be features."""
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
@@ -124,11 +124,19 @@ class Table(Dataset):
     ] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which rows are held out, without `held_out`")] = 0
 
+    _layout: Layout | None = PrivateAttr(None)
+
     @property
     def preparation(self) -> Preparation:
         return Preparation(self.size, "fill")
 
+    def like(self, layout: Layout | None) -> Table:
+        made = self.model_copy()
+        made._layout = layout
+        return made
+
     def load(self) -> Data:
+        self.check_path()
         rows = read_table(Path(self.path), self.delimiter)
         notes = rows.notes
         if self.targets is None:
@@ -139,26 +147,27 @@ class Table(Dataset):
             )
         held = next(iter(self.held_out), None) if self.held_out else None
         named = self._named(rows, held)
-        kept = self._kept(rows, named.inputs, notes)
-        rows = Rows(
-            rows.name, {name: [cells[row] for row in kept] for name, cells in rows.columns.items()}, notes, rows.decimal
-        )
+        rows = rows.rows(self._kept(rows, named.inputs, notes))
         places = self._held(rows) if self.held_out else None
         targets, classes = {}, {}
         for name, columns in named.targets.items():
-            made = self._target(rows, name, columns, notes)
+            made = target_of(rows, name, columns, self.classes, notes)
             targets[name] = made.array
             if made.classes is not None:
                 classes[name] = made.classes
+        features = {name: self._features(rows, name, columns, notes) for name, columns in named.inputs.items()}
         seen: Counter[str] = Counter()
         inputs: dict[str, np.ndarray] = {}
         files: tuple[str, ...] = ()
-        for name, columns in named.inputs.items():
-            if self._is_files(rows, columns):
-                paths = [self._folder / value for value in rows.columns[columns[0]]]
+        for name, own in features.items():
+            if own[0].form == "image":
+                paths = [self._folder / value for value in rows.columns[own[0].column]]
                 inputs[name], files = self._images(paths, seen), tuple(map(str, paths))
-            else:
-                inputs[name] = self._vector(rows, columns, notes)
+                continue
+            wrong: list[Wrong] = []
+            inputs[name] = encoded(rows, own, wrong)
+            if wrong:  # in a table that is read as another was
+                raise unusable(rows.name, len(rows), wrong)
         notes.extend(Images([], seen).notes(self._folder))
         whole = Split(inputs, targets, files)
         if places is None:
@@ -166,8 +175,24 @@ class Table(Dataset):
         else:
             train, test = picked(whole, ~places), picked(whole, places)
         if self.missing == "mean":
-            train, test = _filled(train, test, notes)
-        return Data(rows.name, train, test, classes, tuple(notes), named.targets)
+            features = {name: with_means(own, train.inputs[name]) for name, own in features.items()}
+            train, test = _filled(train, test, features, notes)
+        columns_of_targets = tuple(column for columns in named.targets.values() for column in columns)
+        layout = Layout(features, columns_of_targets, self.delimiter, self.images or "")
+        return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout)
+
+    def _features(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> tuple[Feature, ...]:
+        known = self._layout.inputs.get(name) if self._layout else None
+        if known is not None and tuple(feature.column for feature in known) == tuple(columns):
+            return known
+        if len(columns) == 1 and all(map(is_image_name, rows.columns[columns[0]])):
+            return (Feature(columns[0], "image"),)
+        found = features_of(rows, columns, notes)
+        for feature in found:
+            numbers = rows.numbers(feature.column) if feature.form == "number" else None
+            if numbers is not None:
+                as_float32(numbers, f"{feature.column} of {rows.name}")
+        return found
 
     @property
     def _folder(self) -> Path:
@@ -266,9 +291,6 @@ class Table(Dataset):
             )
         return found
 
-    def _is_files(self, rows: Rows, columns: Sequence[str]) -> bool:
-        return len(columns) == 1 and all(map(is_image_name, rows.columns[columns[0]]))
-
     def _images(self, paths: list[Path], seen: Counter[str]) -> np.ndarray:
         from archspec.images.fitting import prepare
 
@@ -277,124 +299,16 @@ class Table(Dataset):
 
         return stacked(read_all(paths, read, "images"), paths)
 
-    def _vector(self, rows: Rows, columns: Sequence[str], notes: list[str]) -> np.ndarray:
-        """Columns as features: a number each, or for a column of texts one for each text."""
-        import numpy as np
-
-        parts: list[np.ndarray] = []
-        for name in columns:
-            numbers = rows.numbers(name)
-            numbers = rows.flags(name) if numbers is None else numbers
-            if numbers is None:
-                values = sorted(set(rows.columns[name]))
-                if len(values) > MAX_VALUES:
-                    raise DataError(
-                        "E507",
-                        f"{rows.name}: {name} has {len(values):,} different texts, more than {MAX_VALUES:,} features",
-                        help=["leave the column out of `inputs`"],
-                    )
-                number = {value: place for place, value in enumerate(values)}
-                parts.append(np.eye(len(values))[[number[value] for value in rows.columns[name]]])
-                notes.append(
-                    f"{name} of {rows.name} is {count(len(values), 'text')}, a feature each: {listed(values, 8)}"
-                )
-            else:
-                parts.append(as_float32(numbers, f"{name} of {rows.name}")[:, None])
-        return np.concatenate(parts, axis=1).astype(np.float32)
-
-    def _target(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> _Target:
-        for column in columns:
-            if all(rows.is_missing(column)):
-                raise DataError("E507", f"{column} of {rows.name} has no value, so there is nothing to find")
-        unknown = sum(sum(rows.is_missing(column)) for column in columns)
-        if unknown:
-            notes.append(
-                f"{count(unknown, 'value')} of {listed(columns, 5)} in {rows.name} {'is' if unknown == 1 else 'are'} "
-                f"missing, and {'counts' if unknown == 1 else 'count'} for nothing"
-            )
-        if len(columns) > 1:
-            return _several(rows, name, columns, notes)
-        (column,) = columns
-        numbers = rows.numbers(column)
-        return (
-            _texts_of(rows, column, numbers)
-            if numbers is None or column in self.classes
-            else _one(rows, column, numbers, notes)
-        )
-
 
 class _Named(NamedTuple):
     inputs: dict[str, tuple[str, ...]]
     targets: dict[str, tuple[str, ...]]
 
 
-class _Target(NamedTuple):
-    array: np.ndarray
-    classes: tuple[str, ...] | None
-
-
-def _several(rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> _Target:
-    """Several columns: labels that are there or not, or numbers."""
-    import numpy as np
-
-    numbers = []
-    for column in columns:
-        own = rows.numbers(column)
-        own = rows.flags(column) if own is None else own
-        if own is None:
-            raise DataError(
-                "E507",
-                f"{column} of {rows.name} is texts, and cannot be one of several columns of `{name}`",
-                help=["`targets: {NAME: COLUMN, …}` makes each a target of its own"],
-            )
-        numbers.append(own)
-    made = np.stack(numbers, axis=1)
-    gone = np.isnan(made)
-    values = set(np.unique(made[~gone]).tolist())
-    if values == {-1, 1}:
-        notes.append(f"columns of `{name}` are −1 and 1, and −1 is taken as 0, a label that is not there")
-        made = np.where(gone, np.nan, made > 0)
-    elif not values <= {0, 1}:
-        return _Target(as_float32(made, f"{listed(columns, 5)} of {rows.name}"), None)
-    # Where none is missing they are whole numbers; a missing one is no number, of whatever task the labels are.
-    return _Target(made.astype(np.float32 if gone.any() else np.int8), tuple(columns))
-
-
-def _texts_of(rows: Rows, column: str, numbers: np.ndarray | None) -> _Target:
-    """A column whose different texts, or numbers, are classes, in their order."""
-    import numpy as np
-
-    cells, missing = rows.columns[column], rows.is_missing(column)
-    if numbers is not None:
-        cells = [f"{number:g}" for number in numbers]
-    known = {cell for cell, gone in zip(cells, missing, strict=True) if not gone}
-    names = sorted(known) if numbers is None else sorted(known, key=float)
-    if len(names) > MAX_VALUES:
-        raise DataError("E507", f"{rows.name}: {column} has {len(names):,} different values, which are no classes")
-    place = {cell: at for at, cell in enumerate(names)}
-    made = [-1 if gone else place[cell] for cell, gone in zip(cells, missing, strict=True)]
-    return _Target(np.array(made, np.int32), tuple(names))
-
-
-def _one(rows: Rows, column: str, numbers: np.ndarray, notes: list[str]) -> _Target:
-    """A column of numbers: classes where all are whole and none is below 0, or numbers."""
-    import numpy as np
-
-    gone = np.isnan(numbers)
-    known = numbers[~gone]
-    if known.size and set(known.tolist()) == {-1.0, 1.0}:
-        notes.append(f"{column} of {rows.name} is −1 and 1, which are taken as the classes 0 and 1")
-        return _Target(np.where(gone, -1, numbers > 0).astype(np.int32), ("-1", "1"))
-    pointed = any(rows.decimal in cell for cell in rows.columns[column])
-    if pointed or not known.size or (known != np.rint(known)).any() or known.min() < 0 or known.max() >= MAX_CLASSES:
-        return _Target(as_float32(numbers, f"{column} of {rows.name}"), None)
-    names = tuple(map(str, range(int(known.max()) + 1)))
-    # A missing one is no number, which a regression tells from one below 0.
-    return _Target(numbers.astype(np.float32 if gone.any() else np.int32), None if gone.any() else names)
-
-
-def _filled(train: Split, test: Split, notes: list[str]) -> tuple[Split, Split]:
-    """Numbers that vectors lack, replaced by the mean of the feature over what is trained on."""
+def _filled(
+    train: Split, test: Split, features: Mapping[str, Sequence[Feature]], notes: list[str]
+) -> tuple[Split, Split]:
+    """Numbers that vectors lack, replaced by their features' means."""
     import numpy as np
 
     made = []
@@ -403,13 +317,11 @@ def _filled(train: Split, test: Split, notes: list[str]) -> tuple[Split, Split]:
         for name, array in split.inputs.items():
             gone = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
             if gone.any():
-                known = ~np.isnan(train.inputs[name])
-                if not known.any(0).all():
+                array = filled(array, features[name])
+                if np.isnan(array).any():
                     raise DataError(
                         "E507", f"`{name}` has a column without any value to train on, and so without a mean"
                     )
-                means = np.nanmean(train.inputs[name], axis=0)
-                array = np.where(gone, means, array).astype(np.float32)
                 part = "to train on" if split is train else "held out"
                 said = f"{count(int(gone.sum()), 'number')} of `{name}` {part}"
                 notes.append(f"{said} {'is' if gone.sum() == 1 else 'are'} missing, and filled with the mean")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.data._base import RELATIVE
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import check_bytes
 from archspec.images.texts import decoded
@@ -24,22 +24,45 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a"}
 FLAGS = (("true", "false"), ("yes", "no"))
 DELIMITERS = (",", ";", "\t", "|")
 WHITESPACE = "whitespace"
+_GROUPED = {
+    ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"),
+    ",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?"),
+}
+"""Numbers with marks between thousands, by the mark before decimals."""
 
 
 @dataclass
 class Table:
-    """Columns of texts by name, all of one length, and what was noted while they were read."""
+    """Columns of texts by name, all of one length, and what was noted while they were read.
+
+    `named` is False where the file has no line of column names, and they are numbers.
+    """
 
     name: str
     columns: dict[str, list[str]]
     notes: list[str] = field(default_factory=list)
     decimal: str = "."
+    named: bool = True
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def rows(self, places: Sequence[int]) -> Table:
+        """The table of these rows alone, whose notes are this one's."""
+        columns = {name: [cells[row] for row in places] for name, cells in self.columns.items()}
+        return replace(self, columns=columns)
+
     def is_missing(self, column: str) -> list[bool]:
-        return [value.strip().lower() in MISSING for value in self.columns[column]]
+        return [is_missing(value) for value in self.columns[column]]
+
+    def number(self, value: str) -> float | None:
+        """A cell's number, which may have marks between thousands; None where it is none, or is missing."""
+        if is_missing(value):
+            return None
+        number = _number(value, self.decimal)
+        if number is None and _GROUPED[self.decimal].fullmatch(value):
+            return _number(value.replace("." if self.decimal == "," else ",", ""), self.decimal)
+        return number
 
     def flags(self, column: str) -> np.ndarray | None:
         """A column of true and false, or yes and no, as 1 and 0, NaN where a value is missing; None for others."""
@@ -51,20 +74,34 @@ class Table:
                 return np.array([np.nan if value in MISSING else float(value == yes) for value in values])
         return None
 
+    def grouped(self, column: str) -> list[str]:
+        """A note on a column's numbers that have marks between thousands; none where there are none."""
+        found = [value for value in self.columns[column] if _GROUPED[self.decimal].fullmatch(value)]
+        if not found:
+            return []
+        mark = "points" if self.decimal == "," else "commas"
+        said = f"{count(len(found), 'number')} of {column} in {self.name} {'has' if len(found) == 1 else 'have'} {mark}"
+        return [f"{said} between thousands, such as {found[0]}"]
+
     def numbers(self, column: str) -> np.ndarray | None:
         """A column in 64 bits, NaN where a value is missing; None where one is no number, or none is there."""
         import numpy as np
 
         values = self.columns[column]
         made = np.full(len(values), np.nan)
-        for row, (value, missing) in enumerate(zip(values, self.is_missing(column), strict=True)):
-            if missing:
+        for row, value in enumerate(values):
+            if is_missing(value):
                 continue
-            number = _number(value, self.decimal)
+            number = self.number(value)
             if number is None:
                 return None
             made[row] = number
         return None if np.isnan(made).all() else made
+
+
+def is_missing(value: str) -> bool:
+    """Whether a cell has no value."""
+    return value.strip().lower() in MISSING
 
 
 def read_table(path: Path, delimiter: str | None) -> Table:
@@ -73,7 +110,7 @@ def read_table(path: Path, delimiter: str | None) -> Table:
     What separates columns is found in that line unless it is given: a comma, a semicolon, a tab, a bar, or spaces.
     """
     if not path.is_file():
-        raise DataError("E505", f"there is no file {path}", help=[RELATIVE])
+        raise DataError("E505", f"there is no file {path}")
     notes: list[str] = []
     try:
         text, encoding = decoded(_read(path))
@@ -134,12 +171,12 @@ def _rows(lines: Sequence[str], mark: str, path: Path) -> Iterator[list[str]]:
 
 def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list[str]) -> Table:
     header, *body = rows
-    decimal = "."
+    decimal, named = ".", True
     if mark == ";" and any("," in cell and _number(cell, ",") is not None for row in body[:50] for cell in row):
         decimal = ","
     if body and all(_number(cell, decimal) is not None for cell in header):
         notes.append(f"{path.name} has no line of column names, so they are 1 to {len(header)}")
-        header, body = [str(place + 1) for place in range(len(header))], rows
+        header, body, named = [str(place + 1) for place in range(len(header))], rows, False
     if not body:
         raise DataError("E507", f"{path} has a line of column names, and no rows")
     lengths = {len(row) for row in body}
@@ -177,7 +214,7 @@ def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list
     columns = {name: [row[place] for row in body] for place, name in enumerate(header)}
     if decimal == ",":
         notes.append(f"{path.name} has decimal commas")
-    return Table(path.name, columns, notes, decimal)
+    return Table(path.name, columns, notes, decimal, named)
 
 
 def _said(mark: str) -> str:
