@@ -170,6 +170,11 @@ class Npz(Dataset):
         return numbered(name, train, test)
 
 
+def arranged(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+    """An input of several samples as it is read from a file; what was changed is noted. Raises `DataError`."""
+    return as_input(array, name, notes)
+
+
 class _Array(NamedTuple):
     name: str
     array: np.ndarray

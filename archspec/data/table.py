@@ -181,8 +181,16 @@ class Table(Dataset):
         layout = Layout(features, columns_of_targets, self.delimiter, self.images or "")
         return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout)
 
+    def _known(self, name: str) -> tuple[Feature, ...] | None:
+        """The features of an input in the table that this one is read like; the only ones whatever they are called."""
+        layout = self._layout
+        if layout is None:
+            return None
+        alone = len(layout.inputs) == 1 and (self.inputs is None or len(self.inputs) == 1)
+        return next(iter(layout.inputs.values())) if alone else layout.inputs.get(name)
+
     def _features(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> tuple[Feature, ...]:
-        known = self._layout.inputs.get(name) if self._layout else None
+        known = self._known(name)
         if known is not None and tuple(feature.column for feature in known) == tuple(columns):
             return known
         if len(columns) == 1 and all(map(is_image_name, rows.columns[columns[0]])):
@@ -201,7 +209,10 @@ class Table(Dataset):
     def _named(self, rows: Rows, held: str | None) -> _Named:
         """Which columns each input and each target has. Raises `DataError` for those that are not there."""
         assert self.targets is not None
-        named = [name for part in (self.inputs or {}, self.targets) for columns in part.values() for name in columns]
+        own, known = self.inputs, self._known(INPUT)
+        if own is None and known is not None:
+            own = {INPUT: tuple(feature.column for feature in known)}
+        named = [name for part in (own or {}, self.targets) for columns in part.values() for name in columns]
         for name in (*named, *self.classes, *([held] if held else [])):
             if name != REST and name not in rows.columns:
                 raise DataError(
@@ -219,8 +230,8 @@ class Table(Dataset):
 
         targets = full(self.targets)
         taken = {name for columns in targets.values() for name in columns}
-        if self.inputs is not None:
-            inputs = full(self.inputs)
+        if own is not None:
+            inputs = full(own)
             unused = [
                 name for name in rest if not any(name in columns for columns in (*inputs.values(), *targets.values()))
             ]

@@ -15,7 +15,7 @@ from archspec.inference.memory import less
 from archspec.kinds import Kind
 from archspec.loading import Spec, open_spec
 from archspec.runs.folder import SPEC, RunFolder
-from archspec.runs.reading import opened, parted, restored
+from archspec.runs.reading import layout_of, opened, parted, restored
 from archspec.spec.overrides import Override, python_override
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
@@ -61,7 +61,7 @@ def evaluated(
             help=["--set train.dataset=… names data, such as --set train.dataset.image_folder.path=FOLDER"],
         ).located(None)
     try:
-        data = loaded(spec.train.dataset)
+        data = loaded(spec.train.dataset.like(layout_of(folder)))
     except DataError as error:
         raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()

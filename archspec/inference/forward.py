@@ -14,7 +14,7 @@ from archspec.diagnostics import DataError, Findings
 from archspec.graph import Graph
 from archspec.images.fitting import Plan
 from archspec.images.numbers import given, normalised_inputs
-from archspec.inference.samples import Samples
+from archspec.inference.given import Samples
 from archspec.inference.shown import Shown
 from archspec.lower import Arrays, Pure
 from archspec.spec.inputs import Input

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError
 
 ENDINGS = ".npy, .npz, .csv, .json and, for sound, .wav"
 """How the names of files of numbers end."""
@@ -18,7 +20,7 @@ ENDINGS = ".npy, .npz, .csv, .json and, for sound, .wav"
 def read_numbers(path: Path) -> np.ndarray:
     """The numbers in a file. Raises `DataError` where it cannot be read.
 
-    `.npy`: one array; `.npz`: the one in the archive; `.csv`: a row a sample, without a line of names or with one;
+    `.npy`: one array; `.csv`: a row a sample, without a line of names or with one;
     `.json`: a list, or a list of lists; `.wav`: (frames, channels) of 8, 16, 24 or 32 bits, from −1 to 1.
     """
     reader = READERS.get(path.suffix.lower())
@@ -36,15 +38,16 @@ def _npy(path: Path) -> np.ndarray:
     return np.asarray(np.load(path, allow_pickle=False))
 
 
-def _npz(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as arrays:
-        if len(arrays.files) != 1:
-            raise DataError(
-                "E521",
-                f"{path} holds {len(arrays.files)} arrays: {listed(arrays.files, 8)}",
-                help=["give one of them: np.save(FILE, array) writes it alone"],
-            )
-        return np.asarray(arrays[arrays.files[0]])
+@contextmanager
+def opened_archive(path: Path) -> Iterator[Any]:
+    """An archive of arrays. Raises `DataError` where it, or an array that is asked for, cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            yield arrays
+    except DataError:
+        raise
+    except Exception as error:  # damaged archives raise whatever their reader trips over
+        raise _unreadable(path, error) from None
 
 
 def _csv(path: Path) -> np.ndarray:
@@ -99,34 +102,10 @@ def _wav(path: Path) -> np.ndarray:
 
 READERS: dict[str, Callable[[Path], np.ndarray]] = {
     ".npy": _npy,
-    ".npz": _npz,
     ".csv": _csv,
     ".json": _json,
     ".wav": _wav,
 }
-
-
-def named_arrays(path: Path, names: Sequence[str], notes: list[str]) -> dict[str, np.ndarray]:
-    """The arrays of an .npz archive that have these names; others are noted. Raises `DataError`."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            there = list(arrays.files)
-            missing = [name for name in names if name not in there]
-            if missing:
-                raise DataError(
-                    "E521",
-                    f"{path} has no array `{missing[0]}`; it has {listed(there, 8) or 'none'}",
-                    help=[f"np.savez(FILE, {', '.join(f'{name}=…' for name in names)})"],
-                )
-            made = {name: np.asarray(arrays[name]) for name in names}
-    except DataError:
-        raise
-    except Exception as error:  # damaged archives raise whatever their reader trips over
-        raise _unreadable(path, error) from None
-    unused = [name for name in there if name not in names]
-    if unused:
-        notes.append(f"{listed(unused, 8)} of {path} {'is' if len(unused) == 1 else 'are'} not used")
-    return made
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

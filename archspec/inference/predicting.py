@@ -13,13 +13,15 @@ from archspec.diagnostics import DataError, Findings, did_you_mean, listed
 from archspec.images.files import Images
 from archspec.images.masks import write_mask
 from archspec.inference.answers import Answer
+from archspec.inference.archives import named_arrays
 from archspec.inference.forward import Computed, computed
+from archspec.inference.given import Reading, Samples
 from archspec.inference.memory import less
-from archspec.inference.numbers import named_arrays
 from archspec.inference.predictions import best, highest, runs_of, shares_of
 from archspec.inference.presenting import as_images, placed_mask, whole_size
 from archspec.inference.run import Run, scaled
-from archspec.inference.samples import Reading, Samples, check_counts, samples_of
+from archspec.inference.samples import check_counts, samples_of
+from archspec.inference.table_samples import is_table, usable_rows
 from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
 from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
@@ -97,7 +99,7 @@ def _answers(
         raise DataError("E504", f"{graph.name} {what}: there is nothing to write to {output}")
     if threshold is not None and shown.answer != "labels":
         raise DataError("E504", f"{graph.name} gives no several labels at once, so it has no use for a threshold")
-    reading = Reading(run._preparation, invert)
+    reading = run._reading(invert)
     samples = _samples(given, run.spec.inputs, reading, findings)
     if samples is None:
         notes.extend(reading.notes)
@@ -197,11 +199,15 @@ def _samples(
         name, file = split_name(path, inputs)
         if name is not None:
             by_input[name].append(file)
+        elif reading.layout is not None and is_table(path):
+            rows, unusable = usable_rows(path, inputs, reading)
+            if unusable is not None:
+                findings.error(unusable.code, unusable.message, notes=unusable.notes, help=unusable.help)
+            parts.extend([rows] if len(next(iter(rows.values()))) else [])
         elif len(inputs) == 1:
             by_input[next(iter(inputs))].append(path)
         elif path.suffix.lower() == ".npz":
-            arrays = named_arrays(path, list(inputs), reading.notes)
-            part = samples_of(arrays, inputs, reading)
+            part = samples_of(named_arrays(path, inputs, reading), inputs, reading)
             for held in part.values():
                 held.names = [f"{path}[{number}]" for number in range(len(held))]
             parts.append(part)

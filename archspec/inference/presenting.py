@@ -9,8 +9,8 @@ import numpy as np
 from archspec.graph import Graph
 from archspec.images.fitting import Plan, unfitted_labels
 from archspec.inference.forward import Computed
+from archspec.inference.given import Reading
 from archspec.inference.predictions import Classes, Labels, Masks, Numbers, Predictions, Remade
-from archspec.inference.samples import Reading
 from archspec.inference.shown import Shown
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput

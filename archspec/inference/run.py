@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 import jax
 import numpy as np
 
+from archspec.data import INPUT
 from archspec.diagnostics import DataError, Findings, count, did_you_mean, listed
 from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.images.files import Images
 from archspec.inference.evaluating import dataset_override, evaluated
 from archspec.inference.forward import BATCH, Computed, Forward, computed
+from archspec.inference.given import Reading
 from archspec.inference.memory import less_of
 from archspec.inference.predictions import Predictions
 from archspec.inference.presenting import predictions_of
-from archspec.inference.samples import Reading, samples_of
+from archspec.inference.samples import samples_of
 from archspec.inference.shown import Shown, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT
-from archspec.runs.reading import check_weights, class_names_of, opened, parted, preparation_of, restored
+from archspec.runs.reading import check_weights, class_names_of, layout_of, opened, parted, preparation_of, restored
 from archspec.spec.network import ImageInput
 from archspec.training.boundary import in_words
 
@@ -167,7 +169,7 @@ class Run:
         """
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"`batch_size` is a whole number of 1 or more, not {batch_size!r}")
-        reading = Reading(self._preparation, invert)
+        reading = self._reading(invert)
         rows = list(self._computed(self._forward.whole, images, invert, batch_size, reading))
         return predictions_of(self._shown, rows, reading, self.graph, self.spec.inputs, self.classes)
 
@@ -220,7 +222,7 @@ class Run:
     def _computed(
         self, function: Any, images: Any, invert: bool, batch_size: int = BATCH, reading: Reading | None = None
     ) -> list[Computed]:
-        reading = reading or Reading(self._preparation, invert)
+        reading = reading or self._reading(invert)
         findings = Findings()
         with in_words(less_of(self.graph)):
             try:
@@ -251,6 +253,20 @@ class Run:
             return preparation_of(self._run, self.spec)
         except DataError as error:
             raise error.located(None) from None
+
+    def _reading(self, invert: bool) -> Reading:
+        """How what is given is read: images as the dataset prepared them, tables by the columns of training."""
+        inputs = list(self.spec.inputs)
+        named = getattr(self.spec.train.dataset if self.spec.train else None, "inputs", None)
+        keys: dict[str, str] = (
+            {name: key for name, key in named.items() if isinstance(key, str)} if isinstance(named, dict) else {}
+        )
+        if len(inputs) == 1:
+            own = [name for name in inputs if name != INPUT]
+            arrays = {inputs[0]: tuple(dict.fromkeys([*keys.values(), *own, "x", "X", "images", INPUT]))}
+        else:
+            arrays = {name: tuple(dict.fromkeys([keys.get(name, name), name])) for name in inputs}
+        return Reading(self._preparation, invert, layout=layout_of(self._run), arrays=arrays)
 
     @cached_property
     def _weights(self) -> _Weights:

@@ -1,59 +1,17 @@
-"""What users give a run (files, pictures, arrays) as samples of what its network takes, read one by one."""
+"""What users give a network, sample by sample: files, pictures, arrays, lists of numbers, tables."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-
-from archspec.diagnostics import DataError, count
-from archspec.images.files import MODES, USUAL, as_pixels, find_images, read_pixels
-from archspec.images.fitting import Plan, fitted_images, plan
-from archspec.images.preparation import Preparation
-from archspec.inference.numbers import read_numbers
+from archspec.diagnostics import count
+from archspec.inference.given import Reading, Samples, a_kind
+from archspec.inference.image_samples import images_of
+from archspec.inference.number_samples import numeric
+from archspec.inference.table_samples import is_table, rows_of
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
-
-
-class Sample(NamedTuple):
-    """What one input is given of one sample, and for an image how it came to the input's size."""
-
-    array: np.ndarray
-    plan: Plan | None = None
-
-
-@dataclass
-class Samples:
-    """What one input is given: what each sample is called, and how each is read, which may raise `DataError`."""
-
-    names: list[str]
-    reads: list[Callable[[], Sample]]
-
-    def __len__(self) -> int:
-        return len(self.reads)
-
-    def add(self, other: Samples) -> None:
-        """Takes over other samples of the same input."""
-        self.names.extend(other.names)
-        self.reads.extend(other.reads)
-
-
-@dataclass
-class Reading:
-    """How images are read, and what is to be said of those that were."""
-
-    preparation: Preparation = field(default_factory=Preparation)
-    invert: bool = False
-    seen: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    names: tuple[str, ...] = ()
-    """What the samples are called, once they are read."""
 
 
 def samples_of(given: Any, inputs: Mapping[str, Input], reading: Reading) -> dict[str, Samples]:
@@ -61,12 +19,15 @@ def samples_of(given: Any, inputs: Mapping[str, Input], reading: Reading) -> dic
 
     Raises `TypeError` and `ValueError` for what no input of this kind can be made of, and `DataError` for files.
     """
+    tables = _tables_in(given, reading)
+    if tables:
+        return rows_of(tables, inputs, reading)
     if len(inputs) == 1 and not isinstance(given, Mapping):
         given = {next(iter(inputs)): given}
     elif not isinstance(given, Mapping):
         raise TypeError(
             f"the network takes {len(inputs)} inputs: give a mapping with {', '.join(map(repr, inputs))}, not "
-            f"{_a(given)}"
+            f"{a_kind(given)}"
         )
     missing = [name for name in inputs if name not in given]
     unknown = [str(name) for name in given if name not in inputs]
@@ -87,275 +48,20 @@ def check_counts(samples: Mapping[str, Samples]) -> None:
 
 
 def _samples(given: Any, name: str, input: Input, reading: Reading) -> Samples:
+    tables = _tables_in(given, reading)
+    if tables:
+        return rows_of(tables, {name: input}, reading)[name]
     samples = (
-        _images(given, name, input, reading)
+        images_of(given, name, input, reading)
         if isinstance(input, ImageInput)
-        else _numbers(given, name, input.type.shape)
+        else numeric(given, name, input, reading)
     )
     if not len(samples):
         raise ValueError(f"nothing is given for input `{name}`")
     return samples
 
 
-def _images(given: Any, name: str, input: ImageInput, reading: Reading) -> Samples:
-    from PIL import Image
-
-    samples = Samples([], [])
-    kinds: set[str] = set()
-
-    def add(called: str, kind: str, read: Callable[[], np.ndarray]) -> None:
-        kinds.add(kind)
-        samples.names.append(called)
-        samples.reads.append(lambda: _fitted(read(), input, reading))
-
-    def arrays(array: np.ndarray, name: str, file: str | None, *, within: bool = False) -> None:
-        images = pixels_of(array, name, input, alone=within)
-        if reading.invert:
-            low, high = (0, 255) if images.dtype == np.uint8 else input.range
-            images = (images.dtype.type(low + high) - images).astype(images.dtype)
-        for place, image in enumerate(images):
-            called = f"{file}[{place}]" if file else _number(samples)
-            add(called, "bytes" if image.dtype == np.uint8 else "numbers", partial(np.asarray, image))
-
-    def take(item: Any, *, within: bool) -> None:
-        if isinstance(item, (str, os.PathLike)):
-            if Path(item).suffix.lower() in (".npy", ".npz"):
-                arrays(read_numbers(Path(item)), name, str(item))
-                return
-            _check_channels(name, input)
-            for path in _files(Path(item), reading):
-                add(str(path), "bytes", _reader(path, input, reading))
-        elif isinstance(item, Image.Image):
-            _check_channels(name, input)
-            add(_number(samples), "bytes", _converter(item, input, reading))
-        elif hasattr(item, "shape") and hasattr(item, "dtype"):
-            arrays(_array(item), name, None, within=within)
-        elif isinstance(item, Iterable) and not isinstance(item, (bytes, bytearray, Mapping)) and not within:
-            for inner in item:
-                take(inner, within=True)
-        else:
-            raise TypeError(
-                f"input `{name}` takes images: paths of files or folders, Pillow images, arrays of bytes (uint8) of "
-                f"any size, or lists of these, not {_a(item)}"
-            )
-
-    take(given, within=False)
-    if len(kinds) > 1:
-        raise TypeError(
-            f"input `{name}` is given images of bytes and arrays of floating-point numbers together: give one of them"
-        )
-    return samples
-
-
-def _reader(path: Path, input: ImageInput, reading: Reading) -> Callable[[], np.ndarray]:
-    def read() -> np.ndarray:
-        pixels = read_pixels(path, MODES[input.channels], reading.seen)
-        return 255 - pixels if reading.invert else pixels
-
-    return read
-
-
-def _converter(image: Any, input: ImageInput, reading: Reading) -> Callable[[], np.ndarray]:
-    def read() -> np.ndarray:
-        pixels = as_pixels(image, MODES[input.channels])
-        return 255 - pixels if reading.invert else pixels
-
-    return read
-
-
-def _number(samples: Samples) -> str:
-    return str(len(samples.names))
-
-
-def _check_channels(name: str, input: ImageInput) -> None:
-    if input.channels not in MODES:
-        raise DataError("E521", f"input `{name}` has {input.channels} channels; image files have 1, 3 or 4")
-
-
-def _files(path: Path, reading: Reading) -> list[Path]:
-    """A file itself, or the images in a folder; what is passed over there is noted. Raises `DataError`."""
-    if not path.is_dir():
-        return [path]
-    own, deep = find_images(path, deep=False), find_images(path)
-    deeper = len(deep.paths) - len(own.paths)
-    if not own.paths:
-        more = [f"the folders in it have {count(deeper, 'image')}"] if deeper else []
-        raise DataError("E521", f"{path} has no images", notes=more, help=[f"files end in {USUAL}"])
-    if deeper:
-        own.passed["image|in the folders within it"] += deeper
-    reading.notes.extend(own.notes(path))
-    return own.paths
-
-
-def _array(value: Any) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except Exception as error:
-        raise TypeError(f"{_a(value)} is no array that NumPy can read: {str(error)[:200]}") from None
-
-
-def pixels_of(array: np.ndarray, name: str, input: ImageInput, *, alone: bool = False) -> np.ndarray:
-    """Images (N, H, W, C) with the input's channels, of an array of one or, unless `alone`, of several.
-
-    Bytes are pictures: their channels are changed as those of files are, grey to colour and back. Floating-point
-    numbers lie in `input.range`, and have the input's channels.
-    """
-    bytes_of = array.dtype == np.uint8
-    if not bytes_of and not np.issubdtype(array.dtype, np.floating):
-        raise TypeError(
-            f"input `{name}` takes bytes (uint8, 0 to 255) or floating-point numbers from {input.range[0]:g} to "
-            f"{input.range[1]:g}, and was given {array.dtype}{_AS_BYTES.get(array.dtype.kind, '')}"
-        )
-    images = _four_axes(array, name, input, alone)
-    if 0 in images.shape[1:]:
-        raise ValueError(f"input `{name}` was given images without pixels, {_said(array.shape)}")
-    channels = images.shape[-1]
-    if not bytes_of:
-        if channels != input.channels:
-            raise ValueError(f"input `{name}` has {count(input.channels, 'channel')}, and was given {channels}")
-        _check_range(images, name, input)
-        return images.astype(np.float32, copy=False)
-    if channels == input.channels:
-        return images
-    if input.channels not in MODES or channels not in MODES:
-        raise ValueError(f"input `{name}` has {count(input.channels, 'channel')}, and was given {channels}")
-    from PIL import Image
-
-    flat = images[..., 0] if channels == 1 else images
-    made = [as_pixels(Image.fromarray(np.ascontiguousarray(image)), MODES[input.channels]) for image in flat]
-    return np.stack(made) if made else images[..., :1].repeat(input.channels, -1)
-
-
-def _four_axes(array: np.ndarray, name: str, input: ImageInput, alone: bool) -> np.ndarray:
-    shape = array.shape
-    known = {*MODES, input.channels}
-    said = _said(shape)
-    size = f"height, width, {input.channels}"
-    if array.ndim == 2:
-        return array[None, ..., None]
-    if array.ndim == 3:
-        if shape[-1] in known:
-            return array[None]
-        if shape[0] == input.channels != 1:
-            raise ValueError(
-                f"input `{name}` takes images ({size}), and was given {said}, with channels first: "
-                "numpy.moveaxis(x, 0, -1) puts them last"
-            )
-        if input.channels == 1 and not alone and shape[-1] > max(MODES):
-            return array[..., None]
-    if array.ndim == 4 and not alone:
-        if shape[-1] in known:
-            return array
-        if shape[1] in known:
-            raise ValueError(
-                f"input `{name}` takes images (number, {size}), and was given {said}, with channels first (NCHW): "
-                "numpy.moveaxis(x, 1, -1) puts them last"
-            )
-    if array.ndim == 4 and alone:
-        raise ValueError(
-            f"a list for input `{name}` has an image in each place, ({size}), and was given {said}: a batch is given "
-            "as it is, without a list around it"
-        )
-    raise ValueError(f"input `{name}` takes images ({size}) or a batch of them (number, {size}), and was given {said}")
-
-
-def _check_range(images: np.ndarray, name: str, input: ImageInput) -> None:
-    if not images.size:
-        return
-    low, high = float(images.min()), float(images.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"input `{name}` was given numbers that are not finite")
-    if low >= input.range[0] and high <= input.range[1]:
-        return
-    raise ValueError(
-        f"pixels for input `{name}` run from {low:.4g} to {high:.4g}, but `input.range` is {input.range[0]:g} to "
-        f"{input.range[1]:g}: give bytes (uint8), or numbers before `mean` and `std` are applied; what is prepared "
-        "already goes into `run.network(x)`"
-    )
-
-
-def _fitted(pixels: np.ndarray, input: ImageInput, reading: Reading) -> Sample:
-    way = plan((pixels.shape[0], pixels.shape[1]), input, reading.preparation)
-    low = 0.0 if pixels.dtype == np.uint8 else input.range[0]
-    return Sample(fitted_images(pixels[None], way, low)[0], way)
-
-
-def _numbers(given: Any, name: str, shape: tuple[int, ...]) -> Samples:
-    """Samples of a signal or a vector: arrays of one or of several, lists of numbers, files."""
-    samples = Samples([], [])
-
-    def add(called: str, array: np.ndarray) -> None:
-        samples.names.append(called)
-        samples.reads.append(lambda: Sample(array))
-
-    def take(item: Any, *, within: bool) -> None:
-        if isinstance(item, (str, os.PathLike)):
-            path = Path(item)
-            batch = numbers_of(read_numbers(path), name, shape)
-            for place, array in enumerate(batch):
-                add(str(path) if len(batch) == 1 else f"{path}[{place}]", array)
-            return
-        if isinstance(item, (list, tuple)) and not within and any(_is_whole(inner) for inner in item):
-            for inner in item:
-                take(inner, within=True)
-            return
-        if not hasattr(item, "dtype") and not isinstance(item, (list, tuple)):
-            raise TypeError(f"input `{name}` takes numbers {_shape(shape)}, not {_a(item)}")
-        for array in numbers_of(_array(item), name, shape):
-            add(str(len(samples.names)), array)
-
-    take(given, within=False)
-    return samples
-
-
-def _is_whole(item: Any) -> bool:
-    return isinstance(item, (str, os.PathLike)) or hasattr(item, "dtype")
-
-
-def numbers_of(array: np.ndarray, name: str, shape: Sequence[int]) -> np.ndarray:
-    """Signals (N, L, C) or vectors (N, F) of an array of one or of several. Raises `TypeError` and `ValueError`."""
-    shape = tuple(shape)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"input `{name}` takes numbers {_shape(shape)}, and was given {array.dtype}")
-    array = array.astype(np.float32)
-    if array.shape == shape:
-        return array[None]
-    if array.shape[1:] == shape:
-        return array
-    if shape[-1] == 1 and len(shape) > 1:
-        if array.shape == shape[:-1]:
-            return array[None, ..., None]
-        if array.shape[1:] == shape[:-1]:
-            return array[..., None]
-    said = _said(array.shape)
-    turned = len(shape) > 1 and array.shape[-2:] == shape[::-1]
-    raise ValueError(
-        f"input `{name}` takes numbers {_shape(shape)}, or several such with the number first, and was given {said}"
-        + (", with channels first: numpy.moveaxis(x, -2, -1) puts them last" if turned else "")
-    )
-
-
-def _shape(shape: Sequence[int]) -> str:
-    words = ("length", "channels") if len(shape) > 1 else ("features",)
-    return f"({', '.join(f'{word} {size}' for word, size in zip(words, shape, strict=True))})"
-
-
-_AS_BYTES = {
-    "i": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
-    "u": ": `.astype('uint8')` makes bytes of numbers from 0 to 255",
-    "b": ": `.astype('uint8') * 255` makes black and white of truths",
-    "U": ", which is text: paths are given as they are, or in a list",
-    "O": ": images of different sizes are given in a list",
-}
-"""What makes pixels of arrays of other kinds."""
-
-
-def _said(shape: Sequence[int]) -> str:
-    return f"({', '.join(map(str, shape))})"
-
-
-def _a(value: Any) -> str:
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+def _tables_in(given: Any, reading: Reading) -> list[Any]:
+    """The tables that are given to a network which was trained on one; none where something else is given."""
+    items = list(given) if isinstance(given, (list, tuple)) else [given]
+    return items if reading.layout is not None and items and all(map(is_table, items)) else []

@@ -15,6 +15,15 @@ from archspec.lower import Arrays
 from archspec.runs.checkpoints import check_saved, last_arrays
 from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
 from archspec.runs.imports import check_import, read_import
+from archspec.tables.layout import Layout
+
+TABLE = "table"
+"""Under this name run.json has how columns became inputs."""
+
+
+def layout_of(run: RunFolder) -> Layout | None:
+    """How columns of a table became the run's inputs; None where it was trained on none."""
+    return Layout.from_plain(run.about.get(TABLE))
 
 
 def opened(path: Path) -> tuple[RunFolder, Spec]:

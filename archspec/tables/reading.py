@@ -19,7 +19,7 @@ from archspec.images.texts import decoded
 if TYPE_CHECKING:
     import numpy as np
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a"}
+MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "<na>"}
 """What stands where a value is missing, in small letters."""
 FLAGS = (("true", "false"), ("yes", "no"))
 DELIMITERS = (",", ";", "\t", "|")
@@ -174,7 +174,7 @@ def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list
     decimal, named = ".", True
     if mark == ";" and any("," in cell and _number(cell, ",") is not None for row in body[:50] for cell in row):
         decimal = ","
-    if body and all(_number(cell, decimal) is not None for cell in header):
+    if all(_number(cell, decimal) is not None for cell in header):
         notes.append(f"{path.name} has no line of column names, so they are 1 to {len(header)}")
         header, body, named = [str(place + 1) for place in range(len(header))], rows, False
     if not body:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from archspec.data import Data, loaded
 from archspec.diagnostics import DataError, listed
@@ -19,6 +21,7 @@ from archspec.reports import report
 from archspec.runs.choosing import choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
+from archspec.runs.reading import TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
@@ -103,6 +106,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         if workdir is None and folder.path.name != spec.run_name and progress:
             other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
+        table = {TABLE: _layout(data, spec)} if data.layout is not None else {}
         if overwrite or not folder.begun:
             folder.clear()
             made = made_of(recipe.seed, command)
@@ -112,9 +116,10 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             names = class_names_of(data, graph, heads)
             record |= {"classes": list(names)} if names else {}
             record |= {"values": named} if (named := _value_names(graph, data, heads)) else {}
+            record |= table
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
-            say_notes(_resumed(folder, recipe, data.name, digest, command), progress)
+            say_notes(_resumed(folder, recipe, data.name, digest, command, table), progress)
         run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given)
         try:
             return run.go()
@@ -135,6 +140,14 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         owner.release()
 
 
+def _layout(data: Data, spec: Spec) -> dict[str, Any]:
+    """How columns of the table became the network's inputs, by its own names of them."""
+    assert data.layout is not None
+    pixels = [name for name, array in data.train.inputs.items() if array.dtype == np.uint8]
+    layout = replace(data.layout.of(list(spec.inputs)), as_bytes=frozenset(pixels))
+    return layout.to_plain()
+
+
 def _value_names(graph: Graph, data: Data, heads: Sequence[Head]) -> list[str]:
     """What the numbers of the main output are called, where they are numbers and have names."""
     head = next(head for head in heads if head.name == graph.main_output.name)
@@ -145,12 +158,17 @@ def _value_names(graph: Graph, data: Data, heads: Sequence[Head]) -> list[str]:
     return list(names) if len(names) == head.type.channels else []
 
 
-def _resumed(folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None) -> list[str]:
-    """Notes on what is other than when the run began, which run.json keeps. Raises `DataError` where the data are."""
+def _resumed(
+    folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None, lost: Mapping[str, Any]
+) -> list[str]:
+    """Notes on what is other than when the run began, which run.json keeps. Raises `DataError` where the data are.
+
+    Where run.json is lost, what can be known again is written, `lost` too.
+    """
     about, notes = folder.about, []
     if not about:
         notes.append(f"{folder.path / RUN} is lost or damaged, and begins anew")
-        about = {**made_of(recipe.seed, command), "images": recipe.dataset.preparation.to_plain(), DATA: digest}
+        about = {**made_of(recipe.seed, command), "images": recipe.dataset.preparation.to_plain(), DATA: digest, **lost}
         folder.say(about)
     if about.get(DATA, digest) != digest:
         raise DataError(

@@ -103,6 +103,25 @@ def test_what_is_no_image_is_told(run: Run, given: Any, error: type[Exception], 
         run.predict(given)
 
 
+def test_archives_are_read_as_in_training(run: Run, digits: Path, pixels: np.ndarray, tmp_path: Path) -> None:
+    """Those that were trained on, with their labels and however their parts and axes lie."""
+    expected = run.predict(pixels[:8]).probabilities
+    with pytest.warns(UserWarning, match="x is taken; y is not used"):
+        assert np.allclose(run.predict(str(digits)).probabilities[:8], expected, atol=1e-6)
+    parts = {"x_train": pixels[8:], "x_test": pixels[:8], "y_train": 0, "y_test": 1}
+    for arrays, words in (
+        (parts, "x_test is taken; x_train, y_train and y_test are not used"),
+        ({"x": pixels[:8, None]}, "N×C×H×W and read as N×H×W×C"),
+        ({"x": pixels[:8].astype(np.int64), "y": 1}, "int64 from 0 to 255, and taken as bytes"),
+    ):
+        np.savez(tmp_path / "other.npz", **arrays)
+        with pytest.warns(UserWarning, match=words):
+            assert np.allclose(run.predict(tmp_path / "other.npz").probabilities, expected, atol=1e-6)
+    np.savez(tmp_path / "other.npz", a=pixels, b=pixels)
+    with pytest.raises(SpecError, match="2 arrays: a and b; none is called x"):
+        run.predict(tmp_path / "other.npz")
+
+
 def test_images_of_other_sizes_are_scaled_and_that_is_said(run: Run) -> None:
     with pytest.warns(UserWarning, match="2 images of another size were scaled to 28×28, which `fit: exact` does not"):
         found = run.predict([np.zeros((40, 50), np.uint8), np.zeros((28, 28), np.uint8), np.zeros((9, 9), np.uint8)])
