@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from archspec.data._arrays import as_float32
 from archspec.data._base import INPUT, LABEL, Dataset
-from archspec.data._column_targets import target_of
-from archspec.data._files import holdout, picked, stacked
-from archspec.data._split import Data, Split
-from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, Flag, ImageSize, NonNegativeInt, Text
-from archspec.images.files import Images, is_image_name, read_all, read_pixels
-from archspec.images.preparation import Preparation
-from archspec.tables.layout import Feature, Layout, Wrong, encoded, features_of, filled, unusable, with_means
-from archspec.tables.reading import Table as Rows
-from archspec.tables.reading import read_table
 
 if TYPE_CHECKING:
-    import numpy as np
-
-REST = "*"
-"""All columns that nothing else names."""
+    from archspec.data._split import Data
+    from archspec.images.preparation import Preparation
+    from archspec.tables.layout import Layout
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
@@ -128,6 +114,8 @@ class Table(Dataset):
 
     @property
     def preparation(self) -> Preparation:
+        from archspec.images.preparation import Preparation
+
         return Preparation(self.size, "fill")
 
     def like(self, layout: Layout | None) -> Table:
@@ -136,206 +124,6 @@ class Table(Dataset):
         return made
 
     def load(self) -> Data:
-        self.check_path()
-        rows = read_table(Path(self.path), self.delimiter)
-        notes = rows.notes
-        if self.targets is None:
-            raise DataError(
-                "E507",
-                f"{rows.name} has the columns {listed(rows.columns, 30)}",
-                help=["say what is to be found: `targets: COLUMN`, or a list of columns"],
-            )
-        held = next(iter(self.held_out), None) if self.held_out else None
-        named = self._named(rows, held)
-        rows = rows.rows(self._kept(rows, named.inputs, notes))
-        places = self._held(rows) if self.held_out else None
-        targets, classes = {}, {}
-        for name, columns in named.targets.items():
-            made = target_of(rows, name, columns, self.classes, notes)
-            targets[name] = made.array
-            if made.classes is not None:
-                classes[name] = made.classes
-        features = {name: self._features(rows, name, columns, notes) for name, columns in named.inputs.items()}
-        seen: Counter[str] = Counter()
-        inputs: dict[str, np.ndarray] = {}
-        files: tuple[str, ...] = ()
-        for name, own in features.items():
-            if own[0].form == "image":
-                paths = [self._folder / value for value in rows.columns[own[0].column]]
-                inputs[name], files = self._images(paths, seen), tuple(map(str, paths))
-                continue
-            wrong: list[Wrong] = []
-            inputs[name] = encoded(rows, own, wrong)
-            if wrong:  # in a table that is read as another was
-                raise unusable(rows.name, len(rows), wrong)
-        notes.extend(Images([], seen).notes(self._folder))
-        whole = Split(inputs, targets, files)
-        if places is None:
-            train, test = holdout(whole, self.holdout, self.split_seed)
-        else:
-            train, test = picked(whole, ~places), picked(whole, places)
-        if self.missing == "mean":
-            features = {name: with_means(own, train.inputs[name]) for name, own in features.items()}
-            train, test = _filled(train, test, features, notes)
-        columns_of_targets = tuple(column for columns in named.targets.values() for column in columns)
-        layout = Layout(features, columns_of_targets, self.delimiter, self.images or "")
-        return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout)
+        from archspec.data._table_data import Reader
 
-    def _known(self, name: str) -> tuple[Feature, ...] | None:
-        """The features of an input in the table that this one is read like; the only ones whatever they are called."""
-        layout = self._layout
-        if layout is None:
-            return None
-        alone = len(layout.inputs) == 1 and (self.inputs is None or len(self.inputs) == 1)
-        return next(iter(layout.inputs.values())) if alone else layout.inputs.get(name)
-
-    def _features(self, rows: Rows, name: str, columns: Sequence[str], notes: list[str]) -> tuple[Feature, ...]:
-        known = self._known(name)
-        if known is not None and tuple(feature.column for feature in known) == tuple(columns):
-            return known
-        if len(columns) == 1 and all(map(is_image_name, rows.columns[columns[0]])):
-            return (Feature(columns[0], "image"),)
-        found = features_of(rows, columns, notes)
-        for feature in found:
-            numbers = rows.numbers(feature.column) if feature.form == "number" else None
-            if numbers is not None:
-                as_float32(numbers, f"{feature.column} of {rows.name}")
-        return found
-
-    @property
-    def _folder(self) -> Path:
-        return Path(self.path).parent / (self.images or "")
-
-    def _named(self, rows: Rows, held: str | None) -> _Named:
-        """Which columns each input and each target has. Raises `DataError` for those that are not there."""
-        assert self.targets is not None
-        own, known = self.inputs, self._known(INPUT)
-        if own is None and known is not None:
-            own = {INPUT: tuple(feature.column for feature in known)}
-        named = [name for part in (own or {}, self.targets) for columns in part.values() for name in columns]
-        for name in (*named, *self.classes, *([held] if held else [])):
-            if name != REST and name not in rows.columns:
-                raise DataError(
-                    "E507",
-                    f"{rows.name} has no column {name}; it has {listed(rows.columns, 30)}",
-                    help=[hint] if (hint := did_you_mean(name, list(rows.columns))) else [],
-                )
-        rest = [name for name in rows.columns if name not in {*named, held}]
-
-        def full(part: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-            return {
-                own: tuple(name for column in columns for name in (rest if column == REST else [column]))
-                for own, columns in part.items()
-            }
-
-        targets = full(self.targets)
-        taken = {name for columns in targets.values() for name in columns}
-        if own is not None:
-            inputs = full(own)
-            unused = [
-                name for name in rest if not any(name in columns for columns in (*inputs.values(), *targets.values()))
-            ]
-            if unused:
-                rows.notes.append(
-                    f"{count(len(unused), 'column')} of {rows.name} {'is' if len(unused) == 1 else 'are'} not used: "
-                    f"{listed(unused, 10)}"
-                )
-        else:
-            others = [name for name in rest if name not in taken and name != "index"]
-            numbers = [name for name in others if rows.numbers(name) is not None]
-            passed = [name for name in rest if name not in taken and name not in numbers]
-            if passed:
-                rows.notes.append(
-                    f"{count(len(passed), 'column')} of {rows.name} {'is' if len(passed) == 1 else 'are'} no input, as "
-                    f"texts or row numbers: {listed(passed, 10)}; `inputs` may name them"
-                )
-            inputs = {INPUT: tuple(numbers)}
-        empty = [own for part in (inputs, targets) for own, columns in part.items() if not columns]
-        if empty:
-            raise DataError(
-                "E507",
-                f"no column of {rows.name} is left for `{empty[0]}`: it has {listed(rows.columns, 30)}",
-                help=["`inputs` and `targets` name columns"],
-            )
-        both = sorted(taken & {name for columns in inputs.values() for name in columns})
-        if both:
-            rows.notes.append(
-                f"{listed(both, 5)} of {rows.name} {'is' if len(both) == 1 else 'are'} input and target at once"
-            )
-        return _Named(inputs, targets)
-
-    def _kept(self, rows: Rows, inputs: Mapping[str, tuple[str, ...]], notes: list[str]) -> list[int]:
-        """The rows whose inputs are all there, or can be filled."""
-        lacks: dict[int, None] = {}
-        where: Counter[str] = Counter()
-        for columns in inputs.values():
-            for name in columns:
-                missing = rows.is_missing(name)
-                if self.missing == "mean" and rows.numbers(name) is not None:
-                    continue
-                for row, gone in enumerate(missing):
-                    if gone:
-                        lacks[row] = None
-                        where[name] += 1
-        if lacks:
-            said = listed([f"{name} ({number:,})" for name, number in where.items()], 8)
-            notes.append(
-                f"{count(len(lacks), 'row')} of {len(rows):,} in {rows.name} {'lacks' if len(lacks) == 1 else 'lack'} "
-                f"values and {'is' if len(lacks) == 1 else 'are'} left out: {said}"
-            )
-        kept = [row for row in range(len(rows)) if row not in lacks]
-        if not kept:
-            raise DataError("E507", f"every row of {rows.name} lacks a value", help=["`missing: mean` fills numbers"])
-        return kept
-
-    def _held(self, rows: Rows) -> np.ndarray:
-        import numpy as np
-
-        assert self.held_out is not None
-        ((column, values),) = self.held_out.items()
-        found = np.array([cell in values for cell in rows.columns[column]])
-        if not found.any() or found.all():
-            raise DataError(
-                "E507",
-                f"`held_out` takes {'all' if found.all() else 'none'} of {count(len(rows), 'row')} of {rows.name}",
-                help=[f"{column} has the values {listed(sorted(set(rows.columns[column])), 10)}"],
-            )
-        return found
-
-    def _images(self, paths: list[Path], seen: Counter[str]) -> np.ndarray:
-        from archspec.images.fitting import prepare
-
-        def read(path: Path) -> np.ndarray:
-            return prepare(read_pixels(path, "L" if self.grey else "RGB", seen), self.preparation)
-
-        return stacked(read_all(paths, read, "images"), paths)
-
-
-class _Named(NamedTuple):
-    inputs: dict[str, tuple[str, ...]]
-    targets: dict[str, tuple[str, ...]]
-
-
-def _filled(
-    train: Split, test: Split, features: Mapping[str, Sequence[Feature]], notes: list[str]
-) -> tuple[Split, Split]:
-    """Numbers that vectors lack, replaced by their features' means."""
-    import numpy as np
-
-    made = []
-    for split in (train, test):
-        inputs = {}
-        for name, array in split.inputs.items():
-            gone = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
-            if gone.any():
-                array = filled(array, features[name])
-                if np.isnan(array).any():
-                    raise DataError(
-                        "E507", f"`{name}` has a column without any value to train on, and so without a mean"
-                    )
-                part = "to train on" if split is train else "held out"
-                said = f"{count(int(gone.sum()), 'number')} of `{name}` {part}"
-                notes.append(f"{said} {'is' if gone.sum() == 1 else 'are'} missing, and filled with the mean")
-            inputs[name] = array
-        made.append(replace(split, inputs=inputs))
-    return made[0], made[1]
+        return Reader(self, self._layout).data()
