@@ -1,1 +1,1 @@
-"""Training, evaluation and prediction: pure pytrees in, pure pytrees out."""
+"""Training: feeding, steps and evaluation as pure functions of arrays, and the loop around them."""
