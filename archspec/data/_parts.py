@@ -84,7 +84,9 @@ def untrained(data: Data) -> list[str]:
             if missing:
                 what = "pixel" if labels.ndim > 2 else "position" if placed else _sample(data)
                 word = "class" if len(missing) == 1 else "classes"
-                notes.append(f"{data.name} has no {what} {lack} of {len(missing):,} {word}: {listed(missing, 10)}")
+                whose = f" of `{target}`" if len(data.classes) > 1 else ""
+                missed = f"{len(missing):,} {word}{whose}: {listed(missing, 10)}"
+                notes.append(f"{data.name} has no {what} {lack} of {missed}")
     return notes
 
 

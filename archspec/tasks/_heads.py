@@ -173,9 +173,10 @@ def heads_of(
     """The heads of a network, in the order of its outputs.
 
     `task`, `loss` and `metrics` are the spec's and its recipe's; an output's own take their place, and metrics stand
-    beside those of the task. The main output has figures, and every other that is not for training alone and says a
-    target, a task, a loss or metrics of its own. Without `defaults`, metrics are those that the spec names alone, which
-    is all that can be wrong. Raises `DataError` where an output is to remake an input that there is not.
+    beside those of the task. An output has figures unless it is for training alone, or has no share in the loss and
+    says no target, task, loss or metrics of its own; the main output always has. Without `defaults`, metrics are those
+    that the spec names alone, which is all that can be wrong. Raises `DataError` where an output is to remake an input
+    that there is not.
     """
     main = graph.main_output
     heads = []
@@ -188,7 +189,7 @@ def heads_of(
             error.about = (output.name, "task", own.kind)
             raise
         said = any(item is not None for item in (output.task, output.loss, output.metrics, output.target))
-        measured = output is main or (said and not output.train_only)
+        measured = output is main or (not output.train_only and (said or output.weight > 0))
         chosen = [
             *(own.metrics(kind) if defaults else ()),
             *(metrics if output.metrics is None else output.metrics),

@@ -268,6 +268,28 @@ train:
     assert f"length: MAE {error.mean():.4g}" in capsys.readouterr().out
 
 
+def test_outputs_with_a_share_in_the_loss_have_figures(write: Write) -> None:
+    text = """
+input: {features: 4}
+layers:
+  - dense: {name: a, units: 3}
+  - dense: {name: b, units: 3, from: input}
+  - dense: {name: c, units: 3, from: input}
+  - dense: {name: d, units: 3, from: input}
+outputs:
+  a: a
+  b: b
+  c: {from: c, weight: 0}
+  d: {from: d, train_only: true}
+"""
+    assert {head.name: head.figures for head in load(write(text)).heads()} == {
+        "a": ("top1",),
+        "b": ("top1",),
+        "c": (),
+        "d": (),
+    }
+
+
 def test_a_loss_that_no_output_uses_is_told_of(write: Write) -> None:
     text = """
 input: {features: 3}
