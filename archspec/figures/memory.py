@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from archspec.figures.cost import indexed, trained
-from archspec.graph import Graph, input_number, is_input
+from archspec.graph import Graph, Node, input_number, is_input
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
 
@@ -27,24 +28,40 @@ class MemoryPart(NamedTuple):
 class Memory(NamedTuple):
     """Bytes needed at once: `fixed` whatever the batch, `per_sample` for each sample of it.
 
-    `parts` says by name what they consist of; the parts' sums are `fixed` and `per_sample`.
+    `parts` says by name what they consist of; the parts' sums are `fixed` and `per_sample`. They are those of the
+    moment when most is alive. Where arrays are shared, that moment depends on the batch: these are then of a large
+    one, `others` of the moments that smaller batches need most at. `alone` is for a batch of one, where it needs less
+    than the rest says.
     """
 
     fixed: int
     per_sample: int
     parts: Mapping[str, MemoryPart] = {}
+    others: tuple[Memory, ...] = ()
+    alone: Memory | None = None
+
+    def peak(self, batch: int) -> Memory:
+        """What is alive at the moment when a batch of so many samples needs most."""
+        if batch == 1 and self.alone is not None:
+            return self.alone
+        moments = (self._replace(others=(), alone=None), *self.others)
+        return max(moments, key=lambda moment: moment.fixed + batch * moment.per_sample)
 
     def at(self, batch: int) -> int:
         """Bytes for a batch of so many samples."""
-        return self.fixed + batch * self.per_sample
+        peak = self.peak(batch)
+        return peak.fixed + batch * peak.per_sample
 
     def portable(self) -> Memory:
         """The same without the copies that only XLA on CPUs makes."""
-        return _sum({name: part for name, part in self.parts.items() if name != COPIES})
+        found = _sum({name: part for name, part in self.parts.items() if name != COPIES})
+        others = tuple(other.portable() for other in self.others)
+        return found._replace(others=others, alone=None if self.alone is None else self.alone.portable())
 
     def largest_batch(self, budget: int) -> int:
         """The largest batch that fits into so many bytes; 0 when even one sample does not fit."""
-        return max(0, (budget - self.fixed) // self.per_sample)
+        largest = min((budget - moment.fixed) // moment.per_sample for moment in (self, *self.others))
+        return largest if largest > 0 else int(self.at(1) <= budget)
 
 
 def inference(graph: Graph, dtype: str = "float32") -> Memory:
@@ -82,27 +99,46 @@ def training(
     Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `gradients` and `optimiser
     state` (of trained weights), `input`; and of the moment in the backward pass when most is alive: `activations` (kept
     for the backward pass, each tensor once), `masks` (and indices), `activation gradients`, and `copies`, which XLA on
-    CPUs alone makes: each convolution's input and gradient with the batch as last axis. docs/memory.md has the rules.
+    CPUs alone makes: each convolution's input and gradient with the batch as last axis. `gradients` has those that
+    wait, too: where arrays are shared, each use's until the last one's is there to be added. docs/memory.md has the
+    rules.
     """
     width = _width(dtype)
     seen = graph.pruned("train")
     optimiser = optimiser or default_optimiser()
     changed = sum(node.count("trainable") for node in seen.nodes if node.owner not in frozen)
-    peak = _backward(seen, frozen, width)
-    return _sum(
-        {
-            "weights": MemoryPart(4 * seen.params),
-            "weight copies": MemoryPart(width * seen.params if width < 4 else 0),
-            "statistics": MemoryPart(4 * seen.count("statistics")),
-            "gradients": MemoryPart(4 * changed),
-            "optimiser state": MemoryPart(4 * optimiser.slots * changed),
-            "input": MemoryPart(0, width * sum(item.type.size for item in seen.inputs)),
-            "activations": MemoryPart(0, peak.activations),
-            "masks": MemoryPart(0, peak.masks),
-            "activation gradients": MemoryPart(0, peak.gradients),
-            COPIES: MemoryPart(0, peak.copies),
-        }
-    )
+
+    def memory(moment: _Backward, unwritten: int = 0, copy: int = 0) -> Memory:
+        return _sum(
+            {
+                "weights": MemoryPart(4 * seen.params),
+                "weight copies": MemoryPart(width * seen.params if width < 4 else 0),
+                "statistics": MemoryPart(4 * seen.count("statistics")),
+                "gradients": MemoryPart(4 * (changed - unwritten) + moment.waiting),
+                "optimiser state": MemoryPart(4 * optimiser.slots * changed),
+                "input": MemoryPart(0, width * sum(item.type.size for item in seen.inputs)),
+                "activations": MemoryPart(0, moment.activations),
+                "masks": MemoryPart(0, moment.masks),
+                "activation gradients": MemoryPart(0, moment.gradients),
+                COPIES: MemoryPart(copy, moment.copies),
+            }
+        )
+
+    shared = {node.owner for node in seen.nodes if node.shares is not None} - set(frozen)
+    (peak, *others), alone = _backward(seen, frozen, width, shared)
+    found = memory(peak)
+    if not shared:
+        return found
+    products = [
+        (node.count("trainable"), below)
+        for node, (own, below) in zip(seen.nodes, trained(seen, frozen), strict=True)
+        if own and node.counted and _is_product(node)
+    ]
+    unwritten = sum(count for count, _ in products)
+    # Such an array is read for its input's gradient while its update is written over it, so XLA copies it, one a time.
+    # Where something below uses it too, or nothing below is trained, the update has to wait for that anyway.
+    copy = 4 * max((count for count, below in products if below), default=0)
+    return found._replace(others=tuple(map(memory, others)), alone=memory(alone, unwritten, copy))
 
 
 def _sum(parts: dict[str, MemoryPart]) -> Memory:
@@ -126,20 +162,36 @@ def _owners(graph: Graph) -> list[int]:
 
 
 class _Backward(NamedTuple):
-    """Bytes per sample at the moment of a training step when most are alive."""
+    """Bytes alive at a moment of a training step: per sample, and of gradients that `waiting` whatever the batch."""
 
-    activations: int
-    masks: int
-    copies: int
-    gradients: int
+    activations: int = 0
+    masks: int = 0
+    copies: int = 0
+    gradients: int = 0
+    waiting: int = 0
+
+    def order(self) -> tuple[int, ...]:
+        """By bytes per sample, and where these are the same by what they are."""
+        return (self.activations + self.masks + self.copies + self.gradients, *self)
 
 
-def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
+def _is_product(node: Node) -> bool:
+    """Whether each weight meets each sample once, as a dense layer's: its gradient is a sum over the batch alone."""
+    return not node.layer.transposes and 0 < node.cost.macs == max((weight.size for weight in node.arrays), default=0)
+
+
+def _backward(
+    graph: Graph, frozen: Collection[str], width: int, shared: Collection[str]
+) -> tuple[list[_Backward], _Backward]:
     """Walks through the backward pass, last layer first.
 
     A tensor that some backward pass needs lives until the earliest layer that needs it has had its turn; the gradient
     of a tensor from the last layer that takes it to the one that made it. Element-wise layers write the gradient of
-    their input over that of their output.
+    their input over that of their output. Of `shared` arrays, by the paths that they stand under, each use has a
+    gradient of its own; all wait until the last is there, when their sum is written over one of them.
+
+    Gives the moments at which most is alive with some batch, that of the largest batches first, and that of a batch of
+    one: a gradient that is then one product of two numbers is not written but computed where it is added.
     """
     owners = _owners(graph)
     nodes = graph.nodes
@@ -183,7 +235,11 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
     kept_ends, copies_ends = _by_end(until), _by_end(copied)
     # Sums are carried along, so that the time grows with the layers and not with their square.
     kept_sum, copies_sum, gradient_sum = (sum(alive.values()) for alive in (kept_sizes, copy_sizes, gradients))
-    best = (0, _Backward(0, 0, 0, 0))
+    uses = [node for node, (own, _) in zip(nodes, asked, strict=True) if own and node.owner in shared]
+    waiting, waiting_alone = _Waiting(uses, width), _Waiting([node for node in uses if not _is_product(node)], width)
+    # Most alive for each amount that waits; and with a batch of one.
+    best: dict[int, _Backward] = {}
+    alone = _Backward()
     extra_now, mask_now = (sum(extra[k] for extra in extras) for k in (0, 1))
     for index in reversed(range(len(nodes))):
         node = nodes[index]
@@ -197,13 +253,48 @@ def _backward(graph: Graph, frozen: Collection[str], width: int) -> _Backward:
             gradients.update(new)
             gradient_sum += sum(new.values())
             inside = width * node.layer.scratch(node.input_types, node.output)[1]
-            now = _Backward(kept_sum + extra_now, mask_now, copies_sum + turned, gradient_sum + passing + inside)
-            best = max(best, (sum(now), now))
+            waiting.made(node)
+            waiting_alone.made(node)
+            now = _Backward(
+                kept_sum + extra_now, mask_now, copies_sum + turned, gradient_sum + passing + inside, waiting.size
+            )
+            best[now.waiting] = max(best.get(now.waiting, now), now, key=_Backward.order)
+            alone = max(alone, now._replace(waiting=waiting_alone.size), key=sum)
+            waiting.added(node)
+            waiting_alone.added(node)
         kept_sum -= sum(kept_sizes.get(owner, 0) for owner in kept_ends.get(index, ()))
         copies_sum -= sum(copy_sizes.get(owner, 0) for owner in copies_ends.get(index, ()))
         extra_now -= extras[index][0]
         mask_now -= extras[index][1]
-    return best[1]
+    moments: list[_Backward] = []
+    for moment in sorted(best.values(), key=_Backward.order, reverse=True):
+        if not moments or moment.waiting > moments[-1].waiting:
+            moments.append(moment)
+    return moments or [_Backward()], alone
+
+
+class _Waiting:
+    """Bytes of gradients that wait because an array has further uses. The first of an array's counts elsewhere."""
+
+    def __init__(self, uses: Sequence[Node], width: int) -> None:
+        self.size = 0
+        self._width = width
+        self._left = Counter(node.owner for node in uses)
+        self._there = dict.fromkeys(self._left, 0)
+
+    def made(self, node: Node) -> None:
+        """The gradient of a use is computed."""
+        if node.owner in self._left:
+            self._left[node.owner] -= 1
+            self._there[node.owner] += 1
+            if self._there[node.owner] > 1:
+                self.size += self._width * node.uses("trainable")
+
+    def added(self, node: Node) -> None:
+        """Where it was the last of an array's, their sum is all that is left."""
+        if self._left.get(node.owner) == 0:
+            self.size -= self._width * node.uses("trainable") * (self._there.pop(node.owner) - 1)
+            del self._left[node.owner]
 
 
 def _by_end(until: Mapping[int, int]) -> dict[int, list[int]]:
