@@ -14,7 +14,8 @@ from archspec.loading import Spec, open_spec
 from archspec.spec.overrides import python_override
 from archspec.xla import compile_program, memory_parts, total
 
-FILE = Path(__file__).parent / "memory_xla.json"
+HERE = Path(__file__).parent
+FILE = HERE / "memory_xla.json"
 
 CASES: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
     "lenet5": ((8, 256), None),
@@ -33,9 +34,28 @@ CASES: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 }
 """Networks, two batch sizes for each, and another input size than the network's own."""
 
+SHARED: dict[str, tuple[int, ...]] = {
+    "recurrent?rounds=4&features=16&channels=8": (2, 64),
+    "recurrent?rounds=8&features=64": (1, 8, 64),
+    "recurrent?rounds=16&features=256&channels=64": (1, 8, 64, 512),
+    "recurrent?rounds=32&features=128&channels=128": (1, 8, 64),
+    "gated?features=256": (1, 2, 8),
+    "refined?rounds=2": (1, 8, 64),
+    "refined?rounds=8": (1, 8, 64),
+    "refined?rounds=16&filters=128&side=4": (1, 8, 64),
+    "siamese": (1, 8, 64),
+    "siamese?features=1024": (1, 8, 64),
+    "siamese_digits": (1, 8, 64),
+}
+"""Networks whose arrays have several uses, each with a batch that leaves these waiting and one that does not."""
+
 
 def spec_of(name: str) -> Spec:
     """The network of a case, at its input size."""
+    if name in SHARED:
+        stem, _, args = name.partition("?")
+        folder = HERE.parent / "specs/examples" if stem == "siamese_digits" else HERE / "tied"
+        return open_spec(f"{folder / stem}.yaml" + (f"?{args}" if args else ""))
     size = CASES[name][1] or ()
     axes = ("height", "width")
     return open_spec(name, [python_override(("input", axis), side) for axis, side in zip(axes, size, strict=False)])
@@ -44,11 +64,11 @@ def spec_of(name: str) -> Spec:
 def main() -> None:
     jax.config.update("jax_platforms", "cpu")
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for name, (batches, _) in CASES.items():
+    for name, batches in {**{name: batches for name, (batches, _) in CASES.items()}, **SHARED}.items():
         spec = spec_of(name)
         found[name] = {
             mode: {str(batch): total(memory_parts(compile_program(spec, batch, mode))) or 0 for batch in batches}
-            for mode in ("train", "eval")
+            for mode in (("train",) if name in SHARED else ("train", "eval"))
         }
         print(name, found[name], flush=True)
     FILE.write_text(json.dumps({"jax": jax.__version__, "backend": "cpu", "bytes": found}, indent=1) + "\n", "utf-8")

@@ -18,7 +18,7 @@ from archspec.kinds import find_kind, kind_names
 from archspec.loading import load
 from archspec.optimisers import Optimiser
 from archspec.xla import cross_check
-from tests.record_memory import CASES, FILE, spec_of
+from tests.record_memory import CASES, FILE, SHARED, spec_of
 
 Write = Callable[..., Path]
 
@@ -40,7 +40,7 @@ def test_a_chain_by_hand(write: Write) -> None:
     graph = load(write(CHAIN)).graph()
     weights = 3 * 3 * 4 * 6 + 6 + 6 * 2 + 2 + 32 * 5 + 5
     # Input 256 and convolution 384 numbers; the rectifier writes over the convolution's.
-    assert inference(graph) == (4 * weights, 4 * (256 + 384), inference(graph).parts)
+    assert inference(graph)[:2] == (4 * weights, 4 * (256 + 384))
     found = training(graph)
     assert found.fixed == 4 * 4 * weights
     # Most is alive when max_pool's gradient is taken: the rectifier's output, the pooled map and the turned image wait;
@@ -87,6 +87,29 @@ def test_the_largest_batch_fits_and_the_next_does_not() -> None:
         assert found.at(batch) <= budget < found.at(batch + 1)
     assert found.largest_batch(found.at(1)) == 1
     assert found.largest_batch(found.at(1) - 1) == found.largest_batch(0) == 0
+
+
+def test_gradients_of_shared_arrays_wait_for_the_last_and_of_one_sample_are_not_written(write: Write) -> None:
+    """Three rounds of a dense layer 20 → 20 and tanh: 420 weights with one use after the other, and no other layer."""
+    rounds = "{repeat: {times: 3, tied: true, layers: [{dense: 20}, tanh]}}"
+    found = training(load(write(f"input: {{features: 20}}\nlayers: [{rounds}]")).graph())
+    fixed = 4 * 4 * 420
+    # Beside the input, at the dense layers' turns, last one first: outputs of the rounds before that wait, gradients of
+    # the layer's output and input, and gradients of weights that are there already.
+    turns = [(2 * 20 + 40, 0), (20 + 40, 1), (20, 2)]
+    for batch in (2, 5, 12, 20, 40, 1000):
+        assert found.at(batch) == fixed + max(4 * batch * (20 + size) + 4 * 420 * wait for size, wait in turns)
+    assert found.at(1) == fixed - 4 * 420 + 4 * 100
+
+
+def test_the_largest_batch_fits_where_arrays_are_shared() -> None:
+    found = training(spec_of("refined?rounds=8").graph())
+    largest = [found.largest_batch(budget) for budget in range(0, 12 * 2**20, 10**5)]
+    assert largest == sorted(largest) and largest[-1] > 30
+    for batch in {*largest} - {0}:
+        assert found.largest_batch(found.at(batch)) == batch and found.largest_batch(found.at(batch) - 1) == batch - 1
+    one = training(spec_of("recurrent?rounds=8&features=64").graph())
+    assert one.largest_batch(one.at(1)) == one.largest_batch(one.at(2) - 1) == 1 and one.at(2) > 2 * one.at(1)
 
 
 def test_heads_of_training_count_in_training_alone() -> None:
@@ -155,7 +178,7 @@ def test_an_optimiser_that_does_not_say_is_taken_to_have_two() -> None:
 TOLERANCE = 0.15
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", [*CASES, *SHARED])
 def test_training_is_within_15_percent_of_what_xla_was_recorded_to_need(name: str) -> None:
     predicted = training(spec_of(name).graph())
     for batch, recorded in RECORDED["bytes"][name]["train"].items():

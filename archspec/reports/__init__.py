@@ -125,11 +125,12 @@ class Report:
         needed: dict[str, dict[str, Any]] = {}
         for (which, dtype), memory in self.memory.items():
             if which == use:
+                peak = memory.peak(self.batch)
                 needed[dtype] = {
-                    "fixed_bytes": memory.fixed,
-                    "per_sample_bytes": memory.per_sample,
-                    "batch_bytes": memory.at(self.batch),
-                    "parts": {name: part._asdict() for name, part in memory.parts.items()},
+                    "fixed_bytes": peak.fixed,
+                    "per_sample_bytes": peak.per_sample,
+                    "batch_bytes": peak.at(self.batch),
+                    "parts": {name: part._asdict() for name, part in peak.parts.items()},
                 }
                 if self.budget is not None:
                     needed[dtype]["largest_batch"] = memory.largest_batch(self.budget)

@@ -73,7 +73,8 @@ def memory(report: Report) -> Table:
         name = f"{use}, {dtype}"
         if use == "training":
             name += f"{'' if dtype == 'float32' else ' mixed'}, {report.optimiser_name}"
-        cells = [needed.fixed, needed.per_sample, needed.at(report.batch)]
+        peak = needed.peak(report.batch)
+        cells = [peak.fixed, peak.per_sample, peak.at(report.batch)]
         row: list[str | Cell] = [name, *(Cell(mebibytes(value), value) for value in cells)]
         if report.budget is not None:
             largest = needed.largest_batch(report.budget)
@@ -84,11 +85,16 @@ def memory(report: Report) -> Table:
     if report.budget is not None:
         head.append(f"largest batch in {mebibytes(report.budget)}")
         keys.append("largest_batch")
-    copies = report.memory["training", "float32"].parts.get(COPIES)
+    training = report.memory["training", "float32"]
+    copies = training.peak(report.batch).parts.get(COPIES)
     notes = []
     if copies is not None:
-        amounts = [mebibytes(copies.fixed)] * bool(copies.fixed) + [f"{mebibytes(copies.per_sample)} a sample"]
+        amounts = [mebibytes(copies.fixed)] * bool(copies.fixed)
+        amounts += [f"{mebibytes(copies.per_sample)} a sample"] * bool(copies.per_sample)
         notes = [f"training counts {' and '.join(amounts)} (float32) of copies that only XLA on CPUs makes"]
+    if training.alone is not None:
+        # The parts' sums are of the moment when a batch needs most.
+        notes.append(f"arrays are shared: training's fixed part and that per sample are of a batch of {report.batch}")
     return Table(head, rows, [False, *[True] * (len(head) - 1)], keys=keys, notes=notes)
 
 
