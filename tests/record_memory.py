@@ -12,7 +12,7 @@ import jax
 
 from archspec.loading import Spec, open_spec
 from archspec.spec.overrides import python_override
-from archspec.xla import compile_program, memory_parts, total
+from archspec.xla import Mode, compile_program, memory_parts, total
 
 HERE = Path(__file__).parent
 FILE = HERE / "memory_xla.json"
@@ -66,9 +66,10 @@ def main() -> None:
     found: dict[str, dict[str, dict[str, int]]] = {}
     for name, batches in {**{name: batches for name, (batches, _) in CASES.items()}, **SHARED}.items():
         spec = spec_of(name)
+        modes: tuple[Mode, ...] = ("train",) if name in SHARED else ("train", "eval")
         found[name] = {
             mode: {str(batch): total(memory_parts(compile_program(spec, batch, mode))) or 0 for batch in batches}
-            for mode in (("train",) if name in SHARED else ("train", "eval"))
+            for mode in modes
         }
         print(name, found[name], flush=True)
     FILE.write_text(json.dumps({"jax": jax.__version__, "backend": "cpu", "bytes": found}, indent=1) + "\n", "utf-8")
