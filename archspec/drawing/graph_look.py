@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -12,8 +12,6 @@ from archspec.drawing.layout import (
     HEADING_SIZE,
     LINE_HEIGHT,
     LINE_SIZE,
-    SHAPE_BESIDE,
-    SHAPE_SIZE,
     STACK,
     TITLE_BESIDE,
     TITLE_SIZE,
@@ -32,8 +30,6 @@ from archspec.drawing.scene import (
     ASCENT,
     LEAST_HEADING,
     Anchor,
-    Curve,
-    Path,
     Point,
     Rectangle,
     Scene,
@@ -41,26 +37,22 @@ from archspec.drawing.scene import (
     Style,
     Text,
     headed,
-    line,
     moved,
     polyline,
     shortened,
     text_width,
-    towards,
 )
 from archspec.drawing.tying import tied
 from archspec.drawing.unfolding import unfold
+from archspec.drawing.wires import DASH, LINK, shapes_beside, stretches, wires
 from archspec.drawing.wrapping import wrapped
 from archspec.figures.units import si
 from archspec.graph import Graph
 from archspec.layers import Family
 
 _MARGIN = 24.0
-_RADIUS = 7.0
 _GROUNDS = ("#f7f8f9", "#eff1f3")
 _MAX_BOXES = 3000
-LINK = "#5f6b76"
-"""Colour of links."""
 TIED = (3.0, 2.0)
 """Dashes of the border of what uses another's arrays."""
 
@@ -85,12 +77,11 @@ def scene(graph: Graph, *, depth: int | None = None, open: Sequence[str] = (), d
 def drawn(graph: Graph, picture: Picture) -> Scene:
     """A picture as a scene: with a heading and a legend around it."""
     shapes: list[Shape] = []
+    lines = [part for link in picture.links for part in stretches(link.points)]
     for outline in picture.outlines:
         shapes += _outline(outline, picture)
-    boxes = {box.path: box for box in picture.boxes}
-    for link in picture.links:
-        shapes.append(_link(link, link.target in boxes))
-    beside = _shapes(picture, boxes)
+    shapes += wires(picture)
+    beside = shapes_beside(picture, lines)
     for points in tied(picture, [text.box for text in (*beside, *shapes) if isinstance(text, Text)]):
         shapes.append(polyline(points, Style(None, LINK, 1, TIED)))
     shapes += beside
@@ -136,7 +127,7 @@ def _legend(picture: Picture, width: float = 1e9) -> tuple[list[Shape], float, f
         if x and x + length > width:
             x, y = 0.0, y + 20
         if what == "refers":
-            shapes.append(polyline([Point(x, y + 6), Point(x + 16, y + 6)], Style(None, LINK, 1.3, (4, 3)), arrow=True))
+            shapes.append(polyline([Point(x, y + 6), Point(x + 16, y + 6)], Style(None, LINK, 1.3, DASH), arrow=True))
         elif what == "tied":
             shapes.append(Rectangle(x + 0.5, y + 0.5, 13, 11, Style("#ffffff", INK, 1, TIED), 2))
         elif what == "block" or what == "run":
@@ -193,6 +184,8 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     # On the side of the entering lines that has room.
     ends = [link.points[-1] for link in picture.links if link.target == outline.path]
     lines = [end[0] for end in ends if end[1] < y + 1]
+    if outline.continued:
+        lines = list(_through(picture.links, x, x + outline.width, y))
     if (
         picture.direction == "down"
         and lines
@@ -201,60 +194,31 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     ):
         at, anchor = x + outline.width - 10, "end"
     if picture.direction == "down" and lines:
-        wide = text_width(text, TITLE_SIZE, True)
-        at, anchor = _between(at, anchor, wide, sorted({x, *lines, x + outline.width}))
+        text, at, anchor = _between(text, at, anchor, sorted({x, *lines, x + outline.width}))
     return [ground, Text(at, y + 16, text, TITLE_SIZE, True, anchor, FAINT, path=outline.path)]
 
 
-def _between(at: float, anchor: Anchor, wide: float, lines: Sequence[float]) -> tuple[float, Anchor]:
-    """The place of a title of some width that no line goes through: the one given, or the first gap that has room."""
+def _through(links: Sequence[Link], left: float, right: float, y: float) -> Iterator[float]:
+    """Where lines go down through a level side."""
+    for link in links:
+        for (x0, y0), (x1, y1) in pairwise(link.points):
+            if x0 == x1 and left < x0 < right and min(y0, y1) < y < max(y0, y1):
+                yield x0
+
+
+def _between(text: str, at: float, anchor: Anchor, lines: Sequence[float]) -> tuple[str, float, Anchor]:
+    """A title that no line goes through: at the place given, in the first gap that has room, or as much as has room."""
+    wide = text_width(text, TITLE_SIZE, True)
     left = at if anchor == "start" else at - wide
     if not any(left - 1 < line < left + wide + 1 for line in lines):
-        return at, anchor
-    return next(((low + 8, "start") for low, high in pairwise(lines) if high - low > wide + 14), (at, anchor))
-
-
-def rounded(points: Sequence[tuple[float, float]], style: Style, arrow: bool) -> Path:
-    """A line along the axes with rounded corners."""
-    corners = [Point(*points[0])]
-    for x, y in points[1:]:
-        if abs(x - corners[-1].x) + abs(y - corners[-1].y) < 0.05:
-            continue
-        if len(corners) > 1:
-            (x0, y0), (x1, y1) = corners[-2:]
-            if (abs(x0 - x1) < 0.05 and abs(x1 - x) < 0.05) or (abs(y0 - y1) < 0.05 and abs(y1 - y) < 0.05):
-                corners.pop()
-        corners.append(Point(x, y))
-    curves: list[Curve] = []
-    for index, corner in enumerate(corners[1:-1], 1):
-        before, after = corners[index - 1], corners[index + 1]
-        radius = min(_RADIUS, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        start, end = towards(corner, before, radius), towards(corner, after, radius)
-        curves += [
-            line(start),
-            Curve(towards(corner, before, radius * 0.45), towards(corner, after, radius * 0.45), end),
-        ]
-    curves.append(line(corners[-1]))
-    return Path(corners[0], tuple(curves), style, arrow)
-
-
-def _distance(a: Point, b: Point) -> float:
-    return abs(a.x - b.x) + abs(a.y - b.y)
-
-
-def _link(link: Link, arrow: bool) -> Path:
-    dash = () if link.port == "value" else (4.0, 3.0)
-    return rounded(link.points, Style(None, LINK, 1.3, dash), arrow)
-
-
-def _shapes(picture: Picture, boxes: dict[str, Box]) -> list[Shape]:
-    texts: dict[tuple[float, float], Shape] = {}
-    for link in picture.links:
-        if link.source in boxes and link.port == "value":
-            x, y = link.points[0]
-            at = (x + SHAPE_BESIDE, y + 12) if picture.direction == "down" else (x + 4, y - 4)
-            texts[at] = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT)
-    return list(texts.values())
+        return text, at, anchor
+    gaps = list(pairwise(lines))
+    for told in (text, text.split(": ")[0]):
+        for low, high in gaps:
+            if high - low > text_width(told, TITLE_SIZE, True) + 14:
+                return told, low + 8, "start"
+    low, high = max(gaps, key=lambda gap: gap[1] - gap[0])
+    return shortened(text, high - low - 14, TITLE_SIZE, True), low + 8, "start"
 
 
 def _box(box: Box) -> list[Shape]:

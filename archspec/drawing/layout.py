@@ -122,7 +122,7 @@ class Frame:
 @dataclass(frozen=True)
 class Outline:
     """An open block: its centre and size in a picture, bar and margins included. `level` is 1 for the outermost, `tie`
-    the frame's.
+    the frame's. One that goes on in the next column has several, all but the first `continued`.
     """
 
     path: str
@@ -133,6 +133,7 @@ class Outline:
     height: float
     level: int
     tie: Tie | None = None
+    continued: bool = False
 
 
 @dataclass(frozen=True)
@@ -332,6 +333,11 @@ def _link(pieces: Pieces, piece: Piece, flow: Flow, points: Sequence[tuple[float
     skip = len(points) > 4
     shape = str(_type(pieces.graph, flow))
     return Link(source, target, pieces.tensor(flow.tensor), tuple(points), shape, flow.port, skip)
+
+
+def shape_place(x: float, y: float, direction: Direction) -> tuple[float, float]:
+    """Where the shape of what leaves a box at a place begins, on its baseline."""
+    return (x + SHAPE_BESIDE, y + 12) if direction == "down" else (x + 4, y - 4)
 
 
 def turned(picture: Picture, direction: Direction = "down") -> Picture:

@@ -302,7 +302,12 @@ def _passes(
                 at = x + sign * step * _STEP
                 if low <= at <= high and is_free(at, between, tensor):
                     return at
-        return x
+        # In a narrow way between boxes lines are nearer to each other, but never on each other.
+        others = [place for rank in between for place, other in taken.get(rank, ()) if other != tensor]
+        if not others or high - low > 1e8 or min(abs(x - place) for place in others) >= 2:
+            return x
+        tried = [low + (high - low) * number / 24 for number in range(25)]
+        return max(tried, key=lambda at: min(abs(at - place) for place in others))
 
     passes: list[list[float]] = [[] for _ in lanes]
     for number in sorted(range(len(lanes)), key=lambda index: spans[index][1] - spans[index][0]):

@@ -39,7 +39,7 @@ def tied(picture: Picture, written: Sequence[Bounds]) -> list[list[Point]]:
 
 def _other(picture: Picture, item: Box | Outline) -> Box | Outline | None:
     """What is drawn of the layer or block whose arrays an item uses: itself, or the box that it is folded in."""
-    if item.tie is None or not item.tie.whole:
+    if item.tie is None or not item.tie.whole or (isinstance(item, Outline) and item.continued):
         return None
     path = item.tie.path
     for other in picture.items:

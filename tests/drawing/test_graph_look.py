@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from itertools import combinations
-from pathlib import Path
+from itertools import combinations, pairwise
+from pathlib import Path as File
 
 import pytest
 
@@ -17,8 +17,9 @@ from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
 from archspec.drawing.pieces import Pieces
-from archspec.drawing.scene import Bounds, Rectangle, Scene, Text
+from archspec.drawing.scene import Bounds, Path, Rectangle, Scene, Text
 from archspec.drawing.steps import what
+from archspec.drawing.wires import LINK
 from archspec.graph import Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
@@ -32,7 +33,7 @@ def graph_of(name: str, mode: str = "eval") -> Graph:
 
 
 def check_text(drawn: Scene) -> None:
-    """Nothing leaves the picture, no two texts overlap, and a box's text is in one of the box's rectangles."""
+    """Nothing leaves the picture, no two texts overlap, no line goes through one, and a box's is in its rectangles."""
     page = Bounds(0, 0, drawn.width, drawn.height)
     assert all(shape.box.within(page) for shape in drawn.shapes)
     written = [shape for shape in drawn.shapes if isinstance(shape, Text)]
@@ -49,6 +50,15 @@ def check_text(drawn: Scene) -> None:
             if other.box.top > one.box.bottom:
                 break
             assert not one.box.meets(other.box, gap=-2.5), (one.text, other.text)
+    parts = [
+        Bounds(min(a.x, b.x), min(a.y, b.y), max(a.x, b.x), max(a.y, b.y))
+        for shape in drawn.shapes
+        if isinstance(shape, Path) and shape.style.stroke == LINK
+        for a, b in pairwise([shape.start, *(curve.end for curve in shape.curves)])
+        if a.x == b.x or a.y == b.y
+    ]
+    for text in written:
+        assert not any(text.box.meets(part, gap=-1.5) for part in parts), text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +100,7 @@ def test_the_picture_names_input_outputs_and_shapes() -> None:
     assert "aux1" not in texts(scene(graph_of("googlenet")))
 
 
-def test_layers_say_how_they_change_the_size(write: Callable[..., Path]) -> None:
+def test_layers_say_how_they_change_the_size(write: Callable[..., File]) -> None:
     """Strides make smaller, those of transposed convolutions larger, in both looks."""
     text = """input: {height: 8, width: 8, channels: 4}
 layers:
@@ -122,7 +132,7 @@ layers:
 
 
 @pytest.mark.parametrize("direction", ["down", "right"])
-def test_what_is_too_long_for_a_box_is_cut(direction: Direction, write: Callable[..., Path]) -> None:
+def test_what_is_too_long_for_a_box_is_cut(direction: Direction, write: Callable[..., File]) -> None:
     name = "first_" + "x" * 80 + "_last"
     text = f"""input: {{height: 8, width: 8, channels: 4}}
 layers:
@@ -186,7 +196,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("kind", PARTS)
-def test_20_000_layers_are_folded(kind: str, write: Callable[..., Path]) -> None:
+def test_20_000_layers_are_folded(kind: str, write: Callable[..., File]) -> None:
     # As the command does: what is made here lives as long as it runs.
     gc.disable()
     try:
@@ -201,7 +211,7 @@ def test_20_000_layers_are_folded(kind: str, write: Callable[..., Path]) -> None
     assert sum(len(box.layers) for box in boxes) == len(graph.nodes)
 
 
-def test_more_boxes_than_can_be_drawn_are_refused(write: Callable[..., Path]) -> None:
+def test_more_boxes_than_can_be_drawn_are_refused(write: Callable[..., File]) -> None:
     text = "\n".join(PARTS["a chain of unlike layers"].splitlines()[:3_500])
     graph = open_spec(str(write(text))).graph()
     with pytest.raises(DrawingError, match="--depth"):
