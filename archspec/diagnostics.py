@@ -158,7 +158,7 @@ def unwritable(path: Path, error: OSError) -> DataError:
 class Findings:
     """Collects diagnostics while a spec is read, so that all of them can be shown at once."""
 
-    __slots__ = ("_alike", "_seen", "files", "items")
+    __slots__ = ("_again", "_alike", "_seen", "files", "items")
 
     def __init__(self) -> None:
         self.items: list[Diagnostic] = []
@@ -166,6 +166,8 @@ class Findings:
         """Files that were looked for, and the text of each that could be read."""
         self._seen: set[Diagnostic] = set()
         self._alike: Counter[tuple[str, Span]] = Counter()
+        self._again: Counter[tuple[str, Span, str]] = Counter()
+        """How often errors were found that are alike but for numbers, as in the rounds of a repeat."""
 
     def copy(self) -> Findings:
         """The same findings, to be added to."""
@@ -174,13 +176,22 @@ class Findings:
         same.files = self.files
         same._seen = set(self._seen)
         same._alike = Counter(self._alike)
+        same._again = Counter(self._again)
         return same
 
     def add(self, item: Diagnostic) -> None:
-        """Keeps the diagnostic unless the same one, or several of its code at its place, are there already."""
+        """Keeps the diagnostic unless the same one, or several of its code at its place, are there already.
+
+        Errors at one place that differ in numbers alone are kept once and counted.
+        """
         if item in self._seen:
             return
         self._seen.add(item)
+        if item.severity == "error" and item.primary is not None:
+            key = _but_for_numbers(item)
+            self._again[key] += 1
+            if self._again[key] > 1:
+                return
         if item.primary is not None:
             self._alike[item.code, item.primary.span] += 1
             if self._alike[item.code, item.primary.span] > MAX_ALIKE:
@@ -236,12 +247,29 @@ class Findings:
             span = item.primary.span
             return (order[span.source.name], span.line, span.column)
 
-        return sorted(self.items, key=key)
+        return sorted(map(self._counted, self.items) if self._again else self.items, key=key)
+
+    def _counted(self, item: Diagnostic) -> Diagnostic:
+        """The diagnostic with a note on those that are alike."""
+        more = self._again[_but_for_numbers(item)] - 1 if item.severity == "error" and item.primary is not None else 0
+        if more < 1:
+            return item
+        often = "once" if more == 1 else f"{more:,} times"
+        return item._replace(notes=(*item.notes, f"the same {often} more, in other rounds or calls"))
 
     def raise_if_failed(self) -> None:
         """Raises `SpecError` with everything found when any of it is an error."""
         if self.failed:
             raise SpecError(self.sorted())
+
+
+def _but_for_numbers(item: Diagnostic) -> tuple[str, Span, str]:
+    """The code, the place and the words of an error."""
+    assert item.primary is not None
+    words = "".join("0" if char.isdigit() else char for char in item.message)
+    while "00" in words:
+        words = words.replace("00", "0")
+    return item.code, item.primary.span, words
 
 
 def listed(words: Iterable[str], limit: int = 12) -> str:

@@ -126,9 +126,9 @@ def test_findings_of_one_place_are_kept_a_few_times() -> None:
     findings = Findings()
     span = Span(Source("a", "b"), 1, 1, 1, 2)
     for index in range(1000):
-        findings.error("E301", f"layer {index} does not fit", span)
+        findings.error("E301", f"layer {'abcdefgh'[index % 8]} does not fit", span)
     assert len(findings.items) == 3
-    assert json.loads(as_json([item.to_json() for item in findings.items]))[0]["message"] == "layer 0 does not fit"
+    assert json.loads(as_json([item.to_json() for item in findings.items]))[0]["message"] == "layer a does not fit"
 
 
 def test_did_you_mean() -> None:

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from archspec.diagnostics import SpecError
 from archspec.graph import Graph
 from archspec.layers.conv import Conv
 from archspec.loading import load
@@ -39,6 +40,37 @@ layers:
 """
     )
     assert codes(path) == ["E206", "E206"]
+
+
+WHEN = "{relu: {name: a, when: $(big)}}, {relu: {name: b}}, {add: {from: [a, b]}}"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        f"layers: [{WHEN}]",
+        f"blocks: {{u: {{layers: [{WHEN}]}}}}\nlayers: [u]",
+        f"layers: [{{repeat: {{times: 4, layers: [{{residual: {{name: r$(n), layers: [{WHEN}]}}}}]}}}}]",
+        "layers: [{relu: {when: $(big)}}, {relu: {}}, {add: {from: [previous, relu1]}}]",
+        "layers: [{repeat: {name: r, times: 2, when: $(big), layers: [relu]}}, {relu: {from: r.1.relu1}}]",
+    ],
+)
+def test_a_name_that_when_leaves_out_is_explained(write: Write, layers: str) -> None:
+    with pytest.raises(SpecError) as error:
+        load(write(f"{INPUT}args: {{big: false, n: 1}}\n{layers}\n")).graph()
+    items = [item for item in error.value.diagnostics if item.code == "E210"]
+    assert len(items) == 1
+    (label,) = items[0].secondary
+    assert label.text == "left out by `when`"
+
+
+def test_the_same_mistake_of_every_round_is_told_once_with_its_count(write: Write) -> None:
+    text = "layers: [repeat: {times: 5, as: i, layers: [{relu: {}}, {add: {from: [previous, nothing$(i)]}}]}]\n"
+    with pytest.raises(SpecError) as error:
+        load(write(INPUT + text)).graph()
+    (item,) = error.value.diagnostics
+    assert item.message == "there is no layer `nothing0` before this one"
+    assert item.notes == ("here i is 0", "the same 4 times more, in other rounds or calls")
 
 
 def test_blocks_see_the_chosen_variants_arguments_and_defaults(write: Write) -> None:

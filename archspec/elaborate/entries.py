@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from itertools import islice
 from typing import Any, TypeGuard
 
-from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
+from archspec.diagnostics import Findings, Span, listed
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import (
@@ -31,8 +29,6 @@ from archspec.spec.reading import FAILED, as_fields, evaluate, read_model
 MAX_STEPS = 400_000
 """Entries looked at, those that `when` leaves out included."""
 MAX_NESTING = 64
-MAX_KNOWN = 2_000
-"""Names of layers that a message about an unknown one looks at."""
 
 DEFAULTS_OF_IMPLIED = {"conv": ("init",), "depthwise_conv": ("init",), "batch_norm": ("epsilon", "momentum")}
 """Fields of `defaults:` that hold for layers that nobody wrote, by kind: how their weights begin and how they compute.
@@ -51,8 +47,10 @@ class Expander:
         self.placer = placer
         self.findings = findings
         self.steps = 0
-        self.written_names: dict[str, Scalar] | None = None
+        self.written_names: dict[str, Span] | None = None
         """Names in the top level's list, made when a message first needs them."""
+        self.left_out: dict[str, Span] = {}
+        """Where entries that `when` leaves out have their names, by path."""
         self.instances: dict[tuple[int, int, bool], tuple[object, Layer | None]] = {}
         """Layers of entries without `$(…)`, by entry; the entry is kept so that its id stays its own."""
 
@@ -90,9 +88,12 @@ class Expander:
         if isinstance(entry.content, Mapping):
             when = self.condition(entry.content, context)
             if when is False:
-                if entry.name is None and structure.is_named(entry):
+                own = entry.name
+                if own is None and structure.is_named(entry):
                     # It counts all the same, so that automatic names do not depend on what is left out.
-                    context.scope.automatic(entry.kind)
+                    own = context.scope.automatic(entry.kind)
+                if own is not None:
+                    self.left_out[context.scope.prefix + own] = entry.name_node.span
                 return values
             if when is not True:
                 return (UNKNOWN,)
@@ -167,7 +168,9 @@ class Expander:
         kind_node = node
         if isinstance(node, Mapping):
             if len(node.entries) != 1:
-                self.bad_entry(node)
+                from archspec.elaborate.unfound import bad_entry
+
+                bad_entry(self, node)
                 return None
             kind_node, content = next(iter(node.entries.values()))
         kind = evaluate(kind_node, context.sight, self.findings)
@@ -210,34 +213,6 @@ class Expander:
             self.findings.error("E213", f"{describe(value)} cannot be a name", place.span, help=help)
             return False
         return True
-
-    def bad_entry(self, node: Mapping) -> None:
-        if not node.entries:
-            self.findings.error("E207", "this entry is empty", node.span, help=["remove it, or name a kind"])
-            return
-        from archspec.spec.hints import KIND_AS_VALUE, kind_hint
-
-        (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
-        named = next((value for key, _, value in node.items() if key in KIND_AS_VALUE), None)
-        if isinstance(named, Scalar) and isinstance(named.value, str):
-            known = {*kind_names("layers"), *self.document.blocks, *STRUCTURE}
-            hint = kind_hint(named.value, known)
-            match = re.search(r"did you mean `(\w+)`", hint or "")
-            kind = named.value if named.value in known else match[1] if match else named.value[:60]
-            self.findings.error(
-                "E207",
-                "an entry's kind is its key, not a field",
-                named.span,
-                help=[f"write `- {kind}: {{…}}` with the fields inside the braces"],
-            )
-            return
-        where = f"{first}: {{…, {second}: …}}" if content is not None else f"{first}: {{{second}: …}}"
-        self.findings.error(
-            "E207",
-            f"an entry has one kind, but `{second[:60]}` stands beside `{first[:60]}`",
-            key.span,
-            help=[f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"],
-        )
 
     def condition(self, content: Mapping, context: Context) -> Any:
         node = content.get("when")
@@ -299,52 +274,10 @@ class Expander:
                     return (given[index],)
                 if UNKNOWN in given:
                     return (UNKNOWN,)
-        parts = name.split(".")
-        above = (".".join(parts[:end]) for end in range(1, len(parts)))
-        if any(UNKNOWN in (scope.seen(path) or ()) for path in above):
-            return (UNKNOWN,)  # in a scope that could not be expanded
-        known = self.known_names(scope)
-        hint = did_you_mean(name, known)
-        later = self.defined_later(name)
-        where = "later"
-        if at is not None and at.parent is not None:
-            where = "outside of the block"
-        elif later is not None and (later.line, later.column) < (place.line, place.column):
-            where = "but left out"
-        self.findings.error(
-            "E210",
-            f"there is no layer `{name[:60]}` before this one",
-            place.span,
-            secondary=[Label(later, f"defined here, {where}")] if later else [],
-            notes=used(place, env or {}),
-            help=[] if later else [hint or f"names so far: {listed(known)}"],
-        )
+        from archspec.elaborate.unfound import not_found
+
+        not_found(self, name, place, scope, env or {})
         return (UNKNOWN,)
-
-    def known_names(self, scope: Scope) -> list[str]:
-        """The names that `from` may give in a scope, for messages: some thousands at most."""
-        known: list[str] = [PREVIOUS]
-        names: tuple[str, ...] = ()
-        at: Scope | None = scope
-        while at is not None and len(known) < MAX_KNOWN:
-            known.extend(islice(at.names, MAX_KNOWN))
-            names = at.input_names
-            at = None if at.inputs is not None else at.parent
-        # Several inputs have names, and `input` is all of them, which few layers take.
-        return list(dict.fromkeys([*(names if len(names) > 1 else ("input", *names)), *known]))
-
-    def defined_later(self, name: str) -> Span | None:
-        """Where the top level's list names a layer that has not been reached yet."""
-        if self.written_names is None:
-            self.written_names = {}
-            layers = self.document.root.get("layers")
-            for item in layers.items if isinstance(layers, Sequence) else []:
-                for _, _, content in item.items() if isinstance(item, Mapping) else ():
-                    own_name = content.get("name") if isinstance(content, Mapping) else None
-                    if isinstance(own_name, Scalar) and isinstance(own_name.value, str):
-                        self.written_names.setdefault(own_name.value, own_name)
-        written = self.written_names.get(name)
-        return written.span if written is not None else None
 
     def layer(self, entry: Entry, context: Context, values: Values) -> Values:
         owner: Node | None = None
@@ -455,14 +388,6 @@ class Expander:
             self.placer.stop("E401", f"the spec expands to more than {MAX_STEPS:,} entries", node.span, context)
         if len(self.findings.items) > MAX_FINDINGS:
             raise StopElaboration
-
-
-def used(place: Located, env: Environment) -> list[str]:
-    """A note on the numbers and words that the expressions in a text were computed from."""
-    text = place.value if isinstance(place, Scalar) and place.dynamic else ""
-    names = [name for part in re.findall(r"\$\((.*)\)", text) for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", part)]
-    values = {name: env[name] for name in names if name in env and isinstance(env[name], (int, float, str))}
-    return [f"here {listed(f'{name} is {describe(value)}' for name, value in values.items())}"] if values else []
 
 
 class Counted:

@@ -1,0 +1,128 @@
+"""What is said of a name that `from` and its kin give and that there is not, and of entries that are none."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Label, Span, did_you_mean, listed
+from archspec.elaborate.scope import PREVIOUS, UNKNOWN, Scope
+from archspec.expressions import Environment
+from archspec.kinds import STRUCTURE, kind_names
+from archspec.located import Located, Mapping, Scalar, Sequence, describe
+from archspec.spec.hints import KIND_AS_VALUE, kind_hint
+
+if TYPE_CHECKING:
+    from archspec.elaborate.entries import Expander
+
+MAX_KNOWN = 2_000
+"""Names of layers that a message about an unknown one looks at."""
+
+
+def not_found(x: Expander, name: str, place: Located, scope: Scope, env: Environment) -> None:
+    """Reports a name that nothing has. `env` has what expressions in the name were computed from."""
+    parts = name.split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts))]
+    if any(UNKNOWN in (scope.seen(path) or ()) for path in above):
+        return  # in a scope that could not be expanded
+    known = known_names(scope)
+    hint = did_you_mean(name, known)
+    label: Label | None = None
+    if (omitted := left_out(x, [name, *above], scope)) is not None:
+        label = Label(omitted, "left out by `when`")
+    elif (later := defined_later(x, name)) is not None:
+        label = Label(later, "defined here, outside of the block" if in_block(scope) else "defined here, later")
+    help = [hint or f"names so far: {listed(known)}"]
+    if label is not None:
+        help = ["give what takes its place a name, or this entry the same `when`"] if omitted is not None else []
+    x.findings.error(
+        "E210",
+        f"there is no layer `{name[:60]}` before this one",
+        place.span,
+        secondary=[label] if label is not None else [],
+        notes=used(place, env),
+        help=help,
+    )
+
+
+def in_block(scope: Scope) -> bool:
+    """Whether names in a scope are those of a block."""
+    at = scope
+    while at.inputs is None and at.parent is not None:
+        at = at.parent
+    return at.parent is not None
+
+
+def left_out(x: Expander, names: list[str], scope: Scope) -> Span | None:
+    """Where one of these names, or of paths, stands on an entry that `when` leaves out, looked up as `from` does."""
+    at: Scope | None = scope
+    while at is not None:
+        for name in names:
+            if at.prefix + name in x.left_out:
+                return x.left_out[at.prefix + name]
+        at = None if at.inputs is not None else at.parent
+    return None
+
+
+def known_names(scope: Scope) -> list[str]:
+    """The names that `from` may give in a scope, for messages: some thousands at most."""
+    known: list[str] = [PREVIOUS]
+    names: tuple[str, ...] = ()
+    at: Scope | None = scope
+    while at is not None and len(known) < MAX_KNOWN:
+        known.extend(islice(at.names, MAX_KNOWN))
+        names = at.input_names
+        at = None if at.inputs is not None else at.parent
+    # Several inputs have names, and `input` is all of them, which few layers take.
+    return list(dict.fromkeys([*(names if len(names) > 1 else ("input", *names)), *known]))
+
+
+def defined_later(x: Expander, name: str) -> Span | None:
+    """Where the top level's list names a layer that has not been reached yet."""
+    if x.written_names is None:
+        x.written_names = {}
+        layers = x.document.root.get("layers")
+        for item in layers.items if isinstance(layers, Sequence) else []:
+            for _, _, content in item.items() if isinstance(item, Mapping) else ():
+                own = content.get("name") if isinstance(content, Mapping) else None
+                if isinstance(own, Scalar) and isinstance(own.value, str):
+                    x.written_names.setdefault(own.value, own.span)
+    return x.written_names.get(name)
+
+
+def used(place: Located, env: Environment) -> list[str]:
+    """A note on the numbers and words that the expressions in a text were computed from."""
+    text = place.value if isinstance(place, Scalar) and place.dynamic else ""
+    names = [name for part in re.findall(r"\$\((.*)\)", text) for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", part)]
+    values = {name: env[name] for name in names if name in env and isinstance(env[name], (int, float, str))}
+    return [f"here {listed(f'{name} is {describe(value)}' for name, value in values.items())}"] if values else []
+
+
+def bad_entry(x: Expander, node: Mapping) -> None:
+    """Reports an entry that is not one kind with its fields."""
+    if not node.entries:
+        x.findings.error("E207", "this entry is empty", node.span, help=["remove it, or name a kind"])
+        return
+
+    (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
+    named = next((value for key, _, value in node.items() if key in KIND_AS_VALUE), None)
+    if isinstance(named, Scalar) and isinstance(named.value, str):
+        known = {*kind_names("layers"), *x.document.blocks, *STRUCTURE}
+        hint = kind_hint(named.value, known)
+        match = re.search(r"did you mean `(\w+)`", hint or "")
+        kind = named.value if named.value in known else match[1] if match else named.value[:60]
+        x.findings.error(
+            "E207",
+            "an entry's kind is its key, not a field",
+            named.span,
+            help=[f"write `- {kind}: {{…}}` with the fields inside the braces"],
+        )
+        return
+    where = f"{first}: {{…, {second}: …}}" if content is not None else f"{first}: {{{second}: …}}"
+    x.findings.error(
+        "E207",
+        f"an entry has one kind, but `{second[:60]}` stands beside `{first[:60]}`",
+        key.span,
+        help=[f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"],
+    )
