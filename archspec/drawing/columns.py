@@ -21,7 +21,7 @@ from archspec.drawing.layout import (
     Picture,
     shape_place,
 )
-from archspec.drawing.routing import Corner
+from archspec.drawing.ranks import Corner
 from archspec.drawing.scene import ASCENT, DESCENT, Bounds, text_width
 
 _STEP = 12.0

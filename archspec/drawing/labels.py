@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
+from archspec.drawing.groups import Group
 from archspec.drawing.scene import shortened, text_width
-from archspec.drawing.steps import Group, Stage, name_of, scope_of
+from archspec.drawing.steps import Stage, name_of, scope_of
 from archspec.drawing.volumes import SMALL, Figure, Volume, font
 from archspec.drawing.words import is_counted
 from archspec.graph import Graph

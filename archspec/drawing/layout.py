@@ -14,7 +14,9 @@ from typing import Literal
 from archspec.drawing import DrawingError
 from archspec.drawing.captions import Caption, about, caption, families
 from archspec.drawing.pieces import Flow, Kind, Piece, Pieces
-from archspec.drawing.routing import MAX_PASSED, PORT_STEP, Lane, passed, placed_by_dot, routed
+from archspec.drawing.ports import PORT_STEP
+from archspec.drawing.ranks import MAX_PASSED, Lane, passed, placed_by_dot
+from archspec.drawing.routing import routed
 from archspec.drawing.scene import shortened, text_width
 from archspec.drawing.sharing import Tie
 from archspec.graph import Graph

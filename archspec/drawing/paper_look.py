@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archspec.drawing.groups import groups, ties_of
 from archspec.drawing.labels import told_by_legend, wants_windows, write_labels
 from archspec.drawing.rows import place_across, rows_of
 from archspec.drawing.scene import Scene, Shape, around, headed, moved
 from archspec.drawing.skyline import place_down
-from archspec.drawing.steps import groups, ties_of
 from archspec.drawing.volume_shapes import MARGIN, arc, crossing, into, legend, volume
 from archspec.drawing.volumes import Figure, sized
 from archspec.figures.units import si

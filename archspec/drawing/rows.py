@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from archspec.drawing.steps import Group
+from archspec.drawing.groups import Group
 from archspec.drawing.volumes import Figure, Rows, Volume
 
 ARROW = 17.0

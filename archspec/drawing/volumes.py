@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from archspec.drawing.groups import Group
 from archspec.drawing.scene import Bounds, Point, text_width
 from archspec.drawing.sharing import Tie
-from archspec.drawing.steps import Group, Stage
+from archspec.drawing.steps import Stage
 from archspec.graph import Graph
 from archspec.layers import Family
 

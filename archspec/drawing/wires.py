@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from archspec.drawing.layout import SHAPE_BESIDE, SHAPE_SIZE, Picture, shape_place
 from archspec.drawing.palette import FAINT
-from archspec.drawing.routing import Corner
+from archspec.drawing.ranks import Corner
 from archspec.drawing.scene import ASCENT, Bounds, Curve, Path, Point, Shape, Style, Text, line, text_width, towards
 
 LINK = "#5f6b76"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import archspec
 from archspec.drawing import DrawingError, svg
+from archspec.drawing.groups import FEW, groups
 from archspec.drawing.paper_look import scene
 from archspec.drawing.scene import Bounds, Path, Polygon, Scene, Text
-from archspec.drawing.steps import FEW, groups
 from archspec.graph import Graph
 from archspec.zoo import zoo_variants
 

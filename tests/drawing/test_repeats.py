@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from archspec.drawing.captions import caption
+from archspec.drawing.groups import groups
 from archspec.drawing.layout import arranged
 from archspec.drawing.opening import chosen, visible
 from archspec.drawing.pieces import Piece, Pieces
-from archspec.drawing.steps import groups
 from archspec.graph import Graph
 from archspec.loading import open_spec
 from tests.drawing.test_layout import check

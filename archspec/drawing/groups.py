@@ -1,0 +1,152 @@
+"""The groups of a paper's figure: steps of one shape that follow each other, drawn as one row of slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archspec.blocks import Part, tree
+from archspec.drawing import DrawingError
+from archspec.drawing.closing import compound, gathered, next_to_fold
+from archspec.drawing.pieces import Pieces
+from archspec.drawing.sharing import Sharing, Tie
+from archspec.drawing.steps import Stage, scope_of, steps_of
+from archspec.graph import Graph
+
+FEW = 30
+"""Volumes that a figure may have before more blocks are folded."""
+
+MANY = 90
+"""Volumes beyond which nothing can be read."""
+
+
+@dataclass
+class Group:
+    """Steps drawn as one row of slabs: a chain of steps whose outputs have one shape and that do the same."""
+
+    steps: list[Stage]
+    sources: list[int] = field(default_factory=list)
+    dashed: set[int] = field(default_factory=set)
+
+    @property
+    def first(self) -> Stage:
+        return self.steps[0]
+
+    @property
+    def last(self) -> Stage:
+        return self.steps[-1]
+
+
+def groups(graph: Graph) -> list[Group]:
+    """The figure's groups in topological order: the input first, an output after the step that gives it.
+
+    Blocks of one or two sizes of map are folded where values go side by side in them; if there are more than `FEW`
+    groups, more blocks are folded, those with the most layers first, and then what comes again and again without being
+    a block. Raises DrawingError beyond `MANY`.
+    """
+    root = tree(graph)
+    closed = set(compound(graph, root))
+    result = _grouped(steps_of(graph, root, closed))
+    for _ in range(MANY):
+        if len(result) <= FEW:
+            break
+        parts = next_to_fold(graph, root, closed)
+        if not parts:
+            break
+        closed.update(part.path for part in parts)
+        result = _grouped(steps_of(graph, root, closed))
+    if len(result) > FEW:
+        stretches = [
+            member
+            for piece in Pieces(graph).root.walk()
+            if piece.alike
+            for member in piece.pieces
+            if len(member.pieces) > 1
+        ]
+        if stretches:
+            closed.update(stretch.path for stretch in stretches)
+            result = _grouped(steps_of(graph, gathered(root, stretches), closed))
+    if len(result) > MANY:
+        raise DrawingError(
+            f"the figure would have {len(result):,} volumes, and more than {MANY} cannot be read: "
+            "put layers that belong together in blocks, which are folded, or draw the graph instead"
+        )
+    return result
+
+
+def ties_of(graph: Graph, found: Sequence[Group]) -> tuple[dict[str, Tie], dict[str, str], set[str]]:
+    """Whose arrays steps use, by the steps' paths; of blocks that are others once more what is said at the first step
+    in them, and the other steps in them.
+    """
+    sharing = Sharing(graph)
+    if not sharing.holder:
+        return {}, {}, set()
+    around: dict[int, tuple[str, Tie]] = {}
+
+    def look(part: Part) -> None:
+        for inner in part.parts:
+            tie = None if inner.is_layer else sharing.tie(inner.path, inner.nodes, unit=False)
+            if tie and tie.exact:
+                around.update(dict.fromkeys(inner.nodes, (inner.path, tie)))
+            else:
+                look(inner)
+
+    look(tree(graph))
+    ties: dict[str, Tie] = {}
+    told: dict[str, str] = {}
+    silent: set[str] = set()
+    seen: set[str] = set()
+    for step in (step for group in found for step in group.steps if step.nodes and step.role != "input"):
+        tie = sharing.tie(step.path, step.nodes, unit=step.role == "layer")
+        if not tie:
+            continue
+        ties[step.path] = tie
+        block, same = around.get(step.nodes[0], ("", tie))
+        if not block or block == step.path:
+            continue
+        if block in seen:
+            silent.add(step.path)
+        else:
+            told[step.path] = f"{block}: weights of {same.path}"
+            seen.add(block)
+    return ties, told, silent
+
+
+def _grouped(steps: Sequence[Stage]) -> list[Group]:
+    """Runs of like steps become groups; sources are then groups."""
+    users: list[int] = [0] * len(steps)
+    for step in steps:
+        for source in step.sources:
+            users[source] += 1
+    parts: list[Group] = []
+    home: list[int] = []
+    for index, step in enumerate(steps):
+        rest = tuple(source for source in step.sources if source != index - 1)
+        # An input that all take besides, as the steps of a recurrent network do, does not part them.
+        along = all(steps[source].role == "input" for source in rest) and {home[source] for source in rest} <= set(
+            parts[-1].sources if parts else ()
+        )
+        alone = index - 1 in step.sources and along and users[index - 1] == 1 and not step.dashed
+        if alone and home[index - 1] == len(parts) - 1 and _alike(parts[-1].last, step):
+            parts[-1].steps.append(step)
+        else:
+            sources = list(dict.fromkeys(home[source] for source in step.sources))
+            parts.append(Group([step], sources, {home[source] for source in step.dashed}))
+        home.append(len(parts) - 1)
+    return parts
+
+
+def _alike(one: Stage, other: Stage) -> bool:
+    if one.role != other.role or one.type.shape != other.type.shape:
+        return False
+    if one.role == "block":
+        return one.does == other.does and _scope(one.path) == _scope(other.path)
+    if one.role != "layer" or one.type.is_vector or not one.family == other.family == "convolution":
+        return False
+    # One label names all: by names in one scope, or by neighbouring scopes.
+    scope, another = scope_of(one.path), scope_of(other.path)
+    return scope == another or bool(scope and another and _scope(scope) == _scope(another))
+
+
+def _scope(path: str) -> str:
+    return path.rpartition(".")[0]
