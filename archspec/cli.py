@@ -231,7 +231,7 @@ def _too_much(parser: argparse.ArgumentParser, word: str) -> str:
     if hint is not None:
         hint = hint.replace("`", "`--", 1)
     elif "--set" in parser._option_string_actions:
-        from archspec.spec.overrides import longer_path
+        from archspec.spec.setting import longer_path
 
         longer = longer_path(name.lstrip("-").replace("-", "_"))
         hint = longer and longer.replace("`", "`--set ", 1).replace("`?", "=VALUE`?")

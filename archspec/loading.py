@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.data import RELATIVE
 from archspec.diagnostics import DataError, Diagnostic, Findings, Source, Span, SpecError
 from archspec.elaborate import elaborate
-from archspec.located import Located, Scalar, describe
+from archspec.located import Located, describe
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.checks import check_defaults, check_published, unused_arguments
 from archspec.spec.document import (
@@ -26,16 +26,6 @@ from archspec.spec.document import (
     with_variant,
 )
 from archspec.spec.network import Header, ImageInput, Published, WeightSet
-from archspec.spec.overrides import (
-    COMMAND_LINE,
-    Override,
-    Size,
-    SizeError,
-    apply_override,
-    apply_size,
-    input_fields,
-    python_override,
-)
 from archspec.spec.sections import main_value, place_of, read_sections
 from archspec.tasks import heads_of
 from archspec.zoo import find_spec
@@ -44,6 +34,7 @@ if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
     from archspec.graph import Graph
     from archspec.spec.inputs import Input
+    from archspec.spec.overrides import Override
     from archspec.spec.train import Train
     from archspec.tasks import Head
 
@@ -236,6 +227,9 @@ class Spec:
 
     def _resized(self, input: InputSize | Mapping[str, InputSize]) -> list[Override]:
         """The overrides of another size. Raises `TypeError` where no input can take it."""
+        from archspec.spec.overrides import python_override
+        from archspec.spec.setting import SizeError, input_fields
+
         root = self._document.root
         sizes: Iterable[tuple[str | None, InputSize]]
         sizes = input.items() if isinstance(input, Mapping) else [(None, input)]
@@ -293,6 +287,8 @@ class Spec:
         blamed = self._blamed(error, self._elaborated[0]) if named else None
         if blamed is not None:
             return error.located(blamed)
+        from archspec.spec.overrides import COMMAND_LINE
+
         path = main_value(self._dataset)
         if path is not None and path.source.name == COMMAND_LINE:
             start = "relative paths on the command line start from the current folder"
@@ -338,7 +334,11 @@ def load(path_or_name: str | Path, variant: str | None = None, **args: Any) -> S
 
     Raises `SpecError` with everything that is wrong in its sections.
     """
-    overrides = [python_override(("args", name), value) for name, value in args.items()]
+    overrides: list[Override] = []
+    if args:
+        from archspec.spec.overrides import python_override
+
+        overrides = [python_override(("args", name), value) for name, value in args.items()]
     spec = open_spec(str(path_or_name), overrides, variant=variant)
     spec._findings.raise_if_failed()
     return spec
@@ -399,20 +399,12 @@ def _chosen(
 
 def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:
     """The document with overrides applied and arguments bound: defaults, then the variant's, then those given."""
-    given: dict[str, tuple[Scalar, Located]] = dict(variant_arguments(document))
-    for override in overrides:
-        if isinstance(override, Size):
-            document = apply_size(document, override, findings)
-            continue
-        path = override.path
-        if path[0] in document.arguments and len(path) == 1:
-            path = ("args", *path)
-        if path[0] == "args" and len(path) == 2:
-            given[path[1]] = (override.keys[-1], override.value)
-        elif path[0] == "args":
-            findings.error("E113", "an argument is set as a whole", override.span, help=["--set args.name=value"])
-        else:
-            document = apply_override(document, override, findings)
+    given = dict(variant_arguments(document))
+    if overrides:
+        from archspec.spec.setting import laid_over
+
+        document, own = laid_over(document, overrides, findings)
+        given.update(own)
     bind_arguments(document, given, findings)
     return document
 

@@ -233,3 +233,13 @@ def _other_input(a: Located, b: Located) -> bool:
 
 def _same_kind(a: Located, b: Located) -> bool:
     return isinstance(a, Mapping) and isinstance(b, Mapping) and a.entries.keys() == b.entries.keys()
+
+
+def locate(value: Any, source: Source, place: tuple[int, int, int, int] = (1, 1, 1, 2)) -> Located:
+    """A plain Python value as if it stood at a place in a source."""
+    if isinstance(value, (list, tuple)):
+        return Sequence(source, place, [locate(item, source, place) for item in value])
+    if isinstance(value, dict):
+        entries = {str(k): (Scalar(source, place, str(k)), locate(v, source, place)) for k, v in value.items()}
+        return Mapping(source, place, entries)
+    return Scalar(source, place, value)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Findings, did_you_mean, listed
 from archspec.fields import at_home
 from archspec.source import STANDARD_INPUT, is_folder, is_readable
 from archspec.spec.document import open_document
-from archspec.spec.overrides import Override, parse_arguments
+
+if TYPE_CHECKING:
+    from archspec.spec.overrides import Override
 
 
 def zoo_folder() -> Path:
@@ -61,6 +63,8 @@ def find_spec(target: str, findings: Findings) -> Target:
 
 
 def _with_arguments(found: tuple[Path | None, str | None], target: str, position: int, findings: Findings) -> Target:
+    from archspec.spec.overrides import parse_arguments
+
     arguments = parse_arguments(target, position, findings)
     return Target(*found, arguments) if arguments is not None else Target(None)
 

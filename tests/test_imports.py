@@ -47,7 +47,9 @@ def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:
 
 
 def test_a_plain_spec_does_not_pay_for_faults_nor_for_what_it_has_not() -> None:
-    unused = [f"archspec.spec.{name}" for name in ("defining", "extending", "importing", "inputs")]
+    unused = [
+        f"archspec.spec.{name}" for name in ("defining", "extending", "importing", "inputs", "overrides", "setting")
+    ]
     unused += [f"archspec.spec.{name}" for name in ("hints", "other_names", "refusals", "unknown")]
     unused += ["archspec.rendering", "archspec.spelling"]
     code = f"from archspec.cli import main\nassert main(['validate', {str(ZOO)!r}]) == 0"

@@ -51,11 +51,14 @@ def positive(text: str) -> int:
 
 def overrides_of(options: argparse.Namespace) -> list[Override]:
     """The overrides of `--set` and `--input`. Raises `SpecError` when one cannot be understood."""
+    sizes = getattr(options, "input", [])
+    if not options.overrides and not sizes:
+        return []
     from archspec.spec.overrides import parse_input, parse_override
 
     findings = Findings()
     parsed = [parse_override(text, findings) for text in options.overrides]
-    for text in getattr(options, "input", []):
+    for text in sizes:
         parsed.extend(parse_input(text, findings))
     findings.raise_if_failed()
     return [item for item in parsed if item is not None]

@@ -10,8 +10,7 @@ from archspec.diagnostics import Findings, Label, Span, listed
 from archspec.elaborate.scope import COMMON, UNKNOWN, Context, Entry, Scope
 from archspec.expressions import escaped
 from archspec.graph import Node, is_input
-from archspec.located import Located, Mapping, Scalar, describe
-from archspec.spec.overrides import locate
+from archspec.located import Located, Mapping, Scalar, describe, locate
 from archspec.spec.reading import FAILED, evaluate
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from archspec.elaborate.placing import callers, one_of
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
 from archspec.expressions import Environment, layered
 from archspec.kinds import JOINS, SEPARABLE, SPLIT_AXES
-from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, long_form
+from archspec.located import Located, Mapping, Scalar, Sequence, describe, is_null, locate, long_form
 from archspec.spec.arguments import bind
 from archspec.spec.document import Block
-from archspec.spec.overrides import locate
 from archspec.spec.reading import FAILED, evaluate
 
 if TYPE_CHECKING:
