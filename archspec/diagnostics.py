@@ -283,8 +283,9 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
+    """`1 error`, `2 errors`, `3 classes`."""
+    ending = "es" if word.endswith("s") else "s"
+    return f"{number:,} {word}" + ("" if number == 1 else ending)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:

@@ -60,31 +60,6 @@ def write_by(path: str | Path, make: Callable[[BinaryIO], object]) -> None:
             _keep_owner(target, partial)
 
 
-def write_at(path: str | Path, make: Callable[[Path], object]) -> None:
-    """The same for libraries that open files themselves: `make` writes the path that it is given, an empty file."""
-    path = Path(path)
-    with _told(path):
-        target = _target(path)
-        if target is None:
-            import shutil
-            import tempfile
-
-            with tempfile.TemporaryDirectory() as folder:
-                made = Path(folder) / "made"
-                make(made)
-                with open(made, "rb") as file, _stream(path) as stream:
-                    shutil.copyfileobj(file, stream)
-            return
-        with _replacing(target) as (partial, _):
-            mode = stat.S_IMODE(partial.stat().st_mode)
-            make(partial)
-            # The library may have made another file of that name, which only its owner can read.
-            with open(partial, "rb") as file:
-                _to_disk(file.fileno())
-            partial.chmod(mode)
-            _keep_owner(target, partial)
-
-
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Turns the system's errors into a `DataError` about the file."""

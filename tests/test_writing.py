@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from archspec.diagnostics import DataError
-from archspec.writing import write, write_at, write_by
+from archspec.writing import write, write_by
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and locks of POSIX systems")
 
@@ -44,9 +44,8 @@ def test_text_and_bytes(tmp_path: Path) -> None:
     write(tmp_path / "a", b"\x00")
     assert (tmp_path / "a").read_bytes() == b"\x00"
     write_by(tmp_path / "b", lambda file: (file.write(b"xx"), file.seek(0), file.write(b"y")))
-    write_at(tmp_path / "c", lambda path: path.write_text("z"))
-    assert names(tmp_path) == ["a", "b", "c"]
-    assert (tmp_path / "b").read_bytes() == b"yx" and (tmp_path / "c").read_bytes() == b"z"
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "b").read_bytes() == b"yx"
 
 
 @posix
@@ -59,7 +58,6 @@ def test_no_space_leaves_what_was_there(tmp_path: Path, old: bytes | None) -> No
         for attempt in (
             lambda: write(file, b"x" * 5000),
             lambda: write_by(file, lambda out: [out.write(b"y" * 700) for _ in range(3)]),
-            lambda: write_at(file, lambda path: path.write_bytes(b"z" * 5000)),
         ):
             with pytest.raises(DataError, match="cannot be written: File too large") as caught:
                 attempt()
@@ -82,9 +80,8 @@ def test_whatever_is_raised_midway(tmp_path: Path, error: BaseException, monkeyp
         stop()
 
     expected = DataError if isinstance(error, OSError) else error
-    for make in (lambda: write_by(file, half), lambda: write_at(file, stop)):
-        with pytest.raises(expected):  # type: ignore[arg-type]
-            make()
+    with pytest.raises(expected):  # type: ignore[arg-type]
+        write_by(file, half)
     for name in ("fsync", "replace"):
         with monkeypatch.context() as patch:
             patch.setattr(os, name, stop)
@@ -111,15 +108,13 @@ def test_what_is_read_meanwhile_is_the_old_file(tmp_path: Path) -> None:
 def test_modes(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        for make in (lambda path: write(path, "1"), lambda path: write_at(path, lambda out: out.write_text("1"))):
-            new, kept = tmp_path / "new", tmp_path / "kept"
-            new.unlink(missing_ok=True)
-            kept.write_text("0")
-            kept.chmod(0o604)
-            make(new)
-            make(kept)
-            assert stat.S_IMODE(new.stat().st_mode) == 0o640
-            assert stat.S_IMODE(kept.stat().st_mode) == 0o604 and kept.read_text() == "1"
+        new, kept = tmp_path / "new", tmp_path / "kept"
+        kept.write_text("0")
+        kept.chmod(0o604)
+        write(new, "1")
+        write(kept, "1")
+        assert stat.S_IMODE(new.stat().st_mode) == 0o640
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o604 and kept.read_text() == "1"
     finally:
         os.umask(before)
 
@@ -143,19 +138,14 @@ def test_links_stay(tmp_path: Path) -> None:
 @posix
 def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
     write("/dev/null", "x")
-    write_at("/dev/null", lambda path: path.write_text("x"))
     assert not Path("/dev/null").is_file()
     pipe, got = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    for make in (
-        lambda: write_by(pipe, lambda out: out.write(b"by")),
-        lambda: write_at(pipe, lambda p: p.write_text("at")),
-    ):
-        reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
-        reader.start()
-        make()
-        reader.join()
-    assert got == ["by", "at"] and names(tmp_path) == ["pipe"]
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    write_by(pipe, lambda out: out.write(b"by"))
+    reader.join()
+    assert got == ["by"] and names(tmp_path) == ["pipe"]
     code = (
         "from archspec.writing import write\nprint(1); write('/dev/stdout', '2\\n'); print(3); write('/dev/fd/1', '4')"
     )

@@ -16,7 +16,7 @@ import pytest
 from archspec.cli import main
 from archspec.commands.zoo import SORTS, everything, in_order
 from archspec.reports.facts import BY_KEY, Facts
-from archspec.reports.plotting import PALETTE, Extent, new_figure, place_labels
+from archspec.reports.plotting import PALETTE, Extent, Spot, new_figure, place_labels
 from archspec.reports.zoo_plot import draw, figure
 from archspec.zoo import zoo_variants
 
@@ -114,7 +114,9 @@ def test_sixty_crowded_labels_do_not_overlap(seed: int) -> None:
     axes.set_ylim(-4, 4)
     made.canvas.draw()
     texts = [f"network{i}_of_a_family" for i in range(60)]
-    labels = place_labels(axes, points, texts, [6.0] * 60, colours=[PALETTE[0]] * 60)
+    labels = place_labels(
+        axes, [Spot(*point, text, 6.0, PALETTE[0]) for point, text in zip(points, texts, strict=True)]
+    )
     made.canvas.draw()
     assert [label.get_text() for label in labels] == texts
     check_apart(labels)

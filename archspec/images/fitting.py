@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from archspec.diagnostics import DataError
-from archspec.images.files import MODES, read_pixels
 from archspec.images.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -81,25 +78,6 @@ def prepare(pixels: np.ndarray, preparation: Preparation) -> np.ndarray:
     size = (pixels.shape[0], pixels.shape[1])
     (made,) = fitted_images(pixels[None], Plan(size, prepared(size, preparation)))
     return np.asarray(made)
-
-
-def read_image(
-    path: Path,
-    input: ImageInput,
-    preparation: Preparation | None = None,
-    *,
-    invert: bool = False,
-    seen: Counter[str] | None = None,
-) -> tuple[np.ndarray, Plan]:
-    """An image file as bytes (height, width, channels) of the input's size, and how it became so.
-
-    What else is to be said of the file is counted in `seen`. Raises `DataError` where it cannot be read.
-    """
-    pixels = read_pixels(path, MODES[input.channels], seen)
-    if invert:
-        pixels = 255 - pixels
-    way = plan((pixels.shape[0], pixels.shape[1]), input, preparation)
-    return fitted_images(pixels[None], way)[0], way
 
 
 def plan(size: Size, input: ImageInput, preparation: Preparation | None = None) -> Plan:

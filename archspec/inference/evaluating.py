@@ -172,8 +172,7 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
     if unknown:
         error = DataError(
             "E501",
-            f"{data.name} has {count(len(unknown), 'class').replace('classs', 'classes')} that the network was not "
-            f"trained on: {listed(unknown, 8)}",
+            f"{data.name} has {count(len(unknown), 'class')} that the network was not trained on: {listed(unknown, 8)}",
             notes=[f"the network's classes: {listed(names, 20)}"],
         )
         raise spec.data_error(error)

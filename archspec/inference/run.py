@@ -301,7 +301,7 @@ class Run:
     def __repr__(self) -> str:
         takes = ", ".join(f"{name} {input.type}" for name, input in self.spec.inputs.items())
         main = self.graph.output_type(self.graph.main_output)
-        gives = count(len(self.classes), "class").replace("classs", "classes") if self.classes else str(main)
+        gives = count(len(self.classes), "class") if self.classes else str(main)
         what = "imported weights" if self._run.imported else "run"
         return f"<Run {self.name}: {takes} → {gives}, {self.graph.params:,} parameters, {what} in {self.folder}>"
 

@@ -365,14 +365,3 @@ def require_alike(inputs: Sequence[TensorType], kind: str) -> None:
         raise ShapeError(
             f"{kind} takes maps or signals, but its inputs are {' and '.join(map(str, inputs))}", code="E302"
         )
-
-
-def require_map(x: TensorType, kind: str) -> None:
-    """Raises `ShapeError` unless the input has height, width and channels."""
-    if not x.is_map:
-        what = f"signal, {x} (length × channels)" if x.is_signal else f"vector of {x} features"
-        raise ShapeError(
-            f"{kind} works on maps (height × width × channels), but its input is a {what}",
-            code="E302",
-            help=[] if x.is_signal else ["put it before the layer that flattens"],
-        )

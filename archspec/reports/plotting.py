@@ -38,6 +38,15 @@ class Extent(NamedTuple):
         high = min(self.top, other.top) - max(self.bottom, other.bottom)
         return wide * high if wide > 0 and high > 0 else 0.0
 
+    def within(self, other: Extent) -> bool:
+        """Whether the other covers all of it."""
+        return (
+            other.left <= self.left
+            and self.right <= other.right
+            and other.bottom <= self.bottom
+            and self.top <= other.top
+        )
+
 
 def check_suffix(path: Path) -> None:
     """Raises `DataError` where the file's name ends in no format that can be drawn."""
@@ -86,90 +95,114 @@ def tidy(axes: Axes) -> None:
     axes.tick_params(colors=FAINT, which="both", labelsize=9)
 
 
+class Spot(NamedTuple):
+    """A point of a plot in data coordinates, with what is written beside it and the radius of its disc in pixels."""
+
+    x: float
+    y: float
+    text: str
+    radius: float
+    colour: str
+    labelled: bool = True
+    """Whether it has a label, and does not only stand in others' way."""
+
+
+Line = tuple[tuple[float, float], tuple[float, float]]
+
+
+class _Room(NamedTuple):
+    """What labels may not cover: the box that they lie in, boxes, discs and lines, in pixels."""
+
+    inside: Extent
+    boxes: list[Extent]
+    discs: list[Extent]
+    lines: list[Line]
+
+
 def place_labels(
     axes: Axes,
-    points: Sequence[tuple[float, float]],
-    texts: Sequence[str],
-    radii: Sequence[float],
+    spots: Sequence[Spot],
     *,
-    colours: Sequence[str],
     size: float = 8.0,
     taken: Sequence[Extent] = (),
     paths: Sequence[Sequence[tuple[float, float]]] = (),
-    labelled: Sequence[bool] | None = None,
     every: bool = True,
 ) -> list[Any]:
     """Writes a label beside each point, none over another label, a point, a path, or a box that is taken.
 
-    `points` and `paths` are in data coordinates, `radii` in pixels; `labelled` says which points have a label, all of
-    them if left out. Labels take the free place nearest to their points, those in
-    the densest places choosing first; one that lies apart is joined to its point by a thin line. Where no place is
-    free the label is left out, unless `every`: then it takes the place where it covers least.
+    `paths` are in data coordinates. Labels take the free place nearest to their points, those in the densest places
+    choosing first; one that lies apart is joined to its point by a thin line. Where no place is free the label is
+    left out, unless `every`: then it takes the place where it covers least.
     """
-    figure = axes.figure
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    spots = [tuple(map(float, axes.transData.transform(point))) for point in points]
+    renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    inverse = axes.transData.inverted()
+    places = _in_pixels(axes, [(spot.x, spot.y) for spot in spots])
     bounds = axes.get_window_extent(renderer)
-    inside = Extent(bounds.x0, bounds.y0, bounds.x1, bounds.y1)
-    discs = [Extent(x - r, y - r, x + r, y + r) for (x, y), r in zip(spots, radii, strict=True)]
-    made = [
-        axes.annotate(text, point, fontsize=size, color=INK, zorder=5)
-        for text, point in zip(texts, points, strict=True)
+    discs = [
+        Extent(x - spot.radius, y - spot.radius, x + spot.radius, y + spot.radius)
+        for (x, y), spot in zip(places, spots, strict=True)
     ]
+    lines = [line for path in paths for line in pairwise(_in_pixels(axes, path))]
+    room = _Room(Extent(bounds.x0, bounds.y0, bounds.x1, bounds.y1), list(taken), discs, lines)
+    made = [axes.annotate(spot.text, (spot.x, spot.y), fontsize=size, color=INK, zorder=5) for spot in spots]
     sizes = [(extent.width + 4, extent.height + 2) for extent in (item.get_window_extent(renderer) for item in made)]
-    wanted = [index for index in range(len(spots)) if labelled is None or labelled[index]]
+    wanted = [index for index, spot in enumerate(spots) if spot.labelled]
     for index in set(range(len(spots))) - set(wanted):
         made[index].remove()
-    crowd = [sum(abs(x - u) < 150 and abs(y - v) < 60 for u, v in spots) for x, y in spots]
+    crowd = [sum(abs(x - u) < 150 and abs(y - v) < 60 for u, v in places) for x, y in places]
     placed: dict[int, Extent] = {}
-    lines: list[tuple[tuple[float, float], tuple[float, float]]] = []
-    for path in paths:
-        ends = [tuple(map(float, axes.transData.transform(point))) for point in path]
-        lines += [((a[0], a[1]), (b[0], b[1])) for a, b in pairwise(ends)]
-    for index in sorted(wanted, key=lambda i: (-crowd[i], spots[i][1], spots[i][0])) if every else wanted:
-        (x, y), (wide, high) = spots[index], sizes[index]
-        best: tuple[float, Extent, float] | None = None
-        for step in range(14):
-            reach = radii[index] + 3 + 9 * step
-            for turn in range(16 if step else 8):
-                angle = 2 * pi * turn / (16 if step else 8)
-                middle_x = x + (reach + wide / 2) * cos(angle)
-                middle_y = y + (reach + high / 2) * sin(angle)
-                box = Extent(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
-                if (
-                    box.left < inside.left
-                    or box.right > inside.right
-                    or box.bottom < inside.bottom
-                    or box.top > inside.top
-                ):
-                    continue
-                cover = sum(box.overlap(other) for other in (*placed.values(), *taken))
-                cover += sum(box.overlap(disc) for disc in discs)
-                cover += sum(20.0 for line in lines if _crosses(line, box))
-                if step > 1:
-                    line = ((x, y), _nearest(box, x, y))
-                    cover += sum(20.0 for other in (*placed.values(), *taken) if _crosses(line, other))
-                if best is None or cover + 2 * step < best[0]:
-                    best = (cover + 2 * step, box, cover)
-            if best is not None and best[2] == 0:
-                break
-        if best is None or (best[2] > 0 and not every):
+    for index in sorted(wanted, key=lambda i: (-crowd[i], places[i][1], places[i][0])) if every else wanted:
+        (x, y), spot = places[index], spots[index]
+        box = _best_place((x, y), spot.radius, sizes[index], room, every)
+        if box is None:
             made[index].remove()
             continue
-        box = best[1]
         placed[index] = box
-        gap = max(box.left - x, x - box.right, box.bottom - y, y - box.top) - radii[index]
-        if gap > 9:
-            lines.append(((x, y), _nearest(box, x, y)))
-            tips = [axes.transData.inverted().transform(point) for point in lines[-1]]
-            axes.plot(*zip(*tips, strict=True), color=colours[index], linewidth=0.6, alpha=0.8, zorder=2.5)
-    for index, item in enumerate(made):
-        if index in placed:
-            box = placed[index]
-            u, v = axes.transData.inverted().transform((box.left + 2, box.bottom + 1))
-            item.xyann = (float(u), float(v))
-            item.set_verticalalignment("bottom")
+        room.boxes.append(box)
+        if max(box.left - x, x - box.right, box.bottom - y, y - box.top) - spot.radius > 9:
+            room.lines.append(((x, y), _nearest(box, x, y)))
+            tips = [inverse.transform(point) for point in room.lines[-1]]
+            axes.plot(*zip(*tips, strict=True), color=spot.colour, linewidth=0.6, alpha=0.8, zorder=2.5)
+    for index, box in placed.items():
+        u, v = inverse.transform((box.left + 2, box.bottom + 1))
+        made[index].xyann = (float(u), float(v))
+        made[index].set_verticalalignment("bottom")
     return [made[index] for index in sorted(placed)]
+
+
+def _in_pixels(axes: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    places = (axes.transData.transform(point) for point in points)
+    return [(float(x), float(y)) for x, y in places]
+
+
+def _best_place(
+    place: tuple[float, float], radius: float, size: tuple[float, float], room: _Room, every: bool
+) -> Extent | None:
+    """The box for a label of a size around a disc: the nearest that covers nothing.
+
+    Where there is none, it is the box that covers least if `every` label is wanted, else None.
+    """
+    (x, y), (wide, high) = place, size
+    best: tuple[float, Extent, float] | None = None
+    for step in range(14):
+        reach = radius + 3 + 9 * step
+        for turn in range(16 if step else 8):
+            angle = 2 * pi * turn / (16 if step else 8)
+            middle_x = x + (reach + wide / 2) * cos(angle)
+            middle_y = y + (reach + high / 2) * sin(angle)
+            box = Extent(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
+            if not box.within(room.inside):
+                continue
+            cover = sum(box.overlap(other) for other in (*room.boxes, *room.discs))
+            cover += sum(20.0 for line in room.lines if _crosses(line, box))
+            if step > 1:
+                line = ((x, y), _nearest(box, x, y))
+                cover += sum(20.0 for other in room.boxes if _crosses(line, other))
+            if best is None or cover + 2 * step < best[0]:
+                best = (cover + 2 * step, box, cover)
+        if best is not None and best[2] == 0:
+            break
+    return None if best is None or (best[2] > 0 and not every) else best[1]
 
 
 def _nearest(box: Extent, x: float, y: float) -> tuple[float, float]:
@@ -177,7 +210,7 @@ def _nearest(box: Extent, x: float, y: float) -> tuple[float, float]:
     return min(max(x, box.left), box.right), min(max(y, box.bottom), box.top)
 
 
-def _crosses(line: tuple[tuple[float, float], tuple[float, float]], box: Extent) -> bool:
+def _crosses(line: Line, box: Extent) -> bool:
     """Whether a line goes through a box (Liang & Barsky 1984)."""
     (x, y), (u, v) = line
     low, high = 0.0, 1.0

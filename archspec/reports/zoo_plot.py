@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.drawing.palette import FAINT, INK
-from archspec.reports.plotting import PALETTE, Extent, check_suffix, new_figure, place_labels, save, tidy
+from archspec.reports.plotting import PALETTE, Extent, Spot, check_suffix, new_figure, place_labels, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,14 +153,11 @@ def _panel(axes: Axes, items: Sequence[Facts], styles: Mapping[str, tuple[str, s
     made = axes.figure
     made.canvas.draw()
     pixels = made.get_dpi() / 72
-    return place_labels(
-        axes,
-        list(zip(macs, values, strict=True)),
-        [item.label for item in items],
-        [min(sqrt(area / pi), 6.0) * pixels for area in areas],
-        colours=[styles[item.label][0] for item in items],
-        taken=[Extent(*map(float, legend.get_window_extent().extents))],
-    )
+    spots = [
+        Spot(x, y, item.label, min(sqrt(area / pi), 6.0) * pixels, styles[item.label][0])
+        for x, y, item, area in zip(macs, values, items, areas, strict=True)
+    ]
+    return place_labels(axes, spots, taken=[Extent(*map(float, legend.get_window_extent().extents))])
 
 
 def _round_sizes(most: int) -> list[int]:

@@ -19,7 +19,7 @@ from archspec.data.image_folder import ImageFolder
 from archspec.data.npz import Npz
 from archspec.data.segmentation_folder import SegmentationFolder
 from archspec.diagnostics import DataError
-from archspec.images.fitting import fitted_labels, plan, prepare, read_image, unfitted_labels
+from archspec.images.fitting import fitted_labels, plan, prepare, unfitted_labels
 from archspec.images.preparation import Preparation
 from archspec.inference.evaluating import evaluate
 from archspec.inference.predicting import predict
@@ -28,6 +28,7 @@ from archspec.runs.reading import preparation_of
 from archspec.spec.network import ImageInput
 from archspec.training.checks import fitted
 from tests.data.test_datasets import idx_bytes
+from tests.images.reading import read_image
 
 FITS: dict[str, dict[str, Any]] = {
     "exact": {"height": 24, "width": 20},

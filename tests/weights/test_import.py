@@ -386,8 +386,8 @@ def test_preprocessing_is_torchvisions(tmp_path: Path) -> None:
     """Shorter side to 256, the middle 224×224, mean and deviation: by Pillow and NumPy alone."""
     from PIL import Image
 
-    from archspec.images.fitting import read_image
     from archspec.images.numbers import normalised
+    from tests.images.reading import read_image
 
     pixels = np.random.default_rng(0).integers(0, 255, (301, 402, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
