@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import Findings, Label, Span, did_you_mean, listed
+from archspec.diagnostics import Findings, Label, Span
 from archspec.expressions import Environment, layered
-from archspec.kinds import RESERVED
 from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
+from archspec.spec.network import SECTIONS
 from archspec.spec.reading import FAILED, evaluate
 
 TYPE_WORDS: dict[str, tuple[type, ...]] = {
@@ -97,14 +96,9 @@ def bind(
     scope = layered(values, env)
     for name, (key, _) in given.items():
         if name not in arguments:
-            from archspec.spec.hints import field_hint
+            from archspec.spec.unknown import unknown_argument
 
-            hint = field_hint(name, arguments, RESERVED) if owner is not None else did_you_mean(name, arguments)
-            known = f"arguments: {listed(arguments)}" if arguments else "it has no arguments"
-            if owner is None and name in SECTIONS:
-                known = f"a variant sets arguments, and may lay over {listed(VARIANT_SECTIONS)}"
-                hint = None
-            findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or known])
+            unknown_argument(name, key, arguments, what, owner, findings)
             complete = False
     for name, argument in arguments.items():
         default: Any = FAILED
@@ -120,15 +114,11 @@ def bind(
             if value is not FAILED and (
                 (types and not _is_of(value, types)) or (argument.word == "pair" and not _is_pair(value))
             ):
-                help = ""
-                if not paired and _is_pair(value) and _is_number(default):
-                    help = f"`{name}: [{default}, {default}]` as the default takes a number or a pair"
-                elif type(default) is int and type(value) is float:
-                    help = f"`{name}: {default}.0` as the default takes any number"
+                words = "a number or a list of two" if paired else _type_words(types or ())
+                help = _other_default(name, default, value, paired)
                 findings.error(
                     "E206",
-                    f"argument `{name}` of {what} must be "
-                    f"{'a number or a list of two' if paired else _type_words(types or ())}, not {describe(value)}",
+                    f"argument `{name}` of {what} must be {words}, not {describe(value)}",
                     node.span,
                     secondary=[Label(argument.key.span, "declared here")],
                     help=[help] if help else [],
@@ -151,6 +141,15 @@ def bind(
         else:
             values[name] = value
     return complete
+
+
+def _other_default(name: str, default: Any, value: Any, paired: bool) -> str | None:
+    """The default with which an argument would take a value that does not fit it."""
+    if not paired and _is_pair(value) and _is_number(default):
+        return f"`{name}: [{default}, {default}]` as the default takes a number or a pair"
+    if type(default) is int and type(value) is float:
+        return f"`{name}: {default}.0` as the default takes any number"
+    return None
 
 
 def _types_of(default: Any) -> tuple[type, ...] | None:

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from archspec.diagnostics import Findings, Span, listed
-from archspec.kinds import FAMILIES, Kind, KindError, find_kind, kind_names
+from archspec.diagnostics import Findings, Span, did_you_mean, listed
+from archspec.kinds import FAMILIES, RESERVED, Kind, KindError, find_kind, kind_names
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
 from archspec.spec.hints import INPUTS, field_hint, is_shape, kind_hint, shape_hint, synonyms
-from archspec.spec.network import SECTIONS
+from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import fields_of
 
 OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugins.md)"
@@ -102,6 +102,19 @@ def _fields_help(model: type[BaseModel]) -> str:
 
 def _article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def unknown_argument(
+    name: str, key: Scalar, known: Iterable[str], what: str, owner: Span | None, findings: Findings
+) -> None:
+    """Reports an argument that a block has not, or the spec, which has no `owner`."""
+    known = list(known)
+    hint = field_hint(name, known, RESERVED) if owner is not None else did_you_mean(name, known)
+    others = f"arguments: {listed(known)}" if known else "it has no arguments"
+    if owner is None and name in SECTIONS:
+        others = f"a variant sets arguments, and may lay over {listed(VARIANT_SECTIONS)}"
+        hint = None
+    findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or others])
 
 
 def unknown_section(name: str, key: Scalar, value: Located, findings: Findings) -> None:
