@@ -28,7 +28,7 @@ from archspec.loading import load
 from archspec.runs.imports import read_import
 from archspec.spec.train import InitFrom
 from archspec.training.beginning import initial_weights
-from archspec.weights import pickles, torch_files
+from archspec.weights import contents, pickles, torch_files
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.folder import export_weights, import_weights
 from archspec.weights.matching import Match, check_values, match
@@ -389,7 +389,7 @@ def test_pickles_that_would_grow_are_bounded(tmp_path: Path, monkeypatch: pytest
         assert words in f"{error.value.message} {error.value.notes}"
 
     refused(b"\x80\x02" + b"]" + b"q\x00" + b"(" + b"h\x00" * 10 + b"e.", "no tensors")  # a list within itself
-    monkeypatch.setattr(torch_files, "MAX_VISITED", 10_000)
+    monkeypatch.setattr(contents, "MAX_VISITED", 10_000)
     twice = b"](h%ch%ceq%c"
     refused(b"\x80\x02]q\x00" + b"".join(twice % (n, n, n + 1) for n in range(25)) + b".", "no tensors")
     key = b"X\x08\x00\x00\x00_modules"
