@@ -36,11 +36,15 @@ def run(options: argparse.Namespace) -> int:
         spec = opened(options.folder)[1]
         head = main_head(spec)
         loss = "–" if metrics["loss"] is None else f"{metrics['loss']:.4f}"
-        print(f"held out: loss {loss}  {head.said(metrics)}")
+        heads = metrics.get("heads", {})
+        print(f"held out: {f'{head.name} ' if heads else ''}loss {loss}  {head.said(metrics)}")
         names = class_names_of(options.folder, head.type.channels)
         for line in (line for metric in head.metrics for line in metric.table(metrics, names)):
             print(line)
         for other in spec.heads():
             if other.name in metrics.get("outputs", {}):
                 print(f"{other.name}: {other.said(metrics['outputs'][other.name])}")
+            elif other.name in heads and other.name != head.name:
+                own = heads[other.name]
+                print(f"{other.name}: loss {'–' if own is None else f'{own:.4f}'}")
     return 0

@@ -26,6 +26,8 @@ class Dataset(Kind):
 
     lies_in: ClassVar[str] = "folder"
     """What `path` names, where the dataset has one: a folder or a file."""
+    sided: ClassVar[tuple[str, ...]] = ()
+    """Targets that are not those of the mirrored images, as an angle is not."""
 
     def located(self, folder: Path) -> Dataset:
         """The dataset with paths that were relative to a folder made absolute."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,8 @@ class RotatedDigits(Dataset):
     nobody can tell angles exactly. Digits to train on are the 4,000 training digits of mnist5k, held-out ones its 1,000
     held-out digits. Images 28×28, bytes, one channel.
     """
+
+    sided: ClassVar[tuple[str, ...]] = ("angle",)
 
     largest: Annotated[PositiveNumber, Field(description="the largest angle, in degrees, below 180")] = 60.0
     unit: Annotated[

@@ -29,6 +29,12 @@ class Answer:
     """Whether what the network takes is an image."""
     likely: bool = True
     """Whether the numbers of classes are probabilities, and not scores."""
+    size: str = ""
+    """Of numbers that are not given one by one, how many there are, and between which bounds they lie."""
+    output: str = ""
+    """The output that says this, where a network has several."""
+    others: list[Answer] = field(default_factory=list)
+    """What other outputs say of the sample."""
 
     @property
     def _source(self) -> dict[str, Any]:
@@ -38,7 +44,13 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data."""
-        made: dict[str, Any] = self._source
+        made = {**self._source, **({"output": self.output} if self.output else {}), **self._answer()}
+        if self.others:
+            made["outputs"] = {other.output: other._answer() for other in self.others}
+        return made
+
+    def _answer(self) -> dict[str, Any]:
+        made: dict[str, Any] = {"numbers": self.size} if self.size else {}
         probability = "probability" if self.likely else "score"
         if self.kind in ("classes", "mask"):
             word = probability if self.kind == "classes" else "share"
@@ -57,6 +69,14 @@ class Answer:
         name = str(self.image)
         if self.sources is not None:
             name = ", ".join(f"{input}={source}" for input, source in self.sources.items())
+        own = self._said()
+        if self.others:
+            parts = ((item.output, item._said()) for item in (self, *self.others))
+            own = "; ".join(f"{output}: {words}" if words else output for output, words in parts)
+        file = self.mask or self.file
+        return name + (f": {own}" if own else "") + (f" → {file}" if file else "")
+
+    def _said(self) -> str:
         shown = "{} {:.1%}" if self.likely or self.kind == "mask" else "{} {:.4g}"
         words = ", ".join(shown.format(label, share).replace("%", " %") for label, share in self.classes)
         if isinstance(self.values, dict):
@@ -65,5 +85,4 @@ class Answer:
             words = ", ".join(f"{number:.4g}" for number in self.values)
         elif self.kind == "labels":
             words = words or "no label"
-        file = self.mask or self.file
-        return name + (f": {words}" if words else "") + (f" → {file}" if file else "")
+        return words or self.size

@@ -39,7 +39,9 @@ class Computed(NamedTuple):
 class Forward:
     """The functions of a network; each is compiled when it is first called with a batch of a size."""
 
-    def __init__(self, graph: Graph, pure: Pure, inputs: Mapping[str, Input], shown: Shown) -> None:
+    def __init__(
+        self, graph: Graph, pure: Pure, inputs: Mapping[str, Input], shown: Shown, others: Mapping[str, Shown]
+    ) -> None:
         main = graph.main_output.name
         nodes = graph.pruned("eval").nodes
 
@@ -54,14 +56,21 @@ class Forward:
             return outputs, shown.linked(outputs[main])
 
         @jax.jit
-        def answer(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> jax.Array:
-            output = outputs_of(params, statistics, batch)[main]
-            return output.argmax(-1) if shown.answer == "mask" else shown.linked(output)
+        def answer(
+            params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]
+        ) -> tuple[jax.Array, dict[str, jax.Array]]:
+            outputs = outputs_of(params, statistics, batch)
+
+            def of(name: str, own: Shown) -> jax.Array:
+                return outputs[name].argmax(-1) if own.answer == "mask" else own.linked(outputs[name])
+
+            return of(main, shown), {name: of(name, own) for name, own in others.items()}
 
         self.whole: Function = whole
         """Every output as the network gives it, and what is shown of the main one."""
         self.answer: Function = answer
-        """What is shown of the main output, of a map of classes the most probable of each pixel alone."""
+        """What is shown of the main output, and by their names of others; of a map of classes the most probable of each
+        pixel alone."""
         self.prepare = jax.jit(lambda batch: normalised_inputs(batch, inputs))
         """A batch as the network takes it, by its inputs' names."""
         self._pure, self._inputs, self._paths = pure, inputs, [node.path for node in nodes]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from archspec.diagnostics import DataError, Findings, did_you_mean, listed
+from archspec.graph import Graph
 from archspec.images.files import Images
 from archspec.images.masks import write_mask
 from archspec.inference.answers import Answer
@@ -21,6 +23,7 @@ from archspec.inference.predictions import best, highest, runs_of, shares_of
 from archspec.inference.presenting import as_images, placed_mask, whole_size
 from archspec.inference.run import Run, scaled
 from archspec.inference.samples import check_counts, samples_of
+from archspec.inference.shown import Shown
 from archspec.inference.table_samples import is_table, usable_rows
 from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
 from archspec.runs.folder import RESULT
@@ -97,7 +100,7 @@ def _answers(
     if output is not None and not writes:
         what = "classifies whole samples" if shown.answer == "classes" else "gives numbers, not images"
         raise DataError("E504", f"{graph.name} {what}: there is nothing to write to {output}")
-    if threshold is not None and shown.answer != "labels":
+    if threshold is not None and "labels" not in [own.answer for own in (shown, *run._others.values())]:
         raise DataError("E504", f"{graph.name} gives no several labels at once, so it has no use for a threshold")
     reading = run._reading(invert)
     samples = _samples(given, run.spec.inputs, reading, findings)
@@ -121,8 +124,21 @@ def _answers(
         for row in computed(run._forward.answer, weights.params, weights.statistics, samples, findings):
             file = files[row.place] if files else None
             own = {name: held.names[row.place] for name, held in samples.items()} if len(samples) > 1 else None
-            answers.append(_answer(run, row, sources[row.place], own, file, top, threshold))
+            values, rest = row.values
+            answer = _answer(run, row._replace(values=values), sources[row.place], own, file, top, threshold)
+            if rest:
+                others = [
+                    _other(name, shown, rest[name], answer.image, top, threshold) for name, shown in run._others.items()
+                ]
+                answer = replace(answer, output=graph.main_output.name, others=others)
+            answers.append(answer)
             rows.append(row._replace(values=None))
+    unwritten = [name for name, own in run._others.items() if _is_large(own, graph, name)]
+    if unwritten and answers:
+        notes.append(
+            f"{listed(unwritten)} {'has' if len(unwritten) == 1 else 'have'} no files here: "
+            f"`archspec.open(…).predict(…).outputs` has {'its' if len(unwritten) == 1 else 'their'} numbers"
+        )
     notes.extend([*Images([], reading.seen).reasons(), *scaled(rows, run.spec)])
     return answers
 
@@ -174,6 +190,33 @@ def _answer(
             write_numbers(file, values)
         return Answer(source, there, kind="labels", file=file, sources=sources, pictured=pictured, likely=shown.likely)
     return Answer(source, best(values, run.classes, top), sources=sources, pictured=pictured, likely=shown.likely)
+
+
+def _is_large(shown: Shown, graph: Graph, name: str) -> bool:
+    """Whether more is to be said of an output than goes into a line."""
+    output = next(output for output in graph.outputs if output.name == name)
+    return shown.answer == "image" or not graph.output_type(output).is_vector
+
+
+def _other(name: str, shown: Shown, values: np.ndarray, source: Path, top: int, threshold: float | None) -> Answer:
+    """What an output beside the main one says of a sample, in words: what is too much for these is in no file."""
+    names = shown.class_names
+    if shown.answer == "classes":
+        return Answer(source, best(values, names, top), output=name, likely=shown.likely)
+    if shown.answer == "mask":
+        shares = shares_of(values, int(values.max()) + 1)
+        return Answer(source, [item for item in best(shares, names, top) if item[1]], kind="mask", output=name)
+    if shown.answer == "labels":
+        most, least = highest(values[None])[0], shown.threshold if threshold is None else threshold
+        there = [item for item in best(most, names, len(most)) if item[1] > least]
+        return Answer(source, there, kind="labels", output=name, likely=shown.likely)
+    if values.ndim > 1 or shown.answer == "image":
+        said = f"{'×'.join(map(str, values.shape))} numbers from {values.min():.4g} to {values.max():.4g}"
+        return Answer(source, kind="numbers", size=said, output=name)
+    numbers = [float(number) for number in values]
+    named = shown.value_names
+    told = dict(zip(named, numbers, strict=True)) if len(named) == len(numbers) else numbers
+    return Answer(source, kind="numbers", values=told, output=name)
 
 
 def _written_as(run: Run) -> Kind:

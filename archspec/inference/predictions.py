@@ -59,6 +59,8 @@ class Predictions:
         words = self[:SHOWN].said()
         lines = [f"  {name}: {said}" for name, said in zip(self.names, words, strict=False)]
         more = [f"  … and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        if len(self.outputs) > 1:
+            more.append(f"  outputs: {', '.join(self.outputs)}")
         notes = [f"  note: {note}" for note in self.notes]
         return "\n".join([f"<{type(self).__name__} of {count(len(self), 'sample')}>", *lines, *more, *notes])
 

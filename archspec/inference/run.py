@@ -24,12 +24,21 @@ from archspec.inference.memory import less_of
 from archspec.inference.predictions import Predictions
 from archspec.inference.presenting import predictions_of
 from archspec.inference.samples import samples_of
-from archspec.inference.shown import Shown, shown_of
+from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT
-from archspec.runs.reading import check_weights, class_names_of, layout_of, opened, parted, preparation_of, restored
+from archspec.runs.reading import (
+    OUTPUTS,
+    check_weights,
+    class_names_of,
+    layout_of,
+    opened,
+    parted,
+    preparation_of,
+    restored,
+)
 from archspec.spec.network import ImageInput
 from archspec.training.boundary import in_words
 
@@ -248,6 +257,18 @@ class Run:
         return shown._replace(value_names=names) if names else shown
 
     @cached_property
+    def _others(self) -> dict[str, Shown]:
+        """How other outputs are shown, by their names."""
+        named = self._run.about.get(OUTPUTS)
+        named = named if isinstance(named, dict) else {}
+        made = {}
+        for name, shown in others_of(self.spec, self.graph).items():
+            own = named.get(name, {})
+            values = tuple(map(str, own.get("values", ()))) or shown.value_names
+            made[name] = shown._replace(value_names=values, class_names=tuple(map(str, own.get("classes", ()))))
+        return made
+
+    @cached_property
     def _preparation(self) -> Preparation:
         try:
             return preparation_of(self._run, self.spec)
@@ -280,7 +301,7 @@ class Run:
 
     @cached_property
     def _forward(self) -> Forward:
-        return Forward(self.graph, self._weights.pure, self.spec.inputs, self._shown)
+        return Forward(self.graph, self._weights.pure, self.spec.inputs, self._shown, self._others)
 
     def _missing(self) -> list[str]:
         notes = []

@@ -1,4 +1,4 @@
-"""How the main output of a network is shown: by its task, and by what its loss applies to it."""
+"""How the outputs of a network are shown: by their tasks, and by what losses apply to them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Shown(NamedTuple):
     """The input that a reconstruction is of."""
     value_names: tuple[str, ...] = ()
     """What the numbers of a regression are called."""
+    class_names: tuple[str, ...] = ()
+    """The names of the classes of another output than the main one, where they are known."""
     likely: bool = True
     """Whether what is shown of classes are probabilities, and not the scores of a loss that makes none."""
 
@@ -38,9 +40,19 @@ def main_head(spec: Spec) -> Head:
 
 def shown_of(spec: Spec, graph: Graph) -> Shown:
     """How the main output of a spec's graph is shown."""
-    head = main_head(spec)
+    return _shown(main_head(spec), graph)
+
+
+def others_of(spec: Spec, graph: Graph) -> dict[str, Shown]:
+    """How other outputs that evaluation has are shown, by their names."""
+    main = graph.main_output.name
+    return {head.name: _shown(head, graph) for head in spec.heads() if not head.train_only and head.name != main}
+
+
+def _shown(head: Head, graph: Graph) -> Shown:
+    output = next(output for output in graph.outputs if output.name == head.name)
     # A network that ends in softmax or sigmoid gives its probabilities itself.
-    shares = gives_shares(graph, graph.main_output)
+    shares = gives_shares(graph, output)
     threshold = 0.5 if head.loss.link == "sigmoid" else head.loss.threshold
     return Shown(
         head.task.answer,
@@ -48,5 +60,5 @@ def shown_of(spec: Spec, graph: Graph) -> Shown:
         threshold,
         head.target if head.remakes else None,
         (head.target or head.name,) if head.type.shape == (1,) else (),
-        shares or head.loss.link is not None,
+        likely=shares or head.loss.link is not None,
     )

@@ -19,6 +19,8 @@ from archspec.tables.layout import Layout
 
 TABLE = "table"
 """Under this name run.json has how columns became inputs."""
+OUTPUTS = "outputs"
+"""Under this name run.json has what classes and numbers of outputs beside the main one are called."""
 
 
 def layout_of(run: RunFolder) -> Layout | None:

@@ -211,8 +211,19 @@ def _sized(size: Sequence[int]) -> str:
 
 
 def _check_moved(data: Data, spec: Spec, heads: Sequence[Head]) -> None:
-    """Raises `DataError` where a map is not of its image's size, so that it cannot move by as many pixels."""
+    """Raises `DataError` where a target is not that of a mirrored image, or a map not of its image's size, so that it
+    cannot move by as many pixels.
+    """
     augment = spec.train.augment if spec.train else None
+    sided = spec.train.dataset.sided if spec.train and augment and augment.random_flip else ()
+    for head in heads:
+        name = head.target_among(data.train.targets)
+        if name in sided:
+            raise DataError(
+                "E501",
+                f"`augment.random_flip` mirrors images, but `{name}` of {data.name} is another of a mirrored one",
+                help=["without `random_flip`"],
+            )
     if augment is None or not augment.random_crop:
         return
     sizes = [array.shape[1:3] for array in data.train.inputs.values() if array.ndim == 4]

@@ -31,9 +31,9 @@ from archspec.training.feeding import epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import held_back
 from archspec.training.notes import say_notes
-from archspec.training.progress import Progress
+from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
-from archspec.training.steps import State, Steps, make_steps
+from archspec.training.steps import State, Steps, evaluated, make_steps
 from archspec.training.totals import Totals
 from archspec.writing import write
 
@@ -178,7 +178,9 @@ class Loop:
                     self.checkpoints.save(epoch, state)
                     events.add(record)
                     records.append(record)
-                    progress.epoch(record, self.recipe.epochs, self.main.said(record["test"]))
+                    main = self.main.name if self.others else ""
+                    rest = of_others(self.others, record["test"])
+                    progress.epoch(record, self.recipe.epochs, self.main.said(record["test"]), main, rest)
         except (MemoryError, jax.errors.JaxRuntimeError):
             self.failed_early = not self.checkpoints.latest
             raise
@@ -308,7 +310,14 @@ class Loop:
     def made(self, records: list[dict[str, Any]], state: State) -> Result:
         """What came of the run, from its records and its state."""
         host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
-        return Result(self.folder.path, self.main, records, self.classes, host["params"], host["statistics"])
+        return Result(
+            self.folder.path, self.main, records, self.classes, host["params"], host["statistics"], self.others
+        )
+
+    @property
+    def others(self) -> tuple[Head, ...]:
+        """The heads that evaluation has beside the main output's."""
+        return tuple(head for head in evaluated(self.heads) if head.name != self.main.name)
 
     def close(self) -> None:
         self.checkpoints.close()

@@ -84,6 +84,26 @@ def _of_head(data: Data, graph: Graph, head: Head) -> Iterator[str]:
             )
 
 
+def of_augment(recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:
+    """Numbers that stay as they are where augmentation moves or mirrors their images, in data whose meaning only their
+    owner knows: positions, angles and directions would be wrong.
+    """
+    augment = recipe.augment
+    images = any(array.ndim == 4 for array in data.train.inputs.values())
+    if augment is None or not images or getattr(recipe.dataset, "path", None) is None:
+        return []
+    ways = [way for way, there in (("moves", augment.random_crop), ("mirrors", augment.random_flip)) if there]
+    own = [head for head in heads if head.task.answer == "numbers" and not head.remakes]
+    names = dict.fromkeys(head.target_among(data.train.targets) for head in own if not head.type.is_map)
+    if not ways or not names:
+        return []
+    return [
+        f"`augment` {' and '.join(ways)} images, and {listed(f'`{name}`' for name in names)} "
+        f"{'stays as it is' if len(names) == 1 else 'stay as they are'}: right for what does not depend on where "
+        "things lie, and wrong for positions, angles and directions"
+    ]
+
+
 def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
     """A batch that is larger than the data; what fills up an epoch's last; batch normalisation over one value."""
     notes = []

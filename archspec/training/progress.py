@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
+from archspec.diagnostics import count
 from archspec.output import printable, say
+from archspec.tasks import Head
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
 UPDATES_PER_SECOND = 4
+SAID = 3
+"""So many outputs beside the main one have their figures in an epoch's line."""
 
 
 class Progress:
@@ -68,14 +73,19 @@ class Progress:
             text = f"loss {_loss(loss)}  {running}  {per_second:,.0f} {self.what}/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
-    def epoch(self, record: dict[str, Any], epochs: int, metrics: str) -> None:
-        """Says how an epoch ended; `metrics` are the held-out ones in words."""
+    def epoch(self, record: dict[str, Any], epochs: int, metrics: str, main: str = "", others: str = "") -> None:
+        """Says how an epoch ended; `metrics` are the held-out ones in words.
+
+        With several outputs, `main` is the name of the one whose figures these are, and `others` has those of the rest.
+        """
+        of = f"{main} " if main else ""
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=record["step"])
         test = record["test"]
+        speed = _speed(record["images_per_second"])
         text = (
-            f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  loss {_loss(record['train']['loss'])}  "
-            f"held out: loss {_loss(test['loss'])}  {metrics}  {_speed(record['images_per_second'])} {self.what}/s"
+            f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {of}loss {_loss(record['train']['loss'])}  "
+            f"held out: {of}loss {_loss(test['loss'])}  {metrics}{others}  {speed} {self.what}/s"
         )
         self.say(text)
 
@@ -90,6 +100,19 @@ class Progress:
         self.waiting.cancel()
         if self.bar is not None:
             self.bar.stop()
+
+
+def of_others(heads: Sequence[Head], test: Mapping[str, Any]) -> str:
+    """The held-out figures of other outputs than the main one, each with a mark before it; of many the first."""
+    figures = test.get("outputs", {})
+    said = [
+        f"; {head.name} {head.said(figures[head.name])}"
+        if head.name in figures
+        else f"; {head.name} loss {_loss(test['heads'][head.name])}"
+        for head in heads
+    ]
+    more = len(said) - SAID
+    return "".join(said[:SAID]) + (f"; {count(more, 'more output')} in metrics.jsonl" if more > 0 else "")
 
 
 def _loss(value: float | None) -> str:

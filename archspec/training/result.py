@@ -30,6 +30,8 @@ class Result:
     classes: tuple[str, ...] = field(repr=False)
     params: Arrays = field(repr=False)
     statistics: Arrays = field(repr=False)
+    others: tuple[Head, ...] = field(default=(), repr=False)
+    """The heads of other outputs that evaluation has."""
 
     @property
     def task(self) -> str:
@@ -72,6 +74,13 @@ class Result:
             return {"accuracy": self.accuracy, first: self.test[first]}
         return {first: self.test[first]}
 
+    def _of_other(self, head: Head) -> str:
+        figures = self.test.get("outputs", {}).get(head.name)
+        if figures is not None:
+            return ", ".join(metric.summary(figures, ()) for metric in head.metrics)
+        loss = self.test["heads"][head.name]
+        return "loss –" if loss is None else f"loss {loss:.4g}"
+
     def summary(self) -> str:
         """The result in words."""
         epochs = count(self.metrics[-1]["epoch"], "epoch")
@@ -79,8 +88,9 @@ class Result:
         tables = [line for metric in self.head.metrics for line in metric.table(self.test, self.classes)]
         return "\n".join(
             [
-                f"held-out {said} after {epochs}",
+                f"held-out {said} after {epochs}" + (f", of output `{self.head.name}`" if self.others else ""),
                 *tables,
+                *(f"output `{head.name}`: held-out {self._of_other(head)}" for head in self.others),
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 f"folder  {self.folder}",

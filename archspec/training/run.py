@@ -21,7 +21,7 @@ from archspec.reports import report
 from archspec.runs.choosing import choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
-from archspec.runs.reading import TABLE
+from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
@@ -30,7 +30,7 @@ from archspec.training.checks import check_data, class_names_of, counted, fitted
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
-from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_batches, of_data, say_notes
+from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_augment, of_batches, of_data, say_notes
 from archspec.training.result import Result
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
             names = class_names_of(data, graph, heads)
             record |= {"classes": list(names)} if names else {}
-            record |= {"values": named} if (named := _value_names(graph, data, heads)) else {}
+            main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
+            record |= {"values": named} if (named := _value_names(data, main)) else {}
+            outputs = {head.name: own for head in others if not head.train_only and (own := _names_of(data, head))}
+            record |= {OUTPUTS: outputs} if outputs else {}
             record |= table
             folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
         else:
@@ -148,14 +151,20 @@ def _layout(data: Data, spec: Spec) -> dict[str, Any]:
     return layout.to_plain()
 
 
-def _value_names(graph: Graph, data: Data, heads: Sequence[Head]) -> list[str]:
-    """What the numbers of the main output are called, where they are numbers and have names."""
-    head = next(head for head in heads if head.name == graph.main_output.name)
+def _value_names(data: Data, head: Head) -> list[str]:
+    """What the numbers of an output are called, where they are numbers and have names."""
     if head.task.answer != "numbers" or not head.type.is_vector:
         return []
     target = head.target_among(data.train.targets)
     names = data.columns.get(target, (target,))
     return list(names) if len(names) == head.type.channels else []
+
+
+def _names_of(data: Data, head: Head) -> dict[str, list[str]]:
+    """What the classes and the numbers of an output are called, where they have names."""
+    classes = () if head.remakes else data.classes.get(head.target_among(data.train.targets), ())
+    values = _value_names(data, head)
+    return {**({"classes": list(classes)} if classes else {}), **({"values": values} if values else {})}
 
 
 def _resumed(
@@ -195,7 +204,12 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
             check_labels(data.name, split, part)
     except DataError as error:
         raise spec.data_error(error) from None
-    return [*of_scales(data, spec, heads), *of_data(data, graph, heads), *of_batches(recipe, graph, len(data.train))]
+    return [
+        *of_scales(data, spec, heads),
+        *of_data(data, graph, heads),
+        *of_augment(recipe, data, heads),
+        *of_batches(recipe, graph, len(data.train)),
+    ]
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:

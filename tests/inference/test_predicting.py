@@ -285,6 +285,45 @@ layers: [{conv: {name: out, filters: 3, kernel: 1}}]
     assert "rain" in repr(found) or "wind" in repr(found) or "snow" in repr(found)
 
 
+def test_all_outputs_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the lines of training, in the measured figures, and for each sample."""
+    numbers = np.random.default_rng(0).random(40).tolist()
+    rows = [f"{own:.3f},{'dog' if own > 0.5 else 'cat'},{3 * own:.3f}" for own in numbers]
+    (tmp_path / "t.csv").write_text("\n".join(["a,kind,size", *rows]) + "\n")
+    (tmp_path / "net.yaml").write_text(
+        "archspec: 1\nname: net\ninput: {features: 1}\n"
+        "layers: [{dense: {name: k, units: 2}}, {dense: {name: s, units: 1, from: input}}, "
+        "{dense: {name: t, units: 2, from: input}}]\n"
+        "outputs: {kind: {from: k}, size: {from: s, task: regression}, also: {from: t, target: kind, weight: 0.1}, "
+        "spare: {from: t, target: kind, train_only: true}}\n"
+        "train: {dataset: {table: {path: t.csv, inputs: a, targets: {kind: kind, size: size}}}, epochs: 1}\n"
+    )
+    assert main(["train", str(tmp_path / "net.yaml"), "--workdir", str(tmp_path / "run")]) == 0
+    out, error = capsys.readouterr()
+    (line,) = (line for line in (out + error).splitlines() if line.startswith("epoch 1/1"))
+    figures = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["test"]
+    size, also = figures["outputs"]["size"], figures["outputs"]["also"]
+    assert f"held out: kind loss {figures['loss']:.4f}  top-1 " in line
+    assert f"; size MAE {size['mae']:.4g}" in line and f"; also top-1 {100 * also['top1']:.2f} %" in line
+    assert "after 1 epoch, of output `kind`" in out and f"output `size`: held-out MAE {size['mae']:.4g}" in out
+    assert "spare" not in line
+    run = archspec.open(tmp_path / "run")
+    found = run.predict(tmp_path / "t.csv")
+    assert isinstance(found, Classes) and "outputs: also, kind, size" in repr(found)
+    told = answers(capsys, tmp_path / "run", tmp_path / "t.csv")
+    assert {item["output"] for item in told} == {"kind"} and set(told[0]["outputs"]) == {"size", "also"}
+    assert [item["outputs"]["size"]["values"]["size"] for item in told] == pytest.approx(
+        found.outputs["size"][:, 0].tolist(), abs=1e-5
+    )
+    best = found.outputs["also"].argmax(1)
+    assert [item["outputs"]["also"]["classes"][0]["class"] for item in told] == [("cat", "dog")[own] for own in best]
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--top", "1"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.split(": ", 1)[1].startswith(f"kind: {found.labels[0]} ") and "; size: size " in first
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    assert f"held out: kind loss {figures['loss']:.4f}" in capsys.readouterr().out
+
+
 def test_numbers_are_called_as_the_data_call_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the names of a table's columns, in a run that is trained on it."""
     numbers = np.random.default_rng(0).random((40, 5))

@@ -13,6 +13,7 @@ from archspec.diagnostics import Findings, SpecError
 from archspec.loading import open_spec
 from archspec.spec.overrides import Override, parse_input, parse_override
 from archspec.training.checks import check_data, counted, matched, outward
+from archspec.training.notes import of_augment
 
 SPEC = """archspec: 1
 name: net
@@ -193,3 +194,27 @@ def test_what_a_network_does_not_take_is_said(tmp_path: Path) -> None:
     assert np.allclose(made.train.inputs["left"], made.train.inputs["right"] + 1)
     assert made.classes == {"logits": ("0", "1", "2")}
     assert made.notes == ("1 input of d.npz is not used: a", "1 target of d.npz is not used: z")
+
+
+def test_targets_that_are_others_of_mirrored_images_are_not_mirrored(tmp_path: Path) -> None:
+    def notes(dataset: str, augment: str, layer: str = "{dense: 1}", task: str = "regression") -> list[str]:
+        (tmp_path / "net.yaml").write_text(
+            f"archspec: 1\nname: net\ntask: {task}\ninput: {{height: 28, width: 28, channels: 1}}\n"
+            f"layers: [flatten, {layer}]\n"
+            f"train: {{dataset: {dataset}, augment: {augment}, epochs: 1, batch_size: 10}}\n"
+        )
+        spec = load(tmp_path / "net.yaml")
+        assert spec.train is not None
+        found = matched(spec.train.dataset.load(), spec, spec.graph())
+        check_data(found, spec, spec.graph())
+        return of_augment(spec.train, found, spec.heads())
+
+    angles = "{rotated_digits: {train: 20, test: 10}}"
+    with pytest.raises(SpecError, match="`angle` of rotated_digits is another of a mirrored one"):
+        notes(angles, "{random_flip: true}")
+    assert notes(angles, "{random_crop: 2}") == []
+    np.savez(tmp_path / "d.npz", x=np.zeros((20, 28, 28), np.uint8), y=np.arange(20) / 7, z=np.arange(20) % 2)
+    (said,) = notes("{npz: d.npz}", "{random_crop: 2, random_flip: true}")
+    assert said.startswith("`augment` moves and mirrors images, and `label` stays as it is")
+    classes = "{npz: {path: d.npz, inputs: x, targets: z}}"
+    assert notes(classes, "{random_flip: true}", "{dense: 2}", "classification") == []
