@@ -52,6 +52,6 @@ class DepthToSpace(Blocks):
         from functools import partial
 
         from archspec.nn.apply import Apply
-        from archspec.nn.blocks import depth_to_space
+        from archspec.nn.pixel_blocks import depth_to_space
 
         return Apply(partial(depth_to_space, block=self.block, channels_slowest=self.order == "pytorch"))

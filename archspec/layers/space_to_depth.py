@@ -44,6 +44,6 @@ class SpaceToDepth(Blocks):
         from functools import partial
 
         from archspec.nn.apply import Apply
-        from archspec.nn.blocks import space_to_depth
+        from archspec.nn.pixel_blocks import space_to_depth
 
         return Apply(partial(space_to_depth, block=self.block, channels_slowest=self.order == "pytorch"))

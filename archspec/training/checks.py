@@ -127,7 +127,7 @@ def _from_0(
     return [np.where(array > 0, array - 1, -1).astype(array.dtype) for array in made], classes[1:]
 
 
-def class_names_of(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, ...]:
+def main_classes(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, ...]:
     """The names of the classes of the main output, by which a run goes; none where it has none."""
     main = next(head for head in heads if head.name == graph.main_output.name)
     return () if main.remakes else data.classes.get(main.target_among(data.train.targets), ())

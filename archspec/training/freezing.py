@@ -11,17 +11,17 @@ from archspec.patterns import any_matches, path_matches
 from archspec.spec.train import Train
 
 
-class Frozen(NamedTuple):
+class FrozenParts(NamedTuple):
     """Arrays by name, and the layers that run as in evaluation, since nothing of theirs may change."""
 
     arrays: frozenset[str] = frozenset()
     layers: frozenset[str] = frozenset()
 
 
-NOTHING = Frozen()
+NOTHING = FrozenParts()
 
 
-def frozen_at(train: Train, graph: Graph, epoch: int) -> Frozen:
+def frozen_at(train: Train, graph: Graph, epoch: int) -> FrozenParts:
     """What is frozen in an epoch; epochs count from 1. Raises `DataError`."""
     begin = train.init_from
     if begin is None or (begin.freeze_epochs is not None and epoch > begin.freeze_epochs):
@@ -29,7 +29,7 @@ def frozen_at(train: Train, graph: Graph, epoch: int) -> Frozen:
     return frozen_by(begin.freeze, begin.exclude, graph)
 
 
-def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> Frozen:
+def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> FrozenParts:
     """What patterns of paths freeze, but for the layers that begin anew.
 
     Raises `DataError` where a pattern names no layer with weights, or nothing is left to train.
@@ -42,7 +42,7 @@ def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> 
     left = [node.path for node in graph.nodes if node.path not in layers and node.count("trainable")]
     if patterns and not left:
         raise DataError("E516", "`freeze` names every layer with weights, so there is nothing to train")
-    return Frozen(arrays, layers)
+    return FrozenParts(arrays, layers)
 
 
 def chosen(patterns: Iterable[str], graph: Graph) -> list[str]:

@@ -24,7 +24,7 @@ from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves
 from archspec.training.beginning import begin_with
-from archspec.training.checks import class_names_of
+from archspec.training.checks import main_classes
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import broken_arrays, first_broken_layer
 from archspec.training.feeding import epoch_order, feed, steps_per_epoch
@@ -68,7 +68,7 @@ class Loop:
         self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
         self.heads = heads
         self.main = next(head for head in heads if head.name == graph.main_output.name)
-        self.classes = class_names_of(data, graph, heads)
+        self.classes = main_classes(data, graph, heads)
         self.given = given
         self.failed_early = False
         self.stretches: dict[int, Steps] = {}

@@ -26,7 +26,7 @@ from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
-from archspec.training.checks import check_data, class_names_of, counted, fitted, fitted_heads, matched, of_scales
+from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -113,7 +113,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             plugins = used_by(spec, graph)
             record: dict[str, Any] = {"plugins": plugins} if plugins else {}
             record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
-            names = class_names_of(data, graph, heads)
+            names = main_classes(data, graph, heads)
             record |= {"classes": list(names)} if names else {}
             main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
             record |= {"values": named} if (named := _value_names(data, main)) else {}

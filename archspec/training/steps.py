@@ -15,7 +15,7 @@ from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.augmentation import augmented
-from archspec.training.freezing import NOTHING, Frozen
+from archspec.training.freezing import NOTHING, FrozenParts
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -72,7 +72,7 @@ def make_steps(
     steps_per_epoch: int,
     *,
     heads: Sequence[Head] | None = None,
-    frozen: Frozen = NOTHING,
+    frozen: FrozenParts = NOTHING,
     offset: int = 0,
 ) -> Steps:
     """The functions of a spec that has a recipe. Nothing is compiled yet: each function is when first called, once.
@@ -92,7 +92,7 @@ def steps_of(
     train: Train,
     steps_per_epoch: int,
     *,
-    frozen: Frozen = NOTHING,
+    frozen: FrozenParts = NOTHING,
     offset: int = 0,
 ) -> Steps:
     """As `make_steps`, of the parts of a spec."""
