@@ -22,6 +22,7 @@ from archspec.output import as_json, print_as
 
 if TYPE_CHECKING:
     from archspec.figures.devices import Device
+    from archspec.figures.roofline import Prediction
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -58,29 +59,14 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.reports.roofline import device_table, device_to_dict, render, table, to_dict
-    from archspec.reports.tables import document
-
     if options.list or options.device == "list":
-        from archspec.figures.devices import devices
-
-        known = devices().values()
-        if options.format == "json":
-            print(as_json([device_to_dict(device) for device in known]))
-        else:
-            print_as(document([device_table(known)], options.format, "devices"), options.format)
+        _show_devices(options)
         return 0
     if options.spec is None or options.device is None:
         missing = "SPEC" if options.spec is None else "--device"
-        raise SpecError(
-            [
-                Diagnostic(
-                    "E113",
-                    f"`archspec roofline` needs a network and a device; {missing} is missing",
-                    help=("`archspec roofline resnet50 --device a100`", "`archspec roofline --list` has the devices"),
-                )
-            ]
-        )
+        what = f"`archspec roofline` needs a network and a device; {missing} is missing"
+        help = ("`archspec roofline resnet50 --device a100`", "`archspec roofline --list` has the devices")
+        raise SpecError([Diagnostic("E113", what, help=help)])
     from archspec.figures.roofline import predict
 
     try:
@@ -102,18 +88,7 @@ def run(options: argparse.Namespace) -> int:
         fusion=not options.no_fusion,
         optimiser=optimiser_of(options, spec),
     )
-    warnings = []
-    if prediction.fits is False:
-        help = (
-            f"the largest batch that fits is {prediction.largest_batch:,}"
-            if prediction.largest_batch
-            else "not even one sample a device fits"
-        )
-        from archspec.reports.roofline import gigabytes
-
-        needed, there = gigabytes(prediction.needed), gigabytes(device.memory or 0)
-        message = f"{prediction.graph.name} needs {needed} a device and {device.title} has {there}"
-        warnings.append(Diagnostic("W401", message, severity="warning", help=(help,)))
+    warnings = [_too_large(prediction)] if prediction.fits is False else []
     if failed(warnings, options):
         raise SpecError(warnings)
     if options.plot is not None:
@@ -123,16 +98,48 @@ def run(options: argparse.Namespace) -> int:
             draw(prediction, options.plot)
         except DataError as error:
             raise error.located(None) from None
+    _show(prediction, warnings, options)
+    return 0
+
+
+def _show_devices(options: argparse.Namespace) -> None:
+    """Prints the devices that there are."""
+    from archspec.figures.devices import devices
+    from archspec.reports.roofline import device_table, device_to_dict
+    from archspec.reports.tables import document
+
+    known = devices().values()
+    if options.format == "json":
+        print(as_json([device_to_dict(device) for device in known]))
+    else:
+        print_as(document([device_table(known)], options.format, "devices"), options.format)
+
+
+def _too_large(prediction: Prediction) -> Diagnostic:
+    """The warning that a batch does not fit into the device's memory."""
+    from archspec.reports.roofline import gigabytes
+
+    most = prediction.largest_batch
+    help = f"the largest batch that fits is {most:,}" if most else "not even one sample a device fits"
+    needed, there = gigabytes(prediction.needed), gigabytes(prediction.device.memory or 0)
+    message = f"{prediction.graph.name} needs {needed} a device and {prediction.device.title} has {there}"
+    return Diagnostic("W401", message, severity="warning", help=(help,))
+
+
+def _show(prediction: Prediction, warnings: list[Diagnostic], options: argparse.Namespace) -> None:
+    """Prints the prediction in the format asked for, and then the warnings."""
+    from archspec.reports.roofline import render, table, to_dict
+    from archspec.reports.tables import document
+
     if options.format == "json":
         print(as_json({**to_dict(prediction, options.depth), "diagnostics": [item.to_json() for item in warnings]}))
-        return 0
+        return
     if options.format == "table":
         print(render(prediction, options.depth))
     else:
         print_as(document([table(prediction, options.depth)], options.format, prediction.graph.name), options.format)
     sys.stdout.flush()
     show(warnings, options)
-    return 0
 
 
 def _device(options: argparse.Namespace) -> Device:
