@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 How = Literal["stretch", "fill"]
 
 
-@dataclass(frozen=True)
-class Preparation:
+class Preparation(NamedTuple):
     """`size` is the height and width that images are scaled to, None for none, and `how` in which way.
 
     `stretch` scales both sides; `fill` scales an image until it just fills the size, and cuts off on both sides what
