@@ -34,7 +34,7 @@ CASES: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 }
 """Networks, two batch sizes for each, and another input size than the network's own."""
 
-SHARED: dict[str, tuple[int, ...]] = {
+SMALL: dict[str, tuple[int, ...]] = {
     "recurrent?rounds=4&features=16&channels=8": (2, 64),
     "recurrent?rounds=8&features=64": (1, 8, 64),
     "recurrent?rounds=16&features=256&channels=64": (1, 8, 64, 512),
@@ -46,15 +46,16 @@ SHARED: dict[str, tuple[int, ...]] = {
     "siamese": (1, 8, 64),
     "siamese?features=1024": (1, 8, 64),
     "siamese_digits": (1, 8, 64),
+    "dropped": (1, 8, 64),
 }
-"""Networks whose arrays have several uses, each with a batch that leaves these waiting and one that does not."""
+"""Small networks: with arrays that have several uses, by batches that let these wait and others; with dropout."""
 
 
 def spec_of(name: str) -> Spec:
     """The network of a case, at its input size."""
-    if name in SHARED:
+    if name in SMALL:
         stem, _, args = name.partition("?")
-        folder = HERE.parent / "specs/examples" if stem == "siamese_digits" else HERE / "tied"
+        folder = HERE.parent / "specs/examples" if stem == "siamese_digits" else HERE / "measured"
         return open_spec(f"{folder / stem}.yaml" + (f"?{args}" if args else ""))
     size = CASES[name][1] or ()
     axes = ("height", "width")
@@ -64,9 +65,9 @@ def spec_of(name: str) -> Spec:
 def main() -> None:
     jax.config.update("jax_platforms", "cpu")
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for name, batches in {**{name: batches for name, (batches, _) in CASES.items()}, **SHARED}.items():
+    for name, batches in {**{name: batches for name, (batches, _) in CASES.items()}, **SMALL}.items():
         spec = spec_of(name)
-        modes: tuple[Mode, ...] = ("train",) if name in SHARED else ("train", "eval")
+        modes: tuple[Mode, ...] = ("train",) if name in SMALL else ("train", "eval")
         found[name] = {
             mode: {str(batch): total(memory_parts(compile_program(spec, batch, mode))) or 0 for batch in batches}
             for mode in modes

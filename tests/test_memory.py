@@ -18,7 +18,7 @@ from archspec.kinds import find_kind, kind_names
 from archspec.loading import load
 from archspec.optimisers import Optimiser
 from archspec.xla import cross_check
-from tests.record_memory import CASES, FILE, SHARED, spec_of
+from tests.record_memory import CASES, FILE, SMALL, spec_of
 
 Write = Callable[..., Path]
 
@@ -178,7 +178,7 @@ def test_an_optimiser_that_does_not_say_is_taken_to_have_two() -> None:
 TOLERANCE = 0.15
 
 
-@pytest.mark.parametrize("name", [*CASES, *SHARED])
+@pytest.mark.parametrize("name", [*CASES, *SMALL])
 def test_training_is_within_15_percent_of_what_xla_was_recorded_to_need(name: str) -> None:
     predicted = training(spec_of(name).graph())
     for batch, recorded in RECORDED["bytes"][name]["train"].items():

@@ -14,6 +14,9 @@ from archspec.types import DTYPE_BYTES
 DTYPES = ("float32", "bfloat16", "float16")
 
 
+DRAWN = 16
+"""Bytes for each random number while it is drawn."""
+
 COPIES = "copies"
 """The part that only XLA on CPUs needs."""
 
@@ -98,7 +101,8 @@ def training(
 
     Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `gradients` and `optimiser
     state` (of trained weights), `input`; and of the moment in the backward pass when most is alive: `activations` (kept
-    for the backward pass, each tensor once), `masks` (and indices), `activation gradients`, and `copies`, which XLA on
+    for the backward pass, each tensor once), `masks` (and indices, or random numbers while they
+    are drawn), `activation gradients`, and `copies`, which XLA on
     CPUs alone makes: each convolution's input and gradient with the batch as last axis. `gradients` has those that
     wait, too: where arrays are shared, each use's until the last one's is there to be added. docs/memory.md has the
     rules.
@@ -238,8 +242,8 @@ def _backward(
     uses = [node for node, (own, _) in zip(nodes, asked, strict=True) if own and node.owner in shared]
     waiting, waiting_alone = _Waiting(uses, width), _Waiting([node for node in uses if not _is_product(node)], width)
     # Most alive for each amount that waits; and with a batch of one.
-    best: dict[int, _Backward] = {}
-    alone = _Backward()
+    alone = _drawing(graph, extras, kept_sizes, copy_sizes, width)
+    best = {0: alone} if any(alone) else {}
     extra_now, mask_now = (sum(extra[k] for extra in extras) for k in (0, 1))
     for index in reversed(range(len(nodes))):
         node = nodes[index]
@@ -271,6 +275,28 @@ def _backward(
         if not moments or moment.waiting > moments[-1].waiting:
             moments.append(moment)
     return moments or [_Backward()], alone
+
+
+def _drawing(
+    graph: Graph, extras: Sequence[tuple[int, int]], kept: Mapping[int, int], copies: Mapping[int, int], width: int
+) -> _Backward:
+    """The moment of the forward pass when most is alive while a layer draws random numbers.
+
+    Threefry, JAX's generator, makes of a counter of two 32-bit words for each number two others. XLA holds all four. To
+    these come what layers before keep and what the layer takes.
+    """
+    most = _Backward()
+    own = mask = 0
+    turned = sum(size for owner, size in copies.items() if is_input(owner))
+    for index, node in enumerate(graph.nodes):
+        if node.layer.uses_key:
+            drawn = node.layer.kept(node.input_types, node.output).bytes
+            taken = 0 if node.inputs[0] in kept else width * node.input_types[0].size
+            most = max(most, _Backward(own + taken, mask + DRAWN * drawn, turned), key=_Backward.order)
+        own += extras[index][0] + kept.get(index, 0)
+        mask += extras[index][1]
+        turned += copies.get(index, 0)
+    return most
 
 
 class _Waiting:
