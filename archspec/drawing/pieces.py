@@ -177,6 +177,11 @@ class Pieces:
             if name not in self.inputs:
                 output = next(output for output in self.graph.outputs if OUTPUT_PATH + output.name == name)
                 between_pieces[Flow(owner[output.node], number, output.node, "value")] = None
+        for flow in list(between_pieces):
+            # What goes into a block as a value also has one line; inside, it parts.
+            into_block = flow.target is not None and bool(piece.pieces[flow.target].pieces)
+            if flow.port != "value" and into_block and flow._replace(port="value") in between_pieces:
+                del between_pieces[flow]
         between = Counter((flow.source, flow.target) for flow in between_pieces)
         many = {pair for pair, number in between.items() if number > MAX_BETWEEN}
         seen: set[tuple[int | None, int | None]] = set()

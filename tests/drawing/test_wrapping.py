@@ -111,8 +111,10 @@ def test_a_picture_may_be_cut_at_any_height_between_boxes(direction: Direction, 
 
 
 def test_a_dashed_line_is_not_drawn_on_another_of_its_tensor(write: Callable[..., File]) -> None:
-    """A size is taken of what is also a value: one solid line goes to where both part."""
+    """A size is taken of what is also a value: one solid line goes to where both part, in the block that takes them."""
     graph = open_spec(str(write(U_NET))).graph().pruned("eval")
+    folded = [shape for shape in scene(graph, depth=1).shapes if isinstance(shape, Path)]
+    assert len(folded) == 11 and not any(shape.style.dash for shape in folded)
     lines: dict[bool, list[tuple[float, float, float, float]]] = {True: [], False: []}
     heads = 0
     for shape in scene(graph, depth=9).shapes:
