@@ -151,6 +151,12 @@ class Reader:
                     f"texts or row numbers: {listed(passed, 10)}; `inputs` may name them"
                 )
             inputs = {INPUT: tuple(numbers)}
+            counting = [name for name in numbers if _counts(rows, name)]
+            if counting:
+                rows.notes.append(
+                    f"{listed(counting, 5)} of {rows.name} {'counts' if len(counting) == 1 else 'count'} the rows, one "
+                    "by one, and may be no feature; `inputs` names those that are"
+                )
         empty = [own for part in (inputs, targets) for own, columns in part.items() if not columns]
         if empty:
             raise DataError(
@@ -215,6 +221,15 @@ class Reader:
 class _Named(NamedTuple):
     inputs: dict[str, tuple[str, ...]]
     targets: dict[str, tuple[str, ...]]
+
+
+def _counts(rows: Rows, column: str) -> bool:
+    """Whether a column is the number of each row, from 0 or 1."""
+    import numpy as np
+
+    numbers = rows.numbers(column)
+    first = 0 if numbers is None else numbers[0]
+    return numbers is not None and first in (0, 1) and bool((numbers == first + np.arange(len(rows))).all())
 
 
 def _filled(

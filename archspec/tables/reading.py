@@ -24,6 +24,8 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "<na>"}
 FLAGS = (("true", "false"), ("yes", "no"))
 DELIMITERS = (",", ";", "\t", "|")
 WHITESPACE = "whitespace"
+_WORDS = re.compile(r'"([^"]*)"|(\S+)')
+"""What stands between spaces, which may be in quotes."""
 _GROUPED = {
     ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"),
     ",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?"),
@@ -128,7 +130,10 @@ def read_table(path: Path, delimiter: str | None) -> Table:
     if lines[start].strip().isdigit() and start + 1 < len(lines) and not lines[start + 1].strip().isdigit():
         notes.append(f"{path.name} begins with the line {lines[start].strip()}, which is passed over")
         start += 1
-    mark = delimiter or _delimiter(lines[start])
+    said = re.fullmatch(r"sep=(.)", lines[start].strip("\r\n"), re.IGNORECASE)  # as spreadsheets have it
+    if said and start + 1 < len(lines):
+        start += 1
+    mark = delimiter or (said[1] if said else _delimiter(lines[start]))
     rows = list(_rows(lines[start:], mark, path))
     return _table(path, rows, mark, start, notes)
 
@@ -152,14 +157,19 @@ def _delimiter(line: str) -> str:
     bare = "".join(part for part in line.split('"')[::2])
     counts = {mark: bare.count(mark) for mark in DELIMITERS}
     best = max(DELIMITERS, key=lambda mark: counts[mark])
-    if counts[best]:
+    # Where numbers are apart by spaces, a tab among them is one too.
+    spaced = best == "\t" and any(
+        len(part.split()) > 1 and all(is_missing(word) or _number(word, ".") is not None for word in part.split())
+        for part in bare.split("\t")
+    )
+    if counts[best] and not spaced:
         return best
     return WHITESPACE if len(line.split()) > 1 else ","
 
 
 def _rows(lines: Sequence[str], mark: str, path: Path) -> Iterator[list[str]]:
     if mark == WHITESPACE:
-        yield from (line.split() for line in lines if line.strip())
+        yield from ([quoted or word for quoted, word in _WORDS.findall(line)] for line in lines if line.strip())
         return
     try:
         for row in csv.reader(lines, delimiter=mark, skipinitialspace=True):
@@ -172,9 +182,9 @@ def _rows(lines: Sequence[str], mark: str, path: Path) -> Iterator[list[str]]:
 def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list[str]) -> Table:
     header, *body = rows
     decimal, named = ".", True
-    if mark == ";" and any("," in cell and _number(cell, ",") is not None for row in body[:50] for cell in row):
+    if mark == ";" and any(_has_comma(cell) for row in body[:50] for cell in row):
         decimal = ","
-    if all(_number(cell, decimal) is not None for cell in header):
+    if _is_row(header, body, decimal):
         notes.append(f"{path.name} has no line of column names, so they are 1 to {len(header)}")
         header, body, named = [str(place + 1) for place in range(len(header))], rows, False
     if not body:
@@ -215,6 +225,34 @@ def _table(path: Path, rows: list[list[str]], mark: str, start: int, notes: list
     if decimal == ",":
         notes.append(f"{path.name} has decimal commas")
     return Table(path.name, columns, notes, decimal, named)
+
+
+def _has_comma(cell: str) -> bool:
+    """Whether a cell is a number with a decimal comma."""
+    return "," in cell and (_number(cell, ",") is not None or _GROUPED[","].fullmatch(cell) is not None)
+
+
+def _is_row(header: Sequence[str], body: Sequence[Sequence[str]], decimal: str) -> bool:
+    """Whether the first line is a row like those below it, and has no names of columns.
+
+    It is one of numbers alone, or has numbers in all columns of numbers, and a decimal, or a text of the rows below.
+    """
+    if all(_number(cell, decimal) is not None for cell in header):
+        return True
+    if any(len(row) != len(header) for row in body) or all(_number(cell, decimal) is None for cell in header):
+        return False
+    columns = list(zip(*body, strict=True))
+    numeric = [
+        place
+        for place, cells in enumerate(columns)
+        if all(is_missing(cell) or _number(cell, decimal) is not None for cell in cells)
+    ]
+    own = [header[place] for place in numeric if not is_missing(header[place])]
+    if not own or any(_number(cell, decimal) is None for cell in own):
+        return False
+    return any(decimal in cell for cell in own) or any(
+        header[place] in cells for place, cells in enumerate(columns) if place not in numeric and header[place]
+    )
 
 
 def _said(mark: str) -> str:

@@ -174,6 +174,47 @@ def test_tables_without_column_names(tmp_path: Path) -> None:
     assert whole(pandas, "input").shape == (12, 1) and "row numbers: index" in pandas.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("row", "target", "inputs", "first"),
+    [
+        # As collections of data sets publish them, without a line of names.
+        ("{a}.1,3.5,1.4,Iris-{t}", "4", ["1", "2"], [5.1, 3.5]),
+        ("{t}, {a}.5, 0.365, 15", "4", ["2", "3"], [5.5, 0.365]),
+        ("{a}, {t}, 77516, <=50K", "4", ["1", "3"], [5, 77516]),
+        ('{a}.0   8   307.0  ?\t"chevrolet {t}"', "5", ["1", "3"], [5, 307]),
+        ("{a};1.234,50;x{t}", "3", ["1", "2"], [5, 1234.5]),
+    ],
+)
+def test_a_first_line_that_is_a_row_has_no_names(
+    tmp_path: Path, row: str, target: str, inputs: list[str], first: list[float]
+) -> None:
+    lines = [row.format(a=5 + place, t="MFI"[place % 3]) for place in range(12)]
+    data = of(tmp_path, "\n".join(["sep=;", *lines] if ";" in row else lines) + "\n\n", targets=target, inputs=inputs)
+    found = whole(data, "input")
+    assert sorted(found[:, 0]) == pytest.approx([first[0] + place for place in range(12)])
+    assert found[:, 1] == pytest.approx([first[1]] * 12)
+    assert any("no line of column names" in note for note in data.notes)
+
+
+def test_years_are_names_of_columns(tmp_path: Path) -> None:
+    text = "country,2019,2020\n" + "".join(f"land {row},{row}.5,{row * 2}\n" for row in range(10))
+    data = of(tmp_path, text, targets="2020", inputs="2019")
+    assert sorted(whole(data, "input")[:, 0]) == [row + 0.5 for row in range(10)]
+    counted = of(tmp_path, "Id,a,y\n" + "".join(f"{row + 1},{row}.5,{row % 2}\n" for row in range(10)), targets="y")
+    assert "Id of t.csv counts the rows, one by one, and may be no feature" in counted.notes[0]
+
+
+def test_marks_between_thousands_are_passed_over(tmp_path: Path) -> None:
+    text = "a;b;y\n" + "".join(f"1.23{row},5;{row};{1 - row % 2}\n" for row in range(10))
+    data = of(tmp_path, text, targets="y")
+    assert sorted(whole(data, "input")[:, 0]) == [1230.5 + row for row in range(10)]
+    assert "10 numbers of a in t.csv have points between thousands, such as 1.230,5" in data.notes
+    text = "a,y\n" + "".join(f'"{1000 * row + 7:,}",{row % 2}\n' for row in range(10))
+    data = of(tmp_path, text, targets="y")
+    assert sorted(whole(data, "input")[:, 0]) == [1000 * row + 7 for row in range(10)]
+    assert data.notes == ("9 numbers of a in t.csv have commas between thousands, such as 1,007",)
+
+
 def test_numbers_that_are_no_classes(tmp_path: Path) -> None:
     text = "a,b,price\n" + "".join(f"{row},{row},{100_000 + 7 * row}\n" for row in range(30))
     data = of(tmp_path, text, targets="price")
