@@ -283,9 +283,21 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """`1 error`, `2 errors`, `3 classes`."""
-    ending = "es" if word.endswith("s") else "s"
-    return f"{number:,} {word}" + ("" if number == 1 else ending)
+    """`1 error`, `2 errors`, `2 classes`, `3 axes`, `4 entries`."""
+    if number == 1:
+        return f"1 {word}"
+    if word.endswith("is"):
+        return f"{number:,} {word[:-2]}es"
+    if word.endswith("ry"):
+        return f"{number:,} {word[:-1]}ies"
+    return f"{number:,} {word}" + ("es" if word.endswith(("s", "x", "ch")) else "s")
+
+
+def article(word: str) -> str:
+    """`a word`, `an apple`; of names in code `an int`, `an ArrayImpl`, `a uint8`."""
+    # A `u` is heard as in `unit` and `uint8` unless `un` stands before a word of its own, as in `unpool`.
+    sound = word[:1].lower()
+    return f"an {word}" if sound and (sound in "aeio" or word.startswith(("unp", "unk", "up"))) else f"a {word}"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from archspec.diagnostics import did_you_mean, listed
+from archspec.diagnostics import count, did_you_mean, listed
 from archspec.located import describe
 from archspec.types import TensorType
 
@@ -438,11 +438,13 @@ class _Evaluator:
             if whole is None:
                 return None
             index = self.value(node.slice)
-            count = len(whole.types)
-            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count:
+            there = len(whole.types)
+            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < there:
                 if None in whole.types:
                     raise _silently(f"`{whole.name}` has no value")
-                raise ExpressionError(f"`{whole.name}` has no {describe(index)}; it stands for {count} values, from 0")
+                raise ExpressionError(
+                    f"`{whole.name}` has no {describe(index)}; it stands for {count(there, 'value')}, from 0"
+                )
             return whole[index]
         value = self.env.get(node.id) if isinstance(node, ast.Name) else None
         return value if isinstance(value, Incoming) else None
@@ -458,7 +460,9 @@ class _Evaluator:
         if not isinstance(index, int) or isinstance(index, bool):
             raise ExpressionError(f"an index is a whole number, not {describe(index)}")
         if not -len(value) <= index < len(value):
-            raise ExpressionError(f"index {index} is outside the list's {len(value)} items (0 to {len(value) - 1})")
+            raise ExpressionError(
+                f"index {index} is outside the list's {count(len(value), 'item')} (0 to {len(value) - 1})"
+            )
         return value[index]
 
     def _call(self, node: ast.Call) -> Any:

@@ -14,7 +14,7 @@ from zlib import crc32
 import jax
 from flax import nnx
 
-from archspec.diagnostics import DataError, Span, listed
+from archspec.diagnostics import DataError, Span, article, count, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import Kind, is_foreign
 from archspec.nn.given import Taken, by_name, too_many
@@ -339,13 +339,13 @@ class Pure:
         """The network that holds these arrays. Raises `TypeError` and `ValueError` where they are not its own."""
         for what, arrays in (("params", params), ("statistics", statistics)):
             if not isinstance(arrays, Mapping):
-                raise TypeError(f"`{what}` is a dict of arrays by name, not a {type(arrays).__name__}")
+                raise TypeError(f"`{what}` is a dict of arrays by name, not {article(type(arrays).__name__)}")
         given = {*params, *statistics}
         missing, other = [name for name in self.paths if name not in given], sorted(given - self.paths.keys())
         if missing or other:
             said = [f"lacks {listed(missing, 8)}"] if missing else []
             said += [f"has {listed(other, 8)}, which it does not"] if other else []
-            raise ValueError(f"what is given for the network's {len(self.paths):,} arrays {' and '.join(said)}")
+            raise ValueError(f"what is given for the network's {count(len(self.paths), 'array')} {' and '.join(said)}")
         network: Network = nnx.merge(self.definition, self._nested(params), self._nested(statistics))
         return network
 

@@ -63,7 +63,7 @@ def ones(*shape: int) -> Any:
         (IMAGE, ones(6, 8, 3), ValueError, "which has no batch axis: x[None] adds one"),
         (IMAGE, ones(2, 9, 9, 3), ValueError, "another size, for which `spec.graph(input=…)`"),
         (IMAGE, ones(2, 8, 6, 3), ValueError, "height and width are the other way round"),
-        (IMAGE, ones(2, 6, 8, 1), ValueError, "1 channels instead of 3"),
+        (IMAGE, ones(2, 6, 8, 1), ValueError, "1 channel instead of 3"),
         (IMAGE, ones(2, 144), ValueError, "which has 2 axes instead of 4"),
         (IMAGE, np.zeros((2, 6, 8, 3), np.uint8), TypeError, "was given uint8. Bytes become numbers by the spec's"),
         (IMAGE, np.zeros((2, 6, 8, 3), np.int64), TypeError, "was given int64. `archspec.open(run).predict`"),

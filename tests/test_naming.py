@@ -214,7 +214,7 @@ layers:
         ("previous.features", "`previous` is 16×12×4, a map, which has no `features`"),
         ("input.chanels", "did you mean `channels`?"),
         ("previous", "`previous` is no value by itself"),
-        ("previous[1].height", "`previous` has no 1; it stands for 1 values"),
+        ("previous[1].height", "`previous` has no 1; it stands for 1 value"),
         ("w.channels", "an attribute has no place"),
         ("stem.channels", "an attribute has no place"),
         ("len([input])", "`input` is no value by itself"),

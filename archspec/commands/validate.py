@@ -31,10 +31,8 @@ def run(options: argparse.Namespace) -> int:
         for spec in specs:
             if options.format != "json" and not failed(spec.diagnostics, options):
                 graph = spec.graph().pruned("eval")
-                print(
-                    f"ok: {spec.label} — {count(len(graph.nodes), 'layer')}, {graph.count('trainable'):,} parameters, "
-                    f"{graph.macs:,} multiply–adds"
-                )
+                params = count(graph.count("trainable"), "parameter")
+                print(f"ok: {spec.label} — {count(len(graph.nodes), 'layer')}, {params}, {graph.macs:,} multiply–adds")
     unique = list(dict.fromkeys(diagnostics))
     show(unique, options)
     return 1 if failed(unique, options) else 0

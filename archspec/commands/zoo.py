@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.output import as_json, print_as, say
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def _plot(facts: list[Facts], options: argparse.Namespace) -> None:
     accuracy = options.accuracy or "top1"
     left_out = draw(facts, accuracy, options.plot)
     said = f"; without published {accuracy}: {', '.join(left_out)}" if left_out else ""
-    say(f"{options.plot}: {len(facts) - len(left_out)} networks{said}")
+    say(f"{options.plot}: {count(len(facts) - len(left_out), 'network')}{said}")

@@ -45,7 +45,7 @@ def as_input(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     import numpy as np
 
     if not array.ndim or array.dtype.kind not in "fiub":
-        raise DataError("E507", f"{name} are no numbers, but {array.dtype} of {array.ndim} axes")
+        raise DataError("E507", f"{name} are no numbers, but {array.dtype} of {count(array.ndim, 'axis')}")
     if array.ndim > 4 or 0 in array.shape:
         raise DataError(
             "E507", f"{name} is {'×'.join(map(str, array.shape))}, but inputs are N×H×W×C, N×H×W, N×L×C or N×F"
@@ -144,4 +144,4 @@ def check_lengths(arrays: Sequence[tuple[str, np.ndarray]]) -> None:
     (first, array), *rest = arrays
     for name, other in rest:
         if len(other) != len(array):
-            raise DataError("E507", f"{first} has {len(array):,} samples, but {name} {len(other):,}")
+            raise DataError("E507", f"{first} has {count(len(array), 'sample')}, but {name} {len(other):,}")

@@ -78,7 +78,7 @@ def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.
                         raise DataError(
                             "E506",
                             f"{name} in {path} should be {_said(shape)} numbers of {dtype.itemsize} bytes, but the "
-                            f"archive holds {info.file_size:,} bytes of it",
+                            f"archive holds {count(info.file_size, 'byte')} of it",
                             help=["save it again"],
                         )
                     unpacked += size
@@ -167,10 +167,11 @@ def as_split(images: np.ndarray, labels: np.ndarray, name: str) -> Split:
         labels = labels.reshape(-1)
     if labels.ndim not in (1, 3) or labels.dtype.kind not in "iu":
         raise DataError(
-            "E507", f"{name}: labels must be N or N×H×W whole numbers, not {labels.dtype} of {labels.ndim} axes"
+            "E507",
+            f"{name}: labels must be N or N×H×W whole numbers, not {labels.dtype} of {count(labels.ndim, 'axis')}",
         )
     if len(images) != len(labels):
-        raise DataError("E507", f"{name}: there are {len(images):,} images but {len(labels):,} labels")
+        raise DataError("E507", f"{name}: {count(len(images), 'image')} but {count(len(labels), 'label')}")
     if labels.ndim == 3:
         if labels.shape != images.shape[:3]:
             sizes = ["×".join(map(str, shape)) for shape in (labels.shape, images.shape[:3])]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.data._base import LABEL, Dataset
 from archspec.data._split import Data, Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.fields import FilePath
 from archspec.images.limits import check_memory
 
@@ -66,7 +66,7 @@ def _read(paths: list[Path], labels: int, classes: int) -> Split:
         if not len(data) or len(data) % (labels + _PIXELS):
             raise DataError(
                 "E506",
-                f"{path} has {len(data):,} bytes, not a multiple of {labels + _PIXELS:,}",
+                f"{path} has {count(len(data), 'byte')}, not a multiple of {labels + _PIXELS:,}",
                 help=["download it again"],
             )
         records = data.reshape(-1, labels + _PIXELS)

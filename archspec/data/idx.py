@@ -15,7 +15,7 @@ from pydantic import Field
 from archspec.data._base import Dataset
 from archspec.data._files import as_split, existing_folder, numbered
 from archspec.data._split import Data, Split
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, Flag, Text
 from archspec.images.limits import check_bytes
 
@@ -98,17 +98,19 @@ def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:
             if len(head) < start:
                 raise DataError(
                     "E506",
-                    f"{path} is cut short: it holds {len(head):,} bytes, and its header alone takes {start}",
+                    f"{path} is cut short: it holds {count(len(head), 'byte')}, and its header alone takes {start}",
                     help=["download it again"],
                 )
             shape = struct.unpack(f">{axes}I", head[4:])
             expected = math.prod(shape)
-            said = f"{path} should hold {expected:,} bytes of {what} ({'×'.join(map(str, shape))})"
+            said = f"{path} should hold {count(expected, 'byte')} of {what} ({'×'.join(map(str, shape))})"
             if not path.name.endswith(".gz") and stored - start != expected:
                 raise DataError("E506", f"{said}, but holds {stored - start:,}", help=["download it again"])
             # Deflate makes at most some 1,032 bytes of one.
             if expected > 1100 * stored + 1100:
-                raise DataError("E506", f"{said}, more than its {stored:,} bytes unpack to", help=["download it again"])
+                raise DataError(
+                    "E506", f"{said}, more than its {count(stored, 'byte')} unpack to", help=["download it again"]
+                )
             check_bytes(str(path), expected, stored)
             data = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
@@ -121,7 +123,7 @@ def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:
 
 def _check_magic(path: Path, head: bytes, what: Literal["images", "labels"]) -> None:
     if len(head) < 4:
-        raise DataError("E506", f"{path} is not an IDX file of {what}: it holds {len(head)} bytes")
+        raise DataError("E506", f"{path} is not an IDX file of {what}: it holds {count(len(head), 'byte')}")
     (magic,) = struct.unpack(">I", head[:4])
     if magic != _MAGIC[what]:
         raise DataError("E506", f"{path} is not an IDX file of {what}: its magic number is {magic}, not {_MAGIC[what]}")

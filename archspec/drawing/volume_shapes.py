@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from archspec.diagnostics import count
 from archspec.drawing import palette
 from archspec.drawing.palette import FAINT, INK, Colours
 from archspec.drawing.scene import (
@@ -153,7 +154,7 @@ def _title_of(figure: Figure, step: Stage) -> str:
     shown = [_told(node) for node in nodes[:12]]
     if len(nodes) > 12:
         shown.append(f"… {len(nodes) - 12:,} more layers")
-    of_it = f"{params:,} parameters" if not (tie and tie.whole) else ""
+    of_it = count(params, "parameter") if not (tie and tie.whole) else ""
     head = ", ".join(filter(None, [f"{step.path}: {step.type}", of_it, str(tie) if tie else ""]))
     return "\n".join([head, *shown])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, listed
+from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, article, listed
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
@@ -150,7 +150,7 @@ class Placer:
                 kind = node.layer.tap_indices(*node.input_types) if node else None
                 if kind is None:
                     name = next(name for name, port in layer.referred().items() if port == "indices")
-                    what = f"`{node.path}`, a {node.kind}," if node else "the network's input"
+                    what = f"`{node.path}`, {article(node.kind)}," if node else "the network's input"
                     self.findings.error(
                         "E308",
                         f"{path}: {what} has no indices; a max_pool has",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Findings, Label, Span, listed
+from archspec.diagnostics import Findings, Label, Span, article, listed
 from archspec.elaborate.scope import COMMON, UNKNOWN, Context, Entry, Scope
 from archspec.expressions import escaped
 from archspec.graph import Node, is_input
@@ -112,7 +112,7 @@ def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> 
         refuse(x.placer, reason, place.span, secondary=secondary)
         return None
     if not node.arrays:
-        refuse(x.placer, f"`{path}`, a {node.kind}, has no arrays", place.span, help=["leave `weights` out"])
+        refuse(x.placer, f"`{path}`, {article(node.kind)}, has no arrays", place.span, help=["leave `weights` out"])
         return None
     return node
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 
 MEGAPIXELS = "ARCHSPEC_MAX_MEGAPIXELS"
 """Names the pixels of an image file, in millions; 128 where it is not set."""
@@ -72,4 +72,4 @@ def check_memory(what: str, size: int) -> None:
 
 
 def _small(size: int) -> str:
-    return f"{size / 1e6:,.3g} MB" if size >= 10**6 else f"{size:,} bytes"
+    return f"{size / 1e6:,.3g} MB" if size >= 10**6 else count(size, "byte")

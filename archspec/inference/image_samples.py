@@ -93,7 +93,7 @@ def _number(samples: Samples) -> str:
 
 def _check_channels(name: str, input: ImageInput) -> None:
     if input.channels not in MODES:
-        raise DataError("E521", f"input `{name}` has {input.channels} channels; image files have 1, 3 or 4")
+        raise DataError("E521", f"input `{name}` has {count(input.channels, 'channel')}; image files have 1, 3 or 4")
 
 
 def _files(path: Path, reading: Reading) -> list[Path]:

@@ -324,7 +324,7 @@ class Run:
         main = self.graph.output_type(self.graph.main_output)
         gives = count(len(self.classes), "class") if self.classes else str(main)
         what = "imported weights" if self._run.imported else "run"
-        return f"<Run {self.name}: {takes} → {gives}, {self.graph.params:,} parameters, {what} in {self.folder}>"
+        return f"<Run {self.name}: {takes} → {gives}, {count(self.graph.params, 'parameter')}, {what} in {self.folder}>"
 
     def _repr_html_(self) -> str:
         from html import escape

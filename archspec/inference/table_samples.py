@@ -121,7 +121,9 @@ def _by_names(table: Table, layout: Layout) -> tuple[Table, Layout]:
         return Table(table.name, renamed, table.notes, table.decimal), layout
     (name, features), *others = layout.inputs.items()
     if missing and not (table.named or others) and len(there) == sum(own.width for own in features):
-        table.notes.append(f"columns of {table.name} are taken as the {len(there):,} features in the order of training")
+        table.notes.append(
+            f"columns of {table.name} are taken as the {count(len(there), 'feature')} in the order of training"
+        )
         return table, replace(layout, inputs={name: tuple(map(Feature, there))})
     if missing:
         hint = did_you_mean(missing[0], there)

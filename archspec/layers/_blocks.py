@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import PositiveInt
 from archspec.layers._base import Family, Layer
 from archspec.types import TensorType
@@ -35,5 +35,6 @@ class Blocks(Layer):
         """Raises `ShapeError` for a vector."""
         if x.is_vector:
             raise ShapeError(
-                f"{self.kind} works on maps and signals, but its input is a vector of {x} features", code="E302"
+                f"{self.kind} works on maps and signals, but its input is a vector of {count(x.size, 'feature')}",
+                code="E302",
             )

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Padding, Rounding, Sides
 from archspec.layers._base import Layer, Window
 from archspec.types import TensorType
@@ -351,7 +351,7 @@ def require_places(x: TensorType, kind: str) -> None:
     if x.is_vector:
         raise ShapeError(
             f"{kind} works on maps (height × width × channels) and signals (length × channels), "
-            f"but its input is a vector of {x} features",
+            f"but its input is a vector of {count(x.size, 'feature')}",
             code="E302",
             help=["put it before the layer that flattens"],
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
@@ -46,12 +46,12 @@ class Conv(Convolution):
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
         positions = self.positions(x)
-        for count, what in ((x.channels, "input channels"), (self.filters, "filters")):
-            if count % self.groups:
+        for number, what in ((x.channels, "input channel"), (self.filters, "filter")):
+            if number % self.groups:
                 common = gcd(x.channels, self.filters)
                 near = [n for n in range(1, min(common, MAX_TRIED) + 1) if common % n == 0]
                 raise ShapeError(
-                    f"{count} {what} do not divide into {self.groups} groups",
+                    f"{count(number, what)} cannot be divided into {self.groups} groups",
                     code="E305",
                     help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"],
                     field="groups",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Flag, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def require_vector(x: TensorType, kind: str) -> None:
     """Raises `ShapeError` unless the input is a vector of features."""
     if not x.is_vector:
-        help = [f"put `flatten` before it: {x} becomes {x.size:,} features", "or `global_avg_pool`"]
+        help = [f"put `flatten` before it: {x} becomes {count(x.size, 'feature')}", "or `global_avg_pool`"]
         if x.is_signal:
-            help.append(f"or, for the same layer at each of its {x.shape[0]:,} positions, `conv: {{kernel: 1}}`")
+            help.append(f"or, for the same layer at each of its {count(x.shape[0], 'position')}, `conv: {{kernel: 1}}`")
         raise ShapeError(
             f"{kind} takes a vector of features, but its input is {x}, a {'map' if x.is_map else 'signal'}",
             code="E302",

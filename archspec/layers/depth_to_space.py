@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.layers._base import Example, Window
 from archspec.layers._blocks import Blocks
 from archspec.types import TensorType
@@ -34,8 +34,8 @@ class DepthToSpace(Blocks):
         if x.channels % area:
             what = f"{self.block}×{self.block} pixels" if x.is_map else f"{self.block} positions"
             raise ShapeError(
-                f"{x.channels} channels are no whole number of blocks of {what}",
-                help=[f"{max(1, x.channels // area) * area} channels are"],
+                f"{count(x.channels, 'channel')} cannot be divided into blocks of {what}",
+                help=[f"{count(max(1, x.channels // area) * area, 'channel')} can"],
                 field="block",
             )
         return TensorType((*(size * self.block for size in x.spatial), x.channels // area), x.dtype)

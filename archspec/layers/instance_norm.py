@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Flag
 from archspec.layers._base import Example
 from archspec.layers._normalisation import Normalisation
@@ -36,7 +36,7 @@ class InstanceNorm(Normalisation):
         (x,) = inputs
         if x.is_vector:
             raise ShapeError(
-                f"{self.kind} works on maps and signals, but its input is a vector of {x} features",
+                f"{self.kind} works on maps and signals, but its input is a vector of {count(x.size, 'feature')}",
                 code="E302",
                 help=["`layer_norm` normalises a vector"],
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Pair, PositiveInt
 from archspec.layers._base import Example, Layer, Window
 from archspec.layers._window import on_axes, require_places, window
@@ -40,7 +40,7 @@ class PadChannels(Layer):
         (x,) = inputs
         require_places(x, self.kind)
         if self.channels < x.channels:
-            raise ShapeError(f"has {x.channels} channels already, more than {self.channels}", field="channels")
+            raise ShapeError(f"has {count(x.channels, 'channel')} already, more than {self.channels}", field="channels")
         steps = on_axes(self.stride, x, "stride")
         return TensorType(
             (*(-(-size // step) for size, step in zip(x.spatial, steps, strict=True)), self.channels), x.dtype

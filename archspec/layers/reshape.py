@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import MAX_SIZE
 from archspec.layers._base import Example, Layer
 from archspec.types import TensorType
@@ -74,8 +74,8 @@ class Reshape(Layer):
         wanted = "×".join("?" if size < 0 else str(size) for size in self.shape)
         if x.size % known or (-1 not in self.shape and x.size != known):
             raise ShapeError(
-                f"{x.size:,} numbers cannot be {wanted}, which {'are a multiple of' if -1 in self.shape else 'are'} "
-                f"{known:,}",
+                f"{count(x.size, 'number')} cannot be {wanted}, which "
+                f"{'are a multiple of' if -1 in self.shape else 'are'} {known:,}",
                 field="shape",
             )
         return TensorType(tuple(x.size // known if size < 0 else size for size in self.shape), x.dtype)

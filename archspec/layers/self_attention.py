@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Flag, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
@@ -77,18 +77,18 @@ class SelfAttention(Layer):
         (x,) = inputs
         require_places(x, self.kind)
         width, values, filters = self._widths(x)
-        for count, what in ((width, "width"), (values, "values")):
-            if count % self.heads:
+        for number, what in ((width, "width"), (values, "values")):
+            if number % self.heads:
                 raise ShapeError(
-                    f"{self.heads} heads do not divide the {count} channels of `{what}`",
+                    f"{self.heads} heads do not divide the {count(number, 'channel')} of `{what}`",
                     code="E305",
-                    help=[f"`{what}: {-(-count // self.heads) * self.heads}` would do"],
+                    help=[f"`{what}: {-(-number // self.heads) * self.heads}` would do"],
                     field="heads",
                 )
         if self.filters is not None and not self.project:
             raise ShapeError(
                 "has `filters`, which are the projection's, but `project: false`",
-                help=[f"without a projection the output has the {values} channels of `values`"],
+                help=[f"without a projection the output has the {count(values, 'channel')} of `values`"],
                 field="filters",
             )
         return TensorType((*x.spatial, filters), x.dtype)

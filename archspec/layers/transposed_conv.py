@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
 from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
@@ -62,9 +62,11 @@ class TransposedConv(Layer):
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
         require_places(x, self.kind)
-        for count, what in ((x.channels, "input channels"), (self.filters, "filters")):
-            if count % self.groups:
-                raise ShapeError(f"{count} {what} do not divide into {self.groups} groups", code="E305", field="groups")
+        for number, what in ((x.channels, "input channel"), (self.filters, "filter")):
+            if number % self.groups:
+                raise ShapeError(
+                    f"{count(number, what)} cannot be divided into {self.groups} groups", code="E305", field="groups"
+                )
         sizes = []
         for have, (kernel, step, spread, (before, after), more) in zip(x.spatial, self._along(x), strict=True):
             if more and more >= max(step, spread):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 
 if TYPE_CHECKING:
     import jax
@@ -58,7 +58,7 @@ def fitted_weights(weights: Weights, labels: np.ndarray, classes: int) -> tuple[
     if len(weights) != classes:
         raise DataError(
             "E501",
-            f"`class_weights` has {len(weights)} numbers, but the data has {classes} classes",
+            f"`class_weights` has {count(len(weights), 'number')}, but the data has {count(classes, 'class')}",
             help=["one number per class", "median_frequency takes them from the training labels"],
         )
     return weights

@@ -39,8 +39,9 @@ class Sum(Loss):
     @model_validator(mode="after")
     def _check(self) -> Sum:
         if self.weights is not None and len(self.weights) != len(self.losses):
-            numbers, losses = count(len(self.weights), "number"), f"{len(self.losses)} losses"
-            raise ValueError(f"`weights` has {numbers} for {losses}")
+            raise ValueError(
+                f"`weights` has {count(len(self.weights), 'number')} for {count(len(self.losses), 'loss')}"
+            )
         links = {loss.link for loss in self.losses}
         if len(links) > 1:
             said = ", ".join(f"{loss.kind} {loss.link or 'nothing'}" for loss in self.losses)

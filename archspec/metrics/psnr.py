@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.fields import PositiveNumber
 from archspec.metrics._base import Totals, Values, share
 from archspec.metrics._error import ErrorMetric
@@ -39,7 +39,9 @@ class Psnr(ErrorMetric):
                 "E501", "`psnr` needs the peak of its numbers", help=["psnr: 1.0, where they run from 0 to 1"]
             )
         if self.std is not None and len(self.std) not in (1, output.channels):
-            raise DataError("E501", f"`std` of psnr has {len(self.std)} numbers for {output.channels} channels")
+            raise DataError(
+                "E501", f"`std` of psnr has {count(len(self.std), 'number')} for {count(output.channels, 'channel')}"
+            )
 
     def of_input(self, range: tuple[float, float], std: tuple[float, ...] | None) -> Self:
         return self if self.peak is not None else self.model_copy(update={"peak": range[1] - range[0], "std": std})

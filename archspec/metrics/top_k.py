@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.fields import PositiveInt
 from archspec.losses import Form, Loss
 from archspec.metrics._base import Metric, Sums, Totals, Values, share
@@ -37,7 +37,7 @@ class TopK(Metric):
 
     def check(self, output: TensorType) -> None:
         if self.k >= output.channels and self.k > 1:
-            raise DataError("E501", f"`top_k: {self.k}` of {output.channels} classes is always right")
+            raise DataError("E501", f"`top_k: {self.k}` of {count(output.channels, 'class')} is always right")
 
     def build(self, loss: Loss) -> Callable[[Any, Any], Sums]:
         import jax.numpy as jnp

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from archspec.diagnostics import article, count
 from archspec.types import TensorType
 
 AXES = {3: "batch, height, width, channels", 2: "batch, length, channels", 1: "batch, features"}
@@ -101,7 +102,7 @@ def _checked(value: Any, item: Taken, *, alone: bool) -> Any:
         raise TypeError(f"{takes}, and was given {what}. {help}{PREPARED}")
     if _is_number(value.dtype) is None:
         name = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
-        raise TypeError(f"{takes}, and was given a {name}: numpy.asarray(x) makes an array of it")
+        raise TypeError(f"{takes}, and was given {article(name)}: numpy.asarray(x) makes an array of it")
     if not _is_number(value.dtype):
         raise TypeError(f"{takes}, and was given {value.dtype}. {_of_bytes(value)}{PREPARED}")
     shape, wanted = tuple(value.shape), item.type.shape
@@ -142,13 +143,13 @@ def _why(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
             return ", which has no axis of channels: x[..., None] adds one"
         if wanted[-1] == 1 and len(wanted) > 1 and shape == wanted[:-1]:
             return ", which has neither batch nor channels: x[None, ..., None] adds both"
-        return f", which has {len(shape)} axes instead of {len(wanted) + 1}"
+        return f", which has {count(len(shape), 'axis')} instead of {len(wanted) + 1}"
     if len(wanted) > 1 and shape[1:] == first:
         order = "NCHW" if len(wanted) == 3 else "NCL"
         return f", with channels first ({order}): jax.numpy.moveaxis(x, 1, -1) puts them last"
     if shape[-1] != wanted[-1]:
-        word = "channels" if len(wanted) > 1 else "features"
-        return f": {shape[-1]} {word} instead of {wanted[-1]}"
+        word = "channel" if len(wanted) > 1 else "feature"
+        return f": {count(shape[-1], word)} instead of {wanted[-1]}"
     if len(wanted) == 3 and shape[1:] == (wanted[1], wanted[0], wanted[2]):
         return ": height and width are the other way round"
     return ": another size, for which `spec.graph(input=…)` and `archspec.build` make a network of their own"

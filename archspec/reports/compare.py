@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from archspec.diagnostics import count
 from archspec.figures.differences import Difference, differences
 from archspec.figures.units import si
 from archspec.kinds import plain
@@ -119,11 +120,18 @@ def _folded(changes: Sequence[Difference]) -> Iterator[list[str | Cell]]:
         if state == "same" and len(items) >= ALIKE:
             resized = sum(item.state == "resized" for item in items)
             said = f"{resized} of another size" if resized else ""
-            yield ["", f"… {len(items)} layers alike", "", said, "", Cell(signed(macs), macs)]
+            yield ["", f"… {count(len(items), 'layer')} alike", "", said, "", Cell(signed(macs), macs)]
         elif state in ("added", "removed") and len(items) >= MORE:
             nodes = [item.after or item.before for item in items]
             first, last = (node.path for node in (nodes[0], nodes[-1]) if node is not None)
-            yield [SIGNS[items[0].state], f"{first} … {last}", "", f"{len(items)} layers", "", Cell(signed(macs), macs)]
+            yield [
+                SIGNS[items[0].state],
+                f"{first} … {last}",
+                "",
+                count(len(items), "layer"),
+                "",
+                Cell(signed(macs), macs),
+            ]
         else:
             yield from map(_row, items)
 

@@ -155,7 +155,8 @@ def _reason(detail: ErrorDetails) -> str:
         return f"must be {choices[0]}"
     if known:
         context = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
-        return known.format(**context)
+        said = known.format(**context)
+        return said.replace(" 1 items", " 1 item").replace(" 1 characters", " 1 character")
     message = detail["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 

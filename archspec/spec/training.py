@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.diagnostics import DataError, Findings, Label, Span
+from archspec.diagnostics import DataError, Findings, Label, Span, count
 from archspec.patterns import any_matches
 from archspec.spec.train import Train
 from archspec.tasks import overruled
@@ -92,7 +92,7 @@ def _check_output(graph: Graph, output: Output, loss: Loss, findings: Findings) 
     if least < LEAST:
         return
     node = graph.nodes[blamed]
-    of = f"{width:,} classes" if loss.link == "softmax" else f"{width:,} output{'' if width == 1 else 's'}"
+    of = count(width, "class" if loss.link == "softmax" else "output")
     findings.warning(
         "W304",
         f"output `{output.name}` holds values from {low:g} to {high:g}, which {node.path} ({node.kind}) bounds, and "

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from archspec.diagnostics import Findings, Span, did_you_mean, listed
+from archspec.diagnostics import Findings, Span, article, count, did_you_mean, listed
 from archspec.kinds import FAMILIES, RESERVED, Kind, KindError, find_kind, kind_names
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
@@ -34,7 +34,7 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
         hint = f"write `{{{kind}: {name[:60]}}}`"
     findings.error(
         "E204",
-        f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {_article(word)}",
+        f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {article(word)}",
         span,
         help=[hint] if hint else [f"there are {listed(known, 100)}", OWN],
     )
@@ -60,7 +60,9 @@ def _field_of(name: str, known: list[str], word: str) -> str | None:
 
 def not_one_kind(family: str, node: LocatedMapping, findings: Findings) -> None:
     """Reports a mapping of several keys, or none, where a kind is expected."""
-    what = f"{_article(FAMILIES[family])} is one kind with its fields, not a mapping of {len(node.entries)} keys"
+    what = (
+        f"{article(FAMILIES[family])} is one kind with its fields, not a mapping of {count(len(node.entries), 'key')}"
+    )
     help = _nested(node, family) or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
     findings.error("E205", what, node.span, help=[help])
 
@@ -98,10 +100,6 @@ def _join_help(kind: type[Kind], content: Located) -> str | None:
 def _fields_help(model: type[BaseModel]) -> str:
     names = list(fields_of(model))
     return f"fields: {listed(names, 30)}" if names else "it has no fields"
-
-
-def _article(word: str) -> str:
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def unknown_argument(

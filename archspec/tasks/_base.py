@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.kinds import Kind
 
 if TYPE_CHECKING:
@@ -86,4 +86,6 @@ class Task(Kind):
 def shape_of(target: np.ndarray, word: str = "sample") -> str:
     """The shape of a sample's target in words."""
     shape = target.shape[1:]
-    return f"one number per {word}" if not shape else f"{'×'.join(map(str, shape))} numbers per {word}"
+    if not shape:
+        return f"one number per {word}"
+    return f"{count(shape[0], 'number') if len(shape) == 1 else '×'.join(map(str, shape)) + ' numbers'} per {word}"

@@ -59,7 +59,7 @@ class Classification(Task):
             has = f"a label for each of {target.shape[1]:,} positions as `{name}`"
             raise self.needs(data, has, "`task: segmentation` and an output with a class for each")
         elif target.ndim == 2:
-            raise self.needs(data, f"{target.shape[1]} labels per sample", "`task: multi_label`")
+            raise self.needs(data, f"{count(target.shape[1], 'label')} per sample", "`task: multi_label`")
 
 
 def _check_shares(data: str, name: str, target: np.ndarray, output: TensorType) -> None:
@@ -68,7 +68,7 @@ def _check_shares(data: str, name: str, target: np.ndarray, output: TensorType) 
     if target.shape[1] != output.channels:
         raise DataError(
             "E501",
-            f"`{name}` of {data} has shares of {target.shape[1]} classes, but the output has "
+            f"`{name}` of {data} has shares of {count(target.shape[1], 'class')}, but the output has "
             f"{count(output.channels, 'unit')}",
         )
     known = target[~np.isnan(target).any(1)]

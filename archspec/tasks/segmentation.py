@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.tasks._base import Inputs, Task
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Segmentation(Task):
         if target.dtype.kind == "f" and target.ndim <= len(output.shape):
             raise self.needs(data, f"fractional numbers as `{name}`", "`task: regression`")
         if target.ndim > len(output.shape) and target.shape[-1] != output.channels:
-            has = f"{target.shape[-1]} numbers for each {'pixel' if output.is_map else 'position'} as `{name}`"
+            has = f"{count(target.shape[-1], 'number')} for each {'pixel' if output.is_map else 'position'} as `{name}`"
             raise self.needs(data, has, f"a class, or the share of each of {output.channels}")
         if target.ndim > len(output.shape) and target.dtype.kind != "f":
             raise self.needs(data, f"whole numbers for each class as `{name}`", "a 1 among zeros, or shares")

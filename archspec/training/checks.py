@@ -245,7 +245,7 @@ def _other_classes(data: Data, head: Head, classes: int, graph: Graph, dataset: 
     stray = dataset.stray(width) if dataset and classes > width else None
     return DataError(
         "E501",
-        f"{data.name} has {classes} class{'' if classes == 1 else 'es'}, but output `{head.name}` of {graph.name} has "
+        f"{data.name} has {count(classes, 'class')}, but output `{head.name}` of {graph.name} has "
         f"{count(width, 'unit' if head.type.is_vector else 'channel')}",
         notes=[stray] if stray else [],
         help=[

@@ -123,7 +123,9 @@ class Loop:
         done = saved.epoch
         # A kill leaves a record or two more than there are checkpoints.
         if not done and max(recorded, default=0) > 2:
-            notes.append(f"{self.folder.path} has metrics of {max(recorded)} epochs, but no checkpoint: it begins anew")
+            notes.append(
+                f"{self.folder.path} has metrics of {count(max(recorded), 'epoch')}, but no checkpoint: it begins anew"
+            )
         kept = self.folder.keep_metrics(done)
         notes += [note for note in kept.notes if note not in notes]
         self.checkpoints.drop_after(done)
@@ -146,7 +148,7 @@ class Loop:
         if done and any(abs(one - other) > 1e-6 for one, other in rates):
             peak, last = self.recipe.optimiser.learning_rate, float(before(step - 1))
             notes.append(
-                f"the schedule is one of {new} epochs from here on: the learning rate is "
+                f"the schedule is one of {count(new, 'epoch')} from here on: the learning rate is "
                 f"{peak * float(after(step)):.4g} at the next step, after {peak * last:.4g} by the schedule of {old}"
             )
         return notes

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from archspec.diagnostics import article
 from archspec.weights.pickles import Global, Made
 from archspec.weights.storages import ARRAYS, Storage, array_of
 from archspec.weights.tensors import Tensor, TensorFile, UnreadableError
@@ -99,4 +100,4 @@ def _keys(content: Any) -> Iterator[str]:
             kind = value.name if isinstance(value, Made) else type(value).__name__
             yield f"{str(key)[:60]} ({kind[:60]})"
     elif not isinstance(content, str | bytes) and isinstance(content, list | tuple):
-        yield f"a {type(content).__name__} of {len(content)}"
+        yield f"{article(type(content).__name__)} of {len(content)}"

@@ -126,7 +126,7 @@ def test_a_sum_is_one_of_terms() -> None:
     [
         ({"sum": []}, "at least 1 item"),
         ({"sum": ["cross_entropy", "binary_cross_entropy"]}, "all must apply the same"),
-        ({"sum": {"losses": ["mse"], "weights": [1, 2]}}, "`weights` has 2 numbers for 1 losses"),
+        ({"sum": {"losses": ["mse"], "weights": [1, 2]}}, "`weights` has 2 numbers for 1 loss"),
         ({"focal": {"alpha": 0.25}}, "`alpha` goes with"),
         ({"focal": {"apply": "sigmoid", "class_weights": [1]}}, "`class_weights` go with"),
         ({"hinge": 3}, "1 or 2"),
