@@ -100,27 +100,28 @@ def training(
     float32, bfloat16 and float16.
 
     Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `gradients` and `optimiser
-    state` (of trained weights), `input`; and of the moment in the backward pass when most is alive: `activations` (kept
-    for the backward pass, each tensor once), `masks` (and indices, or random numbers while they
-    are drawn), `activation gradients`, and `copies`, which XLA on
-    CPUs alone makes: each convolution's input and gradient with the batch as last axis. `gradients` has those that
-    wait, too: where arrays are shared, each use's until the last one's is there to be added. docs/memory.md has the
-    rules.
+    state` (of trained weights), `input`; and of the moment when most is alive: `activations` (kept for the backward
+    pass, each tensor once), `masks` (and indices, or random numbers while they are drawn), `activation gradients`, and
+    `copies`, which XLA on CPUs alone makes: each convolution's input and gradient with the batch as last axis. Where
+    arrays are shared, `gradients` has each use's too, until the last one's is there to be added. docs/memory.md has
+    the rules.
     """
     width = _width(dtype)
     seen = graph.pruned("train")
     optimiser = optimiser or default_optimiser()
     changed = sum(node.count("trainable") for node in seen.nodes if node.owner not in frozen)
+    params, statistics = seen.params, seen.count("statistics")
+    given = sum(item.type.size for item in seen.inputs)
 
     def memory(moment: _Backward, unwritten: int = 0, copy: int = 0) -> Memory:
         return _sum(
             {
-                "weights": MemoryPart(4 * seen.params),
-                "weight copies": MemoryPart(width * seen.params if width < 4 else 0),
-                "statistics": MemoryPart(4 * seen.count("statistics")),
+                "weights": MemoryPart(4 * params),
+                "weight copies": MemoryPart(width * params if width < 4 else 0),
+                "statistics": MemoryPart(4 * statistics),
                 "gradients": MemoryPart(4 * (changed - unwritten) + moment.waiting),
                 "optimiser state": MemoryPart(4 * optimiser.slots * changed),
-                "input": MemoryPart(0, width * sum(item.type.size for item in seen.inputs)),
+                "input": MemoryPart(0, width * given),
                 "activations": MemoryPart(0, moment.activations),
                 "masks": MemoryPart(0, moment.masks),
                 "activation gradients": MemoryPart(0, moment.gradients),
