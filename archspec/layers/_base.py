@@ -156,6 +156,10 @@ class Layer(Kind):
         """What no value of the output is below or above, whatever the inputs are; None where nothing bounds it."""
         return None
 
+    def floor(self) -> float | None:
+        """What no value of the output is below, of a layer that nothing bounds above; None where there is no such."""
+        return None
+
     @property
     def passes_bounds(self) -> bool:
         """Whether bounds of all inputs bound the output, as `bounds_of` says."""

@@ -21,6 +21,9 @@ class Elu(Activation):
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"alpha": 0.5}, ((7,),)))
 
+    def floor(self) -> float:
+        return min(0.0, -self.alpha)
+
     def function(self) -> Callable[[Any], Any]:
         from functools import partial
 

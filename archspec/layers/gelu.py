@@ -21,6 +21,9 @@ class Gelu(Activation):
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"approximate": True}, ((7,),)))
 
+    def floor(self) -> float:
+        return -0.17005 if self.approximate else -0.16998  # at −0.752, rounded down
+
     def function(self) -> Callable[[Any], Any]:
         from functools import partial
 

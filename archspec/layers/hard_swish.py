@@ -13,6 +13,9 @@ class HardSwish(Activation):
 
     operations: ClassVar[int] = 5
 
+    def floor(self) -> float:
+        return -0.375  # at −1.5
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

@@ -13,6 +13,9 @@ class Mish(Activation):
 
     operations: ClassVar[int] = 6
 
+    def floor(self) -> float:
+        return -0.30885  # at −1.192, rounded down
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

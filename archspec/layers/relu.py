@@ -13,6 +13,9 @@ class Relu(Activation):
 
     from_output: ClassVar[bool] = True
 
+    def floor(self) -> float:
+        return 0.0
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

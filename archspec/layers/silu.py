@@ -13,6 +13,9 @@ class Silu(Activation):
 
     operations: ClassVar[int] = 5
 
+    def floor(self) -> float:
+        return -0.27847  # at −1.278, rounded down
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

@@ -21,6 +21,9 @@ class Softplus(Activation):
 
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"beta": 2.0}, ((7,),)))
 
+    def floor(self) -> float:
+        return 0.0
+
     def function(self) -> Callable[[Any], Any]:
         import jax
 

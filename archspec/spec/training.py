@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import DataError, Findings, Label, Span, count
@@ -113,10 +113,11 @@ class Limits(NamedTuple):
     layer: int
 
 
-def limits_of(graph: Graph, output: Output) -> Limits | None:
+def limits_of(graph: Graph, output: Output, *, one_sided: bool = False) -> Limits | None:
     """Follows the bounds of layers through views, choices, averages, pads, sums and products.
 
-    None where a way leads back to a layer that bounds nothing.
+    None where a way leads back to a layer that bounds nothing. With `one_sided`, a bound may be infinite, as that of
+    ReLU is above.
     """
     known: dict[int, Limits | None] = {-1: None}  # the network's input is within no bounds
     stack = [output.node]
@@ -127,6 +128,8 @@ def limits_of(graph: Graph, output: Output) -> Limits | None:
             continue
         node = graph.nodes[index]
         own = node.layer.bounds()
+        if own is None and one_sided and (floor := node.layer.floor()) is not None:
+            own = (floor, inf)
         if own is not None:
             known[index] = Limits(*own, index)
             continue
@@ -142,7 +145,9 @@ def limits_of(graph: Graph, output: Output) -> Limits | None:
             continue
         low, high = node.layer.bounds_of([(limits.low, limits.high) for limits in before])
         last = max(limits.layer for limits in before)
-        known[index] = Limits(low, high, last) if isfinite(low) and isfinite(high) else None
+        bounded = (isfinite(low), isfinite(high))
+        fits = all(bounded) or (one_sided and any(bounded) and not (isnan(low) or isnan(high)))
+        known[index] = Limits(low, high, last) if fits else None
     return known[output.node]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
+from archspec.images.numbers import normalised
 from archspec.output import say
+from archspec.spec.inputs import Input
+from archspec.spec.network import ImageInput
 from archspec.spec.train import Train
-from archspec.spec.training import active_norms, limits_of
+from archspec.spec.training import Limits, active_norms, limits_of
 from archspec.tasks import Head
 
 TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
@@ -38,7 +42,7 @@ def counting(target: np.ndarray) -> np.ndarray:
     return found
 
 
-def of_data(data: Data, graph: Graph, heads: Sequence[Head]) -> list[str]:
+def of_data(data: Data, graph: Graph, heads: Sequence[Head], inputs: Mapping[str, Input]) -> list[str]:
     """Images without a label that counts, classes that a loss passes over, targets that an output cannot reach.
 
     What the data have no samples of, they say themselves.
@@ -54,12 +58,18 @@ def of_data(data: Data, graph: Graph, heads: Sequence[Head]) -> list[str]:
             if blank:
                 notes.append(f"{blank:,} of the {count(len(split), what)} {part} have no label that counts")
     for head in heads:
-        notes.extend(note for note in _of_head(data, graph, head) if note not in notes)
+        notes.extend(note for note in _of_head(data, graph, head, inputs) if note not in notes)
     return notes
 
 
-def _of_head(data: Data, graph: Graph, head: Head) -> Iterator[str]:
+def _of_head(data: Data, graph: Graph, head: Head, inputs: Mapping[str, Input]) -> Iterator[str]:
+    output = next(output for output in graph.outputs if output.name == head.name)
+    numbers = head.task.form == "numbers" and head.loss.link is None
+    limits = limits_of(graph, output, one_sided=True) if numbers else None
     if head.remakes:
+        if limits is not None:
+            name = str(head.target)
+            yield from _beyond(limits, _as_given(data.train.inputs[name], inputs[name], limits), name, head, graph)
         return
     name = head.target_among(data.train.targets)
     target, classes = data.train.targets[name], data.classes.get(name, ())
@@ -72,16 +82,34 @@ def _of_head(data: Data, graph: Graph, head: Head) -> Iterator[str]:
             ]
             if passed:
                 yield f"{_of(passed, len(classes))} the weight 0 in the loss: {listed(passed, NAMED)}"
-    output = next(output for output in graph.outputs if output.name == head.name)
-    limits = limits_of(graph, output) if head.task.form == "numbers" and head.loss.link is None else None
-    known = target[counting(target)] if limits is not None else target[:0]
-    if limits is not None and known.size:
-        beyond = int(((known < limits.low) | (known > limits.high)).sum())
-        if beyond:
-            yield (
-                f"{beyond:,} of the {known.size:,} numbers of `{name}` lie outside {limits.low:g} to {limits.high:g}, "
-                f"to which {graph.nodes[limits.layer].path} bounds output `{head.name}`: it cannot reach them"
-            )
+    if limits is not None:
+        yield from _beyond(limits, [target[counting(target)]], name, head, graph)
+
+
+def _as_given(array: np.ndarray, input: Input, limits: Limits) -> Iterator[np.ndarray]:
+    """An input's numbers as the network is given them, piece by piece; none where its range lies within the limits."""
+    if isinstance(input, ImageInput):
+        ends = np.multiply.outer(np.asarray(input.range, np.float32), np.ones(input.channels, np.float32))
+        ends = np.asarray(normalised(jnp.asarray(ends), input))
+        if limits.low <= ends.min() and ends.max() <= limits.high:
+            return
+    for begin in range(0, len(array), 256):
+        yield np.asarray(normalised(jnp.asarray(array[begin : begin + 256]), input))
+
+
+def _beyond(limits: Limits, parts: Iterable[np.ndarray], name: str, head: Head, graph: Graph) -> Iterator[str]:
+    """A note where numbers to be told lie where an output cannot be."""
+    beyond, total = 0, 0
+    for part in parts:
+        beyond += int(((part < limits.low) | (part > limits.high)).sum())
+        total += part.size
+    if beyond:
+        where = f"below {limits.low:g}" if limits.high == np.inf else f"outside {limits.low:g} to {limits.high:g}"
+        where = f"above {limits.high:g}" if limits.low == -np.inf else where
+        yield (
+            f"{beyond:,} of the {total:,} numbers of `{name}` lie {where}, to which "
+            f"{graph.nodes[limits.layer].path} bounds output `{head.name}`: it cannot reach them"
+        )
 
 
 def of_augment(recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:

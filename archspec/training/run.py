@@ -206,7 +206,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         raise spec.data_error(error) from None
     return [
         *of_scales(data, spec, heads),
-        *of_data(data, graph, heads),
+        *of_data(data, graph, heads, spec.inputs),
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
     ]

@@ -81,6 +81,10 @@ CASES = [
 ]
 
 
+def has_floor(case: Any) -> bool:
+    return from_example(*case.values)[0].floor() is not None
+
+
 def may_bound(case: Any) -> bool:
     """Whether a case's layer says what its values lie between."""
     name, example = case.values
@@ -200,6 +204,15 @@ def test_declared_bounds_hold(name: str, example: Example) -> None:
     assert float(out.max()) <= high + 1e-4
     if layer.bounds() is not None and name not in ("softmax", "l2_normalise"):
         assert [float(out.min()), float(out.max())] == pytest.approx([low, high], abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "example"), [case for case in CASES if has_floor(case)])
+def test_declared_floors_are_the_least_values(name: str, example: Example) -> None:
+    layer, _ = from_example(name, example)
+    floor, x = layer.floor(), jnp.linspace(-30, 30, 60_001)
+    assert floor is not None and name in ("relu", "softplus", "elu", "gelu", "silu", "mish", "hard_swish")
+    least = float(layer.build((TensorType((60_001,)),), nnx.Rngs(0))(x[None]).min())
+    assert floor - 1e-7 <= least <= floor + 1e-4
 
 
 sizes = st.integers(1, 4)

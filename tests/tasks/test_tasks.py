@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from archspec.diagnostics import DataError, SpecError
 from archspec.loading import load, open_spec
 from archspec.runs.events import scalars
 from archspec.tasks import COUNTS
-from archspec.tasks.multi_label import MultiLabel
-from archspec.tasks.regression import Regression
+from archspec.training.checks import matched
+from archspec.training.notes import of_data
 from archspec.training.run import train
 from archspec.training.steps import make_steps
 
@@ -329,121 +328,49 @@ def test_targets_by_name() -> None:
         head.target_among(["a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("ending", "beyond", "words"),
+    [
+        ("tanh", lambda y: abs(y) > 1, "outside -1 to 1, to which tanh1 bounds"),
+        ("relu", lambda y: y < 0, "below 0, to which relu1 bounds"),
+        ("sigmoid", lambda y: (y < 0) | (y > 1), "outside 0 to 1, to which sigmoid1 bounds"),
+        ("relu, dense: 1", lambda y: y > 9, None),
+        ("relu, dropout: 0.5", lambda y: y < 0, "below 0, to which relu1 bounds"),
+    ],
+)
 def test_what_a_bounded_output_cannot_reach_is_noted(
-    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, ending: str, beyond: Any, words: str | None
 ) -> None:
     path = tmp_path / "data.npz"
-    x = images(6)
-    y = np.linspace(-3, 0.9, 6).astype(np.float32)
+    x, y = images(6), np.linspace(-3, 1.9, 6).astype(np.float32)
     np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
-    train(load(write(NET % ("regression", "[flatten, dense: 1, tanh]", path, ""))), tmp_path / "run")
-    said = [line for line in capsys.readouterr().err.splitlines() if "cannot reach" in line]
-    below = int((y < -1).sum())
-    assert said == [
-        f"note: {below} of the 6 numbers of `label` lie outside -1 to 1, to which tanh1 bounds output `output`: it "
-        "cannot reach them"
-    ]
+    spec = load(write(NET % ("regression", f"[flatten, dense: 1, {ending}]", path, "")))
+    assert spec.train is not None
+    graph, data = spec.graph(), matched(spec.train.dataset.load(), spec, spec.graph())
+    said = of_data(data, graph, spec.heads(), spec.inputs)
+    number = int(beyond(y).sum())
+    expected = f"{number} of the 6 numbers of `label` lie {words} output `output`: it cannot reach them"
+    assert said == ([expected] if words else [])
 
 
-def test_several_losses_add_up_in_training(write: Write, tmp_path: Path) -> None:
-    """Cross-entropy over pixels and Dice over images, over batches that do not divide the data."""
-    labels = (np.arange(5 * 36).reshape(5, 6, 6) // 5 % 3).astype(np.int8)
-    labels[2] = -1
-    layers = "[conv: {filters: 3, kernel: 1}]"
-    losses = {}
-    for name in ("cross_entropy", "dice", "{sum: {losses: [cross_entropy, dice], weights: [1, 0.5]}}"):
-        result = run(write, tmp_path / str(len(name)), "segmentation", layers, labels, f", loss: {name}")
-        assert result.metrics[0]["train"]["loss"] == pytest.approx(result.test["loss"], rel=1e-5)
-        losses[name] = result.test["loss"]
-    one, other, both = losses.values()
-    assert both == pytest.approx(one + 0.5 * other, rel=1e-5)
+def test_what_a_bounded_output_cannot_make_again_is_noted(write: Write, tmp_path: Path) -> None:
+    """Of pixels as the network is given them: bytes from 0 to 1, or less a mean, which sigmoid is never below."""
+    x = np.random.default_rng(0).integers(0, 256, (300, 6, 6), np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=x, x_test=x)
 
+    def said(scale: str) -> list[str]:
+        spec = load(
+            write(
+                f"task: reconstruction\ninput: {{height: 6, width: 6, channels: 1{scale}}}\n"
+                "layers: [{conv: {filters: 1, kernel: 1}}, sigmoid]\n"
+                f"train: {{dataset: {{npz: {{path: {tmp_path / 'x.npz'}, inputs: x, targets: []}}}}}}\n"
+            )
+        )
+        assert spec.train is not None
+        data = matched(spec.train.dataset.load(), spec, spec.graph())
+        return of_data(data, spec.graph(), spec.heads(), spec.inputs)
 
-def test_eval_says_what_training_said(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    there = (np.arange(18).reshape(6, 3) % 2).astype(np.int8)
-    result = run(write, tmp_path, "multi_label", VECTOR, there, ", metrics: [precision]")
-    assert list(result.test)[:2] == ["loss", "mean_average_precision"]
-    capsys.readouterr()
-    assert main(["eval", str(tmp_path / "run"), "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert list(found) == list(result.test)
-    for name, value in found.items():
-        assert value == pytest.approx(result.test[name], rel=1e-5)
-    assert main(["eval", str(tmp_path / "run")]) == 0
-    assert "mAP" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("shape", [(6,), (6, 1)])
-def test_one_label_is_of_two_classes(write: Write, tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """A yes or no with one output, as a sigmoid has it, and the figures by hand."""
-    there = np.array([0, 1, 1, 0, 1, 1]).reshape(shape)
-    result = run(write, tmp_path, "multi_label", "[flatten, dense: 1]", there)
-    found = result.open().predict(images(6))
-    yes, truth = found.probabilities[:, 0].astype(float), there.reshape(6)
-    losses = -np.log(np.where(truth == 1, yes, 1 - yes))
-    assert result.test["loss"] == pytest.approx(losses.mean(), rel=1e-5)
-    assert result.test["accuracy"] == pytest.approx(((yes > 0.5) == truth).mean())
-    assert result.classes == ("label",) and found.class_names == ("label",)
-
-
-def test_what_a_task_makes_of_named_classes() -> None:
-    pair, labels = ("cat", "dog"), MultiLabel.plain_default()
-    target = labels.taken(np.zeros(3, np.int32))
-    assert labels.class_names("t.csv", "kind", pair, target) == ("dog",)
-    assert labels.class_names("t.csv", "kind", ("0", "1"), target) == ("kind",)
-    assert labels.class_names("t.csv", "kind", pair, np.zeros((3, 2), np.int8)) == pair
-    regression = Regression.plain_default()
-    assert regression.class_names("t.csv", "kind", ("0", "1"), np.zeros(3)) == ()
-    with pytest.raises(DataError, match="has the classes cat and dog as `kind`, but the task is regression"):
-        regression.class_names("t.csv", "kind", pair, np.zeros(3))
-    assert np.array_equal(regression.taken(np.full(2, -1)), [-1, -1])
-    assert np.isnan(regression.taken(np.full((2, 3, 3), -1, np.int8))).all()
-
-
-def test_advice_for_training_is_given_there_alone(
-    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    x, y = np.linspace(0, 900, 12, dtype=np.float32).reshape(6, 2), np.linspace(0, 5000, 6)
-    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    data = f"{{npz: {tmp_path / 'd.npz'}}}"
-    spec = f"task: regression\ninput: {{features: 2}}\nlayers: [dense: 1]\ntrain: {{dataset: {data}, epochs: 1}}"
-    assert main(["train", str(write(spec)), "--workdir", str(tmp_path / "run")]) == 0
-    said = "".join(capsys.readouterr())
-    assert said.count("networks learn better with") == said.count("they learn faster") == 1
-    assert " samples/s" in said and "images/s" not in said
-    assert main(["eval", str(tmp_path / "run")]) == 0
-    assert "learn" not in "".join(capsys.readouterr())
-
-
-def test_an_evaluation_that_has_no_figures_is_told_of(write: Write, tmp_path: Path) -> None:
-    x, y = np.ones((6, 2), np.float32), np.linspace(0, 1, 6)
-    names = ("x_train", "y_train", "x_test", "y_test")
-    for name, own in (("d", (x, y)), ("unknown", (x, y * np.nan)), ("huge", (x * 1e30, y))):
-        np.savez(tmp_path / f"{name}.npz", **dict(zip(names, (x, y, *own), strict=True)))
-    data = f"{{npz: {tmp_path / 'd.npz'}}}"
-    spec = f"task: regression\ninput: {{features: 2}}\nlayers: [dense: 1]\ntrain: {{dataset: {data}, epochs: 1}}"
-    opened = train(load(write(spec)), tmp_path / "run", progress=False).open()
-    for name, code, words in (("unknown", "E507", "no label of unknown.npz"), ("huge", "E520", "loss is not finite")):
-        with pytest.raises(SpecError) as error, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            opened.evaluate({"npz": str(tmp_path / f"{name}.npz")})
-        (item,) = error.value.diagnostics
-        assert item.code == code and words in item.message
-
-
-def test_augmentation_without_an_image_is_told_of(write: Write) -> None:
-    text = "input: {features: 4}\nlayers: [dense: 3]\ntrain: {augment: {random_flip: true}}\n"
-    (item,) = open_spec(str(write(text))).diagnostics
-    assert item.code == "W308" and "none goes in" in item.message
-    images = text.replace("features: 4", "height: 4, width: 4, channels: 1").replace("[dense", "[flatten, dense")
-    assert open_spec(str(write(images))).diagnostics == ()
-
-
-def test_a_network_that_ends_in_sigmoid_is_measured_as_it_is_read(write: Write, tmp_path: Path) -> None:
-    """Whether the network or the loss applies it, a label is there where its probability is above a half."""
-    there = (np.arange(18).reshape(6, 3) % 3 == 0).astype(np.int8)
-    dense = "{dense: {units: 3, init: zeros, bias_init: {constant: -1}}}"
-    result = run(write, tmp_path, "multi_label", f"[flatten, {dense}, sigmoid]", there)
-    yes = result.open().predict(images(6)).probabilities > 0.5
-    assert yes.mean() < 0.5
-    assert result.test["accuracy"] == pytest.approx((yes == there).mean())
+    assert said("") == []
+    (note,) = said(", mean: [0.5], std: [0.25]")
+    below = int((((x / 255) - 0.5) / 0.25 < 0).sum() + (((x / 255) - 0.5) / 0.25 > 1).sum())
+    assert note.startswith(f"{below:,} of the 10,800 numbers of `input` lie outside 0 to 1")
