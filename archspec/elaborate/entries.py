@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
-from archspec.diagnostics import Findings, Span, listed
+from archspec.diagnostics import Findings, Span
 from archspec.elaborate import structure
 from archspec.elaborate.placing import Placer
 from archspec.elaborate.scope import (
@@ -101,7 +102,9 @@ class Expander:
             if source is not None:
                 values = self.resolve(source, context, values)
         if values is self.undecided:
-            return self.without_from(entry, context)
+            from archspec.elaborate.unfound import without_from
+
+            return without_from(self, entry, context)
         block = context.document.blocks.get(entry.kind)
         if block is None and entry.kind not in STRUCTURE:
             return self.layer(entry, context, values)
@@ -122,7 +125,7 @@ class Expander:
         if block is not None:
             values = structure.block(self, block, entry, context, values)
         else:
-            values = STRUCTURES[entry.kind](self, entry, context, values)
+            values = structure_of(entry.kind)(self, entry, context, values)
             if UNKNOWN in values and entry.name is not None and entry.name not in context.scope.names:
                 # Whoever names it is passed over in silence.
                 self.placer.register(entry, entry.name, values, context.scope)
@@ -133,19 +136,6 @@ class Expander:
 
                 sharing.check_scope(self, entry.sharing, begin)
         return values
-
-    def without_from(self, entry: Entry, context: Context) -> Values:
-        """Reports an entry at the network's beginning that does not say which of several inputs it takes."""
-        names = context.scope.input_names
-        self.findings.error(
-            "E220",
-            f"the network has {len(names)} inputs, and its first entry does not say which it takes",
-            entry.span,
-            help=[f"`- {entry.kind}: {{from: {names[0]}, …}}`; inputs: {listed(names)}"],
-        )
-        self.undecided = None
-        self.placer.register(entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope)
-        return (UNKNOWN,)
 
     def incoming(self, scope: Scope, values: Values) -> Environment:
         """What expressions see of types: those of the block's or the network's inputs, and of what the chain gave."""
@@ -444,10 +434,10 @@ class Counted:
         return 1 + sum(self.chain(part, document, env, depth + 1) for part in parts)
 
 
-STRUCTURES = {
-    "repeat": structure.repeat,
-    "parallel": structure.parallel,
-    "residual": structure.residual,
-    "split": structure.split,
-    "separable_conv": structure.separable_conv,
-}
+def structure_of(kind: str) -> Callable[[Expander, Entry, Context, Values], Values]:
+    """What expands a structural entry."""
+    if kind in ("split", "separable_conv"):
+        from archspec.elaborate import parts
+
+        return parts.split if kind == "split" else parts.separable_conv
+    return {"repeat": structure.repeat, "parallel": structure.parallel, "residual": structure.residual}[kind]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Label, Span, did_you_mean, listed
-from archspec.elaborate.scope import PREVIOUS, UNKNOWN, Scope
+from archspec.elaborate.scope import PREVIOUS, UNKNOWN, Context, Entry, Scope, Values
 from archspec.expressions import Environment
 from archspec.kinds import STRUCTURE, kind_names
 from archspec.located import Located, Mapping, Scalar, Sequence, describe
@@ -126,3 +126,17 @@ def bad_entry(x: Expander, node: Mapping) -> None:
         key.span,
         help=[f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"],
     )
+
+
+def without_from(x: Expander, entry: Entry, context: Context) -> Values:
+    """Reports an entry at the network's beginning that does not say which of several inputs it takes."""
+    names = context.scope.input_names
+    x.findings.error(
+        "E220",
+        f"the network has {len(names)} inputs, and its first entry does not say which it takes",
+        entry.span,
+        help=[f"`- {entry.kind}: {{from: {names[0]}, …}}`; inputs: {listed(names)}"],
+    )
+    x.undecided = None
+    x.placer.register(entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope)
+    return (UNKNOWN,)
