@@ -25,8 +25,8 @@ def options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="image files, or folders of them; signals and vectors as .npy, .npz, .csv, .json or .wav; of several "
-        "inputs NAME=FILE for each, or .npz archives with an array for each",
+        help="image files, or folders of them; signals and vectors as .npy, .npz, .csv, .json or .wav; tables where it "
+        "was trained on one; of several inputs NAME=FILE for each, or .npz archives with an array for each",
     )
     command.add_argument("--top", type=positive, default=5, metavar="K", help="classes to print (default 5)")
     command.add_argument(
@@ -41,7 +41,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "reconstructions or predictions)",
     )
     command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
-    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.add_argument("--format", choices=("text", "json", "csv"), default="text")
     command.epilog = "example: archspec predict runs/lenet5 seven.png"
 
 
@@ -81,11 +81,26 @@ def run(options: argparse.Namespace) -> int:
         diagnostics = [item.to_json() for item in findings.items]
         print(as_json({"answers": [answer.to_dict() for answer in answers], "diagnostics": diagnostics}))
     else:
-        for answer in answers:
-            print(printable(answer.said()))
+        csv = options.format == "csv"
+        for line in _as_csv(answers) if csv else [answer.said() for answer in answers]:
+            print(printable(line))
         sys.stdout.flush()
         show(findings.items, options)
     return 1 if findings.failed else 0
+
+
+def _as_csv(answers: Sequence[Answer]) -> list[str]:
+    """The lines of a table with a row for each answer, under the names of all their columns."""
+    import csv
+    import io
+
+    rows = [answer.to_row() for answer in answers]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    if rows:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().splitlines()
 
 
 def _all_missing(images: Sequence[Path], findings: Findings) -> bool:

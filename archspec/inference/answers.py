@@ -64,6 +64,30 @@ class Answer:
         made.update({name: str(file) for name, file in (("mask", self.mask), ("file", self.file)) if file})
         return made
 
+    def to_row(self) -> dict[str, Any]:
+        """The answer as a row of a table: the first class, the labels or each number, of other outputs too."""
+        made = {"sample": str(self.image)} if self.sources is None else dict(self.sources)
+        made.update(self._row())
+        for other in self.others:
+            made.update({f"{other.output}.{name}": value for name, value in other._row().items()})
+        return made
+
+    def _row(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if self.kind == "labels":
+            made["labels"] = "; ".join(name for name, _ in self.classes)
+        elif self.kind == "classes" and self.classes:
+            (name, number), *_ = self.classes
+            made = {"class": name, "probability" if self.likely else "score": number}
+        elif isinstance(self.values, dict):
+            made.update(self.values)
+        elif self.values is not None:
+            made.update({f"value {place}": number for place, number in enumerate(self.values, 1)})
+        elif self.size:
+            made["numbers"] = self.size
+        file = self.mask or self.file
+        return {**made, "file": str(file)} if file else made
+
     def said(self) -> str:
         """The answer in a line."""
         name = str(self.image)

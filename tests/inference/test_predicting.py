@@ -320,6 +320,8 @@ def test_all_outputs_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--top", "1"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.split(": ", 1)[1].startswith(f"kind: {found.labels[0]} ") and "; size: size " in first
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("sample,class,probability,size.size,also.class,also.probability\n")
     assert main(["eval", str(tmp_path / "run")]) == 0
     assert f"held out: kind loss {figures['loss']:.4f}" in capsys.readouterr().out
 

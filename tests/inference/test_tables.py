@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ def test_columns_go_by_their_names(
     ]
     assert ("1 column of x.csv is not used: id" in error) == ("id" in order)
     assert np.allclose(run.predict(folder / "x.csv").outputs["output"], expected.outputs["output"], atol=1e-5)
+    assert main(["predict", str(folder / "drop"), str(folder / "x.csv"), "--format", "csv"]) == 0
+    table = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["class"] for row in table] == expected.labels and list(table[0]) == ["sample", "class", "probability"]
+    assert [float(row["probability"]) for row in table] == pytest.approx(
+        expected.probabilities.max(1).tolist(), abs=1e-6
+    )
 
 
 def test_what_cannot_be_used_is_named_by_row_and_column(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
