@@ -19,6 +19,7 @@ DASH = (4.0, 3.0)
 _RADIUS = 7.0
 _LEAST = 2.0
 _NEAR = 0.05
+_OUTSIDE = 14.0
 
 
 def wires(picture: Picture) -> list[Shape]:
@@ -55,19 +56,25 @@ def crossed(bounds: Bounds, lines: Sequence[Bounds]) -> bool:
 def shapes_beside(picture: Picture, lines: Sequence[Bounds]) -> list[Shape]:
     """The shapes of what leaves boxes, on the right of its line: on the left where lines would go through it."""
     boxes = {box.path for box in picture.boxes}
-    texts: dict[Corner, Shape] = {}
+    texts: dict[Corner, Text] = {}
+    starts: dict[Corner, Corner] = {}
     for link in picture.links:
-        if link.source not in boxes or link.port != "value":
+        if link.source in boxes and link.port == "value":
+            at = shape_place(*link.points[0], picture.direction)
+            texts[at], starts[at] = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT), link.points[0]
+    for at, text in list(texts.items()):
+        if not crossed(text.box, lines):
             continue
-        x, y = link.points[0]
-        at = shape_place(x, y, picture.direction)
-        text = Text(*at, link.shape, SHAPE_SIZE, colour=FAINT)
-        if at not in texts and crossed(text.box, lines):
-            other = _other_side(x, y, text, picture)
-            taken = [known.box for known in texts.values()]
-            if not crossed(other.box, lines) and not any(other.box.meets(box) for box in taken):
-                text = other
-        texts.setdefault(at, text)
+        moves = {at: _other_side(*starts[at], text, picture)}
+        # Where another one is in the way, that may step aside too.
+        near = [key for key, known in texts.items() if key != at and known.box.meets(moves[at].box)]
+        moves |= {key: _other_side(*starts[key], texts[key], picture) for key in near}
+        after = {**texts, **moves}
+        if not any(
+            crossed(moved.box, lines) or any(key != to and moved.box.meets(known.box) for key, known in after.items())
+            for to, moved in moves.items()
+        ):
+            texts = after
     return list(texts.values())
 
 
@@ -75,7 +82,7 @@ def _other_side(x: float, y: float, text: Text, picture: Picture) -> Text:
     if picture.direction == "right":
         return Text(text.x, y + 4 + ASCENT * SHAPE_SIZE, text.text, SHAPE_SIZE, colour=FAINT)
     left = x - SHAPE_BESIDE - text_width(text.text, SHAPE_SIZE)
-    return Text(max(left, 0.0), text.y, text.text, SHAPE_SIZE, colour=FAINT)
+    return Text(max(left, -_OUTSIDE), text.y, text.text, SHAPE_SIZE, colour=FAINT)
 
 
 def _bare(points: Sequence[Corner], covered: Sequence[Bounds]) -> Iterator[list[Corner]]:

@@ -234,7 +234,7 @@ def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempP
             ]
             assert around, piece.path
     for direction in ("down", "right"):
-        check_text(graph_look.scene(graph, depth=data.draw(st.integers(1, 4)), direction=direction))
+        check_text(graph_look.scene(graph, depth=data.draw(st.integers(1, 4)), direction=direction), crossed=True)
     figure = paper_look.scene(graph)
     assert_complete(graph, figure)
     assert_legible(figure, crossed=True)
