@@ -183,7 +183,7 @@ def _outline(outline: Outline, picture: Picture) -> list[Shape]:
     anchor: Anchor = "start"
     # On the side of the entering lines that has room.
     ends = [link.points[-1] for link in picture.links if link.target == outline.path]
-    lines = [end[0] for end in ends if end[1] < y + 1]
+    lines = [end[0] for end in ends if abs(end[1] - y) < 1 and x <= end[0] <= x + outline.width]
     if outline.continued:
         lines = list(_through(picture.links, x, x + outline.width, y))
     if (
