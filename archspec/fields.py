@@ -40,7 +40,8 @@ Probability = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=Fals
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=10_000)]
 
-ShortName = Annotated[str, Field(strict=True, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]*$")]
+NAME_PATTERN = r"^[A-Za-z0-9_.-]*$"
+ShortName = Annotated[str, Field(strict=True, min_length=1, max_length=100, pattern=NAME_PATTERN)]
 """Letters, digits, `_`, `.` and `-`. Patterns with Unicode classes and counts take tens of milliseconds to compile."""
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from archspec.diagnostics import DataError, Diagnostic, Findings, Label, ShapeError, Source, Span, SpecError, listed
 from archspec.fields import at_home
 from archspec.kinds import FAMILIES, Kind, add_kind, family_of, find_kind, is_known, remove_kind, why_not
-from archspec.layers import Cost, Kept, Layer, Weight, Window
+from archspec.layers import Cost, Kept, Weight, Window
 from archspec.types import TensorType
 
 K = TypeVar("K", bound=Kind)
@@ -206,8 +206,9 @@ def _checked(kind: type[Kind], span: Span | None, before: Plugin | None, finding
         return None
     if "__init__" in vars(kind):
         wrong("fields stand in the class with their types, not in an `__init__`", "for example `width: int = 4`")
-    if issubclass(kind, Layer) and kind.build is Layer.build:
-        wrong("it has no `build`, which gives its module")
+    for name, method in _unwritten(kind):
+        words = (method.__doc__ or "").strip().partition("\n")[0]
+        wrong(f"it has no `{name}`", *([f"`{name}`: {words[:1].lower()}{words[1:]}"] if words else []))
     try:
         kind.model_rebuild()
     except Exception as error:  # pydantic's own, and whatever a field's type raises
@@ -218,6 +219,16 @@ def _checked(kind: type[Kind], span: Span | None, before: Plugin | None, finding
         if words is not None:
             wrong(f"example {number} is wrong: {words}")
     return family
+
+
+def _unwritten(kind: type[Kind]) -> Iterator[tuple[str, Any]]:
+    """The methods that a base class of this package leaves to be written, and that still are not."""
+    for name in dir(kind):
+        member = inspect.getattr_static(kind, name)
+        method = member.fget if isinstance(member, property) else member
+        code = getattr(method, "__code__", None)
+        if code is not None and code.co_names == ("NotImplementedError",):
+            yield name, method
 
 
 def _wrong_example(kind: type[Kind], example: Any) -> str | None:
@@ -232,8 +243,9 @@ def _wrong_example(kind: type[Kind], example: Any) -> str | None:
         types = [item if isinstance(item, TensorType) else TensorType(tuple(item)) for item in example.inputs]
         checked_type(layer, tuple(types))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'fields'}: {first['msg']}"
+        from archspec.refused import in_words
+
+        return in_words(error, kind)
     except ShapeError as error:
         return error.message
     except Exception as error:  # the kind's own code

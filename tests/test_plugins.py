@@ -133,7 +133,8 @@ def test_a_run_says_which_file_it_was_made_with(
         ("class Snake", "class Split", 8, "archspec has a kind `split` of its own"),
         ("class Snake(Layer)", "class Snake", None, "defines no kind: Snake derives from no kind"),
         ("class Snake", "class _Snake", None, "defines no kind"),
-        ('Example({"a": 2.0}', 'Example({"b": 2.0}', 8, "example 2 is wrong: b: Extra inputs are not permitted"),
+        ('Example({"a": 2.0}', 'Example({"b": 2.0}', 8, "example 2 is wrong: there is no field `b`; there is a"),
+        ('Example({"a": 2.0}', 'Example({"a": "two"}', 8, "example 2 is wrong: `a` must be a number, not 'two'"),
         ("((7,),)", "((7,), (8,))", 8, None),
         ("    def cost", "    def infer(self, *inputs):\n        return inputs[3]\n\n    def cost", 8, "IndexError"),
         ("    def cost", "    def infer(self, x):\n        return x.shape\n\n    def cost", 8, "and no TensorType"),
@@ -157,6 +158,89 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(
     assert status == 1 and "error[E228]" in out and words in out
     assert line is None or f"my_layers.py:{line}:" in out
     assert "snake" not in kinds.kind_names("layers")
+
+
+LOSS = DOCS.read_text("utf-8").split("```python\n", 2)[2].split("```", 1)[0]
+
+
+def test_the_documented_loss_is_a_loss_like_any_other(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "my_losses.py"
+    path.write_text(LOSS, "utf-8")
+    (found,) = archspec.plugin(path)
+    loss: Any = found()
+    losses, weights = loss.build()(jnp.array([1.0, -3.0, 0.5]), jnp.array([0.0, 0.0, jnp.nan]))
+    assert np.asarray(losses).tolist() == pytest.approx([math.log(math.cosh(1)), math.log(math.cosh(3)), 0], abs=1e-6)
+    assert np.asarray(weights).tolist() == [1, 1, 0]
+    path.write_text(LOSS.replace("def build", "def built"), "utf-8")
+    status, out = said(capsys, "layers", "--plugin", path)
+    assert status == 1 and "LogCosh: it has no `build`" in out and "gives two arrays" in out
+
+
+def test_every_kind_of_this_package_has_all_that_its_base_leaves_to_it() -> None:
+    own = [
+        kind
+        for family in kinds.FAMILIES
+        for name in kinds.kind_names(family)
+        if (kind := kinds.find_kind(family, name))
+    ]
+    assert len(own) > 100 and not [(kind, *plugins._unwritten(kind)) for kind in own if [*plugins._unwritten(kind)]]
+
+
+ALIKE = """
+from typing import Annotated, Literal
+from pydantic import Field
+from archspec import Layer
+
+class Many(Layer):
+    \"\"\"Fields of many types.\"\"\"
+
+    whole: int = 1
+    word: Annotated[str, Field(min_length=2, pattern="^a")] = "ab"
+    fours: Annotated[int, Field(multiple_of=4)] = 4
+    sizes: dict[str, float] = {}
+    yes: bool = True
+
+    def build(self, inputs, rngs):
+        raise ZeroDivisionError("by zero")
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("whole: x", "`whole` of many must be a whole number, not 'x'"),
+        ("word: a", "`word` of many must have 2 characters or more, not 'a'"),
+        ("word: bc", "`word` of many must match the pattern ^a, not 'bc'"),
+        ("fours: 5", "`fours` of many must be a multiple of 4, not 5"),
+        ("sizes: {a: b}", "`sizes.a` of many must be a number, not 'b'"),
+        ("yes: perhaps", "`yes` of many must be true or false, not 'perhaps'"),
+    ],
+)
+def test_fields_that_are_refused_are_refused_in_our_words(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], fields: str, words: str
+) -> None:
+    (tmp_path / "many.py").write_text(ALIKE, "utf-8")
+    spec = write(f"input: {{features: 3}}\nlayers: [{{many: {{{fields}}}}}, dense: 2]\n")
+    assert words in said(capsys, "validate", spec, "--plugin", tmp_path / "many.py")[1]
+
+
+@pytest.mark.parametrize("fails", ["when it is built", "when it is called"])
+def test_a_layer_that_fails_leaves_no_run(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = "from archspec.nn.apply import Apply\n        return Apply(lambda x: x @ x)"
+    source = ALIKE if fails == "when it is built" else ALIKE.replace('raise ZeroDivisionError("by zero")', called)
+    (tmp_path / "many.py").write_text(source, "utf-8")
+    other = tmp_path / "runs" / "net"
+    other.mkdir(parents=True)
+    (other / "file").touch()
+    net = "input: {height: 28, width: 28, channels: 1}\nlayers: [flatten, many, dense: 10]\ntrain: {epochs: 1}\n"
+    status, out = said(capsys, "train", write(net), "--plugin", tmp_path / "many.py")
+    assert status == 1 and "many1: the kind `many` failed with " in out and "net-2" not in out
+    assert [path.name for path in other.parent.iterdir()] == ["net"]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, snake: Path, capsys: pytest.CaptureFixture[str]) -> None:

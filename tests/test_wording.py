@@ -71,8 +71,8 @@ training/checks.py: last
 
 def test_the_helpers() -> None:
     for word, plural in zip(
-        ["layer", "class", "axis", "index", "batch", "entry", "key"],
-        ["layers", "classes", "axes", "indexes", "batches", "entries", "keys"],
+        ["layer", "class", "axis", "index", "batch", "epoch", "entry", "key"],
+        ["layers", "classes", "axes", "indexes", "batches", "epochs", "entries", "keys"],
         strict=True,
     ):
         assert (count(1, word), count(2, word)) == (f"1 {word}", f"2 {plural}")

@@ -1,12 +1,12 @@
-"""pydantic's errors in words, each at the place of the value that it is about.
+"""pydantic's errors, each at the place of the value that it is about.
 
 Imported once a spec has such a fault.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from archspec.diagnostics import Findings, Span, did_you_mean
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
+from archspec.refused import SELF_EXPLAINING, choices, reason
 from archspec.spec.reading import fields_of
 
 
@@ -95,19 +96,19 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         )
         return
     if not loc:
-        findings.error("E206", f"{what}: {_reason(detail)}", owner)
+        findings.error("E206", f"{what}: {reason(detail)}", owner)
         return
     name, place = _name_and_place(detail, node)
     plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
     value = f", not {place.described}" if plain and place is not None else ""
     if isinstance(place, Scalar) and place.dynamic:
         value = f", but {place.value} is {describe(detail['input'])}"
-    elif place is not None and not value and detail["type"] not in _SELF_EXPLAINING:
+    elif place is not None and not value and detail["type"] not in SELF_EXPLAINING:
         value = f", not {describe(place.plain)}"
     hints = [
-        did_you_mean(str(item["input"]), _choices(item)) if item["type"] == "literal_error" else None for item in alike
+        did_you_mean(str(item["input"]), choices(item)) if item["type"] == "literal_error" else None for item in alike
     ]
-    reasons = [_reason(item) for item in alike]
+    reasons = [reason(item) for item in alike]
     reasons[1:] = [text.removeprefix("must be ") for text in reasons[1:]]
     findings.error(
         "E206",
@@ -115,56 +116,6 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         place.span if place is not None else owner,
         help=[hint for hint in hints if hint],
     )
-
-
-def _choices(detail: ErrorDetails) -> list[str]:
-    """The values that a field may have."""
-    return str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
-
-
-_SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "missing"}
-
-_REASONS: Mapping[str, str] = {
-    "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-` only",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be {le} or less",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "missing": "is missing",
-    "literal_error": "must be one of {expected}",
-    "extra_forbidden": "is not a field",
-    "too_long": "must have at most {max_length} items",
-    "too_short": "must have {min_length} items or more",
-    "string_too_long": "must have at most {max_length} characters",
-}
-
-
-def _reason(detail: ErrorDetails) -> str:
-    known = _REASONS.get(detail["type"])
-    if detail["type"] == "literal_error" and len(choices := _choices(detail)) == 1:
-        return f"must be {choices[0]}"
-    if known:
-        context = {key: _plain(value) for key, value in detail.get("ctx", {}).items()}
-        said = known.format(**context)
-        return said.replace(" 1 items", " 1 item").replace(" 1 characters", " 1 character")
-    message = detail["msg"].removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
-
-
-def _plain(value: Any) -> str:
-    """A bound as one writes it: whole numbers without a point."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e16
-    return str(int(value) if whole else value).replace("'", "")
 
 
 def _inside(node: Located | None, part: int | str) -> Located | None:

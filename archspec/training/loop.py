@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from archspec.data import Data
-from archspec.diagnostics import DataError, count, listed
+from archspec.diagnostics import DataError, SpecError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays
@@ -159,6 +159,14 @@ class Loop:
         return self.steps(epoch).continued(state) if thaws else state
 
     def go(self) -> Result:
+        try:
+            return self._go()
+        except (MemoryError, SpecError, jax.errors.JaxRuntimeError):
+            # A layer's own code, when it is built or called, or too little memory.
+            self.failed_early = not self.checkpoints.latest
+            raise
+
+    def _go(self) -> Result:
         done, state, records = self.resumed()
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
@@ -183,9 +191,6 @@ class Loop:
                     main = self.main.name if self.others else ""
                     rest = of_others(self.others, record["test"])
                     progress.epoch(record, self.recipe.epochs, self.main.said(record["test"]), main, rest)
-        except (MemoryError, jax.errors.JaxRuntimeError):
-            self.failed_early = not self.checkpoints.latest
-            raise
         except KeyboardInterrupt:
             # A step that still runs when the interpreter ends brings the process down.
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from archspec.data import Data, loaded
@@ -15,6 +17,8 @@ from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
 from archspec.graph import Graph
+from archspec.kinds import is_foreign
+from archspec.lower import outline
 from archspec.output import said_when_slow
 from archspec.plugins import changed, used_by
 from archspec.reports import report
@@ -97,6 +101,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         # Everything that can be wrong is looked at before a folder is touched.
         given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
         _check_frozen(recipe, spec, graph)
+        _check_foreign(graph)
         notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
@@ -210,6 +215,15 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
     ]
+
+
+def _check_foreign(graph: Graph) -> None:
+    """Raises `SpecError` where the code of a layer that is not this package's own fails."""
+    if not any(is_foreign(type(node.layer)) for node in graph.nodes):
+        return
+    pure, params, statistics = outline(graph)
+    x = {name: np.zeros((1, *kind.shape), np.float32) for name, kind in graph.inputs}
+    jax.eval_shape(partial(pure.apply, train=True), params, statistics, x, key=jax.random.key(0))
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
