@@ -37,9 +37,13 @@ layers:
   - relu: {from: r.0.relu1}
   - residual: {name: s, from: input, shortcut: none, layers: [max_pool: 2]}
   - relu: {from: s}
+  - relu: {name: w, from: input, when: $(nothing)}
+  - add: {from: [w, relu2]}
+  - relu: {from: input, when: 3}
+  - relu: {from: relu3}
 """
     )
-    assert codes(path) == ["E206", "E206"]
+    assert codes(path) == ["E206", "E206", "E202", "E206"]
 
 
 WHEN = "{relu: {name: a, when: $(big)}}, {relu: {name: b}}, {add: {from: [a, b]}}"

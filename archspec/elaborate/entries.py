@@ -88,16 +88,8 @@ class Expander:
         entry.previous = values
         if isinstance(entry.content, Mapping):
             when = self.condition(entry.content, context)
-            if when is False:
-                own = entry.name
-                if own is None and structure.is_named(entry):
-                    # It counts all the same, so that automatic names do not depend on what is left out.
-                    own = context.scope.automatic(entry.kind)
-                if own is not None:
-                    self.left_out[context.scope.prefix + own] = entry.name_node.span
-                return values
             if when is not True:
-                return (UNKNOWN,)
+                return self.not_taken(entry, context, values, decided=when is False)
             source = entry.content.get("from")
             if source is not None:
                 values = self.resolve(source, context, values)
@@ -136,6 +128,21 @@ class Expander:
 
                 sharing.check_scope(self, entry.sharing, begin)
         return values
+
+    def not_taken(self, entry: Entry, context: Context, values: Values, *, decided: bool) -> Values:
+        """What comes of an entry that `when` leaves out, or of which it could not be `decided` whether it does."""
+        own = entry.name
+        if own is None and structure.is_named(entry):
+            # It counts all the same, so that automatic names do not depend on what is left out.
+            own = context.scope.automatic(entry.kind)
+        if decided:
+            if own is not None:
+                self.left_out[context.scope.prefix + own] = entry.name_node.span
+            return values
+        if own is not None and own not in context.scope.names:
+            # Whoever names it is passed over in silence.
+            self.placer.register(entry, own, (UNKNOWN,), context.scope)
+        return (UNKNOWN,)
 
     def incoming(self, scope: Scope, values: Values) -> Environment:
         """What expressions see of types: those of the block's or the network's inputs, and of what the chain gave."""
