@@ -111,23 +111,12 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         if workdir is None and folder.path.name != spec.run_name and progress:
             other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
-        table = {TABLE: _layout(data, spec)} if data.layout is not None else {}
+        about = {**made_of(recipe.seed, command), **_record(spec, graph, data, heads, notes), DATA: digest}
         if overwrite or not folder.begun:
             folder.clear()
-            made = made_of(recipe.seed, command)
-            plugins = used_by(spec, graph)
-            record: dict[str, Any] = {"plugins": plugins} if plugins else {}
-            record |= {"images": recipe.dataset.preparation.to_plain(), "notes": notes, DATA: digest}
-            names = main_classes(data, graph, heads)
-            record |= {"classes": list(names)} if names else {}
-            main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
-            record |= {"values": named} if (named := _value_names(data, main)) else {}
-            outputs = {head.name: own for head in others if not head.train_only and (own := _names_of(data, head))}
-            record |= {OUTPUTS: outputs} if outputs else {}
-            record |= table
-            folder.begin(owner, spec_text, str(report(graph)), {**made, **record})
+            folder.begin(owner, spec_text, str(report(graph)), about)
         else:
-            say_notes(_resumed(folder, recipe, data.name, digest, command, table), progress)
+            say_notes(_resumed(folder, data.name, about), progress)
         run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given)
         try:
             return run.go()
@@ -146,6 +135,21 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         raise told.located(None) from None
     finally:
         owner.release()
+
+
+def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: list[str]) -> dict[str, Any]:
+    """What run.json has of the data and the network: how samples are read, and what outputs say is called."""
+    assert spec.train is not None
+    plugins = used_by(spec, graph)
+    record: dict[str, Any] = {"plugins": plugins} if plugins else {}
+    record |= {"images": spec.train.dataset.preparation.to_plain(), "notes": notes}
+    names = main_classes(data, graph, heads)
+    record |= {"classes": list(names)} if names else {}
+    main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
+    record |= {"values": named} if (named := _value_names(data, main)) else {}
+    outputs = {head.name: own for head in others if not head.train_only and (own := _names_of(data, head))}
+    record |= {OUTPUTS: outputs} if outputs else {}
+    return record | ({TABLE: _layout(data, spec)} if data.layout is not None else {})
 
 
 def _layout(data: Data, spec: Spec) -> dict[str, Any]:
@@ -172,19 +176,17 @@ def _names_of(data: Data, head: Head) -> dict[str, list[str]]:
     return {**({"classes": list(classes)} if classes else {}), **({"values": values} if values else {})}
 
 
-def _resumed(
-    folder: RunFolder, recipe: Train, dataset: str, digest: str, command: str | None, lost: Mapping[str, Any]
-) -> list[str]:
+def _resumed(folder: RunFolder, dataset: str, now: Mapping[str, Any]) -> list[str]:
     """Notes on what is other than when the run began, which run.json keeps. Raises `DataError` where the data are.
 
-    Where run.json is lost, what can be known again is written, `lost` too.
+    `now` is what run.json would say of a run that began now, which is written where it is lost.
     """
     about, notes = folder.about, []
     if not about:
         notes.append(f"{folder.path / RUN} is lost or damaged, and begins anew")
-        about = {**made_of(recipe.seed, command), "images": recipe.dataset.preparation.to_plain(), DATA: digest, **lost}
+        about = dict(now)
         folder.say(about)
-    if about.get(DATA, digest) != digest:
+    if about.get(DATA, now[DATA]) != now[DATA]:
         raise DataError(
             "E518",
             f"{dataset} is not what the run in {folder.path} began with: its samples or their order differ",

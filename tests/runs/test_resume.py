@@ -316,6 +316,16 @@ def test_names_of_classes_that_are_lost_are_told(run: Path, tmp_path: Path, caps
     assert "result.json is damaged, so classes have numbers for names" in capsys.readouterr().err
 
 
+def test_what_was_recorded_of_the_data_is_again_where_it_was_lost(place: Path, data: Path, run: Path) -> None:
+    about = json.loads((run / "run.json").read_text())
+    (run / "run.json").unlink()
+    train(load(spec_of(place, data, 3)), run, progress=False)
+    again = json.loads((run / "run.json").read_text())
+    assert len(about["classes"]) == 3
+    assert "is lost or damaged" in again.pop("notes")[-1]
+    assert {**again, "began": None, "notes": about["notes"]} == {**about, "began": None}
+
+
 FILES = ("spec.yaml", "metrics.jsonl", "run.json", "result.json", "report.txt", ".archspec")
 CONTENTS = (b"\xff\xfe\x00", b"[1, 2]")
 MORE = (b"", b'"text"', b"{", b"null", b'{"epoch": [], "classes": {"a": 1}}', b"[" * 99999)
