@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archspec.diagnostics import article
 from archspec.images.fitting import Plan
 from archspec.images.preparation import Preparation
 from archspec.tables.layout import Layout
@@ -70,5 +71,4 @@ def a_kind(value: Any) -> str:
     """What a value is: an int, a list, None."""
     if value is None:
         return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    return article(type(value).__name__)

@@ -93,8 +93,7 @@ def _all(inputs: Sequence[Taken]) -> str:
 def _checked(value: Any, item: Taken, *, alone: bool) -> Any:
     takes = f"the network takes {item.said}" if alone else f"input `{item.name}` takes {item.said}"
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-        kind = type(value)
-        what = f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
+        what = article(type(value).__name__)
         if isinstance(value, (list, tuple)):
             help = "`numpy.stack` makes one array of arrays of the same shape; " if len(value) else ""
         else:

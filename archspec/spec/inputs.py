@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from archspec.diagnostics import Findings, Label, Span, count
+from archspec.diagnostics import Findings, Label, Span, article, count
 from archspec.fields import Number, PositiveInt, PositiveNumber
 from archspec.located import Mapping as LocatedMapping
 from archspec.located import Scalar, is_null, kind_of_input
@@ -186,7 +186,7 @@ def read_input(
                 return None
     kinds = kind_of_input(node)
     if len(kinds) > 1:
-        names = [f"{'an' if kind == 'image' else 'a'} {kind} (`{key.value}`)" for kind, key in kinds.items()]
+        names = [f"{article(kind)} (`{key.value}`)" for kind, key in kinds.items()]
         last = list(kinds.values())[-1]
         findings.error("E219", f"{what} is {' or '.join(names)}, not both at once", last.span, help=[KINDS])
         return None
