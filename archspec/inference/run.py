@@ -28,7 +28,7 @@ from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
 from archspec.patterns import path_matches
-from archspec.runs.folder import RESULT
+from archspec.runs.folder import RESULT, names_in
 from archspec.runs.reading import (
     OUTPUTS,
     check_weights,
@@ -263,9 +263,10 @@ class Run:
         named = named if isinstance(named, dict) else {}
         made = {}
         for name, shown in others_of(self.spec, self.graph).items():
-            own = named.get(name, {})
-            values = tuple(map(str, own.get("values", ()))) or shown.value_names
-            made[name] = shown._replace(value_names=values, class_names=tuple(map(str, own.get("classes", ()))))
+            own = named.get(name)
+            own = own if isinstance(own, dict) else {}
+            values = tuple(names_in(own.get("values"))) or shown.value_names
+            made[name] = shown._replace(value_names=values, class_names=tuple(names_in(own.get("classes"))))
         return made
 
     @cached_property

@@ -99,14 +99,12 @@ class RunFolder:
     @property
     def classes(self) -> list[str]:
         """The names of the classes; none where they are not known. A run knows them from its beginning on."""
-        names = read_object(self.path / RESULT).get("classes") or self.about.get("classes")
-        return [str(name) for name in names] if isinstance(names, list) else []
+        return names_in(read_object(self.path / RESULT).get("classes") or self.about.get("classes"))
 
     @property
     def value_names(self) -> list[str]:
         """What the numbers of a regression are called; none where they have no names."""
-        names = self.about.get("values")
-        return [str(name) for name in names] if isinstance(names, list) else []
+        return names_in(self.about.get("values"))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -252,6 +250,11 @@ class RunFolder:
         added = [note for note in dict.fromkeys(notes) if note not in before]
         if added:
             self.say({**about, "notes": before + added})
+
+
+def names_in(value: Any) -> list[str]:
+    """The names that a record lists; none where it is no list."""
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 ELSEWHERE = "choose an empty or a new folder as --workdir"

@@ -324,6 +324,11 @@ def test_all_outputs_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("sample,class,probability,size.size,also.class,also.probability\n")
     assert main(["eval", str(tmp_path / "run")]) == 0
     assert f"held out: kind loss {figures['loss']:.4f}" in capsys.readouterr().out
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    damaged = {"also": [], "size": {"values": None, "classes": 3}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "outputs": damaged}))
+    told = answers(capsys, tmp_path / "run", tmp_path / "t.csv")
+    assert [item["outputs"]["also"]["classes"][0]["class"] for item in told] == [str(own) for own in best]
 
 
 def test_numbers_are_called_as_the_data_call_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
