@@ -33,6 +33,7 @@ MAX_DIGITS = 400
 
 
 UNCLOSED = "$( is never closed"
+_NO_ZERO = "`max(1, …)` around what divides keeps it from 0, or `… if n else …` leaves it out"
 
 
 class ExpressionError(Exception):
@@ -250,6 +251,16 @@ def escaped(text: str) -> str:
     return text.replace("$(", "$$(")
 
 
+def unclosed(text: str) -> ExpressionError | None:
+    """The error that an expression in a text does not end, if one does not."""
+    try:
+        for _ in _parts(text):
+            pass
+    except ExpressionError as error:
+        return error
+    return None
+
+
 def _parts(text: str) -> Iterator[tuple[int, str, bool]]:
     """(offset, text, whether it is an expression) for the pieces of a scalar. `$$(` stands for `$(` itself."""
     position = 0
@@ -386,7 +397,7 @@ class _Evaluator:
         except KeyError:
             raise ExpressionError("this operator has no place in an expression; + - * / // % ** do") from None
         except ZeroDivisionError:
-            raise ExpressionError("division by zero") from None
+            raise ExpressionError("division by zero", help=_NO_ZERO) from None
         except OverflowError:
             raise ExpressionError("the result is too large") from None
 
@@ -479,7 +490,7 @@ class _Evaluator:
         try:
             return function(*arguments)
         except ZeroDivisionError:
-            raise ExpressionError("division by zero") from None
+            raise ExpressionError("division by zero", help=_NO_ZERO) from None
         except (TypeError, ValueError, OverflowError) as error:
             given = listed(describe(item) for item in arguments) or "nothing"
             raise ExpressionError(f"{name} cannot take {given}: {error}") from None

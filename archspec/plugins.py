@@ -89,7 +89,8 @@ def _add_file(path: Path, findings: Findings) -> tuple[type[Kind], ...]:
         data = path.read_bytes()
         key = str(path.resolve())
     except (OSError, ValueError) as error:
-        findings.error("E228", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+        help = ["a plugin is a Python file, whose path is taken from the current folder"]
+        findings.error("E228", f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", help=help)
         raise SpecError(findings.items) from None
     digest = sha256(data).hexdigest()
     known = _loaded.get(key)

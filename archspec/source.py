@@ -272,6 +272,8 @@ class _Composer:
         while type(event := next_event()) is not yaml.MappingEndEvent:
             key = self._value(yaml, next_event, event, depth + 1)
             value = self._value(yaml, next_event, next_event(), depth + 1)
+            if dynamic and _is_rest(value, entries, self.findings):
+                continue
             if not isinstance(key, Scalar) or not isinstance(key.value, str):
                 self.findings.error(
                     "E107",
@@ -420,3 +422,23 @@ def _parser(yaml: Any, text: str) -> Any:
             Parser.__init__(self)
 
     return PurePythonParser(text)
+
+
+def _is_rest(value: Located, entries: dict[str, tuple[Scalar, Located]], findings: Findings) -> bool:
+    """Whether an entry is but what follows the comma in an expression without quotes: `4))` of `{units: $(max(2,4))}`.
+
+    The expression before it is then reported, as it is where it is read, if it is.
+    """
+    from archspec.expressions import unclosed
+
+    if not isinstance(value, Scalar) or value.value is not None or not entries:
+        return False
+    _, before = next(reversed(entries.values()))
+    error = unclosed(before.value) if isinstance(before, Scalar) and before.dynamic else None
+    if error is None or not isinstance(before, Scalar):
+        return False
+    from archspec.spec.hints import cut_off
+
+    help = [*([error.help] if error.help else []), *cut_off(before, error)]
+    findings.error("E202", error.message, before.span_at(error.offset, error.length), help=help)
+    return True

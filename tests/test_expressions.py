@@ -91,6 +91,8 @@ def test_refusals(text: str, words: str, offset: int) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate_text(text, ENV)
     assert words in caught.value.message
+    if words == "division by zero":
+        assert "max(1, …)" in (caught.value.help or "")
     if len(text) < 100:
         assert caught.value.offset == offset
 

@@ -244,15 +244,21 @@ def test_a_layer_that_there_is_not_is_no_stranger(write: Write, word: str) -> No
         ("losses", "nn.SmoothL1Loss Huber", "huber"),
         ("losses", "nn.MultiMarginLoss SquaredHinge", "hinge"),
         ("losses", "FocalLoss BinaryFocalCrossentropy", "focal"),
-        ("metrics", "MeanAbsoluteError", "mae"),
-        ("metrics", "MeanSquaredError RootMeanSquaredError", "rmse"),
-        ("metrics", "F1Score f1", "macro_f1"),
-        ("metrics", "top5 TopKCategoricalAccuracy", "top_k"),
-        ("metrics", "JaccardIndex MeanIoU iou", "mean_iou"),
+        ("metrics", "acc accuracy_score BinaryAccuracy", "accuracy"),
+        ("metrics", "MeanAbsoluteError mean_absolute_error", "mae"),
+        ("metrics", "MeanSquaredError RootMeanSquaredError root_mean_squared_error", "rmse"),
+        ("metrics", "r2_score R2Score", "r2"),
+        ("metrics", "F1Score f1 f1_score MultilabelF1Score", "macro_f1"),
+        ("metrics", "top5 top_5 TopKCategoricalAccuracy", "top_k"),
+        ("metrics", "JaccardIndex MeanIoU iou mIoU jaccard_score", "mean_iou"),
+        ("tasks", "binary multilabel", "multi_label"),
+        ("tasks", "multiclass classify", "classification"),
+        ("tasks", "semantic_segmentation", "segmentation"),
+        ("tasks", "autoencoder", "reconstruction"),
         ("metrics", "map AveragePrecision", "mean_average_precision"),
     ],
 )
-def test_losses_and_metrics_of_other_libraries(family: str, words: str, meant: str) -> None:
+def test_losses_metrics_and_tasks_of_other_libraries(family: str, words: str, meant: str) -> None:
     assert {kind_hint(word, kind_names(family)) for word in words.split()} == {f"did you mean `{meant}`?"}
 
 

@@ -372,8 +372,13 @@ def test_what_when_leaves_out_is_told_from_what_comes_later(write: Write) -> Non
 def test_a_value_that_a_comma_cuts_off_needs_quotes(write: Write) -> None:
     """Inside `{ }` YAML ends a value there, so that what is missing is not the bracket."""
     spec = INPUT + "layers: [conv: {filters: $(max(4, 8)), kernel: 3}]"
-    (first, *_) = errors(write(spec))
+    (first,) = errors(write(spec))
     assert first.message == "$( is never closed" and "put quotes around it" in first.help[-1]
+    of_two = "layers: [dense: {units: $(max(2, 4, 8)), bias: $(max(0, 1))}]\n"
+    unused = "blocks: {b: {layers: [dense: {units: $(max(2, 4))}]}}\n"
+    told = errors(write(INPUT + of_two + unused))
+    assert [item.message for item in told] == 3 * ["$( is never closed"]
+    assert told[0].help == told[1].help == told[2].help == first.help
     (alone,) = errors(write(INPUT + "layers:\n  - conv: {filters: $(4, kernel: 3}\n"))[:1]
     assert alone.help[0] == "add the missing )"
     (open_end,) = errors(write(INPUT + "layers:\n  - conv:\n      filters: $(4\n      kernel: 3\n"))

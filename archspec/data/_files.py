@@ -218,7 +218,12 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
         chosen = np.sort(generator.permutation(len(split))[: round(fraction * len(split))])
     rest = np.setdiff1d(np.arange(len(split)), chosen)
     if not len(chosen) or not len(rest):
-        raise DataError("E507", f"holding out {fraction:.3g} of {len(split):,} samples leaves a part empty")
+        part = "no sample to train on" if len(chosen) else "none of them to measure with"
+        raise DataError(
+            "E507",
+            f"holding out {fraction:.3g} of {count(len(split), 'sample')} leaves {part}",
+            help=["more samples", "or another share of them to hold out"],
+        )
     return picked(split, rest), picked(split, chosen)
 
 

@@ -64,7 +64,8 @@ def last_output(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | 
         return None
     if all(map(is_input, end)):
         layers = x.document.root.get("layers")
-        x.findings.error("E216", "the network has no layers", layers.span if layers else None)
+        help = ["`layers` lists them: `layers: [flatten, {dense: {units: 10}}]`"]
+        x.findings.error("E216", "the network has no layers", layers.span if layers else None, help=help)
         return None
     if len(end) != 1:
         x.findings.error("E307", f"the network ends in {len(end)} values", help=["join them, or name `outputs`"])

@@ -95,10 +95,16 @@ class Answer:
             name = ", ".join(f"{input}={source}" for input, source in self.sources.items())
         own = self._said()
         if self.others:
-            parts = ((item.output, item._said()) for item in (self, *self.others))
+            parts = ((item.output, item._said_of_output()) for item in (self, *self.others))
             own = "; ".join(f"{output}: {words}" if words else output for output, words in parts)
         file = self.mask or self.file
         return name + (f": {own}" if own else "") + (f" → {file}" if file else "")
+
+    def _said_of_output(self) -> str:
+        """The answer without the name of its only number, where the output has that name too."""
+        if isinstance(self.values, dict) and list(self.values) == [self.output]:
+            return f"{self.values[self.output]:.4g}"
+        return self._said()
 
     def _said(self) -> str:
         shown = "{} {:.1%}" if self.likely or self.kind == "mask" else "{} {:.4g}"

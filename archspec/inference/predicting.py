@@ -280,6 +280,13 @@ def _of_files(
     files: Mapping[str, list[Path]], inputs: Mapping[str, Input], reading: Reading, findings: Findings
 ) -> dict[str, Samples] | None:
     """The samples of the files of each input, with those that cannot be used left out; None where none is left."""
+    missing = [name for name, own in files.items() if not own]
+    if missing:
+        raise DataError(
+            "E521",
+            f"nothing is given for input {listed(f'`{name}`' for name in missing)}",
+            help=[" ".join(f"{name}=FILE" for name in missing) + ", beside what is given"],
+        )
     made: dict[str, Samples] = {}
     lost = False
     for name, own in files.items():

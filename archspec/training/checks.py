@@ -255,7 +255,9 @@ def _other_classes(data: Data, head: Head, classes: int, graph: Graph, dataset: 
                 if stray and "labels" in fields
                 else []
             ),
-            *([f"--set args.classes={classes}"] if "classes" in graph.args else []),
+            f"--set args.classes={classes}"
+            if "classes" in graph.args
+            else f"an output of {count(classes, 'unit' if head.type.is_vector else 'channel')}, one for each class",
         ],
     )
 

@@ -93,7 +93,7 @@ def test_several_inputs_go_by_their_names(imported: Import, tmp_path: Path, caps
         ([tmp_path / "p.png"], "of which input is"),
         ([f"lefd={tmp_path}/p.png"], "did you mean `left`?"),
         ([files[0], f"number={tmp_path}/t.csv"], "t.csv: line 3 has 'south', and the network takes numbers"),
-        ([f"left={tmp_path}/p.png"], "there are 1 sample of `left`, 0 samples of `number`"),
+        ([f"left={tmp_path}/p.png"], "nothing is given for input `number`\n  = help: number=FILE, beside"),
         ([files[0], f"number={tmp_path}/none.csv"], "none.csv cannot be read: No such file or directory"),
         (files[1:], "each input needs as many samples as the others: there are 1 sample of `left`, 2 samples of"),
     ):
@@ -319,7 +319,8 @@ def test_all_outputs_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert [item["outputs"]["also"]["classes"][0]["class"] for item in told] == [("cat", "dog")[own] for own in best]
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--top", "1"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.split(": ", 1)[1].startswith(f"kind: {found.labels[0]} ") and "; size: size " in first
+    assert first.split(": ", 1)[1].startswith(f"kind: {found.labels[0]} ") and "; also: " in first
+    assert f"; size: {told[0]['outputs']['size']['values']['size']:.4g}" in first
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "t.csv"), "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("sample,class,probability,size.size,also.class,also.probability\n")
     assert main(["eval", str(tmp_path / "run")]) == 0
