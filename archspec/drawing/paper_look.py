@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archspec.drawing.detours import crossings
 from archspec.drawing.groups import groups, ties_of
 from archspec.drawing.labels import told_by_legend, wants_windows, write_labels
 from archspec.drawing.rows import place_across, rows_of
 from archspec.drawing.scene import Scene, Shape, around, headed, moved
-from archspec.drawing.skyline import place_down
+from archspec.drawing.skyline import Places, place_down
 from archspec.drawing.volume_shapes import MARGIN, arc, crossing, into, legend, volume
 from archspec.drawing.volumes import Figure, sized
 from archspec.figures.units import si
@@ -27,13 +28,10 @@ def scene(graph: Graph) -> Scene:
 
     Raises DrawingError when it would have more volumes than can be read.
     """
-    figure = _figure(graph)
-    write_labels(figure)
-    place_across(figure)
-    places = place_down(figure)
+    figure, places = placed(graph)
     shapes: list[Shape] = []
-    for one, two in figure.rows.crossings:
-        shapes.append(crossing(figure, one, two))
+    for (one, two), points in crossings(figure, places).items():
+        shapes.append(crossing(figure, one, two, points))
     for row in figure.rows.chains:
         for at in row:
             shapes += into(figure, at)
@@ -52,6 +50,17 @@ def scene(graph: Graph) -> Scene:
     below, bottom = legend(figure, width, top + area.height + 22)
     title = f"{graph.title or graph.name}: {heading[1].text}"
     return Scene(width, bottom + MARGIN - 4, (*drawn, *below), title)
+
+
+def placed(graph: Graph) -> tuple[Figure, Places]:
+    """What a figure shows and where that stands, before it is moved onto its page.
+
+    Raises DrawingError when it would have more volumes than can be read.
+    """
+    figure = _figure(graph)
+    write_labels(figure)
+    place_across(figure)
+    return figure, place_down(figure)
 
 
 def _figure(graph: Graph) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot
@@ -270,7 +270,7 @@ def moved(shape: Shape, x: float, y: float) -> Shape:
     return replace(shape, start=put(shape.start), curves=curves)
 
 
-def elbow(points: list[Point], style: Style, radius: float = 7.0) -> Path:
+def elbow(points: Sequence[Point], style: Style, radius: float = 7.0) -> Path:
     """A line of level and upright stretches with rounded corners and an arrow at its end."""
     curves: list[Curve] = []
     at = points[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archspec.diagnostics import count
 from archspec.drawing import palette
@@ -86,15 +86,9 @@ def _window(figure: Figure, one: Volume, two: Volume) -> list[Shape]:
     return [*rays, Polygon(corners, _GLASS), Polygon(corners, _FRAME)]
 
 
-def crossing(figure: Figure, one: int, two: int) -> Path:
-    """Between rows: down from the middle and into the left, or out to the right and up from below."""
-    source, target = figure.volumes[one], figure.volumes[two]
-    style = _DASHED if one in target.group.dashed else _FLOW
-    if source.y < target.y:
-        end = target.x - 4 if target.group.first.role == "output" else target.box.left - 2
-        return elbow([source.bottom, Point(source.middle, target.y), Point(end, target.y)], style)
-    tip = Point(target.bottom.x, target.bottom.y + 1)
-    return elbow([Point(source.end, source.y), Point(tip.x, source.y), tip], style)
+def crossing(figure: Figure, one: int, two: int, points: Sequence[Point]) -> Path:
+    """A line between rows, with these corners."""
+    return elbow(points, _DASHED if one in figure.volumes[two].group.dashed else _FLOW)
 
 
 def arc(figure: Figure, places: Places, one: int, two: int) -> Path:
