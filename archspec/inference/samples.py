@@ -64,4 +64,7 @@ def _samples(given: Any, name: str, input: Input, reading: Reading) -> Samples:
 def _tables_in(given: Any, reading: Reading) -> list[Any]:
     """The tables that are given to a network which was trained on one; none where something else is given."""
     items = list(given) if isinstance(given, (list, tuple)) else [given]
+    listed = isinstance(given, (list, tuple)) and reading.layout is not None
+    if listed and items and all(isinstance(item, Mapping) for item in items):
+        return [items]  # rows by the names of columns
     return items if reading.layout is not None and items and all(map(is_table, items)) else []

@@ -59,9 +59,11 @@ def usable_rows(
     """
     assert reading.layout is not None
     layout = reading.layout.of(list(inputs))
-    folder = Path() if _is_frame(given) else Path(given).parent
-    table = _of_frame(given) if _is_frame(given) else _read(Path(given), layout)
-    called = table.name if _is_frame(given) else str(given)
+    if isinstance(given, (str, os.PathLike)):
+        folder, called, table = Path(given).parent, str(given), _read(Path(given), layout)
+    else:
+        table = _of_mappings(given) if isinstance(given, (list, tuple)) else _of_frame(given)
+        folder, called = Path(), table.name
     table, layout = _by_names(table, layout)
     reading.notes.extend(table.notes)
     wrong: list[Wrong] = []
@@ -105,6 +107,15 @@ def _read(path: Path, layout: Layout) -> Table:
 def _of_frame(frame: Any) -> Table:
     columns = {str(name): ["" if cell is None else str(cell) for cell in frame[name]] for name in frame.columns}
     return Table("the table", columns)
+
+
+def _of_mappings(rows: Sequence[Mapping[Any, Any]]) -> Table:
+    names = dict.fromkeys(name for row in rows for name in row)
+    cells = {name: [row.get(name) for row in rows] for name in names}
+    return Table(
+        "the table",
+        {str(name): ["" if cell is None else str(cell) for cell in column] for name, column in cells.items()},
+    )
 
 
 def _by_names(table: Table, layout: Layout) -> tuple[Table, Layout]:

@@ -133,12 +133,18 @@ class Frame:
         return self._cells[name]
 
 
-def test_tables_of_pandas_are_tables(folder: Path) -> None:
+def test_tables_of_pandas_and_lists_of_rows_are_tables(folder: Path) -> None:
     run = archspec.open(folder / "drop")
     cells = dict(zip(NAMES, map(list, zip(*ROWS[:4], strict=True)), strict=True))
     found = run.predict(Frame(cells))
     expected = run.predict(np.array([features(row) for row in ROWS[:4]], np.float32))
     assert np.allclose(found.outputs["output"], expected.outputs["output"], atol=1e-5)
+    mappings = [dict(zip(NAMES, row, strict=True)) for row in ROWS[:4]]
+    assert np.allclose(run.predict(mappings).outputs["output"], expected.outputs["output"], atol=1e-5)
+    with pytest.raises(SpecError, match="row 2, age: nothing stands there"):
+        run.predict([mappings[0], {**mappings[1], "age": None}])
+    with pytest.raises(SpecError, match="row 2, fare: nothing stands there"):
+        run.predict([mappings[0], {name: value for name, value in mappings[1].items() if name != "fare"}])
     with pytest.raises(SpecError, match="row 3, age: 'nan' stands for no value"):
         run.predict(Frame({**cells, "age": [20, 21, float("nan"), 23]}))
 
