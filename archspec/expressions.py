@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from archspec.diagnostics import count, did_you_mean, listed
-from archspec.located import describe
+from archspec.located import Scalar, describe
 from archspec.types import TensorType
 
 MAX_LENGTH = 1_000
@@ -259,6 +259,14 @@ def unclosed(text: str) -> ExpressionError | None:
     except ExpressionError as error:
         return error
     return None
+
+
+def cut_off(node: Scalar, error: ExpressionError) -> list[str]:
+    """What to do where YAML has ended a value within its expression, at a comma or bracket inside `{ }`."""
+    after = node.source.line(node.end_line)[node.end_column - 1 :].lstrip()
+    if error.message != UNCLOSED or not after.startswith((",", "[", "]", "{")):
+        return []
+    return ['inside { } and [ ] a value ends at a comma or bracket: put quotes around it, "$(…)"']
 
 
 def _parts(text: str) -> Iterator[tuple[int, str, bool]]:

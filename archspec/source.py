@@ -429,7 +429,7 @@ def _is_rest(value: Located, entries: dict[str, tuple[Scalar, Located]], finding
 
     The expression before it is then reported, as it is where it is read, if it is.
     """
-    from archspec.expressions import unclosed
+    from archspec.expressions import cut_off, unclosed
 
     if not isinstance(value, Scalar) or value.value is not None or not entries:
         return False
@@ -437,8 +437,6 @@ def _is_rest(value: Located, entries: dict[str, tuple[Scalar, Located]], finding
     error = unclosed(before.value) if isinstance(before, Scalar) and before.dynamic else None
     if error is None or not isinstance(before, Scalar):
         return False
-    from archspec.spec.hints import cut_off
-
     help = [*([error.help] if error.help else []), *cut_off(before, error)]
     findings.error("E202", error.message, before.span_at(error.offset, error.length), help=help)
     return True

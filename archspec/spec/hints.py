@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics import did_you_mean
-from archspec.expressions import UNCLOSED, ExpressionError
-from archspec.located import Scalar
 from archspec.spec.other_names import AUGMENT, FIELDS, KINDS, METRICS, NO_FIELD, NO_KIND, NOTHING
 
 _DIMENSIONS = re.compile(r"[123]d(?=$|transpose|lstm)")
@@ -118,11 +116,3 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
         if plain in NOTHING:
             return None
     return did_you_mean(name, known)
-
-
-def cut_off(node: Scalar, error: ExpressionError) -> list[str]:
-    """What to do where YAML has ended a value within its expression, at a comma or bracket inside `{ }`."""
-    after = node.source.line(node.end_line)[node.end_column - 1 :].lstrip()
-    if error.message != UNCLOSED or not after.startswith((",", "[", "]", "{")):
-        return []
-    return ['inside { } and [ ] a value ends at a comma or bracket: put quotes around it, "$(…)"']

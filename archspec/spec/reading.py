@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from archspec.diagnostics import Findings, Span
-from archspec.expressions import Environment, ExpressionError, bounded, evaluate_text
+from archspec.expressions import Environment, ExpressionError, bounded, cut_off, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names, takes_several
 from archspec.located import Located, Scalar, Sequence, is_null, long_form
 from archspec.located import Mapping as LocatedMapping
@@ -50,8 +50,6 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
         except ExpressionError as error:
             if error.silent:
                 return FAILED
-            from archspec.spec.hints import cut_off
-
             help = [*([error.help] if error.help else []), *cut_off(node, error)]
             findings.error("E202", error.message, node.span_at(error.offset, error.length), help=help)
             return FAILED
