@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from archspec.drawing.layout import SHAPE_SIZE, Box, Direction, Link, Outline, Picture, shape_place
 from archspec.drawing.ranks import Corner
-from archspec.drawing.scene import ASCENT, DESCENT, Bounds, text_width
+from archspec.drawing.scene import ASCENT, DESCENT, Bounds, stretch, text_width
 
 _BETWEEN = 4.0
 
@@ -95,7 +95,7 @@ class Cut:
             return
         way = Bounds(x, corner, x, left)
         if any(text.meets(way, 1) for text in self.texts) or any(
-            other != tensor and _bounds(line).meets(way, _BETWEEN) and line[0][0] == line[1][0]
+            other != tensor and stretch(*line).meets(way, _BETWEEN) and line[0][0] == line[1][0]
             for other, line in lines[crossing.first]
         ):
             return
@@ -114,11 +114,6 @@ def holds(outline: Outline, other: Outline) -> bool:
     return outline.level < other.level and (
         abs(outline.x - other.x) < outline.width / 2 and abs(outline.y - other.y) < outline.height / 2
     )
-
-
-def _bounds(line: Line) -> Bounds:
-    (x0, y0), (x1, y1) = line
-    return Bounds(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
 def _shape(link: Link, titles: Direction) -> Bounds:

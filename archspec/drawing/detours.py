@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import NamedTuple
 
-from archspec.drawing.scene import Bounds, Path, Point, around
+from archspec.drawing.scene import Bounds, Path, Point, around, stretch
 from archspec.drawing.skyline import Places
 from archspec.drawing.volumes import Figure, Volume
 
@@ -106,19 +106,15 @@ def _leaders(places: Places) -> Iterator[_Way]:
 def _is_clear(way: _Way, boxes: Sequence[Bounds], labels: Sequence[Bounds], lines: Sequence[_Way]) -> bool:
     """Whether a line meets no box and no label, and lies on no line of another tensor."""
     for start, end in pairwise(way.points):
-        part = _stretch(start, end)
+        part = stretch(start, end)
         if any(part.meets(box, -0.5) for box in (*boxes, *labels)):
             return False
         for line in lines:
             if line.source is not None and line.source != way.source:
                 for first, last in pairwise(line.points):
-                    if _is_level(first, last) == _is_level(start, end) and part.meets(_stretch(first, last), _NEAR):
+                    if _is_level(first, last) == _is_level(start, end) and part.meets(stretch(first, last), _NEAR):
                         return False
     return True
-
-
-def _stretch(start: Point, end: Point) -> Bounds:
-    return Bounds(min(start.x, end.x), min(start.y, end.y), max(start.x, end.x), max(start.y, end.y))
 
 
 def _is_level(start: Point, end: Point) -> bool:
@@ -143,7 +139,7 @@ def _barriers(
             continue
         along = _LABEL if line.source is None else _LINE
         for start, end in pairwise(line.points):
-            part = _stretch(start, end)
+            part = stretch(start, end)
             if _is_level(start, end):
                 found.append(_Barrier(_wider(part, _NEAR), along, 0.0))
                 found.append(_Barrier(part, 0.0, _CROSS))
@@ -197,7 +193,7 @@ def _round(
 
     def worth(stub: Sequence[Point], own: int) -> float:
         """The cost of a way's first or last stretch, which may touch its own volume."""
-        part, level = _stretch(*stub), _is_level(*stub)
+        part, level = stretch(*stub), _is_level(*stub)
         mine = _wider(boxes[own], _CLEAR)
         costs = [
             barrier.level if level else barrier.upright

@@ -71,6 +71,12 @@ def around(boxes: Iterable[Bounds]) -> Bounds:
     return Bounds(min(lefts), min(tops), max(rights), max(bottoms))
 
 
+def stretch(start: tuple[float, float], end: tuple[float, float]) -> Bounds:
+    """The smallest box around a straight part of a line."""
+    (x0, y0), (x1, y1) = start, end
+    return Bounds(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a shape is painted: colours as `#rrggbb` or None for none, the line's width and its dashes in pixels."""

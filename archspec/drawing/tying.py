@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from archspec.drawing.layout import Box, Outline, Picture
-from archspec.drawing.scene import Bounds, Point
+from archspec.drawing.scene import Bounds, Point, stretch
 
 MANY = 24
 """Lines that a picture has; of more, captions alone tell."""
@@ -79,14 +79,13 @@ def _is_free(
         return False
     obstacles = [box for box in items if box not in around and not any(box.within(end) for end in ends)]
     for first, last in pairwise(points):
-        part = Bounds(min(first.x, last.x), min(first.y, last.y), max(first.x, last.x), max(first.y, last.y))
+        part = stretch(first, last)
         if any(part.meets(box, _CLEAR) for box in (*obstacles, *written)):
             return False
         for link in picture.links:
-            for (x0, y0), (x1, y1) in pairwise(link.points):
-                line = Bounds(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-                along = (first.x == last.x) == (x0 == x1)
-                if along and part.meets(line, _CLEAR):
+            for start, end in pairwise(link.points):
+                along = (first.x == last.x) == (start[0] == end[0])
+                if along and part.meets(stretch(start, end), _CLEAR):
                     return False
     return True
 
@@ -94,11 +93,9 @@ def _is_free(
 def _meets(points: Sequence[Point], others: Sequence[Sequence[Point]]) -> bool:
     """Whether a line would lie on another one."""
     for other in others:
-        for (x0, y0), (x1, y1) in pairwise(points):
-            part = Bounds(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-            for (u0, v0), (u1, v1) in pairwise(other):
-                if (x0 == x1) == (u0 == u1) and part.meets(
-                    Bounds(min(u0, u1), min(v0, v1), max(u0, u1), max(v0, v1)), _CLEAR
-                ):
+        for first, last in pairwise(points):
+            part = stretch(first, last)
+            for start, end in pairwise(other):
+                if (first.x == last.x) == (start.x == end.x) and part.meets(stretch(start, end), _CLEAR):
                     return True
     return False

@@ -8,7 +8,20 @@ from itertools import pairwise
 from archspec.drawing.layout import SHAPE_BESIDE, SHAPE_SIZE, Picture, shape_place
 from archspec.drawing.palette import FAINT
 from archspec.drawing.ranks import Corner
-from archspec.drawing.scene import ASCENT, Bounds, Curve, Path, Point, Shape, Style, Text, line, text_width, towards
+from archspec.drawing.scene import (
+    ASCENT,
+    Bounds,
+    Curve,
+    Path,
+    Point,
+    Shape,
+    Style,
+    Text,
+    line,
+    stretch,
+    text_width,
+    towards,
+)
 
 LINK = "#5f6b76"
 """Colour of links."""
@@ -44,8 +57,8 @@ def wires(picture: Picture) -> list[Shape]:
 
 def stretches(points: Sequence[Corner]) -> Iterator[Bounds]:
     """The straight parts of a line."""
-    for (x0, y0), (x1, y1) in pairwise(points):
-        yield Bounds(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+    for start, end in pairwise(points):
+        yield stretch(start, end)
 
 
 def crossed(bounds: Bounds, lines: Sequence[Bounds]) -> bool:

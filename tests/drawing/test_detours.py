@@ -11,7 +11,7 @@ import pytest
 import archspec
 from archspec.drawing.detours import crossings
 from archspec.drawing.paper_look import placed
-from archspec.drawing.scene import Bounds, Path
+from archspec.drawing.scene import Bounds, Path, stretch
 from archspec.drawing.skyline import Places
 from archspec.drawing.volume_shapes import arc, crossing, into
 from archspec.drawing.volumes import Figure
@@ -84,7 +84,7 @@ def lines_of(figure: Figure, places: Places) -> Iterator[tuple[int, int, Path]]:
 
 def stretches(path: Path) -> list[Bounds]:
     points = [path.start, *(curve.end for curve in path.curves)]
-    return [Bounds(min(a.x, b.x), min(a.y, b.y), max(a.x, b.x), max(a.y, b.y)) for a, b in pairwise(points)]
+    return [stretch(start, end) for start, end in pairwise(points)]
 
 
 def is_straight(part: Bounds) -> bool:

@@ -17,7 +17,7 @@ from archspec.drawing.layout import Direction, arrange
 from archspec.drawing.opening import MANY, chosen, visible
 from archspec.drawing.palette import WORDS
 from archspec.drawing.pieces import Pieces
-from archspec.drawing.scene import Bounds, Path, Rectangle, Scene, Text
+from archspec.drawing.scene import Bounds, Path, Rectangle, Scene, Text, stretch
 from archspec.drawing.steps import what
 from archspec.drawing.wires import LINK
 from archspec.graph import Graph
@@ -54,7 +54,7 @@ def check_text(drawn: Scene, *, crossed: bool = False) -> None:
                 break
             assert not one.box.meets(other.box, gap=-2.5), (one.text, other.text)
     parts = [
-        Bounds(min(a.x, b.x), min(a.y, b.y), max(a.x, b.x), max(a.y, b.y))
+        stretch(a, b)
         for shape in drawn.shapes
         if isinstance(shape, Path) and shape.style.stroke == LINK
         for a, b in pairwise([shape.start, *(curve.end for curve in shape.curves)])
