@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from archspec.data._base import INPUT, LABEL, RELATIVE, Dataset
+from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
     from archspec.data._parts import loaded, untrained
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HOMES = {"Data": "_split", "Split": "_split", "loaded": "_parts", "untrained": "_parts"}
 
-__all__ = ["INPUT", "LABEL", "RELATIVE", "Data", "Dataset", "Split", "loaded", "untrained"]
+__all__ = ["INPUT", "LABEL", "MAX_CLASSES", "RELATIVE", "Data", "Dataset", "Split", "loaded", "untrained"]
 
 
 def __getattr__(name: str) -> Any:

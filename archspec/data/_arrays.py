@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec.data._base import MAX_CLASSES
 from archspec.data._files import as_masks, channels_first
 from archspec.diagnostics import DataError, count
 
 if TYPE_CHECKING:
     import numpy as np
-
-MAX_CLASSES = 2**15
-"""Whole numbers from this on are no classes."""
 
 
 def shape_of(array: np.ndarray) -> str:

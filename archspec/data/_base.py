@@ -20,6 +20,9 @@ RELATIVE = "relative paths start from the spec's folder"
 INPUT, LABEL = "input", "label"
 """What a dataset with one input and one target calls them."""
 
+MAX_CLASSES = 2**15
+"""Whole numbers from this on are no classes."""
+
 
 class Dataset(Kind):
     """Base of all datasets."""

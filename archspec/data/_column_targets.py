@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.data._arrays import MAX_CLASSES, as_float32
+from archspec.data._arrays import as_float32
+from archspec.data._base import MAX_CLASSES
 from archspec.diagnostics import DataError, count, listed
 from archspec.tables.layout import MAX_VALUES
 from archspec.tables.reading import Table

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from archspec.data._arrays import MAX_CLASSES, as_input, as_target, check_lengths, shape_of
-from archspec.data._base import INPUT, LABEL, Dataset
+from archspec.data._arrays import as_input, as_target, check_lengths, shape_of
+from archspec.data._base import INPUT, LABEL, MAX_CLASSES, Dataset
 from archspec.data._files import array_names, as_split, channels_first, holdout, numbered, read_npz
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, did_you_mean, listed

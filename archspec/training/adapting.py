@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from archspec.data import MAX_CLASSES
 from archspec.diagnostics import count
 from archspec.spec.inputs import Input, VectorInput
 from archspec.spec.network import ImageInput
 
-MAX_CLASSES = 2**15
-"""Numbers from this on are no classes."""
 BRIGHT = 128
 """Pixels of rows are bytes where some are so bright; 0 to 16, as some scans have, are not."""
 MANY = 12
