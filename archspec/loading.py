@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
     from archspec.graph import Graph
     from archspec.spec.inputs import Input
+    from archspec.spec.lineage import Lineage
     from archspec.spec.overrides import Override
     from archspec.spec.train import Train
     from archspec.tasks import Head
@@ -135,6 +136,19 @@ class Spec:
             what = f"{len(inputs)} inputs" if len(inputs) > 1 else "an input that is no image"
             raise TypeError(f"{self.name} has {what}: `inputs` has them by name")
         return input
+
+    @cached_property
+    def lineage(self) -> Lineage | None:
+        """When it was published, whose idea it extends and what it introduced; None where the spec does not say.
+
+        Raises `SpecError`.
+        """
+        self._findings.raise_if_failed()
+        if "lineage" not in self._document.root.entries:
+            return None
+        from archspec.spec.lineage import read_lineage
+
+        return read_lineage(self._document, self._findings.copy())
 
     @property
     def variant(self) -> str | None:

@@ -78,12 +78,22 @@ def test_inputs_are_images_signals_and_vectors(validator: jsonschema.Draft202012
         assert list(validator.iter_errors({**base, "inputs": {"a": wrong}})) != []
 
 
+def test_lineage_is_of_names_and_years(validator: jsonschema.Draft202012Validator) -> None:
+    for after in ("a", ["a", "b"], "$(a)"):
+        lineage = {"year": 2015, "after": after, "idea": "c"}
+        spec = {**BASE, "layers": [], "lineage": lineage, "variants": {"v": {"lineage": {"after": after}}}}
+        assert list(validator.iter_errors(spec)) == []
+
+
 def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> None:
     sections: tuple[dict[str, Any], ...] = (
         {"layer": []},
         {"train": {"epoch": 3}},
         {"train": {"optimiser": "sgdd"}},
         {"archspec": 2},
+        {"lineage": {"years": 2015}},
+        {"lineage": {"after": 3}},
+        {"variants": {"v": {"lineage": {"year": "soon"}}}},
     )
     for wrong in sections:
         assert list(validator.iter_errors({**BASE, "layers": [], **wrong})) != []

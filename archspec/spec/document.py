@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100
 
-MAPPINGS = ("args", "variants", "defaults", "blocks", "input", "inputs", "outputs", "train", "published", "weights")
+MAPPINGS = (
+    *("args", "variants", "defaults", "blocks", "input", "inputs", "outputs", "train", "published", "weights"),
+    "lineage",
+)
 """Sections that are mappings."""
 
 

@@ -31,7 +31,8 @@ def extended(
         base = _of_variant(base, variant, node.span, findings)
     if base is not None and query:
         base = _with_arguments(base, query, node, findings)
-    return laid_over(base.without("extends"), root) if base is not None else None
+    # What is said of another network's place among networks is not said of this one.
+    return laid_over(base.without("extends", "lineage"), root) if base is not None else None
 
 
 def _base(folder: Path, node: Scalar, findings: Findings) -> tuple[Path | None, str | None, int]:

@@ -26,6 +26,9 @@ from archspec.types import TensorType
 
 LANGUAGE_VERSION = 1
 
+YEARS = range(1900, 2101)
+"""Years in which a network can have been published."""
+
 
 class Section(BaseModel):
     """Base of the sections: unknown fields are errors, values are fixed once read."""
@@ -153,6 +156,7 @@ SECTIONS: dict[str, str] = {
     "title": "one line for people",
     "paper": "where the network was published",
     "notes": "what a reader should know",
+    "lineage": "when it was published, whose idea it extends, and what it introduced",
     "task": "what the outputs mean",
     "args": "the network's arguments with their defaults",
     "variants": "named sets of arguments",
@@ -170,5 +174,7 @@ SECTIONS: dict[str, str] = {
 }
 """Every top-level key."""
 
-VARIANT_SECTIONS = ("title", "paper", "notes", "input", "inputs", "layers", "outputs", "train", "task", "weights")
+VARIANT_SECTIONS = (
+    *("title", "paper", "notes", "lineage", "input", "inputs", "layers", "outputs", "train", "task", "weights"),
+)
 """Sections that a variant may lay over the file's, beside setting arguments."""

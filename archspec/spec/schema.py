@@ -26,6 +26,7 @@ from archspec.kinds import (
 )
 from archspec.spec.arguments import TYPE_WORDS
 from archspec.spec.inputs import MODELS
+from archspec.spec.lineage import Lineage
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS, Header, OutputSpec, Published, WeightSet
 from archspec.spec.reading import fields_of
 from archspec.spec.train import Train
@@ -76,6 +77,7 @@ def _sections() -> Schema:
             "additionalProperties": {"anyOf": [{"type": "string"}, _object(OutputSpec)]},
         },
         "train": _object(Train),
+        "lineage": _object(Lineage),
     }
     weights: Schema = {
         "anyOf": [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics import did_you_mean
 from archspec.located import Located, Mapping, Scalar, kind_of_input
 from archspec.spec.checks import read_weight_set
-from archspec.spec.network import Header, ImageInput, Published, WeightSet
+from archspec.spec.network import YEARS, Header, ImageInput, Published, WeightSet
 from archspec.spec.reading import Model, read_model
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def read_sections(document: Document, findings: Findings) -> Sections:
     header = _section(Header, _header(document.root), document, findings, "the spec", _top(document.root))
     inputs = _read_inputs(document, findings)
     train = _read_train(document, header, inputs or {}, findings)
+    _check_lineage(document, findings)
     return Sections(header, inputs, train, _read_published(document, findings), _read_weights(document, findings))
 
 
@@ -117,6 +118,32 @@ def _check_crop(root: Mapping, train: Train, inputs: dict[str, Input], findings:
         place_of(root, "train", "augment", "random_crop"),
         help=["a crop out of so wide a border would miss the image"],
     )
+
+
+def _check_lineage(document: Document, findings: Findings) -> None:
+    """Reports what is wrong in `lineage`. Nothing is imported for one that is plainly right, as nearly all are."""
+    node = document.root.get("lineage")
+    if isinstance(node, Mapping) and not _plainly_right(node):
+        from archspec.spec.lineage import read_lineage
+
+        read_lineage(document, findings)
+
+
+def _plainly_right(node: Mapping) -> bool:
+    if node.dynamic:
+        return False
+    for name, _, value in node.items():
+        given = value.plain
+        if name == "year":
+            right = type(given) is int and given in YEARS
+        elif name == "after":
+            names = given if isinstance(given, list) else [given]
+            right = all(isinstance(item, str) and item.strip() for item in names)
+        else:
+            right = name == "idea" and isinstance(given, str) and len(given) < 1_000
+        if not right:
+            return False
+    return True
 
 
 def _read_published(document: Document, findings: Findings) -> Published | None:

@@ -16,6 +16,7 @@ from archspec.tasks import overruled
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.spec.lineage import Lineage
 
 _ENDLESS = 2**31
 
@@ -55,6 +56,8 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     graph = spec.graph()
     header = {name: value for name, value in plain(spec.header).items() if value != ""}
     lines = [dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
+    if spec.lineage is not None:
+        lines.append("lineage: " + dump(_given({**plain(spec.lineage), "after": _after(spec.lineage)}), flow=True))
     if list(spec.inputs) == ["input"]:
         lines.append("input: " + dump(_given(plain(spec.inputs["input"])), flow=True))
     else:
@@ -80,6 +83,11 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     if spec.published is not None:
         lines.append("published: " + dump(_given(plain(spec.published)), flow=True))
     return "\n".join(lines) + "\n"
+
+
+def _after(lineage: Lineage) -> str | list[str] | None:
+    """The names that `after` has, as one writes them."""
+    return lineage.after[0] if len(lineage.after) == 1 else list(lineage.after) or None
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
