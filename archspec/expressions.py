@@ -173,6 +173,15 @@ def _make_divisible(value: Any, divisor: Any, least: Any = None) -> int:
     return int(made + divisor if made < 0.9 * value else made)
 
 
+def _sum(values: Any) -> Any:
+    """The sum of a list of numbers, 0 of an empty one."""
+    if not isinstance(values, (list, tuple)):
+        raise TypeError("it takes a list")
+    for number in values:
+        _require_number(number)
+    return sum(values)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "min": min,
@@ -182,6 +191,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": math.floor,
     "divisible": _divisible,
     "make_divisible": _make_divisible,
+    "sum": _sum,
 }
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -469,6 +479,8 @@ class _Evaluator:
         return value if isinstance(value, Incoming) else None
 
     def _subscript(self, node: ast.Subscript) -> Any:
+        if isinstance(node.slice, ast.Slice):
+            return self._part(node, node.slice)
         value, index = self.value(node.value), self.value(node.slice)
         if isinstance(value, dict):
             if index in value if isinstance(index, str) else False:
@@ -483,6 +495,19 @@ class _Evaluator:
                 f"index {index} is outside the list's {count(len(value), 'item')} (0 to {len(value) - 1})"
             )
         return value[index]
+
+    def _part(self, node: ast.Subscript, part: ast.Slice) -> list[Any]:
+        """Items of a list from one number to before another, as many of them as there are."""
+        value = self.value(node.value)
+        if not isinstance(value, (list, tuple)):
+            raise ExpressionError(f"{describe(value)} is not a list")
+        if part.step is not None:
+            raise ExpressionError("a part of a list has a beginning and an end: list[1:3], list[:3], list[1:]")
+        ends = [None if end is None else self.value(end) for end in (part.lower, part.upper)]
+        for end in ends:
+            if end is not None and (not isinstance(end, int) or isinstance(end, bool)):
+                raise ExpressionError(f"an index is a whole number, not {describe(end)}")
+        return list(value[ends[0] : ends[1]])
 
     def _call(self, node: ast.Call) -> Any:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
@@ -506,7 +531,6 @@ class _Evaluator:
 
 _WORDS = {
     "Lambda": "lambda",
-    "Slice": "a slice",
     "Dict": "a dict",
     "Set": "a set",
     "ListComp": "a comprehension",

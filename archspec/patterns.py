@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-_STARS = re.compile(r"(\*\*?)")
+STARS = re.compile(r"(\*\*?)")
+PLACEHOLDER = re.compile(r"\{number\}|\{(\*(?:\.\*)*)(?:\+(\d{1,4}))?\}|\*\*?")
+"""What stands for something in a replacement: stars, a layer's `{number}`, and places `{*}`, `{*.*}` or `{*+1}`."""
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern; each run of stars is a group."""
-    parts = _STARS.split(pattern)
+    parts = STARS.split(pattern)
     kinds = {"*": "([^.]*)", "**": "(.*)"}
     return re.compile("".join(kinds.get(part, re.escape(part)) for part in parts))
 
@@ -34,4 +36,15 @@ def rewritten(pattern: str, replacement: str, path: str) -> str | None:
     if match is None:
         return None
     groups = list(match.groups())
-    return _STARS.sub(lambda _: groups.pop(0) if groups else "", replacement)
+    return STARS.sub(lambda _: groups.pop(0) if groups else "", replacement)
+
+
+def fault(pattern: str, replacement: str) -> str | None:
+    """What is wrong with a rule; None where nothing is."""
+    rest = PLACEHOLDER.sub("", replacement)
+    if "{" in rest or "}" in rest:
+        return f"`{replacement[:200]}` has other braces than {{number}}, {{*}}, {{*.*}} and {{*+1}}"
+    given, wanted = (len(STARS.findall(text)) for text in (pattern, replacement))
+    if wanted > given:
+        return f"`{replacement[:200]}` has {wanted} stars, `{pattern[:200]}` {given}"
+    return None

@@ -140,6 +140,7 @@ WORDS = {
             ),
             ("ceil", "The least whole number that is no less.", "ceil(previous.channels / 3)"),
             ("floor", "The largest whole number that is no more.", "floor(previous.channels / 3)"),
+            ("sum", "The sum of a list of numbers.", "8 * sum([1, 2])"),
             (
                 "divisible",
                 "Whether the first number is a multiple of the second: true or false.",

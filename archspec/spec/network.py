@@ -21,6 +21,7 @@ from archspec.fields import (
 from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
 from archspec.metrics import Metric
+from archspec.patterns import fault
 from archspec.tasks import Task, default_task
 from archspec.types import TensorType
 
@@ -140,7 +141,9 @@ class WeightSet(Section):
         dict[Text, Text],
         Field(
             description="node paths and what the tensors of those nodes are called; * stands for a part of a path "
-            "between dots, ** for any part, {number} for the node's place in its scope. The first that fits holds"
+            "between dots, ** for any part, {number} for the node's place in its scope; {*} stands for the place that "
+            "what the star names has in its scope, from 0, {*+1} from 1, {*.*} that of two names among all such pairs. "
+            "The first that fits holds"
         ),
     ] = {}
     input: Annotated[dict[Text, Any], Field(description="fields of `input` that the weights expect")] = {}
@@ -148,6 +151,14 @@ class WeightSet(Section):
     partial: Annotated[
         Flag, Field(description="they are those of a network that shares a part with this one, for `init_from`")
     ] = False
+
+    @model_validator(mode="after")
+    def _rules_are_sound(self) -> WeightSet:
+        for pattern, name in self.names.items():
+            wrong = fault(pattern, name)
+            if wrong is not None:
+                raise ValueError(wrong)
+        return self
 
 
 SECTIONS: dict[str, str] = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.graph import Graph, Node
 from archspec.layers import Weight
-from archspec.patterns import rewritten
+from archspec.patterns import PLACEHOLDER, STARS, compiled, rewritten
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -45,9 +46,9 @@ def tables(spec: Spec) -> dict[str, dict[str, str]]:
 
 def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
     """Every way in which a file may call the tensors: the spec's own tables in their order, then the general ways."""
-    numbers = _numbers(graph)
-    known = {name: _by_table(graph, table, numbers) for name, table in tables.items()}
-    known[PLAIN] = _by_table(graph, {}, numbers)
+    places = _Places(graph)
+    known = {name: _by_table(graph, table, places) for name, table in tables.items()}
+    known[PLAIN] = _by_table(graph, {}, places)
     known[NATIVE] = {
         f"{node.owner}.{weight.name}": Slot(node, weight, False) for node in graph.nodes for weight in node.weights
     }
@@ -62,21 +63,19 @@ def copies(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, N
     sharing = [node for node in graph.nodes if node.shares is not None]
     if not sharing:
         return {name: {} for name in (*tables, PLAIN, NATIVE)}
-    numbers = _numbers(graph)
-    known = {name: _by_table(graph, table, numbers, sharing) for name, table in (*tables.items(), (PLAIN, {}))}
+    places = _Places(graph)
+    known = {name: _by_table(graph, table, places, sharing) for name, table in (*tables.items(), (PLAIN, {}))}
     known[NATIVE] = {
         f"{node.path}.{weight.name}": Slot(node, weight, False) for node in sharing for weight in node.arrays
     }
     return known
 
 
-def _by_table(
-    graph: Graph, table: Mapping[str, str], numbers: Mapping[str, int], sharing: Sequence[Node] | None = None
-) -> Naming:
+def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None) -> Naming:
     """What a table calls the arrays of the layers that have them, or those of layers that use them."""
     naming: Naming = {}
     for node in graph.nodes if sharing is None else sharing:
-        name = _renamed(node.path, table, numbers[node.path])
+        name = _renamed(node.path, table, places)
         for weight in node.weights if sharing is None else node.arrays:
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
@@ -84,20 +83,62 @@ def _by_table(
     return naming
 
 
-def _renamed(path: str, table: Mapping[str, str], number: int) -> str:
+def _renamed(path: str, table: Mapping[str, str], places: _Places) -> str:
     for pattern, replacement in table.items():
-        renamed = rewritten(pattern, replacement, path)
+        if "{" not in replacement:
+            renamed = rewritten(pattern, replacement, path)
+        else:
+            renamed = _with_places(pattern, replacement, path, places)
         if renamed is not None:
-            return renamed.replace("{number}", str(number))
+            return renamed
     return path
 
 
-def _numbers(graph: Graph) -> dict[str, int]:
-    """Each node's place among the layers of its scope, counted from 0: its index in a PyTorch Sequential."""
-    counts: dict[str, int] = {}
-    numbers = {}
-    for node in graph.nodes:
-        scope = node.path.rpartition(".")[0]
-        numbers[node.path] = counts.get(scope, 0)
-        counts[scope] = numbers[node.path] + 1
-    return numbers
+def _with_places(pattern: str, replacement: str, path: str, places: _Places) -> str | None:
+    """The path as a rule renames it that has places in it; None where the pattern does not fit."""
+    match = compiled(pattern).fullmatch(path)
+    if match is None:
+        return None
+    taken = 0
+
+    def filled(placeholder: re.Match[str]) -> str:
+        nonlocal taken
+        if placeholder[0] == "{number}":
+            return str(places.numbers[path])
+        wanted = len(STARS.findall(placeholder[0]))
+        first, taken = taken + 1, taken + wanted
+        if placeholder[1] is None:
+            return str(match[first])
+        names = path[match.start(first) : match.end(taken)].count(".") + 1
+        return str(places.place(path, match.start(first), names) + int(placeholder[2] or 0))
+
+    return PLACEHOLDER.sub(filled, replacement)
+
+
+class _Places:
+    """Places of layers and scopes, counted from 0 in the graph's order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._paths = [node.path for node in graph.nodes]
+        self.numbers: dict[str, int] = {}
+        """Each layer's place among the layers of its scope: its index in a PyTorch Sequential."""
+        counts: dict[str, int] = {}
+        for path in self._paths:
+            scope = path.rpartition(".")[0]
+            self.numbers[path] = counts.get(scope, 0)
+            counts[scope] = self.numbers[path] + 1
+        self._known: dict[tuple[str, int], dict[str, int]] = {}
+
+    def place(self, path: str, start: int, names: int) -> int:
+        """The place of the names that begin at a character of a path, among those that other paths have there."""
+        before = path[:start]
+        known = self._known.setdefault((before, names), {})
+        if not known:
+            for other in self._paths:
+                if other.startswith(before):
+                    known.setdefault(_first(other[start:], names), len(known))
+        return known[_first(path[start:], names)]
+
+
+def _first(path: str, names: int) -> str:
+    return ".".join(path.split(".")[:names])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.patterns import path_matches, rewritten
 from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
@@ -111,3 +114,51 @@ def test_patterns_rewrite_paths(pattern: str, replacement: str, path: str, expec
 )
 def test_a_pattern_names_paths_and_scopes(pattern: str, path: str, fits: bool) -> None:
     assert path_matches(pattern, path) is fits
+
+
+def test_places_are_counted_in_scopes_and_through_them(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "archspec: 1\nname: net\ninput: {height: 8, width: 8, channels: 4}\n"
+        "blocks:\n  unit:\n    args: {wide: true}\n    layers:\n"
+        "      - conv: {name: first, when: $(wide), filters: 4, kernel: 1}\n"
+        "      - relu\n      - conv: {name: last, filters: 4, kernel: 1}\n"
+        "layers:\n"
+        "  - repeat: {name: stage3, times: 2, layers: [unit: {wide: false}]}\n"
+        "  - repeat: {name: stage7, times: 1, layers: [unit]}\n"
+        "weights:\n  flat: {names: {'stage*.*.*': 'features.{*.*+1}.{*}'}}\n"
+        "  staged: {names: {'stage*.*.last': 'blocks.{*}.*.last', 'stage*.*.*': 'blocks.{*+10}.*.{number}.*'}}\n"
+        "  plain: {names: {'stage*.**': '{*}.**'}}\n"
+    )
+    found = load(spec)
+    known = namings(found.graph(), tables(found))
+
+    def names(table: str) -> list[str]:
+        return [name.removesuffix(".weight") for name in known[table] if name.endswith("weight")]
+
+    # Pairs of stage and block through all stages; the last convolution is the second or the third layer of its block.
+    assert names("flat") == ["features.1.1", "features.2.1", "features.3.0", "features.3.2"]
+    assert names("staged") == ["blocks.0.0.last", "blocks.0.1.last", "blocks.11.0.0.first", "blocks.1.0.last"]
+    assert names("plain") == ["0.0.last", "0.1.last", "1.0.first", "1.0.last"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("'*.conv': '{**}.conv'", "other braces"),
+        ("'*.conv': '{*-1}.conv'", "other braces"),
+        ("'*.conv': '*.{numbr}'", "other braces"),
+        ("'*.conv': '*.{*}.conv'", "has 2 stars, `*.conv` 1"),
+        ("'*.conv': '{*.*}.conv'", "has 2 stars, `*.conv` 1"),
+    ],
+)
+def test_rules_that_mean_nothing_are_refused(rule: str, words: str, tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "archspec: 1\nname: net\ninput: {features: 3}\nlayers: [dense: 2]\n"
+        f"weights: {{other: {{names: {{{rule}}}}}}}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        load(spec)
+    (found,) = caught.value.diagnostics
+    assert words in found.message
