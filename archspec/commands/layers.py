@@ -28,11 +28,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(describe_kinds())
         return 0
-    if options.kind in WORDS:
-        print(as_json(word_to_dict(options.kind)) if options.format == "json" else describe_word(options.kind))
-        return 0
     families = [family for family in FAMILIES if options.kind in names[family]]
-    if not families:
+    if not families and options.kind not in WORDS:
         from archspec.reports.words import holders_of
         from archspec.spec.network import SECTIONS
         from archspec.spec.unknown import unknown_kind
@@ -50,8 +47,10 @@ def run(options: argparse.Namespace) -> int:
             unknown_kind(options.kind, None, known, "kind", findings)
         findings.raise_if_failed()
     if options.format == "json":
-        plain = [kind_to_dict(options.kind, family) for family in families]
+        plain = [word_to_dict(options.kind)] if options.kind in WORDS else []
+        plain += [kind_to_dict(options.kind, family) for family in families]
         print(as_json(plain[0] if len(plain) == 1 else plain))
     else:
-        print("\n\n".join(describe_kind(options.kind, family) for family in families))
+        texts = [describe_word(options.kind)] if options.kind in WORDS else []
+        print("\n\n".join([*texts, *(describe_kind(options.kind, family) for family in families)]))
     return 0

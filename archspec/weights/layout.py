@@ -114,6 +114,8 @@ def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray |
             array = array.reshape(array.shape[0], -1)
         return _channels_last(array.T, order) if array.ndim == 2 and array.shape[::-1] == weight.shape else None
     if weight.axes == "C":
+        # One number for each channel of a map, as it is multiplied with one: (C, 1, 1).
+        array = array.reshape(array.shape[:1]) if array.ndim > 1 and set(array.shape[1:]) == {1} else array
         return _channels_last(array, order) if array.shape == weight.shape else None
     if weight.axes in ("HWC", "LC"):
         return array.transpose(np.argsort(PLACES[weight.axes])) if array.ndim == len(weight.shape) else None

@@ -72,18 +72,30 @@ def copies(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, N
 
 
 def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None) -> Naming:
-    """What a table calls the arrays of the layers that have them, or those of layers that use them."""
+    """What a table calls the arrays of the layers that have them, or those of layers that use them.
+
+    A pattern with an array in brackets, `**.gamma[scale]`, gives the whole name of that array: a PyTorch parameter of a
+    module itself has no word such as `weight` behind it.
+    """
     naming: Naming = {}
+    layers = {pattern: name for pattern, name in table.items() if not pattern.endswith("]")}
+    arrays = [(*pattern[:-1].rpartition("[")[::2], name) for pattern, name in table.items() if pattern.endswith("]")]
     for node in graph.nodes if sharing is None else sharing:
-        name = _renamed(node.path, table, places)
+        name = _renamed(node.path, layers, places) or node.path
         for weight in node.weights if sharing is None else node.arrays:
+            own_rules = {pattern: name for pattern, array, name in arrays if array == weight.name}
+            whole = _renamed(node.path, own_rules, places)
+            if whole is not None:
+                naming[whole] = Slot(node, weight, True)
+                continue
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
             naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(node, weight, True)
     return naming
 
 
-def _renamed(path: str, table: Mapping[str, str], places: _Places) -> str:
+def _renamed(path: str, table: Mapping[str, str], places: _Places) -> str | None:
+    """What the first pattern of a table that fits makes of a path; None where none does."""
     for pattern, replacement in table.items():
         if "{" not in replacement:
             renamed = rewritten(pattern, replacement, path)
@@ -91,7 +103,7 @@ def _renamed(path: str, table: Mapping[str, str], places: _Places) -> str:
             renamed = _with_places(pattern, replacement, path, places)
         if renamed is not None:
             return renamed
-    return path
+    return None
 
 
 def _with_places(pattern: str, replacement: str, path: str, places: _Places) -> str | None:

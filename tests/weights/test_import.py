@@ -437,6 +437,31 @@ def test_normalisations_over_a_whole_sample_have_their_channels_last_here(write:
     assert (from_torch(found["a.weight"], weight, None) == ours).all()
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 1, 1)])
+def test_a_parameter_of_a_module_itself_has_a_name_without_a_word(
+    write: Write, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """ConvNeXt's factors: `gamma` in timm, `layer_scale` with two axes of 1 more in torchvision."""
+    spec = write(
+        "input: {height: 2, width: 3, channels: 4}\n"
+        "layers: [{layer_scale: {name: a}}, {layer_norm: {name: b}}, flatten, dense: {name: c, units: 2}]\n"
+        'weights: {theirs: {names: {"*[scale]": "*.gamma", b: norm, "**": "m.**"}}}'
+    )
+    tensors = torch_tensors(spec)
+    tensors = {
+        "a.gamma": tensors["a.weight"].reshape(shape),
+        "b.gamma": tensors["b.weight"],
+        "norm.bias": tensors["b.bias"],
+        "m.c.weight": tensors["c.weight"],
+        "m.c.bias": tensors["c.bias"],
+    }
+    save_file(tensors, tmp_path / "in.safetensors")
+    assert import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net").naming == "theirs"
+    assert np.array_equal(read_import(tmp_path / "net")["a.scale"], [1, 2, 3, 4])
+    export_weights(tmp_path / "net", tmp_path / "out.safetensors")
+    assert load_file(tmp_path / "out.safetensors").keys() == tensors.keys()
+
+
 @pytest.mark.parametrize(
     ("kind", "same"), [("reshape: -1", True), ("reshape: {shape: -1, order: channels_first}", False)]
 )
