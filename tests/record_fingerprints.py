@@ -157,9 +157,8 @@ def traced(graph: Graph) -> tuple[Any, Any, Any]:
     return evaluation, gradient, shapes
 
 
-def graph_record(name: str) -> dict[str, Any]:
+def graph_record(graph: Graph) -> dict[str, Any]:
     """What graphs.json keeps of a network; the counts are there for people."""
-    graph = load(name).graph()
     counts = {"nodes": len(graph.nodes), "params": graph.params, "macs": graph.macs}
     return {"graph": digest(graph_of(graph)), "figures": digest(figures_of(graph)), **counts}
 
@@ -178,7 +177,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    graphs = {name: graph_record(name) for name in NETWORKS}
+    graphs = {name: graph_record(load(name).graph()) for name in NETWORKS}
     programs = {name: program_record(name) for name in NETWORKS}
     kept = read("programs")
     for sort, before, after in (("graph", read("graphs"), graphs), ("program", kept.get(JAX, {}), programs)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from archspec.graph import Graph
 from archspec.loading import load
 from archspec.reports import report
 from tests.record_fingerprints import (
@@ -21,14 +23,12 @@ from tests.record_fingerprints import (
     read,
     traced,
 )
+from tests.zoo import FIGURES
 
 GRAPHS, PROGRAMS = read("graphs"), read("programs")
 
-TRACED_OFTEN = {
-    "lenet5_1998", "lenet_caffe", "caffenet", "zfnet", "vgg11_bn", "googlenet", "bn_inception",
-    "resnet18", "resnet20", "resnet50_preact", "fcn8s", "fcn_resnet50", "segnet_basic", "segnet",
-}  # fmt: skip
-"""Of each family those that have, together, every kind of layer and block; the others are traced in the slow tests."""
+TRACED_OFTEN = [name for name in NETWORKS if name in FIGURES and FIGURES[name].traced]
+"""Those that have, together, every kind of layer; the others are traced in the slow tests."""
 
 ALL = [name if name in TRACED_OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
 
@@ -38,14 +38,21 @@ def test_every_network_is_recorded() -> None:
     assert PROGRAMS and all(sorted(record) == sorted(NETWORKS) for record in PROGRAMS.values())
 
 
+def kinds_of(graph: Graph) -> set[str]:
+    return {node.kind for node in graph.nodes}
+
+
+@cache
+def traced_often() -> set[str]:
+    """The kinds of layers of the networks that are traced often."""
+    return {kind for name in TRACED_OFTEN for kind in kinds_of(load(name).graph())}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_graphs_and_figures_are_those_recorded(name: str) -> None:
-    assert graph_record(name) == GRAPHS[name]
-
-
-def test_the_networks_that_are_traced_often_have_every_kind_of_layer() -> None:
-    kinds = {name: {node.kind for node in load(name).graph().nodes} for name in NETWORKS}
-    assert set().union(*(kinds[name] for name in TRACED_OFTEN)) == set().union(*kinds.values())
+    graph = load(name).graph()
+    assert graph_record(graph) == GRAPHS[name]
+    assert kinds_of(graph) <= traced_often(), "a network of each kind of layer is traced often"
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,4 +1,4 @@
-"""Logits of torchvision's networks, reproduced through the import that users take (tests/golden/README.md)."""
+"""Outputs of networks in PyTorch, reproduced through the import that users take (tests/golden/README.md)."""
 
 from __future__ import annotations
 
@@ -11,56 +11,78 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from archspec.graph import Graph
 from archspec.loading import load
 from archspec.lower import outline
 from archspec.runs.imports import read_import
 from archspec.weights.folder import import_weights
-from tests.weights.rule import tensors
+from archspec.weights.layout import order_of, orders, to_torch_shape
+from archspec.weights.naming import PLAIN, namings
+from tests.weights.rule import recorded_names, tensor
+from tests.zoo import FILES, Golden
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "torchvision_logits.npz")
+FOLDER = Path(__file__).parents[1] / "golden"
 TOLERANCE = 1e-4
 """Of the largest logit."""
 
-OWN_NAMES = {"alexnet": "alexnet_one_weird_trick", "googlenet": "googlenet_bn"}
+CASES = [
+    pytest.param(stem, name, figures.golden, marks=() if figures.golden.often else pytest.mark.slow, id=name)
+    for stem, entries in FILES.items()
+    for name, figures in entries.items()
+    if figures.golden is not None
+]
 
 
-def outputs_of(network: str, folder: Path, size: int) -> dict[str, np.ndarray]:
-    """The outputs for the golden input of a network whose weights came through the import."""
-    save_file(tensors("torchvision", network), folder / "file.safetensors")
-    found = import_weights(OWN_NAMES.get(network, network), folder / "file.safetensors", folder / "imported")
+def recorded(stem: str, network: str, golden: Golden) -> dict[str, np.ndarray]:
+    """Outputs by name, "" where there is one only, every 8th row and column of maps and every 8th of 1000 logits."""
+    path, prefix = (stem, network) if golden.of == "own" else ("logits", f"{golden.of}/{network}")
+    with np.load(FOLDER / f"{path}.npz") as arrays:
+        found = {key[len(prefix) + 1 :]: arrays[key] for key in arrays if key == prefix or key.startswith(f"{prefix}:")}
+    assert found
+    return found
+
+
+def thinned(output: np.ndarray) -> np.ndarray:
+    """What is recorded of an output (N, H, W, C) or (N, C), in PyTorch's order."""
+    if output.ndim == 4:
+        return output[:, ::8, ::8].transpose(0, 3, 1, 2)
+    return output[:, ::8] if output.shape[1] == 1000 else output
+
+
+def plain_names(graph: Graph) -> list[tuple[str, list[int]]]:
+    """Names and shapes of a network's own arrays in PyTorch's words, for those that no library has."""
+    layouts = orders(graph)
+    return [
+        (name, list(to_torch_shape(place.weight, order_of(place.node, layouts))))
+        for name, place in namings(graph, {})[PLAIN].items()
+    ]
+
+
+@pytest.mark.parametrize(("stem", "name", "golden"), CASES)
+def test_outputs_are_those_of_pytorch(stem: str, name: str, golden: Golden, tmp_path: Path) -> None:
+    figures = FILES[stem][name]
+    theirs = {"torchvision": figures.torchvision, "timm": figures.timm, "own": name}[golden.of]
+    assert theirs is not None
+    size = golden.size
+    spec = load(name)
+    names = plain_names(spec.graph()) if golden.of == "own" else recorded_names()[f"{golden.of}/{theirs}"]
+    save_file({key: tensor(theirs, key, shape) for key, shape in names}, tmp_path / "file.safetensors")
+    found = import_weights(name, tmp_path / "file.safetensors", tmp_path / "imported")
     assert found.full
-    assert found.naming == "torchvision"
-    spec = load(folder / "imported" / "spec.yaml")
-    graph = spec.graph((size, size)).pruned("eval")
+    assert found.naming == (PLAIN if golden.of == "own" else golden.of)
+    graph = load(tmp_path / "imported" / "spec.yaml").graph((size, size)).pruned("eval")
     pure, *shapes = outline(graph)
-    arrays = read_import(folder / "imported")
-    params, statistics = ({name: jnp.asarray(arrays[name]) for name in part} for part in shapes)
-    generator = np.random.default_rng(crc32(f"{network}/input".encode()))
-    x = generator.standard_normal((1, 3, size, size)).astype(np.float32).transpose(0, 2, 3, 1)
+    arrays = read_import(tmp_path / "imported")
+    params, statistics = ({key: jnp.asarray(arrays[key]) for key in part} for part in shapes)
+    generator = np.random.default_rng(crc32(f"{theirs}/input".encode()))
+    channels = graph.input.shape[-1]
+    x = generator.standard_normal((1, channels, size, size)).astype(np.float32).transpose(0, 2, 3, 1)
     run = jax.jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])
-    found_outputs = run(params, statistics, jnp.asarray(x))
-    named = found_outputs if isinstance(found_outputs, dict) else {"": found_outputs}
-    return {name: np.asarray(value) for name, value in named.items()}
-
-
-def close(found: np.ndarray, expected: np.ndarray) -> None:
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        *("alexnet", "googlenet", "resnet18", "resnet50"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("vgg11", "vgg16_bn")),
-    ],
-)
-def test_logits(network: str, tmp_path: Path) -> None:
-    (logits,) = outputs_of(network, tmp_path, 224).values()
-    close(logits, GOLDEN[network])
-
-
-def test_maps_of_a_segmentation_network(tmp_path: Path) -> None:
-    outputs = outputs_of("fcn_resnet50", tmp_path, 129)
-    for name in ("out", "aux"):
-        close(outputs[name][:, ::8, ::8].transpose(0, 3, 1, 2), GOLDEN[f"fcn_resnet50.{name}"])
+    outputs = run(params, statistics, jnp.asarray(x))
+    named = outputs if isinstance(outputs, dict) else {"": outputs}
+    expected = recorded(stem, theirs, golden)
+    assert named.keys() == expected.keys()
+    for key, value in named.items():
+        output = thinned(np.asarray(value))
+        assert output.shape == expected[key].shape
+        assert np.abs(output - expected[key]).max() <= TOLERANCE * np.abs(expected[key]).max()

@@ -14,19 +14,21 @@ from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
 from archspec.weights.naming import PLAIN, namings, tables
 from archspec.zoo import zoo_variants
 from tests.weights.rule import recorded_names
+from tests.zoo import FIGURES, Body
 
-OWN = {
-    "torchvision/alexnet": "alexnet_one_weird_trick",
-    "torchvision/googlenet": "googlenet_bn",
-    "timm/resnetv2_50": "resnet50_preact",
-    "timm/resnetv2_101": "resnet101_preact",
+HELD = {
+    f"{library}/{recorded}": (name, library)
+    for name, figures in FIGURES.items()
+    for library, recorded in (("torchvision", figures.torchvision), ("timm", figures.timm))
+    if recorded is not None
 }
+"""Networks and their tables of names, by the recorded names that the tables are held to."""
 
 
-@pytest.mark.parametrize("recorded", recorded_names())
+@pytest.mark.parametrize("recorded", HELD)
 def test_every_tensor_has_its_array(recorded: str) -> None:
-    library, _, name = recorded.partition("/")
-    spec = load(OWN.get(recorded, name))
+    name, library = HELD[recorded]
+    spec = load(name)
     graph = spec.graph()
     known = namings(graph, tables(spec))[library]
     layouts = orders(graph)
@@ -39,45 +41,38 @@ def test_every_tensor_has_its_array(recorded: str) -> None:
 
 
 def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
-    held = {
-        f"{recorded.partition('/')[0]}/{OWN.get(recorded, recorded.partition('/')[2])}" for recorded in recorded_names()
-    }
     found = {
-        f"{table}/{name}"
+        (name, table)
         for name, (_, variant) in zoo_variants().items()
         if variant
         for table, weights in load(name).weights.items()
         if not weights.partial
     }
-    assert found == held
+    assert found == set(HELD.values())
 
 
 @pytest.mark.parametrize(
-    ("network", "table", "source", "part", "left"),
-    [
-        ("fcn32s", "vgg16", "torchvision/vgg16", "backbone.", ("classifier.6.",)),
-        ("fcn8s", "vgg16", "torchvision/vgg16", "backbone.", ("classifier.6.",)),
-        ("fcn_resnet50", "resnet", "torchvision/resnet50", "backbone.", ("fc.",)),
-        ("fcn_resnet101", "resnet", "torchvision/resnet101", "backbone.", ("fc.",)),
-        ("segnet", "vgg16_bn", "torchvision/vgg16_bn", "conv", ("classifier.",)),
-        ("fcn_alexnet", "caffenet", "caffenet", "backbone.", ("fc8.",)),
-    ],
+    ("network", "body"), [(name, body) for name, figures in FIGURES.items() for body in figures.bodies]
 )
-def test_a_classifier_gives_the_body(network: str, table: str, source: str, part: str, left: tuple[str, ...]) -> None:
+def test_a_classifier_gives_the_body(network: str, body: Body) -> None:
     """Every array of the part that two networks share has its tensor, and no other tensor is left than the head's."""
     spec = load(network)
     graph = spec.graph()
-    known = namings(graph, tables(spec))[table]
-    if "/" in source:
-        theirs = {name: tuple(shape) for name, shape in recorded_names()[source] if not name.endswith("tracked")}
+    known = namings(graph, tables(spec))[body.table]
+    if "/" in body.of:
+        theirs = {name: tuple(shape) for name, shape in recorded_names()[body.of] if not name.endswith("tracked")}
     else:
-        other = load(source).graph()
+        other = load(body.of).graph()
         layouts = orders(other)
         names = namings(other, {})[PLAIN]
         theirs = {name: to_torch_shape(place.weight, order_of(place.node, layouts)) for name, place in names.items()}
-    body = {name for name, place in known.items() if place.name.startswith(part) and "_D." not in place.name}
-    assert {name for name in theirs if not name.startswith(left)} == body
-    for name in body:
+    shared = {
+        name
+        for name, place in known.items()
+        if place.name.startswith(body.part) and (body.but is None or body.but not in place.name)
+    }
+    assert {name for name in theirs if not name.startswith(body.left)} == shared
+    for name in shared:
         place = known[name]
         zeros = np.broadcast_to(np.float32(0), theirs[name])
         assert from_torch(zeros, place.weight, order_of(place.node, orders(graph))).shape == place.weight.shape
