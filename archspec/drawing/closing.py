@@ -4,31 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from archspec.blocks import Part
 from archspec.drawing.pieces import Piece
+from archspec.drawing.steps import SCOPES, SEPARABLE, name_of, weighty
+from archspec.drawing.words import spanned
 from archspec.graph import Graph
+from archspec.types import TensorType
 
 MAX_SIZES = 2
 """Sizes of maps or signals that a block may have inside to be folded: one, or two where it changes the size."""
 
+LEAST_GROWING = 3
+"""How many blocks in a row that each give more channels are one volume."""
 
-def compound(graph: Graph, root: Part) -> Iterator[str]:
-    """Paths of the outermost blocks that are folded from the start."""
-    most = 0.6 * sum(1 for node in graph.nodes if node.cost.macs)
 
-    def look(part: Part) -> Iterator[str]:
-        for inner in part.parts:
-            if inner.is_layer:
+def compound(graph: Graph, root: Part) -> set[str]:
+    """Paths of the blocks that are folded from the start: where values go side by side in them, where alike ones of
+    several layers follow each other, and then all of their kind.
+    """
+    most = 0.6 * weighty(graph, root)
+
+    def whole(part: Part) -> bool:
+        """Whether a block is nearly all that there is, and no part of it."""
+        return len(root.parts) <= 3 and weighty(graph, part) > most
+
+    def look(part: Part) -> Iterator[Part]:
+        for inner, following in pairwise([*part.parts, None]):
+            if inner is None or inner.is_layer:
                 continue
-            weighty = sum(1 for index in inner.nodes if graph.nodes[index].cost.macs)
-            whole = weighty > most and len(root.parts) <= 3
-            if not whole and _few_sizes(graph, inner) and not _is_chain(graph, inner) and not _is_row(graph, inner):
+            if not whole(inner) and _is_compound(graph, inner):
+                yield inner
+                continue
+            if following and _come_again(graph, inner, following):
+                yield from (inner, following)
+            yield from look(inner)
+
+    kinds = {SEPARABLE, *(_kind(graph, part) for part in look(root))}
+
+    def closed(part: Part) -> Iterator[str]:
+        for inner in part.parts:
+            if not inner.is_layer and _kind(graph, inner) in kinds and not whole(inner):
                 yield inner.path
             else:
-                yield from look(inner)
+                yield from closed(inner)
 
-    yield from look(root)
+    return set(closed(root))
+
+
+def _kind(graph: Graph, part: Part) -> object:
+    """What parts have in common that are folded together: the block, or where the structure was written."""
+    is_block = part.kind not in SCOPES or (part.kind == "block" and part.path in graph.blocks)
+    return part.kind if is_block else (part.kind, part.span)
+
+
+def _is_compound(graph: Graph, part: Part) -> bool:
+    return _few_sizes(graph, part) and not _is_chain(graph, part) and not _is_row(graph, part)
+
+
+def _come_again(graph: Graph, one: Part, other: Part) -> bool:
+    """Whether two neighbours are chains of the same layers or blocks, several that are no row of slabs as they are."""
+    if not _same_layers(graph, one, other) or not _few_sizes(graph, one):
+        return False
+    pairs = [(graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True)]
+    does = {(node.kind, getattr(node.layer, "kernel", None)) for node, _ in pairs if node.cost.macs}
+    several = len(does) > 1 or sum(not inner.is_layer for inner in one.parts) > 1
+    alike = several and all(first.output == second.output for first, second in pairs)
+    return alike and _is_row(graph, replace(one, parts=[one, other]))
+
+
+def _same_layers(graph: Graph, one: Part, other: Part) -> bool:
+    """Whether two parts of a kind have layers of the same kinds and fields, whatever comes in."""
+    if _kind(graph, one) != _kind(graph, other) or len(one.nodes) != len(other.nodes):
+        return False
+    pairs = ((graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True))
+    return all(first.kind == second.kind and first.layer == second.layer for first, second in pairs)
 
 
 def _is_chain(graph: Graph, part: Part) -> bool:
@@ -50,11 +101,58 @@ def _is_row(graph: Graph, part: Part) -> bool:
         if inner.is_layer:
             return False
         mine = set(inner.nodes)
-        outside = {source for index in inner.nodes for source in graph.nodes[index].inputs} - mine
-        if before and not outside <= before:
+        if before and not _taken(graph, inner) <= before:
             return False
         before = mine
     return True
+
+
+def _taken(graph: Graph, part: Part) -> set[int]:
+    """The nodes outside a part that it takes values of."""
+    return {source for index in part.nodes for source in graph.nodes[index].inputs} - set(part.nodes)
+
+
+def rows(graph: Graph, part: Part, closed: set[str]) -> tuple[Part, set[str]]:
+    """The part with each row of folded blocks that differ in what comes in alone, and give more and more channels, in a
+    part of its own, and the paths of those. A part that is nothing but such a row is that part itself.
+    """
+    parts: list[Part] = []
+    made: set[str] = set()
+    at = 0
+    while at < len(part.parts):
+        row = _growing(graph, part.parts, at, closed)
+        at += max(len(row), 1)
+        if not row:
+            inner = part.parts[at - 1]
+            if not inner.is_layer and inner.path not in closed:
+                inner, more = rows(graph, inner, closed)
+                made |= more
+            parts.append(inner)
+        elif len(row) == len(part.parts) and part.path:
+            return part, {part.path}
+        else:
+            first, last = row[0], row[-1]
+            nodes = [index for inner in row for index in inner.nodes]
+            path = f"{first.path}…{last.path}"
+            parts.append(Part(path, spanned(name_of(first.path), name_of(last.path)), "repeat", None, nodes, row))
+            made.add(path)
+    return replace(part, parts=parts), made
+
+
+def _growing(graph: Graph, parts: Sequence[Part], start: int, closed: set[str]) -> list[Part]:
+    """The row of folded blocks that begins at a part, or nothing."""
+    row = [parts[start]]
+    if row[0].path not in closed:
+        return []
+    for part in parts[start + 1 :]:
+        one, two = (graph.nodes[inner.nodes[-1]].output for inner in (row[-1], part))
+        grows = one.spatial == two.spatial and one.channels < two.channels
+        if not grows or not _same_layers(graph, row[-1], part):
+            break
+        if not _is_row(graph, replace(part, parts=[row[-1], part])):
+            break
+        row.append(part)
+    return row if len(row) >= LEAST_GROWING else []
 
 
 def gathered(part: Part, stretches: Sequence[Piece]) -> Part:
@@ -74,23 +172,34 @@ def gathered(part: Part, stretches: Sequence[Piece]) -> Part:
 
 
 def _few_sizes(graph: Graph, part: Part) -> bool:
-    sizes = {graph.nodes[index].output.spatial for index in part.nodes}
+    """Whether a block has few sizes, those of single numbers for each channel, which gate maps, not counted."""
+    kinds = [graph.nodes[index].output for index in part.nodes]
+    sizes = {kind.spatial for kind in (*(kind for kind in kinds if not _is_gate(kind)), kinds[-1])}
     return len(sizes) <= MAX_SIZES
 
 
-def next_to_fold(graph: Graph, root: Part, closed: set[str]) -> list[Part]:
-    """The open block of few sizes with most layers, and those like it."""
+def _is_gate(kind: TensorType) -> bool:
+    return kind.is_vector or kind.size == kind.channels
 
-    def candidates(part: Part) -> Iterator[Part]:
+
+def next_to_fold(graph: Graph, root: Part, closed: set[str], tried: set[object]) -> list[Part]:
+    """The open blocks of few sizes of the kind that has the one with most layers, if that is not yet tried."""
+    kinds: dict[object, list[Part]] = {}
+
+    def look(part: Part) -> None:
         for inner in part.parts:
-            if not inner.is_layer and inner.path not in closed:
-                if len(inner.nodes) < len(graph.nodes) / 2 and _few_sizes(graph, inner):
-                    yield inner
-                else:
-                    yield from candidates(inner)
+            if inner.is_layer or inner.path in closed:
+                continue
+            few = len(inner.nodes) < len(graph.nodes) / 2 and _few_sizes(graph, inner)
+            kind = inner.kind if inner.kind in ("repeat", "round") else _kind(graph, inner)
+            if few and kind not in tried:
+                kinds.setdefault(kind, []).append(inner)
+            else:
+                look(inner)
 
-    parts = list(candidates(root))
-    if not parts:
+    look(root)
+    if not kinds:
         return []
-    largest = max(parts, key=lambda part: len(part.nodes))
-    return [part for part in parts if part.kind == largest.kind]
+    largest = max(kinds, key=lambda kind: max(len(part.nodes) for part in kinds[kind]))
+    tried.add(largest)
+    return kinds[largest]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
-from archspec.drawing.closing import compound, gathered, next_to_fold
+from archspec.drawing.closing import compound, gathered, next_to_fold, rows
 from archspec.drawing.pieces import Pieces
 from archspec.drawing.sharing import Sharing, Tie
-from archspec.drawing.steps import Stage, scope_of, steps_of
+from archspec.drawing.steps import Stage, around, is_whole, scope_of, sizes_of, steps_of
 from archspec.graph import Graph
 
 FEW = 30
@@ -45,16 +45,16 @@ def groups(graph: Graph) -> list[Group]:
     a block. Raises DrawingError beyond `MANY`.
     """
     root = tree(graph)
-    closed = set(compound(graph, root))
-    result = _grouped(steps_of(graph, root, closed))
-    for _ in range(MANY):
-        if len(result) <= FEW:
-            break
-        parts = next_to_fold(graph, root, closed)
-        if not parts:
-            break
-        closed.update(part.path for part in parts)
-        result = _grouped(steps_of(graph, root, closed))
+    closed = compound(graph, root)
+    root, growing = rows(graph, root, closed)
+    closed |= growing
+    result = _grouped(graph, steps_of(graph, root, closed))
+    tried: set[object] = set()
+    while len(result) > FEW and (parts := next_to_fold(graph, root, closed, tried)):
+        more = closed.union(part.path for part in parts)
+        fewer = _grouped(graph, steps_of(graph, root, more))
+        if len(fewer) < len(result):
+            closed, result = more, fewer
     if len(result) > FEW:
         stretches = [
             member
@@ -65,7 +65,7 @@ def groups(graph: Graph) -> list[Group]:
         ]
         if stretches:
             closed.update(stretch.path for stretch in stretches)
-            result = _grouped(steps_of(graph, gathered(root, stretches), closed))
+            result = _grouped(graph, steps_of(graph, gathered(root, stretches), closed))
     if len(result) > MANY:
         raise DrawingError(
             f"the figure would have {len(result):,} volumes, and more than {MANY} cannot be read: "
@@ -112,12 +112,13 @@ def ties_of(graph: Graph, found: Sequence[Group]) -> tuple[dict[str, Tie], dict[
     return ties, told, silent
 
 
-def _grouped(steps: Sequence[Stage]) -> list[Group]:
+def _grouped(graph: Graph, steps: Sequence[Stage]) -> list[Group]:
     """Runs of like steps become groups; sources are then groups."""
     users: list[int] = [0] * len(steps)
     for step in steps:
         for source in step.sources:
             users[source] += 1
+    sizes = sizes_of(graph)
     parts: list[Group] = []
     home: list[int] = []
     for index, step in enumerate(steps):
@@ -127,7 +128,7 @@ def _grouped(steps: Sequence[Stage]) -> list[Group]:
             parts[-1].sources if parts else ()
         )
         alone = index - 1 in step.sources and along and users[index - 1] == 1 and not step.dashed
-        if alone and home[index - 1] == len(parts) - 1 and _alike(parts[-1].last, step):
+        if alone and home[index - 1] == len(parts) - 1 and _alike(graph, sizes, parts[-1].last, step):
             parts[-1].steps.append(step)
         else:
             sources = list(dict.fromkeys(home[source] for source in step.sources))
@@ -136,17 +137,17 @@ def _grouped(steps: Sequence[Stage]) -> list[Group]:
     return parts
 
 
-def _alike(one: Stage, other: Stage) -> bool:
+def _alike(graph: Graph, sizes: Mapping[str, int], one: Stage, other: Stage) -> bool:
     if one.role != other.role or one.type.shape != other.type.shape:
         return False
     if one.role == "block":
-        return one.does == other.does and _scope(one.path) == _scope(other.path)
+        return one.does == other.does and around(one.path) == around(other.path)
     if one.role != "layer" or one.type.is_vector or not one.family == other.family == "convolution":
         return False
-    # One label names all: by names in one scope, or by neighbouring scopes.
+    # One label names all: by names in one scope, or by neighbouring scopes that do the same or hold nothing else.
     scope, another = scope_of(one.path), scope_of(other.path)
-    return scope == another or bool(scope and another and _scope(scope) == _scope(another))
-
-
-def _scope(path: str) -> str:
-    return path.rpartition(".")[0]
+    if scope == another:
+        return True
+    beside = bool(scope and another) and around(scope) == around(another)
+    whole = is_whole(graph, sizes, [one], scope) and is_whole(graph, sizes, [other], another)
+    return beside and (whole or one.does == other.does)

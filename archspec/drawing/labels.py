@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from archspec.drawing.groups import Group
+from archspec.drawing.naming import names_of
 from archspec.drawing.scene import shortened, text_width
-from archspec.drawing.steps import Stage, name_of, scope_of
-from archspec.drawing.volumes import SMALL, Figure, Volume, font
+from archspec.drawing.steps import Stage
+from archspec.drawing.volumes import NAME, SMALL, Figure, Volume
 from archspec.drawing.words import is_counted
-from archspec.graph import Graph
 from archspec.layers import Family
 
 MAX_LABEL = 118.0
@@ -41,23 +41,28 @@ def told_by_legend(groups: Sequence[Group], windows: bool) -> dict[Family, str]:
 def write_labels(figure: Figure) -> None:
     """Gives each volume its label's lines and side."""
     after: dict[int, Volume] = {first: figure.volumes[second] for second, first in figure.rows.before.items()}
+    for placed, name in zip(figure.volumes, names_of(figure.graph, figure.groups), strict=True):
+        placed.name = name
     for at, placed in enumerate(figure.volumes):
         step = placed.group.first
-        lines = [*_words(figure, placed.group), *([] if _is_told(figure, step, after.get(at)) else [str(step.type)])]
+        lines = [*_words(figure, placed), *([] if _is_told(figure, step, after.get(at)) else [str(step.type)])]
         unnamed = step.role == "layer" and step.family not in ("convolution", "dense") and len(lines) > 1
         if not lines[0] or (unnamed and is_counted(lines[0], figure.graph.nodes[step.nodes[0]].kind)):
-            lines = [*_broken(lines[1], *font(0)), *lines[2:]]
-        lines = [lines[0], *(part for text in lines[1:] for part in _broken(text))]
-        placed.lines = [shortened(text, MAX_LABEL, *font(index)) for index, text in enumerate(lines)]
+            lines = [*_broken(lines[1], NAME, True), *lines[2:]]
+        title = _broken_name(lines[0])
+        placed.titles = len(title)
+        lines = [*title, *(part for text in lines[1:] for part in _broken(text))]
+        placed.lines = [shortened(text, MAX_LABEL, *placed.font(index)) for index, text in enumerate(lines)]
         beside = step.role == "layer" and step.family in ("pooling", "resize", "other") and not figure.windows
         placed.above = (beside or placed.crossed) and not placed.arcs
         placed.aside = placed.crossed and placed.arcs
 
 
-def _words(figure: Figure, group: Group) -> list[str]:
+def _words(figure: Figure, placed: Volume) -> list[str]:
     """The name of a group, and what it does unless the name or the legend tells."""
+    group = placed.group
     step, repeats = group.first, len(group.steps)
-    lines = [named(figure.graph, group)]
+    lines = [placed.name]
     if step.role == "layer" and figure.common.get(step.family) != step.does:
         runs = [(does, len(list(run))) for does, run in groupby(inner.does for inner in group.steps)]
         if len(runs) > 3:
@@ -66,7 +71,7 @@ def _words(figure: Figure, group: Group) -> list[str]:
     elif step.role == "block":
         does = f"{repeats:,} × {step.does}" if repeats > 1 else step.does
         lines += [] if _tells(lines[0], does) else [does]
-        lines += [f"{len(step.split)} branches"] if step.split else []
+        lines += [f"{len(step.split)} branches"] if step.split else [step.note] if step.note else []
     return [*lines, *_shared(figure, group)]
 
 
@@ -106,45 +111,6 @@ def _tells(name: str, does: str) -> bool:
     return does.replace(" ", "") in name.replace("_", "")
 
 
-def named(graph: Graph, group: Group) -> str:
-    """The name of a group: its one step's, what all its names have in common, or the first and the last."""
-    first, last = group.first.name, group.last.name
-    scope = group.first.path.rpartition(".")[0]
-
-    def unnamed(step: Stage) -> bool:
-        return step.role == "layer" and is_counted(step.name, graph.nodes[step.nodes[0]].kind)
-
-    # The name of a block says more than `conv1`, which each has.
-    if scope and all(step.path.startswith(scope + ".") and unnamed(step) for step in group.steps):
-        block = name_of(scope)
-        return block if len(group.steps) > 1 else f"{block}.{first}"
-    if len(group.steps) == 1:
-        return first
-    if group.first.role == "block" and scope and all(step.path.startswith(scope + ".") for step in group.steps):
-        return name_of(scope)
-    scopes = scope_of(group.first.path), scope_of(group.last.path)
-    if scopes[0] != scopes[1]:
-        # Both may be called conv1: their scopes tell them apart.
-        first, last = map(name_of, scopes)
-    start, end = _common_ends(first, last)
-    one, two = first[start : len(first) - end], last[start : len(last) - end]
-    if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:
-        return f"{first[:start]}{one}–{two}{first[len(first) - end :]}"
-    return f"{first} – {last}"
-
-
-def _common_ends(one: str, two: str) -> tuple[int, int]:
-    """How many letters two names have in common at the beginning and at the end; a number is never taken apart."""
-    shorter = min(len(one), len(two))
-    start = next((at for at in range(shorter) if one[at] != two[at]), shorter)
-    while start and one[start - 1].isdigit() and (one[start : start + 1] + two[start : start + 1]).isdigit():
-        start -= 1
-    end = next((at for at in range(shorter - start) if one[-1 - at] != two[-1 - at]), shorter - start)
-    while end and one[-end].isdigit() and (one[-1 - end : -end] + two[-1 - end : -end]).isdigit():
-        end -= 1
-    return start, end
-
-
 def _broken(text: str, size: float = SMALL, bold: bool = False) -> list[str]:
     """A text that is too wide for a label, as two lines."""
     words = text.split(" ")
@@ -152,3 +118,12 @@ def _broken(text: str, size: float = SMALL, bold: bool = False) -> list[str]:
         return [text]
     cuts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
     return list(min(cuts, key=lambda cut: max(text_width(part, SMALL) for part in cut)))
+
+
+def _broken_name(name: str) -> list[str]:
+    """A name that is too wide for a label, as two lines, the first up to a dot, an underscore or a space."""
+    cuts = [at for at in range(1, len(name)) if name[at - 1] in "._ "]
+    if text_width(name, NAME, True) <= MAX_LABEL or not cuts:
+        return [name]
+    pairs = [(name[:at].rstrip(), name[at:]) for at in cuts]
+    return list(min(pairs, key=lambda pair: max(text_width(part, NAME, True) for part in pair)))

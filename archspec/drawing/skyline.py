@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from archspec.drawing.labels import named
 from archspec.drawing.palette import FAINT, INK, RULE
 from archspec.drawing.scene import ASCENT, DESCENT, Bounds, Point, Shape, Style, Text, polyline
-from archspec.drawing.volumes import LEADING, SMALL, Figure, Volume, font
+from archspec.drawing.volumes import LEADING, SMALL, Figure, Volume
 
 _LEADER = Style(stroke=RULE, width=0.6)
 
@@ -126,10 +125,10 @@ def _texts(figure: Figure, placed: Volume, box: Bounds) -> Iterator[Text]:
     step = placed.group.first
     extra = (LEADING - SMALL * (ASCENT + DESCENT)) / 2
     for index, text in enumerate(placed.lines):
-        size, bold = font(index)
+        size, bold = placed.font(index)
         y = box.top + index * LEADING + extra + ASCENT * size
-        colour = INK if index == 0 else FAINT
-        title = named(figure.graph, placed.group) if index == 0 and "…" in text else None
+        colour = INK if bold else FAINT
+        title = placed.name if bold and "…" in text else None
         yield Text((box.left + box.right) / 2, y, text, size, bold, "middle", colour, title=title, path=step.path)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 from archspec.blocks import Part
@@ -15,7 +17,10 @@ from archspec.types import TensorType
 
 Role = Literal["input", "layer", "block", "symbol", "output"]
 
-_SCOPES = ("repeat", "round", "parallel", "branch", "residual", "shortcut", "block", "network")
+SCOPES = ("repeat", "round", "parallel", "branch", "residual", "shortcut", "block", "network")
+SEPARABLE = "separable_conv"
+"""What the language writes as one convolution is drawn as one."""
+
 _SYMBOLS = {"add": "+", "multiply": "×", "subtract": "−"}
 
 
@@ -24,7 +29,8 @@ class Stage:
     """One volume: a layer with the layers after it that keep the shape, a folded block, or a join's symbol.
 
     `nodes` are the layers it stands for and `sources` the steps whose values it takes. `marks` are families of merged
-    layers in their order, `split` the channels that a concatenation stacks, `dashed` the sources of indices of maxima.
+    layers in their order, `split` the channels that a concatenation stacks, `dashed` the sources of indices of maxima,
+    `note` what else is said.
     """
 
     role: Role
@@ -38,6 +44,12 @@ class Stage:
     dashed: frozenset[int] = frozenset()
     marks: list[Family] = field(default_factory=list)
     split: tuple[int, ...] = ()
+    note: str = ""
+
+
+def weighty(graph: Graph, part: Part) -> int:
+    """How many layers of a part multiply and add."""
+    return sum(1 for index in part.nodes if graph.nodes[index].cost.macs)
 
 
 def what(node: Node) -> str:
@@ -71,7 +83,10 @@ def steps_of(graph: Graph, root: Part, closed: set[str]) -> list[Stage]:
             steps[at].marks.append(last.layer.family)
         else:
             at = len(steps)
-            step = _layer(part, last) if part.is_layer else _block(graph, part)
+            if part.is_layer:
+                step = _layer(part, last)
+            else:
+                step = _separable(graph, part) if part.kind == SEPARABLE else _block(graph, part)
             steps.append(replace(step, sources=tuple(sources), dashed=frozenset(dashed)))
         for index in part.nodes:
             home[index] = at
@@ -128,6 +143,13 @@ def _layer(part: Part, node: Node) -> Stage:
     return replace(step, split=_split(node))
 
 
+def _separable(graph: Graph, part: Part) -> Stage:
+    """The two layers of a separable convolution as one."""
+    first, last = graph.nodes[part.nodes[0]], graph.nodes[part.nodes[-1]]
+    does = what(first).replace("depthwise", "separable")
+    return Stage("layer", part.path, name_of(part.path), does, "convolution", last.output, list(part.nodes))
+
+
 def name_of(path: str) -> str:
     """The last part of a path that says something: a unit's name for its `conv`."""
     return _taken_apart(path)[1]
@@ -138,14 +160,37 @@ def scope_of(path: str) -> str:
     return _taken_apart(path)[0]
 
 
+def around(path: str) -> str:
+    """The scope that a path lies in."""
+    return path.rpartition(".")[0]
+
+
+def sizes_of(graph: Graph) -> Mapping[str, int]:
+    """How many layers each scope has."""
+    sizes: Counter[str] = Counter()
+    for node in graph.nodes:
+        scope = around(node.path)
+        while scope:
+            sizes[scope] += 1
+            scope = around(scope)
+    return sizes
+
+
+def is_whole(graph: Graph, sizes: Mapping[str, int], steps: Sequence[Stage], scope: str) -> bool:
+    """Whether steps have all layers of a scope."""
+    paths = (graph.nodes[index].path for step in steps for index in step.nodes)
+    return bool(scope) and sum(path.startswith(scope + ".") for path in paths) == sizes[scope]
+
+
 def _taken_apart(path: str) -> tuple[str, str]:
     """The scope of a path's name, and the name."""
     *scopes, last = path.split("…")[0].split(".")
-    if scopes and last.isdigit():
+    if scopes and last == "conv":
+        *scopes, last = scopes
+    # A number alone says nothing.
+    while scopes and last.split(".")[0].isdigit():
         *scopes, outer = scopes
         last = f"{outer}.{last}"
-    elif scopes and last == "conv":
-        *scopes, last = scopes
     return ".".join(scopes), last
 
 
@@ -162,13 +207,20 @@ def _block(graph: Graph, part: Part) -> Stage:
         if not _keeps_shape(node):
             split = _split(node)
             break
-    kinds = [part.kind, *(inner.kind for inner in part.walk() if not inner.is_layer)]
-    named = next((kind for kind in kinds if kind not in _SCOPES), None)
+    blocks = [inner for inner in part.walk() if not inner.is_layer]
+    kinds = [inner.kind for inner in blocks]
+    named = next((kind for kind in kinds if kind not in SCOPES), None)
     does = named or ("residual" if "residual" in kinds or nodes[-1].kind == "add" else "block")
-    repeated = [inner for inner in part.parts if inner.kind == named] if part.kind == "repeat" else []
-    if len(repeated) > 1:
-        does = f"{len(repeated)} × {does}"
+    note = ""
+    row = [inner for inner in part.parts if inner.kind == named] if part.kind == "repeat" else list(part.parts)
+    if len(row) > 1 and {inner.kind for inner in row} == {row[0].kind} and not row[0].is_layer:
+        if row[0].kind not in SCOPES:
+            does = f"{len(row)} × {row[0].kind}"
+        sizes = [graph.nodes[inner.nodes[-1]].output.channels for inner in row]
+        if all(one < two for one, two in pairwise(sizes)):
+            # Each adds to what comes in: how much comes in and goes out tells of all.
+            note, split = f"{nodes[0].input_types[0].channels} → {sizes[-1]} channels", ()
+    name = part.name if "…" in part.path else name_of(part.path)
     does = does.replace("_", " ")
-    return Stage(
-        "block", part.path, name_of(part.path), does, "convolution", nodes[-1].output, list(part.nodes), split=split
-    )
+    step = Stage("block", part.path, name, does, "convolution", nodes[-1].output, list(part.nodes))
+    return replace(step, split=split, note=note)

@@ -43,7 +43,8 @@ class Volume:
 
     `slab` is the thickness of one slab, `back` how far the width of the map goes right and up. The label stands `above`
     or below; `arcs` begin or end over it, and it is `crossed` by lines from or to another row, from which its label
-    keeps `aside` if it cannot go above. What is `attached` touches the volume before it and needs no arrow.
+    keeps `aside` if it cannot go above. Its first `titles` lines are the `name`, or what stands for it. What is
+    `attached` touches the volume before it and needs no arrow.
     """
 
     group: Group
@@ -53,7 +54,9 @@ class Volume:
     row: int = 0
     x: float = 0.0
     y: float = 0.0
+    name: str = ""
     lines: list[str] = field(default_factory=list)
+    titles: int = 1
     above: bool = False
     aside: bool = False
     arcs: bool = False
@@ -102,9 +105,13 @@ class Volume:
         """Where a line from below meets the front."""
         return Point(self.middle, self.y + self.height / 2 + self.back.y / 2)
 
+    def font(self, index: int) -> tuple[float, bool]:
+        """The size of a line of the label, and whether it is bold: the first lines, of the name, are."""
+        return (NAME, True) if index < self.titles else (SMALL, False)
+
     @property
     def label_width(self) -> float:
-        return max((text_width(text, *font(index)) for index, text in enumerate(self.lines)), default=0.0)
+        return max((text_width(text, *self.font(index)) for index, text in enumerate(self.lines)), default=0.0)
 
     @property
     def label_height(self) -> float:
@@ -158,10 +165,6 @@ class Figure:
     """Of the first step in a block that is another one once more, what is said of the whole block."""
     silent: Collection[str]
     """The other steps in such blocks."""
-
-
-def font(index: int) -> tuple[float, bool]:
-    return (NAME, True) if index == 0 else (SMALL, False)
 
 
 def sized(groups: Sequence[Group]) -> list[Volume]:

@@ -72,3 +72,24 @@ def ranges(node: Node) -> list[str]:
 def is_counted(name: str, kind: str) -> bool:
     """Whether a name is the kind with a number, as unnamed layers have."""
     return name.startswith(kind) and name[len(kind) :].isdigit()
+
+
+def spanned(first: str, last: str) -> str:
+    """Two names as one, for all from the one to the other: `conv1–3`."""
+    start, end = _common_ends(first, last)
+    one, two = first[start : len(first) - end], last[start : len(last) - end]
+    if start and one.isalnum() and two.isalnum() and max(len(one), len(two)) <= 3:
+        return f"{first[:start]}{one}–{two}{first[len(first) - end :]}"
+    return f"{first} – {last}"
+
+
+def _common_ends(one: str, two: str) -> tuple[int, int]:
+    """How many letters two names have in common at the beginning and at the end; a number is never taken apart."""
+    shorter = min(len(one), len(two))
+    start = next((at for at in range(shorter) if one[at] != two[at]), shorter)
+    while start and one[start - 1].isdigit() and (one[start : start + 1] + two[start : start + 1]).isdigit():
+        start -= 1
+    end = next((at for at in range(shorter - start) if one[-1 - at] != two[-1 - at]), shorter - start)
+    while end and one[-end].isdigit() and (one[-1 - end : -end] + two[-1 - end : -end]).isdigit():
+        end -= 1
+    return start, end
