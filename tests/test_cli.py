@@ -235,7 +235,7 @@ def test_capitals_do_not_hide_a_name(capsys: pytest.CaptureFixture[str], name: s
 
 def test_only_networks_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("zoo") == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line]
     for name in ("resnett", "resnet99", "fcnn", "lenett"):
         assert run("report", name) == 1
         assert re.findall(r"did you mean `(\w+)`", capsys.readouterr().err)[0] in listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from archspec.diagnostics import DataError, count
 from archspec.output import as_json, print_as, say
 
 if TYPE_CHECKING:
-    from archspec.reports.facts import Facts
+    from archspec.reports.facts import Figures
 
 FORMATS = ("text", "json", "csv", "markdown", "latex", "html")
 
@@ -28,14 +29,16 @@ SORTS = {
     "depth": "depth",
     "field": "receptive_field",
     "input": "input",
+    "year": "year",
 }
 """What networks can be sorted by, and the key of the figure."""
 
-LISTED = ("input", "params", "macs")
+LISTED = ("input", "params", "macs", "year", "after")
 """Figures of the plain list; what it is sorted by is added."""
 
 
 def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("families", nargs="*", metavar="FAMILY", help="list these families only (default all)")
     command.add_argument("--sort", choices=tuple(SORTS), metavar="FIGURE", help=f"from low to high: {', '.join(SORTS)}")
     command.add_argument("--reverse", action="store_true", help="from high to low")
     command.add_argument(
@@ -47,8 +50,8 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.reports.cells import text
-    from archspec.reports.facts import BY_KEY, table, to_dict
+    from archspec.catalogue.listing import listing, said_of, to_row
+    from archspec.reports.facts import COLUMNS, PLACE, table, used
     from archspec.reports.tables import document
 
     try:
@@ -58,57 +61,52 @@ def run(options: argparse.Namespace) -> int:
             from archspec.reports.plotting import check_suffix
 
             check_suffix(options.plot)
-        facts = in_order(everything(), SORTS[options.sort] if options.sort else None, options.reverse)
+        networks, counted = listing(options.families)
+        facts = in_order(networks, SORTS[options.sort] if options.sort else None, options.reverse)
         if options.plot is not None:
             _plot(facts, options)
     except DataError as error:
         raise error.located(None) from None
+    said = said_of(counted, networks)
+    if said is not None:
+        say(said)
     if options.format == "json":
-        print(as_json([to_dict(item) for item in facts]))
+        print(as_json([to_row(item) for item in facts]))
     elif options.format == "text":
-        keys = dict.fromkeys([*LISTED, *([SORTS[options.sort]] if options.sort and options.sort != "name" else [])])
-        made = table(facts, [BY_KEY[key] for key in keys], titles=True)
-        print(text(made.bare()))
+        print(_text(facts, options.sort))
     else:
-        print_as(document([table(facts, titles=True)], options.format, "the zoo"), options.format)
+        made = table(facts, used(facts, [*PLACE, *COLUMNS]), titles=True)
+        print_as(document([made], options.format, "the zoo"), options.format)
     return 0
 
 
-def everything() -> list[Facts]:
-    """The figures of every network in the zoo."""
-    from archspec.loading import load
-    from archspec.reports.facts import Facts
-    from archspec.zoo import zoo_variants
+def _text(facts: Sequence[Figures], sort: str | None) -> str:
+    """The list: one family below the other, or in the order asked for."""
+    from archspec.reports.cells import text
+    from archspec.reports.facts import BY_KEY, table, used
 
-    known = []
-    for name, (path, variant) in zoo_variants().items():
-        if variant is not None:
-            spec = load(name)
-            optimiser = spec.train.optimiser if spec.train is not None else None
-            facts = Facts(
-                name,
-                spec.header.title,
-                spec.graph(),
-                family=path.stem,
-                optimiser=optimiser,
-                published=spec.published,
-            )
-            known.append(facts)
-    return known
+    keys = dict.fromkeys([*LISTED, *([SORTS[sort]] if sort and sort != "name" else [])])
+    made = text(table(facts, used(facts, [BY_KEY[key] for key in keys]), titles=True).bare())
+    if sort is not None:
+        return made
+    head, rule, *rows = made.splitlines()
+    lines = [head, rule]
+    for (item, row), before in zip(zip(facts, rows, strict=True), [None, *facts], strict=False):
+        if before is not None and before.family != item.family:
+            lines.append("")
+        lines.append(row)
+    return "\n".join(lines)
 
 
-def in_order(facts: list[Facts], key: str | None, reverse: bool) -> list[Facts]:
+def in_order(facts: Sequence[Figures], key: str | None, reverse: bool) -> list[Figures]:
     """The networks in order of a figure; those that lack it come last, and equals stay in the zoo's order."""
-    from archspec.reports.facts import BY_KEY
-
     if key is None:
-        return facts[::-1] if reverse else facts
+        return [*facts[::-1]] if reverse else [*facts]
     if key == "name":
         return sorted(facts, key=lambda item: item.label, reverse=reverse)
-    value = BY_KEY[key].value
-    known = [item for item in facts if value(item) is not None]
-    return sorted(known, key=lambda item: _size(value(item)), reverse=reverse) + [
-        item for item in facts if value(item) is None
+    known = [item for item in facts if item.figure(key) is not None]
+    return sorted(known, key=lambda item: _size(item.figure(key)), reverse=reverse) + [
+        item for item in facts if item.figure(key) is None
     ]
 
 
@@ -119,7 +117,7 @@ def _size(value: Any) -> Any:
     return max(value.values(), key=lambda own: prod(own) if isinstance(own, tuple) else own)
 
 
-def _plot(facts: list[Facts], options: argparse.Namespace) -> None:
+def _plot(facts: Sequence[Figures], options: argparse.Namespace) -> None:
     from archspec.reports.zoo_plot import draw
 
     accuracy = options.accuracy or "top1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from archspec.figures.receptive_field import ReceptiveField, with_places
 from archspec.figures.units import mebibytes, si, size_text
@@ -15,9 +15,39 @@ from archspec.types import DTYPE_BYTES, TensorType
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
+    from archspec.spec.lineage import Lineage
     from archspec.spec.network import Published
 
 Figure = TypeVar("Figure")
+
+
+class Figures(Protocol):
+    """A network's figures, counted from its graph (`Facts`) or read where they are kept."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def variant(self) -> str | None: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def optimiser_kind(self) -> str: ...
+    @property
+    def published(self) -> Published | None: ...
+    @property
+    def lineage(self) -> Lineage | None: ...
+    @property
+    def searched(self) -> bool: ...
+    @property
+    def output(self) -> tuple[int, ...]: ...
+    def figure(self, key: str) -> Any:
+        """The value of a column."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +68,24 @@ class Facts:
     smallest: SmallestInput | None = None
     searched: bool = False
     family: str = ""
+    lineage: Lineage | None = None
     seen: Graph = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seen", self.graph.pruned("eval"))
+
+    def figure(self, key: str) -> Any:
+        """The value of a column."""
+        return BY_KEY[key].value(self)
+
+    @property
+    def variant(self) -> str | None:
+        """Of what the graph is: `train` or `eval`."""
+        return self.graph.variant
+
+    @property
+    def optimiser_kind(self) -> str:
+        return (self.optimiser or default_optimiser()).kind
 
     @property
     def params(self) -> int:
@@ -155,6 +199,10 @@ def _plain(value: Any) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:g} %"
 
@@ -188,7 +236,15 @@ COLUMNS = (
     Fact("top1", "top-1", _published("top1"), _percent),
     Fact("top5", "top-5", _published("top5"), _percent),
 )
-BY_KEY = {column.key: column for column in COLUMNS}
+
+PLACE = (
+    Fact("family", "family", lambda facts: facts.family or None, _text),
+    Fact("year", "year", lambda facts: facts.lineage and facts.lineage.year, _text),
+    Fact("after", "after", lambda facts: ", ".join(facts.lineage.after) or None if facts.lineage else None, _text),
+)
+"""Where a network stands among others."""
+
+BY_KEY = {column.key: column for column in (*COLUMNS, *PLACE)}
 
 EXPLAINED = (
     "depth: convolutions and dense layers on the longest path; receptive field: of the last map, total stride: of the "
@@ -223,10 +279,10 @@ def labels(names: Sequence[str], targets: Sequence[str]) -> list[str]:
     return made
 
 
-def header(facts: Sequence[Facts]) -> list[str]:
+def header(facts: Sequence[Figures]) -> list[str]:
     """What the figures are figures of."""
     first = facts[0]
-    kinds = {(item.optimiser or default_optimiser()).kind for item in facts}
+    kinds = {item.optimiser_kind for item in facts}
     how = kinds.pop() if len(kinds) == 1 else "each network's optimiser"
     from archspec.reports.tables import OURS
 
@@ -236,7 +292,7 @@ def header(facts: Sequence[Facts]) -> list[str]:
     ]
 
 
-def notes(facts: Sequence[Facts]) -> list[str]:
+def notes(facts: Sequence[Figures]) -> list[str]:
     """What the columns mean, and where published accuracy stands."""
     lines = [EXPLAINED]
     if any(item.searched for item in facts):
@@ -253,13 +309,13 @@ def notes(facts: Sequence[Facts]) -> list[str]:
     return lines
 
 
-def table(facts: Sequence[Facts], columns: Sequence[Fact] | None = None, *, titles: bool = False) -> Table:
+def table(facts: Sequence[Figures], columns: Sequence[Fact] | None = None, *, titles: bool = False) -> Table:
     """Networks as rows. Columns without any figure are left out unless they are asked for; titles come last."""
     chosen = columns if columns is not None else used(facts)
     rows: list[list[str | Cell]] = []
     for item in facts:
-        values = [(column, column.value(item)) for column in chosen]
-        cells = [Cell(column.show(value), raw(value)) for column, value in values]
+        values = [(column, item.figure(column.key)) for column in chosen]
+        cells = [Cell(column.show(value), value if column in PLACE else raw(value)) for column, value in values]
         rows.append([item.label, *cells, *([item.title] if titles else [])])
     return Table(
         ("network", *(column.head for column in chosen), *(["title"] if titles else [])),
@@ -271,28 +327,28 @@ def table(facts: Sequence[Facts], columns: Sequence[Fact] | None = None, *, titl
     )
 
 
-def used(facts: Sequence[Facts]) -> list[Fact]:
+def used(facts: Sequence[Figures], columns: Sequence[Fact] = COLUMNS) -> list[Fact]:
     """The columns that some network has a figure for, or was searched for."""
     return [
         column
-        for column in COLUMNS
+        for column in columns
         if (
             any(item.searched for item in facts)
             if column.key == "smallest_input"
-            else any(column.value(item) is not None for item in facts)
+            else any(item.figure(column.key) is not None for item in facts)
         )
     ]
 
 
-def to_dict(facts: Facts) -> dict[str, Any]:
+def to_dict(facts: Figures) -> dict[str, Any]:
     """The figures as plain data, each under its column's key."""
     from archspec.elaborate.resizing import SmallestInput
 
-    fields: dict[str, Any] = {"name": facts.label, "title": facts.title, "variant": facts.graph.variant}
+    fields: dict[str, Any] = {"name": facts.label, "title": facts.title, "variant": facts.variant}
     for column in COLUMNS:
         if column.key == "smallest_input" and not facts.searched:
             continue
-        value = column.value(facts)
+        value = facts.figure(column.key)
         if isinstance(value, SmallestInput):
             value = {"side": value.side, "next": value.next, "exact": value.exact}
         elif column.key == "smallest_input":

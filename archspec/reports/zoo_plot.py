@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from archspec.reports.facts import Facts
+    from archspec.reports.facts import Figures
 
 LARGEST = 1000.0
 """Area of a panel's largest disc in square points."""
@@ -25,7 +25,7 @@ MARKERS = "oDs^v"
 WORDS = {"top1": "top-1", "top5": "top-5"}
 
 
-def draw(facts: Sequence[Facts], accuracy: str, path: Path) -> list[str]:
+def draw(facts: Sequence[Figures], accuracy: str, path: Path) -> list[str]:
     """Writes the plot as SVG, PNG or PDF and returns the names of networks without that accuracy.
 
     `accuracy` is "top1" or "top5". Raises `DataError` where no network has it or the file cannot be written.
@@ -40,17 +40,17 @@ def draw(facts: Sequence[Facts], accuracy: str, path: Path) -> list[str]:
     return [item.label for item in facts if item not in known]
 
 
-def _value(facts: Facts, accuracy: str) -> float | None:
-    value: float | None = getattr(facts.published, accuracy) if facts.published is not None else None
+def _value(facts: Figures, accuracy: str) -> float | None:
+    value: float | None = facts.figure(accuracy)
     return value
 
 
-def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[Any]]]:
+def figure(facts: Sequence[Figures], accuracy: str) -> tuple[Figure, list[list[Any]]]:
     """The plot of networks that all have the accuracy, and the labels of each panel.
 
     Networks with another number of classes have a panel of their own: their accuracies cannot be compared.
     """
-    panels: dict[int, list[Facts]] = {}
+    panels: dict[int, list[Figures]] = {}
     for item in facts:
         panels.setdefault(item.output[-1], []).append(item)
     ordered = sorted(panels.items(), key=lambda panel: (-len(panel[1]), -panel[0]))
@@ -99,12 +99,12 @@ def figure(facts: Sequence[Facts], accuracy: str) -> tuple[Figure, list[list[Any
     return made, labels
 
 
-def _panel(axes: Axes, items: Sequence[Facts], styles: Mapping[str, tuple[str, str]], accuracy: str) -> list[object]:
+def _panel(axes: Axes, items: Sequence[Figures], styles: Mapping[str, tuple[str, str]], accuracy: str) -> list[object]:
     """Draws the networks of one number of classes and returns their labels."""
-    macs = [item.seen.macs for item in items]
+    macs = [item.figure("macs") for item in items]
     values = [_value(item, accuracy) or 0.0 for item in items]
-    most = max(item.params for item in items)
-    areas = [LARGEST * item.params / most for item in items]
+    most = max(item.figure("params") for item in items)
+    areas = [LARGEST * item.figure("params") / most for item in items]
     tidy(axes)
     axes.set_xscale("log")
     axes.set_xlim(min(macs) / 1.9, max(macs) * 1.9)

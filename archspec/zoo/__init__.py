@@ -13,24 +13,51 @@ from archspec.spec.document import open_document
 
 if TYPE_CHECKING:
     from archspec.spec.overrides import Override
+    from archspec.zoo.index import Entry
 
 
 def zoo_folder() -> Path:
     """Where the zoo's files are: in the installed package, or in the checkout beside it."""
-    inside = Path(__file__).parent / "specs" / "zoo"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "specs" / "zoo"
+    package = Path(__file__).parents[1]
+    inside = package / "specs" / "zoo"
+    return inside if inside.is_dir() else package.parent / "specs" / "zoo"
+
+
+def zoo_files() -> list[Path]:
+    """The zoo's files, one a family."""
+    return sorted(zoo_folder().glob("*.yaml"))
 
 
 def zoo_variants() -> dict[str, tuple[Path, str | None]]:
-    """Every name in the zoo: file and variant."""
+    """Every name in the zoo: file and variant. Files that are not as the index has them are opened."""
+    entries = zoo_index()
     variants: dict[str, tuple[Path, str | None]] = {}
-    for path in sorted(zoo_folder().glob("*.yaml")):
-        document = open_document(path, Findings())
-        names = list(document.variants) if document else []
+    for path in zoo_files():
+        entry = entries.get(path.name)
         variants.setdefault(path.stem, (path, None))
-        for name in names:
+        for name in variant_names(path) if entry is None else entry.variants:
             variants[name] = (path, name)
     return variants
+
+
+def zoo_index() -> dict[str, Entry]:
+    """What the index has of the files that are as it knows them, by their names."""
+    from archspec.zoo.index import entries_that_hold
+
+    return entries_that_hold(zoo_folder())
+
+
+def variant_names(path: Path) -> list[str]:
+    """The variants of a file."""
+    document = open_document(path, Findings())
+    return list(document.variants) if document else []
+
+
+def zoo_networks() -> dict[str, tuple[Path, str | None]]:
+    """The networks that `archspec zoo` lists: the variants of each file, or the file's own where it has none."""
+    named = zoo_variants()
+    varied = {path for path, variant in named.values() if variant is not None}
+    return {name: (path, variant) for name, (path, variant) in named.items() if variant or path not in varied}
 
 
 class Target(NamedTuple):
@@ -101,7 +128,7 @@ def _named(target: str, findings: Findings) -> tuple[Path | None, str | None]:
 
 def similar(name: str) -> str:
     """The network that `archspec zoo` lists whose name is nearest, or all of them."""
-    names = [known for known, (_, variant) in zoo_variants().items() if variant is not None]
+    names = list(zoo_networks())
     near = did_you_mean(name, names)
     for letters in range(len(name[:40]), 2, -1):  # a network of the same family
         family = [known for known in names if known.startswith(name[:letters].lower())]
@@ -143,9 +170,10 @@ def in_zoo(name: str) -> tuple[Path, str | None] | None:
     """A zoo name's file and variant, None where there is no such name. Only files whose text has the name are read."""
     if not re.fullmatch(r"[\w.-]{1,100}", name):
         return None
-    for path in sorted(zoo_folder().glob("*.yaml")):
+    # Most names begin with their family's: what is read and found first is often all that is read.
+    for path in sorted(zoo_files(), key=lambda path: not name.startswith(path.stem)):
         text = path.read_text("utf-8")
-        if re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
+        if name in text and re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
             document = open_document(path, Findings())
             if document and name in document.variants:
                 return path, name
