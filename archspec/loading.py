@@ -22,7 +22,6 @@ from archspec.spec.document import (
     bind_arguments,
     default_variant,
     open_document,
-    variant_arguments,
     with_variant,
 )
 from archspec.spec.network import Header, ImageInput, Published, WeightSet
@@ -377,15 +376,29 @@ def open_spec(
 
 
 def open_specs(target: str, overrides: Sequence[Override] = ()) -> list[Spec]:
-    """Every network that a target names: one for a variant or a file without variants, else one a variant."""
+    """Every network that a target names: one for a variant or a file without variants, else one a variant.
+
+    Raises `SpecError` with what is wrong in all of them where one extends something that cannot be had.
+    """
     findings = Findings()
     with _no_collection():
         document, named, asked = _open(target, findings)
         names: list[str | None] = [named] if named else list(document.variants)
         base_is_complete = all(argument.default is not None for argument in document.arguments.values())
-        if not names or (not named and base_is_complete and default_variant(document) is None):
+        alone = "layers" in document.root.entries and base_is_complete and default_variant(document) is None
+        if not names or (not named and alone):
             names.insert(0, None)
-        return [_chosen(document, name, overrides, findings, asked) for name in names]
+        specs: list[Spec] = []
+        lost: list[Diagnostic] = []
+        for name in names:
+            try:
+                specs.append(_chosen(document, name, overrides, findings, asked))
+            except SpecError as error:
+                lost.extend(error.diagnostics)
+        if lost:
+            lost.extend(item for spec in specs for item in spec.diagnostics)
+            raise SpecError(list(dict.fromkeys(lost)))
+        return specs
 
 
 def _open(target: str, findings: Findings) -> tuple[Document, str | None, tuple[Override, ...]]:
@@ -413,7 +426,7 @@ def _chosen(
 
 def _bound(document: Document, overrides: Sequence[Override], findings: Findings) -> Document:
     """The document with overrides applied and arguments bound: defaults, then the variant's, then those given."""
-    given = dict(variant_arguments(document))
+    given = dict(document.given)
     if overrides:
         from archspec.spec.setting import laid_over
 

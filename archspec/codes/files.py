@@ -79,14 +79,14 @@ CODES = (
     ),
     Code(
         "E111",
-        "files that extend or import each other in a circle, or too many files",
-        "A file that extends itself by way of others has no beginning.",
-        "Put what they share into a file of its own.",
+        "files or variants that extend or import each other in a circle, or too many files",
+        "A file or a variant that extends itself by way of others has no beginning.",
+        "Put what they share into a file or a variant of its own.",
     ),
     Code(
         "E112",
         "`extends` or `import` that is no path",
-        "`extends` is one path; `import` is a list of paths.",
+        "`extends` is one path, in a variant one path or the name of another variant; `import` is a list of paths.",
         "`extends: base.yaml`, `import: [blocks.yaml]`",
         "extends: [a.yaml, b.yaml]",
     ),

@@ -84,9 +84,10 @@ CODES = (
     ),
     Code(
         "E212",
-        "a variant that does not exist",
-        "`FILE#variant` names one under `variants:`.",
-        "Names that are near are suggested.",
+        "a variant that does not exist, or none where the file alone is no network",
+        "`FILE#variant` names one under `variants:`. A file that leaves its layers to its variants is a network only "
+        "with one of them.",
+        "Names that are near are suggested, or all are listed.",
     ),
     Code(
         "E213",

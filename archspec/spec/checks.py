@@ -55,8 +55,9 @@ def unused_arguments(document: Document, findings: Findings) -> None:
     used = set(_identifiers(document.written))
     hinted = 0
     for argument in document.arguments.values():
-        # An argument of a file that this one extends may well be read by what was left behind there.
-        if argument.name not in used and argument.key.source is document.root.source:
+        # An argument of a file that this one extends may well be read by what was left behind there, and one of a file
+        # whose variants have bases by another variant's.
+        if argument.name not in used and argument.key.source is document.root.source and not document.based:
             hinted += 1
             # Looking for what was meant takes time for each of many names.
             others = [name for name in document.arguments if name != argument.name] if hinted <= MAX_HINTED else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
@@ -43,6 +43,12 @@ class Block:
         """The library it comes from, None for the spec's own."""
 
 
+class Reopen(Protocol):
+    """Opens a file again over the base of one of its variants, given as `extends` of that variant names it."""
+
+    def __call__(self, base: Scalar, findings: Findings, /) -> Document | None: ...
+
+
 class Document:
     """One file with what it extends merged in."""
 
@@ -56,6 +62,14 @@ class Document:
         self.env: Environment = {}
         """What gives its arguments to `$(…)`."""
         self.variant: str | None = None
+        self.given: dict[str, tuple[Scalar, Located]] = {}
+        """What the chosen variant sets: its entries that are not sections."""
+        self.imports: list[Scalar] = []
+        """The files that it and what it extends import."""
+        self.reopen: Reopen | None = None
+        """Opens the file again, over another base."""
+        self.based = False
+        """Whether it was opened again over the base of its variant."""
 
     def changed(self, root: LocatedMapping) -> Document:
         """The document with another root."""
@@ -75,13 +89,19 @@ class Document:
 
 
 def open_document(path: Path, findings: Findings, *, library: bool = False) -> Document | None:
-    """Reads a file with everything it extends and imports; arguments are declared but not yet evaluated."""
-    return _Opener(findings).open(path, (), library=library)
+    """Reads a file with everything it extends and imports; arguments are declared but not yet evaluated.
+
+    What its variants extend is read once one of them is chosen.
+    """
+    return _Opener(findings, {}).open(path, (), library=library)
 
 
 class _Opener:
-    def __init__(self, findings: Findings) -> None:
+    """Opens a file and those that it leads to. `known` are files that were read before, as they are written."""
+
+    def __init__(self, findings: Findings, known: dict[Path, LocatedMapping]) -> None:
         self.findings = findings
+        self.known = known
         self.files = 0
         self.libraries: Libraries | None = None
 
@@ -93,22 +113,23 @@ class _Opener:
         library: bool,
         span: Span | None = None,
         given: Mapping[str, tuple[Scalar, Located]] | None = None,
+        base: Scalar | None = None,
     ) -> Document | None:
-        """The document of a file; `given` are arguments of a library."""
-        imports: list[Scalar] = []
-        root = self._root(path, chain, span, imports)
-        if root is None:
+        """The document of a file; `given` are arguments of a library, `base` what the chosen variant extends."""
+        document = self._laid(path, chain, span, base)
+        if document is None:
             return None
-        document = Document(root, path)
+
+        document.reopen = lambda base, findings: _Opener(findings, self.known).open(path, (), library=False, base=base)
         chain = (*chain, path.resolve())
-        self._check_sections(root)
-        if imports:
+        self._check_sections(document.root)
+        if document.imports:
             from archspec.spec.importing import Libraries
 
             self.libraries = self.libraries or Libraries(self.open, self.findings)
-            self.libraries.add_blocks(document, imports, chain)
-        document.arguments = declared(root.get("args"), "args", self.findings)
-        if "blocks" in root.entries:
+            self.libraries.add_blocks(document, document.imports, chain)
+        document.arguments = declared(document.root.get("args"), "args", self.findings)
+        if "blocks" in document.root.entries:
             from archspec.spec.defining import define_blocks
 
             define_blocks(document, self.findings)
@@ -118,10 +139,13 @@ class _Opener:
             bind_arguments(document, given or {}, self.findings, lenient=True)
         return document
 
-    def _root(
-        self, path: Path, chain: tuple[Path, ...], span: Span | None, imports: list[Scalar]
-    ) -> LocatedMapping | None:
-        """The file's mapping, laid over the one that it extends; what both import is added to `imports`."""
+    def _laid(
+        self, path: Path, chain: tuple[Path, ...], span: Span | None, base: Scalar | None = None
+    ) -> Document | None:
+        """The file's sections laid over those of the one that it extends, before blocks and arguments are looked at.
+
+        `base` is what a variant extends: it takes the place of what the file extends in which it is written.
+        """
         if path.resolve() in chain:
             names = " → ".join(item.name for item in (*chain, path))
             self.findings.error("E111", f"files refer to each other in a circle: {names}", span)
@@ -135,19 +159,37 @@ class _Opener:
             what = f"{path} is a folder, not a file" if is_folder(path) else f"there is no file {path}"
             self.findings.error("E101", what, span, help=["paths are relative to the file that names them"])
             return None
-        root = read_file(path, self.findings)
+        root = self.known.get(path) or read_file(path, self.findings)
         if root is None:
             return None
+        self.known[path] = root
+        imports: list[Scalar] = []
         if "import" in root.entries:
             from archspec.spec.importing import imported_paths
 
             imports.extend(imported_paths(root, self.findings))
-        if "extends" not in root.entries:
-            return root
-        from archspec.spec.extending import extended
+        own = base is None or base.source is not root.source
+        document = Document(root, path)
+        if "extends" in root.entries or not own:
+            from archspec.spec.extending import extended
 
-        chain = (*chain, path.resolve())
-        return extended(root, lambda base, place: self._root(base, chain, place, imports), self.findings)
+            inner = (*chain, path.resolve())
+
+            def open_base(path: Path, place: Span) -> Document | None:
+                below = self._laid(path, inner, place, base if own else None)
+                if below is not None:
+                    below.reopen = lambda base, _: self._laid(path, inner, place, base)
+                return below
+
+            node = root.entries["extends"][1] if own else base
+            assert node is not None
+            below = extended(root, node, open_base, self.findings, whole=own)
+            if below is None:
+                return None
+            document = Document(below.root, path)
+            document.imports = below.imports
+        document.imports = [*imports, *document.imports]
+        return document
 
     def _check_sections(self, root: LocatedMapping) -> None:
         for name, key, value in root.items():
@@ -173,30 +215,75 @@ def bind_arguments(
 
 
 def with_variant(document: Document, variant: str | None, span: Span | None, findings: Findings) -> Document | None:
-    """The document with a variant's sections laid over it. The variant's arguments are bound later."""
-    if variant is None:
-        return document
+    """The document with a variant's sections laid over it, and over those of what the variant extends.
+
+    The variant's arguments are bound later. None with the reason where there is no such variant, or nothing of what it
+    extends, and where none is chosen in a file that leaves the layers to its variants.
+    """
     declared = document.root.get("variants")
-    node = declared.get(variant) if isinstance(declared, LocatedMapping) else None
-    if node is None:
-        hint = did_you_mean(variant, document.variants)
-        known = f"variants: {listed(document.variants)}" if document.variants else "the spec has no variants"
-        findings.error("E212", f"there is no variant `{variant[:60]}`", span, help=[hint or known])
+    known = declared.entries if isinstance(declared, LocatedMapping) else {}
+    if variant is None:
+        if "layers" not in document.root.entries and any(map(_is_network, document.variants.values())):
+            what = "the layers are those of the variants, and none of these is chosen"
+            help = [f"variants: {listed(known, 40)}", f"`#{next(iter(known))}` behind the file chooses one"]
+            findings.error("E212", what, span, help=help)
+            return None
+        return document
+    if variant not in known:
+        hint = did_you_mean(variant, known)
+        others = f"variants: {listed(known)}" if known else "the spec has no variants"
+        findings.error("E212", f"there is no variant `{variant[:60]}`", span, help=[hint or others])
         return None
+    node = known[variant][1]
+    parts = [(variant, node)]
+    if isinstance(node, LocatedMapping) and "extends" in node.entries:
+        from archspec.spec.extending import parts_of
+
+        found = parts_of(variant, known, findings)
+        if found is None:
+            return None
+        parts, base = found
+        if base is not None:
+            assert document.reopen is not None
+            below = document.reopen(base, findings)
+            if below is None:
+                return None
+            document = below
+            document.based = True
+    root = document.root
+    given: dict[str, tuple[Scalar, Located]] = {}
+    for name, part in parts:
+        root = _with_part(root, name, part, given, findings)
+    document = document.changed(root)
+    document.variant, document.given = variant, given
+    return document
+
+
+def _is_network(variant: Located) -> bool:
+    """Whether a variant brings layers of its own, or those of what it extends."""
+    return isinstance(variant, LocatedMapping) and ("layers" in variant.entries or "extends" in variant.entries)
+
+
+def _with_part(
+    root: LocatedMapping, name: str, node: Located, given: dict[str, tuple[Scalar, Located]], findings: Findings
+) -> LocatedMapping:
+    """The root with a variant's sections laid over it; the arguments that the variant sets are added to `given`."""
     if not isinstance(node, LocatedMapping):
         if not is_null(node):
-            findings.error("E206", f"variant `{variant[:60]}` is a mapping, not {node.described}", node.span)
-        return _replaced(document, document.root, variant)
+            findings.error("E206", f"variant `{name[:60]}` is a mapping, not {node.described}", node.span)
+        return root
     entries: dict[str, tuple[Scalar, Located]] = {}
-    for name, key, value in node.items():
-        if name in MAPPINGS and name in VARIANT_SECTIONS and not (isinstance(value, LocatedMapping) or is_null(value)):
-            where = f"`{name}` of variant `{variant[:60]}`"
+    for word, key, value in node.items():
+        if word in MAPPINGS and word in VARIANT_SECTIONS and not (isinstance(value, LocatedMapping) or is_null(value)):
+            where = f"`{word}` of variant `{name[:60]}`"
             findings.error("E206", f"{where} is a mapping, not {value.described}", value.span)
-        elif name in VARIANT_SECTIONS:
-            entries[name] = (key, value)
+        elif word in VARIANT_SECTIONS:
+            entries[word] = (key, value)
+        elif word != "extends":
+            given[word] = (key, value)
     over = LocatedMapping(node.source, node.place, entries)
     over.dynamic = node.dynamic
-    return _replaced(document, laid_over(document.root, over), variant)
+    return laid_over(root, over)
 
 
 def laid_over(base: LocatedMapping, over: LocatedMapping) -> LocatedMapping:
@@ -207,21 +294,6 @@ def laid_over(base: LocatedMapping, over: LocatedMapping) -> LocatedMapping:
     root = merged(base, over)
     assert isinstance(root, LocatedMapping)
     return root
-
-
-def _replaced(document: Document, root: LocatedMapping, variant: str | None) -> Document:
-    document = document.changed(root)
-    document.variant = variant
-    return document
-
-
-def variant_arguments(document: Document) -> dict[str, tuple[Scalar, Located]]:
-    """What the chosen variant sets: its entries that are not sections."""
-    declared = document.root.get("variants")
-    node = declared.get(document.variant or "") if isinstance(declared, LocatedMapping) else None
-    if not isinstance(node, LocatedMapping):
-        return {}
-    return {name: (key, value) for name, key, value in node.items() if name not in VARIANT_SECTIONS}
 
 
 def default_variant(document: Document) -> str | None:

@@ -1,6 +1,6 @@
-"""`extends`: the file, variant and arguments that a spec starts from, laid under what the spec says itself.
+"""`extends`: the file, variant and arguments that a spec or one of its variants starts from, laid under what these say.
 
-Imported once a spec extends another.
+Imported once a spec extends another, or a variant that extends something is chosen.
 """
 
 from __future__ import annotations
@@ -14,30 +14,82 @@ from archspec.fields import at_home
 from archspec.located import Located, Scalar, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import is_file, is_folder
-from archspec.spec.document import Document, laid_over, variant_arguments, with_variant
+from archspec.spec.document import Document, laid_over, with_variant
 
 
 def extended(
-    root: LocatedMapping, read: Callable[[Path, Span], LocatedMapping | None], findings: Findings
-) -> LocatedMapping | None:
-    """A file's mapping laid over the one that it extends, which `read` gives; None with the reasons reported."""
-    node = root.entries["extends"][1]
+    root: LocatedMapping,
+    node: Located,
+    read: Callable[[Path, Span], Document | None],
+    findings: Findings,
+    *,
+    whole: bool,
+) -> Document | None:
+    """What `node` says that a file extends, which `read` gives, with the file's own mapping laid over it.
+
+    None with the reasons reported. `whole` says that the file extends it, and not one of its variants, which takes no
+    other variants over, nor the figures published for them.
+    """
     if not is_path(node):
         findings.error("E112", "`extends` is the path of one file", node.span)
         return None
-    path, variant, query = _base(node.source.folder, node, findings)
+    variants = root.get("variants") if not whole else None
+    others = variants.entries if isinstance(variants, LocatedMapping) else {}
+    path, variant, query = _base(node.source.folder, node, findings, others)
     base = read(path, node.span) if path is not None else None
     if base is not None and variant:
         base = _of_variant(base, variant, node.span, findings)
-    if base is not None and query:
-        base = _with_arguments(base, query, node, findings)
+    if base is None:
+        return None
+    below: LocatedMapping | None = base.root
+    if query:
+        below = _with_arguments(base.root, query, node, findings)
+    if below is None:
+        return None
     # What is said of another network's place among networks is not said of this one.
-    return laid_over(base.without("extends", "lineage"), root) if base is not None else None
+    left = ("extends", "lineage") if whole else ("extends", "lineage", "variants", "published")
+    return base.changed(laid_over(below.without(*left), root))
 
 
-def _base(folder: Path, node: Scalar, findings: Findings) -> tuple[Path | None, str | None, int]:
+def parts_of(
+    variant: str, known: Mapping[str, tuple[Scalar, Located]], findings: Findings
+) -> tuple[list[tuple[str, Located]], Scalar | None] | None:
+    """A variant and the others of its file that it extends, the last of them first; and what that one extends.
+
+    The name of another variant comes before that of a file or of the zoo. None with the reason reported.
+    """
+    chain = [variant]
+    parts: list[tuple[str, Located]] = []
+    while True:
+        node = known[chain[-1]][1]
+        parts.insert(0, (chain[-1], node))
+        base = node.get("extends") if isinstance(node, LocatedMapping) else None
+        if base is None:
+            return parts, None
+        if not is_path(base):
+            what = f"`extends` of variant `{chain[-1][:60]}` is one name, of a variant, a file or a network of the zoo"
+            findings.error("E112", what, base.span)
+            return None
+        name, mark, _ = base.value.partition("?")
+        if name not in known or name == chain[-1]:
+            return parts, base
+        if name in chain:
+            names = " → ".join([*chain[chain.index(name) :], name])
+            findings.error("E111", f"variants extend each other in a circle: {names}", base.span)
+            return None
+        if mark:
+            given = given_arguments(base, len(name), findings)
+            if given is None:
+                return None
+            parts.insert(0, (name, LocatedMapping(base.source, base.place, given)))
+        chain.append(name)
+
+
+def _base(
+    folder: Path, node: Scalar, findings: Findings, others: Mapping[str, tuple[Scalar, Located]]
+) -> tuple[Path | None, str | None, int]:
     """What `extends` names: the file, a path or a name of the zoo; its variant; and where in the text arguments
-    begin, 0 where there are none. No file where there is neither."""
+    begin, 0 where there are none. No file where there is neither. `others` are names that it might have been."""
     file, _, variant = node.value.partition("#")
     path = folder / at_home(file)
     if is_file(path) and "?" not in variant:
@@ -55,8 +107,11 @@ def _base(folder: Path, node: Scalar, findings: Findings) -> tuple[Path | None, 
         return home[0], variant or home[1], query
     findings.files.setdefault(path, None)
     if "." not in file and not is_folder(path):
-        what = f"there is no file, and no network in the zoo, called {file[:200]}"
-        help = ["paths are relative to the file that names them", similar(file)]
+        if file in others:
+            findings.error("E111", f"the variant `{file[:60]}` extends itself", node.span)
+            return None, None, 0
+        what = f"there is no {'variant, no ' if others else ''}file, and no network in the zoo, called {file[:200]}"
+        help = ["paths are relative to the file that names them", did_you_mean(file, others) or similar(file)]
         findings.error("E101", what, node.span, help=help)
         return None, None, 0
     if file.endswith(".yaml") and in_zoo(Path(file).stem):
@@ -66,23 +121,19 @@ def _base(folder: Path, node: Scalar, findings: Findings) -> tuple[Path | None, 
     return path, variant, query
 
 
-def _of_variant(root: LocatedMapping, variant: str, span: Span, findings: Findings) -> LocatedMapping | None:
-    """A file's mapping as one of its variants has it: its sections laid over, its arguments the defaults.
+def _of_variant(document: Document, variant: str, span: Span, findings: Findings) -> Document | None:
+    """A file as one of its variants has it: the variant's sections laid over, its arguments the defaults.
 
     Other variants and the figures published for them are left behind.
     """
-    chosen = with_variant(Document(root, None), variant, span, findings)
-    if chosen is None:
-        return None
-    given = variant_arguments(chosen)
-    root = chosen.root
-    if not _knows(root, given, findings):
+    chosen = with_variant(document, variant, span, findings)
+    if chosen is None or not _knows(chosen.root, chosen.given, findings):
         return None
     over: dict[str, tuple[Scalar, Located]] = {}
-    if "name" in root.entries:
-        key, own = root.entries["name"]
+    if "name" in chosen.root.entries:
+        key, own = chosen.root.entries["name"]
         over["name"] = (key, Scalar(own.source, own.place, variant))
-    return _arguments_laid(root, given, over).without("variants", "published")
+    return chosen.changed(_arguments_laid(chosen.root, chosen.given, over).without("variants", "published"))
 
 
 def _with_arguments(root: LocatedMapping, query: int, node: Scalar, findings: Findings) -> LocatedMapping | None:

@@ -97,9 +97,12 @@ def _sections() -> Schema:
                     {
                         "type": "object",
                         "properties": {
-                            name: _partial(schema)
-                            for name, schema in {**header, **own, "weights": weights}.items()
-                            if name in VARIANT_SECTIONS
+                            "extends": {"type": "string", "description": "a variant or a spec that it starts from"},
+                            **{
+                                name: _partial(schema)
+                                for name, schema in {**header, **own, "weights": weights}.items()
+                                if name in VARIANT_SECTIONS
+                            },
                         },
                     },
                     {"type": "null"},

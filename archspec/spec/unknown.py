@@ -110,7 +110,7 @@ def unknown_argument(
     hint = field_hint(name, known, RESERVED) if owner is not None else did_you_mean(name, known)
     others = f"arguments: {listed(known)}" if known else "it has no arguments"
     if owner is None and name in SECTIONS:
-        others = f"a variant sets arguments, and may lay over {listed(VARIANT_SECTIONS)}"
+        others = f"a variant sets arguments, and may have `extends` and lay over {listed(VARIANT_SECTIONS, 20)}"
         hint = None
     findings.error("E201", f"{what} has no argument `{name[:60]}`", key.span, help=[hint or others])
 
