@@ -14,42 +14,47 @@ import timm
 import torch
 from torchvision.models import get_model
 
+from tests.weights.record_names import OPTIONS
 from tests.weights.rule import tensor
 
 SIZES = {
-    "torchvision/alexnet": 224,
-    "torchvision/vgg11": 224,
-    "torchvision/vgg16_bn": 224,
-    "torchvision/googlenet": 224,
-    "torchvision/resnet18": 224,
-    "torchvision/resnet50": 224,
-    "torchvision/fcn_resnet50": 129,
-}
-OPTIONS = {
-    "torchvision/googlenet": {"aux_logits": True, "init_weights": False},
-    "torchvision/fcn_resnet50": {"weights_backbone": None, "num_classes": 21, "aux_loss": True},
+    "torchvision": {
+        **dict.fromkeys(("alexnet", "vgg11", "vgg16_bn", "googlenet", "resnet18", "resnet50"), 224),
+        "fcn_resnet50": 129,
+        **dict.fromkeys(("densenet121", "squeezenet1_0", "squeezenet1_1", "inception_v3"), 96),
+        **dict.fromkeys(("resnext50_32x4d", "wide_resnet50_2"), 64),
+        **dict.fromkeys(("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet1_0"), 96),
+        **dict.fromkeys(("shufflenet_v2_x1_0", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny"), 96),
+        **dict.fromkeys(("regnet_x_400mf", "regnet_y_400mf"), 96),
+        "deeplabv3_resnet50": 97,
+    },
+    "timm": {
+        **dict.fromkeys(("seresnet50", "seresnext50_32x4d", "senet154", "legacy_senet154", "legacy_seresnet50"), 64),
+        **dict.fromkeys(("inception_v4", "inception_resnet_v2", "legacy_xception", "nasnetalarge"), 96),
+        "mobilenetv1_100": 96,
+    },
 }
 
 
-def outputs(recorded: str, size: int) -> dict[str, np.ndarray]:
+def outputs(library: str, name: str, size: int) -> dict[str, np.ndarray]:
     """What a network gives for its input."""
-    library, _, name = recorded.partition("/")
     make = get_model if library == "torchvision" else timm.create_model
-    model = make(name, **OPTIONS.get(recorded, {})).eval()
-    state = {key: torch.from_numpy(tensor(name, key, list(value.shape))) for key, value in model.state_dict().items()}
-    model.load_state_dict(state)
+    model = make(name, **(OPTIONS.get(name, {}) if library == "torchvision" else {})).eval()
+    for key, value in model.state_dict().items():
+        value.copy_(torch.from_numpy(tensor(name, key, list(value.shape))))
     x = np.random.default_rng(crc32(f"{name}/input".encode())).standard_normal((1, 3, size, size)).astype(np.float32)
     with torch.no_grad():
-        found = model(torch.from_numpy(x))
+        found, other = model(torch.from_numpy(x)), model(torch.from_numpy(-x))
     if isinstance(found, dict):
-        return {f"{recorded}:{key}": value.numpy()[..., ::8, ::8] for key, value in found.items()}
-    logits = found.numpy()
-    print(recorded, "largest", np.abs(logits).max(), "spread", logits.std())
-    return {recorded: logits[:, ::8]}
+        return {f"{library}/{name}:{key}": value.numpy()[..., ::8, ::8] for key, value in found.items()}
+    # By the rule the numbers may grow, but must not be the biases' alone.
+    print(f"{library}/{name}: up to {found.abs().max():.3g}, {(found - other).abs().max():.3g} apart for another input")
+    return {f"{library}/{name}": found.numpy()[:, ::8]}
 
 
 if __name__ == "__main__":
     made = {}
-    for recorded, size in SIZES.items():
-        made.update(outputs(recorded, size))
+    for library, sizes in SIZES.items():
+        for name, size in sizes.items():
+            made.update(outputs(library, name, size))
     np.savez_compressed(Path(__file__).parent / "logits.npz", **made)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
+import lzma
 from functools import cache
 from math import prod, sqrt
 from pathlib import Path
@@ -15,10 +14,14 @@ import numpy as np
 @cache
 def recorded_names() -> dict[str, list[tuple[str, list[int]]]]:
     """Names and shapes of other libraries' tensors, by library/network, in order."""
-    found: dict[str, list[tuple[str, list[int]]]] = json.loads(
-        gzip.decompress((Path(__file__).parent / "names.json.gz").read_bytes())
-    )
-    return found
+    lines = lzma.decompress((Path(__file__).parent / "names.txt.xz").read_bytes()).decode().split("\n")
+    return {
+        network: [
+            (name, [int(size) for size in shape.split("x") if size])
+            for name, shape in zip(names.split(" "), shapes.split(" "), strict=True)
+        ]
+        for network, names, shapes in zip(lines[::3], lines[1::3], lines[2::3], strict=True)
+    }
 
 
 def tensor(network: str, name: str, shape: list[int]) -> np.ndarray:
