@@ -1,4 +1,4 @@
-"""Lists, sorts and plots the networks that come with archspec."""
+"""Lists, sorts, plots and draws the networks that come with archspec."""
 
 from __future__ import annotations
 
@@ -44,6 +44,9 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw accuracy over multiply–adds: .svg, .png or .pdf"
     )
+    command.add_argument(
+        "--tree", type=Path, metavar="FILE", help="draw who extends whose idea, by year: .svg, .png or .pdf"
+    )
     command.add_argument("--accuracy", choices=("top1", "top5"), help="published accuracy in the plot (default top1)")
     command.add_argument("--format", choices=FORMATS, default="text", help="all but text have every figure")
     command.epilog = "example: archspec zoo --sort top1 --reverse --plot zoo.svg"
@@ -57,14 +60,17 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.accuracy and options.plot is None:
             raise DataError("E113", "--accuracy says what --plot shows", help=["give --plot FILE too"])
-        if options.plot is not None:
-            from archspec.reports.plotting import check_suffix
+        for file in (options.plot, options.tree):
+            if file is not None:
+                from archspec.reports.plotting import check_suffix
 
-            check_suffix(options.plot)
+                check_suffix(file)
         networks, counted = listing(options.families)
         facts = in_order(networks, SORTS[options.sort] if options.sort else None, options.reverse)
         if options.plot is not None:
             _plot(facts, options)
+        if options.tree is not None:
+            _tree(networks, options.tree)
     except DataError as error:
         raise error.located(None) from None
     said = said_of(counted, networks)
@@ -124,3 +130,13 @@ def _plot(facts: Sequence[Figures], options: argparse.Namespace) -> None:
     left_out = draw(facts, accuracy, options.plot)
     said = f"; without published {accuracy}: {', '.join(left_out)}" if left_out else ""
     say(f"{options.plot}: {count(len(facts) - len(left_out), 'network')}{said}")
+
+
+def _tree(networks: Sequence[Figures], file: Path) -> None:
+    from archspec.catalogue.tree import drawn
+    from archspec.writing import write
+
+    write(file, drawn(networks, file.suffix.lower()[1:]))
+    left_out = [item.label for item in networks if item.lineage is None or item.lineage.year is None]
+    said = f"; without a year: {', '.join(left_out)}" if left_out else ""
+    say(f"{file}: {count(len(networks) - len(left_out), 'network')}{said}")

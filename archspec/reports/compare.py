@@ -59,7 +59,12 @@ def _ratio(one: str | Cell, other: str | Cell) -> str:
         return ""
     if isinstance(one, Cell) and one.text.endswith("%"):
         return f"{b - a:+.2f}".replace("-", "−")
-    return f"×{b / a:.4g}" if b != a else "="
+    return ratio(a, b)
+
+
+def ratio(one: float, other: float) -> str:
+    """How many times the first number the second one is."""
+    return f"×{other / one:.4g}" if other != one else "="
 
 
 def signed(value: int) -> str:
