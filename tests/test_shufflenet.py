@@ -58,9 +58,10 @@ def test_it_is_drawn_and_its_units_learn_digits(tmp_path: Path) -> None:
     assert main(["validate", str(EXAMPLE), "--strict"]) == 0
     assert main(["draw", str(EXAMPLE), "--output", str(tmp_path / "net.svg")]) == 0
     assert "channel_shuffle" in (tmp_path / "net.svg").read_text("utf-8")
+    home, _ = zoo_variants()["shufflenet_v2_x1_0"]
     spec = tmp_path / "small.yaml"
     spec.write_text(
-        f"archspec: 1\nname: small\nimport: [{zoo_variants()['shufflenet_v2_x1_0'][0]}]\ninput: {{height: 28, width: 28, channels: 1}}\n"
+        f"archspec: 1\nname: small\nimport: [{home}]\ninput: {{height: 28, width: 28, channels: 1}}\n"
         "layers:\n  - max_pool: 4\n  - stage: {width: 16, units: 2}\n  - flatten\n  - dense: 10\n"
         "train: {dataset: mnist5k, batch_size: 200, epochs: 2, optimiser: {adam: 0.01}}\n"
     )
