@@ -40,7 +40,7 @@ TIMM = [
     *("seresnext50_32x4d", "seresnext101_32x4d", "legacy_seresnext50_32x4d", "legacy_seresnext101_32x4d"),
     *("senet154", "legacy_senet154"),
     *("mobilenetv1_100", "mobilenetv2_100", "mobilenetv2_140", "mobilenetv3_small_100", "mobilenetv3_large_100"),
-    *("mnasnet_050", "mnasnet_075", "mnasnet_100"),
+    *("mnasnet_050", "mnasnet_075", "mnasnet_100", "semnasnet_100"),
     *(*EFFICIENTNET, "efficientnetv2_s", "efficientnetv2_m", "efficientnetv2_l"),
     *CONVNEXT,
     *(f"regnet{kind}_{size}" for kind in "xy" for size in ("004", "008", "016", "032", "080", "160", "320")),
