@@ -175,3 +175,14 @@ def test_the_page_has_each_family_with_figures_and_sources() -> None:
     ]
     assert "(1) torchvision, IMAGENET1K_V1" in text
     assert about("segnet").startswith("SegNet: an encoder")
+
+
+def test_what_other_lines_lead_to_has_no_line_of_its_own_unless_it_is_named_first() -> None:
+    boxes = boxes_of(
+        [
+            *(network("a", "a", 2000), network("b", "b", 2001, "a"), network("c", "c", 2002, "b a")),
+            *(network("d", "d", 2003, "a"), network("e", "e", 2004, "d b")),
+        ]
+    )
+    links = [(boxes[link.source].title, boxes[link.target].title) for link in links_of(boxes)]
+    assert links == [("a", "b"), ("a", "d"), ("b", "c"), ("b", "e"), ("d", "e")]

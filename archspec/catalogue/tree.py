@@ -104,7 +104,8 @@ def boxes_of(networks: Sequence[Figures]) -> list[Box]:
 
 
 def links_of(boxes: Sequence[Box]) -> list[Link]:
-    """Who extends whose idea, each pair once. Only what lies earlier, or stands above in its year, is linked."""
+    """Who extends whose idea, each pair once. Only what lies earlier, or stands above in its year, is linked, and what
+    is not named first only where no other links lead there."""
     holder = {item.label: number for number, box in enumerate(boxes) for item in (*box.own, *box.later)}
     found: dict[tuple[int, int], bool] = {}
     for target, box in enumerate(boxes):
@@ -115,7 +116,7 @@ def links_of(boxes: Sequence[Box]) -> list[Link]:
                     found[source, target] = found.get((source, target), False) or place == 0
     kept: dict[tuple[int, int], bool] = {}
     for (source, target), first in sorted(found.items(), key=lambda item: not item[1]):
-        if not _leads(target, source, kept):
+        if not _leads(target, source, kept) and (first or not _leads(source, target, kept)):
             kept[source, target] = first
     return [Link(source, target, first) for (source, target), first in sorted(kept.items())]
 

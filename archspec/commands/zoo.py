@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -91,8 +92,12 @@ def _text(facts: Sequence[Figures], sort: str | None) -> str:
     from archspec.reports.cells import text
     from archspec.reports.facts import BY_KEY, table, used
 
+    # Of several predecessors the list names the first.
+    after = BY_KEY["after"]._replace(show=lambda names: re.sub(", .*", ", …", names or ""))
     keys = dict.fromkeys([*LISTED, *([SORTS[sort]] if sort and sort != "name" else [])])
-    made = text(table(facts, used(facts, [BY_KEY[key] for key in keys]), titles=True).bare())
+    made = text(
+        table(facts, used(facts, [after if key == "after" else BY_KEY[key] for key in keys]), titles=True).bare()
+    )
     if sort is not None:
         return made
     head, rule, *rows = made.splitlines()

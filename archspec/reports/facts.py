@@ -320,7 +320,7 @@ def table(facts: Sequence[Figures], columns: Sequence[Fact] | None = None, *, ti
     return Table(
         ("network", *(column.head for column in chosen), *(["title"] if titles else [])),
         rows,
-        (False, *(True for _ in chosen), *([False] if titles else [])),
+        (False, *(column.key not in ("family", "after") for column in chosen), *([False] if titles else [])),
         caption=header(facts),
         notes=notes(facts),
         keys=("network", *(column.key for column in chosen), *(["title"] if titles else [])),

@@ -38,6 +38,12 @@ class Extent(NamedTuple):
         high = min(self.top, other.top) - max(self.bottom, other.bottom)
         return wide * high if wide > 0 and high > 0 else 0.0
 
+    def meets(self, other: Extent) -> bool:
+        """Whether the two cover an area."""
+        return (
+            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        )
+
     def within(self, other: Extent) -> bool:
         """Whether the other covers all of it."""
         return (
@@ -175,6 +181,10 @@ def _in_pixels(axes: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[
     return [(float(x), float(y)) for x, y in places]
 
 
+STEPS = 14
+"""Distances from a point at which a place is looked for."""
+
+
 def _best_place(
     place: tuple[float, float], radius: float, size: tuple[float, float], room: _Room, every: bool
 ) -> Extent | None:
@@ -184,7 +194,13 @@ def _best_place(
     """
     (x, y), (wide, high) = place, size
     best: tuple[float, Extent, float] | None = None
-    for step in range(14):
+    # Most of a large plot is out of reach.
+    far = radius + 3 + 9 * STEPS + max(wide, high)
+    around = Extent(x - far, y - far, x + far, y + far)
+    boxes = [box for box in room.boxes if box.meets(around)]
+    solid = [*boxes, *(disc for disc in room.discs if disc.meets(around))]
+    lines = [line for line in room.lines if _crosses(line, around)]
+    for step in range(STEPS):
         reach = radius + 3 + 9 * step
         for turn in range(16 if step else 8):
             angle = 2 * pi * turn / (16 if step else 8)
@@ -193,11 +209,13 @@ def _best_place(
             box = Extent(middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
             if not box.within(room.inside):
                 continue
-            cover = sum(box.overlap(other) for other in (*room.boxes, *room.discs))
-            cover += sum(20.0 for line in room.lines if _crosses(line, box))
+            cover = sum(box.overlap(other) for other in solid if box.meets(other))
+            if best is not None and cover + 2 * step >= best[0]:
+                continue
+            cover += sum(20.0 for line in lines if _crosses(line, box))
             if step > 1:
                 line = ((x, y), _nearest(box, x, y))
-                cover += sum(20.0 for other in room.boxes if _crosses(line, other))
+                cover += sum(20.0 for other in boxes if _crosses(line, other))
             if best is None or cover + 2 * step < best[0]:
                 best = (cover + 2 * step, box, cover)
         if best is not None and best[2] == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import pi, sqrt
+from math import log10, pi, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +129,10 @@ def _panel(axes: Axes, items: Sequence[Figures], styles: Mapping[str, tuple[str,
 
     from archspec.figures.units import si
 
-    wide = max(macs) / min(macs)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if wide < 500 else (1.0,)))
+    # Two, five and ten of each power of ten, where there is room for so many numbers.
+    pixels = axes.get_window_extent().width / axes.figure.get_dpi() * 72
+    room = pixels / (3 * log10(3.6 * max(macs) / min(macs)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if room > 40 else (1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(round(value))))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("multiply–adds of one image", color=INK)
@@ -143,7 +145,7 @@ def _panel(axes: Axes, items: Sequence[Figures], styles: Mapping[str, tuple[str,
         title="parameters",
         title_fontsize=8.5,
         fontsize=8.5,
-        loc="lower right",
+        loc="best",
         labelspacing=1.6,
         borderpad=1.3,
         handletextpad=1.6,
@@ -152,9 +154,9 @@ def _panel(axes: Axes, items: Sequence[Figures], styles: Mapping[str, tuple[str,
     )
     made = axes.figure
     made.canvas.draw()
-    pixels = made.get_dpi() / 72
+    scale = made.get_dpi() / 72
     spots = [
-        Spot(x, y, item.label, min(sqrt(area / pi), 6.0) * pixels, styles[item.label][0])
+        Spot(x, y, item.label, min(sqrt(area / pi), 6.0) * scale, styles[item.label][0])
         for x, y, item, area in zip(macs, values, items, areas, strict=True)
     ]
     return place_labels(axes, spots, taken=[Extent(*map(float, legend.get_window_extent().extents))])
