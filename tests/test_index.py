@@ -125,6 +125,13 @@ def test_a_misspelt_name_opens_no_file(small: Path, monkeypatch: pytest.MonkeyPa
     assert in_zoo("lenet_5") is None
 
 
+def test_a_name_stands_for_families_that_begin_with_it(small: Path) -> None:
+    for name in ("lenet_small", "lenets"):
+        (small / f"{name}.yaml").write_text(f"archspec: 1\nname: {name}\nextends: lenet.yaml#lenet1\n", "utf-8")
+    assert {item.family for item in listing(["lenet"]).networks} == {"lenet", "lenet_small"}
+    assert [item.label for item in listing(["lenets", "wide"]).networks] == ["lenets", "wide"]
+
+
 def test_some_families_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "vgg", "lenet"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -137,6 +144,8 @@ def test_some_families_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ("word", "help"),
     [
         ("resnet50", "it is a network of the family resnet: `archspec zoo resnet`, or `archspec report resnet50`"),
+        ("specs/zoo/vgg.yaml", "write `archspec zoo vgg`"),
+        ("VGG", "did you mean `vgg`?"),
         ("goglenet", "did you mean `googlenet`?"),
         ("transformers", "families: alexnet, "),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,7 +78,8 @@ def _as_tuples(value: Any) -> Any:
 
 
 def listing(families: Sequence[str] = ()) -> Listing:
-    """The networks of these families, of all where none is named.
+    """The networks of these families, of all where none is named; `mobilenet` stands for all whose names are
+    `mobilenet_` and more.
 
     Raises `DataError` for a family that there is not, and `SpecError` where a network that has to be counted is wrong.
     """
@@ -95,17 +96,27 @@ def listing(families: Sequence[str] = ()) -> Listing:
 
 
 def _chosen(families: Sequence[str]) -> list[Path]:
+    """The files of families: `mobilenet` stands for `mobilenet_v1`, `mobilenet_v2` and so on."""
     files = {path.stem: path for path in zoo_files()}
+    chosen: set[str] = set()
     for name in families:
-        if name not in files:
-            network = zoo_networks().get(name)
-            if network is not None:
-                family = network[0].stem
-                help = f"it is a network of the family {family}: `archspec zoo {family}`, or `archspec report {name}`"
-            else:
-                help = did_you_mean(name, [*files]) or f"families: {listed(files, 60)}"
-            raise DataError("E113", f"the zoo has no family {name[:60]!r}", help=[help])
-    return [path for name, path in files.items() if not families or name in families]
+        own = {known for known in files if known == name or known.startswith(f"{name}_")}
+        if not own:
+            raise DataError("E113", f"the zoo has no family {name[:60]!r}", help=[_no_family(name, files)])
+        chosen |= own
+    return [path for name, path in files.items() if not families or name in chosen]
+
+
+def _no_family(name: str, files: Iterable[str]) -> str:
+    """What may have been meant: a network was, or a family's file, or what is spelt alike."""
+    network = zoo_networks().get(name)
+    if network is not None:
+        family = network[0].stem
+        return f"it is a network of the family {family}: `archspec zoo {family}`, or `archspec report {name}`"
+    stem = Path(name[:200]).stem
+    if stem in files:
+        return f"write `archspec zoo {stem}`"
+    return did_you_mean(stem, files) or f"families: {listed(files, 60)}"
 
 
 def counted(path: Path) -> tuple[list[Figures], set[str]]:

@@ -39,7 +39,12 @@ LISTED = ("input", "params", "macs", "year", "after")
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("families", nargs="*", metavar="FAMILY", help="list these families only (default all)")
+    command.add_argument(
+        "families",
+        nargs="*",
+        metavar="FAMILY",
+        help="list these families only (default all); mobilenet stands for all of mobilenet_v1 …",
+    )
     command.add_argument("--sort", choices=tuple(SORTS), metavar="FIGURE", help=f"from low to high: {', '.join(SORTS)}")
     command.add_argument("--reverse", action="store_true", help="from high to low")
     command.add_argument(

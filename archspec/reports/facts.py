@@ -80,7 +80,7 @@ class Facts:
 
     @property
     def variant(self) -> str | None:
-        """Of what the graph is: `train` or `eval`."""
+        """The variant of its file that the network is, None where it is none."""
         return self.graph.variant
 
     @property
