@@ -73,7 +73,7 @@ def _caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
     what = about(piece)
     if piece.kind == "run" and piece.alike:
         heading = what or described(graph.nodes[piece.nodes[0]]) + f" ×{len(piece.pieces):,}"
-        return Caption(heading, (piece.name, *_taken(graph, piece), size))
+        return Caption(heading, (piece.name, *_taken(graph, piece), *_grown(graph, piece), size))
     if piece.name.isdigit() and what:
         return Caption(f"{piece.name}: {what}", (size,))
     return Caption(piece.name, (what, size) if what else (size,))
@@ -85,6 +85,13 @@ def _taken(graph: Graph, run: Piece) -> list[str]:
     ends = ((graph.nodes[first], graph.nodes[last]) for first, last in pairs)
     words = ((first.kind, ", ".join(ranges(first)), ", ".join(ranges(last))) for first, last in ends)
     return [f"{kind} {one} … {other}" for kind, one, other in words if one != other][:2]
+
+
+def _grown(graph: Graph, run: Piece) -> list[str]:
+    """How many channels come into the first and out of the last of pieces that differ in that alone."""
+    ends = [graph.nodes[piece.nodes[-1]].output.channels for piece in run.pieces]
+    first = graph.nodes[run.nodes[0]].input_types[0].channels
+    return [f"{first} → {ends[-1]} channels"] if len(set(ends)) > 1 else []
 
 
 def about(piece: Piece) -> str:

@@ -54,10 +54,16 @@ def chosen(pieces: Pieces, depth: int | None = None, open: Sequence[str] = ()) -
 
 
 def _first_of_each(blocks: Sequence[Piece]) -> list[Piece]:
-    first: dict[tuple[str, int], Piece] = {}
+    first: dict[object, Piece] = {}
     for piece in blocks:
-        first.setdefault((piece.what, len(piece.nodes)), piece)
+        first.setdefault(_kind(piece), piece)
     return list(first.values())
+
+
+def _kind(block: Piece) -> object:
+    """What blocks have in common of which the first shows what is in the others: of rows of blocks, these."""
+    inner = {member.what for part in block.pieces for member in (part.pieces if part.alike else [part])}
+    return (block.what, *sorted(inner)) if "" not in inner else (block.what, len(block.nodes))
 
 
 def _named(pieces: Pieces, pattern: str) -> set[str]:

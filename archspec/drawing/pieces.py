@@ -14,7 +14,7 @@ from archspec.drawing.repeats import Member, repeats
 from archspec.drawing.sharing import Sharing, Tie
 from archspec.drawing.words import is_range, range_fields
 from archspec.graph import Graph, Node, input_number, is_input
-from archspec.layers import Port
+from archspec.layers import Layer, Port
 
 Kind = Literal["input", "output", "unit", "block", "run"]
 
@@ -97,6 +97,7 @@ class Pieces:
             self.outputs.setdefault(output.node, []).append(output.name)
         self._known: dict[Any, int] = {}
         self._paths: set[str] = set()
+        self._alone: set[str] = set()
         self._dissolved: dict[str, list[Piece]] = {}
         # The last layer that takes each layer's value; an output is taken by nothing that a run could hold.
         self._reach = [
@@ -192,11 +193,12 @@ class Pieces:
             seen.add(pair)
         return list(between_pieces)
 
-    def _mark(self, index: int, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _mark(self, index: int, node: Node) -> tuple[tuple[int, ...], ...]:
         """What alike layers have in common: kind, fields, shapes, how far back their inputs are, and shared arrays.
 
         Whose arrays a layer uses is told in two ways: by that layer, as for rounds that all use the first one's, and by
-        how far back it is, as for a chain whose layers each use those of their counterpart.
+        how far back it is, as for a chain whose layers each use those of their counterpart. The last mark leaves out
+        how many channels come out, as for blocks that each add some to what comes in.
         """
         # Which layer it refers to, its inputs say.
         layer = node.layer
@@ -206,14 +208,20 @@ class Pieces:
             *(name for name in range_fields(type(layer)) if is_range(getattr(layer, name))),
         }:
             layer = layer.model_copy(update=dict.fromkeys(dropped))
-        try:
-            key: Any = (node.kind, layer, node.output)
-            number = self._known.setdefault(key, len(self._known))
-        except TypeError:
-            number = self._known.setdefault((node.kind, repr(layer), node.output), len(self._known))
-        mark = (number, *(self._distance(index, source) for source in node.inputs))
+        distances = [self._distance(index, source) for source in node.inputs]
+        mark = (self._number(node.kind, layer, node.output), *distances)
+        loose = (self._number(node.kind, layer, node.output.spatial), *distances)
         holder = self._sharing.holder.get(index)
-        return (mark, mark) if holder is None else ((*mark, -1, holder), (*mark, -2, index - holder))
+        if holder is None:
+            return mark, mark, loose
+        return (*mark, -1, holder), (*mark, -2, index - holder), (*loose, -1, holder)
+
+    def _number(self, kind: str, layer: Layer, *more: Any) -> int:
+        """A number for what alike layers have in common."""
+        try:
+            return self._known.setdefault((kind, layer, *more), len(self._known))
+        except TypeError:
+            return self._known.setdefault((kind, repr(layer), *more), len(self._known))
 
     def _distance(self, index: int, source: int) -> int:
         """How far before a layer an input of its is; 0 or less for an input of the network that spreads."""
@@ -238,7 +246,7 @@ class Pieces:
                 pieces.extend(parts)
             else:
                 pieces.append(block)
-        return self._chunks(self._folded(pieces, part.path))
+        return self._chunks(self._firsts(self._folded(pieces, part.path)))
 
     def _add_layer(self, pieces: list[Piece], part: Part) -> None:
         (index,) = part.nodes
@@ -266,22 +274,37 @@ class Pieces:
                 folded.append(self._run([self._together(stretch) for stretch in stretches], alike=True))
             if len(folded) == len(pieces):
                 return pieces
-            if path and len(folded) == 1 and len(folded[0].pieces) <= _FEW:
+            first = folded[0].pieces
+            if path and len(folded) == 1 and len(first) <= _FEW and first[0].kind != "block":
                 # A block that is one short run says so itself.
-                return folded[0].pieces
+                return first
             pieces = folded
+
+    def _firsts(self, pieces: list[Piece]) -> list[Piece]:
+        """The pieces with the first of alike blocks by itself where none of their kind is, so that it may be opened."""
+        self._alone.update(piece.what for piece in pieces if piece.kind == "block")
+        parts: list[Piece] = []
+        for piece in pieces:
+            first = piece.pieces[0] if piece.alike else piece
+            if first.kind != "block" or piece.what in ("", *_SCOPES) or first.what in self._alone:
+                parts.append(piece)
+                continue
+            self._alone.add(first.what)
+            rest = piece.pieces[1:]
+            parts += [first, self._run(rest, alike=True) if len(rest) > 1 else rest[0]]
+        return parts
 
     def _member(self, piece: Piece) -> Member:
         """A piece as `repeats` compares it: what is alike has the same kind and the same layers, in the same order."""
         nodes = piece.nodes
-        marks = [
+        first, second, loose = (
             self._known.setdefault((piece.kind, *(self._marks[index][way] for index in nodes)), len(self._known))
-            for way in ((0, 1) if self._sharing.holder else (0,))
-        ]
+            for way in range(3)
+        )
         inside = max((self._reach[index] for index in nodes[:-1]), default=-1.0)
         reach = max(inside, self._reach[nodes[-1]])
         whole = nodes[-1] - nodes[0] == len(nodes) - 1
-        return Member((marks[0], marks[-1]), nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
+        return Member((first, second, loose), nodes[0], nodes[-1], reach, inside, _MIN_RUN.get(piece.kind, 0), whole)
 
     def _together(self, pieces: list[Piece]) -> Piece:
         """Neighbours as one piece: the block that they are the parts of, or a stretch."""

@@ -13,14 +13,14 @@ LEAST = 3
 
 
 class Member(NamedTuple):
-    """One part of a chain: equal ones have equal first marks, or equal second ones, all along a repeat.
+    """One part of a chain: equal ones have the same mark in one place of three, all along a repeat.
 
     `first` and `last` are its first and last layer. `reach` is the last layer that takes a value of it, `inside` the
     last one that takes a value of any of its layers but the last. `least` is how often it must come in a row to be a
     repeat, 0 for never; `whole` says whether no layer between `first` and `last` is another part's.
     """
 
-    marks: tuple[int, int]
+    marks: tuple[int, int, int]
     first: int
     last: int
     reach: float
@@ -47,7 +47,11 @@ def repeats(members: Sequence[Member]) -> list[Repeat]:
     Equal single members may hand on values from any of their layers to the next one. A stretch of several hands on
     its last layer's alone, so that it begins where its values do: at the layer after an addition, say.
     """
-    ways = range(1 + any(member.marks[0] != member.marks[1] for member in members))
+    ways = [0]
+    if any(member.marks[0] != member.marks[1] for member in members):
+        ways.append(1)
+    if len({member.marks[2] for member in members}) < len({member.marks[0] for member in members}):
+        ways.append(2)
     for period in range(1, MAX_PERIOD + 1):
         runs = []
         at = 0

@@ -65,14 +65,67 @@ def test_equal_residual_units_are_one_box(writing: str, write: Write) -> None:
 
 
 @pytest.mark.parametrize("times", [30, 8])
-def test_a_block_that_is_one_long_run_shows_it_as_one_box(times: int, write: Write) -> None:
+def test_a_block_that_is_one_run_shows_it_as_one_box(times: int, write: Write) -> None:
     body = f"repeat: {{name: body, times: {times}, layers: [{{{RESIDUAL}}}]}}"
     pieces = Pieces(graph_of(write, [CONV, body]))
     (block,) = (piece for piece in pieces.root.pieces if piece.name == "body")
     assert caption(pieces, block, "").lines[0] == f"{times} × residual"
     # Input, first layer, output, and what is in the open block.
-    assert visible(pieces.root, {"body"}) == (4 if times == 30 else 3 + times)
-    assert visible(pieces.root, chosen(pieces)) < 3 + 29
+    assert visible(pieces.root, {"body"}) == visible(pieces.root, chosen(pieces)) == 4
+
+
+BLOCKS = """blocks:
+  unit:
+    layers: [{conv: {filters: 16, kernel: 1}}, {max_pool: {window: 3, stride: 1, pad: 1}}]
+  down:
+    layers: [{conv: {filters: 16, kernel: 1}}, {avg_pool: 2}]
+  dense_layer:
+    layers: [{conv: {name: a, filters: 8, kernel: 3, pad: same}}, {concat: {from: [input, a]}}]
+"""
+
+
+def inside(graph: Graph, path: str) -> list[str]:
+    pieces = Pieces(graph)
+    block = pieces.by_path()[path]
+    return [
+        " | ".join((text.heading, *text.lines[:-1])) for text in (caption(pieces, part, path) for part in block.pieces)
+    ]
+
+
+def test_all_stages_fold_what_is_alike_and_the_first_of_a_kind_can_be_opened(write: Write) -> None:
+    stages = [f"repeat: {{name: s{at}, times: {times}, layers: [unit]}}" for at, times in enumerate((3, 8, 9, 2))]
+    graph = graph_of(write, stages, BLOCKS)
+    assert inside(graph, "s0") == ["0: unit", "unit ×2 | 1 … 2"]
+    assert [inside(graph, path) for path in ("s1", "s2", "s3")] == [
+        ["unit ×8 | 0 … 7"],
+        ["unit ×9 | 0 … 8"],
+        ["unit ×2 | 0 … 1"],
+    ]
+    pieces = Pieces(graph)
+    assert chosen(pieces) == {"s0", "s0.0", "s1", "s2", "s3"}
+    assert shown(graph_of(write, ["unit"] * 4, BLOCKS)) == ["unit1", "unit ×3"]
+
+
+def test_blocks_that_differ_in_what_comes_in_are_one_box(write: Write) -> None:
+    stages = ["repeat: {name: d1, times: 5, layers: [dense_layer]}", "down", *["dense_layer"] * 3]
+    graph = graph_of(write, stages, BLOCKS)
+    assert inside(graph, "d1") == ["0: dense_layer", "dense_layer ×4 | 1 … 4 | 24 → 56 channels"]
+    assert inside(graph, "")[2:4] == ["down1 | down", "dense_layer ×3 | dense_layer1 … dense_layer3 | 16 → 40 channels"]
+
+
+def test_blocks_that_make_maps_smaller_are_not_one_box(write: Write) -> None:
+    assert shown(graph_of(write, ["down"] * 3, BLOCKS)) == ["down1", "down2", "down3"]
+
+
+def test_stages_that_differ_in_length_alone_are_of_one_kind(write: Write) -> None:
+    """Where not all can be opened the first is, and not those that are short enough."""
+    pair = "    layers: [{conv: {filters: $(width), kernel: 1}}, {max_pool: 1}]\n"
+    widths = f"blocks:\n  pair:\n    args: {{width: int}}\n{pair}"
+    stages = [
+        f"repeat: {{name: s{at}, times: {at + 8}, as: i, layers: [{{pair: {{width: $(i + 1)}}}}]}}" for at in range(6)
+    ]
+    assert chosen(Pieces(graph_of(write, stages, widths))) >= {"s0", "s0.0"}
+    assert not chosen(Pieces(graph_of(write, stages, widths))) & {f"s{at}" for at in range(1, 6)}
 
 
 def test_a_prefix_that_differs_stands_by_itself(write: Write) -> None:

@@ -75,8 +75,13 @@ def check_titles(graph: Graph, whole: Picture, picture: Picture) -> int:
     return sum(len(others) for _, *others in parts.values())
 
 
-@pytest.mark.parametrize("direction", ["down", "right"])
-@pytest.mark.parametrize("name", ["resnet34", "fcn8s", "specs/examples/unet_valid.yaml"])
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("resnet34", "right"),
+        *((name, direction) for name in ("fcn8s", "specs/examples/unet_valid.yaml") for direction in ("down", "right")),
+    ],
+)
 def test_blocks_that_go_on_are_named_again(name: str, direction: Direction) -> None:
     file = File(__file__).parents[2] / name
     graph = open_spec(str(file) if file.exists() else name).graph().pruned("eval")
