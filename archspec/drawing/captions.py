@@ -80,11 +80,18 @@ def _caption(pieces: Pieces, piece: Piece, within: str) -> Caption:
 
 
 def _taken(graph: Graph, run: Piece) -> list[str]:
-    """Parts that the first and the last of alike pieces take of an axis, where these are not the same."""
+    """Parts that the first and the last of alike pieces take of an axis, or how often they drop values in training,
+    where these are not the same.
+    """
     pairs = zip(run.pieces[0].nodes, run.pieces[-1].nodes, strict=True)
     ends = ((graph.nodes[first], graph.nodes[last]) for first, last in pairs)
-    words = ((first.kind, ", ".join(ranges(first)), ", ".join(ranges(last))) for first, last in ends)
+    words = ((first.kind, ", ".join(_differing(first)), ", ".join(_differing(last))) for first, last in ends)
     return [f"{kind} {one} … {other}" for kind, one, other in words if one != other][:2]
+
+
+def _differing(node: Node) -> list[str]:
+    rate = getattr(node.layer, "rate", None)
+    return [*ranges(node), *([f"{rate:g}"] if isinstance(rate, float) else [])]
 
 
 def _grown(graph: Graph, run: Piece) -> list[str]:

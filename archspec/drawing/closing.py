@@ -9,7 +9,7 @@ from itertools import pairwise
 from archspec.blocks import Part
 from archspec.drawing.pieces import Piece
 from archspec.drawing.steps import SCOPES, SEPARABLE, name_of, weighty
-from archspec.drawing.words import spanned
+from archspec.drawing.words import alike, spanned
 from archspec.graph import Graph
 from archspec.types import TensorType
 
@@ -70,8 +70,8 @@ def _come_again(graph: Graph, one: Part, other: Part) -> bool:
     pairs = [(graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True)]
     does = {(node.kind, getattr(node.layer, "kernel", None)) for node, _ in pairs if node.cost.macs}
     several = len(does) > 1 or sum(not inner.is_layer for inner in one.parts) > 1
-    alike = several and all(first.output == second.output for first, second in pairs)
-    return alike and _is_row(graph, replace(one, parts=[one, other]))
+    same = several and all(first.output == second.output for first, second in pairs)
+    return same and _is_row(graph, replace(one, parts=[one, other]))
 
 
 def _same_layers(graph: Graph, one: Part, other: Part) -> bool:
@@ -79,7 +79,7 @@ def _same_layers(graph: Graph, one: Part, other: Part) -> bool:
     if _kind(graph, one) != _kind(graph, other) or len(one.nodes) != len(other.nodes):
         return False
     pairs = ((graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True))
-    return all(first.kind == second.kind and first.layer == second.layer for first, second in pairs)
+    return all(first.kind == second.kind and alike(first.layer) == alike(second.layer) for first, second in pairs)
 
 
 def _is_chain(graph: Graph, part: Part) -> bool:

@@ -38,7 +38,10 @@ class _Naming:
         first, last = self.steps[0], self.steps[-1]
         scope = around(first.path)
         unnamed = all(map(self._is_unnamed, self.steps))
-        if first.role in ("layer", "block") and scope and (unnamed or first is not last):
+        # Nor does the only layer's name say as much as that of the row that it is all of.
+        alone = scope_of(first.path).rpartition(".")[2].isdigit()
+        scope = scope_of(first.path) if alone and first is last else scope
+        if first.role in ("layer", "block") and scope and (unnamed or alone or first is not last):
             shared = _shared(scope, around(last.path))
             if is_whole(self.graph, self.sizes, self.steps, shared):
                 return self._whole(shared)

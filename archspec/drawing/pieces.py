@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from archspec.blocks import Part, tree
 from archspec.drawing.repeats import Member, repeats
 from archspec.drawing.sharing import Sharing, Tie
-from archspec.drawing.words import is_range, range_fields
+from archspec.drawing.words import alike
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.layers import Layer, Port
 
@@ -200,14 +200,7 @@ class Pieces:
         how far back it is, as for a chain whose layers each use those of their counterpart. The last mark leaves out
         how many channels come out, as for blocks that each add some to what comes in.
         """
-        # Which layer it refers to, its inputs say.
-        layer = node.layer
-        # Nor does it matter which part each takes of an axis, such as the rows of an image one after the other.
-        if dropped := {
-            *layer.referred(),
-            *(name for name in range_fields(type(layer)) if is_range(getattr(layer, name))),
-        }:
-            layer = layer.model_copy(update=dict.fromkeys(dropped))
+        layer = alike(node.layer)
         distances = [self._distance(index, source) for source in node.inputs]
         mark = (self._number(node.kind, layer, node.output), *distances)
         loose = (self._number(node.kind, layer, node.output.spatial), *distances)

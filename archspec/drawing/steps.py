@@ -214,12 +214,12 @@ def _block(graph: Graph, part: Part) -> Stage:
     note = ""
     row = [inner for inner in part.parts if inner.kind == named] if part.kind == "repeat" else list(part.parts)
     if len(row) > 1 and {inner.kind for inner in row} == {row[0].kind} and not row[0].is_layer:
-        if row[0].kind not in SCOPES:
-            does = f"{len(row)} × {row[0].kind}"
         sizes = [graph.nodes[inner.nodes[-1]].output.channels for inner in row]
-        if all(one < two for one, two in pairwise(sizes)):
+        if len(row) > 2 and all(one < two for one, two in pairwise(sizes)):
             # Each adds to what comes in: how much comes in and goes out tells of all.
             note, split = f"{nodes[0].input_types[0].channels} → {sizes[-1]} channels", ()
+        if row[0].kind not in SCOPES and (note or part.kind in SCOPES):
+            does = f"{len(row)} × {row[0].kind}"
     name = part.name if "…" in part.path else name_of(part.path)
     does = does.replace("_", " ")
     step = Stage("block", part.path, name, does, "convolution", nodes[-1].output, list(part.nodes))

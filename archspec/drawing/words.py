@@ -58,6 +58,19 @@ def is_range(value: Any) -> TypeGuard[tuple[int, int | None, int]]:
     return isinstance(value, tuple) and len(value) == 3
 
 
+def alike(layer: Layer) -> Layer:
+    """A layer without what may differ among alike ones: the names in its fields, parts taken of an axis, such as the
+    rows of an image one after the other, and how often it drops values in training.
+    """
+    kind = type(layer)
+    dropped = {
+        *layer.referred(),
+        *(name for name in range_fields(kind) if is_range(getattr(layer, name))),
+        *(["rate"] if "rate" in kind.model_fields else []),
+    }
+    return layer.model_copy(update=dict.fromkeys(dropped)) if dropped else layer
+
+
 def ranges(node: Node) -> list[str]:
     """Parts that are taken of axes, as Python writes them: `channels 0:58`."""
     words = []

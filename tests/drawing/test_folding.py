@@ -117,6 +117,22 @@ def test_blocks_that_differ_in_what_comes_in_are_one_volume(layers: str, name: s
     assert found[:2] == [f"{name} 6 × dense layer 8 → 32 channels", "half conv 1×1"]
 
 
+def test_a_block_of_blocks_is_of_its_own_kind(write: Write) -> None:
+    pair = "  pair:\n    args: {width: int, skip: true}\n    layers:\n      - unit: {name: a, width: $(width)}\n"
+    pair += "      - unit: {name: b, width: $(width)}\n      - add: {when: $(skip), from: [b, input]}\n"
+    text = BLOCKS.replace("  dense_layer:", pair + "  dense_layer:", 1)
+    layers = "  - repeat: {name: stage, times: 3, as: i, layers: [{pair: {width: 16, skip: $(i > 0)}}]}\n"
+    figure, _ = placed(open_spec(str(write(text + layers))).graph())
+    assert figure.volumes[2].lines[:2] == ["stage", "3 × pair"]
+
+
+def test_the_only_layer_of_a_row_is_called_by_the_row(write: Write) -> None:
+    found = labels(write, "  - repeat: {name: stage1, times: 1, layers: [{unit: {width: 12}}]}\n")
+    assert found == ["stage1 conv 3×3"]
+    named = "{conv: {name: wide, filters: 12, kernel: 1}}, relu"
+    assert labels(write, f"  - repeat: {{name: stage1, times: 1, layers: [{named}]}}\n") == ["stage1 conv 1×1"]
+
+
 def test_blocks_given_other_widths_are_no_growing_row(write: Write) -> None:
     layers = "".join(f"  - gated: {{name: b{width}, width: {width}}}\n" for width in (12, 16, 20, 24))
     assert labels(write, layers) == [f"b{width} gated" for width in (12, 16, 20, 24)]

@@ -113,6 +113,14 @@ def test_blocks_that_differ_in_what_comes_in_are_one_box(write: Write) -> None:
     assert inside(graph, "")[2:4] == ["down1 | down", "dense_layer ×3 | dense_layer1 … dense_layer3 | 16 → 40 channels"]
 
 
+def test_blocks_that_differ_in_what_training_drops_are_one_box(write: Write) -> None:
+    drop = "blocks:\n  deep:\n    args: {rate: 0.0}\n    layers:\n      - residual:\n          layers:\n"
+    drop += "            - conv: {filters: 16, kernel: 1}\n            - stochastic_depth: $(rate)\n"
+    body = "repeat: {name: body, times: 6, as: i, layers: [{deep: {rate: $(0.1 * i)}}]}"
+    found = inside(graph_of(write, [body], drop), "body")
+    assert found == ["0: deep", "deep ×5 | 1 … 5 | stochastic_depth 0.1 … 0.5"]
+
+
 def test_blocks_that_make_maps_smaller_are_not_one_box(write: Write) -> None:
     assert shown(graph_of(write, ["down"] * 3, BLOCKS)) == ["down1", "down2", "down3"]
 
