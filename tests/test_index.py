@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import archspec.zoo.index
 from archspec.catalogue.listing import Recorded, counted, entry_of, listing, to_row
 from archspec.cli import main
+from archspec.loading import load
 from archspec.reports.facts import BY_KEY
 from archspec.zoo import in_zoo, similar, zoo_files, zoo_folder, zoo_index, zoo_networks, zoo_variants
 from archspec.zoo.index import NAME, index_text
@@ -154,3 +156,23 @@ def test_what_is_no_family_is_said(word: str, help: str, capsys: pytest.CaptureF
     assert main(["zoo", "lenet", word]) == 1
     err = capsys.readouterr().err
     assert f"error[E113]: the zoo has no family '{word}'" in err and f"= help: {help}" in err
+
+
+def test_a_file_of_tensors_is_told_from_networks_by_their_largest_arrays(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archspec.weights.matching import named_alike
+
+    assert zoo_index()["lenet.yaml"].networks["lenet5"]["largest_arrays"] == [840, 2400, 10080, 48000]
+    opened: list[str] = []
+
+    def watched(name: str) -> Any:
+        opened.append(name)
+        return load(name)
+
+    monkeypatch.setattr("archspec.loading.load", watched)
+    spec = load("lenet5")
+    weights = [(f"{node.path}.{weight.name}", weight.shape) for node in spec.graph().nodes for weight in node.weights]
+    file: Any = SimpleNamespace(shapes=dict(weights))
+    assert named_alike(file) in ([], ["its tensors are those of lenet5"])
+    assert opened == ["lenet5"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.reports.facts import Figures, to_dict
+from archspec.reports.facts import Facts, Figures, to_dict
 from archspec.zoo import variant_names, zoo_files, zoo_index, zoo_networks
 from archspec.zoo.index import Entry, Row, digest
 
@@ -119,12 +119,11 @@ def _no_family(name: str, files: Iterable[str]) -> str:
     return did_you_mean(stem, files) or f"families: {listed(files, 60)}"
 
 
-def counted(path: Path) -> tuple[list[Figures], set[str]]:
+def counted(path: Path) -> tuple[list[Facts], set[str]]:
     """The networks of one file of the zoo, counted from their graphs, and the names of all files that these took."""
     from archspec.loading import load
-    from archspec.reports.facts import Facts
 
-    networks: list[Figures] = []
+    networks: list[Facts] = []
     read: set[str] = set()
     variants: list[str | None] = [*variant_names(path)]
     for variant in variants or [None]:
@@ -151,6 +150,13 @@ def to_row(facts: Figures) -> Row:
     return {**to_dict(facts), "family": facts.family, "lineage": lineage}
 
 
+def _largest_arrays(facts: Facts) -> list[int]:
+    """The largest sizes of arrays that are trained, heads for training included, by which files of tensors are told
+    apart before a spec is opened."""
+    sizes = {weight.size for node in facts.graph.nodes for weight in node.weights if weight.role == "trainable"}
+    return sorted(sizes)[-4:]
+
+
 def entry_of(path: Path) -> Entry:
     """What the index has of a file, counted anew."""
     networks, read = counted(path)
@@ -158,7 +164,12 @@ def entry_of(path: Path) -> Entry:
     varied = bool(variant_names(path))
     for item in networks:
         spec = f"{path.name}#{item.label}" if varied else path.name
-        rows[item.label] = {**to_row(item), "spec": spec, "optimiser": item.optimiser_kind}
+        rows[item.label] = {
+            **to_row(item),
+            "spec": spec,
+            "optimiser": item.optimiser_kind,
+            "largest_arrays": _largest_arrays(item),
+        }
     return Entry(digest(path), tuple(sorted(read - {path.name})), rows)
 
 

@@ -227,12 +227,13 @@ def check_values(matched: Match, path: Path) -> None:
 def named_alike(file: TensorFile) -> list[str]:
     """Says which networks of the zoo have exactly the tensors of a file, by name and size, if any have."""
     from archspec.loading import load
-    from archspec.zoo import zoo_variants
+    from archspec.zoo import zoo_index, zoo_networks
 
     alike = []
     sizes = Counter(prod(shape) for shape in file.shapes.values())
-    for network, (_, variant) in zoo_variants().items():
-        if variant is None:
+    rows = {name: row for entry in zoo_index().values() for name, row in entry.networks.items()}
+    for network in zoo_networks():
+        if network in rows and not sizes.keys() >= set(rows[network].get("largest_arrays", ())):
             continue
         spec = load(network)
         graph = spec.graph()
