@@ -595,3 +595,11 @@ def test_parts_that_there_are_not(write: Write, split: str, code: str, words: st
     (item,) = open_spec(str(write(INPUT + f"layers: [{split}]"))).diagnostics
     assert item.code == code
     assert words in " ".join([item.message, *item.help])
+
+
+def test_published_figures_are_written_out_for_networks_that_have_them() -> None:
+    """A network of another width or size does not claim the figures of the usual one."""
+    assert "\npublished:" in load("mobilenet_v1").to_yaml()
+    assert "\npublished:" in load("mobilenet_v1", resolution=224).to_yaml()
+    assert "\npublished:" not in load("mobilenet_v1", width=0.5).to_yaml()
+    assert "\npublished:" not in load("mobilenet_v1", resolution=160).to_yaml()
