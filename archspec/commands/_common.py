@@ -142,3 +142,15 @@ def write_file(file: Path, contents: bytes) -> None:
         write(file, contents)
     except DataError as error:
         raise error.located(None) from None
+
+
+def check_columns(options: argparse.Namespace) -> None:
+    """Refuses `--columns` that have nothing to show."""
+    if "counted" in (options.columns or ()) and options.convention is None:
+        raise DataError(
+            "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
+        ).located(None)
+    if options.columns and options.format == "json":
+        raise DataError(
+            "E113", "JSON has every figure", help=["leave --columns out, or take another --format"]
+        ).located(None)

@@ -6,6 +6,7 @@ import argparse
 
 from archspec.commands._common import (
     TABLES,
+    check_columns,
     open_checked,
     optimiser_of,
     optimiser_option,
@@ -16,6 +17,7 @@ from archspec.output import as_json, print_as
 
 
 def options(command: argparse.ArgumentParser) -> None:
+    from archspec.figures.conventions import CONVENTIONS
     from archspec.figures.memory import DTYPES
 
     command.add_argument("specs", nargs="+", metavar="SPEC", help="two are also compared layer by layer")
@@ -24,6 +26,13 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--layers", action="store_true", help="two networks layer by layer even where they have little in common"
     )
+    command.add_argument(
+        "--columns",
+        type=_columns,
+        metavar="NAME,…",
+        help="these figures alone, by the names that CSV has: params, macs, top1, …; counted with --convention",
+    )
+    command.add_argument("--convention", choices=tuple(CONVENTIONS), help="operations as another tool counts them too")
     optimiser_option(command)
     spec_options(command, formats=TABLES)
     command.epilog = "example: archspec compare resnet50 resnet50_v1"
@@ -31,9 +40,12 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from archspec.elaborate.resizing import has_size
+    from archspec.figures.conventions import CONVENTIONS
     from archspec.reports.compare import render, to_dict
-    from archspec.reports.facts import Facts, labels
+    from archspec.reports.facts import BY_KEY, Facts, labels
 
+    check_columns(options)
+    sought = not options.columns or "smallest_input" in options.columns
     specs = [open_checked(target, options) for target in options.specs]
     graphs = [spec.graph() for spec in specs]
     facts = [
@@ -46,13 +58,28 @@ def run(options: argparse.Namespace) -> int:
             optimiser_of(options, spec),
             # Other arguments or another input make another network, for which nothing was published.
             None if spec.changed else spec.published,
-            spec.smallest_input(),
-            searched=has_size(graph.inputs),
+            spec.smallest_input() if sought else None,
+            searched=sought and has_size(graph.inputs),
+            convention=CONVENTIONS[options.convention] if options.convention else None,
         )
         for label, spec, graph in zip(labels([spec.label for spec in specs], options.specs), specs, graphs, strict=True)
     ]
     if options.format == "json":
         print(as_json(to_dict(facts)))
     else:
-        print_as(render(facts, options.format, every=options.layers), options.format)
+        columns = [BY_KEY[name] for name in options.columns] if options.columns else None
+        print_as(render(facts, options.format, every=options.layers, columns=columns), options.format)
     return 0
+
+
+def _columns(text: str) -> list[str] | None:
+    from archspec.diagnostics import did_you_mean
+    from archspec.reports.facts import COLUMNS, COUNTED
+
+    known = [column.key for column in (*COLUMNS, COUNTED)]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
+    return names or None

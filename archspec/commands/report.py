@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archspec.commands._common import (
     TABLES,
+    check_columns,
     open_checked,
     optimiser_of,
     optimiser_option,
@@ -58,14 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from archspec.reports.json import to_dict
     from archspec.reports.tables import render
 
-    if "counted" in (options.columns or ()) and options.convention is None:
-        raise DataError(
-            "E113", "the column counted has what --convention counts", help=["give one: --convention fvcore"]
-        ).located(None)
-    if options.columns and options.format == "json":
-        raise DataError(
-            "E113", "JSON has every figure", help=["leave --columns out, or take another --format"]
-        ).located(None)
+    check_columns(options)
     if options.xla and options.format == "csv":
         raise DataError(
             "E113", "CSV has the layers alone, without XLA's figures", help=["take another --format, as json"]

@@ -2,7 +2,7 @@
 
 The rules are those of the tools' sources: torchvision 0.28 (`_ops` of its weights), fvcore 0.1.5, timm 1.0 (its results
 files are made with fvcore), torchinfo 1.8 and ptflops 0.7.5 with its default backend. What a tool does not know counts
-for nothing there, as it does not here.
+for nothing there, as it does not here. The rule of one paper's table stands beside them, that of SENet's Table 2.
 """
 
 from __future__ import annotations
@@ -97,6 +97,18 @@ def ptflops(node: Node, mode: str) -> int:
         padded = node.output.channels + int(layer.size) - 1
         return 3 * size + size // node.output.channels * padded
     return 0
+
+
+def senet(node: Node, mode: str) -> int:
+    """The rule that the figures of Hu et al. 2018, Table 2, follow; the paper does not state it.
+
+    Multiply–adds, and one operation an element of sums and products of maps: shortcuts, and the scaling of channels.
+    Multiplications and additions are two operations in what squeeze-and-excitation does with a vector, convolutions of
+    1×1 maps here, and one elsewhere. Of the multiples of those two terms no other whole numbers give the figures.
+    """
+    if node.kind in ("add", "multiply"):
+        return node.output.size * (len(node.inputs) - 1)
+    return node.cost.macs * (2 if node.kind in CONVOLUTIONS and prod(node.output.spatial) == 1 else 1)
 
 
 def _interpolated(before: int, after: int, factor: tuple[float, float] | None) -> int:
@@ -199,6 +211,10 @@ def _ptflops_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, st
     ]
 
 
+def _senet_summary(graph: Graph, count: int, batch: int) -> list[tuple[str, str]]:
+    return [("GFLOPs", _giga(count, 2))]
+
+
 CONVENTIONS = {
     convention.name: convention
     for convention in (
@@ -231,6 +247,13 @@ CONVENTIONS = {
             "multiply–adds and biases; batch normalisation 2 an element; pooling, resizing and most activations twice",
             ptflops,
             _ptflops_summary,
+        ),
+        Convention(
+            "senet",
+            "FLOPs",
+            "multiply–adds, those of 1×1 maps twice, and 1 an element of sums and products: Hu et al. 2018, Table 2",
+            senet,
+            _senet_summary,
         ),
     )
 }

@@ -38,9 +38,22 @@ LONGEST = 40
 SIGNS = {"same": "", "resized": "", "changed": "~", "added": "+", "removed": "−"}
 
 
-def summary(facts: Sequence[Facts], *, wide: bool = False) -> Table:
+def columns_of(facts: Sequence[Facts]) -> list[figures.Fact]:
+    """The columns that some network has a figure for; what another tool counts stands behind the operations."""
+    columns = figures.used(facts)
+    if facts[0].convention is not None:
+        columns.insert(columns.index(figures.BY_KEY["flops"]) + 1, figures.COUNTED)
+    return columns
+
+
+def summary(facts: Sequence[Facts], *, wide: bool = False, columns: Sequence[figures.Fact] | None = None) -> Table:
     """The networks' figures: networks as columns where they are few, unless `wide`. Two have their ratio beside."""
-    table = figures.table(facts)
+    table = figures.table(facts, columns if columns is not None else columns_of(facts))
+    convention = facts[0].convention
+    if convention is not None:
+        table = replace(
+            table, notes=[f"counted: {convention.word} as {convention.name}: {convention.rule}", *table.notes]
+        )
     if wide or len(facts) > MAX_COLUMNS:
         return table
     turned = table.transposed()
@@ -173,15 +186,19 @@ def _in_common(changes: Sequence[Difference]) -> float:
     return alike / min(one, other) if one and other else 1.0
 
 
-def render(facts: Sequence[Facts], form: str, *, every: bool = False) -> str:
-    """The comparison in a format of `WRITERS`. CSV has the networks alone, one a row.
+def render(
+    facts: Sequence[Facts], form: str, *, every: bool = False, columns: Sequence[figures.Fact] | None = None
+) -> str:
+    """The comparison in a format of `WRITERS`, of the figures in `columns` alone where they are given.
+
+    CSV has the networks alone, one a row.
 
     Two networks are set side by side layer by layer where they have enough in common for pairs to say something, or
     where `every` asks for it.
     """
     if form == "csv":
-        return csv_text(summary(facts, wide=True))
-    tables = [summary(facts)]
+        return csv_text(summary(facts, wide=True, columns=columns))
+    tables = [summary(facts, columns=columns)]
     if len(facts) == 2:
         changes = differences(facts[0].seen, facts[1].seen)
         common = _in_common(changes)
@@ -200,6 +217,10 @@ def to_dict(facts: Sequence[Facts]) -> dict[str, Any]:
         "dtype": facts[0].dtype,
         "networks": [figures.to_dict(item) for item in facts],
     }
+    if facts[0].convention is not None:
+        fields["convention"] = facts[0].convention.name
+        for item, network in zip(facts, fields["networks"], strict=True):
+            network["counted"] = item.counted
     if len(facts) == 2:
         fields["differences"] = [
             {

@@ -15,6 +15,7 @@ from archspec.types import DTYPE_BYTES, TensorType
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
+    from archspec.figures.conventions import Convention
     from archspec.spec.lineage import Lineage
     from archspec.spec.network import Published
 
@@ -55,7 +56,7 @@ class Facts:
     """One network's figures. Operations are one sample's in evaluation, memory that of a batch.
 
     `smallest` is None where it was not looked for or there is none; `searched` tells these apart.
-    `family` is the name of the zoo's file.
+    `family` is the name of the zoo's file, `convention` another tool's way to count operations, for `counted`.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Facts:
     searched: bool = False
     family: str = ""
     lineage: Lineage | None = None
+    convention: Convention | None = None
     seen: Graph = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +93,13 @@ class Facts:
     def params(self) -> int:
         """Trainable parameters."""
         return self.seen.count("trainable")
+
+    @property
+    def counted(self) -> int | None:
+        """Operations as the convention counts them."""
+        from archspec.figures.conventions import total
+
+        return total(self.convention, self.seen) if self.convention is not None else None
 
     @property
     def weights_bytes(self) -> int:
@@ -244,7 +253,10 @@ PLACE = (
 )
 """Where a network stands among others."""
 
-BY_KEY = {column.key: column for column in (*COLUMNS, *PLACE)}
+COUNTED = Fact("counted", "counted", lambda facts: facts.counted, si)
+"""What there is where a convention was chosen."""
+
+BY_KEY = {column.key: column for column in (*COLUMNS, *PLACE, COUNTED)}
 
 EXPLAINED = (
     "depth: convolutions and dense layers on the longest path; receptive field: of the last map, total stride: of the "
