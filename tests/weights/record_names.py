@@ -42,8 +42,9 @@ TIMM = [
     *("mobilenetv1_100", "mobilenetv2_100", "mobilenetv2_140", "mobilenetv3_small_100", "mobilenetv3_large_100"),
     *("mnasnet_050", "mnasnet_075", "mnasnet_100", "semnasnet_100"),
     *(*EFFICIENTNET, "efficientnetv2_s", "efficientnetv2_m", "efficientnetv2_l"),
-    *CONVNEXT,
-    *(f"regnet{kind}_{size}" for kind in "xy" for size in ("004", "008", "016", "032", "080", "160", "320")),
+    *(*CONVNEXT, "convnext_xlarge"),
+    *(f"regnetx_{size}" for size in ("004_tv", "008", "016", "032", "080", "160", "320")),
+    *(f"regnety_{size}" for size in ("004", "008_tv", "016", "032", "080_tv", "160", "320", "1280")),
 ]
 OPTIONS = {
     "googlenet": {"aux_logits": True, "init_weights": False},
