@@ -304,15 +304,16 @@ def header(facts: Sequence[Figures]) -> list[str]:
     ]
 
 
-def notes(facts: Sequence[Figures]) -> list[str]:
+def notes(facts: Sequence[Figures], columns: Sequence[Fact]) -> list[str]:
     """What the columns mean, and where published accuracy stands."""
-    lines = [EXPLAINED]
-    if any(item.searched for item in facts):
+    keys = {column.key for column in columns}
+    lines = [EXPLAINED] if keys & {"depth", "receptive_field", "stride"} else []
+    if "smallest_input" in keys and any(item.searched for item in facts):
         lines.append(
             "smallest input: side of the smallest square for which every layer fits, heads for training included"
         )
     sources: dict[str, list[str]] = {}
-    for item in facts:
+    for item in facts if keys & {"top1", "top5"} else ():
         if item.published is not None and (item.published.top1 or item.published.top5):
             sources.setdefault(item.published.source, []).append(item.label)
     if sources:
@@ -334,7 +335,7 @@ def table(facts: Sequence[Figures], columns: Sequence[Fact] | None = None, *, ti
         rows,
         (False, *(column.key not in ("family", "after") for column in chosen), *([False] if titles else [])),
         caption=header(facts),
-        notes=notes(facts),
+        notes=notes(facts, chosen),
         keys=("network", *(column.key for column in chosen), *(["title"] if titles else [])),
     )
 
