@@ -25,6 +25,13 @@ HELD = {
 """Networks and their tables of names, by the recorded names that the tables are held to."""
 
 
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape less its last axes of 1: a dense layer at each place is a 1×1 convolution, a factor a channel C×1×1."""
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
 @pytest.mark.parametrize("recorded", HELD)
 def test_every_tensor_has_its_array(recorded: str) -> None:
     name, library = HELD[recorded]
@@ -37,7 +44,7 @@ def test_every_tensor_has_its_array(recorded: str) -> None:
     assert ours.keys() == theirs.keys()
     for key, shape in theirs.items():
         flat = (shape[0], shape[1] * shape[2] * shape[3]) if len(ours[key]) == 2 and len(shape) == 4 else shape
-        assert ours[key] == flat, key
+        assert without_ones(ours[key]) == without_ones(flat), key
 
 
 def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
