@@ -20,8 +20,10 @@ from archspec.drawing.wrapping import wrapped
 from archspec.graph import Graph
 from archspec.loading import open_spec
 from archspec.zoo import zoo_variants
+from tests.zoo import sampled
 
 NEAR = 0.01
+ZOO = [name for name, (_, variant) in zoo_variants().items() if variant and "1001" not in name]
 EXAMPLES = [str(file) for file in sorted((Path(__file__).parents[2] / "specs" / "examples").glob("*.yaml"))]
 
 
@@ -173,7 +175,7 @@ def check_picture(graph: Graph, picture: Picture) -> None:
     check_edges(graph, picture)
 
 
-@pytest.mark.parametrize("name", [*(name for name in zoo_variants() if not name.startswith("resnet1001")), *EXAMPLES])
+@pytest.mark.parametrize("name", [*sampled(ZOO), *EXAMPLES])
 def test_networks_at_every_depth(name: str) -> None:
     graph = open_spec(name).graph()
     for mode in ("eval", "train") if any(output.train_only for output in graph.outputs) else ("eval",):

@@ -14,7 +14,7 @@ from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
 from archspec.weights.naming import PLAIN, namings, tables
 from archspec.zoo import zoo_variants
 from tests.weights.rule import recorded_names
-from tests.zoo import FIGURES, Body
+from tests.zoo import FIGURES, SAMPLE, Body
 
 HELD = {
     f"{library}/{recorded}": (name, library)
@@ -32,7 +32,13 @@ def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-@pytest.mark.parametrize("recorded", HELD)
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        recorded if name in SAMPLE else pytest.param(recorded, marks=pytest.mark.slow)
+        for recorded, (name, _) in HELD.items()
+    ],
+)
 def test_every_tensor_has_its_array(recorded: str) -> None:
     name, library = HELD[recorded]
     spec = load(name)
