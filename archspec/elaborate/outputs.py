@@ -23,9 +23,13 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
     if not isinstance(node, Mapping):
         return None
     read: list[Output] = []
+    absent = 0
     for name, key, value in node.items():
         spec = output(x, name, key, value)
         if spec is None:
+            continue
+        if not spec.when:
+            absent += 1
             continue
         place = value.get("from") if isinstance(value, Mapping) else value
         values = x.lookup(spec.source, place or value, scope, end)
@@ -36,11 +40,12 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
             continue
         own = (spec.task, spec.loss, spec.target, spec.metrics)
         read.append(Output(name, values[0], spec.weight, spec.train_only, *own))
-    if len(read) == len(node.entries) and not any(not output.train_only for output in read):
+    complete = len(read) + absent == len(node.entries)
+    if complete and not any(not output.train_only for output in read):
         help = ["one must not be `train_only`"] if read else ["`outputs: {NAME: layer}`, or none for the last layer"]
         x.findings.error("E215", "no output is left for evaluation", node.span, help=help)
         return None
-    return tuple(read) if len(read) == len(node.entries) else None
+    return tuple(read) if complete else None
 
 
 def output(x: Expander, name: str, key: Scalar, value: Located) -> OutputSpec | None:

@@ -105,6 +105,7 @@ class OutputSpec(Section):
     source: Annotated[Text, Field(alias="from", description="name of the layer or scope")]
     weight: Annotated[NonNegativeNumber, Field(description="share in the training loss")] = 1.0
     train_only: Annotated[Flag, Field(description="left out of evaluation, with all that only it needs")] = False
+    when: Annotated[Flag, Field(description="whether it is there")] = True
     task: Annotated[
         Task | None, *kind_of("tasks"), Field(description="what it means, in place of the spec's `task`")
     ] = None
