@@ -404,6 +404,34 @@ outputs:
     assert [item.code for item in spec.diagnostics] == ["W302"]
 
 
+AUXILIARY = """
+args: {auxiliary: true}
+layers:
+  - conv: {name: body, filters: 4, kernel: 1}
+  - conv: {name: head, filters: 3, kernel: 1}
+  - conv: {name: aux, when: $(auxiliary), from: body, filters: 2, kernel: 1}
+outputs:
+  logits: head
+  side: {from: aux, when: $(auxiliary), train_only: true}
+"""
+
+
+def test_an_output_may_have_a_condition(write: Write) -> None:
+    path = write(INPUT + AUXILIARY)
+    assert [output.name for output in load(path).graph().outputs] == ["logits", "side"]
+    without = load(path, auxiliary=False)
+    assert [output.name for output in without.graph().outputs] == ["logits"]
+    assert paths(without.graph()) == ["body", "head"] and not without.diagnostics
+
+
+def test_outputs_that_are_all_absent_are_reported(write: Write) -> None:
+    path = write(INPUT + AUXILIARY.replace("  logits: head\n", "").replace(", train_only: true", ""))
+    assert [output.name for output in load(path).graph().outputs] == ["side"]
+    with pytest.raises(SpecError) as error:
+        load(path, auxiliary=False).graph()
+    assert [item.code for item in error.value.diagnostics] == ["E215"]
+
+
 def test_expressions_work_in_every_section(write: Write) -> None:
     spec = load(
         write(

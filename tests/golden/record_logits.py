@@ -21,7 +21,8 @@ SIZES = {
     "torchvision": {
         **dict.fromkeys(("alexnet", "vgg11", "vgg16_bn", "googlenet", "resnet18", "resnet50"), 224),
         "fcn_resnet50": 129,
-        **dict.fromkeys(("densenet121", "squeezenet1_0", "squeezenet1_1", "inception_v3"), 96),
+        "inception_v3": 299,  # its auxiliary head has no smaller size
+        **dict.fromkeys(("densenet121", "squeezenet1_0", "squeezenet1_1"), 96),
         **dict.fromkeys(("resnext50_32x4d", "wide_resnet50_2"), 64),
         **dict.fromkeys(("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet1_0"), 96),
         **dict.fromkeys(("shufflenet_v2_x1_0", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny"), 96),
