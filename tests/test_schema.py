@@ -97,3 +97,11 @@ def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> N
     )
     for wrong in sections:
         assert list(validator.iter_errors({**BASE, "layers": [], **wrong})) != []
+
+
+def test_variants_lay_fields_over_kinds(validator: jsonschema.Draft202012Validator) -> None:
+    train = {"optimiser": {"sgd": {"momentum": 0.5}}, "schedule": {"step": {"factor": 0.5}}}
+    spec = {**BASE, "layers": [], "variants": {"a": {"extends": "b", "train": train}, "b": None}}
+    assert list(validator.iter_errors(spec)) == []
+    wrong = {**BASE, "layers": [], "variants": {"a": {"train": {"optimiser": {"sgd": {"momentun": 0.5}}}}}}
+    assert list(validator.iter_errors(wrong)) and list(validator.iter_errors({**BASE, "train": train}))

@@ -35,6 +35,9 @@ Schema = dict[str, Any]
 
 _EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
 _LAYERS: Schema = {"$ref": "#/$defs/layers"}
+_LAID = "_laid_over"
+"""Behind the word of a family: its kinds where they are laid over others, so that no field is required."""
+
 _NAME = r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$"
 
 
@@ -47,6 +50,7 @@ class _Generator(GenerateJsonSchema):
 
 def json_schema() -> Schema:
     """The schema of a spec file."""
+    choices = {word.replace(" ", "_"): _choice(family) for family, word in FAMILIES.items() if family != "layers"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "archspec 1",
@@ -59,7 +63,8 @@ def json_schema() -> Schema:
             "expression": {"type": "string", "pattern": r"\$\("},
             "layers": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/entry"}}, {"type": "null"}]},
             "entry": _entry(),
-            **{word.replace(" ", "_"): _choice(family) for family, word in FAMILIES.items() if family != "layers"},
+            **choices,
+            **{f"{word}{_LAID}": _partial(choice) for word, choice in choices.items()},
         },
     }
 
@@ -143,8 +148,12 @@ def _input() -> Schema:
 def _partial(schema: Schema) -> Schema:
     """For what is laid over another section: nothing is required, in the section or in those inside."""
     schema = {name: value for name, value in schema.items() if name != "required"}
+    if schema.get("$ref", "").rpartition("/")[2] in FAMILIES.values():
+        schema["$ref"] += _LAID
     if "anyOf" in schema:
         schema["anyOf"] = [_partial(choice) for choice in schema["anyOf"]]
+    if "properties" in schema:
+        schema["properties"] = {name: _partial(inner) for name, inner in schema["properties"].items()}
     if isinstance(schema.get("additionalProperties"), dict):
         schema["additionalProperties"] = _partial(schema["additionalProperties"])
     return schema
