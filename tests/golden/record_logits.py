@@ -30,7 +30,7 @@ SIZES = {
         "deeplabv3_resnet50": 97,
     },
     "timm": {
-        **dict.fromkeys(("seresnet50", "seresnext50_32x4d", "senet154", "legacy_senet154", "legacy_seresnet50"), 64),
+        **dict.fromkeys(("seresnet18", "seresnext50_32x4d", "senet154", "legacy_senet154", "legacy_seresnet50"), 64),
         **dict.fromkeys(("inception_v4", "inception_resnet_v2", "legacy_xception", "nasnetalarge"), 96),
         "mobilenetv1_100": 96,
     },
