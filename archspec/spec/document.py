@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
@@ -43,12 +43,6 @@ class Block:
         """The library it comes from, None for the spec's own."""
 
 
-class Reopen(Protocol):
-    """Opens a file again over the base of one of its variants, given as `extends` of that variant names it."""
-
-    def __call__(self, base: Scalar, findings: Findings, /) -> Document | None: ...
-
-
 class Document:
     """One file with what it extends merged in."""
 
@@ -66,8 +60,8 @@ class Document:
         """What the chosen variant sets: its entries that are not sections."""
         self.imports: list[Scalar] = []
         """The files that it and what it extends import."""
-        self.reopen: Reopen | None = None
-        """Opens the file again, over another base."""
+        self.reopen: Callable[[Scalar, Findings], Document | None] | None = None
+        """Opens the file again over the base of one of its variants, given as `extends` of that variant names it."""
         self.based = False
         """Whether it was opened again over the base of its variant."""
 
