@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from archspec.blocks import Part
 from archspec.drawing.pieces import Piece
-from archspec.drawing.steps import SCOPES, SEPARABLE, name_of, weighty
-from archspec.drawing.words import alike, spanned
+from archspec.drawing.steps import SEPARABLE, is_named, name_of, same_layers, weighty
+from archspec.drawing.words import spanned
 from archspec.graph import Graph
 from archspec.types import TensorType
 
@@ -55,8 +55,7 @@ def compound(graph: Graph, root: Part) -> set[str]:
 
 def _kind(graph: Graph, part: Part) -> object:
     """What parts have in common that are folded together: the block, or where the structure was written."""
-    is_block = part.kind not in SCOPES or (part.kind == "block" and part.path in graph.blocks)
-    return part.kind if is_block else (part.kind, part.span)
+    return part.kind if is_named(graph, part) else (part.kind, part.span)
 
 
 def _is_compound(graph: Graph, part: Part) -> bool:
@@ -65,21 +64,13 @@ def _is_compound(graph: Graph, part: Part) -> bool:
 
 def _come_again(graph: Graph, one: Part, other: Part) -> bool:
     """Whether two neighbours are chains of the same layers or blocks, several that are no row of slabs as they are."""
-    if not _same_layers(graph, one, other) or not _few_sizes(graph, one):
+    if _kind(graph, one) != _kind(graph, other) or not same_layers(graph, one, other) or not _few_sizes(graph, one):
         return False
     pairs = [(graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True)]
     does = {(node.kind, getattr(node.layer, "kernel", None)) for node, _ in pairs if node.cost.macs}
     several = len(does) > 1 or sum(not inner.is_layer for inner in one.parts) > 1
     same = several and all(first.output == second.output for first, second in pairs)
     return same and _is_row(graph, replace(one, parts=[one, other]))
-
-
-def _same_layers(graph: Graph, one: Part, other: Part) -> bool:
-    """Whether two parts of a kind have layers of the same kinds and fields, whatever comes in."""
-    if _kind(graph, one) != _kind(graph, other) or len(one.nodes) != len(other.nodes):
-        return False
-    pairs = ((graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True))
-    return all(first.kind == second.kind and alike(first.layer) == alike(second.layer) for first, second in pairs)
 
 
 def _is_chain(graph: Graph, part: Part) -> bool:
@@ -95,15 +86,14 @@ def _is_chain(graph: Graph, part: Part) -> bool:
 
 
 def _is_row(graph: Graph, part: Part) -> bool:
-    """Whether the parts inside are blocks, and each takes values of the one before it alone."""
+    """Whether each part inside takes values of the one before it alone, and all are blocks, or one is a row itself."""
+    if not all(not inner.is_layer for inner in part.parts) and not any(inner.kind == "repeat" for inner in part.parts):
+        return False
     before: set[int] = set()
     for inner in part.parts:
-        if inner.is_layer:
-            return False
-        mine = set(inner.nodes)
         if before and not _taken(graph, inner) <= before:
             return False
-        before = mine
+        before = set(inner.nodes)
     return True
 
 
@@ -147,7 +137,7 @@ def _growing(graph: Graph, parts: Sequence[Part], start: int, closed: set[str]) 
     for part in parts[start + 1 :]:
         one, two = (graph.nodes[inner.nodes[-1]].output for inner in (row[-1], part))
         grows = one.spatial == two.spatial and one.channels < two.channels
-        if not grows or not _same_layers(graph, row[-1], part):
+        if not grows or part.kind != row[-1].kind or not same_layers(graph, row[-1], part):
             break
         if not _is_row(graph, replace(part, parts=[row[-1], part])):
             break
@@ -182,24 +172,17 @@ def _is_gate(kind: TensorType) -> bool:
     return kind.is_vector or kind.size == kind.channels
 
 
-def next_to_fold(graph: Graph, root: Part, closed: set[str], tried: set[object]) -> list[Part]:
-    """The open blocks of few sizes of the kind that has the one with most layers, if that is not yet tried."""
+def foldable(graph: Graph, root: Part, closed: set[str]) -> list[list[Part]]:
+    """The open blocks of few sizes, those of a kind together, those with most layers first."""
     kinds: dict[object, list[Part]] = {}
 
     def look(part: Part) -> None:
         for inner in part.parts:
             if inner.is_layer or inner.path in closed:
                 continue
-            few = len(inner.nodes) < len(graph.nodes) / 2 and _few_sizes(graph, inner)
-            kind = inner.kind if inner.kind in ("repeat", "round") else _kind(graph, inner)
-            if few and kind not in tried:
-                kinds.setdefault(kind, []).append(inner)
-            else:
-                look(inner)
+            if len(inner.nodes) < len(graph.nodes) / 2 and _few_sizes(graph, inner):
+                kinds.setdefault(inner.kind if inner.kind == "repeat" else _kind(graph, inner), []).append(inner)
+            look(inner)
 
     look(root)
-    if not kinds:
-        return []
-    largest = max(kinds, key=lambda kind: max(len(part.nodes) for part in kinds[kind]))
-    tried.add(largest)
-    return kinds[largest]
+    return sorted(kinds.values(), key=lambda parts: -max(len(part.nodes) for part in parts))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from archspec.blocks import Part, tree
 from archspec.drawing import DrawingError
-from archspec.drawing.closing import compound, gathered, next_to_fold, rows
+from archspec.drawing.closing import compound, foldable, gathered, rows
 from archspec.drawing.pieces import Pieces
 from archspec.drawing.sharing import Sharing, Tie
 from archspec.drawing.steps import Stage, around, is_whole, scope_of, sizes_of, steps_of
@@ -41,20 +41,21 @@ def groups(graph: Graph) -> list[Group]:
     """The figure's groups in topological order: the input first, an output after the step that gives it.
 
     Blocks of one or two sizes of map are folded where values go side by side in them; if there are more than `FEW`
-    groups, more blocks are folded, those with the most layers first, and then what comes again and again without being
-    a block. Raises DrawingError beyond `MANY`.
+    groups, more blocks are folded, always of the kind by which the figure becomes shortest, and then what comes again
+    and again without being a block. Raises DrawingError beyond `MANY`.
     """
     root = tree(graph)
     closed = compound(graph, root)
     root, growing = rows(graph, root, closed)
     closed |= growing
     result = _grouped(graph, steps_of(graph, root, closed))
-    tried: set[object] = set()
-    while len(result) > FEW and (parts := next_to_fold(graph, root, closed, tried)):
-        more = closed.union(part.path for part in parts)
-        fewer = _grouped(graph, steps_of(graph, root, more))
-        if len(fewer) < len(result):
-            closed, result = more, fewer
+    while len(result) > FEW:
+        ways = [closed.union(part.path for part in parts) for parts in foldable(graph, root, closed)]
+        found = [(way, _grouped(graph, steps_of(graph, root, way))) for way in ways]
+        best = min(found, key=lambda pair: len(pair[1]), default=None)
+        if best is None or len(best[1]) >= len(result):
+            break
+        closed, result = best
     if len(result) > FEW:
         stretches = [
             member

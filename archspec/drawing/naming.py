@@ -40,7 +40,7 @@ class _Naming:
         unnamed = all(map(self._is_unnamed, self.steps))
         # Nor does the only layer's name say as much as that of the row that it is all of.
         alone = scope_of(first.path).rpartition(".")[2].isdigit()
-        scope = scope_of(first.path) if alone and first is last else scope
+        scope = scope_of(first.path) if alone and first is last and first.role == "layer" else scope
         if first.role in ("layer", "block") and scope and (unnamed or alone or first is not last):
             shared = _shared(scope, around(last.path))
             if is_whole(self.graph, self.sizes, self.steps, shared):

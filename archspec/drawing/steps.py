@@ -10,7 +10,7 @@ from typing import Literal
 
 from archspec.blocks import Part
 from archspec.drawing.pieces import INPUT_PATH
-from archspec.drawing.words import ranges, spacing, window
+from archspec.drawing.words import alike, ranges, spacing, window
 from archspec.graph import Graph, Node, input_number
 from archspec.layers import Family
 from archspec.types import TensorType
@@ -45,6 +45,19 @@ class Stage:
     marks: list[Family] = field(default_factory=list)
     split: tuple[int, ...] = ()
     note: str = ""
+
+
+def is_named(graph: Graph, part: Part) -> bool:
+    """Whether a part is a block that the spec names; such a one may be called `block`, as a part without is."""
+    return not part.is_layer and (part.kind not in SCOPES or (part.kind == "block" and part.path in graph.blocks))
+
+
+def same_layers(graph: Graph, one: Part, other: Part) -> bool:
+    """Whether two parts have layers of the same kinds and fields, whatever comes in."""
+    if len(one.nodes) != len(other.nodes):
+        return False
+    pairs = ((graph.nodes[first], graph.nodes[second]) for first, second in zip(one.nodes, other.nodes, strict=True))
+    return all(first.kind == second.kind and alike(first.layer) == alike(second.layer) for first, second in pairs)
 
 
 def weighty(graph: Graph, part: Part) -> int:
@@ -207,18 +220,21 @@ def _block(graph: Graph, part: Part) -> Stage:
         if not _keeps_shape(node):
             split = _split(node)
             break
-    blocks = [inner for inner in part.walk() if not inner.is_layer]
-    kinds = [inner.kind for inner in blocks]
-    named = next((kind for kind in kinds if kind not in SCOPES), None)
-    does = named or ("residual" if "residual" in kinds or nodes[-1].kind == "add" else "block")
+    inside = [inner for inner in part.walk() if not inner.is_layer]
+    # What it is, or what it is a row of: not what lies deeper in it.
+    seen = [part, *(inner for inner in part.parts if part.kind in ("repeat", "round", "block") and not inner.is_layer)]
+    named = next((inner.kind for inner in seen if is_named(graph, inner)), None)
+    residual = nodes[-1].kind == "add" or any(inner.kind == "residual" for inner in inside)
+    does = named or ("residual" if residual else "parallel" if part.kind == "parallel" else "block")
     note = ""
     row = [inner for inner in part.parts if inner.kind == named] if part.kind == "repeat" else list(part.parts)
     if len(row) > 1 and {inner.kind for inner in row} == {row[0].kind} and not row[0].is_layer:
         sizes = [graph.nodes[inner.nodes[-1]].output.channels for inner in row]
-        if len(row) > 2 and all(one < two for one, two in pairwise(sizes)):
+        grows = all(one < two for one, two in pairwise(sizes))
+        if len(row) > 2 and grows and all(same_layers(graph, row[0], inner) for inner in row[1:]):
             # Each adds to what comes in: how much comes in and goes out tells of all.
             note, split = f"{nodes[0].input_types[0].channels} → {sizes[-1]} channels", ()
-        if row[0].kind not in SCOPES and (note or part.kind in SCOPES):
+        if is_named(graph, row[0]) and (note or not is_named(graph, part)):
             does = f"{len(row)} × {row[0].kind}"
     name = part.name if "…" in part.path else name_of(part.path)
     does = does.replace("_", " ")

@@ -30,5 +30,5 @@ def test_drawings_are_those_recorded(name: str) -> None:
 @pytest.mark.skipif(graphviz() != RECORDED["graphviz"], reason="they are not recorded for this Graphviz")
 def test_pictures_of_the_documentation_are_drawn_now() -> None:
     files = sorted(PICTURES.glob("*.svg"))
-    assert len(files) == 13
+    assert len(files) == 15
     assert [file.name for file in files if file.read_bytes() != picture(file)] == []

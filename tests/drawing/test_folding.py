@@ -126,6 +126,39 @@ def test_a_block_of_blocks_is_of_its_own_kind(write: Write) -> None:
     assert figure.volumes[2].lines[:2] == ["stage", "3 × pair"]
 
 
+def test_a_stage_of_a_layer_and_a_row_is_open_and_block_is_a_name(write: Write) -> None:
+    stage = """
+  block:
+    layers: [{residual: {layers: [{unit: {width: 12}}]}}]
+  stage:
+    args: {times: int}
+    layers:
+      - conv: {name: down, filters: 12, kernel: 3, stride: 2, pad: 1, rounding: floor}
+      - repeat: {name: blocks, times: $(times), layers: [block]}
+  dense_layer:"""
+    text = BLOCKS.replace("\n  dense_layer:", stage, 1)
+    layers = "  - stage: {name: s1, times: 1}\n  - stage: {name: s2, times: 4}\n"
+    figure, _ = placed(open_spec(str(write(text + layers))).graph())
+    assert [volume.lines[:-1] for volume in figure.volumes[2:-1]] == [
+        ["s1.down", "conv 3×3 /2"],
+        ["s1.blocks"],
+        ["s2.down", "conv 3×3 /2"],
+        ["s2.blocks", "4 × block"],
+    ]
+
+
+def test_what_folds_more_is_folded_first(write: Write) -> None:
+    """Of a figure with too many volumes, the blocks that fill most of it and not the largest."""
+    units = ", ".join(f"{{unit: {width}}}" for width in (4, 8, 12, 16))
+    five = f"  five:\n    args: {{width: int}}\n    layers: [{units}, {{unit: $(width)}}]\n"
+    big = "  big:\n    layers: [{repeat: {name: row, times: 7, layers: [{gated: {width: 8}}]}}]\n"
+    text = BLOCKS.replace("  dense_layer:", five + big + "  dense_layer:", 1)
+    layers = "  - big: {name: tall}\n" + "".join(f"  - five: {{name: f{at}, width: {20 + at}}}\n" for at in range(7))
+    figure, _ = placed(open_spec(str(write(text + layers))).graph())
+    assert [volume.lines[:2] for volume in figure.volumes[2:4]] == [["row", "7 × gated"], ["f0", "five"]]
+    assert len(figure.volumes[2].group.steps) == 7
+
+
 def test_the_only_layer_of_a_row_is_called_by_the_row(write: Write) -> None:
     found = labels(write, "  - repeat: {name: stage1, times: 1, layers: [{unit: {width: 12}}]}\n")
     assert found == ["stage1 conv 3×3"]
