@@ -26,7 +26,6 @@ from archspec.zoo import zoo_variants
 from tests.drawing.shared import texts
 from tests.zoo import sampled
 
-U_NET = str(File(__file__).parents[2] / "specs" / "examples" / "unet_valid.yaml")
 NAMES = sampled(name for name, (_, variant) in zoo_variants().items() if variant and "1001" not in name)
 
 
@@ -71,7 +70,7 @@ def test_text_fits_by_default(name: str) -> None:
     check_text(scene(graph))
 
 
-@pytest.mark.parametrize("name", ["googlenet", "fcn8s", "segnet", "resnet50", U_NET])
+@pytest.mark.parametrize("name", ["googlenet", "fcn8s", "segnet", "resnet50", "unet"])
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_text_fits_at_every_depth_and_direction(name: str, depth: int) -> None:
     graph = graph_of(name, "train")

@@ -79,12 +79,11 @@ def check_titles(graph: Graph, whole: Picture, picture: Picture) -> int:
     ("name", "direction"),
     [
         ("resnet34", "right"),
-        *((name, direction) for name in ("fcn8s", "specs/examples/unet_valid.yaml") for direction in ("down", "right")),
+        *((name, direction) for name in ("fcn8s", "enet") for direction in ("down", "right")),
     ],
 )
 def test_blocks_that_go_on_are_named_again(name: str, direction: Direction) -> None:
-    file = File(__file__).parents[2] / name
-    graph = open_spec(str(file) if file.exists() else name).graph().pruned("eval")
+    graph = open_spec(name).graph().pruned("eval")
     whole = picture_of(graph, direction)
     picture = wrapped(whole)
     assert check_titles(graph, whole, picture) > 0

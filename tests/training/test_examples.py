@@ -43,8 +43,7 @@ def test_examples_are_drawn_trained_and_evaluated(
 
 def test_the_unet_of_the_paper_is_counted_and_drawn(tmp_path: Path) -> None:
     """Figure 1 by hand: 572×572 become 388×388, and 31,030,658 weights and biases."""
-    path = FOLDER / "unet_valid.yaml"
-    spec = open_spec(str(path))
+    spec = open_spec("unet")
     assert spec.diagnostics == ()
     graph = spec.graph()
     assert graph.output_type(graph.main_output).shape == (388, 388, 2)
@@ -54,7 +53,7 @@ def test_the_unet_of_the_paper_is_counted_and_drawn(tmp_path: Path) -> None:
     down = sum(9 * (one + two) * two + 2 * two for one, two in zip((1, *widths), widths, strict=False))
     up = sum(4 * 2 * one * one + one + 9 * 3 * one * one + 2 * one for one in widths[:-1])
     assert graph.params == down + up + 65 * 2 == 31_030_658
-    assert main(["draw", str(path), "--output", str(tmp_path / "net.svg")]) == 0
+    assert main(["draw", "unet", "--output", str(tmp_path / "net.svg")]) == 0
 
 
 @pytest.mark.slow
