@@ -35,10 +35,15 @@ class Gradients(Entry):
 
 
 class Golden(Entry):
-    """Whose outputs are recorded for the rule's weights (tests/golden/README.md), at which size, a square."""
+    """Whose outputs are recorded for the rule's weights (tests/golden/README.md), at which size, a square.
+
+    `table` is the spec's table of names whose names the tensors have that are recorded with the outputs of a network
+    restated here; without it they are called by the layers' paths.
+    """
 
     of: Literal["torchvision", "timm", "own"]
     size: int
+    table: str | None = None
     often: bool = False
 
 
@@ -60,7 +65,8 @@ class Figures(Entry):
     """What is known of a network from elsewhere, and what the tests try of it.
 
     `reference` says who counted, `params` the trainable parameters and `macs` the multiply–adds of evaluation,
-    `train_params` those with the parts that only training has, `macs_at` the multiply–adds for other inputs, "160x160".
+    `statistics` the numbers beside the parameters, such as running means, `train_params` the parameters with the parts
+    that only training has, `macs_at` the multiply–adds for other inputs, "160x160".
     `table` is the paper's table, of which `rows` has (path of a layer or block, the row's words, (channels, height,
     width) or (channels,) as printed), and `misprints` what is right by path, where the print is not. `layer_params`
     are the parameters of layers that a table prints.
@@ -73,6 +79,7 @@ class Figures(Entry):
     reference: str
     params: int
     macs: int
+    statistics: int | None = None
     train_params: int | None = None
     macs_at: dict[str, int] = {}
     table: str | None = None
