@@ -31,7 +31,7 @@ TORCHVISION = [
     *("deeplabv3_resnet50", "deeplabv3_resnet101"),
 ]
 TIMM = [
-    *(*VGG, *RESNET, "resnetv2_50", "resnetv2_101"),
+    *(*VGG, *RESNET, "resnetv2_50", "resnetv2_101", "darknet53"),
     *(*DENSENET, "inception_v3", "inception_v4", "inception_resnet_v2", "legacy_xception", "nasnetalarge"),
     *("resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
     *("wide_resnet50_2", "wide_resnet101_2"),
