@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 from zlib import crc32
