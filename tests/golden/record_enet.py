@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tests.golden.restating import FOLDER, Restated, count, run, thinned
+from tests.golden.record_restated import FOLDER, Restated, count, run, thinned
 
 MIDDLES = ["3x3", 2, "5", 4, "3x3", 8, "5", 16]
 """Of the eight bottlenecks that come twice: plain, dilated, asymmetric."""

@@ -11,7 +11,7 @@ import json
 import numpy as np
 import torch
 
-from tests.golden.restating import FOLDER, Restated, count, run, thinned
+from tests.golden.record_restated import FOLDER, Restated, count, run, thinned
 
 
 def original(width, classes=2):

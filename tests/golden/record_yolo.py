@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tests.golden.restating import FOLDER, Restated, count, run, thinned
+from tests.golden.record_restated import FOLDER, Restated, count, run, thinned
 
 
 def unit(net, name, x, filters, kernel=1, stride=1):
