@@ -51,8 +51,8 @@ class Box(NamedTuple):
 
     @property
     def is_dense(self) -> bool:
-        """Whether most of its networks say something of every place in the image."""
-        return 2 * sum(len(item.output) > 1 for item in self.own) > len(self.own)
+        """Whether its largest network says something of every place in the image."""
+        return len(max(self.own, key=lambda item: item.figure("params")).output) > 1
 
     @property
     def width(self) -> float:
