@@ -59,6 +59,10 @@ def place_across(figure: Figure) -> None:
     for at, placed in enumerate(figure.volumes):
         placed.x = _earliest(figure, at)
         if placed.group.first.role == "output":
+            before = figure.rows.before.get(at)
+            if before is not None and (last := figure.volumes[before]).box.height < placed.label_height + 8:
+                # So low a volume has its label beside the output's.
+                placed.x = max(placed.x, last.label_middle + last.label_width / 2 + LABEL_GAP)
             continue
         wide = placed.label_width
         beside: list[tuple[bool, float, float]] = [
