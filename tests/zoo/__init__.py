@@ -72,6 +72,7 @@ class Figures(Entry):
     are the parameters of layers that a table prints.
 
     `torchvision` and `timm` are the network's names there: its table of tensor names is held to the recorded ones.
+    `others` are further tables, each with the network's name under which its names are recorded.
     `sample` says that it is among the few of its family which those tests run on that do not run on all, `traced` that
     its program is compared with the recorded one at each run of the tests, and not in the slow ones only.
     """
@@ -88,6 +89,7 @@ class Figures(Entry):
     layer_params: dict[str, int] = {}
     torchvision: str | None = None
     timm: str | None = None
+    others: dict[str, str] = {}
     bodies: tuple[Body, ...] = ()
     gradients: Gradients | None = None
     golden: Golden | None = None
