@@ -201,7 +201,7 @@ def test_a_long_name_stands_in_two_lines(write: Write) -> None:
 
 
 def test_the_label_of_a_low_volume_is_clear_of_the_outputs(write: Write) -> None:
-    layers = "  - avg_pool: 32\n  - conv: {name: a_long_name, filters: 255, kernel: 1}\n"
+    layers = "  - avg_pool: 32\n  - conv: {name: map_of_the_scores, filters: 255, kernel: 1}\n"
     figure, _ = placed(open_spec(str(write(BLOCKS + layers))).graph())
     last, output = figure.volumes[-2:]
     assert output.x > last.label_middle + last.label_width / 2
