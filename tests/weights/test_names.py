@@ -53,6 +53,11 @@ def test_every_tensor_has_its_array(recorded: str) -> None:
         assert without_ones(ours[key]) == without_ones(flat), key
 
 
+def test_nothing_is_recorded_in_vain() -> None:
+    bodies = {body.of for figures in FIGURES.values() for body in figures.bodies}
+    assert recorded_names().keys() - HELD.keys() - bodies == set()
+
+
 def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
     found = {
         (name, table)
