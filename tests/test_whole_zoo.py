@@ -67,6 +67,23 @@ def test_every_network_says_when_it_was_published_and_what_it_introduced(network
     assert [name for name, place in places.items() if place and not len(place.idea) <= 120] == []
 
 
+def test_what_a_network_comes_after_is_in_the_zoo_and_not_later(networks: dict[str, Figures]) -> None:
+    years = {name: item.lineage.year for name, item in networks.items() if item.lineage and item.lineage.year}
+    named = [(name, other) for name, item in networks.items() if item.lineage for other in item.lineage.after]
+    assert [pair for pair in named if pair[1] not in networks] == []
+    assert [(name, other) for name, other in named if years[other] > years[name]] == []
+
+
+def test_all_go_back_to_a_few_first_ones(networks: dict[str, Figures]) -> None:
+    """Nobody comes after itself, and few come after nothing."""
+    after = {name: item.lineage.after if item.lineage else () for name, item in networks.items()}
+    reached = {name for name, others in after.items() if not others}
+    assert len(reached) <= 3
+    while more := {name for name, others in after.items() if name not in reached and set(others) <= reached}:
+        reached |= more
+    assert reached == networks.keys()
+
+
 def test_names_are_those_of_one_network_each() -> None:
     names = Counter(name for path in FILES for name in variant_names(path) or [path.stem])
     assert [name for name, times in names.items() if times > 1] == []

@@ -154,7 +154,7 @@ def _placed(boxes: Sequence[Box], links: Sequence[Link], rows: Sequence[Sequence
     import pygraphviz
 
     graph = pygraphviz.AGraph(directed=True, strict=False)
-    graph.graph_attr.update(nodesep=0.17, ranksep=0.36, splines="true", mclimit=8)
+    graph.graph_attr.update(nodesep=0.1, ranksep=0.36, splines="true", mclimit=8)
     graph.node_attr.update(shape="box", fixedsize="true", label="")
     graph.edge_attr.update(dir="none", label="")
     for number, row in enumerate(rows):
