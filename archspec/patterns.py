@@ -9,6 +9,10 @@ from functools import cache
 STARS = re.compile(r"(\*\*?)")
 PLACEHOLDER = re.compile(r"\{number\}|\{(\*(?:\.\*)*)(?:\+(\d{1,4}))?\}|\*\*?")
 """What stands for something in a replacement: stars, a layer's `{number}`, and places `{*}`, `{*.*}` or `{*+1}`."""
+FORM = re.compile(r"\[([A-Z]+)\]$")
+"""What a replacement may end with: the axes of a tensor's shape where it is not the usual one, `fc1[OI]`."""
+FORMS = ("OI", "OIL", "OIHW", "CL", "CHW")
+"""Axes of kernels, and of arrays of a number for each channel, that a replacement may end with."""
 
 
 @cache
@@ -44,6 +48,9 @@ def fault(pattern: str, replacement: str) -> str | None:
     rest = PLACEHOLDER.sub("", replacement)
     if "{" in rest or "}" in rest:
         return f"`{replacement[:200]}` has other braces than {{number}}, {{*}}, {{*.*}} and {{*+1}}"
+    form = FORM.search(replacement)
+    if form is not None and form[1] not in FORMS:
+        return f"`{replacement[:200]}` ends with other axes than {', '.join(f'[{known}]' for known in FORMS)}"
     given, wanted = (len(STARS.findall(text)) for text in (pattern, replacement))
     if wanted > given:
         return f"`{replacement[:200]}` has {wanted} stars, `{pattern[:200]}` {given}"

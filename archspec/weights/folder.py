@@ -244,7 +244,8 @@ def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dic
     for name, place in naming.items():
         array = arrays[place.name]
         try:
-            tensors[name] = to_torch(array, place.weight, order_of(place.node, layouts)) if place.torch else array
+            order = order_of(place.node, layouts)
+            tensors[name] = to_torch(array, place.weight, order, place.form) if place.torch else array
         except LayoutError as error:
             raise DataError("E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]) from None
     return tensors

@@ -27,6 +27,9 @@ PLACES = {
 """Where PyTorch's axes are among this package's."""
 
 
+_KERNELS = ("HWIO", "LIO", "IO", "CO")
+
+
 class LayoutError(Exception):
     """An array cannot be brought to the other layout; the words say why."""
 
@@ -86,11 +89,14 @@ def _is_plain(order: Order) -> bool:
     return order is not None and all(part[:2] == (1, 1) for part in order)
 
 
-def from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
-    """An array of PyTorch's layout in this package's. Raises `LayoutError` where its shape does not fit."""
+def from_torch(array: np.ndarray, weight: Weight, order: Order, form: str = "") -> np.ndarray:
+    """An array of PyTorch's layout in this package's. Raises `LayoutError` where its shape does not fit.
+
+    The shape may be that of any form, and the words of the error have the one that is expected.
+    """
     turned = _from_torch(array, weight, order)
     if turned is None or turned.shape != weight.shape:
-        raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(to_torch_shape(weight, order))}")
+        raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(to_torch_shape(weight, order, form))}")
     return np.ascontiguousarray(turned)
 
 
@@ -122,18 +128,38 @@ def _from_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray |
     return array
 
 
-def to_torch(array: np.ndarray, weight: Weight, order: Order) -> np.ndarray:
-    """An array of this package's layout in PyTorch's."""
+def to_torch(array: np.ndarray, weight: Weight, order: Order, form: str = "") -> np.ndarray:
+    """An array of this package's layout in PyTorch's, its shape of a form."""
+    shape = to_torch_shape(weight, order, form)
     if weight.axes in ("CO", "C"):
         array = _channels_first(array, order)
     places = PLACES.get(weight.axes)
-    return np.ascontiguousarray(array if places is None else array.transpose(places))
+    return np.ascontiguousarray(array if places is None else array.transpose(places)).reshape(shape)
 
 
-def to_torch_shape(weight: Weight, order: Order) -> tuple[int, ...]:
-    """The shape that an array has in PyTorch's layout."""
+def to_torch_shape(weight: Weight, order: Order, form: str = "") -> tuple[int, ...]:
+    """The shape that an array has in PyTorch's layout, or in one of the other forms that the same numbers may have.
+
+    A kernel of a convolution may be that of a dense layer, `OI`, and one of a dense layer that of a convolution over
+    the map that its input was, `OIHW` or `OIL`; one number for each channel may have axes of 1 behind, `CHW` or `CL`.
+    """
     places = PLACES.get(weight.axes)
-    return weight.shape if places is None else tuple(weight.shape[place] for place in places)
+    shape = weight.shape if places is None else tuple(weight.shape[place] for place in places)
+    if form == "OI":
+        return (shape[0], prod(shape[1:]))
+    if not form or len(shape) == len(form):
+        return shape
+    if weight.axes == "CO" and order is not None and len(order) == 1:
+        *sizes, channels = order[0]
+        if prod(sizes[len(form) - 2 :]) == 1:
+            return (shape[0], channels, *sizes[: len(form) - 2])
+    return (*shape, *(1 for _ in form[len(shape) :]))
+
+
+def has_form(weight: Weight, form: str) -> bool:
+    """Whether an array may have a form: axes of a kernel, `O` first, or of a number for each channel, `C` first."""
+    kernels = ("HWIO", "IO", "CO") if form == "OIHW" else ("LIO", "IO", "CO") if form == "OIL" else _KERNELS
+    return bool(form) and weight.axes in (kernels if form[0] == "O" else ("C",))
 
 
 def _channels_last(array: np.ndarray, order: Order) -> np.ndarray:

@@ -332,13 +332,17 @@ def _counts(name: str) -> bool:
 def _check_size(shape: Sequence[int], place: Slot, layouts: Mapping[str, Any]) -> None:
     """Raises `LayoutError` for a tensor of another size than its array, which is then never read."""
     if prod(shape) != place.weight.size:
-        wanted = to_torch_shape(place.weight, order_of(place.node, layouts)) if place.torch else place.weight.shape
+        wanted = (
+            to_torch_shape(place.weight, order_of(place.node, layouts), place.form)
+            if place.torch
+            else place.weight.shape
+        )
         raise LayoutError(f"is {shape_text(shape)}, not {shape_text(wanted)}")
 
 
 def _laid(array: np.ndarray, place: Slot, layouts: Mapping[str, Any]) -> np.ndarray:
     if place.torch:
-        return from_torch(array, place.weight, order_of(place.node, layouts))
+        return from_torch(array, place.weight, order_of(place.node, layouts), place.form)
     if array.shape != place.weight.shape:
         raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(place.weight.shape)}")
     return array

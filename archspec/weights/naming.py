@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.graph import Graph, Node
 from archspec.layers import Weight
-from archspec.patterns import PLACEHOLDER, STARS, compiled, rewritten
+from archspec.patterns import FORM, PLACEHOLDER, STARS, compiled, rewritten
+from archspec.weights.layout import has_form
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -23,11 +24,15 @@ TORCH_WORDS = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean":
 
 
 class Slot(NamedTuple):
-    """Where a tensor belongs: a node's array, and whether it comes in PyTorch's layout."""
+    """Where a tensor belongs: a node's array, and whether it comes in PyTorch's layout.
+
+    `form` has the axes of its shape where that is not the usual one of the layer in PyTorch.
+    """
 
     node: Node
     weight: Weight
     torch: bool
+    form: str = ""
 
     @property
     def name(self) -> str:
@@ -75,23 +80,33 @@ def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: 
     """What a table calls the arrays of the layers that have them, or those of layers that use them.
 
     A pattern with an array in brackets, `**.gamma[scale]`, gives the whole name of that array: a PyTorch parameter of a
-    module itself has no word such as `weight` behind it.
+    module itself has no word such as `weight` behind it. A name that ends with axes, `fc1[OI]`, says the shape of those
+    arrays that may have it.
     """
     naming: Naming = {}
     layers = {pattern: name for pattern, name in table.items() if not pattern.endswith("]")}
     arrays = [(*pattern[:-1].rpartition("[")[::2], name) for pattern, name in table.items() if pattern.endswith("]")]
     for node in graph.nodes if sharing is None else sharing:
-        name = _renamed(node.path, layers, places) or node.path
+        name, form = _parted(_renamed(node.path, layers, places) or node.path)
         for weight in node.weights if sharing is None else node.arrays:
             own_rules = {pattern: name for pattern, array, name in arrays if array == weight.name}
             whole = _renamed(node.path, own_rules, places)
             if whole is not None:
-                naming[whole] = Slot(node, weight, True)
+                whole, own_form = _parted(whole)
+                naming[whole] = Slot(node, weight, True, own_form if has_form(weight, own_form) else "")
                 continue
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
-            naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(node, weight, True)
+            naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(
+                node, weight, True, form if has_form(weight, form) else ""
+            )
     return naming
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A name that a table gives, and the axes that it ends with, or none."""
+    form = FORM.search(name)
+    return (name, "") if form is None else (name[: form.start()], form[1])
 
 
 def _renamed(path: str, table: Mapping[str, str], places: _Places) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.patterns import path_matches, rewritten
+from archspec.weights.folder import named
 from archspec.weights.layout import from_torch, order_of, orders, to_torch_shape
 from archspec.weights.naming import PLAIN, namings, tables
 from archspec.zoo import zoo_variants
@@ -25,13 +26,6 @@ HELD = {
 """Networks and their tables of names, by the recorded names that the tables are held to."""
 
 
-def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape less its last axes of 1: a dense layer at each place is a 1×1 convolution, a factor a channel C×1×1."""
-    while shape and shape[-1] == 1:
-        shape = shape[:-1]
-    return shape
-
-
 @pytest.mark.parametrize(
     "recorded",
     [
@@ -45,12 +39,11 @@ def test_every_tensor_has_its_array(recorded: str) -> None:
     graph = spec.graph()
     known = namings(graph, tables(spec))[library]
     layouts = orders(graph)
-    ours = {key: to_torch_shape(place.weight, order_of(place.node, layouts)) for key, place in known.items()}
+    ours = {
+        key: to_torch_shape(place.weight, order_of(place.node, layouts), place.form) for key, place in known.items()
+    }
     theirs = {key: tuple(shape) for key, shape in recorded_names()[recorded] if not key.endswith("num_batches_tracked")}
-    assert ours.keys() == theirs.keys()
-    for key, shape in theirs.items():
-        flat = (shape[0], shape[1] * shape[2] * shape[3]) if len(ours[key]) == 2 and len(shape) == 4 else shape
-        assert without_ones(ours[key]) == without_ones(flat), key
+    assert ours == theirs
 
 
 def test_nothing_is_recorded_in_vain() -> None:
@@ -157,6 +150,51 @@ def test_places_are_counted_in_scopes_and_through_them(tmp_path: Path) -> None:
     assert names("plain") == ["0.0.last", "0.1.last", "1.0.first", "1.0.last"]
 
 
+def test_names_with_axes_say_shapes_both_ways(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "archspec: 1\nname: net\ninput: {height: 4, width: 6, channels: 3}\nlayers:\n"
+        "  - conv: {name: point, filters: 5, kernel: 1}\n"
+        "  - conv: {name: wide, filters: 5, kernel: [2, 3], stride: [2, 3]}\n"
+        "  - layer_scale: {name: gamma}\n  - flatten\n"
+        "  - dense: {name: fc1, units: 7}\n  - dense: {name: fc2, units: 2}\n"
+        "weights:\n  usual: {names: {'*[bias]': '*.bias'}}\n"
+        "  other: {names: {'gamma[scale]': 'gamma[CHW]', 'fc*': 'head.fc*[OIHW]', '*': '*[OI]'}}\n"
+        "  signal: {names: {'gamma[scale]': 'gamma[CL]', '*': '*[OIL]'}}\n"
+    )
+    found = load(spec)
+    graph = found.graph()
+    layouts = orders(graph)
+    known = namings(graph, tables(found))
+    generator = np.random.default_rng(3)
+    ours = {slot.name: generator.standard_normal(slot.weight.shape) for slot in known["usual"].values()}
+    written = {name: named(ours, graph, known[name]) for name in ("usual", "other", "signal")}
+    shapes = {key: array.shape for key, array in written["other"].items()}
+    assert shapes == {
+        "point.weight": (5, 3),
+        "point.bias": (5,),
+        "wide.weight": (5, 5 * 2 * 3),
+        "wide.bias": (5,),
+        "gamma": (5, 1, 1),
+        "head.fc1.weight": (7, 5, 2, 2),
+        "head.fc1.bias": (7,),
+        "head.fc2.weight": (2, 7, 1, 1),
+        "head.fc2.bias": (2,),
+    }
+    # A signal's axes are not those of a convolution over a map; a flattened map's features are a signal of length 1.
+    assert written["signal"]["wide.weight"].shape == (5, 5, 2, 3)
+    assert written["signal"]["gamma"].shape == (5, 1)
+    assert written["signal"]["fc1.weight"].shape == (7, 5 * 2 * 2, 1)
+    # A dense layer's numbers stand as a convolution over the map would have them, channels first.
+    assert (written["other"]["head.fc1.weight"].reshape(7, 20) == written["usual"]["fc1.weight"]).all()
+    assert (written["other"]["head.fc1.weight"][:, 4, 1, 0] == ours["fc1.kernel"][(1 * 2 + 0) * 5 + 4]).all()
+    for way, arrays in written.items():
+        for key, array in arrays.items():
+            place = known[way][key]
+            order = order_of(place.node, layouts)
+            assert (from_torch(array, place.weight, order, place.form) == ours[place.name]).all(), (way, key)
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
@@ -165,6 +203,7 @@ def test_places_are_counted_in_scopes_and_through_them(tmp_path: Path) -> None:
         ("'*.conv': '*.{numbr}'", "other braces"),
         ("'*.conv': '*.{*}.conv'", "has 2 stars, `*.conv` 1"),
         ("'*.conv': '{*.*}.conv'", "has 2 stars, `*.conv` 1"),
+        ("'*.conv': '*.conv[IO]'", "ends with other axes than [OI], [OIL], [OIHW], [CL], [CHW]"),
     ],
 )
 def test_rules_that_mean_nothing_are_refused(rule: str, words: str, tmp_path: Path) -> None:
