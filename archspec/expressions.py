@@ -226,7 +226,7 @@ def evaluate_text(text: str, env: Environment) -> Any:
     """
     if len(text) > MAX_TEXT:
         raise ExpressionError(f"a text with $(…) has at most {MAX_TEXT:,} characters, this one has {len(text):,}")
-    parts = list(_parts(text))
+    parts = _pieces(text)
     if len(parts) == 1 and parts[0][2]:
         return _at(parts[0], env)
     pieces: list[str] = []
@@ -277,6 +277,12 @@ def cut_off(node: Scalar, error: ExpressionError) -> list[str]:
     if error.message != UNCLOSED or not after.startswith((",", "[", "]", "{")):
         return []
     return ['inside { } and [ ] a value ends at a comma or bracket: put quotes around it, "$(…)"']
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[tuple[int, str, bool], ...]:
+    """The pieces of a scalar, which blocks and repeats evaluate again and again."""
+    return tuple(_parts(text))
 
 
 def _parts(text: str) -> Iterator[tuple[int, str, bool]]:
@@ -526,11 +532,13 @@ class _Evaluator:
             raise ExpressionError("division by zero", help=_NO_ZERO) from None
         except (TypeError, ValueError, OverflowError) as error:
             given = listed(describe(item) for item in arguments) or "nothing"
-            raise ExpressionError(f"{name} cannot take {given}: {error}") from None
+            reason = str(error).replace(f"{function.__name__}()", f"{name}()")
+            raise ExpressionError(f"{name} cannot take {given}: {reason}") from None
 
 
 _WORDS = {
     "Lambda": "lambda",
+    "Slice": "a slice beside other indices",
     "Dict": "a dict",
     "Set": "a set",
     "ListComp": "a comprehension",

@@ -98,6 +98,20 @@ class Spec:
         """Whether arguments, or anything else, are given beside the file's and the variant's own."""
         return bool(self._overrides)
 
+    @cached_property
+    def is_usual(self) -> bool:
+        """Whether it is the network that the file describes without what is given beside it: every layer is the same.
+
+        What was published of that one was published of no other. Raises `SpecError`.
+        """
+        graph = self.graph()
+        if not self._overrides:
+            return True
+        try:
+            return graph.nodes == Spec(self._original).graph().nodes
+        except SpecError:  # an argument has to be given
+            return False
+
     @property
     def header(self) -> Header:
         self._findings.raise_if_failed()

@@ -14,6 +14,7 @@ from archspec.graph import Graph
 from archspec.kinds import plain
 from archspec.layers.conv import Conv
 from archspec.loading import load, open_spec
+from archspec.spec.overrides import python_override
 from tests.findings import codes
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
@@ -631,3 +632,23 @@ def test_published_figures_are_written_out_for_networks_that_have_them() -> None
     assert "\npublished:" in load("mobilenet_v1", resolution=224).to_yaml()
     assert "\npublished:" not in load("mobilenet_v1", width=0.5).to_yaml()
     assert "\npublished:" not in load("mobilenet_v1", resolution=160).to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "same"),
+    [
+        ("train.epochs", 2, True),
+        ("args.act", "relu", True),
+        ("args.act", "tanh", False),
+        ("layers.drop.rate", 0.1, False),
+        ("input.mean", [0.5], True),
+    ],
+)
+def test_a_network_of_the_same_size_is_not_the_published_one(write: Write, given: str, value: Any, same: bool) -> None:
+    """An accuracy that was published is that of these layers, not of others with as many parameters."""
+    path = write(
+        "input: {height: 4, width: 4, channels: 1}\nargs: {act: relu}\npublished: {top1: 98.5, source: a paper}\n"
+        "train: {dataset: mnist5k}\nlayers: [flatten, $(act), dropout: {name: drop, rate: 0.5}, dense: 10]\n"
+    )
+    written = open_spec(str(path), [python_override(tuple(given.split(".")), value)]).to_yaml()
+    assert ("\npublished: {top1: 98.5, source: a paper}" in written) == same

@@ -25,9 +25,10 @@ CODES = (
     ),
     Code(
         "E535",
-        "names of tensors that the network does not have",
-        "`--names` says whose names the tensors have: a set of the spec's `weights:`, `pytorch` or `archspec`.",
-        "The sets that there are are listed.",
+        "names of tensors that the network does not have, or that two of its arrays would have",
+        "`--names` says whose names the tensors have: a set of the spec's `weights:`, `pytorch` or `archspec`. One "
+        "tensor cannot be two arrays.",
+        "The sets that there are are listed, or the two arrays are named.",
     ),
     Code(
         "E536",

@@ -56,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
             options.batch,
             options.dtype,
             optimiser_of(options, spec),
-            # Other arguments or another input make another network, for which nothing was published.
-            None if spec.changed else spec.published,
+            spec.published if spec.is_usual else None,
             spec.smallest_input() if sought else None,
             searched=sought and has_size(graph.inputs),
             convention=CONVENTIONS[options.convention] if options.convention else None,

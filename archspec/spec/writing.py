@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from archspec.diagnostics import Findings
 from archspec.expressions import escaped
 from archspec.graph import INPUT, Graph
 from archspec.kinds import plain
 from archspec.source import resolve_plain
-from archspec.spec.checks import check_published
-from archspec.spec.network import LANGUAGE_VERSION, Published
+from archspec.spec.network import LANGUAGE_VERSION
 from archspec.tasks import overruled
 
 if TYPE_CHECKING:
@@ -82,16 +80,9 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     if spec.weights:
         lines.append("weights:")
         lines.extend(f"  {name}: {dump(_given(plain(weights)), flow=True)}" for name, weights in spec.weights.items())
-    if spec.published is not None and (not spec.changed or _met(graph, spec.published)):
+    if spec.published is not None and spec.is_usual:
         lines.append("published: " + dump(_given(plain(spec.published)), flow=True))
     return "\n".join(lines) + "\n"
-
-
-def _met(graph: Graph, published: Published) -> bool:
-    """Whether a network has the figures that are published: those of another size or width are none of its own."""
-    findings = Findings()
-    check_published(graph, published, None, findings)
-    return not findings.items
 
 
 def _after(lineage: Lineage) -> str | list[str] | None:

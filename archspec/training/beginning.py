@@ -24,7 +24,7 @@ from archspec.training.freezing import check_owners
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import expectations, named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
-from archspec.weights.naming import namings, tables
+from archspec.weights.naming import check_distinct, namings, tables
 from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def _of_folder(
     arrays = {name: np.asarray(value) for name, value in restored(run, spec, said).items()}
     own = spec.graph()
     ways = [arrays]
-    with suppress(DataError):  # not every array has a place in PyTorch's layout
+    with suppress(DataError):  # not every array has a place in PyTorch's layout, or a name of its own
+        check_distinct(own, tables(spec), usual_names(spec))
         ways.append(named(arrays, own, namings(own, tables(spec))[usual_names(spec)]))
     matches: list[tuple[Match, TensorFile]] = []
     errors: list[DataError] = []

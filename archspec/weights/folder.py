@@ -24,7 +24,7 @@ from archspec.spec.overrides import Size, python_override
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_values, match, named_alike
-from archspec.weights.naming import NATIVE, PLAIN, Naming, namings, tables
+from archspec.weights.naming import NATIVE, PLAIN, Naming, check_distinct, namings, tables
 from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ def export_weights(
         chosen = names or imported_names(folder) or usual_names(spec)
         if chosen not in known:
             raise DataError("E535", f"{graph.name} has no names `{chosen[:60]}`", help=[f"there are {listed(known)}"])
+        check_distinct(graph, tables(spec), chosen)
         if file.resolve() == (folder / WEIGHTS).resolve():
             raise DataError("E534", f"{file} holds the weights of this folder", help=["choose another file"])
         if file.suffix != ".safetensors":

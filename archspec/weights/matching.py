@@ -14,7 +14,7 @@ import numpy as np
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Slot, copies, namings, tables
+from archspec.weights.naming import Naming, Slot, check_distinct, copies, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
@@ -149,8 +149,8 @@ def match(
 
     Of the namings that there are, the one that knows most of the tensors is taken, unless one is asked for. What
     wrappers put around the names is taken off; `prefix` says what the names of the tensors begin with where several
-    would do. Raises `DataError` where there is no naming of that name, none knows any tensor, the tensors are there
-    several times, or their numbers cannot be taken.
+    would do. Raises `DataError` where there is no naming of that name, none knows any tensor, it calls two arrays
+    alike, the tensors are there several times, or their numbers cannot be taken.
     """
     known = namings(graph, tables)
     if naming is not None and naming not in known:
@@ -175,6 +175,7 @@ def match(
             ],
             help=named_alike(file),
         )
+    check_distinct(graph, tables, best)
     check_one(file, ways[best], expected[best])
     same = tuple(way for way in counts if way != best and known[way].keys() == known[best].keys())
     matched = _matched(best, same, known[best], again[best], ways[best], file, graph)

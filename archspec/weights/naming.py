@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec.diagnostics import DataError
 from archspec.graph import Graph, Node
 from archspec.layers import Weight
 from archspec.patterns import FORM, PLACEHOLDER, STARS, compiled, rewritten
@@ -76,14 +77,33 @@ def copies(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, N
     return known
 
 
+def check_distinct(graph: Graph, tables: Mapping[str, Mapping[str, str]], way: str) -> None:
+    """Raises `DataError` where a naming calls two arrays alike: one of them would be left as it is, unseen."""
+    if way == NATIVE:
+        return
+    known: Naming = {}
+    for name, slot in _named(graph, tables.get(way, {}), _Places(graph)):
+        other = known.setdefault(name, slot)
+        if other.name != slot.name:
+            what = f"the names `{way[:60]}` of {graph.name} call two arrays {name[:200]}: {other.name} and {slot.name}"
+            help = f"`weights: {{{way[:60]}: {{names: …}}}}` has to tell them apart"
+            raise DataError("E535", what, help=[help if way in tables else f"--names {NATIVE} tells them apart"])
+
+
 def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None) -> Naming:
-    """What a table calls the arrays of the layers that have them, or those of layers that use them.
+    """What a table calls the arrays of the layers that have them, or those of layers that use them."""
+    return dict(_named(graph, table, places, sharing))
+
+
+def _named(
+    graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None
+) -> Iterator[tuple[str, Slot]]:
+    """Each array and what a table calls it, of the layers that have them or of those that use them.
 
     A pattern with an array in brackets, `**.gamma[scale]`, gives the whole name of that array: a PyTorch parameter of a
     module itself has no word such as `weight` behind it. A name that ends with axes, `fc1[OI]`, says the shape of those
     arrays that may have it.
     """
-    naming: Naming = {}
     layers = {pattern: name for pattern, name in table.items() if not pattern.endswith("]")}
     arrays = [(*pattern[:-1].rpartition("[")[::2], name) for pattern, name in table.items() if pattern.endswith("]")]
     for node in graph.nodes if sharing is None else sharing:
@@ -93,14 +113,12 @@ def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: 
             whole = _renamed(node.path, own_rules, places)
             if whole is not None:
                 whole, own_form = _parted(whole)
-                naming[whole] = Slot(node, weight, True, own_form if has_form(weight, own_form) else "")
+                yield whole, Slot(node, weight, True, own_form if has_form(weight, own_form) else "")
                 continue
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
-            naming[f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}"] = Slot(
-                node, weight, True, form if has_form(weight, form) else ""
-            )
-    return naming
+            slot = Slot(node, weight, True, form if has_form(weight, form) else "")
+            yield f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}", slot
 
 
 def _parted(name: str) -> tuple[str, str]:

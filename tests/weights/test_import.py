@@ -194,6 +194,30 @@ def test_a_network_of_other_names_is_refused(write: Write, tmp_path: Path) -> No
     assert "E535" in errors(error)
 
 
+def test_a_table_that_calls_two_arrays_alike_is_refused(write: Write, tmp_path: Path) -> None:
+    """One tensor cannot be two arrays, of which one would stay random, or would not be written."""
+    rules = "weights: {ours: {names: {'norm*': 'norm'}}}\ninput: {features: 4}\n"
+    layers = "layers: [batch_norm: {name: norm1}, dense: {name: d, units: 4}, batch_norm: {name: %s}]\n"
+    words = ("weight", "bias", "running_mean", "running_var")
+    tensors = {f"norm.{word}": np.ones(4, np.float32) for word in words}
+    tensors |= {"d.weight": np.ones((4, 4), np.float32), "d.bias": np.ones(4, np.float32)}
+    save_file(tensors, tmp_path / "in.safetensors")
+    spec = write(rules + layers % "norm2")
+    for partial in (False, True):
+        with pytest.raises(SpecError) as error:
+            import_weights(str(spec), tmp_path / "in.safetensors", tmp_path / "net", partial=partial)
+        assert "call two arrays norm.weight: norm1.scale and norm2.scale" in errors(error)
+    own = {name.replace("norm.", f"norm{number}."): array for name, array in tensors.items() for number in (1, 2)}
+    save_file(own, tmp_path / "own.safetensors")
+    import_weights(str(spec), tmp_path / "own.safetensors", tmp_path / "net")
+    with pytest.raises(SpecError) as error:
+        export_weights(tmp_path / "net", tmp_path / "out.safetensors", names="ours")
+    assert "call two arrays norm.weight" in errors(error)
+    # Layers that share an array may well share its name.
+    alike = write(rules + layers % "norm2, weights: norm1", "shared.yaml")
+    import_weights(str(alike), tmp_path / "in.safetensors", tmp_path / "shared")
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"\x00" * 64, b"\xff" * 64])
 def test_files_that_are_no_tensors_are_answered(write: Write, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "in.safetensors").write_bytes(content)
