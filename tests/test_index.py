@@ -88,6 +88,16 @@ def test_a_damaged_index_holds_for_nothing(small: Path, text: str | None) -> Non
     assert "lenet5" in zoo_variants()
 
 
+def test_an_edited_index_holds_for_nothing(small: Path) -> None:
+    """A figure that somebody changed, or lines that were merged, must not be shown as counted."""
+    text = (small / NAME).read_text("utf-8")
+    assert '"params": 61706' in text
+    (small / NAME).write_text(text.replace('"params": 61706', '"params": 61707'), "utf-8")
+    assert zoo_index() == {}
+    (small / NAME).write_bytes(text.replace("\n", "\r\n").encode())
+    assert zoo_index().keys() == ALL
+
+
 def test_an_index_of_another_version_holds_for_nothing(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archspec.zoo.index, "__version__", "0.0.0")
     assert zoo_index() == {}

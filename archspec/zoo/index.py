@@ -2,7 +2,8 @@
 
 `python -m archspec.catalogue` makes it. A file of the zoo has an entry, with a digest of its text, the names of the
 other files that it extends or imports, and a row for each network. An entry holds while all these texts are the same
-and the package has the same version.
+and the package has the same version. The first line has a digest of the others: an index that was changed by anything
+else holds for nothing.
 """
 
 from __future__ import annotations
@@ -34,24 +35,36 @@ class Entry(NamedTuple):
 
 def digest(path: Path) -> str:
     """SHA-256 of a text. How its lines end makes no difference."""
+    return _digest(path.read_bytes().replace(b"\r\n", b"\n"))
+
+
+def _digest(text: bytes) -> str:
     from hashlib import sha256
 
-    return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    return sha256(text).hexdigest()
+
+
+def _first_line(others: str) -> str:
+    return f'{{"sha256": "{_digest(others.encode())}",'
 
 
 def entries_that_hold(folder: Path) -> dict[str, Entry]:
     """The entries of files that are as they were when the index was made, by the files' names; none where it is
-    damaged, of another version, or not there."""
+    damaged, edited, of another version, or not there."""
     try:
-        made = json.loads((folder / NAME).read_text("utf-8"))
-        if made["archspec"] != __version__:
-            return {}
-        entries = {
-            name: Entry(item["sha256"], tuple(item["others"]), {row["name"]: row for row in item["networks"]})
-            for name, item in made["files"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        text = (folder / NAME).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
         return {}
+    first, _, others = text.partition("\n")
+    if first != _first_line(others):
+        return {}
+    made = json.loads(text)
+    if made["archspec"] != __version__:
+        return {}
+    entries = {
+        name: Entry(item["sha256"], tuple(item["others"]), {row["name"]: row for row in item["networks"]})
+        for name, item in made["files"].items()
+    }
     found = {path.name: digest(path) for path in folder.glob("*.yaml")}
     same = {name for name, entry in entries.items() if found.get(name) == entry.digest}
     return {name: entry for name, entry in entries.items() if {name, *entry.others} <= same}
@@ -59,7 +72,7 @@ def entries_that_hold(folder: Path) -> dict[str, Entry]:
 
 def index_text(entries: dict[str, Entry]) -> str:
     """The index as text, one network a line."""
-    lines = ["{", f'"archspec": {json.dumps(__version__)},', '"made by": "python -m archspec.catalogue",', '"files": {']
+    lines = [f'"archspec": {json.dumps(__version__)},', '"made by": "python -m archspec.catalogue",', '"files": {']
     for name, entry in sorted(entries.items()):
         others = json.dumps(entry.others)
         lines.append(f'{json.dumps(name)}: {{"sha256": "{entry.digest}", "others": {others}, "networks": [')
@@ -67,4 +80,5 @@ def index_text(entries: dict[str, Entry]) -> str:
         lines += [row + "," for row in rows[:-1]] + rows[-1:]
         lines.append("]},")
     lines[-1] = lines[-1].removesuffix(",")
-    return "\n".join([*lines, "}", "}"]) + "\n"
+    text = "\n".join([*lines, "}", "}"]) + "\n"
+    return f"{_first_line(text)}\n{text}"
