@@ -345,7 +345,7 @@ class _Evaluator:
 
     def value(self, node: ast.expr) -> Any:
         try:
-            handler = getattr(self, "_" + type(node).__name__.lower(), None)
+            handler = _HANDLERS.get(type(node))
             if handler is None:
                 raise ExpressionError(
                     f"{_WORDS.get(type(node).__name__, type(node).__name__)} has no place in an expression",
@@ -353,7 +353,7 @@ class _Evaluator:
                     + listed(FUNCTIONS)
                     + " are there",
                 )
-            return bounded(handler(node))
+            return bounded(handler(self, node))
         except ExpressionError as error:
             if error.offset == 0 and error.length == 1 and node.lineno == 1:
                 error.offset = self._characters(node.col_offset)
@@ -372,16 +372,21 @@ class _Evaluator:
         raise ExpressionError(f"{type(node.value).__name__} has no place in an expression")
 
     def _name(self, node: ast.Name) -> Any:
-        if node.id in self.env:
+        try:
             value = self.env[node.id]
-            if value is MISSING:
-                raise _silently(f"`{node.id}` has no value")
-            if isinstance(value, Incoming):
-                raise ExpressionError(
-                    f"`{node.id}` is no value by itself",
-                    help=f"its sizes are: `{node.id}.channels`, `{node.id}.height`, …",
-                )
-            return value
+        except KeyError:
+            return self._other_name(node)
+        if value is MISSING:
+            raise _silently(f"`{node.id}` has no value")
+        if isinstance(value, Incoming):
+            raise ExpressionError(
+                f"`{node.id}` is no value by itself",
+                help=f"its sizes are: `{node.id}.channels`, `{node.id}.height`, …",
+            )
+        return value
+
+    def _other_name(self, node: ast.Name) -> Any:
+        """The value of a name that the environment does not have: a constant's."""
         if node.id in _CONSTANTS:
             return _CONSTANTS[node.id]
         known = [*self.env, *FUNCTIONS]
@@ -536,6 +541,15 @@ class _Evaluator:
             raise ExpressionError(f"{name} cannot take {given}: {reason}") from None
 
 
+_HANDLERS: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
+    kind: getattr(_Evaluator, f"_{kind.__name__.lower()}")
+    for kind in (
+        *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp),
+        *(ast.Attribute, ast.Subscript, ast.Call),
+    )
+}
+"""What evaluates each kind of node."""
+
 _WORDS = {
     "Lambda": "lambda",
     "Slice": "a slice beside other indices",
@@ -568,13 +582,16 @@ def _power(base: Any, exponent: Any) -> Any:
 
 def bounded(value: Any) -> Any:
     """The value if it lies within bounds. Raises `ExpressionError`."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_MAGNITUDE:
-        raise ExpressionError("the result is larger than 2^63")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ExpressionError("the result is not a finite number")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ExpressionError(f"the text has more than {MAX_TEXT:,} characters")
-    if isinstance(value, (list, dict)):
+    if isinstance(value, int):
+        if abs(value) > MAX_MAGNITUDE:
+            raise ExpressionError("the result is larger than 2^63")
+    elif isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise ExpressionError(f"the text has more than {MAX_TEXT:,} characters")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ExpressionError("the result is not a finite number")
+    elif isinstance(value, (list, dict)):
         _bounded_list(value)
     return value
 
