@@ -177,6 +177,7 @@ VARIANTS = (
     "  self: {extends: top.yaml#large}\n"
     "  text: 3\n"
     "  on: {extends: text}\n"
+    "  inside: {extends: large#me}\n"
 )
 
 
@@ -201,8 +202,9 @@ NO_NAME = "`extends` of variant `list` is one name, of a variant, a file or a ne
         ("inner", ("E212", "there is no variant `no`", 18)),
         ("behind", ("E201", "the spec has no argument `no`", 19)),
         ("mark", ("E113", "behind `?` a SPEC has arguments, name=value, not 'no'", 20)),
-        ("self", ("E111", "files refer to each other in a circle: top.yaml → top.yaml", 21)),
+        ("self", ("E111", "a variant of top.yaml extends the whole of top.yaml", 21)),
         ("on", ("E206", "variant `text` is a mapping, not 3", 22)),
+        ("inside", ("E212", "`large` is a variant of this file, which has no variants of its own", 24)),
     ],
 )
 def test_what_cannot_be_extended_is_told_at_its_place(write: Write, name: str, expected: tuple[str, str, int]) -> None:
@@ -218,6 +220,10 @@ def test_near_names_are_suggested(write: Write) -> None:
         with pytest.raises(SpecError) as error:
             load(f"{path}#{name}").graph()
         assert f"did you mean `{hint}`?" in error.value.diagnostics[0].help
+    for name, hint in (("self", "named alone: `extends: large`"), ("inside", "`extends: large`")):
+        with pytest.raises(SpecError) as error:
+            load(f"{path}#{name}")
+        assert error.value.diagnostics[0].help[0].endswith(hint)
 
 
 def test_all_variants_are_checked_where_one_has_no_base(write: Write) -> None:

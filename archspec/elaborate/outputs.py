@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archspec.diagnostics import Findings
+from archspec.diagnostics import Findings, listed
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
 from archspec.graph import GraphInput, Node, Output, input_number, is_input, needed
 from archspec.located import Located, Mapping, Scalar, describe, is_null
@@ -23,13 +23,13 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
     if not isinstance(node, Mapping):
         return None
     read: list[Output] = []
-    absent = 0
+    absent: list[str] = []
     for name, key, value in node.items():
         spec = output(x, name, key, value)
         if spec is None:
             continue
         if not spec.when:
-            absent += 1
+            absent.append(name)
             continue
         place = value.get("from") if isinstance(value, Mapping) else value
         values = x.lookup(spec.source, place or value, scope, end)
@@ -40,9 +40,11 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
             continue
         own = (spec.task, spec.loss, spec.target, spec.metrics)
         read.append(Output(name, values[0], spec.weight, spec.train_only, *own))
-    complete = len(read) + absent == len(node.entries)
+    complete = len(read) + len(absent) == len(node.entries)
     if complete and not any(not output.train_only for output in read):
-        help = ["one must not be `train_only`"] if read else ["`outputs: {NAME: layer}`, or none for the last layer"]
+        help = ["one must not be `train_only`"] if read else []
+        help += [f"`when` leaves {listed(absent)} out"] if absent else []
+        help = help or ["`outputs: {NAME: layer}`, or none for the last layer"]
         x.findings.error("E215", "no output is left for evaluation", node.span, help=help)
         return None
     return tuple(read) if complete else None

@@ -36,6 +36,10 @@ def extended(
     variants = root.get("variants") if not whole else None
     others = variants.entries if isinstance(variants, LocatedMapping) else {}
     path, variant, query = _base(node.source.folder, node, findings, others)
+    if path is not None and variant in others and path.resolve() == Path(root.source.name).resolve():
+        help = [f"a variant of the same file is named alone: `extends: {variant}`"]
+        findings.error("E111", f"a variant of {path.name} extends the whole of {path.name}", node.span, help=help)
+        return None
     base = read(path, node.span) if path is not None else None
     if base is not None and variant:
         base = _of_variant(base, variant, node.span, findings)
@@ -108,7 +112,11 @@ def _base(
     findings.files.setdefault(path, None)
     if "." not in file and not is_folder(path):
         if file in others:
-            findings.error("E111", f"the variant `{file[:60]}` extends itself", node.span)
+            if variant:
+                what = f"`{file[:60]}` is a variant of this file, which has no variants of its own"
+                findings.error("E212", what, node.span, help=[f"`extends: {file[:60]}`"])
+            else:
+                findings.error("E111", f"the variant `{file[:60]}` extends itself", node.span)
             return None, None, 0
         what = f"there is no {'variant, no ' if others else ''}file, and no network in the zoo, called {file[:200]}"
         help = ["paths are relative to the file that names them", did_you_mean(file, others) or similar(file)]
