@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import archspec
+from archspec.catalogue.listing import listing
 from archspec.spec.lineage import Lineage
 from tests.test_imports import loaded_by
 
@@ -73,3 +75,36 @@ def test_one_that_is_plainly_right_costs_no_model(write: Write, written: str, ne
     path = write(f"input: {{features: 2}}\nlayers: [dense: 2]\nlineage: {written}\n")
     code = f"from archspec.cli import main\nassert main(['validate', {str(path)!r}]) == 0"
     loaded_by(code + f"\nassert ('archspec.spec.lineage' in sys.modules) == {needed}")
+
+
+def test_no_network_of_the_zoo_extends_a_later_one_or_one_that_is_not_there() -> None:
+    known = {item.label: item.lineage for item in listing().networks}
+    for name, own in known.items():
+        assert own is not None and own.year is not None and own.idea, name
+        for other in own.after:
+            before = known[other]
+            assert before is not None and before.year is not None and before.year <= own.year, (name, other)
+
+
+def test_ideas_in_the_zoo_are_phrases_that_fit_a_table() -> None:
+    """Without a capital, unless a name begins them, and without a full stop."""
+    ideas = {item.label: item.lineage.idea or "" for item in listing().networks if item.lineage}
+    assert not {name for name, idea in ideas.items() if re.match(r"(An?|The|[A-Z][a-z]+)\b(?!-)", idea)}
+    assert not {name for name, idea in ideas.items() if idea.endswith(".") or len(idea) > 120}
+
+
+def test_what_is_published_of_the_gated_networks_is_the_readmes_error_from_100() -> None:
+    errors = {
+        "se_bn_inception": (23.62, 7.04),
+        "se_resnet50_v1": (22.37, 6.36),
+        "se_resnet101_v1": (21.75, 5.72),
+        "se_resnet152_v1": (21.34, 5.54),
+        "se_resnext50_32x4d": (20.97, 5.54),
+        "se_resnext101_32x4d": (19.81, 4.96),
+        "senet154": (18.68, 4.47),
+    }
+    for name, (top1, top5) in errors.items():
+        published = archspec.load(name).published
+        assert published is not None
+        assert published.top1 == pytest.approx(100 - top1), name
+        assert published.top5 == pytest.approx(100 - top5), name

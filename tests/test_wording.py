@@ -57,7 +57,7 @@ reports/cells.py: len(row); len(self.head)
 reports/roofline.py: prediction.throughput
 reports/roofline_plot.py: prediction.throughput
 reports/tables.py: role
-reports/zoo_plot.py: classes
+reports/zoo_plot.py: classes; len(items)
 runs/folder.py: len(lines)
 spec/network.py: self.short_side
 tasks/_numbers.py: output

@@ -84,7 +84,18 @@ def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Figures]) 
     facts = [item for item in facts if item.published is not None and getattr(item.published, accuracy) is not None]
     made, labels = figure(facts, accuracy)
     made.canvas.draw()
-    assert sorted(label.get_text() for panel in labels for label in panel) == sorted(item.label for item in facts)
+    named = {label.get_text() for panel in labels for label in panel}
+    sizes = [(int(axes.get_title("left").split()[0].replace(",", "")), axes.get_title("left")) for axes in made.axes]
+    for classes, title in sizes:
+        # Of a crowd, those are named that none is better than at their cost, and those that many others come after.
+        crowd = [
+            (item.figure("macs"), -item.figure(accuracy), item.label) for item in facts if item.output[-1] == classes
+        ]
+        front = {name for cost, miss, name in crowd if not any(a <= cost and b < miss for a, b, _ in crowd)}
+        shown = named & {name for *_, name in crowd}
+        assert len(front) > 5 and front <= shown and len(shown) > len(crowd) / 3
+        assert title.endswith(f", {len(shown)} of {len(crowd)} networks named") == (len(shown) < len(crowd))
+    assert {"alexnet", "vgg11", "resnet50"} <= named <= {item.label for item in facts}
     for axes, panel in zip(made.axes, labels, strict=True):
         check_apart(panel)
         legend = box(axes.get_legend())
@@ -111,6 +122,13 @@ def check_apart(labels: list[Any]) -> None:
     """No label covers a pixel of another."""
     for one, other in combinations(labels, 2):
         assert box(one).overlap(box(other)) < 1, (one.get_text(), other.get_text())
+
+
+def test_a_few_networks_are_all_named(facts: list[Figures]) -> None:
+    few = [item for item in facts if item.family in ("vgg", "alexnet") and item.figure("top1") is not None]
+    made, (labels,) = figure(few, "top1")
+    assert len(few) > 10 and sorted(label.get_text() for label in labels) == sorted(item.label for item in few)
+    assert made.axes[0].get_title("left") == "1,000 classes"
 
 
 @pytest.mark.parametrize("seed", [0, 1])

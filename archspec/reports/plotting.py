@@ -125,6 +125,10 @@ class _Room(NamedTuple):
     lines: list[Line]
 
 
+STEPS = 14
+"""Distances from a point at which a place is looked for."""
+
+
 def place_labels(
     axes: Axes,
     spots: Sequence[Spot],
@@ -133,12 +137,14 @@ def place_labels(
     taken: Sequence[Extent] = (),
     paths: Sequence[Sequence[tuple[float, float]]] = (),
     every: bool = True,
+    steps: int = STEPS,
 ) -> list[Any]:
     """Writes a label beside each point, none over another label, a point, a path, or a box that is taken.
 
     `paths` are in data coordinates. Labels take the free place nearest to their points, those in the densest places
     choosing first; one that lies apart is joined to its point by a thin line. Where no place is free the label is
-    left out, unless `every`: then it takes the place where it covers least.
+    left out, unless `every`: then it takes the place where it covers least. Where labels may be left out, points
+    choose in the order in which they are given. Places are looked for at so many `steps` of 9 pixels from a point.
     """
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     inverse = axes.transData.inverted()
@@ -159,7 +165,7 @@ def place_labels(
     placed: dict[int, Extent] = {}
     for index in sorted(wanted, key=lambda i: (-crowd[i], places[i][1], places[i][0])) if every else wanted:
         (x, y), spot = places[index], spots[index]
-        box = _best_place((x, y), spot.radius, sizes[index], room, every)
+        box = _best_place((x, y), spot.radius, sizes[index], room, every, steps)
         if box is None:
             made[index].remove()
             continue
@@ -181,12 +187,8 @@ def _in_pixels(axes: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[
     return [(float(x), float(y)) for x, y in places]
 
 
-STEPS = 14
-"""Distances from a point at which a place is looked for."""
-
-
 def _best_place(
-    place: tuple[float, float], radius: float, size: tuple[float, float], room: _Room, every: bool
+    place: tuple[float, float], radius: float, size: tuple[float, float], room: _Room, every: bool, steps: int
 ) -> Extent | None:
     """The box for a label of a size around a disc: the nearest that covers nothing.
 
@@ -195,12 +197,12 @@ def _best_place(
     (x, y), (wide, high) = place, size
     best: tuple[float, Extent, float] | None = None
     # Most of a large plot is out of reach.
-    far = radius + 3 + 9 * STEPS + max(wide, high)
+    far = radius + 3 + 9 * steps + max(wide, high)
     around = Extent(x - far, y - far, x + far, y + far)
     boxes = [box for box in room.boxes if box.meets(around)]
     solid = [*boxes, *(disc for disc in room.discs if disc.meets(around))]
     lines = [line for line in room.lines if _crosses(line, around)]
-    for step in range(STEPS):
+    for step in range(steps):
         reach = radius + 3 + 9 * step
         for turn in range(16 if step else 8):
             angle = 2 * pi * turn / (16 if step else 8)

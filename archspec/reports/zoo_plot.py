@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import log10, pi, sqrt
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 LARGEST = 1000.0
 """Area of a panel's largest disc in square points."""
+
+CROWD = 6
+"""Of more networks for each inch of a panel's width not all are named: lines from far labels would hide the marks."""
 
 MARKERS = "oDs^v"
 """Families beyond the palette's colours are told apart by shape."""
@@ -67,7 +71,8 @@ def figure(facts: Sequence[Figures], accuracy: str) -> tuple[Figure, list[list[A
     for column, (classes, items) in enumerate(ordered):
         axes = made.add_subplot(grid[0, column])
         labels.append(_panel(axes, items, {item.label: styles[item.family] for item in items}, accuracy))
-        axes.set_title(f"{classes:,} classes", loc="left", fontsize=10.5, color=INK, pad=8)
+        named = "" if len(labels[-1]) == len(items) else f", {len(labels[-1])} of {len(items)} networks named"
+        axes.set_title(f"{classes:,} classes{named}", loc="left", fontsize=10.5, color=INK, pad=8)
         if column == 0:
             axes.set_ylabel(f"published {WORDS[accuracy]} accuracy in %", color=INK)
     from matplotlib.lines import Line2D
@@ -156,10 +161,24 @@ def _panel(axes: Axes, items: Sequence[Figures], styles: Mapping[str, tuple[str,
     made.canvas.draw()
     scale = made.get_dpi() / 72
     spots = [
-        Spot(x, y, item.label, min(sqrt(area / pi), 6.0) * scale, styles[item.label][0])
-        for x, y, item, area in zip(macs, values, items, areas, strict=True)
+        Spot(macs[i], values[i], items[i].label, min(sqrt(areas[i] / pi), 6.0) * scale, styles[items[i].label][0])
+        for i in _by_weight(items, accuracy)
     ]
-    return place_labels(axes, spots, taken=[Extent(*map(float, legend.get_window_extent().extents))])
+    taken = [Extent(*map(float, legend.get_window_extent().extents))]
+    if len(items) > CROWD * axes.get_window_extent().width / made.get_dpi():
+        return place_labels(axes, spots, taken=taken, every=False, steps=5)
+    return place_labels(axes, spots, taken=taken)
+
+
+def _by_weight(items: Sequence[Figures], accuracy: str) -> list[int]:
+    """Places of the networks, those first whose names are least to be missed.
+
+    These are the ones that none is better than at their cost, then those whose ideas the most others extend.
+    """
+    costs = [(item.figure("macs"), -(_value(item, accuracy) or 0.0)) for item in items]
+    front = {i for i, own in enumerate(costs) if not any(a <= own[0] and b < own[1] for a, b in costs)}
+    heirs = Counter(name for item in items if item.lineage for name in item.lineage.after)
+    return sorted(range(len(items)), key=lambda i: (i not in front, -heirs[items[i].label], i))
 
 
 def _round_sizes(most: int) -> list[int]:
