@@ -11,7 +11,7 @@ import pytest
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
 from archspec.layers.conv import Conv
-from archspec.loading import load
+from archspec.loading import load, open_spec
 from tests.findings import codes
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
@@ -195,6 +195,31 @@ def test_imported_blocks_must_not_clash(write: Write) -> None:
         write("blocks: {unit: {layers: [relu]}}\n", f"{name}.yaml")
     path = write("import: [one.yaml, two.yaml]\n" + INPUT + "layers: [unit]\n")
     assert codes(path) == ["E208"]
+
+
+def test_blocks_of_the_zoo_are_imported_by_the_names_of_families(write: Write, tmp_path: Path) -> None:
+    chain = "[{inverted_residual: {filters: 8, expand: 6}}, {se: {width: 2}}, dense_layer]"
+    path = write(f"import: [senet, mobilenet_v2, 'densenet?growth=12']\n{INPUT}layers: {chain}\n")
+    assert codes(path) == []
+    assert load(path).graph().nodes[-1].output.channels == 8 + 12
+    again = tmp_path / "shown.yaml"
+    again.write_text(load(path).to_yaml(), "utf-8")  # what `show` writes stands for itself
+    assert load(again).graph().macs == load(path).graph().macs
+    for name, helps in {
+        "senat": "did you mean `senet`?",
+        "se_resnet50": "the zoo's is called `senet`",
+        "senet.yaml": "the zoo's is called `senet`",
+        "nowhere": "paths are relative to the file that names them",
+    }.items():
+        path = write(f"import: [{name}]\n{INPUT}layers: [{{se: {{width: 2}}}}]\n")
+        (only,) = open_spec(str(path)).diagnostics  # nothing of `se`, which may be one of the blocks
+        assert (only.code, only.help[-1]) == ("E101", helps)
+
+
+def test_a_file_comes_before_the_family_of_its_name(write: Write) -> None:
+    write("blocks: {se: {layers: [relu]}}\n", "senet")
+    path = write("import: [senet]\n" + INPUT + "layers: [se]\n")
+    assert [node.kind for node in load(path).graph().nodes] == ["relu"]
 
 
 def test_one_mistake_gives_one_message(write: Write) -> None:

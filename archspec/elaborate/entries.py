@@ -309,13 +309,13 @@ class Expander:
         return tuple(sources)
 
     def kind_of(self, entry: Entry, context: Context) -> type[Kind] | None:
-        """The kind of an entry that is a layer; None with the reason reported."""
+        """The kind of an entry that is a layer; None with the reason reported, or that of a failed import."""
         try:
             kind = find_kind("layers", entry.kind)
         except KindError as error:
             self.findings.error("E217", str(error), entry.span)
             return None
-        if kind is None:
+        if kind is None and not context.document.lacks_blocks:
             from archspec.spec.unknown import unknown_kind
 
             known = {*kind_names("layers"), *context.document.blocks, *STRUCTURE}

@@ -60,6 +60,8 @@ class Document:
         """What the chosen variant sets: its entries that are not sections."""
         self.imports: list[Scalar] = []
         """The files that it and what it extends import."""
+        self.lacks_blocks = False
+        """Whether one of these could not be opened, so that kinds which nobody knows may have been its blocks."""
         self.reopen: Callable[[Scalar, Findings], Document | None] | None = None
         """Opens the file again over the base of one of its variants, given as `extends` of that variant names it."""
         self.based = False

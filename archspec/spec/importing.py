@@ -1,4 +1,4 @@
-"""`import`: files whose blocks a spec uses. Imported once a spec has some."""
+"""`import`: files, or families of the zoo, whose blocks a spec uses. Imported once a spec has some."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from archspec.diagnostics import Findings, Label, Span
+from archspec.diagnostics import Findings, Label, Span, did_you_mean
 from archspec.fields import at_home
 from archspec.located import Located, Scalar, Sequence
 from archspec.located import Mapping as LocatedMapping
-from archspec.source import is_file
+from archspec.source import is_file, is_folder
 from archspec.spec.document import Block, Document
 from archspec.spec.extending import given_arguments, is_path
 
@@ -22,7 +22,7 @@ def imported_paths(root: LocatedMapping, findings: Findings) -> Iterable[Scalar]
         if is_path(item):
             yield item
         else:
-            findings.error("E112", "`import` is a list of file paths", item.span)
+            findings.error("E112", "`import` is a list of paths of files and names of the zoo's families", item.span)
 
 
 class Open(Protocol):
@@ -51,7 +51,11 @@ class Libraries:
         """Adds the blocks of imported files to a document's. `chain` is the files that led to it."""
         for item in imports:
             other = self._library(item, chain)
-            for block in other.blocks.values() if other else ():
+            if other is None:
+                document.lacks_blocks = True
+                continue
+            document.lacks_blocks |= other.lacks_blocks
+            for block in other.blocks.values():
                 self._add(document, block, item)
 
     def _library(self, item: Scalar, chain: tuple[Path, ...]) -> Document | None:
@@ -63,10 +67,37 @@ class Libraries:
             if read is None:
                 return None
             path, given = item.source.folder / at_home(file), read
+        if not is_file(path):
+            family = self._family(file, item)
+            if family is None:
+                return None
+            path = family
         key = (path.resolve(), query if given else "")
         if key not in self.documents or key[0] in chain:
             self.documents[key] = self.open(path, chain, library=True, span=item.span, given=given)
         return self.documents[key]
+
+    def _family(self, name: str, item: Scalar) -> Path | None:
+        """The zoo's file of a family; where there is neither a file nor a family of that name, that is reported."""
+        from archspec.zoo import in_zoo, zoo_files
+
+        files = {path.stem: path for path in zoo_files()}
+        if name in files:
+            return files[name]
+        path = item.source.folder / at_home(name)
+        self.findings.files.setdefault(path, None)
+        stem = Path(name).stem if name.endswith(".yaml") else name
+        home = in_zoo(stem)
+        if is_folder(path):
+            what = f"{path} is a folder, not a file"
+        elif "." in name:
+            what = f"there is no file {path}"
+        else:
+            what = f"there is no file, and no family in the zoo, called {name[:200]}"
+        near = f"the zoo's is called `{home[0].stem}`" if home else did_you_mean(name, files)
+        help = ["paths are relative to the file that names them", *([near] if near else [])]
+        self.findings.error("E101", what, item.span, help=help)
+        return None
 
     def _add(self, document: Document, block: Block, item: Scalar) -> None:
         earlier = document.blocks.get(block.name)

@@ -173,7 +173,7 @@ SECTIONS: dict[str, str] = {
     "task": "what the outputs mean",
     "args": "the network's arguments with their defaults",
     "variants": "named sets of arguments",
-    "import": "files whose blocks are used",
+    "import": "files, or families of the zoo, whose blocks are used",
     "extends": "a spec that this one starts from",
     "defaults": "fields for every layer of a kind",
     "blocks": "layer kinds that the spec defines",
