@@ -35,6 +35,8 @@ SIZES = {
         "mobilenetv1_100": 96,
     },
 }
+GAINS = {"legacy_senet154": 0.8}
+"""What kernels are multiplied with where the numbers would grow until float32 cannot tell them."""
 
 
 def outputs(library: str, name: str, size: int) -> dict[str, np.ndarray]:
@@ -42,7 +44,7 @@ def outputs(library: str, name: str, size: int) -> dict[str, np.ndarray]:
     make = get_model if library == "torchvision" else timm.create_model
     model = make(name, **(OPTIONS.get(name, {}) if library == "torchvision" else {})).eval()
     for key, value in model.state_dict().items():
-        value.copy_(torch.from_numpy(tensor(name, key, list(value.shape))))
+        value.copy_(torch.from_numpy(tensor(name, key, list(value.shape), GAINS.get(name, 1.0))))
     x = np.random.default_rng(crc32(f"{name}/input".encode())).standard_normal((1, 3, size, size)).astype(np.float32)
     with torch.no_grad():
         found, other = model(torch.from_numpy(x)), model(torch.from_numpy(-x))

@@ -24,8 +24,8 @@ def recorded_names() -> dict[str, list[tuple[str, list[int]]]]:
     }
 
 
-def tensor(network: str, name: str, shape: list[int]) -> np.ndarray:
-    """The tensor that the rule gives for a network's name and a tensor's."""
+def tensor(network: str, name: str, shape: list[int], gain: float = 1.0) -> np.ndarray:
+    """The tensor that the rule gives for a network's name and a tensor's, kernels times a gain."""
     generator = np.random.default_rng(crc32(f"{network}/{name}".encode()))
     if name.endswith("num_batches_tracked"):
         return np.zeros(shape, np.int64)
@@ -38,7 +38,7 @@ def tensor(network: str, name: str, shape: list[int]) -> np.ndarray:
     elif len(shape) == 1:
         found = generator.uniform(0.5, 1.5, shape)
     else:
-        found = generator.standard_normal(shape) * sqrt(2 / prod(shape[1:]))
+        found = generator.standard_normal(shape) * sqrt(2 / prod(shape[1:])) * gain
     return np.asarray(found, np.float32)
 
 

@@ -77,7 +77,7 @@ def test_outputs_are_those_of_pytorch(stem: str, name: str, golden: Golden, tmp_
         names = restated_names(stem, name)
     else:
         names = plain_names(spec.graph()) if golden.of == "own" else recorded_names()[f"{golden.of}/{theirs}"]
-    save_file({key: tensor(theirs, key, shape) for key, shape in names}, tmp_path / "file.safetensors")
+    save_file({key: tensor(theirs, key, shape, golden.gain) for key, shape in names}, tmp_path / "file.safetensors")
     found = import_weights(name, tmp_path / "file.safetensors", tmp_path / "imported")
     assert found.full
     assert found.naming == (golden.table or (PLAIN if golden.of == "own" else golden.of))

@@ -37,12 +37,14 @@ class Gradients(Entry):
 class Golden(Entry):
     """Whose outputs are recorded for the rule's weights (tests/golden/README.md), at which size, a square.
 
+    `gain` is what the rule's kernels are multiplied with, where numbers would grow until float32 cannot tell them.
     `table` is the spec's table of names whose names the tensors have that are recorded with the outputs of a network
     restated here; without it they are called by the layers' paths.
     """
 
     of: Literal["torchvision", "timm", "own"]
     size: int
+    gain: float = 1.0
     table: str | None = None
     often: bool = False
 
