@@ -17,14 +17,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-ZOO = str(Path(__file__).parent.parent / "specs" / "zoo" / "lenet.yaml")
+FILES = sorted(map(str, (Path(__file__).parent.parent / "specs" / "zoo").glob("*.yaml")))
+LENET = next(file for file in FILES if Path(file).stem == "lenet")
 MAIN = "import sys; sys.argv[1:] = {!r}; from archspec.cli import main; sys.exit(main())"
 CODE = {
     "import pydantic, yaml": "import pydantic, yaml",
-    "validate lenet.yaml": MAIN.format(["validate", ZOO]),
+    "validate lenet.yaml": MAIN.format(["validate", LENET]),
     "report lenet5": MAIN.format(["report", "lenet5"]),
     "report resnet152": MAIN.format(["report", "resnet152"]),
     "compare resnet50 vgg16": MAIN.format(["compare", "resnet50", "vgg16"]),
+    "zoo": MAIN.format(["zoo"]),
+    "validate the whole zoo": MAIN.format(["validate", *FILES]),
 }
 
 

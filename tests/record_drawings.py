@@ -1,5 +1,6 @@
-"""Records digests of all drawings of the zoo in tests/fingerprints/drawings.json: `python -m tests.record_drawings`.
+"""Records digests of drawings in tests/fingerprints/drawings.json: `python -m tests.record_drawings`.
 
+They are those of the sample, one or two networks of each family of the zoo.
 It draws the pictures of the documentation anew, too.
 A change that means to alter no drawing leaves the file as it is; one that means to says in its commit which and why.
 What it altered is printed.
@@ -16,11 +17,9 @@ from archspec.drawing import DrawingError, drawn
 from archspec.loading import open_spec
 from archspec.page.payload import Texts, model
 from archspec.reports import report
-from archspec.zoo import zoo_variants
+from tests.zoo import SAMPLE
 
 FILE = Path(__file__).parent / "fingerprints" / "drawings.json"
-
-NETWORKS = [name for name, (_, variant) in zoo_variants().items() if variant]
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 EXAMPLES = Path(__file__).parents[1] / "specs" / "examples"
@@ -72,7 +71,7 @@ def graphviz() -> str:
 
 def main() -> None:
     before = json.loads(FILE.read_text("utf-8"))["networks"] if FILE.exists() else {}
-    made = {name: digests(name) for name in NETWORKS}
+    made = {name: digests(name) for name in SAMPLE}
     for name, found in made.items():
         altered = [key for key, value in found.items() if before.get(name, {}).get(key) != value]
         if altered:

@@ -1,4 +1,4 @@
-"""Digests of the zoo's graphs, figures and compiled programs: the same digest, the same network.
+"""Digests of the zoo's graphs and figures, and of programs of a sample: the same digest, the same network.
 
 `python -m tests.record_fingerprints` writes `tests/fingerprints/graphs.json` and `programs.json` anew and prints what
 changed; a commit that changes a record says which networks and why. Programs are recorded for the installed minor
@@ -25,9 +25,13 @@ from archspec.loading import load
 from archspec.lower import outline
 from archspec.reports import Report, report
 from archspec.zoo import zoo_variants
+from tests.zoo import FIGURES
 
 FOLDER = Path(__file__).parent / "fingerprints"
 NETWORKS = [name for name, (_, variant) in zoo_variants().items() if variant]
+TRACED = [name for name in NETWORKS if name in FIGURES and (FIGURES[name].traced or FIGURES[name].sample)]
+"""Those whose programs are recorded: one or two of each family, since tracing takes seconds."""
+
 JAX = ".".join(jax.__version__.split(".")[:2])
 
 UNSAID = {"name", "debug_info", "ctx_mesh"}
@@ -178,7 +182,7 @@ def read(name: str) -> dict[str, Any]:
 
 def main() -> None:
     graphs = {name: graph_record(load(name).graph()) for name in NETWORKS}
-    programs = {name: program_record(name) for name in NETWORKS}
+    programs = {name: program_record(name) for name in TRACED}
     kept = read("programs")
     for sort, before, after in (("graph", read("graphs"), graphs), ("program", kept.get(JAX, {}), programs)):
         for name in sorted({*before, *after}):

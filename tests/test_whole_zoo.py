@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from html import unescape
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -91,7 +90,11 @@ def test_names_are_those_of_one_network_each() -> None:
 
 
 @pytest.mark.slow
-def test_all_of_the_zoo_is_validated_in_20_seconds() -> None:
-    began = process_time()
-    assert main(["validate", *map(str, FILES)]) == 0
-    assert process_time() - began < 20
+def test_all_of_the_zoo_is_valid() -> None:
+    assert main(["validate", *map(str, FILES), "--strict"]) == 0
+
+
+def test_the_readme_says_how_many_there_are_and_no_file_is_long(networks: dict[str, Figures]) -> None:
+    readme = (docs_folder().parent / "README.md").read_text("utf-8")
+    assert f"\n{len(networks)} networks come with the package" in readme
+    assert [path.stem for path in FILES if len(path.read_text("utf-8").splitlines()) > 250] == []
