@@ -169,6 +169,8 @@ def _make_divisible(value: Any, divisor: Any, least: Any = None) -> int:
     least = divisor if least is None else least
     for number in (value, divisor, least):
         _require_number(number)
+    if value <= 0 or divisor <= 0:  # what comes of a width of 0 would be `least`, without a word
+        raise TypeError("it takes numbers above 0")
     made = max(least, int(value + divisor / 2) // divisor * divisor)
     return int(made + divisor if made < 0.9 * value else made)
 

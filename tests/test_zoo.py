@@ -36,7 +36,7 @@ def test_every_network_has_figures_in_the_file_of_its_family() -> None:
     families: dict[str, set[str]] = {}
     for name in NAMES:
         families.setdefault(VARIANTS[name][0].stem, set()).add(name)
-    assert families.keys() == FILES.keys()
+    assert families.keys() == FILES.keys(), "specs/zoo/<family>.yaml and tests/zoo/<family>.json go together"
     for stem, names in families.items():
         assert {name for name in FILES[stem] if "?" not in name} == names, stem
         assert {name.partition("?")[0] for name in FILES[stem]} == names, stem
