@@ -48,6 +48,8 @@ def fault(pattern: str, replacement: str) -> str | None:
     rest = PLACEHOLDER.sub("", replacement)
     if "{" in rest or "}" in rest:
         return f"`{replacement[:200]}` has other braces than {{number}}, {{*}}, {{*.*}} and {{*+1}}"
+    if ("[" in pattern or "]" in pattern) and not re.fullmatch(r"[^][]+\[\w+(\.\w+)*\]", pattern):
+        return f"`{pattern[:200]}` has other brackets than those of an array at its end, such as [scale]"
     form = FORM.search(replacement)
     if form is not None and form[1] not in FORMS:
         return f"`{replacement[:200]}` ends with other axes than {', '.join(f'[{known}]' for known in FORMS)}"

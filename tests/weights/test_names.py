@@ -200,6 +200,10 @@ def test_names_with_axes_say_shapes_both_ways(tmp_path: Path) -> None:
     [
         ("'*.conv': '{**}.conv'", "other braces"),
         ("'*.conv': '{*-1}.conv'", "other braces"),
+        ("'*.conv[]': '*'", "`*.conv[]` has other brackets than those of an array"),
+        ("'[kernel]': 'k'", "other brackets"),
+        ("'*.conv]': '*'", "other brackets"),
+        ("'*[0].conv': '*.conv'", "other brackets"),
         ("'*.conv': '*.{numbr}'", "other braces"),
         ("'*.conv': '*.{*}.conv'", "has 2 stars, `*.conv` 1"),
         ("'*.conv': '{*.*}.conv'", "has 2 stars, `*.conv` 1"),
