@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from archspec.kinds import find_kind, kind_names
+from archspec.loading import load
 from archspec.spec.schema import json_schema
 from archspec.zoo import zoo_folder
 
@@ -97,6 +98,18 @@ def test_wrong_sections_are_not(validator: jsonschema.Draft202012Validator) -> N
     )
     for wrong in sections:
         assert list(validator.iter_errors({**BASE, "layers": [], **wrong})) != []
+
+
+@pytest.mark.parametrize("section", ["outputs", "train", "lineage", "weights"])
+def test_a_variant_leaves_out_what_the_file_says(
+    validator: jsonschema.Draft202012Validator, section: str, tmp_path: Path
+) -> None:
+    spec = {**BASE, "layers": ["flatten", {"dense": {"name": "fc", "units": 3}}], "variants": {"a": {section: None}}}
+    spec |= {"outputs": {"fc": "fc"}, "train": {"dataset": "mnist5k"}, "lineage": {"year": 1998}, "weights": {"tv": {}}}
+    assert list(validator.iter_errors(spec)) == []
+    path = tmp_path / "net.yaml"
+    path.write_text(yaml.safe_dump(spec), "utf-8")
+    assert not load(path, "a").diagnostics
 
 
 def test_variants_lay_fields_over_kinds(validator: jsonschema.Draft202012Validator) -> None:

@@ -38,6 +38,9 @@ _LAYERS: Schema = {"$ref": "#/$defs/layers"}
 _LAID = "_laid_over"
 """Behind the word of a family: its kinds where they are laid over others, so that no field is required."""
 
+_LEFT_OUT = ("outputs", "train", "lineage")
+"""Sections that a variant may leave out by laying nothing over the file's, as `layers` and `weights` anywhere."""
+
 _NAME = r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$"
 
 
@@ -104,7 +107,7 @@ def _sections() -> Schema:
                         "properties": {
                             "extends": {"type": "string", "description": "a variant or a spec that it starts from"},
                             **{
-                                name: _partial(schema)
+                                name: _or_nothing(_partial(schema)) if name in _LEFT_OUT else _partial(schema)
                                 for name, schema in {**header, **own, "weights": weights}.items()
                                 if name in VARIANT_SECTIONS
                             },
@@ -143,6 +146,10 @@ def _sections() -> Schema:
 def _input() -> Schema:
     """An image, a signal or a vector."""
     return {"anyOf": [_object(model) for model in MODELS.values()]}
+
+
+def _or_nothing(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _partial(schema: Schema) -> Schema:
