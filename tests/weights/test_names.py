@@ -72,13 +72,16 @@ def test_a_classifier_gives_the_body(network: str, body: Body) -> None:
     spec = load(network)
     graph = spec.graph()
     known = namings(graph, tables(spec))[body.table]
+    layouts = orders(graph)
     if "/" in body.of:
         theirs = {name: tuple(shape) for name, shape in recorded_names()[body.of] if not name.endswith("tracked")}
     else:
         other = load(body.of).graph()
-        layouts = orders(other)
+        their_layouts = orders(other)
         names = namings(other, {})[PLAIN]
-        theirs = {name: to_torch_shape(place.weight, order_of(place.node, layouts)) for name, place in names.items()}
+        theirs = {
+            name: to_torch_shape(place.weight, order_of(place.node, their_layouts)) for name, place in names.items()
+        }
     shared = {
         name
         for name, place in known.items()
@@ -87,8 +90,10 @@ def test_a_classifier_gives_the_body(network: str, body: Body) -> None:
     assert {name for name in theirs if not name.startswith(body.left)} == shared
     for name in shared:
         place = known[name]
+        order = order_of(place.node, layouts)
+        assert to_torch_shape(place.weight, order, place.form) == theirs[name]
         zeros = np.broadcast_to(np.float32(0), theirs[name])
-        assert from_torch(zeros, place.weight, order_of(place.node, orders(graph))).shape == place.weight.shape
+        assert from_torch(zeros, place.weight, order, place.form).shape == place.weight.shape
 
 
 @pytest.mark.parametrize(
