@@ -98,7 +98,7 @@ def _grown(graph: Graph, run: Piece) -> list[str]:
     """How many channels come into the first and out of the last of pieces that differ in that alone."""
     ends = [graph.nodes[piece.nodes[-1]].output.channels for piece in run.pieces]
     first = graph.nodes[run.nodes[0]].input_types[0].channels
-    return [f"{first} → {ends[-1]} channels"] if len(set(ends)) > 1 else []
+    return [f"{first} → {ends[-1]} channel{'s' * (ends[-1] != 1)}"] if len(set(ends)) > 1 else []
 
 
 def about(piece: Piece) -> str:

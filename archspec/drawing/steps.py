@@ -233,7 +233,7 @@ def _block(graph: Graph, part: Part) -> Stage:
         grows = all(one < two for one, two in pairwise(sizes))
         if len(row) > 2 and grows and all(same_layers(graph, row[0], inner) for inner in row[1:]):
             # Each adds to what comes in: how much comes in and goes out tells of all.
-            note, split = f"{nodes[0].input_types[0].channels} → {sizes[-1]} channels", ()
+            note, split = f"{nodes[0].input_types[0].channels} → {sizes[-1]} channel{'s' * (sizes[-1] != 1)}", ()
         if is_named(graph, row[0]) and (note or not is_named(graph, part)):
             does = f"{len(row)} × {row[0].kind}"
     name = part.name if "…" in part.path else name_of(part.path)
