@@ -60,8 +60,12 @@ def fvcore(node: Node, mode: str) -> int:
 
 
 def timm(node: Node, mode: str) -> int:
-    """fvcore's count in evaluation, whatever the mode."""
-    return fvcore(node, "eval")
+    """fvcore's count in evaluation, whatever the mode.
+
+    What gates squeeze is a mean of the tensor in timm, not an adaptive pooling, and fvcore does not know that.
+    """
+    layer: Any = node.layer
+    return 0 if node.kind == "global_avg_pool" and layer.keep_dims else fvcore(node, "eval")
 
 
 def torchinfo(node: Node, mode: str) -> int:
@@ -233,7 +237,13 @@ CONVENTIONS = {
             fvcore,
             _fvcore_summary,
         ),
-        Convention("timm", "MACs", "fvcore's count in evaluation, called MACs there", timm, _timm_summary),
+        Convention(
+            "timm",
+            "MACs",
+            "fvcore's count in evaluation without the means that gates take, called MACs there",
+            timm,
+            _timm_summary,
+        ),
         Convention(
             "torchinfo",
             "mult-adds",
