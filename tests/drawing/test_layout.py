@@ -175,7 +175,16 @@ def check_picture(graph: Graph, picture: Picture) -> None:
     check_edges(graph, picture)
 
 
-@pytest.mark.parametrize("name", [*sampled(ZOO), *EXAMPLES])
+CHANGE_PLACES = pytest.mark.xfail(
+    reason="two tensors that change places between the same two columns lie on each other for some pixels", strict=True
+)
+AT_EVERY_DEPTH = [
+    *sampled(name for name in ZOO if name not in ("yolov3", "nasnet_a_large")),
+    *(pytest.param(name, marks=[pytest.mark.slow, CHANGE_PLACES]) for name in ("yolov3", "nasnet_a_large")),
+]
+
+
+@pytest.mark.parametrize("name", [*AT_EVERY_DEPTH, *EXAMPLES])
 def test_networks_at_every_depth(name: str) -> None:
     graph = open_spec(name).graph()
     for mode in ("eval", "train") if any(output.train_only for output in graph.outputs) else ("eval",):
