@@ -22,11 +22,8 @@ from archspec.drawing.steps import what
 from archspec.drawing.wires import LINK
 from archspec.graph import Graph
 from archspec.loading import open_spec
-from archspec.zoo import zoo_variants
 from tests.drawing.shared import texts
-from tests.zoo import sampled
-
-NAMES = sampled(name for name, (_, variant) in zoo_variants().items() if variant and "1001" not in name)
+from tests.zoo import SAMPLE
 
 
 def graph_of(name: str, mode: str = "eval") -> Graph:
@@ -64,7 +61,7 @@ def check_text(drawn: Scene, *, crossed: bool = False) -> None:
         assert crossed or not any(text.box.meets(part, gap=-1.5) for part in parts), text
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SAMPLE)
 def test_text_fits_by_default(name: str) -> None:
     graph = graph_of(name)
     check_text(scene(graph))
@@ -78,7 +75,7 @@ def test_text_fits_at_every_depth_and_direction(name: str, depth: int) -> None:
     check_text(scene(graph, depth=depth, direction="right"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SAMPLE)
 def test_default_pictures_have_few_boxes_and_show_a_block_of_each_kind(name: str) -> None:
     pieces = Pieces(graph_of(name))
     opened = chosen(pieces)

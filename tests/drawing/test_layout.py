@@ -19,11 +19,9 @@ from archspec.drawing.unfolding import unfold
 from archspec.drawing.wrapping import wrapped
 from archspec.graph import Graph
 from archspec.loading import open_spec
-from archspec.zoo import zoo_variants
-from tests.zoo import sampled
+from tests.zoo import SAMPLE
 
 NEAR = 0.01
-ZOO = [name for name, (_, variant) in zoo_variants().items() if variant and "1001" not in name]
 EXAMPLES = [str(file) for file in sorted((Path(__file__).parents[2] / "specs" / "examples").glob("*.yaml"))]
 
 
@@ -179,7 +177,7 @@ CHANGE_PLACES = pytest.mark.xfail(
     reason="two tensors that change places between the same two columns lie on each other for some pixels", strict=True
 )
 AT_EVERY_DEPTH = [
-    *sampled(name for name in ZOO if name not in ("yolov3", "nasnet_a_large")),
+    *SAMPLE,
     *(pytest.param(name, marks=[pytest.mark.slow, CHANGE_PLACES]) for name in ("yolov3", "nasnet_a_large")),
 ]
 
