@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import NamedTuple
 
 from archspec.diagnostics import DataError, count
+from archspec.drawing import encoded
 from archspec.drawing.palette import FAINT, FAMILIES, INK
 from archspec.drawing.scene import (
     Curve,
@@ -255,13 +255,4 @@ def _drawn(box: Box, middle: Point) -> list[Shape]:
 
 def drawn(networks: Sequence[Figures], format: str) -> bytes:
     """The tree as a file's bytes: svg, png or pdf. Raises `DataError` where no network has a year."""
-    made = scene(networks)
-    if format == "svg":
-        from archspec.drawing import svg
-
-        return svg.render(made).encode()
-    from archspec.drawing import raster
-
-    stream = BytesIO()
-    raster.save(made, stream, "png" if format == "png" else "pdf")
-    return stream.getvalue()
+    return encoded(scene(networks), format)

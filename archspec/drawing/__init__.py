@@ -12,6 +12,7 @@ from archspec.graph import Graph
 from archspec.writing import write
 
 if TYPE_CHECKING:
+    from archspec.drawing.scene import Scene
     from archspec.loading import Spec
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -74,6 +75,11 @@ def drawn(
         from archspec.drawing import graph_look
 
         scene = graph_look.scene(graph, depth=depth, open=open, direction=direction)
+    return encoded(scene, format)
+
+
+def encoded(scene: Scene, format: str) -> bytes:
+    """A scene as a file's bytes: svg, png or pdf."""
     if format == "svg":
         from archspec.drawing import svg
 
