@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +142,18 @@ def write_file(file: Path, contents: bytes) -> None:
         write(file, contents)
     except DataError as error:
         raise error.located(None) from None
+
+
+def named_columns(text: str, known: Collection[str]) -> list[str] | None:
+    """The names that `--columns` lists, None where there are none. Raises `ArgumentTypeError` for one not known."""
+    from archspec.diagnostics import did_you_mean
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
+    return names or None
 
 
 def check_columns(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import argparse
 from archspec.commands._common import (
     TABLES,
     check_columns,
+    named_columns,
     open_checked,
     optimiser_of,
     optimiser_option,
@@ -72,13 +73,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _columns(text: str) -> list[str] | None:
-    from archspec.diagnostics import did_you_mean
     from archspec.reports.facts import COLUMNS, COUNTED
 
-    known = [column.key for column in (*COLUMNS, COUNTED)]
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
-    return names or None
+    return named_columns(text, [column.key for column in (*COLUMNS, COUNTED)])

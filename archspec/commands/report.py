@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from archspec.commands._common import (
     TABLES,
     check_columns,
+    named_columns,
     open_checked,
     optimiser_of,
     optimiser_option,
@@ -128,15 +129,9 @@ def _cross_checks(spec: Spec, options: argparse.Namespace) -> list[CrossCheck]:
 
 
 def _columns(text: str) -> list[str] | None:
-    from archspec.diagnostics import did_you_mean
     from archspec.reports.columns import COLUMNS
 
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names if names != ["all"] else []:
-        if name not in COLUMNS:
-            hint = did_you_mean(name, COLUMNS) or f"there are {', '.join(COLUMNS)}"
-            raise argparse.ArgumentTypeError(f"there is no column {name!r}; {hint}")
-    return names or None
+    return ["all"] if text.replace(",", " ").split() == ["all"] else named_columns(text, COLUMNS)
 
 
 def _size(text: str) -> int:
