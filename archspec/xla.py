@@ -126,6 +126,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
         return forward.lower(*arrays, x).compile()
     from archspec.data import LABEL
     from archspec.tasks import COUNTS
+    from archspec.training.feeding import Batch
     from archspec.training.steps import steps_of
 
     graph, sections, heads, train = _given(network)
@@ -135,7 +136,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
     heads = [head._replace(target=head.target or LABEL) for head in heads]
     steps = steps_of(graph, sections, heads, train, 1)
     # Images are bytes as data have them.
-    batches = {
+    inputs = {
         item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)
         for item in graph.inputs
     }
@@ -146,7 +147,7 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
         shape = () if head.remakes else head.type.spatial if classes else head.type.shape
         targets[name] = shaped((batch, *shape), jnp.int32 if classes or head.remakes else jnp.float32)
     step: Any = steps.train
-    return step.lower(steps.template, batches, targets).compile()
+    return step.lower(steps.template, Batch(inputs, targets, shaped((batch,), jnp.int32))).compile()
 
 
 def flops_of(compiled: Any) -> int | None:

@@ -20,6 +20,7 @@ from flax import nnx
 
 from archspec.data import INPUT, LABEL
 from archspec.loading import load
+from archspec.training.feeding import Batch
 from archspec.training.steps import make_steps
 
 BLOCKS = 9
@@ -70,9 +71,10 @@ def from_yaml(images: jax.Array, labels: jax.Array) -> Callable[[], object]:
     assert spec.train is not None
     steps = make_steps(spec, 125)
     held = [steps.initial(None)]
+    batch = Batch({INPUT: images}, {LABEL: labels}, jnp.arange(len(images), dtype=jnp.int32))
 
     def run() -> object:
-        held[0], _ = steps.train(held[0], {INPUT: images}, {LABEL: labels})
+        held[0], _ = steps.train(held[0], batch)
         return held[0]["step"]
 
     return run

@@ -17,7 +17,7 @@ from archspec.lower import Arrays
 from archspec.metrics import add
 from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
-from archspec.training.feeding import Batch, fits_on_device, uncounted
+from archspec.training.feeding import Named, fits_on_device, uncounted
 from archspec.training.notes import HELD_OUT, check_labels
 from archspec.training.steps import Steps, evaluated
 from archspec.training.totals import losses_of
@@ -47,7 +47,7 @@ class Evaluator:
     def _starts(self) -> range:
         return range(0, len(self.split), self.size)
 
-    def _place(self, start: int) -> Batch:
+    def _place(self, start: int) -> tuple[Named, Named]:
         def placed(array: np.ndarray, fill: float) -> jax.Array:
             own = array[start : start + self.size]
             missing = self.size - len(own)
@@ -60,7 +60,7 @@ class Evaluator:
             {name: placed(array, uncounted(array.dtype)) for name, array in self.split.targets.items()},
         )
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[tuple[Named, Named]]:
         if self.placed is not None:
             yield from self.placed
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +14,19 @@ from archspec.data import Split
 DEVICE_BYTES = 2**30
 """Data up to this size lies on the device, if that leaves half of its memory free."""
 
-Batch = tuple[dict[str, jax.Array], dict[str, jax.Array]]
-"""Inputs and targets by name."""
+Named = dict[str, jax.Array]
+"""Arrays of a batch, by the names of inputs or targets."""
+
+
+class Batch(NamedTuple):
+    """What a training step takes: inputs and targets by name, and which samples they are.
+
+    `index` (B,) int32 has each sample's number in the training part, ~n for what only fills up the batch.
+    """
+
+    inputs: Named
+    targets: Named
+    index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
 def uncounted(kind: Any) -> float:
@@ -58,9 +69,10 @@ def _gather(
         wide = fills.reshape(-1, *(1,) * (target.ndim - 1))
         return jnp.where(wide, jnp.asarray(uncounted(target.dtype), target.dtype), target[own])
 
-    return (
+    return Batch(
         {name: array[own] for name, array in inputs.items()},
         {name: counting(array) for name, array in targets.items()},
+        chosen,
     )
 
 
@@ -88,19 +100,19 @@ class HostFeed:
         """The batches of an order, (steps, batch), from a step on."""
         import grain
 
-        def gather(step: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        def gather(step: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
             chosen = order[step]
             own = np.where(chosen < 0, ~chosen, chosen)
             targets = {name: array[own] for name, array in self.split.targets.items()}
             for target in targets.values():
                 target[chosen < 0] = uncounted(target.dtype)
-            return {name: array[own] for name, array in self.split.inputs.items()}, targets
+            return {name: array[own] for name, array in self.split.inputs.items()}, targets, chosen
 
         steps = grain.MapDataset.range(start, len(order)).map(gather)
         ahead = steps.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
         waiting: Batch | None = None
-        for inputs, targets in ahead:
-            ready = (_placed(inputs), _placed(targets))
+        for inputs, targets, chosen in ahead:
+            ready = Batch(_placed(inputs), _placed(targets), jnp.asarray(chosen))
             if waiting is not None:
                 yield waiting
             waiting = ready
@@ -108,7 +120,7 @@ class HostFeed:
             yield waiting
 
 
-def _placed(arrays: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+def _placed(arrays: Mapping[str, np.ndarray]) -> Named:
     return {name: jnp.asarray(array) for name, array in arrays.items()}
 
 

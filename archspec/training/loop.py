@@ -215,9 +215,9 @@ class Loop:
         samples = len(self.data.train)
         first = (epoch - 1) * self.steps_per_epoch
         totals = Totals(self.heads, self.main.name, first)
-        for index, (inputs, targets) in enumerate(self.feed.batches(self.order(epoch))):
+        for index, batch in enumerate(self.feed.batches(self.order(epoch))):
             check()
-            state, figures = steps.train(state, inputs, targets)
+            state, figures = steps.train(state, batch)
             totals.add(figures)
             if totals.failed is not None:
                 break
@@ -286,9 +286,9 @@ class Loop:
         steps = self.steps(epoch + 1)
         state = self.entering(epoch + 1, self.state_after(done))
         batches = self.feed.batches(self.order(epoch + 1))
-        for inputs, targets in islice(batches, index):
-            state, _ = steps.train(state, inputs, targets)
-        prepared = steps.prepare(state, *next(batches))
+        for batch in islice(batches, index):
+            state, _ = steps.train(state, batch)
+        prepared = steps.prepare(state, next(batches))
         network = steps.pure.merge(state["params"], state["statistics"])
         frozen = frozen_at(self.recipe, self.graph, epoch + 1)
         where = first_broken_layer(

@@ -15,6 +15,7 @@ from archspec.lower import Arrays, Outputs, Pure, build, outline, split
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.augmentation import augmented
+from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from archspec.spec.train import Train
 
 TINY = 1e-30
-
-Named = dict[str, jax.Array]
-"""Arrays of a batch, by the names of inputs or targets."""
 
 State = dict[str, Any]
 """params, statistics, optimiser, key (as data), step."""
@@ -55,10 +53,10 @@ class Steps(NamedTuple):
     """The state's shapes and types."""
     continued: Callable[[State], State]
     """A state of another stretch of training → the same with an optimiser that begins anew."""
-    prepare: Callable[[State, Named, Named], Prepared]
-    """(state, inputs, targets) → what `train` gives the network at that state's step."""
-    train: Callable[[State, Named, Named], tuple[State, Figures]]
-    """(state, inputs, targets) → (state, figures); the state given is used up."""
+    prepare: Callable[[State, Batch], Prepared]
+    """(state, batch) → what `train` gives the network at that state's step."""
+    train: Callable[[State, Batch], tuple[State, Figures]]
+    """(state, batch) → (state, figures); the state given is used up."""
     evaluate: Callable[[Arrays, Arrays, Named, Named], Sums]
     """(params, statistics, inputs, targets) → sums; targets below 0 do not count."""
     normalised: Callable[[Named], Named]
@@ -151,9 +149,9 @@ def steps_of(
                 counts.append(weight)
         return total, (named[main.name], statistics, jnp.stack(losses), jnp.stack(counts))
 
-    def prepare(state: State, inputs: Named, targets: Named) -> Prepared:
+    def prepare(state: State, batch: Batch) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
-        inputs, targets = normalised_inputs(inputs, sections), computed(targets)
+        inputs, targets = normalised_inputs(batch.inputs, sections), computed(batch.targets)
         if train.augment is not None:
             # A key of its own: 0 is no layer's.
             inputs, targets = augmented(
@@ -161,8 +159,8 @@ def steps_of(
             )
         return Prepared(inputs, targets, key)
 
-    def train_step(state: State, inputs: Named, targets: Named) -> tuple[State, Figures]:
-        inputs, targets, key = prepare(state, inputs, targets)
+    def train_step(state: State, batch: Batch) -> tuple[State, Figures]:
+        inputs, targets, key = prepare(state, batch)
         gradient = jax.value_and_grad(loss_of, has_aux=True)
         before = trained(state["params"])
         (loss, (output, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)

@@ -17,6 +17,7 @@ from archspec.loading import load, open_spec
 from archspec.runs.events import scalars
 from archspec.tasks import COUNTS
 from archspec.training.checks import matched
+from archspec.training.feeding import Batch
 from archspec.training.notes import of_data
 from archspec.training.run import train
 from archspec.training.steps import make_steps
@@ -192,7 +193,9 @@ def test_an_autoencoder_finds_its_input(write: Write, tmp_path: Path) -> None:
     assert result.summary().startswith("held-out PSNR 6.15 dB, MAE 0.39")
     steps = make_steps(spec, 1)
     targets = {COUNTS: jnp.array([0, -1], jnp.int8)}
-    _, figures = steps.train(steps.initial(None), {"input": jnp.asarray(images(2))}, targets)
+    _, figures = steps.train(
+        steps.initial(None), Batch({"input": jnp.asarray(images(2))}, targets, jnp.arange(2, dtype=jnp.int32))
+    )
     assert float(figures["weights"][0]) == 36
 
 

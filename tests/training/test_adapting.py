@@ -115,7 +115,8 @@ def test_what_fills_up_a_batch_counts_for_nothing_in_any_target(tmp_path: Path) 
     )
     order = feeding.epoch_order(0, 1, 5, 4)
     for feed in (feeding.DeviceFeed(split), feeding.HostFeed(split)):
-        (_, whole), (inputs, targets) = feed.batches(order)
+        (_, whole, number), (inputs, targets, index) = feed.batches(order)
+        assert number.tolist() == order[0].tolist() and index.tolist() == order[1].tolist()
         own = np.where(order[1] < 0, ~order[1], order[1])
         assert np.array_equal(inputs["a"][:, 0], own)  # real samples, for the batch's statistics
         assert np.array_equal(inputs["b"][:, 0, 0, 0], 4 * own)

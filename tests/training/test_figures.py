@@ -124,7 +124,9 @@ def test_what_fills_up_a_batch_changes_nothing_but_its_statistics(write: Write) 
 
     def after(text: str, images: np.ndarray, labels: np.ndarray) -> tuple[Any, Any]:
         steps = make_steps(load(write(text)), 1)
-        return steps.train(steps.initial(None), {"input": jnp.asarray(images)}, {"label": jnp.asarray(labels)})
+        index = jnp.arange(len(images), dtype=jnp.int32)
+        batch = feeding.Batch({"input": jnp.asarray(images)}, {"label": jnp.asarray(labels)}, index)
+        return steps.train(steps.initial(None), batch)
 
     for normalised in (False, True):
         text = FILLED % ("batch_norm," if normalised else "")

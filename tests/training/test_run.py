@@ -192,8 +192,8 @@ def test_steps_compile_once_and_use_their_state_up(write: Write, digits: Path) -
     feed = feeding.DeviceFeed(data.train)
     gathers = cast(Any, feeding._gather)._cache_size()
     for epoch in (1, 2):
-        for inputs, targets in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
-            state, _ = steps.train(state, inputs, targets)
+        for batch in feed.batches(feeding.epoch_order(0, epoch, len(data.train.labels), 50)):
+            state, _ = steps.train(state, batch)
     assert cast(Any, steps.train)._cache_size() == 1
     assert cast(Any, feeding._gather)._cache_size() <= gathers + 1
     assert first["params"]["c.kernel"].is_deleted()
@@ -210,7 +210,8 @@ def test_the_host_feeds_the_same_batches_as_the_device(write: Write, digits: Pat
         device = list(feeding.DeviceFeed(split).batches(order, start))
         assert len(host) == len(device) == len(order) - start
         for one, two in zip(host, device, strict=True):
-            for mine, other in zip(one, two, strict=True):
+            assert np.array_equal(one.index, two.index)
+            for mine, other in zip(one[:2], two[:2], strict=True):
                 assert mine.keys() == other.keys()
                 assert all(np.array_equal(mine[name], other[name]) for name in mine)
 
