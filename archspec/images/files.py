@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import MEGAPIXELS, check_pixels, limit
+from archspec.images.whole import CHECKED, fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -174,6 +175,8 @@ def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
             raise DataError(code, f"{path} is no file" + (" but a folder" if path.is_dir() else ""))
         with _bounded(), Image.open(path, formats=formats()) as image:
             check_pixels(str(path), image.height, image.width, code)
+            if image.format in CHECKED and (amiss := fault(path.read_bytes(), image.format)) is not None:
+                raise DataError(code, f"{path} is damaged: {amiss}")
             yield image
     except DataError:
         raise
