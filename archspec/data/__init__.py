@@ -11,12 +11,38 @@ from typing import TYPE_CHECKING, Any
 from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
+    from archspec.data._columns import Column, Values, as_array, mapped, pieces
     from archspec.data._parts import loaded, untrained
     from archspec.data._split import Data, Split
 
-_HOMES = {"Data": "_split", "Split": "_split", "loaded": "_parts", "untrained": "_parts"}
+_HOMES = {
+    "Column": "_columns",
+    "Data": "_split",
+    "Split": "_split",
+    "Values": "_columns",
+    "as_array": "_columns",
+    "loaded": "_parts",
+    "mapped": "_columns",
+    "pieces": "_columns",
+    "untrained": "_parts",
+}
 
-__all__ = ["INPUT", "LABEL", "MAX_CLASSES", "RELATIVE", "Data", "Dataset", "Split", "loaded", "untrained"]
+__all__ = [
+    "INPUT",
+    "LABEL",
+    "MAX_CLASSES",
+    "RELATIVE",
+    "Column",
+    "Data",
+    "Dataset",
+    "Split",
+    "Values",
+    "as_array",
+    "loaded",
+    "mapped",
+    "pieces",
+    "untrained",
+]
 
 
 def __getattr__(name: str) -> Any:

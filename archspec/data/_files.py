@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from archspec.data._base import LABEL, RELATIVE
+from archspec.data._columns import as_array, taken
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count
 from archspec.images.limits import check_bytes, check_memory
@@ -209,7 +210,7 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
     # Labels of pixels put no image into a class, nor do several targets, or numbers that are no classes.
     targets = list(split.targets.values())
     of_classes = len(targets) == 1 and targets[0].ndim == 1 and targets[0].dtype.kind == "i"
-    classes = targets[0] if of_classes else np.zeros(len(split), np.int32)
+    classes = as_array(targets[0]) if of_classes else np.zeros(len(split), np.int32)
     for label in np.unique(classes):
         members = generator.permutation(np.flatnonzero(classes == label))
         held.append(members[: round(fraction * len(members))])
@@ -233,7 +234,9 @@ def picked(split: Split, places: np.ndarray) -> Split:
 
     places = np.flatnonzero(places) if places.dtype == bool else places
     names = tuple(split.names[place] for place in places) if split.names else ()
-    inputs, targets = ({name: array[places] for name, array in part.items()} for part in (split.inputs, split.targets))
+    inputs, targets = (
+        {name: taken(values, places) for name, values in part.items()} for part in (split.inputs, split.targets)
+    )
     return Split(inputs, targets, names)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from archspec.data._base import Dataset
-from archspec.data._split import Data, Split
+from archspec.data._columns import pieces
+from archspec.data._split import Data
 from archspec.diagnostics import DataError, count, listed
 
 WORDS = {
@@ -73,13 +74,14 @@ def untrained(data: Data) -> list[str]:
             labels = split.targets[target]
             counts = np.zeros(len(names), np.int64)
             placed = labels.ndim > 2 or target in data.positions
-            if labels.ndim == 2 and not placed:
-                counts += (labels > 0).sum(0)
             if placed and len(names) < 2:
                 continue  # one label, there or not
-            for part in [labels] if labels.ndim == 1 else labels if placed else ():
-                known = part[(part >= 0) & (part < len(names))]
-                counts += np.bincount(known, minlength=len(names))
+            for part in pieces(labels):
+                if labels.ndim == 2 and not placed:
+                    counts += (part > 0).sum(0)
+                elif labels.ndim == 1 or placed:
+                    known = part[(part >= 0) & (part < len(names))]
+                    counts += np.bincount(known, minlength=len(names))
             missing = [name for name, number in zip(names, counts, strict=True) if not number]
             if missing:
                 what = "pixel" if labels.ndim > 2 else "position" if placed else _sample(data)
@@ -97,8 +99,8 @@ def _sample(data: Data) -> str:
 
 def _twice(data: Data) -> list[str]:
     """Held-out images that are trained on too, byte for byte."""
-    trained = {key: place for place, key in enumerate(_digests(data.train))}
-    both = [(place, trained[key]) for place, key in enumerate(_digests(data.test)) if key in trained]
+    trained = {key: place for place, key in enumerate(data.train.digests)}
+    both = [(place, trained[key]) for place, key in enumerate(data.test.digests) if key in trained]
     if not both:
         return []
     (held, own), *_ = both
@@ -107,11 +109,3 @@ def _twice(data: Data) -> list[str]:
         example = f", such as {data.test.names[held]}, which is {data.train.names[own]}"
     said = f"{count(len(both), f'held-out {_sample(data)}')} of {len(data.test):,} "
     return [f"{said}{'is' if len(both) == 1 else 'are'} among those trained on too{example}"]
-
-
-def _digests(split: Split) -> Iterator[bytes]:
-    """A digest of all inputs of each sample."""
-    from hashlib import blake2b
-
-    samples = zip(*split.inputs.values(), strict=True)
-    return (blake2b(b"".join(part.tobytes() for part in parts), digest_size=16).digest() for parts in samples)

@@ -1,12 +1,14 @@
-"""What loading a dataset gives: arrays by name."""
+"""What loading a dataset gives: arrays or columns by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archspec.data._base import INPUT, LABEL
+from archspec.data._columns import Column, Values, as_array, pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,20 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Arrays of as many samples each, by name: what networks are given, and what they are to find.
+    """Values of as many samples each, by name: what networks are given, and what they are to find.
 
+    They are arrays, or columns, whose samples are read when they are asked for; targets of one or two axes are arrays.
     Inputs are images (N, H, W, C), uint8 or float32; signals (N, L, C) or vectors (N, F), float32. Targets are whole
     numbers in a signed type, of which those below 0 count for nothing, or floating-point ones, of which those that are
     not numbers (NaN) do not: (N,), (N, K), of positions (N, L), of pixels (N, H, W) or (N, H, W, C). `names` are the
     samples' files, where they have their own.
     """
 
-    inputs: Mapping[str, np.ndarray]
-    targets: Mapping[str, np.ndarray]
+    inputs: Mapping[str, Values]
+    targets: Mapping[str, Values]
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, images: np.ndarray, labels: np.ndarray, names: tuple[str, ...] = ()) -> Split:
+    def of(cls, images: Values, labels: Values, names: tuple[str, ...] = ()) -> Split:
         """A split of one input and one target, by their usual names."""
         return cls({INPUT: images}, {LABEL: labels}, names)
 
@@ -38,24 +41,40 @@ class Split:
 
     @property
     def images(self) -> np.ndarray:
-        """The one input. Raises `ValueError` where there are several."""
-        (array,) = self.inputs.values()
-        return array
+        """The one input in memory; a column is read. Raises `ValueError` where there are several."""
+        (values,) = self.inputs.values()
+        return as_array(values)
 
     @property
     def labels(self) -> np.ndarray:
-        """The one target. Raises `ValueError` where there are several, or none."""
-        (array,) = self.targets.values()
-        return array
+        """The one target in memory; a column is read. Raises `ValueError` where there are several, or none."""
+        (values,) = self.targets.values()
+        return as_array(values)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether some of its values are read when they are asked for."""
+        return any(isinstance(values, Column) for values in (*self.inputs.values(), *self.targets.values()))
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """A digest of all inputs of each sample, 16 bytes; the same whether they are streamed or lie in memory."""
+        from hashlib import blake2b
+
+        # Pieces of one size, whatever each input's samples take.
+        parts = zip(*(pieces(values, 64) for values in self.inputs.values()), strict=True)
+        samples = (sample for part in parts for sample in zip(*part, strict=True))
+        return [blake2b(b"".join(own.tobytes() for own in sample), digest_size=16).digest() for sample in samples]
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in (*self.inputs.values(), *self.targets.values()))
+        """What all of them take in memory, or would take."""
+        return sum(values.nbytes for values in (*self.inputs.values(), *self.targets.values()))
 
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset in memory. `name` is what diagnostics call it.
+    """A dataset. `name` is what diagnostics call it.
 
     `classes` has the names of the classes of each target that has classes: of a whole number each, or of the columns
     (N, K) of several labels at once. `positions` are the targets (N, L) that have one at each position of a signal,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archspec.data._arrays import as_float32
 from archspec.data._base import INPUT
 from archspec.data._column_targets import target_of
+from archspec.data._columns import Values, as_array
 from archspec.data._files import holdout, picked, stacked
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
@@ -76,7 +77,7 @@ class Reader:
         else:
             train, test = picked(whole, ~places), picked(whole, places)
         if self.fields.missing == "mean":
-            features = {name: with_means(own, train.inputs[name]) for name, own in features.items()}
+            features = {name: with_means(own, as_array(train.inputs[name])) for name, own in features.items()}
             train, test = _filled(train, test, features, notes)
         columns_of_targets = tuple(column for columns in named.targets.values() for column in columns)
         layout = Layout(features, columns_of_targets, self.fields.delimiter, self.fields.images or "")
@@ -240,10 +241,10 @@ def _filled(
 
     made = []
     for split in (train, test):
-        inputs = {}
+        inputs: dict[str, Values] = {}
         for name, array in split.inputs.items():
-            gone = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
-            if gone.any():
+            gone = np.isnan(array) if isinstance(array, np.ndarray) and array.dtype.kind == "f" else np.zeros(1, bool)
+            if isinstance(array, np.ndarray) and gone.any():
                 array = filled(array, features[name])
                 if np.isnan(array).any():
                     raise DataError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archspec.data import Data, Dataset, Split, loaded
+from archspec.data import Data, Dataset, Split, loaded, mapped
 from archspec.diagnostics import DataError, Findings, SpecError, count, listed
 from archspec.inference.memory import less
 from archspec.kinds import Kind
@@ -179,15 +180,9 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
     place = np.array([names.index(name) for name in own])
 
     def named(split: Split) -> Split:
-        labels = split.targets[target]
-        if (
-            labels.ndim == 2 and target not in data.positions
-        ):  # a column for each label, of which those that the data lack are not known
-            named = np.full((len(labels), len(names)), np.nan if labels.dtype.kind == "f" else -1, labels.dtype)
-            named[:, place] = labels
-        else:
-            named = np.where(labels < 0, -1, place[labels]).astype(labels.dtype)
-        return replace(split, targets={**split.targets, target: named})
+        columns = split.targets[target].ndim == 2 and target not in data.positions
+        way = partial(_in_columns if columns else _in_place, place=place, classes=len(names))
+        return replace(split, targets={**split.targets, target: mapped(split.targets[target], way)})
 
     note = f"labels of {data.name} are taken by the names of their classes: it has {len(own)} of the {len(names)}"
     return replace(
@@ -197,6 +192,18 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
         classes={target: tuple(names)},
         notes=(*data.notes, note),
     )
+
+
+def _in_columns(labels: np.ndarray, place: np.ndarray, classes: int) -> np.ndarray:
+    """A column for each label, of which those that the data lack are not known."""
+    made = np.full((len(labels), classes), np.nan if labels.dtype.kind == "f" else -1, labels.dtype)
+    made[:, place] = labels
+    return made
+
+
+def _in_place(labels: np.ndarray, place: np.ndarray, classes: int) -> np.ndarray:
+    made: np.ndarray = np.where(labels < 0, -1, place[labels]).astype(labels.dtype)
+    return made
 
 
 def _plain(names: Sequence[str]) -> bool:

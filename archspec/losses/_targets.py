@@ -72,7 +72,7 @@ def median_frequency(labels: np.ndarray, classes: int) -> tuple[float, ...]:
     import numpy as np
 
     # Labels of images are counted as those of one large image.
-    images = labels.reshape(len(labels), -1) if labels.ndim > 1 else labels.reshape(1, -1)
+    images = labels if labels.ndim > 1 else labels.reshape(1, -1)
     own, present = np.zeros(classes), np.zeros(classes)
     for image in images:
         pixels = np.bincount(image[image >= 0], minlength=classes)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from archspec.data import MAX_CLASSES
+from archspec.data import MAX_CLASSES, Values, as_array, mapped, pieces
 from archspec.diagnostics import count
 from archspec.spec.inputs import Input, VectorInput
 from archspec.spec.network import ImageInput
@@ -17,8 +18,8 @@ MANY = 12
 """So many features have their means and deviations written out."""
 
 
-def adapted(splits: Sequence[np.ndarray], what: str, input: Input, notes: list[str]) -> list[np.ndarray]:
-    """An input's arrays, of what is trained on and what is held out, as images, signals or vectors.
+def adapted(splits: Sequence[Values], what: str, input: Input, notes: list[str]) -> list[Values]:
+    """An input's values, of what is trained on and what is held out, as images, signals or vectors.
 
     Images N×H×W get an axis of one channel, which a signal loses, and a signal N×L gets. Signals N×C×L are turned, rows
     of as many numbers as an image has pixels become images, and whole numbers of signals and vectors floating-point
@@ -28,38 +29,72 @@ def adapted(splits: Sequence[np.ndarray], what: str, input: Input, notes: list[s
     made = [_arranged(array, input, said) for array in splits]
     if isinstance(input, ImageInput):
         rows = any(array.ndim == 2 for array in splits)
-        if rows and all(array.dtype.kind == "f" and (array == np.rint(array)).all() for array in made):
-            low, high = min(array.min() for array in made), max(array.max() for array in made)
-            if low >= 0 and BRIGHT <= high <= 255:
+        if rows and all(array.dtype.kind == "f" and _is_whole(array) for array in made):
+            ends = [(part.min(), part.max()) for array in made for part in pieces(array)]
+            if min(low for low, _ in ends) >= 0 and BRIGHT <= max(high for _, high in ends) <= 255:
                 said["pixels from 0 to 255 are bytes"] = None
-                made = [array.astype(np.uint8) for array in made]
+                made = [mapped(array, _as_bytes) for array in made]
     else:
         for array in made:
             if array.dtype != np.float32:
                 said[f"{array.dtype} taken as floating-point numbers"] = None
-        made = [array.astype(np.float32) for array in made]
+        made = [mapped(array, _as_floats) for array in made]
     notes.extend(f"{what}: {words}" for words in said)
     return made
 
 
-def _arranged(array: np.ndarray, input: Input, said: dict[str, None]) -> np.ndarray:
+def one_less(labels: np.ndarray) -> np.ndarray:
+    """Labels that count from 1, from 0; those that count for nothing do not either way."""
+    made: np.ndarray = np.where(labels > 0, labels - 1, -1).astype(labels.dtype)
+    return made
+
+
+def _is_whole(array: Values) -> bool:
+    return all(bool((part == np.rint(part)).all()) for part in pieces(array))
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.uint8)
+
+
+def _as_floats(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32)
+
+
+def _with_axis(array: np.ndarray) -> np.ndarray:
+    return array[..., None]
+
+
+def _without_axis(array: np.ndarray) -> np.ndarray:
+    return array[..., 0]
+
+
+def _turned(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.transpose(0, 2, 1))
+
+
+def _shaped(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return array.reshape(-1, *shape)
+
+
+def _arranged(array: Values, input: Input, said: dict[str, None]) -> Values:
     shape = input.type.shape
     if isinstance(input, ImageInput):
         if array.ndim == 3:
-            return array[..., None]
+            return mapped(array, _with_axis)
         if array.ndim == 2 and array.shape[1] == int(np.prod(shape)) and array.shape[1:] != shape:
             said[f"rows of {array.shape[1]:,} numbers are images of {input.type}, row by row"] = None
-            return array.reshape(-1, *shape)
+            return mapped(array, partial(_shaped, shape=shape))
     elif len(shape) == 2:
         if array.ndim == 4 and array.shape[-1] == 1:
-            array = array[..., 0]
+            array = mapped(array, _without_axis)
         if array.ndim == 2 and shape[1] == 1:
-            array = array[..., None]
+            array = mapped(array, _with_axis)
         if array.ndim == 3 and array.shape[1:] != shape and array.shape[:0:-1] == shape:
             said[f"N×C×L, {array.shape[1]}×{array.shape[2]:,}, and read as N×L×C"] = None
-            array = np.ascontiguousarray(array.transpose(0, 2, 1))
+            array = mapped(array, _turned)
     elif array.ndim == 1:
-        array = array[:, None]
+        array = mapped(array, _with_axis)
     return array
 
 
@@ -119,12 +154,19 @@ def as_positions(
         return [np.where(array >= 0, array, -1).astype(np.int16) for array in made], names
 
 
-def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
+def unscaled_target(numbers: Values, what: str) -> list[str]:
     """A note where numbers to be told are far larger than those that a network gives at first, which are about 1."""
-    known = numbers[~np.isnan(numbers)].astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.float64)
-    if not known.size:
+    total, mean, squares = 0, 0.0, 0.0
+    for part in pieces(numbers):
+        known = (part[~np.isnan(part)] if part.dtype.kind == "f" else part).astype(np.float64)
+        if known.size:  # means and squares of two parts together (Chan et al. 1983)
+            away = float(known.mean()) - mean
+            squares += float(known.var()) * known.size + away**2 * total * known.size / (total + known.size)
+            total += known.size
+            mean += away * known.size / total
+    if not total:
         return []
-    mean, deviation = float(known.mean()), float(known.std())
+    deviation = (squares / total) ** 0.5
     if not 100 < max(abs(mean), deviation) < np.inf:
         return []
     unit = 10 ** round(np.log10(max(abs(mean), deviation)))
@@ -134,11 +176,11 @@ def unscaled_target(numbers: np.ndarray, what: str) -> list[str]:
     ]
 
 
-def unscaled(vectors: np.ndarray, what: str, input: Input) -> list[str]:
+def unscaled(vectors: Values, what: str, input: Input) -> list[str]:
     """A note where features are of quite other sizes than networks learn well from, and nothing scales them."""
     if not isinstance(input, VectorInput) or input.mean is not None or input.std is not None:
         return []
-    values = vectors.astype(np.float64)
+    values = as_array(vectors).astype(np.float64)
     means, deviations = values.mean(0), values.std(0)
     far = int(((np.abs(means) > 10) | (deviations > 10)).sum())
     if not far:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archspec.data import Data, Dataset, Split, untrained
+from archspec.data import Column, Data, Dataset, Split, Values, as_array, mapped, pieces, untrained
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.images.fitting import Plan, fitted_images, fitted_labels, plan
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.tasks import COUNTS, Head
-from archspec.training.adapting import adapted, as_classes, as_positions, unscaled, unscaled_target
+from archspec.training.adapting import adapted, as_classes, as_positions, one_less, unscaled, unscaled_target
 from archspec.training.steps import maps_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     train, test = of(data.train), of(data.test)
     try:
         found = {
-            name: [head.task.class_names(data.name, name, own, train.targets[name]) for head in heads[name]]
+            name: [head.task.class_names(data.name, name, own, train.targets[name][:1]) for head in heads[name]]
             for name, own in data.classes.items()
             if name in heads
         }
@@ -90,7 +91,9 @@ def _with_classes(data: Data, name: str, heads: Sequence[Head], notes: list[str]
     Labels of positions that count from 1 are taken from 0, where nothing else keeps them from fitting their outputs.
     """
     splits, what = (data.train, data.test), f"`{name}` of {data.name}"
-    given = [split.targets[name] for split in splits]
+    if isinstance(data.train.targets[name], Column):  # of pixels, which are classes' numbers already
+        return data
+    given = [as_array(split.targets[name]) for split in splits]
     positions, known = data.positions, data.classes.get(name, ())
     if all(head.type.is_signal for head in heads):
         # Without a word of the dataset's, names of (N, L) numbers are those of L labels.
@@ -124,7 +127,7 @@ def _from_0(
     if named or any(head.type.channels != last for head in heads) or any((array == 0).any() for array in made):
         return made, classes
     notes.append(f"{what}: no label is 0, and labels 1 to {last} are taken as the {last} classes")
-    return [np.where(array > 0, array - 1, -1).astype(array.dtype) for array in made], classes[1:]
+    return [one_less(array) for array in made], classes[1:]
 
 
 def main_classes(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, ...]:
@@ -133,10 +136,10 @@ def main_classes(data: Data, graph: Graph, heads: Sequence[Head]) -> tuple[str, 
     return () if main.remakes else data.classes.get(main.target_among(data.train.targets), ())
 
 
-def _taken(target: np.ndarray, heads: Sequence[Head]) -> np.ndarray:
+def _taken(target: Values, heads: Sequence[Head]) -> Values:
     """A target in the numbers that its task takes it for; as it is where tasks differ."""
     kinds = {head.task.form for head in heads}
-    return heads[0].task.taken(target) if len(kinds) == 1 else target
+    return mapped(target, heads[0].task.taken) if len(kinds) == 1 else target
 
 
 def _named(name: str, there: Collection[str], dataset: str) -> str:
@@ -163,7 +166,10 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
         for head in heads:
             name = head.target_among(data.train.targets)
             for split in (data.train, data.test):
-                head.task.check_target(data.name, name, split.targets[name], head.type, head.loss)
+                target = split.targets[name]
+                # Of labels of pixels, shape and type are all that is looked at.
+                for part in pieces(target) if head.task.answer != "mask" else [target[:1]]:
+                    head.task.check_target(data.name, name, part, head.type, head.loss)
         check_outputs(spec, graph)
         _check_positions(data, heads)
         _check_moved(data, spec, heads)
@@ -274,13 +280,11 @@ def counted(data: Data, graph: Graph, spec: Spec) -> Data:
     numbers = data.class_names == tuple(map(str, range(data.class_count)))
     if not numbers or any(channels != data.class_count - 1 for channels in outputs):
         return data
-    if any((split.targets[target] == 0).any() for split in (data.train, data.test)):
+    if any((part == 0).any() for split in (data.train, data.test) for part in pieces(split.targets[target])):
         return data
 
     def from_0(split: Split) -> Split:
-        labels = split.targets[target]
-        own = np.where(labels > 0, labels - 1, -1).astype(labels.dtype)
-        return replace(split, targets={**split.targets, target: own})
+        return replace(split, targets={**split.targets, target: mapped(split.targets[target], one_less)})
 
     last = data.class_count - 1
     note = f"no label of {data.name} is 0: labels 1 to {last} are taken as the {last} classes of {graph.name}"
@@ -316,15 +320,19 @@ def fitted_heads(spec: Spec, data: Data) -> tuple[Head, ...]:
     """
     heads = []
     for head in spec.heads():
-        labels = data.train.targets[COUNTS if head.remakes else head.target_among(data.train.targets)]
+        labels: Any = data.train.targets[COUNTS if head.remakes else head.target_among(data.train.targets)]
         if head.task.form == "classes":
-            labels = np.asarray(head.task.aligned(labels, head.type))  # type: ignore[arg-type]
+            labels = mapped(labels, partial(_aligned, head))
         try:
             heads.append(head._replace(loss=head.loss.fitted(labels, head.type.channels)))
         except DataError as error:
             error.about = (head.name, "loss", head.loss.kind)
             raise spec.data_error(error) from None
     return tuple(heads)
+
+
+def _aligned(head: Head, labels: np.ndarray) -> np.ndarray:
+    return np.asarray(head.task.aligned(labels, head.type))  # type: ignore[arg-type]
 
 
 def check_outputs(spec: Spec, graph: Graph) -> None:
@@ -337,7 +345,7 @@ KINDS = {2: "vectors", 3: "signals", 4: "images"}
 """What arrays of so many axes are."""
 
 
-def _other_kind(dataset: str, name: str, array: np.ndarray, input: Input) -> DataError:
+def _other_kind(dataset: str, name: str, array: Values, input: Input) -> DataError:
     wanted = {1: "vectors", 2: "signals", 3: "images"}[len(input.type.shape)]
     sizes = "×".join(map(str, array.shape[1:]))
     flat = input.type.is_vector and array.ndim == 4
@@ -349,7 +357,7 @@ def _other_kind(dataset: str, name: str, array: np.ndarray, input: Input) -> Dat
     )
 
 
-def _check_numbers(dataset: str, name: str, array: np.ndarray, input: Input) -> None:
+def _check_numbers(dataset: str, name: str, array: Values, input: Input) -> None:
     """Checks signals and vectors, which are taken as they are."""
     if array.shape[1:] != input.type.shape:
         if array.ndim - 1 != len(input.type.shape):
@@ -362,11 +370,12 @@ def _check_numbers(dataset: str, name: str, array: np.ndarray, input: Input) -> 
         )
 
 
-def _check_range(dataset: str, splits: Sequence[np.ndarray], input: ImageInput, path: tuple[str, ...]) -> None:
+def _check_range(dataset: str, splits: Sequence[Values], input: ImageInput, path: tuple[str, ...]) -> None:
     splits = [images for images in splits if images.dtype != np.uint8]
     if not splits:
         return
-    low, high = min(float(images.min()) for images in splits), max(float(images.max()) for images in splits)
+    ends = [(float(part.min()), float(part.max())) for images in splits for part in pieces(images)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     if low >= input.range[0] and high <= input.range[1]:
         return
     floor, ceiling = outward(low, high)
@@ -397,9 +406,7 @@ def _worded(path: tuple[str, ...]) -> str:
     return "the input" if len(path) == 1 else f"input `{path[-1]}`"
 
 
-def _check_size(
-    name: str, images: np.ndarray, input: ImageInput, path: tuple[str, ...], *, has_grey: bool = False
-) -> None:
+def _check_size(name: str, images: Values, input: ImageInput, path: tuple[str, ...], *, has_grey: bool = False) -> None:
     """Checks images against an input. `path` is where its section stands, `input` or `inputs` and a name."""
     height, width, channels = images.shape[1:]
     section, which = ".".join(path), f"{path[1]}=" if len(path) > 1 else ""
@@ -452,9 +459,10 @@ def fitted(split: Split, sections: Mapping[str, Input]) -> Split:
         way = plan((array.shape[1], array.shape[2]), input)
         ways.setdefault(array.shape[1:3], way)
         if way.steps:
-            inputs[name] = fitted_images(array, way, 0 if array.dtype == np.uint8 else input.range[0])
+            low = 0 if array.dtype == np.uint8 else input.range[0]
+            inputs[name] = mapped(array, partial(fitted_images, plan=way, low=low))
     for name, array in split.targets.items():
         size = array.shape[1:3]
         if array.ndim > 2 and size in ways and ways[size].steps:
-            targets[name] = fitted_labels(array, ways[size])
+            targets[name] = mapped(array, partial(fitted_labels, plan=ways[size]))
     return Split(inputs, targets, split.names)

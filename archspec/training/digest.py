@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from hashlib import sha256
 
-from archspec.data import INPUT, LABEL, Data
-from archspec.runs.checkpoints import digests
+import numpy as np
+
+from archspec.data import Data, Values, pieces
 from archspec.runs.folder import digest_of_text
 
 DATA = "data_sha256"
@@ -14,16 +16,24 @@ DATA = "data_sha256"
 
 
 def digest_of(data: Data) -> str:
-    """A digest of all samples, by which a run knows the data with which it began."""
-    if [*data.train.inputs, *data.train.targets] == [INPUT, LABEL]:
-        # As runs were begun before data had names.
-        arrays: Any = {
-            part: {"images": split.images, "labels": split.labels}
-            for part, split in (("train", data.train), ("test", data.test))
+    """A digest of all samples, by which a run knows the data with which it began, streamed or not."""
+    parts = {
+        part: {
+            "inputs": _shapes(split.inputs),
+            "samples": sha256(b"".join(split.digests)).hexdigest(),
+            "targets": {name: _digest(values) for name, values in split.targets.items()},
         }
-        return digest_of_text(json.dumps([digests(arrays), data.class_names]))
-    arrays = {
-        part: {"inputs": dict(split.inputs), "targets": dict(split.targets)}
         for part, split in (("train", data.train), ("test", data.test))
     }
-    return digest_of_text(json.dumps([digests(arrays), dict(data.classes)]))
+    return digest_of_text(json.dumps([parts, dict(data.classes)]))
+
+
+def _shapes(values: Mapping[str, Values]) -> dict[str, str]:
+    return {name: f"{own.dtype.name}{own.shape}" for name, own in values.items()}
+
+
+def _digest(values: Values) -> str:
+    digest = sha256(f"{values.dtype.name}{values.shape}".encode())
+    for piece in pieces(values):
+        digest.update(np.ascontiguousarray(piece).data.cast("B"))
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Split
+from archspec.data import Split, Values
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
@@ -48,7 +48,7 @@ class Evaluator:
         return range(0, len(self.split), self.size)
 
     def _place(self, start: int) -> tuple[Named, Named]:
-        def placed(array: np.ndarray, fill: float) -> jax.Array:
+        def placed(array: Values, fill: float) -> jax.Array:
             own = array[start : start + self.size]
             missing = self.size - len(own)
             if missing:

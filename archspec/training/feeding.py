@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Split
+from archspec.data import Split, Values, as_array
 
 DEVICE_BYTES = 2**30
 """Data up to this size lies on the device, if that leaves half of its memory free."""
@@ -35,7 +35,9 @@ def uncounted(kind: Any) -> float:
 
 
 def fits_on_device(split: Split) -> bool:
-    """Whether a split is small enough to stay on the device."""
+    """Whether a split is in memory, and small enough to stay on the device."""
+    if split.is_streamed:
+        return False
     stats = jax.local_devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
     return split.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
@@ -120,8 +122,8 @@ class HostFeed:
             yield waiting
 
 
-def _placed(arrays: Mapping[str, np.ndarray]) -> Named:
-    return {name: jnp.asarray(array) for name, array in arrays.items()}
+def _placed(arrays: Mapping[str, Values]) -> Named:
+    return {name: jnp.asarray(as_array(array)) for name, array in arrays.items()}
 
 
 def feed(split: Split) -> DeviceFeed | HostFeed:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Data, Split
+from archspec.data import Data, Split, Values, pieces
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import normalised
@@ -27,7 +27,7 @@ NAMED = 8
 
 def check_labels(name: str, split: Split, part: str) -> None:
     """Raises `DataError` where not one label of a part counts, so that there is nothing to learn from or to measure."""
-    if not any(counting(target).any() for target in split.targets.values()):
+    if not any(counting(part).any() for target in split.targets.values() for part in pieces(target)):
         floating = all(target.dtype.kind == "f" for target in split.targets.values())
         raise DataError(
             "E507",
@@ -54,7 +54,7 @@ def of_data(data: Data, graph: Graph, heads: Sequence[Head], inputs: Mapping[str
         what = "image" if trained.ndim > 2 else "signal"
         for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
             own = split.targets[name]
-            blank = int((~(own >= 0).any(tuple(range(1, own.ndim)))).sum())
+            blank = sum(int((~(part >= 0).any(tuple(range(1, part.ndim)))).sum()) for part in pieces(own))
             if blank:
                 notes.append(f"{blank:,} of the {count(len(split), what)} {part} have no label that counts")
     for head in heads:
@@ -83,18 +83,18 @@ def _of_head(data: Data, graph: Graph, head: Head, inputs: Mapping[str, Input]) 
             if passed:
                 yield f"{_of(passed, len(classes))} the weight 0 in the loss: {listed(passed, NAMED)}"
     if limits is not None:
-        yield from _beyond(limits, [target[counting(target)]], name, head, graph)
+        yield from _beyond(limits, (part[counting(part)] for part in pieces(target)), name, head, graph)
 
 
-def _as_given(array: np.ndarray, input: Input, limits: Limits) -> Iterator[np.ndarray]:
+def _as_given(array: Values, input: Input, limits: Limits) -> Iterator[np.ndarray]:
     """An input's numbers as the network is given them, piece by piece; none where its range lies within the limits."""
     if isinstance(input, ImageInput):
         ends = np.multiply.outer(np.asarray(input.range, np.float32), np.ones(input.channels, np.float32))
         ends = np.asarray(normalised(jnp.asarray(ends), input))
         if limits.low <= ends.min() and ends.max() <= limits.high:
             return
-    for begin in range(0, len(array), 256):
-        yield np.asarray(normalised(jnp.asarray(array[begin : begin + 256]), input))
+    for part in pieces(array, 256):
+        yield np.asarray(normalised(jnp.asarray(part), input))
 
 
 def _beyond(limits: Limits, parts: Iterable[np.ndarray], name: str, head: Head, graph: Graph) -> Iterator[str]:
@@ -156,10 +156,10 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
     return notes
 
 
-def class_counts(labels: np.ndarray, classes: int) -> np.ndarray:
+def class_counts(labels: Values, classes: int) -> np.ndarray:
     """How many labels each class has; those below 0 are no class's."""
     counts = np.zeros(classes, np.int64)
-    for part in np.array_split(labels, max(1, len(labels) // 256)):
+    for part in pieces(labels):
         counts += np.bincount(part[part >= 0], minlength=classes)[:classes]
     return counts
 
