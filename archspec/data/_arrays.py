@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.data._base import MAX_CLASSES
+from archspec.data._columns import Values
 from archspec.data._files import as_masks, channels_first
 from archspec.diagnostics import DataError, count
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def shape_of(array: np.ndarray) -> str:
+def shape_of(array: Values) -> str:
     """The shape of an array in words: N×28×28."""
     return "×".join(["N", *map(str, array.shape[1:])])
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.data._arrays import as_input, as_target, check_lengths, shape_of
 from archspec.data._base import INPUT, LABEL, MAX_CLASSES, Dataset
+from archspec.data._columns import as_array
 from archspec.data._files import array_names, as_split, channels_first, holdout, numbered, read_npz
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, did_you_mean, listed
@@ -214,7 +215,7 @@ def _split(inputs: Mapping[str, _Array], targets: Mapping[str, _Array], notes: l
 
 
 def _as_numbers(split: Split, target: str) -> Split:
-    return replace(split, targets={**split.targets, target: split.targets[target].astype("float32")})
+    return replace(split, targets={**split.targets, target: as_array(split.targets[target]).astype("float32")})
 
 
 def _check_alike(name: str, train: Split, test: Split) -> None:

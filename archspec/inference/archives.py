@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from archspec.data import as_array
 from archspec.data.npz import arranged
 from archspec.diagnostics import DataError, listed
 from archspec.inference.given import Reading
@@ -32,7 +33,7 @@ def as_trained(array: np.ndarray, what: str, input: Input, notes: list[str]) -> 
     if array.shape == shape or array.ndim < 2 or (array.ndim < len(shape) + 1 and array.shape == shape[:-1]):
         return array
     (made,) = adapted([arranged(array, what, notes)], what, input, notes)
-    return made
+    return as_array(made)
 
 
 def _picked(path: Path, names: Sequence[str], notes: list[str]) -> tuple[np.ndarray, str]:

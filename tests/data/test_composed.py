@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import Dataset, Split
+from archspec.data import Dataset, Split, as_array
 from archspec.data.digit_pairs import DigitPairs
 from archspec.data.digit_sets import DigitSets
 from archspec.data.digit_sums import DigitSums
@@ -41,7 +41,7 @@ def test_the_seed_decides_alone(kind: type[Dataset]) -> None:
         data = kind.model_validate({"train": 20, "test": 10, "seed": seed}).load()
         parts: list[Split] = [data.train, data.test]
         assert [len(part) for part in parts] == [20, 10]
-        return [array for part in parts for array in (*part.inputs.values(), *part.targets.values())]
+        return [as_array(values) for part in parts for values in (*part.inputs.values(), *part.targets.values())]
 
     assert all(map(np.array_equal, arrays(0), arrays(0)))
     assert not any(map(np.array_equal, arrays(0), arrays(1)))
@@ -52,10 +52,10 @@ def test_the_seed_decides_alone(kind: type[Dataset]) -> None:
 def test_pairs_are_the_same_or_not(known: tuple[Known, Known]) -> None:
     data = DigitPairs(train=1000, test=500).load()
     for split, own in zip((data.train, data.test), known, strict=True):
-        left, right = (numbers(split.inputs[name], own) for name in ("left", "right"))
-        assert np.array_equal(left == right, split.targets["same"])
-        assert split.targets["same"].mean() == 0.5
-        assert not (split.inputs["left"] == split.inputs["right"]).all((1, 2, 3)).any()
+        left, right = (numbers(as_array(split.inputs[name]), own) for name in ("left", "right"))
+        assert np.array_equal(left == right, as_array(split.targets["same"]))
+        assert as_array(split.targets["same"]).mean() == 0.5
+        assert not (as_array(split.inputs["left"]) == as_array(split.inputs["right"])).all((1, 2, 3)).any()
         others = np.bincount(left[left != right] * 10 + right[left != right], minlength=100).reshape(10, 10)
         assert (others > 0).sum() > 80
     assert data.classes == {"same": ("different", "same")}
@@ -64,11 +64,11 @@ def test_pairs_are_the_same_or_not(known: tuple[Known, Known]) -> None:
 def test_sums_need_both_inputs(known: tuple[Known, Known]) -> None:
     data = DigitSums(train=2000, test=500).load()
     for split, own in zip((data.train, data.test), known, strict=True):
-        digit = numbers(split.inputs["image"], own)
-        assert (split.inputs["number"].sum(1) == 1).all()
-        assert np.array_equal(digit + split.inputs["number"].argmax(1), split.targets["sum"])
+        digit = numbers(as_array(split.inputs["image"]), own)
+        assert (as_array(split.inputs["number"]).sum(1) == 1).all()
+        assert np.array_equal(digit + as_array(split.inputs["number"]).argmax(1), as_array(split.targets["sum"]))
     both = np.zeros((10, 19))
-    np.add.at(both, (numbers(data.train.inputs["image"], known[0]), data.train.targets["sum"]), 1)
+    np.add.at(both, (numbers(as_array(data.train.inputs["image"]), known[0]), as_array(data.train.targets["sum"])), 1)
     assert ((both > 5).sum(1) == 10).all()  # every digit goes with ten sums
 
 
@@ -83,10 +83,10 @@ def test_digits_are_turned_as_pillow_turns_them() -> None:
 def test_angles_are_of_the_unit_and_range_that_is_asked_for() -> None:
     degrees = RotatedDigits(train=300, test=20, largest=30).load()
     radians = RotatedDigits(train=300, test=20, largest=30, unit="radians").load()
-    angles = degrees.train.targets["angle"]
+    angles = as_array(degrees.train.targets["angle"])
     assert angles.dtype == np.float32 and degrees.classes == {}
-    assert np.allclose(np.radians(angles), radians.train.targets["angle"])
-    assert np.array_equal(degrees.train.inputs["image"], radians.train.inputs["image"])
+    assert np.allclose(np.radians(angles), as_array(radians.train.targets["angle"]))
+    assert np.array_equal(as_array(degrees.train.inputs["image"]), as_array(radians.train.inputs["image"]))
     assert -30 <= angles.min() < -28 and 28 < angles.max() <= 30
     with pytest.raises(ValueError, match="below 180"):
         RotatedDigits(largest=180)
@@ -94,12 +94,12 @@ def test_angles_are_of_the_unit_and_range_that_is_asked_for() -> None:
 
 def test_sets_are_of_the_digits_that_lie_there() -> None:
     ones = DigitSets(train=200, test=100, most=1).load()
-    assert (ones.train.targets["digits"].sum(1) == 1).all()
+    assert (as_array(ones.train.targets["digits"]).sum(1) == 1).all()
     several = DigitSets(train=200, test=100).load()
-    counts = several.train.targets["digits"].sum(1)
+    counts = as_array(several.train.targets["digits"]).sum(1)
     assert counts.min() == 1 and counts.max() == 4
     # An image's ink is about that of its digits.
-    ink = (several.train.inputs["image"] > 96).sum((1, 2, 3))
+    ink = (as_array(several.train.inputs["image"]) > 96).sum((1, 2, 3))
     assert [round(float(ink[counts == number].mean() / ink[counts == 1].mean()), 1) for number in (2, 3)] >= [1.5, 2.3]
     with pytest.raises(DataError, match="no room"):
         DigitSets(height=27).load()
@@ -108,7 +108,7 @@ def test_sets_are_of_the_digits_that_lie_there() -> None:
 def test_a_set_of_one_digit_is_that_digit(known: tuple[Known, Known]) -> None:
     data = DigitSets(train=1, test=50, most=1, height=28, width=28).load()
     inked = {_ink(np.frombuffer(digit, np.uint8)): number for digit, number in known[1].items()}
-    for image, label in zip(data.test.inputs["image"], data.test.targets["digits"], strict=True):
+    for image, label in zip(as_array(data.test.inputs["image"]), as_array(data.test.targets["digits"]), strict=True):
         assert label.argmax() == inked[_ink(image)]
 
 

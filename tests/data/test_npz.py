@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archspec.data import Data, loaded
+from archspec.data import Data, as_array, loaded
 from archspec.data.npz import Npz
 from archspec.diagnostics import DataError
 
@@ -29,9 +29,15 @@ def test_arrays_are_inputs_and_targets_by_their_names(tmp_path: Path) -> None:
     assert [len(data.train), len(data.test)] == [15, 5]
     for split in (data.train, data.test):
         own = [int(np.flatnonzero((image[..., 0] == SIDE).all((1, 2)))[0]) for image in split.inputs["camera"]]
-        assert np.allclose(split.inputs["speed"], speed[own]) and split.inputs["speed"].dtype == np.float32
-        assert np.allclose(split.targets["angle"], angle[own]) and split.targets["angle"].dtype == np.float32
-        assert split.targets["brake"].tolist() == [place % 2 for place in own]
+        assert (
+            np.allclose(as_array(split.inputs["speed"]), speed[own])
+            and as_array(split.inputs["speed"]).dtype == np.float32
+        )
+        assert (
+            np.allclose(as_array(split.targets["angle"]), angle[own])
+            and as_array(split.targets["angle"]).dtype == np.float32
+        )
+        assert as_array(split.targets["brake"]).tolist() == [place % 2 for place in own]
     assert data.classes == {"brake": ("0", "1")}
     assert data.notes == ("extra of d.npz is not used",)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import Data
+from archspec.data import Data, as_array
 from archspec.data.table import Table
 from archspec.diagnostics import DataError
 
@@ -23,7 +23,7 @@ def of(folder: Path, text: str | bytes, **fields: Any) -> Data:
 
 def whole(data: Data, name: str) -> np.ndarray:
     """An input or a target of both parts."""
-    parts = [{**split.inputs, **split.targets}[name] for split in (data.train, data.test)]
+    parts = [as_array({**split.inputs, **split.targets}[name]) for split in (data.train, data.test)]
     return np.concatenate(parts)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archspec import load, train
-from archspec.data import Data, Split
+from archspec.data import Data, Split, as_array
 from archspec.diagnostics import Findings, SpecError
 from archspec.loading import open_spec
 from archspec.spec.overrides import Override, parse_input, parse_override
@@ -191,7 +191,7 @@ def test_what_a_network_does_not_take_is_said(tmp_path: Path) -> None:
     assert spec.train is not None
     made = matched(spec.train.dataset.load(), spec, spec.graph())
     assert list(made.train.inputs) == ["left", "right"] and list(made.train.targets) == ["logits"]
-    assert np.allclose(made.train.inputs["left"], made.train.inputs["right"] + 1)
+    assert np.allclose(as_array(made.train.inputs["left"]), as_array(made.train.inputs["right"]) + 1)
     assert made.classes == {"logits": ("0", "1", "2")}
     assert made.notes == ("1 input of d.npz is not used: a", "1 target of d.npz is not used: z")
 
