@@ -110,6 +110,12 @@ CODES = (
         "Put the data back, or begin another run with `init_from`.",
     ),
     Code(
+        "E519",
+        "fewer samples than parts of a batch",
+        "`micro_batches` parts each batch evenly, and a batch has no more samples than there are to train on.",
+        "Set `micro_batches` to a smaller number, or leave it out.",
+    ),
+    Code(
         "E520",
         "the loss, in training or held out, or what a step leaves behind is not finite",
         "The learning rate is too high, or the data holds values that the network cannot bear. The failing step is "

@@ -18,7 +18,7 @@ from archspec.inference.given import Samples
 from archspec.inference.shown import Shown
 from archspec.lower import Arrays, Pure
 from archspec.spec.inputs import Input
-from archspec.training.steps import named_outputs
+from archspec.training.objective import named_outputs
 
 BATCH = 16
 """Samples that are computed at once, at most."""

@@ -58,7 +58,7 @@ class Loss(Kind):
         """A function of outputs and targets that gives two arrays of one shape: losses, and what they weigh.
 
         The loss of any set of samples is the sum of the first over the sum of the second. What does not count has 0
-        in both.
+        in both. What a label weighs depends on targets alone, so that it is known before outputs are.
         """
         raise NotImplementedError
 

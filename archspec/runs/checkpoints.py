@@ -28,6 +28,9 @@ ITEM = "default"
 ABOUT = "_CHECKPOINT_METADATA"
 """Orbax's file of what a checkpoint says of itself."""
 PARTS = ("params", "statistics")
+EMA = "ema"
+"""Under this name a state has moving averages of these, where its recipe asks for them."""
+AVERAGED = "the weights are their moving averages, as `train.ema` says"
 
 DIGESTS = "sha256"
 
@@ -155,9 +158,9 @@ def digest_names(state: Any) -> set[str]:
 def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Parameters and statistics by name, of the last checkpoint that is as it was saved, and notes on later ones.
 
-    What is read and how it lies is taken from the checkpoint's own description of itself, so that no optimiser has to
-    be built for a state of the same structure; nothing is written. Raises `DataError` (E513) where there is none to be
-    read.
+    Where a state has averages (`ema`), these are they, which a note says. What is read and how it lies is taken from
+    the checkpoint's own description of itself, so that no optimiser has to be built for a state of the same structure;
+    nothing is written. Raises `DataError` (E513) where there is none to be read.
     """
     _quiet()
     path = (folder / CHECKPOINTS).resolve()
@@ -166,7 +169,7 @@ def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         about, at = _about(path / str(epoch)), path / str(epoch) / ITEM
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             tree = reader.metadata(at).item_metadata.tree
-            wanted = {part: tree[part] for part in (*PARTS, "step")}
+            wanted = {name: tree[name] for name in ((EMA,) if EMA in tree else PARTS)} | {"step": tree["step"]}
             plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
             how = ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
             state = reader.restore(at, args=how)
@@ -174,12 +177,15 @@ def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         if about.get("step", step) != step:
             raise DamagedError(f"it is of step {step}, and says that it is of step {about['step']}")
         _compare(state, about.get(DIGESTS))
-        return {name: np.asarray(value) for part in PARTS for name, value in state[part].items()}
+        own = state.get(EMA, state)
+        averages.append(EMA in state)
+        return {name: np.asarray(value) for part in PARTS for name, value in own[part].items()}
 
+    averages: list[bool] = []
     saved = _last(path, read, None)
     if not saved.epoch:
         raise _unsaved(folder)
-    return saved.state, saved.notes
+    return saved.state, [*saved.notes, *([AVERAGED] if averages[-1] else [])]
 
 
 def check_saved(folder: Path) -> None:

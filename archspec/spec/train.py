@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
-from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Text
+from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Probability, Text
 from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
 from archspec.metrics import Metric
@@ -60,6 +60,21 @@ class InitFrom(Section):
         return self
 
 
+class Ema(Section):
+    """A moving average of the weights, which is evaluated, and is what a run ends with."""
+
+    decay: Annotated[
+        Probability, Field(description="share of the average that a step keeps; of statistics too, as timm has it")
+    ] = 0.999
+    warmup: Annotated[
+        Flag, Field(description="after step t no more than (1 + t)/(10 + t) is kept, as TensorFlow has it")
+    ] = False
+
+
+def _read_ema(value: Any) -> Any:
+    return {"decay": value} if isinstance(value, float | int) and not isinstance(value, bool) else value
+
+
 def _read_init(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -69,6 +84,9 @@ class Train(Section):
 
     dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k.plain_default()
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
+    micro_batches: Annotated[
+        PositiveInt, Field(description="parts of a batch that go through one after the other, to need less memory")
+    ] = 1
     epochs: Annotated[PositiveInt, Field(description="passes over the training data")] = 10
     optimiser: Annotated[Optimiser, *kind_of("optimisers"), Field(description="how weights are changed")] = (
         default_optimiser()
@@ -76,6 +94,11 @@ class Train(Section):
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
         Constant.plain_default()
     )
+    ema: Annotated[
+        Ema | None,
+        BeforeValidator(_read_ema, json_schema_input_type=Ema | Probability | None),
+        Field(description="moving average of the weights that the result is: its decay, or decay and warmup"),
+    ] = None
     loss: Annotated[
         Loss | None, *kind_of("losses"), Field(description="what is made small; the task's own if left out")
     ] = None
@@ -91,3 +114,9 @@ class Train(Section):
     ] = None
     augment: Annotated[Augment | None, Field(description="random changes of the training images")] = None
     seed: Annotated[NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Train:
+        if self.batch_size % self.micro_batches:
+            raise ValueError(f"`batch_size` {self.batch_size} has no {self.micro_batches} equal `micro_batches`")
+        return self

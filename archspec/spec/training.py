@@ -63,18 +63,22 @@ def check_training(
             place("train", "augment"),
             help=["remove it"],
         )
-    if train is not None and train.batch_size == 1:
+    if train is not None and train.batch_size == train.micro_batches:
+        alone = "a step" if train.batch_size == 1 else "a micro-batch"
         batch = place("train", "batch_size")
         norms = active_norms(train, graph)
         for node in graph.nodes:
             if norms.get(node.path) == 1:
                 findings.warning(
                     "W305",
-                    f"{node.path} normalises over one value per channel, since a step has one sample: it makes each 0, "
-                    "so that nothing before it is trained",
+                    f"{node.path} normalises over one value per channel, since {alone} has one sample: it makes each "
+                    "0, so that nothing before it is trained",
                     node.span,
-                    secondary=[Label(batch, "one sample a step")] if batch is not None else [],
-                    help=["a `batch_size` of 2 or more", "or the layer before the pooling, or left out"],
+                    secondary=[Label(batch, f"one sample {alone}")] if batch is not None else [],
+                    help=[
+                        f"a `batch_size` of {2 * train.micro_batches} or more",
+                        "or the layer before the pooling, or left out",
+                    ],
                 )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import Split, Values, as_array
+from archspec.diagnostics import DataError, count
+
+if TYPE_CHECKING:
+    from archspec.spec.train import Train
 
 DEVICE_BYTES = 2**30
 """Data up to this size lies on the device, if that leaves half of its memory free."""
@@ -52,6 +56,21 @@ def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     return np.concatenate([order, ~order[: -count % batch]]).reshape(-1, batch).astype(np.int32)
+
+
+def batch_of(recipe: Train, samples: int) -> int:
+    """Samples of a step: `batch_size`, or where there are fewer, all that `micro_batches` divides.
+
+    Raises `DataError` (E519) where there are fewer samples than parts of a batch.
+    """
+    if samples < recipe.micro_batches:
+        raise DataError(
+            "E519",
+            f"a batch of {count(samples, 'sample')}, which is all there is to train on, has no "
+            f"{recipe.micro_batches} `micro_batches`",
+            help=[f"`micro_batches: {samples}` or fewer"],
+        )
+    return min(recipe.batch_size, samples - samples % recipe.micro_batches)
 
 
 def steps_per_epoch(count: int, batch: int) -> int:

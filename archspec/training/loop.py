@@ -27,13 +27,13 @@ from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import broken_arrays, first_broken_layer
-from archspec.training.feeding import epoch_order, feed, steps_per_epoch
+from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import held_back
 from archspec.training.notes import say_notes
 from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
-from archspec.training.steps import State, Steps, evaluated, make_steps
+from archspec.training.steps import State, Steps, evaluated, make_steps, weights_of
 from archspec.training.totals import Totals
 from archspec.writing import write
 
@@ -64,7 +64,7 @@ class Loop:
         self.folder = folder
         self.owner = owner
         self.shown = shown
-        self.batch = min(recipe.batch_size, len(data.train))
+        self.batch = batch_of(recipe, len(data.train))
         self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
         self.heads = heads
         self.main = next(head for head in heads if head.name == graph.main_output.name)
@@ -244,7 +244,7 @@ class Loop:
     def held_out(self, evaluate: Evaluator, state: State, epoch: int) -> Metrics:
         """The held-out metrics after an epoch. Raises `DataError` when a loss is not finite."""
         try:
-            return evaluate(state["params"], state["statistics"])
+            return evaluate(*weights_of(state))
         except DataError as error:
             message = f"after epoch {epoch} {error.message}; {self.good()}"
             raise DataError(error.code, message, notes=error.notes, help=error.help) from None
@@ -316,10 +316,8 @@ class Loop:
 
     def made(self, records: list[dict[str, Any]], state: State) -> Result:
         """What came of the run, from its records and its state."""
-        host = jax.tree.map(jnp.asarray, {"params": state["params"], "statistics": state["statistics"]})
-        return Result(
-            self.folder.path, self.main, records, self.classes, host["params"], host["statistics"], self.others
-        )
+        params, statistics = jax.tree.map(jnp.asarray, weights_of(state))
+        return Result(self.folder.path, self.main, records, self.classes, params, statistics, self.others)
 
     @property
     def others(self) -> tuple[Head, ...]:

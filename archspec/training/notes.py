@@ -17,6 +17,7 @@ from archspec.spec.network import ImageInput
 from archspec.spec.train import Train
 from archspec.spec.training import Limits, active_norms, limits_of
 from archspec.tasks import Head
+from archspec.training.feeding import batch_of
 
 TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
 """What the two parts of a dataset are called."""
@@ -135,23 +136,31 @@ def of_augment(recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:
 def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
     """A batch that is larger than the data; what fills up an epoch's last; batch normalisation over one value."""
     notes = []
-    batch = min(recipe.batch_size, samples)
+    batch = batch_of(recipe, samples)
     if recipe.batch_size > samples:
         notes.append(
             f"batch_size is {recipe.batch_size:,}, but there {'is' if samples == 1 else 'are'} "
-            f"{count(samples, 'sample')} to train on: a step has all of them"
+            f"{count(samples, 'sample')} to train on: a step has "
+            + ("all of them" if batch == samples else f"{batch:,}, which {recipe.micro_batches} `micro_batches` divide")
         )
     norms = active_norms(recipe, graph)
+    parts = recipe.micro_batches
+    if parts > 1 and norms:
+        notes.append(
+            f"batch normalisation sees micro-batches of {batch // parts:,}, not the whole batch of {batch:,}, and "
+            "takes each into its statistics"
+        )
     missing = -samples % batch
     if missing and norms:
         notes.append(
             f"{count(samples, 'sample')} in steps of {batch:,}: an epoch's last step trains on {batch - missing:,}, "
             f"and {missing:,} that were trained on already fill it up, for batch normalisation's statistics alone"
         )
-    single = [path for path, values in norms.items() if batch * values == 1]
+    single = [path for path, values in norms.items() if batch // parts * values == 1]
     if single and recipe.batch_size > 1:  # otherwise the spec's own warning says so
         notes.append(
-            f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: a step has one sample"
+            f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: "
+            f"a {'step' if parts == 1 else 'micro-batch'} has one sample"
         )
     return notes
 

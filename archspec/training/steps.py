@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -11,22 +12,21 @@ import optax
 
 from archspec.graph import Graph
 from archspec.images.numbers import given, normalised_inputs
-from archspec.lower import Arrays, Outputs, Pure, build, outline, split
-from archspec.spec.training import gives_shares
+from archspec.lower import Arrays, Pure, build, outline, split
 from archspec.tasks import Head
 from archspec.training.augmentation import augmented
+from archspec.training.averaging import averaged, begun
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
+from archspec.training.objective import Objective, Prepared, named_outputs, trained_of
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.inputs import Input
     from archspec.spec.train import Train
 
-TINY = 1e-30
-
 State = dict[str, Any]
-"""params, statistics, optimiser, key (as data), step."""
+"""params, statistics, optimiser, key (as data), step; and ema (params and statistics) where the recipe has one."""
 
 Figures = dict[str, Any]
 """What a step adds to its epoch's metrics: `losses` and `weights`, a number for each term of each head's loss, over the
@@ -34,14 +34,6 @@ labels that count; `running`, what the main output is measured by in training; `
 
 Sums = dict[str, Any]
 """What a batch adds in evaluation: `losses` and `weights`, and under `metrics` the sums of each head's, in order."""
-
-
-class Prepared(NamedTuple):
-    """What a step takes: inputs, normalised and augmented, and targets, by their names; and the step's key."""
-
-    inputs: Named
-    targets: Named
-    key: jax.Array
 
 
 class Steps(NamedTuple):
@@ -97,21 +89,8 @@ def steps_of(
     pure, *shapes = outline(graph)
     factor = train.schedule.build(train.epochs, steps_per_epoch)
     optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
-    main = next(head for head in heads if head.name == graph.main_output.name)
-
-    def terms_of(head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
-        """What each term of a head's loss is multiplied by, the sum of its losses and that of their weights."""
-        # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
-        return [(share, *(part.sum() for part in term.build()(output, target))) for term, share in head.loss.terms]
-
-    shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
-
-    def measured(head: Head, output: jax.Array) -> jax.Array:
-        """An output as metrics take it: before the loss's sigmoid, also where the network has applied one itself."""
-        return jax.scipy.special.logit(output) if head.name in shares and head.loss.link == "sigmoid" else output
-
-    def trained(arrays: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in arrays.items() if name not in frozen.arrays}
+    objective = Objective(graph, heads, pure, frozen, train.micro_batches)
+    main, trained = objective.main, partial(trained_of, frozen=frozen)
 
     def initial(given: Arrays | None = None) -> State:
         drawn = split(build(graph, seed=train.seed))[1:]
@@ -127,27 +106,11 @@ def steps_of(
             "optimiser": optimiser.init(trained(params)),
             "key": jax.random.key_data(key),
             "step": jnp.zeros((), jnp.int32),
+            **({"ema": begun(params, statistics)} if train.ema else {}),
         }
 
     def continued(state: State) -> State:
         return {**state, "optimiser": optimiser.init(trained(state["params"]))}
-
-    def loss_of(
-        trainable: Arrays, state: State, inputs: Named, targets: Named, key: jax.Array
-    ) -> tuple[jax.Array, tuple[Any, ...]]:
-        arrays = {name: trainable.get(name, value) for name, value in state["params"].items()}
-        outputs, statistics = pure.apply(
-            arrays, state["statistics"], given(inputs), train=True, key=key, frozen=frozen.layers
-        )
-        named = named_outputs(outputs, main.name)
-        total, losses, counts = jnp.zeros(()), [], []
-        for head in heads:
-            for share, value, weight in terms_of(head, named[head.name], head.chosen(inputs, targets)):
-                # A batch without a label that counts has no loss.
-                total = total + head.weight * share * value / jnp.maximum(weight, TINY)
-                losses.append(value)
-                counts.append(weight)
-        return total, (named[main.name], statistics, jnp.stack(losses), jnp.stack(counts))
 
     def prepare(state: State, batch: Batch) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
@@ -160,22 +123,23 @@ def steps_of(
         return Prepared(inputs, targets, key)
 
     def train_step(state: State, batch: Batch) -> tuple[State, Figures]:
-        inputs, targets, key = prepare(state, batch)
-        gradient = jax.value_and_grad(loss_of, has_aux=True)
+        prepared = prepare(state, batch)
         before = trained(state["params"])
-        (loss, (output, statistics, losses, counts)), gradients = gradient(before, state, inputs, targets, key)
+        gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared)
         updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
         after = optax.apply_updates(before, updates)
-        running = {}
-        if main.running:
-            running = main.running.build(main.loss)(measured(main, output), main.chosen(inputs, targets))
-        return {
+        running = objective.running(found, prepared)
+        new = {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
-            "statistics": statistics,
+            "statistics": found.statistics,
             "optimiser": optimiser_state,
             "key": state["key"],
             "step": state["step"] + 1,
-        }, {"losses": losses, "weights": counts, "running": running, "finite": jnp.isfinite(loss)}
+        }
+        if train.ema:
+            new["ema"] = averaged(train.ema, state["ema"], new["params"], new["statistics"], new["step"])
+        figures = {"losses": found.losses, "weights": found.weights, "running": running}
+        return new, {**figures, "finite": jnp.isfinite(found.loss)}
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
@@ -184,9 +148,9 @@ def steps_of(
         terms, metrics = [], {}
         for head in evaluated(heads):
             output, target = named[head.name], head.chosen(inputs, targets)
-            terms.extend(terms_of(head, output, target))
+            terms.extend(objective.terms_of(head, output, target))
             if head.metrics:
-                output = measured(head, output)
+                output = objective.measured(head, output)
                 metrics[head.name] = [metric.build(head.loss)(output, target) for metric in head.metrics]
         _, losses, weights = zip(*terms, strict=True)
         return {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}
@@ -202,6 +166,12 @@ def steps_of(
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
     )
+
+
+def weights_of(state: State) -> tuple[Arrays, Arrays]:
+    """Parameters and statistics that a state's network is evaluated and used with: the averages where there are any."""
+    own = state.get("ema", state)
+    return own["params"], own["statistics"]
 
 
 def computed(targets: Named) -> Named:
@@ -221,8 +191,3 @@ def maps_of(heads: Sequence[Head], targets: Iterable[str]) -> set[str]:
 def evaluated(heads: Sequence[Head]) -> list[Head]:
     """The heads that evaluation has, in order."""
     return [head for head in heads if not head.train_only]
-
-
-def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:
-    """A network's outputs by name, where there is one only too."""
-    return outputs if isinstance(outputs, dict) else {main: outputs}

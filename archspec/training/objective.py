@@ -1,0 +1,178 @@
+"""What a step makes small, and its gradients: of a batch in one go, or of its parts one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from archspec.graph import Graph
+from archspec.images.numbers import given
+from archspec.lower import Arrays, Outputs, Pure
+from archspec.metrics import Sums
+from archspec.spec.training import gives_shares
+from archspec.tasks import Head
+from archspec.training.feeding import Named
+from archspec.training.freezing import FrozenParts
+
+TINY = 1e-30
+
+Part = tuple[Named, Named, jax.Array]
+"""Inputs and targets of a part of a batch, and its number."""
+
+
+class Prepared(NamedTuple):
+    """What a step takes: inputs, normalised and augmented, and targets, by their names; and the step's key."""
+
+    inputs: Named
+    targets: Named
+    key: jax.Array
+
+
+class Found(NamedTuple):
+    """What a pass over a batch gives beside its gradients.
+
+    `losses` and `weights` have a number for each term of each head's loss, over the labels that count. `running` is
+    what the main output is measured by in training; None where `output`, the main one, is there to be measured yet.
+    """
+
+    loss: jax.Array
+    statistics: Arrays
+    losses: jax.Array
+    weights: jax.Array
+    output: jax.Array | None = None
+    running: Sums | None = None
+
+
+class Objective:
+    """The sum of the heads' losses of one network, and its gradients by the arrays that are trained.
+
+    With `parts` = n > 1 the batch goes through the network in n parts, in its order, whose gradients are added up. Each
+    term of a loss is Σ losses/Σ weights over the whole batch, so what a part adds to it is its own Σ losses over the
+    *batch's* Σ weights: a label that counts weighs the same in whichever part it is, and n parts make one batch, to
+    rounding. The batch's weights are known from its targets before the first pass. Batch normalisation takes each part
+    as a batch, and its statistics go on from part to part; a part's random layers have a key of its own.
+    """
+
+    def __init__(self, graph: Graph, heads: Sequence[Head], pure: Pure, frozen: FrozenParts, parts: int = 1) -> None:
+        self.heads = heads
+        self.pure = pure
+        self.frozen = frozen
+        self.parts = parts
+        self.main = next(head for head in heads if head.name == graph.main_output.name)
+        self._shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
+
+    def terms_of(self, head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
+        """What each term of a head's loss is multiplied by, the sum of its losses and that of their weights."""
+        # Built while tracing: where only the state's shapes are wanted, the loss need not have seen the data.
+        return [(share, *(part.sum() for part in term.build()(output, target))) for term, share in head.loss.terms]
+
+    def measured(self, head: Head, output: jax.Array) -> jax.Array:
+        """An output as metrics take it: before the loss's sigmoid, also where the network has applied one itself."""
+        return jax.scipy.special.logit(output) if head.name in self._shares and head.loss.link == "sigmoid" else output
+
+    def running(self, found: Found, batch: Prepared) -> Sums:
+        """What the main output of a batch is measured by in training; empty where it is by nothing."""
+        if found.running is not None:
+            return found.running
+        assert found.output is not None
+        return self._running(found.output, batch.inputs, batch.targets)
+
+    def gradients(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> tuple[Arrays, Found]:
+        """The gradients of the batch's loss by the `trainable` arrays among `params`, and what else came of it."""
+        if self.parts == 1:
+            gradient = jax.value_and_grad(self._loss, has_aux=True)
+            (loss, (output, after, losses, weights)), gradients = gradient(trainable, params, statistics, *batch)
+            return gradients, Found(loss, after, losses, weights, output)
+        return self._added(trainable, params, statistics, batch)
+
+    def _loss(
+        self,
+        trainable: Arrays,
+        params: Arrays,
+        statistics: Arrays,
+        inputs: Named,
+        targets: Named,
+        key: jax.Array,
+        weights: Sequence[jax.Array] | None = None,
+    ) -> tuple[jax.Array, tuple[Any, ...]]:
+        """The loss of samples; of a part of a batch, whose `weights` are then given, what they add to the batch's."""
+        arrays = {name: trainable.get(name, value) for name, value in params.items()}
+        outputs, after = self.pure.apply(
+            arrays, statistics, given(inputs), train=True, key=key, frozen=self.frozen.layers
+        )
+        named = named_outputs(outputs, self.main.name)
+        total = jnp.zeros(())
+        losses: list[jax.Array] = []
+        counts: list[jax.Array] = []
+        for head in self.heads:
+            for share, value, weight in self.terms_of(head, named[head.name], head.chosen(inputs, targets)):
+                whole = weight if weights is None else weights[len(counts)]
+                # A batch without a label that counts has no loss.
+                total = total + head.weight * share * value / jnp.maximum(whole, TINY)
+                losses.append(value)
+                counts.append(weight)
+        return total, (named[self.main.name], after, jnp.stack(losses), jnp.stack(counts))
+
+    def _added(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> tuple[Arrays, Found]:
+        size = next(iter(batch.inputs.values())).shape[0]
+        if size % self.parts:
+            raise ValueError(f"a batch of {size} has no {self.parts} equal parts")
+        weights = self._weights(batch)
+        gradient = jax.value_and_grad(self._loss, has_aux=True)
+
+        def passed(statistics: Arrays, part: Part) -> tuple[Arrays, tuple[Any, ...], Sums]:
+            """The statistics after a part, what is added up over the parts, and what of them is joined."""
+            inputs, targets, number = part
+            key = jax.random.fold_in(batch.key, number)
+            (loss, (output, after, losses, counts)), gradients = gradient(
+                trainable, params, statistics, inputs, targets, key, weights
+            )
+            running = self._running(output, inputs, targets)
+            joined = self.main.running is not None and self.main.running.joined
+            added = {} if joined else running
+            return after, (gradients, loss, losses, counts, added), running if joined else {}
+
+        parts = jax.tree.map(
+            lambda array: array.reshape(self.parts, size // self.parts, *array.shape[1:]), (batch.inputs, batch.targets)
+        )
+        numbered = (*parts, jnp.arange(self.parts))
+        first = jax.tree.map(lambda array: array[0], numbered)
+        _, sums, _ = jax.eval_shape(passed, statistics, first)
+
+        def step(carry: tuple[Arrays, Any], part: Part) -> tuple[tuple[Arrays, Any], Sums]:
+            after, added, joined = passed(carry[0], part)
+            return (after, jax.tree.map(jnp.add, carry[1], added)), joined
+
+        begun = (statistics, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), sums))
+        (after, (gradients, loss, losses, counts, added)), joined = lax.scan(step, begun, numbered)
+        joined = jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), joined)
+        return gradients, Found(loss, after, losses, counts, running={**added, **joined})
+
+    def _weights(self, batch: Prepared) -> list[jax.Array]:
+        """What the labels of a batch weigh in each term of each head's loss, which its targets alone say."""
+        found: list[jax.Array] = []
+        for head in self.heads:
+            target = head.chosen(batch.inputs, batch.targets)
+            output = jnp.zeros((target.shape[0], *head.type.shape))
+            found.extend(weight for _, _, weight in self.terms_of(head, output, target))
+        return found
+
+    def _running(self, output: jax.Array, inputs: Named, targets: Named) -> Sums:
+        if not self.main.running:
+            return {}
+        measure = self.main.running.build(self.main.loss)
+        return measure(self.measured(self.main, output), self.main.chosen(inputs, targets))
+
+
+def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:
+    """A network's outputs by name, where there is one only too."""
+    return outputs if isinstance(outputs, dict) else {main: outputs}
+
+
+def trained_of(arrays: Mapping[str, Any], frozen: FrozenParts) -> dict[str, Any]:
+    """The arrays that are trained."""
+    return {name: value for name, value in arrays.items() if name not in frozen.arrays}
