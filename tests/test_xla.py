@@ -33,6 +33,7 @@ def test_a_graph_and_its_spec_are_the_same_network() -> None:
     assert cross_check(spec.graph(), 4).xla_flops == cross_check(spec, 4).xla_flops
 
 
+@pytest.mark.slow
 def test_a_spec_without_a_recipe_is_given_one() -> None:
     spec = load("resnet20")
     check = cross_check(spec, 2, "train")

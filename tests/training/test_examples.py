@@ -16,12 +16,12 @@ FOLDER = Path(__file__).parents[2] / "specs" / "examples"
 @pytest.mark.parametrize(
     ("name", "dataset", "samples", "more"),
     [
-        ("digit_and_number", "digit_sums", 100, []),
+        pytest.param("digit_and_number", "digit_sums", 100, [], marks=pytest.mark.slow),
         ("waveforms", "waveforms", 100, []),
         ("digit_angle", "rotated_digits", 400, []),
-        ("digit_autoencoder", "rotated_digits", 100, []),
-        ("digit_sets", "digit_sets", 60, []),
-        ("unet_digits", "digit_canvas", 24, ["args.width=4"]),
+        pytest.param("digit_autoencoder", "rotated_digits", 100, [], marks=pytest.mark.slow),
+        pytest.param("digit_sets", "digit_sets", 60, [], marks=pytest.mark.slow),
+        pytest.param("unet_digits", "digit_canvas", 24, ["args.width=4"], marks=pytest.mark.slow),
     ],
 )
 def test_examples_are_drawn_trained_and_evaluated(
