@@ -8,8 +8,13 @@ order; what is compared is all that comes after: layers, gradients, loss, weight
 evaluation. An accuracy is the mean over the seeds; its standard error is that of this mean, and both frameworks' errors
 together bound the difference that chance explains.
 
-Measured on an NVIDIA {DEVICE} with JAX {JAX} and PyTorch {TORCH}, 6,400 images of Fashion-MNIST to train on, 10,000 held out,
-seeds 0 to 2:
+Measured on an NVIDIA H200 with JAX 0.11.2 and PyTorch 2.11.0: 6,400 images of Fashion-MNIST to train on, 10,000 held
+out, seeds 0 to 2 (mean accuracy ± its standard error):
+
+    network     archspec         PyTorch          difference   standard error of it
+    lenet5      87.95 ± 0.17 %   87.99 ± 0.13 %   −0.04        0.21
+    resnet20    88.80 ± 0.18 %   88.63 ± 0.16 %   +0.18        0.24
+    vgg11_bn    90.00 ± 0.11 %   89.97 ± 0.05 %   +0.03        0.12
 """
 
 from __future__ import annotations
@@ -84,7 +89,9 @@ def ours(name: str, seed: int, folder: Path) -> float:
     from archspec.weights.folder import named, usual_names
     from archspec.weights.naming import namings, tables
 
-    text = f"archspec: 1\nname: {name}_fashion\n{SPECS[name]}  dataset: {{npz: {folder / 'data.npz'}}}\n  seed: {seed}\n"
+    text = (
+        f"archspec: 1\nname: {name}_fashion\n{SPECS[name]}  dataset: {{npz: {folder / 'data.npz'}}}\n  seed: {seed}\n"
+    )
     path = folder / f"{name}.yaml"
     path.write_text(text)
     spec = load(path)
@@ -94,7 +101,8 @@ def ours(name: str, seed: int, folder: Path) -> float:
     tensors = named(arrays, graph, namings(graph, tables(spec))[usual_names(spec)])
     samples = len(np.load(folder / "data.npz")["y_train"])
     orders = [epoch_order(seed, epoch, samples, int(recipe.batch_size)) for epoch in range(1, recipe.epochs + 1)]
-    np.savez(folder / f"{name}.npz", orders=np.concatenate(orders), **tensors)
+    kept: dict[str, Any] = {"orders": np.concatenate(orders), **tensors}
+    np.savez(folder / f"{name}.npz", **kept)
     result = train(spec, folder / f"run-{name}-{seed}", progress=False)
     return result.accuracy
 
@@ -112,7 +120,7 @@ def said(values: Sequence[float]) -> str:
 
 def error_of(values: Sequence[float]) -> float:
     """The standard error of the mean."""
-    return stdev(values) / len(values) ** 0.5
+    return float(stdev(values) / len(values) ** 0.5)
 
 
 def main() -> int:
@@ -124,7 +132,6 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=6400)
     parser.add_argument("--held-out", type=int, default=10_000)
     options = parser.parse_args()
-
 
     arrays = np.load(options.data)
     data: dict[str, Any] = {

@@ -52,7 +52,11 @@ class ResNet20(nn.Module):
         widths = (16, 16, 32, 64)
         for stage in (1, 2, 3):
             blocks = [
-                Basic(widths[stage - 1] if index == 0 else widths[stage], widths[stage], 2 if index == 0 < stage - 1 else 1)
+                Basic(
+                    widths[stage - 1] if index == 0 else widths[stage],
+                    widths[stage],
+                    2 if index == 0 < stage - 1 else 1,
+                )
                 for index in range(3)
             ]
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
