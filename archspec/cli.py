@@ -42,7 +42,7 @@ COMMANDS = {
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
-    "eval": Command("evaluate a trained run on its held-out data, or on other data", runs_jax=True),
+    "eval": Command("evaluate a trained run on its test, validation or training part, or on other data", runs_jax=True),
     "predict": Command("what a trained run says of files: classes, labels, numbers, masks, images", runs_jax=True),
     "weights": Command("import and export weights", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),

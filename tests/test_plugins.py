@@ -323,5 +323,5 @@ def test_they_are_trained_with_and_measured_by(tmp_path: Path, write: Write) -> 
     spec = archspec.load(write(net + "train: {loss: squares, metrics: [wrong], epochs: 1, batch_size: 1000}"))
     result = archspec.train(spec, tmp_path / "run", progress=False)
     record = json.loads((result.folder / "metrics.jsonl").read_text("utf-8").splitlines()[0])
-    assert record["test"]["wrong"] == pytest.approx(1 - record["test"]["top1"])
-    assert record["test"]["loss"] < 1000
+    assert record["validation"]["wrong"] == pytest.approx(1 - record["validation"]["top1"])
+    assert record["validation"]["loss"] < 1000

@@ -13,6 +13,11 @@ from archspec.training.interrupt import loading
 def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, metavar="RUN")
     set_option(command, "other data: train.dataset.image_folder.path=photos; input.fit=resize fits their images")
+    command.add_argument(
+        "--part",
+        choices=("train", "validation", "test"),
+        help="which samples; by default test, or what is held out where there is no such part",
+    )
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec eval runs/lenet5"
 
@@ -21,10 +26,10 @@ def run(options: argparse.Namespace) -> int:
     check_run(options.folder)
     overrides = overrides_of(options)
     with loading():
-        from archspec.inference.evaluating import evaluate
+        from archspec.inference.evaluating import measured
 
     notes: list[str] = []
-    metrics = evaluate(options.folder, overrides=overrides, notes=notes)
+    metrics, whose = measured(options.folder, overrides=overrides, notes=notes, part=options.part)
     for note in notes:
         say(f"note: {note}")
     if options.format == "json":
@@ -37,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
         head = main_head(spec)
         loss = "–" if metrics["loss"] is None else f"{metrics['loss']:.4f}"
         heads = metrics.get("heads", {})
-        print(f"held out: {f'{head.name} ' if heads else ''}loss {loss}  {head.said(metrics)}")
+        where = "held out" if whose == "held-out" else whose
+        print(f"{where}: {f'{head.name} ' if heads else ''}loss {loss}  {head.said(metrics)}")
         names = class_names_of(options.folder, head.type.channels)
         for line in (line for metric in head.metrics for line in metric.table(metrics, names)):
             print(line)

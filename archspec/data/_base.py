@@ -54,6 +54,14 @@ class Dataset(Kind):
         """The dataset with the columns of a table read as those of another were."""
         return self
 
+    def validating(self, name: str) -> Dataset:
+        """The dataset whose validation part is the folder, list or part of this name. Raises `DataError`."""
+        raise DataError(
+            "E505",
+            f"{self.kind} has no parts with names, of which `validation` could name one",
+            help=["a share of what is trained on: `validation: 0.1`"],
+        )
+
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""
         raise NotImplementedError

@@ -37,7 +37,7 @@ def composed(
     source = Mnist5k.plain_default().load()
     train, test = (
         compose(Digits(split.images[..., 0], split.labels), size, np.random.default_rng([seed, place]))
-        for place, (split, size) in enumerate(zip((source.train, source.test), sizes, strict=True))
+        for place, (split, size) in enumerate(zip((source.train, source.validation), sizes, strict=True))
     )
     return train, test
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -240,10 +241,14 @@ def picked(split: Split, places: np.ndarray) -> Split:
     return Split(inputs, targets, names)
 
 
-def numbered(name: str, train: Split, test: Split) -> Data:
+def numbered(name: str, train: Split, validation: Split, test: Split | None = None) -> Data:
     """Data whose classes are known by their numbers."""
-    count = int(max(train.labels.max(), test.labels.max())) + 1
-    if train.images.shape[1:] != test.images.shape[1:]:
-        sizes = ("×".join(map(str, split.images.shape[1:])) for split in (train, test))
-        raise DataError("E507", f"{name}: training images are {next(sizes)}, test images {next(sizes)}")
-    return Data(name, train, test, {LABEL: tuple(map(str, range(count)))})
+    data = Data(name, train, validation, {}, test=test)
+    for part, split in data.parts.items():
+        if train.images.shape[1:] != split.images.shape[1:]:
+            sizes = ("×".join(map(str, own.images.shape[1:])) for own in (train, split))
+            raise DataError(
+                "E507", f"{name}: training images are {next(sizes)}, {data.whose(part)} images {next(sizes)}"
+            )
+    count = int(max(split.labels.max() for split in data.parts.values())) + 1
+    return replace(data, classes={LABEL: tuple(map(str, range(count)))})

@@ -58,10 +58,31 @@ def chosen_part(wanted: str | None, names: Sequence[str], where: Path) -> str | 
     return same[0]
 
 
-def loaded(dataset: Dataset) -> Data:
-    """The dataset, with notes of what it would be silent about. Raises `DataError`."""
-    data = dataset.load()
+def loaded(dataset: Dataset, validation: float | str | None = None, seed: int = 0) -> Data:
+    """The dataset, with notes of what it would be silent about. Raises `DataError`.
+
+    `validation` is a share of the training part, chosen by the seed, or the name of the dataset's folder, list or part
+    for it; what the dataset itself holds out is then the test part.
+    """
+    data = (dataset.validating(validation) if isinstance(validation, str) else dataset).load()
+    if isinstance(validation, float):
+        data = _with_share(data, validation, seed)
     return replace(data, notes=(*data.notes, *_twice(data)))
+
+
+def _with_share(data: Data, share: float, seed: int) -> Data:
+    """The data with a share of the training part as validation, of every class where there are classes."""
+    from archspec.data._files import holdout
+
+    train, validation = holdout(data.train, share, seed)
+    what = f"{len(validation):,} of {count(len(data.train), _sample(data))} to train on"
+    if data.test is not None:
+        unused = f"`validation` {share:g} is {what}; the validation part that {data.name} has, {len(data.validation):,}"
+        note = f"{unused}, is not used"
+    else:
+        note = f"`validation` {share:g} is {what}; the {len(data.validation):,} that {data.name} holds out are for test"
+    test = data.validation if data.test is None else data.test
+    return replace(data, train=train, validation=validation, test=test, notes=(*data.notes, note))
 
 
 def untrained(data: Data) -> list[str]:
@@ -70,17 +91,18 @@ def untrained(data: Data) -> list[str]:
 
     notes = []
     for target, names in data.classes.items():
-        for split, lack in ((data.train, "to train on"), (data.test, "held out")):
+        for part, split in data.parts.items():
+            lack = data.said(part)
             labels = split.targets[target]
             counts = np.zeros(len(names), np.int64)
             placed = labels.ndim > 2 or target in data.positions
             if placed and len(names) < 2:
                 continue  # one label, there or not
-            for part in pieces(labels):
+            for piece in pieces(labels):
                 if labels.ndim == 2 and not placed:
-                    counts += (part > 0).sum(0)
+                    counts += (piece > 0).sum(0)
                 elif labels.ndim == 1 or placed:
-                    known = part[(part >= 0) & (part < len(names))]
+                    known = piece[(piece >= 0) & (piece < len(names))]
                     counts += np.bincount(known, minlength=len(names))
             missing = [name for name, number in zip(names, counts, strict=True) if not number]
             if missing:
@@ -98,14 +120,19 @@ def _sample(data: Data) -> str:
 
 
 def _twice(data: Data) -> list[str]:
-    """Held-out images that are trained on too, byte for byte."""
-    trained = {key: place for place, key in enumerate(data.train.digests)}
-    both = [(place, trained[key]) for place, key in enumerate(data.test.digests) if key in trained]
-    if not both:
-        return []
-    (held, own), *_ = both
-    example = ""
-    if data.test.names and data.train.names:
-        example = f", such as {data.test.names[held]}, which is {data.train.names[own]}"
-    said = f"{count(len(both), f'held-out {_sample(data)}')} of {len(data.test):,} "
-    return [f"{said}{'is' if len(both) == 1 else 'are'} among those trained on too{example}"]
+    """Samples of one part that are in another too, byte for byte: held-out ones that are trained on, say."""
+    known: dict[str, dict[bytes, int]] = {}
+    notes = []
+    for part, split in data.parts.items():
+        for other, theirs in known.items():
+            both = [(place, theirs[key]) for place, key in enumerate(split.digests) if key in theirs]
+            if not both:
+                continue
+            (here, there), *_ = both
+            names, others = split.names, data.parts[other].names
+            example = f", such as {names[here]}, which is {others[there]}" if names and others else ""
+            said = f"{count(len(both), f'{data.whose(part)} {_sample(data)}')} of {len(split):,} "
+            among = "among those trained on" if other == "train" else f"in the {other} part"
+            notes.append(f"{said}{'is' if len(both) == 1 else 'are'} {among} too{example}")
+        known[part] = {key: place for place, key in enumerate(split.digests)}
+    return notes

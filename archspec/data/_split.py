@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.data._base import INPUT, LABEL
 from archspec.data._columns import Column, Values, as_array, pieces
@@ -76,6 +76,8 @@ class Split:
 class Data:
     """A dataset. `name` is what diagnostics call it.
 
+    `train` is what is trained on. `validation` is measured after every epoch, and what is chosen is chosen by it.
+    `test` is measured once, at the end; it is None where a dataset holds out one part only, which is then `validation`.
     `classes` has the names of the classes of each target that has classes: of a whole number each, or of the columns
     (N, K) of several labels at once. `positions` are the targets (N, L) that have one at each position of a signal,
     whose `classes` are those of a whole number then. `columns` has the names of the numbers (N, K) of a target, where
@@ -85,12 +87,40 @@ class Data:
 
     name: str
     train: Split
-    test: Split
+    validation: Split
     classes: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     positions: frozenset[str] = frozenset()
     layout: Layout | None = None
+    test: Split | None = None
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The splits by the names of their parts, in order: train, validation and, where there is one, test."""
+        parts = {"train": self.train, "validation": self.validation}
+        return parts if self.test is None else {**parts, "test": self.test}
+
+    def with_parts(self, splits: Iterable[Split], **changes: Any) -> Data:
+        """The data with other splits, in the order of `parts`, and other fields."""
+        changes.update(zip(self.parts, splits, strict=True))
+        return replace(self, **changes)
+
+    def map(self, function: Callable[[Split], Split], **changes: Any) -> Data:
+        """The data with each split changed alike, and other fields."""
+        return self.with_parts(map(function, self.parts.values()), **changes)
+
+    def said(self, part: str) -> str:
+        """Where samples of a part are, in words. What is held out once for all is no validation part of its own."""
+        if part == "train":
+            return "to train on"
+        return "held out" if self.test is None else f"in the {part} part"
+
+    def whose(self, part: str) -> str:
+        """What samples and figures of a part are called: training, held-out, validation, test."""
+        if part == "train":
+            return "training"
+        return "held-out" if self.test is None else part
 
     @property
     def class_names(self) -> tuple[str, ...]:

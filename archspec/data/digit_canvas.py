@@ -55,7 +55,7 @@ class DigitCanvas(Dataset):
         source = Mnist5k.plain_default().load()
         parts = [
             self._canvases(split, count, [self.seed, place])
-            for place, (split, count) in enumerate(((source.train, self.train), (source.test, self.test)))
+            for place, (split, count) in enumerate(((source.train, self.train), (source.validation, self.test)))
         ]
         return Data(self.kind, parts[0], parts[1], {LABEL: ("background", *map(str, range(10)))})
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,18 +22,36 @@ from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluator, Metrics
-from archspec.training.notes import HELD_OUT, check_labels
+from archspec.training.notes import check_labels
 from archspec.training.steps import make_steps
 
 if TYPE_CHECKING:
     from archspec.lower import Arrays
 
+Part = Literal["train", "validation", "test"]
+
 FITTING = ("fit", "short_side", "interpolation")
 """The fields of an image's input that say how images of another size are fitted, and change nothing of the network."""
 
 
-def evaluate(path: Path, *, overrides: Sequence[Override] = (), notes: list[str] | None = None) -> Metrics:
-    """Loss and metrics of a run's last checkpoint on its dataset's held-out part.
+class Evaluated(NamedTuple):
+    """Loss and metrics of a part of the data, and what the part is called: test, validation, held-out or training."""
+
+    metrics: Metrics
+    whose: str
+
+
+def evaluate(
+    path: Path, *, overrides: Sequence[Override] = (), notes: list[str] | None = None, part: Part | None = None
+) -> Metrics:
+    """The metrics that `measured` gives."""
+    return measured(path, overrides=overrides, notes=notes, part=part).metrics
+
+
+def measured(
+    path: Path, *, overrides: Sequence[Override] = (), notes: list[str] | None = None, part: Part | None = None
+) -> Evaluated:
+    """Loss and metrics of a run's last checkpoint on a part of its dataset, test or validation if none is named.
 
     `overrides` may name another dataset and how its images are fitted. What the dataset says of files left out or
     passed over, that its data are others than those of training, and which data were taken where they are not the
@@ -43,15 +61,20 @@ def evaluate(path: Path, *, overrides: Sequence[Override] = (), notes: list[str]
     said: list[str] = []
     with in_words(less(path)):
         folder, spec = opened(path)
-        metrics = evaluated(folder, spec, restored(folder, spec, said), overrides, said)
+        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part)
     if notes is not None:
         notes.extend(said)
-    return metrics
+    return found
 
 
 def evaluated(
-    folder: RunFolder, spec: Spec, arrays: Arrays, overrides: Sequence[Override], notes: list[str]
-) -> Metrics:
+    folder: RunFolder,
+    spec: Spec,
+    arrays: Arrays,
+    overrides: Sequence[Override],
+    notes: list[str],
+    part: Part | None = None,
+) -> Evaluated:
     """As `evaluate`, of a run that was read."""
     other = any(override.path[:2] == ("train", "dataset") for override in overrides)
     spec = with_overrides(folder, spec, overrides)
@@ -62,7 +85,7 @@ def evaluated(
             help=["--set train.dataset=… names data, such as --set train.dataset.image_folder.path=FOLDER"],
         ).located(None)
     try:
-        data = loaded(spec.train.dataset.like(layout_of(folder)))
+        data = loaded(spec.train.dataset.like(layout_of(folder)), spec.train.validation, spec.train.seed)
     except DataError as error:
         raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()
@@ -84,8 +107,10 @@ def evaluated(
         items = [item._replace(help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
     try:
-        data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
-        check_labels(data.name, data.test, HELD_OUT)
+        data = data.map(lambda split: fitted(split, spec.inputs))
+        own = part or ("validation" if data.test is None else "test")
+        split = _chosen(data, own)
+        check_labels(data.name, split, data.said(own))
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
@@ -93,14 +118,26 @@ def evaluated(
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(
-            f"evaluated on {count(len(data.test), 'held-out sample')} of {data.name}, not on the run's own data"
+            f"evaluated on {count(len(split), f'{data.whose(own)} sample')} of {data.name}, not on the run's own data"
         )
         if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
             notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
     try:
-        return Evaluator(steps, data.test, heads, graph)(params, statistics)
+        whose = data.whose(own)
+        return Evaluated(Evaluator(steps, split, heads, graph, whose)(params, statistics), whose)
     except DataError as error:  # a loss that is not finite; what is right for training does not help here
         raise DataError(error.code, error.message, notes=error.notes).located(None) from None
+
+
+def _chosen(data: Data, part: Part) -> Split:
+    """A part of the data. Raises `DataError` where there is no test part."""
+    if part not in data.parts:
+        raise DataError(
+            "E505",
+            f"{data.name} has no test part beside the one held out, which is measured after every epoch",
+            help=["`--part validation` is that one"],
+        )
+    return data.parts[part]
 
 
 def with_overrides(folder: RunFolder, spec: Spec, overrides: Sequence[Override]) -> Spec:
@@ -185,13 +222,7 @@ def by_class_names(data: Data, names: Sequence[str], spec: Spec) -> Data:
         return replace(split, targets={**split.targets, target: mapped(split.targets[target], way)})
 
     note = f"labels of {data.name} are taken by the names of their classes: it has {len(own)} of the {len(names)}"
-    return replace(
-        data,
-        train=named(data.train),
-        test=named(data.test),
-        classes={target: tuple(names)},
-        notes=(*data.notes, note),
-    )
+    return data.map(named, classes={target: tuple(names)}, notes=(*data.notes, note))
 
 
 def _in_columns(labels: np.ndarray, place: np.ndarray, classes: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from archspec.diagnostics import DataError, Findings, count, did_you_mean, liste
 from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.images.files import Images
-from archspec.inference.evaluating import dataset_override, evaluated
+from archspec.inference.evaluating import Part, dataset_override, evaluated
 from archspec.inference.forward import BATCH, Computed, Forward, computed
 from archspec.inference.given import Reading
 from archspec.inference.memory import less_of
@@ -186,20 +186,23 @@ class Run:
         """As `predict`."""
         return self.predict(images, **options)
 
-    def evaluate(self, dataset: str | Mapping[str, Any] | Dataset | None = None) -> Metrics:
-        """Loss and metrics on the held-out part of the run's dataset, or of another one.
+    def evaluate(
+        self, dataset: str | Mapping[str, Any] | Dataset | None = None, *, part: Part | None = None
+    ) -> Metrics:
+        """Loss and metrics on a part of the run's dataset, or of another one.
 
+        `part` is train, validation or test; if left out test, or what is held out where there is no such part.
         `dataset` is a name, a mapping as in YAML (`{"image_folder": {"path": "photos"}}`, relative paths from the
         current folder), or a `Dataset`. What should be known of the data is warned of. Raises `SpecError`.
         """
         notes: list[str] = []
         overrides = [] if dataset is None else [dataset_override(dataset)]
         with in_words(less_of(self.graph)):
-            metrics = evaluated(
-                self._run, self.spec, {**self._weights.params, **self._weights.statistics}, overrides, notes
+            found = evaluated(
+                self._run, self.spec, {**self._weights.params, **self._weights.statistics}, overrides, notes, part
             )
         _warn(notes, 1)
-        return metrics
+        return found.metrics
 
     def activations(self, images: Any, paths: str | Sequence[str] = "**", *, invert: bool = False) -> dict[str, Any]:
         """What layers give for samples, by the layers' paths: arrays (N, …) of NumPy's, in the network's order.

@@ -65,7 +65,7 @@ class Events:
 
 def scalars(record: dict[str, Any], classes: Sequence[str]) -> Iterator[tuple[str, float]]:
     """The figures of an epoch's record by TensorBoard's names. What a figure has for each class is named by it."""
-    for part in ("train", "test"):
+    for part in ("train", "validation"):
         for name, value in record[part].items():
             # Other outputs have classes of their own.
             yield from _named(f"{part}/{name}", value, () if name == "outputs" else classes)

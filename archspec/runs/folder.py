@@ -177,7 +177,10 @@ class RunFolder:
         return None
 
     def metrics(self) -> Metrics:
-        """One record an epoch, in order. A last line that a killed process left unfinished is passed over."""
+        """One record an epoch, in order. A last line that a killed process left unfinished is passed over.
+
+        Raises `DataError` where records call `test` what is validation.
+        """
         path = self.path / METRICS
         try:
             text = path.read_text("utf-8", "replace")
@@ -188,6 +191,12 @@ class RunFolder:
         unreadable, doubled = 0, set()
         for number, line in enumerate(lines):
             record = _record(line)
+            if record is None and _is_of_two_parts(line):
+                raise DataError(
+                    "E513",
+                    f"{path} is of an earlier archspec: what it calls `test` is called `validation` now",
+                    help=["--overwrite trains anew", "or choose another folder as --workdir"],
+                )
             if record is None:
                 unreadable += number < len(lines) - 1 or text.endswith("\n")
                 continue
@@ -280,9 +289,18 @@ def _record(line: str) -> dict[str, Any] | None:
         and type(value.get("epoch")) is int
         and value["epoch"] > 0
         and isinstance(value.get("train"), dict)
-        and isinstance(value.get("test"), dict)
+        and isinstance(value.get("validation"), dict)
     )
     return value if whole else None
+
+
+def _is_of_two_parts(line: str) -> bool:
+    """Whether a line is a record of before validation and test were two parts."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and isinstance(value.get("test"), dict) and "validation" not in value
 
 
 def _epochs(epochs: set[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
@@ -79,10 +80,25 @@ def _read_init(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
+def _read_validation(value: Any) -> Any:
+    share = isinstance(value, float) and 0 < value < 1
+    if value is None or share or (isinstance(value, str) and value):
+        return value
+    raise PydanticCustomError("validation", "must be a share between 0 and 1, or the name of a folder, list or part")
+
+
 class Train(Section):
     """How a network is trained."""
 
     dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k.plain_default()
+    validation: Annotated[
+        Annotated[float, Field(gt=0, lt=1)] | Text | None,
+        BeforeValidator(_read_validation),
+        Field(
+            description="share of the training part, chosen by `seed`, that is measured after every epoch, or the name "
+            "of the data's folder, list or part for it; the data's held-out part is then measured at the end alone"
+        ),
+    ] = None
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
     micro_batches: Annotated[
         PositiveInt, Field(description="parts of a batch that go through one after the other, to need less memory")

@@ -64,10 +64,10 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
         if unused:
             said = f"{count(len(unused), what)} of {data.name} {'is' if len(unused) == 1 else 'are'} not used"
             notes.append(f"{said}: {listed(unused)}")
-    train, test = of(data.train), of(data.test)
+    made = data.map(of)
     try:
         found = {
-            name: [head.task.class_names(data.name, name, own, train.targets[name][:1]) for head in heads[name]]
+            name: [head.task.class_names(data.name, name, own, made.train.targets[name][:1]) for head in heads[name]]
             for name, own in data.classes.items()
             if name in heads
         }
@@ -76,12 +76,12 @@ def matched(data: Data, spec: Spec, graph: Graph) -> Data:
     classes = {name: max(several, key=len) for name, several in found.items() if any(several)}
     for name, input in spec.inputs.items():
         what = f"`{names[name]}` of {data.name}"
-        arranged = adapted([train.inputs[name], test.inputs[name]], what, input, notes)
-        train, test = (
-            replace(split, inputs={**split.inputs, name: array})
-            for split, array in zip((train, test), arranged, strict=True)
+        splits = list(made.parts.values())
+        arranged = adapted([split.inputs[name] for split in splits], what, input, notes)
+        made = made.with_parts(
+            replace(split, inputs={**split.inputs, name: array}) for split, array in zip(splits, arranged, strict=True)
         )
-    made = replace(data, train=train, test=test, classes=classes, notes=tuple(notes))
+    made = replace(made, classes=classes, notes=tuple(notes))
     return replace(made, notes=(*made.notes, *untrained(made)))
 
 
@@ -90,7 +90,7 @@ def _with_classes(data: Data, name: str, heads: Sequence[Head], notes: list[str]
 
     Labels of positions that count from 1 are taken from 0, where nothing else keeps them from fitting their outputs.
     """
-    splits, what = (data.train, data.test), f"`{name}` of {data.name}"
+    splits, what = list(data.parts.values()), f"`{name}` of {data.name}"
     if isinstance(data.train.targets[name], Column):  # of pixels, which are classes' numbers already
         return data
     given = [as_array(split.targets[name]) for split in splits]
@@ -105,10 +105,8 @@ def _with_classes(data: Data, name: str, heads: Sequence[Head], notes: list[str]
         made, classes = as_classes(given, known, what, notes)
     if made[0] is given[0]:
         return data
-    train, test = (
-        replace(split, targets={**split.targets, name: own}) for split, own in zip(splits, made, strict=True)
-    )
-    return replace(data, train=train, test=test, classes={**data.classes, name: classes}, positions=positions)
+    changed = (replace(split, targets={**split.targets, name: own}) for split, own in zip(splits, made, strict=True))
+    return data.with_parts(changed, classes={**data.classes, name: classes}, positions=positions)
 
 
 def _of_positions(data: Data, name: str, heads: Sequence[Head]) -> Data:
@@ -165,7 +163,7 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
         heads = [head for head in spec.heads() if not head.remakes]
         for head in heads:
             name = head.target_among(data.train.targets)
-            for split in (data.train, data.test):
+            for split in data.parts.values():
                 target = split.targets[name]
                 # Of labels of pixels, shape and type are all that is looked at.
                 for part in pieces(target) if head.task.answer != "mask" else [target[:1]]:
@@ -180,7 +178,7 @@ def check_data(data: Data, spec: Spec, graph: Graph) -> None:
                 raise _other_classes(data, head, classes, graph, dataset)
         for name, input in spec.inputs.items():
             path = spec.input_path(name)
-            splits = [split.inputs[name] for split in (data.train, data.test)]
+            splits = [split.inputs[name] for split in data.parts.values()]
             if not isinstance(input, ImageInput):
                 for array in splits:
                     _check_numbers(data.name, name, array, input)
@@ -280,7 +278,7 @@ def counted(data: Data, graph: Graph, spec: Spec) -> Data:
     numbers = data.class_names == tuple(map(str, range(data.class_count)))
     if not numbers or any(channels != data.class_count - 1 for channels in outputs):
         return data
-    if any((part == 0).any() for split in (data.train, data.test) for part in pieces(split.targets[target])):
+    if any((part == 0).any() for split in data.parts.values() for part in pieces(split.targets[target])):
         return data
 
     def from_0(split: Split) -> Split:
@@ -288,13 +286,7 @@ def counted(data: Data, graph: Graph, spec: Spec) -> Data:
 
     last = data.class_count - 1
     note = f"no label of {data.name} is 0: labels 1 to {last} are taken as the {last} classes of {graph.name}"
-    return replace(
-        data,
-        train=from_0(data.train),
-        test=from_0(data.test),
-        classes={target: data.class_names[1:]},
-        notes=(*data.notes, note),
-    )
+    return data.map(from_0, classes={target: data.class_names[1:]}, notes=(*data.notes, note))
 
 
 def of_scales(data: Data, spec: Spec, heads: Sequence[Head]) -> list[str]:

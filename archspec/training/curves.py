@@ -10,9 +10,10 @@ from archspec.tasks import Head
 from archspec.writing import write_by
 
 
-def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head) -> None:
+def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held: str = "held out") -> None:
     """Writes a PNG with two panels: loss in training and held out; what is measured in both; and the headline.
 
+    `held` is what the part held out is called: validation where there is a test part too.
     All figures are the main output's. Training's figures are means over an epoch, while the network still changes and
     with dropout and augmentation; the held-out ones are of the network at the epoch's end.
     """
@@ -25,21 +26,21 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head) -> N
     figure.suptitle(title, parse_math=False)
     losses, accuracies = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in records]
-    during, after = "training, over the epoch", "held out, after it"
+    during, after = "training, over the epoch", f"{held}, after it"
     running, first, alike = head.running, head.metrics[0], head.task.counterpart(head.type)
     second: list[tuple[str, str, str, str]] = []
     if running is not None:
-        second += [("train", running.headline, during, "C0"), ("test", alike, after, "C1")]
+        second += [("train", running.headline, during, "C0"), ("validation", alike, after, "C1")]
     metrics = [running] if running is not None else []
     # One axis holds what has one unit.
     if first.headline != alike and (running is None or first.percent == running.percent):
-        second.append(("test", first.headline, f"{first.label}, {after}", "C2"))
+        second.append(("validation", first.headline, f"{first.label}, {after}", "C2"))
         metrics.append(first)
     words = " and ".join(dict.fromkeys(metric.label for metric in metrics))
     percent = all(metric.percent for metric in metrics)
     of = " of the main output" if "heads" in records[-1]["train"] else ""
     panels = (
-        (losses, [("train", "loss", during, "C0"), ("test", "loss", after, "C1")], 1.0, f"loss{of}"),
+        (losses, [("train", "loss", during, "C0"), ("validation", "loss", after, "C1")], 1.0, f"loss{of}"),
         (accuracies, second, 100.0 if percent else 1.0, f"{words} in %" if percent else words),
     )
     for axes, lines, factor, label in panels:

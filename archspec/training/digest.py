@@ -23,7 +23,7 @@ def digest_of(data: Data) -> str:
             "samples": sha256(b"".join(split.digests)).hexdigest(),
             "targets": {name: _digest(values) for name, values in split.targets.items()},
         }
-        for part, split in (("train", data.train), ("test", data.test))
+        for part, split in data.parts.items()
     }
     return digest_of_text(json.dumps([parts, dict(data.classes)]))
 

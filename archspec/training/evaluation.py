@@ -18,7 +18,7 @@ from archspec.metrics import add
 from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
 from archspec.training.feeding import Named, fits_on_device, uncounted
-from archspec.training.notes import HELD_OUT, check_labels
+from archspec.training.notes import check_labels
 from archspec.training.steps import Steps, evaluated
 from archspec.training.totals import losses_of
 
@@ -30,10 +30,16 @@ BATCH_BYTES = 2**29
 
 
 class Evaluator:
-    """Evaluates a split again and again, in batches of one size; what fills up the last does not count."""
+    """Evaluates a split again and again, in batches of one size; what fills up the last does not count.
 
-    def __init__(self, steps: Steps, split: Split, heads: Sequence[Head], graph: Graph) -> None:
-        check_labels("the dataset", split, HELD_OUT)
+    `whose` is what its figures are called: held-out, validation, test or training.
+    """
+
+    def __init__(
+        self, steps: Steps, split: Split, heads: Sequence[Head], graph: Graph, whose: str = "held-out"
+    ) -> None:
+        check_labels("the dataset", split, f"in the {whose} part")
+        self.whose = whose
         self.steps = steps
         self.graph = graph.pruned("eval")
         self.heads = evaluated(heads)
@@ -104,6 +110,6 @@ class Evaluator:
         last = min(start + self.size, len(self.split))
         raise DataError(
             "E520",
-            f"the held-out loss is not finite, among the samples {start + 1} to {last}; {where}",
+            f"the {self.whose} loss is not finite, among the samples {start + 1} to {last}; {where}",
             help=["a smaller learning rate, or a warm-up, often helps"],
         )

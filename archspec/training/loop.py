@@ -19,7 +19,7 @@ from archspec.lower import Arrays
 from archspec.runs.checkpoints import Checkpoints, Restored
 from archspec.runs.choosing import extends
 from archspec.runs.events import Events
-from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder
+from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, read_object
 from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves
@@ -173,24 +173,28 @@ class Loop:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             return self.result(records, state)
         what = "images" if any(kind.is_map for _, kind in self.graph.inputs) else "samples"
-        progress = Progress(self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, what, self.shown)
+        progress = Progress(
+            self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, what, self.shown, self.held
+        )
         if done:
             progress.say(f"going on in {self.folder.path} after epoch {done}")
-        evaluate = Evaluator(self.steps(done + 1), self.data.test, self.heads, self.graph)
+        evaluate = Evaluator(
+            self.steps(done + 1), self.data.validation, self.heads, self.graph, whose=self.data.whose("validation")
+        )
         events = Events(self.folder.path / TENSORBOARD, records, self.classes)
         try:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
                     state, record = self.epoch(self.entering(epoch, state), epoch, progress, check)
-                    record["test"] = self.held_out(evaluate, state, epoch)
+                    record["validation"] = self.held_out(evaluate, state, epoch)
                     self.owner.check()
                     self.folder.add_metrics(record)
                     self.checkpoints.save(epoch, state)
                     events.add(record)
                     records.append(record)
                     main = self.main.name if self.others else ""
-                    rest = of_others(self.others, record["test"])
-                    progress.epoch(record, self.recipe.epochs, self.main.said(record["test"]), main, rest)
+                    rest = of_others(self.others, record["validation"])
+                    progress.epoch(record, self.recipe.epochs, self.main.said(record["validation"]), main, rest)
         except KeyboardInterrupt:
             # A step that still runs when the interpreter ends brings the process down.
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
@@ -242,7 +246,7 @@ class Loop:
         }
 
     def held_out(self, evaluate: Evaluator, state: State, epoch: int) -> Metrics:
-        """The held-out metrics after an epoch. Raises `DataError` when a loss is not finite."""
+        """The metrics of a part held out, after an epoch. Raises `DataError` when a loss is not finite."""
         try:
             return evaluate(*weights_of(state))
         except DataError as error:
@@ -307,17 +311,41 @@ class Loop:
         self.checkpoints.wait()
         self.owner.check()
         result = self.made(records, state)
-        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.main)
+        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.main, self.held)
         write(
             self.folder.path / RESULT,
-            json.dumps({**result.headlines, "epochs": records[-1]["epoch"], "classes": list(result.classes)}) + "\n",
+            json.dumps(
+                {
+                    "part": result.part,
+                    **result.headlines,
+                    "epochs": records[-1]["epoch"],
+                    "classes": list(result.classes),
+                    **({} if result.test is None else {"test": result.test}),
+                }
+            )
+            + "\n",
         )
         return result
 
     def made(self, records: list[dict[str, Any]], state: State) -> Result:
         """What came of the run, from its records and its state."""
         params, statistics = jax.tree.map(jnp.asarray, weights_of(state))
-        return Result(self.folder.path, self.main, records, self.classes, params, statistics, self.others)
+        test = self.tested(state, records[-1]["epoch"])
+        return Result(self.folder.path, self.main, records, self.classes, params, statistics, self.others, test)
+
+    def tested(self, state: State, epoch: int) -> Metrics | None:
+        """The figures of the test part, which is measured once: result.json keeps them. None where there is none."""
+        if self.data.test is None:
+            return None
+        kept = read_object(self.folder.path / RESULT)
+        if kept.get("epochs") == epoch and isinstance(kept.get("test"), dict):
+            return dict(kept["test"])
+        return self.held_out(Evaluator(self.steps(epoch), self.data.test, self.heads, self.graph, "test"), state, epoch)
+
+    @property
+    def held(self) -> str:
+        """What the part is called that is measured after every epoch."""
+        return "held out" if self.data.test is None else "validation"
 
     @property
     def others(self) -> tuple[Head, ...]:

@@ -19,9 +19,6 @@ from archspec.spec.training import Limits, active_norms, limits_of
 from archspec.tasks import Head
 from archspec.training.feeding import batch_of
 
-TO_TRAIN_ON, HELD_OUT = "to train on", "held out"
-"""What the two parts of a dataset are called."""
-
 NAMED = 8
 """Classes that are named before the rest is only counted."""
 
@@ -53,11 +50,11 @@ def of_data(data: Data, graph: Graph, heads: Sequence[Head], inputs: Mapping[str
         if trained.dtype.kind == "f" or (trained.ndim < 3 and name not in data.positions):
             continue
         what = "image" if trained.ndim > 2 else "signal"
-        for part, split in ((TO_TRAIN_ON, data.train), (HELD_OUT, data.test)):
+        for part, split in data.parts.items():
             own = split.targets[name]
             blank = sum(int((~(part >= 0).any(tuple(range(1, part.ndim)))).sum()) for part in pieces(own))
             if blank:
-                notes.append(f"{blank:,} of the {count(len(split), what)} {part} have no label that counts")
+                notes.append(f"{blank:,} of the {count(len(split), what)} {data.said(part)} have no label that counts")
     for head in heads:
         notes.extend(note for note in _of_head(data, graph, head, inputs) if note not in notes)
     return notes

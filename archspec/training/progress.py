@@ -23,10 +23,14 @@ SAID = 3
 
 
 class Progress:
-    """Says how training goes: how many of `what`, images or samples, a second too. `shown` is False for silence."""
+    """Says how training goes: how many of `what`, images or samples, a second too. `shown` is False for silence.
 
-    def __init__(self, total_steps: int, done: int, what: str, shown: bool) -> None:
+    `held` is what the figures of an epoch's end are called: held out, or validation where there is a test part too.
+    """
+
+    def __init__(self, total_steps: int, done: int, what: str, shown: bool, held: str = "held out") -> None:
         self.shown = shown
+        self.held = held
         self.what = what
         self.done = done
         self.bar: Bar | None = None
@@ -74,18 +78,18 @@ class Progress:
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
 
     def epoch(self, record: dict[str, Any], epochs: int, metrics: str, main: str = "", others: str = "") -> None:
-        """Says how an epoch ended; `metrics` are the held-out ones in words.
+        """Says how an epoch ended; `metrics` are those of its end in words.
 
         With several outputs, `main` is the name of the one whose figures these are, and `others` has those of the rest.
         """
         of = f"{main} " if main else ""
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=record["step"])
-        test = record["test"]
+        after = record["validation"]
         speed = _speed(record["images_per_second"])
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {of}loss {_loss(record['train']['loss'])}  "
-            f"held out: {of}loss {_loss(test['loss'])}  {metrics}{others}  {speed} {self.what}/s"
+            f"{self.held}: {of}loss {_loss(after['loss'])}  {metrics}{others}  {speed} {self.what}/s"
         )
         self.say(text)
 
@@ -102,13 +106,13 @@ class Progress:
             self.bar.stop()
 
 
-def of_others(heads: Sequence[Head], test: Mapping[str, Any]) -> str:
-    """The held-out figures of other outputs than the main one, each with a mark before it; of many the first."""
-    figures = test.get("outputs", {})
+def of_others(heads: Sequence[Head], after: Mapping[str, Any]) -> str:
+    """An epoch's held-out figures of other outputs than the main one, each with a mark before it; of many the first."""
+    figures = after.get("outputs", {})
     said = [
         f"; {head.name} {head.said(figures[head.name])}"
         if head.name in figures
-        else f"; {head.name} loss {_loss(test['heads'][head.name])}"
+        else f"; {head.name} loss {_loss(after['heads'][head.name])}"
         for head in heads
     ]
     more = len(said) - SAID

@@ -38,27 +38,40 @@ class Result:
         """The name of the main output's task."""
         return self.head.task.kind
 
+    test: dict[str, Any] | None = field(default=None, repr=False)
+    """The metrics of the test part, measured once, by the network that the run ends with; None without such a part."""
+
     @property
-    def test(self) -> dict[str, Any]:
-        """The held-out metrics of the last epoch."""
-        metrics: dict[str, Any] = self.metrics[-1]["test"]
+    def validation(self) -> dict[str, Any]:
+        """The metrics of the part that is measured after every epoch, after the last one."""
+        metrics: dict[str, Any] = self.metrics[-1]["validation"]
         return metrics
 
     @property
+    def part(self) -> str:
+        """The part that the run is judged by: test, or validation where there is no other."""
+        return "validation" if self.test is None else "test"
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The metrics of that part."""
+        return self.validation if self.test is None else self.test
+
+    @property
     def accuracy(self) -> float:
-        """The share of held-out labels, of samples or of pixels, that the last epoch's network gets right.
+        """The share of labels, of samples or of pixels, that the network gets right, in the part it is judged by.
 
         Raises `AttributeError` where the task has none.
         """
         named = self.head.running is not None and self.head.running.kind == "accuracy"
-        value = self.test.get(self.head.task.counterpart(self.head.type)) if named else None
+        value = self.figures.get(self.head.task.counterpart(self.head.type)) if named else None
         if value is None:
-            raise AttributeError(f"{self.task} has no accuracy: `test` has {', '.join(self.test)}")
+            raise AttributeError(f"{self.task} has no accuracy: `figures` has {', '.join(self.figures)}")
         return float(value)
 
     @property
     def mean_iou(self) -> float | None:
-        return self.test.get("mean_iou")
+        return self.figures.get("mean_iou")
 
     def open(self) -> Run:
         """The trained network, as `archspec.open` of its folder gives it."""
@@ -71,26 +84,32 @@ class Result:
         """The accuracy where there is one, and the figure that the network is judged by."""
         first = self.head.figures[0]
         with suppress(AttributeError):
-            return {"accuracy": self.accuracy, first: self.test[first]}
-        return {first: self.test[first]}
+            return {"accuracy": self.accuracy, first: self.figures[first]}
+        return {first: self.figures[first]}
 
     def _of_other(self, head: Head) -> str:
-        figures = self.test.get("outputs", {}).get(head.name)
+        figures = self.figures.get("outputs", {}).get(head.name)
         if figures is not None:
             return ", ".join(metric.summary(figures, ()) for metric in head.metrics)
-        loss = self.test["heads"][head.name]
+        loss = self.figures["heads"][head.name]
         return "loss –" if loss is None else f"loss {loss:.4g}"
+
+    def _said(self, figures: dict[str, Any]) -> str:
+        return ", ".join(metric.summary(figures, self.classes) for metric in self.head.metrics)
 
     def summary(self) -> str:
         """The result in words."""
         epochs = count(self.metrics[-1]["epoch"], "epoch")
-        said = ", ".join(metric.summary(self.test, self.classes) for metric in self.head.metrics)
-        tables = [line for metric in self.head.metrics for line in metric.table(self.test, self.classes)]
+        said = self._said(self.figures)
+        tables = [line for metric in self.head.metrics for line in metric.table(self.figures, self.classes)]
+        held = "held-out" if self.test is None else "test"
+        of = f", of output `{self.head.name}`" if self.others else ""
         return "\n".join(
             [
-                f"held-out {said} after {epochs}" + (f", of output `{self.head.name}`" if self.others else ""),
+                f"{held} {said} after {epochs}{of}",
+                *([] if self.test is None else [f"validation {self._said(self.validation)}{of}"]),
                 *tables,
-                *(f"output `{head.name}`: held-out {self._of_other(head)}" for head in self.others),
+                *(f"output `{head.name}`: {held} {self._of_other(head)}" for head in self.others),
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 f"folder  {self.folder}",

@@ -34,7 +34,7 @@ from archspec.training.checks import check_data, counted, fitted, fitted_heads, 
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
-from archspec.training.notes import HELD_OUT, TO_TRAIN_ON, check_labels, of_augment, of_batches, of_data, say_notes
+from archspec.training.notes import check_labels, of_augment, of_batches, of_data, say_notes
 from archspec.training.result import Result
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         raise error.located(None) from None
     try:
         with said_when_slow("reading the data") if progress else nullcontext():
-            data = loaded(recipe.dataset)
+            data = loaded(recipe.dataset, recipe.validation, recipe.seed)
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph, spec)
@@ -93,7 +93,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
     check_data(data, spec, graph)
     say_notes(data.notes, progress)
     try:
-        data = replace(data, train=fitted(data.train, spec.inputs), test=fitted(data.test, spec.inputs))
+        data = data.map(lambda split: fitted(split, spec.inputs))
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
@@ -207,8 +207,8 @@ def _resumed(folder: RunFolder, dataset: str, now: Mapping[str, Any]) -> list[st
 def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:
     """What the run leaves out, fills up or never sees. Raises `SpecError` where no label counts."""
     try:
-        for split, part in ((data.train, TO_TRAIN_ON), (data.test, HELD_OUT)):
-            check_labels(data.name, split, part)
+        for part, split in data.parts.items():
+            check_labels(data.name, split, data.said(part))
     except DataError as error:
         raise spec.data_error(error) from None
     return [

@@ -26,7 +26,7 @@ def known() -> tuple[Known, Known]:
     data = Mnist5k().load()
     train, test = (
         {image.tobytes(): int(label) for image, label in zip(split.images, split.labels, strict=True)}
-        for split in (data.train, data.test)
+        for split in (data.train, data.validation)
     )
     return train, test
 
@@ -39,7 +39,7 @@ def numbers(images: np.ndarray, known: Known) -> np.ndarray:
 def test_the_seed_decides_alone(kind: type[Dataset]) -> None:
     def arrays(seed: int) -> list[np.ndarray]:
         data = kind.model_validate({"train": 20, "test": 10, "seed": seed}).load()
-        parts: list[Split] = [data.train, data.test]
+        parts: list[Split] = [data.train, data.validation]
         assert [len(part) for part in parts] == [20, 10]
         return [as_array(values) for part in parts for values in (*part.inputs.values(), *part.targets.values())]
 
@@ -51,7 +51,7 @@ def test_the_seed_decides_alone(kind: type[Dataset]) -> None:
 
 def test_pairs_are_the_same_or_not(known: tuple[Known, Known]) -> None:
     data = DigitPairs(train=1000, test=500).load()
-    for split, own in zip((data.train, data.test), known, strict=True):
+    for split, own in zip((data.train, data.validation), known, strict=True):
         left, right = (numbers(as_array(split.inputs[name]), own) for name in ("left", "right"))
         assert np.array_equal(left == right, as_array(split.targets["same"]))
         assert as_array(split.targets["same"]).mean() == 0.5
@@ -63,7 +63,7 @@ def test_pairs_are_the_same_or_not(known: tuple[Known, Known]) -> None:
 
 def test_sums_need_both_inputs(known: tuple[Known, Known]) -> None:
     data = DigitSums(train=2000, test=500).load()
-    for split, own in zip((data.train, data.test), known, strict=True):
+    for split, own in zip((data.train, data.validation), known, strict=True):
         digit = numbers(as_array(split.inputs["image"]), own)
         assert (as_array(split.inputs["number"]).sum(1) == 1).all()
         assert np.array_equal(digit + as_array(split.inputs["number"]).argmax(1), as_array(split.targets["sum"]))
@@ -75,8 +75,8 @@ def test_sums_need_both_inputs(known: tuple[Known, Known]) -> None:
 def test_digits_are_turned_as_pillow_turns_them() -> None:
     data = Mnist5k().load()
     for angle in (-60.0, -7.5, 0.0, 33.0):
-        (made,) = turned(data.test.images[3:4, ..., 0], np.radians([angle]))
-        theirs = Image.fromarray(data.test.images[3, ..., 0]).rotate(angle, Image.Resampling.BILINEAR)
+        (made,) = turned(data.validation.images[3:4, ..., 0], np.radians([angle]))
+        theirs = Image.fromarray(data.validation.images[3, ..., 0]).rotate(angle, Image.Resampling.BILINEAR)
         assert np.abs(made.astype(int) - np.asarray(theirs)).max() <= 2
 
 
@@ -108,7 +108,9 @@ def test_sets_are_of_the_digits_that_lie_there() -> None:
 def test_a_set_of_one_digit_is_that_digit(known: tuple[Known, Known]) -> None:
     data = DigitSets(train=1, test=50, most=1, height=28, width=28).load()
     inked = {_ink(np.frombuffer(digit, np.uint8)): number for digit, number in known[1].items()}
-    for image, label in zip(as_array(data.test.inputs["image"]), as_array(data.test.targets["digits"]), strict=True):
+    for image, label in zip(
+        as_array(data.validation.inputs["image"]), as_array(data.validation.targets["digits"]), strict=True
+    ):
         assert label.argmax() == inked[_ink(image)]
 
 

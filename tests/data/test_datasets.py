@@ -43,12 +43,12 @@ def write_idx(folder: Path, prefix: str = "", dash: str = "-", zipped: bool = Fa
 def test_mnist5k_is_split_the_same_way_every_time() -> None:
     data = Mnist5k().load()
     assert data.train.images.shape == (4000, 28, 28, 1)
-    assert data.test.images.shape == (1000, 28, 28, 1)
-    assert np.bincount(data.test.labels).tolist() == [100] * 10
+    assert data.validation.images.shape == (1000, 28, 28, 1)
+    assert np.bincount(data.validation.labels).tolist() == [100] * 10
     assert np.bincount(data.train.labels).tolist() == [400] * 10
     again = Mnist5k().load()
-    assert np.array_equal(data.test.images, again.test.images)
-    both = {image.tobytes() for image in data.train.images} & {image.tobytes() for image in data.test.images}
+    assert np.array_equal(data.validation.images, again.validation.images)
+    both = {image.tobytes() for image in data.train.images} & {image.tobytes() for image in data.validation.images}
     assert not both
     assert data.class_names == tuple("0123456789")
 
@@ -58,7 +58,7 @@ def test_idx_folders(tmp_path: Path, dash: str, zipped: bool) -> None:
     write_idx(tmp_path, dash=dash, zipped=zipped)
     data = Idx(path=str(tmp_path)).load()
     assert np.array_equal(data.train.images[..., 0], IMAGES)
-    assert np.array_equal(data.test.labels, LABELS)
+    assert np.array_equal(data.validation.labels, LABELS)
     assert data.class_count == 3
 
 
@@ -104,14 +104,14 @@ def test_npz_with_and_without_its_own_split(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).random((40, 6, 6, 3)), np.arange(40) % 4
     np.savez(tmp_path / "one.npz", x=x, y=y)
     data = Npz(path=str(tmp_path / "one.npz"), holdout=0.5).load()
-    assert len(data.train.labels) == len(data.test.labels) == 20
-    assert np.bincount(data.test.labels).tolist() == [5] * 4
+    assert len(data.train.labels) == len(data.validation.labels) == 20
+    assert np.bincount(data.validation.labels).tolist() == [5] * 4
     assert data.train.images.dtype == np.float32
     other = Npz(path=str(tmp_path / "one.npz"), holdout=0.5, split_seed=1).load()
-    assert not np.array_equal(data.test.images, other.test.images)
+    assert not np.array_equal(data.validation.images, other.validation.images)
     np.savez(tmp_path / "two.npz", x_train=x, y_train=y[:, None], x_test=x[:8], y_test=y[:8])
     data = Npz(path=str(tmp_path / "two.npz")).load()
-    assert (len(data.train.labels), len(data.test.labels)) == (40, 8)
+    assert (len(data.train.labels), len(data.validation.labels)) == (40, 8)
 
 
 X, Y = np.zeros((8, 4, 4), np.uint8), np.arange(8) % 2
@@ -176,7 +176,7 @@ def test_segmentation_folders_by_lists_by_folders_and_without(tmp_path: Path) ->
     squares(tmp_path / "plain")
     for name, sizes in (("listed", (4, 2)), ("parts", (4, 2)), ("plain", (5, 1))):
         data = SegmentationFolder(path=str(tmp_path / name)).load()
-        assert (len(data.train.labels), len(data.test.labels)) == sizes
+        assert (len(data.train.labels), len(data.validation.labels)) == sizes
         assert data.train.images.shape[1:] == (8, 6, 3)
         assert data.train.labels.shape[1:] == (8, 6)
         assert data.train.labels.dtype == np.int8
@@ -279,7 +279,7 @@ def test_labels_say_which_values_are_classes(tmp_path: Path) -> None:
     mask[0], mask[1] = 255, 4
     Image.fromarray(mask).save(tmp_path / "masks" / "0.png")
     data = SegmentationFolder(path=str(tmp_path), labels=(255, 0, 4), ignore=9, classes=("a", "b", "c")).load()
-    assert set(np.unique(data.train.labels)) | set(np.unique(data.test.labels)) == {-1, 0, 1, 2}
+    assert set(np.unique(data.train.labels)) | set(np.unique(data.validation.labels)) == {-1, 0, 1, 2}
     with pytest.raises(
         DataError, match=r"0\.png has the label 9 at row 2, column 0 .* not one of `labels`: 0, 4 and 255"
     ):
@@ -299,7 +299,7 @@ def test_only_listed_images_need_masks(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("4\n")
     (tmp_path / "masks" / "5.png").unlink()
     data = SegmentationFolder(path=str(tmp_path)).load()
-    assert (len(data.train.labels), len(data.test.labels)) == (4, 1)
+    assert (len(data.train.labels), len(data.validation.labels)) == (4, 1)
 
 
 def write_image(path: Path, value: int, size: tuple[int, int] = (6, 8)) -> None:
@@ -313,16 +313,16 @@ def test_folders_of_images_with_and_without_their_own_split(tmp_path: Path) -> N
             write_image(tmp_path / "all" / name / f"{number}.png", value + number)
     data = ImageFolder(path=str(tmp_path / "all")).load()
     assert data.class_names == ("cat", "dog")
-    assert (data.train.images.shape, data.test.images.shape) == ((8, 6, 8, 3), (2, 6, 8, 3))
-    for split in (data.train, data.test):
+    assert (data.train.images.shape, data.validation.images.shape) == ((8, 6, 8, 3), (2, 6, 8, 3))
+    for split in (data.train, data.validation):
         assert ((split.images[:, 0, 0, 0] >= 200) == split.labels).all()
-    assert sorted(data.test.labels) == [0, 1]
+    assert sorted(data.validation.labels) == [0, 1]
     write_image(tmp_path / "two" / "train" / "a" / "1.png", 1)
     write_image(tmp_path / "two" / "train" / "b" / "1.png", 2)
     write_image(tmp_path / "two" / "val" / "b" / "1.png", 3)
     data = ImageFolder(path=str(tmp_path / "two"), grey=True).load()
     assert data.train.images[..., 0, 0, 0].tolist() == [1, 2]
-    assert (data.test.images[0, 0, 0, 0], data.test.labels.tolist()) == (3, [1])
+    assert (data.validation.images[0, 0, 0, 0], data.validation.labels.tolist()) == (3, [1])
     assert data.train.images.shape == (2, 6, 8, 1)
 
 
@@ -335,7 +335,7 @@ def test_images_are_scaled_to_fill_a_size(tmp_path: Path) -> None:
     for number in range(4):
         write_image(tmp_path / "a" / f"{number}.png", 7, (20 + number, 20))
     data = ImageFolder(path=str(tmp_path), size=(5, 5)).load()
-    images = np.concatenate([data.train.images, data.test.images])
+    images = np.concatenate([data.train.images, data.validation.images])
     assert images.shape == (5, 5, 5, 3)
     assert sorted(image[2, 2, 0] for image in images) == [7, 7, 7, 7, 255]
     assert sorted(int(image.min()) for image in images)[-1] > 200
@@ -393,8 +393,8 @@ def test_cifar_folders(tmp_path: Path) -> None:
     (tmp_path / "batches.meta.txt").write_text("\n".join(f"class {number}" for number in range(10)) + "\n\n")
     data = Cifar(path=str(tmp_path)).load()
     assert data.train.images.shape == (100, 32, 32, 3)
-    assert np.array_equal(data.test.labels, records[5, :, 0])
-    assert np.array_equal(data.test.images[3, :, :, 1].reshape(-1), records[5, 3, 1 + 1024 : 1 + 2048])
+    assert np.array_equal(data.validation.labels, records[5, :, 0])
+    assert np.array_equal(data.validation.images[3, :, :, 1].reshape(-1), records[5, 3, 1 + 1024 : 1 + 2048])
     assert data.class_names[7] == "class 7"
     records[5, :, 0] = 200
     records[5].tofile(tmp_path / "test_batch.bin")

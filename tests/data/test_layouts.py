@@ -44,8 +44,8 @@ def test_images_of_classes_are_found(tmp_path: Path, layout: str) -> None:
     trained = [name for name in used if part_of(Path(name).parts[-3]) == "train" or "train" in name.lower()]
     assert data.class_names == ("a", "b")
     assert sorted(data.train.names) == sorted(str(tmp_path / name) for name in trained)
-    assert sorted(data.test.names) == sorted(str(tmp_path / name) for name in used if name not in trained)
-    for split in (data.train, data.test):
+    assert sorted(data.validation.names) == sorted(str(tmp_path / name) for name in used if name not in trained)
+    for split in (data.train, data.validation):
         assert [name.count("/a/") for name in split.names] == (split.labels == 0).astype(int).tolist()
 
 
@@ -72,13 +72,13 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
         write(tmp_path, [f"{name}/{number}.png" for name in ("bus", "car", "train")])
     data = ImageFolder(path=str(tmp_path)).load()
     assert data.class_names == ("bus", "car", "train")
-    assert len(data.train.labels) + len(data.test.labels) == 15
+    assert len(data.train.labels) + len(data.validation.labels) == 15
 
 
 def test_a_flat_test_part_alone_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, [*(f"train/{name}/{number}.png" for name in "ab" for number in range(5)), "test/1.png"])
     data = ImageFolder(path=str(tmp_path)).load()
-    assert (len(data.train.labels), len(data.test.labels)) == (8, 2)
+    assert (len(data.train.labels), len(data.validation.labels)) == (8, 2)
     assert any("1 image in no folder of a class" in note for note in data.notes)
     assert any("the share 0.2" in note for note in data.notes)
 
@@ -87,7 +87,7 @@ def test_a_part_with_one_folder_that_is_no_class_is_passed_over(tmp_path: Path) 
     trained = [f"train/{name}/images/{number}.png" for name in "ab" for number in range(5)]
     write(tmp_path, [*trained, "val/images/1.png", "test/unknown/2.png"])
     data = ImageFolder(path=str(tmp_path)).load()
-    assert (len(data.train.labels), len(data.test.labels)) == (8, 2)
+    assert (len(data.train.labels), len(data.validation.labels)) == (8, 2)
     said = "\n".join(data.notes)
     for part in ("val", "test"):
         assert f"{tmp_path / part} with 1 image is not used" in said
@@ -111,7 +111,7 @@ def test_what_is_left_unused_is_said(tmp_path: Path) -> None:
     ):
         assert words in said
     data = ImageFolder(path=str(tmp_path), held_out="val").load()
-    assert data.test.labels.tolist() == [1]
+    assert data.validation.labels.tolist() == [1]
 
 
 def pairs(folder: Path, images: str, masks: str, count: int = 4) -> None:
@@ -202,7 +202,7 @@ def mmseg(folder: Path) -> dict[str, object]:
 def test_images_and_masks_are_found(tmp_path: Path, layout: object) -> None:
     expected = layout(tmp_path)  # type: ignore[operator]
     data = SegmentationFolder(path=str(tmp_path)).load()
-    for split, names in ((data.train, expected["train"]), (data.test, expected["test"])):
+    for split, names in ((data.train, expected["train"]), (data.validation, expected["test"])):
         assert [Path(name).stem for name in split.names] == names
         for name, label in zip(split.names, split.labels, strict=True):
             own = Path(name).stem.removesuffix("_leftImg8bit")
@@ -290,7 +290,7 @@ def test_lists_of_what_has_no_masks_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, ["images/unknown.png"])
     (tmp_path / "test.txt").write_text("unknown\n")
     data = dataset.load()
-    assert [Path(name).name for name in data.test.names] == ["last.png"]
+    assert [Path(name).name for name in data.validation.names] == ["last.png"]
     assert "none of its 1 images has a mask" in "\n".join(data.notes)
 
 
@@ -378,7 +378,7 @@ def test_what_lies_beside_the_parts_is_counted(tmp_path: Path) -> None:
 def test_of_pairs_in_a_train_part_alone_a_share_is_held_out(tmp_path: Path, masks: str) -> None:
     pairs(tmp_path, "train/images/{}.jpg" if "masks" in masks else "train/{}.jpg", masks, 10)
     data = SegmentationFolder(path=str(tmp_path), holdout=0.3).load()
-    assert (len(data.train.labels), len(data.test.labels)) == (7, 3)
+    assert (len(data.train.labels), len(data.validation.labels)) == (7, 3)
     assert "has train/ and no part held out, so a share of" in "\n".join(data.notes)
 
 
@@ -388,7 +388,7 @@ def test_a_list_of_what_is_held_out_alone_leaves_the_rest_to_train_on(tmp_path: 
     write(tmp_path, ["images/bare.png"])
     (tmp_path / "valid.txt").write_text("f1.png\nf3.png\n")
     data = SegmentationFolder(path=str(tmp_path)).load()
-    assert [Path(name).stem for name in data.test.names] == ["f1", "f3"]
+    assert [Path(name).stem for name in data.validation.names] == ["f1", "f3"]
     assert [Path(name).stem for name in data.train.names] == ["f0", "f2", "f4"]
     said = "\n".join(data.notes)
     assert f"{tmp_path / 'valid.txt'} says what is held out; the other 3 images are trained on" in said
@@ -414,7 +414,7 @@ def test_masks_that_differ_from_their_images_by_the_ending_alone(tmp_path: Path)
     for part in ("train", "val"):
         pairs(tmp_path / "parts", f"{part}/{part}{{}}.jpg", f"{part}/{part}{{}}.png", 3)
     data = SegmentationFolder(path=str(tmp_path / "parts")).load()
-    for split, part in ((data.train, "train"), (data.test, "val")):
+    for split, part in ((data.train, "train"), (data.validation, "val")):
         assert [Path(name).name for name in split.names] == [f"{part}{number}.jpg" for number in range(3)]
         assert [int(label[0, 0]) for label in split.labels] == [0, 1, 2]
     said = "\n".join(data.notes)
@@ -434,7 +434,7 @@ def test_names_are_the_same_composed_and_decomposed(tmp_path: Path) -> None:
         (folder / "train.txt").write_text(f"{line}0\n", "utf-8")
         (folder / "val.txt").write_text(f"{line}1.jpg\n", "utf-8")
         data = SegmentationFolder(path=str(folder)).load()
-        assert (len(data.train.labels), len(data.test.labels)) == (1, 1)
+        assert (len(data.train.labels), len(data.validation.labels)) == (1, 1)
 
 
 def test_classes_of_one_name_are_answered(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_arrays_are_inputs_and_targets_by_their_names(tmp_path: Path) -> None:
     speed, angle = np.linspace(0, 1, 40).reshape(20, 2), np.linspace(-1, 1, 20)
     fields = {"inputs": {"camera": "images", "speed": "kmh"}, "targets": ["angle", "brake"], "holdout": 0.25}
     data = of(tmp_path, fields, images=SIDE, kmh=speed, angle=angle, brake=np.arange(20) % 2, extra=angle)
-    assert [len(data.train), len(data.test)] == [15, 5]
-    for split in (data.train, data.test):
+    assert [len(data.train), len(data.validation)] == [15, 5]
+    for split in (data.train, data.validation):
         own = [int(np.flatnonzero((image[..., 0] == SIDE).all((1, 2)))[0]) for image in split.inputs["camera"]]
         assert (
             np.allclose(as_array(split.inputs["speed"]), speed[own])
@@ -50,7 +50,9 @@ def test_files_that_are_split_are_taken_as_they_are(tmp_path: Path, form: str) -
         for name, part in zip(form.split(), (np.s_[:14], np.s_[14:]), strict=True)
     }
     data = of(tmp_path, {}, **arrays)
-    assert np.array_equal(data.train.images[..., 0], SIDE[:14]) and np.array_equal(data.test.images[..., 0], SIDE[14:])
+    assert np.array_equal(data.train.images[..., 0], SIDE[:14]) and np.array_equal(
+        data.validation.images[..., 0], SIDE[14:]
+    )
     assert data.train.labels.tolist() == [place % 3 for place in range(14)] and data.class_count == 3
     other = of(tmp_path, {"inputs": {"a": "images"}, "targets": []}, **arrays)
     assert list(other.train.inputs) == ["a"] and other.train.targets == {}
@@ -87,7 +89,7 @@ def test_numbers_that_are_whole_in_one_part_alone_are_numbers_in_both(tmp_path: 
     y = np.arange(20) - 5
     arrays = {"x_train": SIDE[:10], "x_test": SIDE[10:], "y_train": y[:10], "y_test": y[10:]}
     data = of(tmp_path, {}, **arrays)
-    assert data.train.labels.dtype == data.test.labels.dtype == np.float32 and data.classes == {}
+    assert data.train.labels.dtype == data.validation.labels.dtype == np.float32 and data.classes == {}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def of(folder: Path, text: str | bytes, **fields: Any) -> Data:
 
 def whole(data: Data, name: str) -> np.ndarray:
     """An input or a target of both parts."""
-    parts = [as_array({**split.inputs, **split.targets}[name]) for split in (data.train, data.test)]
+    parts = [as_array({**split.inputs, **split.targets}[name]) for split in (data.train, data.validation)]
     return np.concatenate(parts)
 
 
@@ -36,7 +36,7 @@ WINE = (
 
 def test_semicolons_and_quotes(tmp_path: Path) -> None:
     data = of(tmp_path, WINE, targets="quality", holdout=0.25)
-    assert [len(data.train), len(data.test)] == [14, 6]  # of 7, 7 and 6 of each class, 2
+    assert [len(data.train), len(data.validation)] == [14, 6]  # of 7, 7 and 6 of each class, 2
     values = whole(data, "input")
     assert values.dtype == np.float32 and values.shape == (20, 2)
     rows = np.rint((values[:, 0] - 7) * 10).astype(int)
@@ -78,7 +78,7 @@ HOUSES = "rooms,beds,near,value\n" + "".join(
 
 def test_missing_values_and_texts_are_counted(tmp_path: Path) -> None:
     data = of(tmp_path, HOUSES, targets="value")
-    assert len(data.train) + len(data.test) == 18 and data.classes == {}
+    assert len(data.train) + len(data.validation) == 18 and data.classes == {}
     assert data.notes == (
         "1 column of t.csv is no input, as texts or row numbers: near; `inputs` may name them",
         "2 rows of 20 in t.csv lack values and are left out: beds (2)",
@@ -136,7 +136,7 @@ def test_images_with_labels_of_minus_one_and_one(tmp_path: Path) -> None:
     assert whole(data, "label").tolist() == [[int(not row % 2), int(row > 2)] for row in rows]
     assert data.classes == {"label": ("Bald", "Young")} and data.train.labels.dtype == np.int8
     assert "begins with the line 6" in data.notes[0] and "−1 is taken as 0" in data.notes[1]
-    assert [Path(name).stem for name in data.test.names] == [str(row) for row in rows[3:]]
+    assert [Path(name).stem for name in data.validation.names] == [str(row) for row in rows[3:]]
     small = of(tmp_path, FACES, inputs={"face": "index"}, targets=["Bald"], images="faces", size=[2, 3], grey=True)
     assert whole(small, "face").shape == (6, 2, 3, 1)
     assert small.classes == {"label": ("-1", "1")}
@@ -153,7 +153,7 @@ def test_rows_that_are_held_out_by_a_column(tmp_path: Path) -> None:
         targets={"kind": "category", "ten": "esc10"},
         held_out={"fold": 5},
     )
-    assert [len(data.train), len(data.test)] == [24, 6]
+    assert [len(data.train), len(data.validation)] == [24, 6]
     assert data.classes == {"kind": ("cat", "dog", "hen"), "ten": ("False", "True")}
     numbers = np.array([1, 0, 2])  # of dog, cat, hen
     assert np.array_equal(whole(data, "kind"), numbers[whole(data, "x")[:, 0].astype(int)])
@@ -218,7 +218,7 @@ def test_marks_between_thousands_are_passed_over(tmp_path: Path) -> None:
 def test_numbers_that_are_no_classes(tmp_path: Path) -> None:
     text = "a,b,price\n" + "".join(f"{row},{row},{100_000 + 7 * row}\n" for row in range(30))
     data = of(tmp_path, text, targets="price")
-    assert data.classes == {} and data.train.labels.dtype == np.float32 and len(data.test) == 6
+    assert data.classes == {} and data.train.labels.dtype == np.float32 and len(data.validation) == 6
     several = of(tmp_path, text, inputs="a", targets={"both": ["b", "price"], "a": "a"})
     assert several.train.targets["both"].shape == (24, 2) and several.train.targets["a"].dtype == np.int32
 

@@ -63,7 +63,7 @@ def idx(folder: Path) -> tuple[Dataset, list[Path]]:
 
 def canvas(folder: Path) -> tuple[Dataset, list[Path]]:
     dataset = DigitCanvas(height=32, width=36, digits=1, train=2, test=4)
-    return dataset, saved(folder / "files", dataset.load().test.images[..., 0])
+    return dataset, saved(folder / "files", dataset.load().validation.images[..., 0])
 
 
 def image_folder(folder: Path) -> tuple[Dataset, list[Path]]:
@@ -102,7 +102,7 @@ def test_prediction_sees_what_evaluation_sees(
     kind: Callable[[Path], tuple[Dataset, list[Path]]], fit: str, tmp_path: Path
 ) -> None:
     dataset, files = kind(tmp_path)
-    held_out = dataset.load().test
+    held_out = dataset.load().validation
     fields = FITS[fit]
     if kind is canvas:  # which cannot be as small as the others
         fields = {**fields, "height": fields["height"] + 8, "width": fields["width"] + 16}

@@ -301,7 +301,7 @@ def test_all_outputs_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["train", str(tmp_path / "net.yaml"), "--workdir", str(tmp_path / "run")]) == 0
     out, error = capsys.readouterr()
     (line,) = (line for line in (out + error).splitlines() if line.startswith("epoch 1/1"))
-    figures = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["test"]
+    figures = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())["validation"]
     size, also = figures["outputs"]["size"], figures["outputs"]["also"]
     assert f"held out: kind loss {figures['loss']:.4f}  top-1 " in line
     assert f"; size MAE {size['mae']:.4g}" in line and f"; also top-1 {100 * also['top1']:.2f} %" in line

@@ -158,7 +158,7 @@ def test_few_sizes_are_compiled(run: Run, pixels: np.ndarray) -> None:
 def test_evaluation_is_that_of_training(run: Run, digits: Path) -> None:
     metrics = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     own = run.evaluate()
-    assert own == evaluate(run.folder) == pytest.approx(metrics[-1]["test"])
+    assert own == evaluate(run.folder) == pytest.approx(metrics[-1]["validation"])
     # The same data under another name are no other data.
     for other in ({"npz": str(digits)}, {"npz": {"path": str(digits)}}, Npz(path=str(digits))):
         with pytest.warns(UserWarning, match=r"evaluated on 100 held-out samples of digits.npz, not on the run's own"):

@@ -181,9 +181,9 @@ def test_another_table_is_measured_by_the_texts_of_training(folder: Path) -> Non
     with pytest.warns(UserWarning):
         figures = run.evaluate({"table": table})
     data = Table.model_validate(table).like(run._reading(False).layout).load()
-    found = run.predict(data.test.inputs["input"])
-    assert isinstance(found, Classes) and data.test.inputs["input"].shape[1] == 6
-    assert figures["top1"] == pytest.approx((found.classes == data.test.targets["label"]).mean())
+    found = run.predict(data.validation.inputs["input"])
+    assert isinstance(found, Classes) and data.validation.inputs["input"].shape[1] == 6
+    assert figures["top1"] == pytest.approx((found.classes == data.validation.targets["label"]).mean())
     (folder / "some.csv").write_text(lines([[*rows[0][:2], "fourth", *rows[0][3:]], *rows], NAMES))
     with pytest.raises(SpecError, match="row 1, class: 'fourth' is none of first, second and third"):
         run.evaluate({"table": table})

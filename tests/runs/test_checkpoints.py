@@ -210,7 +210,12 @@ def test_a_full_disk_is_one_sentence(
 
 
 RECORDS = [
-    {"epoch": epoch, "learning_rate": 0.1, "train": {"loss": 1 / epoch}, "test": {"iou": [0.5, None], "loss": 0.3}}
+    {
+        "epoch": epoch,
+        "learning_rate": 0.1,
+        "train": {"loss": 1 / epoch},
+        "validation": {"iou": [0.5, None], "loss": 0.3},
+    }
     for epoch in (1, 2, 3)
 ]
 
@@ -227,7 +232,7 @@ def test_events_are_made_again_where_they_differ(tmp_path: Path) -> None:
     for record in RECORDS[:2]:
         first.add(record)
     first.close()
-    tags = {"learning_rate", "train/loss", "test/iou/cat", "test/loss"}
+    tags = {"learning_rate", "train/loss", "validation/iou/cat", "validation/loss"}
     assert held() == {(tag, epoch) for tag in tags for epoch in (1, 2)}
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()

@@ -274,7 +274,7 @@ def test_the_usual_folder_is_the_same_run_then_a_shorter_one_then_a_free_one(
     owner.release()
 
 
-RECORDS = [{"epoch": epoch, "train": {"loss": 1.0 / epoch}, "test": {"loss": 0.5}} for epoch in range(1, 6)]
+RECORDS = [{"epoch": epoch, "train": {"loss": 1.0 / epoch}, "validation": {"loss": 0.5}} for epoch in range(1, 6)]
 
 
 @pytest.mark.parametrize(
@@ -305,3 +305,9 @@ def test_bytes_that_are_no_text_are_lines_that_cannot_be_read(tmp_path: Path) ->
     records, notes = RunFolder(tmp_path).metrics()
     assert len(records) == 2
     assert "1 of 3 lines" in notes[0]
+
+
+def test_records_that_call_test_what_is_validation_are_not_misread(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1, "train": {"loss": 1.0}, "test": {"loss": 0.5}}\n')
+    with pytest.raises(DataError, match="called `validation` now"):
+        RunFolder(tmp_path).metrics()

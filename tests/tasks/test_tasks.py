@@ -167,9 +167,9 @@ def test_labels_are_cropped_to_the_middle(write: Write, tmp_path: Path) -> None:
     own = labels[:, 1:5, 1:5].astype(int)
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -np.take_along_axis(log_p, own[..., None], -1).mean()
-    assert result.test["loss"] == pytest.approx(expected, rel=1e-5)
+    assert result.validation["loss"] == pytest.approx(expected, rel=1e-5)
     assert result.metrics[0]["train"]["loss"] == pytest.approx(expected, rel=1e-5)
-    assert result.test["pixel_accuracy"] == pytest.approx((logits.argmax(-1) == own).mean())
+    assert result.validation["pixel_accuracy"] == pytest.approx((logits.argmax(-1) == own).mean())
 
 
 def test_an_autoencoder_finds_its_input(write: Write, tmp_path: Path) -> None:
@@ -182,12 +182,12 @@ def test_an_autoencoder_finds_its_input(write: Write, tmp_path: Path) -> None:
     padded = np.pad(x[..., 0], ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
     error = np.einsum("nhwij,ijf->nhwf", windows, kernel[:, :, 0]) + bias - x
-    for part in ("train", "test"):
+    for part in ("train", "validation"):
         assert record[part]["loss"] == pytest.approx((error**2).mean(), rel=1e-4)
         assert record[part]["psnr"] == pytest.approx(-10 * np.log10((error**2).mean()), rel=1e-4)
-    assert record["test"]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
-    assert result.headlines == {"psnr": record["test"]["psnr"]}
-    assert json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))["psnr"] == record["test"]["psnr"]
+    assert record["validation"]["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    assert result.headlines == {"psnr": record["validation"]["psnr"]}
+    assert json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))["psnr"] == record["validation"]["psnr"]
     with pytest.raises(AttributeError, match="reconstruction has no accuracy"):
         _ = result.accuracy
     assert result.summary().startswith("held-out PSNR 6.15 dB, MAE 0.39")
@@ -255,16 +255,16 @@ train:
     found = (flat @ np.asarray(result.params["size.kernel"]) + np.asarray(result.params["size.bias"]))[:, 0]
     known = ~np.isnan(sizes)
     error = np.abs(found - sizes)[known]
-    assert record["test"]["outputs"]["length"]["mae"] == pytest.approx(error.mean(), rel=1e-5)
+    assert record["validation"]["outputs"]["length"]["mae"] == pytest.approx(error.mean(), rel=1e-5)
     huber = np.where(error <= 1, error**2 / 2, error - 0.5).mean()
-    assert record["test"]["heads"]["length"] == pytest.approx(huber, rel=1e-5)
+    assert record["validation"]["heads"]["length"] == pytest.approx(huber, rel=1e-5)
     assert record["train"]["objective"] == pytest.approx(record["train"]["loss"] + 0.5 * huber, rel=1e-5)
-    assert len(record["test"]["f1"]) == 3
+    assert len(record["validation"]["f1"]) == 3
     assert result.classes == ("0", "1", "2")
     tags = dict(scalars(record, result.classes))
-    assert tags["test/outputs/length/mae"] == record["test"]["outputs"]["length"]["mae"]
-    assert tags["test/f1/0"] == record["test"]["f1"][0]
-    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8"))["test"] == record["test"]
+    assert tags["validation/outputs/length/mae"] == record["validation"]["outputs"]["length"]["mae"]
+    assert tags["validation/f1/0"] == record["validation"]["f1"][0]
+    assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8"))["validation"] == record["validation"]
     capsys.readouterr()
     assert main(["eval", str(tmp_path / "run")]) == 0
     assert f"length: MAE {error.mean():.4g}" in capsys.readouterr().out
@@ -318,8 +318,8 @@ train: {{dataset: {{npz: {{path: {path}, inputs: [x], targets: [kind, size]}}}},
 """
     result = train(load(write(text)), tmp_path / "run", progress=False)
     assert result.classes == ()
-    assert result.headlines == {"mae": result.test["mae"]}
-    assert result.test["outputs"]["kind"]["recall"]
+    assert result.headlines == {"mae": result.validation["mae"]}
+    assert result.validation["outputs"]["kind"]["recall"]
     assert result.summary().startswith("held-out MAE ")
 
 

@@ -16,7 +16,7 @@ from archspec.training import curves
 def test_a_title_is_text_whatever_is_in_it(tmp_path: Path, title: str) -> None:
     """It has the name of the folder of the data, in which dollars and letters of no font may stand."""
     (head,) = load("lenet5").heads()
-    record = {"epoch": 1, "train": {"loss": 1.0, "accuracy": 0.5}, "test": {"loss": 1.0, "top1": 0.5}}
+    record = {"epoch": 1, "train": {"loss": 1.0, "accuracy": 0.5}, "validation": {"loss": 1.0, "top1": 0.5}}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         curves.draw([record], title, tmp_path / "curves.png", head)
@@ -36,6 +36,6 @@ def test_one_epoch_is_marked_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         marks.extend(axes.get_xticks().tolist() for axes in figure.axes)
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    record = {"epoch": 3, "train": {"loss": 1.0, "accuracy": 0.5}, "test": {"loss": 1.0, "top1": 0.5}}
+    record = {"epoch": 3, "train": {"loss": 1.0, "accuracy": 0.5}, "validation": {"loss": 1.0, "top1": 0.5}}
     curves.draw([record], "net", tmp_path / "curves.png", head)
     assert marks == [[3], [3]]

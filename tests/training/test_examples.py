@@ -38,7 +38,7 @@ def test_examples_are_drawn_trained_and_evaluated(
     assert records[1]["train"]["loss"] < records[0]["train"]["loss"]
     capsys.readouterr()
     assert main(["eval", run, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(records[1]["test"]["loss"], rel=1e-5)
+    assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(records[1]["validation"]["loss"], rel=1e-5)
 
 
 def test_the_unet_of_the_paper_is_counted_and_drawn(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_examples_reach_what_they_say(name: str, figure: str, least: float, most
     """About as stated: other processors round otherwise."""
     assert main(["train", str(FOLDER / f"{name}.yaml"), "--workdir", str(tmp_path / "run")]) == 0
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
-    assert least < last["test"][figure] < most
+    assert least < last["validation"][figure] < most
 
 
 @pytest.mark.slow
@@ -78,4 +78,4 @@ def test_waveforms_are_told_apart(tmp_path: Path) -> None:
     """As docs/datasets.md has it, 95 %: 94.4 and 95.9 % with two seeds."""
     assert main(["train", str(FOLDER / "waveforms.yaml"), "--workdir", str(tmp_path / "run")]) == 0
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
-    assert last["test"]["top1"] > 0.93
+    assert last["validation"]["top1"] > 0.93

@@ -58,11 +58,11 @@ train: {{dataset: {{npz: {data}}}, batch_size: 1, epochs: 1, {STILL}}}
     found = result.metrics[0]
     chosen = int(jnp.argmax(200 / 255 * result.params["conv1.kernel"][0, 0, 0] + result.params["conv1.bias"]))
     assert found["train"]["accuracy"] == pytest.approx((1 / 65, 64 / 65)[chosen])
-    assert found["test"]["pixel_accuracy"] == pytest.approx(found["train"]["accuracy"])
+    assert found["validation"]["pixel_accuracy"] == pytest.approx(found["train"]["accuracy"])
     logits = 200 / 255 * result.params["conv1.kernel"][0, 0, 0] + result.params["conv1.bias"]
     each = -jax.nn.log_softmax(logits)
     assert found["train"]["loss"] == pytest.approx(float((each[0] + 64 * each[1]) / 65), rel=1e-5)
-    assert found["test"]["loss"] == pytest.approx(found["train"]["loss"], rel=1e-6)
+    assert found["validation"]["loss"] == pytest.approx(found["train"]["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["", "label_smoothing: 0.2", "class_weights: [1, 5, 0.5], label_smoothing: 0.1"])
@@ -88,7 +88,7 @@ train:
   loss: {{cross_entropy: {{{loss}}}}}
 """,
     )
-    trained, held = result.metrics[0]["train"], result.metrics[0]["test"]
+    trained, held = result.metrics[0]["train"], result.metrics[0]["validation"]
     assert trained["loss"] == pytest.approx(held["loss"], rel=1e-5)
     assert trained["accuracy"] == pytest.approx(held["top1"])
     assert set(trained["heads"]) == {"aux", "logits", "late"}
@@ -149,8 +149,8 @@ def test_a_rest_is_trained_and_counted(write: Write, tmp_path: Path) -> None:
     result = run(write, tmp_path, text.replace("batch_size: 4", "batch_size: 96").replace("sgd: 0.1", "sgd: 1.0e-9"))
     (record,) = result.metrics
     assert record["step"] == 2
-    assert record["train"]["accuracy"] == pytest.approx(record["test"]["top1"])
-    assert record["train"]["loss"] == pytest.approx(record["test"]["loss"], rel=1e-5)
+    assert record["train"]["accuracy"] == pytest.approx(record["validation"]["top1"])
+    assert record["train"]["loss"] == pytest.approx(record["validation"]["loss"], rel=1e-5)
     assert record["images_per_second"] == pytest.approx(191 / record["seconds"], rel=0.05, abs=2)
 
 
@@ -225,7 +225,7 @@ def test_a_loss_of_nothing_is_no_number(write: Write, tmp_path: Path) -> None:
     result = run(
         write, tmp_path, text.replace("epochs: 1", "epochs: 1, loss: {cross_entropy: {class_weights: [0, 1]}}")
     )
-    assert result.test["loss"] is None
+    assert result.validation["loss"] is None
     assert 0 <= result.accuracy <= 1
 
 

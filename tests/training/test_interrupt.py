@@ -62,14 +62,14 @@ def test_an_import_that_an_interrupt_broke_is_an_interrupt(
         except KeyboardInterrupt:
             raise ImportError("while initializing") from None
 
-    monkeypatch.setattr("archspec.inference.evaluating.evaluate", broken)
+    monkeypatch.setattr("archspec.inference.evaluating.measured", broken)
     (tmp_path / "spec.yaml").touch()  # looks like a run, so that evaluation is reached
     before = signal.getsignal(signal.SIGINT)
     try:
         assert main(["eval", str(tmp_path)]) == 130
         assert capsys.readouterr().err == "interrupted\n"
         interrupts.clear()
-        monkeypatch.setattr("archspec.inference.evaluating.evaluate", _missing)
+        monkeypatch.setattr("archspec.inference.evaluating.measured", _missing)
         assert main(["eval", str(tmp_path)]) != 0
         assert "cannot be imported: no such module" in capsys.readouterr().err
     finally:

@@ -71,14 +71,14 @@ def test_a_run_learns_and_its_folder_says_how(write: Write, digits: Path, tmp_pa
     assert names >= {"spec.yaml", "run.json", "metrics.jsonl", "report.txt", "curves.png", "checkpoints", "tensorboard"}
     records = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == [1, 2, 3]
-    assert records[-1]["test"]["top1"] == result.accuracy <= records[-1]["test"]["top5"]
+    assert records[-1]["validation"]["top1"] == result.accuracy <= records[-1]["validation"]["top5"]
     assert records[0]["learning_rate"] > records[1]["learning_rate"] > records[-1]["learning_rate"] == 0
     run = json.loads((result.folder / "run.json").read_text())
     assert {"archspec", "python", "packages", "devices", "seed", "command"} <= set(run)
     assert (result.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert any(path.stat().st_size for path in (result.folder / "tensorboard").iterdir())
     assert load(result.folder / "spec.yaml").graph().nodes == load(net(write, digits)).graph().nodes
-    assert evaluate(result.folder) == pytest.approx(records[-1]["test"])
+    assert evaluate(result.folder) == pytest.approx(records[-1]["validation"])
 
 
 def test_same_command_same_bits(write: Write, digits: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_fewer_samples_than_a_batch_train_all_the_same(write: Write, tmp_path: P
     text = (NET % (f"{{npz: {path}}}", 2)).replace("units: 10", "units: 2")
     result = train(load(write(text)), tmp_path / "run", progress=False)
     assert len(result.metrics) == 2
-    assert "top5" not in result.metrics[0]["test"]
+    assert "top5" not in result.metrics[0]["validation"]
 
 
 @pytest.mark.parametrize(

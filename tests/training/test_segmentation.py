@@ -108,7 +108,7 @@ def test_a_network_learns_and_says_how_well(write: Write, folder: Path, tmp_path
     assert "lamp" in result.summary()
     found = evaluate(tmp_path / "run")
     assert found["mean_iou"] == pytest.approx(result.mean_iou, abs=1e-6)
-    assert found["loss"] == pytest.approx(result.test["loss"], rel=1e-4)
+    assert found["loss"] == pytest.approx(result.validation["loss"], rel=1e-4)
     assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
     held = json.loads((tmp_path / "run" / "result.json").read_text())
     assert held["classes"] == ["floor", "lamp", "shade"]
@@ -415,8 +415,8 @@ def test_signals_have_a_class_at_each_position(
     assert all(np.array_equal(mask, own) for mask, own in zip(found.masks, found.classes, strict=True))
     truth, guess = labels[40:][:, 2:], found.classes[:, 2:]
     ious = [((truth == k) & (guess == k)).sum() / ((truth == k) | (guess == k)).sum() for k in range(3)]
-    assert result.test["mean_iou"] == pytest.approx(np.mean(ious)) and result.test["mean_iou"] > 0.8
-    assert result.test["pixel_accuracy"] == pytest.approx((truth == guess).mean())
+    assert result.validation["mean_iou"] == pytest.approx(np.mean(ious)) and result.validation["mean_iou"] > 0.8
+    assert result.validation["pixel_accuracy"] == pytest.approx((truth == guess).mean())
     assert run.evaluate()["iou"] == pytest.approx(ious)
     # The same on the command line, with a file for each signal.
     np.save(tmp_path / "two.npy", x[40:42])
@@ -454,7 +454,7 @@ def test_labels_of_positions_need_not_be_segmented(write: Write, tmp_path: Path)
     y = np.random.default_rng(0).integers(0, 2, (20, 40))
     np.savez(tmp_path / "s.npz", x=y * 2.0 - 1, y=y)
     text = (SIGNALS % (1, "{npz: s.npz}")).replace("task: segmentation", "task: multi_label")
-    assert train(load(write(text)), tmp_path / "run", progress=False).test["accuracy"] > 0.9
+    assert train(load(write(text)), tmp_path / "run", progress=False).validation["accuracy"] > 0.9
     with pytest.raises(SpecError, match=r"40 labels per sample|each of 40 positions"):
         text = text.replace("task: multi_label", "task: classification").replace(
             "kernel: 1}", "kernel: 1}\n  - flatten"

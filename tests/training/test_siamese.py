@@ -27,7 +27,7 @@ def test_both_images_go_through_one_encoder(tmp_path: Path) -> None:
     losses = [record["train"]["loss"] for record in result.metrics]
     assert losses[2] < losses[0]
     assert spec.train is not None
-    pairs = spec.train.dataset.load().test.inputs
+    pairs = spec.train.dataset.load().validation.inputs
     left, right = (jnp.asarray(pairs[name], jnp.float32) / 255 for name in ("left", "right"))
     network = result.open().network
     there, back = network({"left": left, "right": right}), network({"left": right, "right": left})

@@ -145,5 +145,5 @@ def test_a_run_ends_with_its_averages(write: Write, tmp_path: Path) -> None:
     assert all((run.params[name] == value).all() for name, value in result.params.items())
     # The steps themselves are the same; what is evaluated is not.
     assert [record["train"] for record in result.metrics] == [record["train"] for record in plain.metrics]
-    assert result.test["loss"] != plain.test["loss"]
-    assert run.evaluate()["loss"] == pytest.approx(result.test["loss"], rel=1e-6)
+    assert result.validation["loss"] != plain.validation["loss"]
+    assert run.evaluate()["loss"] == pytest.approx(result.validation["loss"], rel=1e-6)
