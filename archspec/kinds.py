@@ -4,6 +4,7 @@ datasets).
 A kind is a pydantic model in a file of its own, `archspec/<family>/<kind>.py`, found by that file's name and
 imported when a spec first names it. Other packages add kinds with an entry point in the group
 `archspec.<family>` whose name is the kind's and whose value is the class; plugins.py adds those of a user's own file.
+Where none of these has a name, `archspec/<family>/_optax.py` is asked, in the families of `FOUND_IN_OPTAX`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ FAMILIES = {
     "data": "dataset",
 }
 """Folder of each family, which also gives its base class, and the word for one of its members."""
+
+FOUND_IN_OPTAX = ("optimisers", "schedules")
+"""Families whose module `_optax` has `names()` and `find(name)` of kinds made from Optax's functions."""
 
 RESERVED = ("name", "from", "when", "weights")
 """Fields that every entry of a `layers:` list has; no kind may have its own."""
@@ -183,7 +187,15 @@ def is_foreign(kind: type[Kind]) -> bool:
 def kind_names(family: str) -> list[str]:
     """Every kind of a family, the user's own included, and other packages' where they load."""
     others = (name for name in _entry_points(family) if is_known(family, name))
-    return sorted({*builtin_kinds(family), *_added.get(family, ()), *others})
+    return sorted({*builtin_kinds(family), *_added.get(family, ()), *others, *_optax_names(family)})
+
+
+def _optax_names(family: str) -> tuple[str, ...]:
+    """Functions of Optax that are kinds of a family, found in its source."""
+    if family not in FOUND_IN_OPTAX:
+        return ()
+    names: tuple[str, ...] = import_module(f"archspec.{family}._optax").names()
+    return names
 
 
 def is_known(family: str, name: str) -> bool:
@@ -208,7 +220,12 @@ def find_kind(family: str, name: str) -> type[Kind] | None:
     if name in _added.get(family, ()):
         return _added[family][name]
     point = _entry_points(family).get(name)
-    return None if point is None else _loaded(point, family)
+    if point is not None:
+        return _loaded(point, family)
+    if family not in FOUND_IN_OPTAX:
+        return None
+    found: type[Kind] | None = import_module(f"archspec.{family}._optax").find(name)
+    return found
 
 
 def _loaded(point: EntryPoint, family: str) -> type[Kind]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -36,6 +37,15 @@ class Optimiser(Kind):
         A kind from elsewhere that does not say is taken to have two, as Adam has.
         """
         return 2
+
+    @property
+    def state_is_known(self) -> bool:
+        """Whether `state_numbers` are those of this optimiser, and not Adam's in their place."""
+        return True
+
+    def state_numbers(self, shapes: Sequence[tuple[int, ...]]) -> int:
+        """Numbers that the state holds for trained arrays of these shapes, scalars apart."""
+        return self.slots * sum(map(prod, shapes))
 
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         """The Optax transformation; `schedule` gives the learning rate's factor at a step."""
