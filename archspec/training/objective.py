@@ -89,6 +89,32 @@ class Objective:
             return gradients, Found(loss, after, losses, weights, output)
         return self._added(trainable, params, statistics, batch)
 
+    def value(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> jax.Array:
+        """The batch's loss alone, as a line search asks for it; of its parts one after the other too."""
+        if self.parts == 1:
+            return self._loss(trainable, params, statistics, *batch)[0]
+        weights = self._weights(batch)
+
+        @jax.checkpoint
+        def step(carry: tuple[Arrays, jax.Array], part: Part) -> tuple[tuple[Arrays, jax.Array], None]:
+            inputs, targets, number = part
+            key = jax.random.fold_in(batch.key, number)
+            loss, (_, after, *_) = self._loss(trainable, params, carry[0], inputs, targets, key, weights)
+            return (after, carry[1] + loss), None
+
+        (_, total), _ = lax.scan(step, (statistics, jnp.zeros(())), self._numbered(batch))
+        return total
+
+    def _numbered(self, batch: Prepared) -> Part:
+        """The batch in parts of equal size, one after the other, each with its number."""
+        size = next(iter(batch.inputs.values())).shape[0]
+        if size % self.parts:
+            raise ValueError(f"a batch of {size} has no {self.parts} equal parts")
+        inputs, targets = jax.tree.map(
+            lambda array: array.reshape(self.parts, size // self.parts, *array.shape[1:]), (batch.inputs, batch.targets)
+        )
+        return inputs, targets, jnp.arange(self.parts)
+
     def _loss(
         self,
         trainable: Arrays,
@@ -118,9 +144,7 @@ class Objective:
         return total, (named[self.main.name], after, jnp.stack(losses), jnp.stack(counts))
 
     def _added(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> tuple[Arrays, Found]:
-        size = next(iter(batch.inputs.values())).shape[0]
-        if size % self.parts:
-            raise ValueError(f"a batch of {size} has no {self.parts} equal parts")
+        numbered = self._numbered(batch)
         weights = self._weights(batch)
         gradient = jax.value_and_grad(self._loss, has_aux=True)
 
@@ -136,10 +160,6 @@ class Objective:
             added = {} if joined else running
             return after, (gradients, loss, losses, counts, added), running if joined else {}
 
-        parts = jax.tree.map(
-            lambda array: array.reshape(self.parts, size // self.parts, *array.shape[1:]), (batch.inputs, batch.targets)
-        )
-        numbered = (*parts, jnp.arange(self.parts))
         first = jax.tree.map(lambda array: array[0], numbered)
         _, sums, _ = jax.eval_shape(passed, statistics, first)
 

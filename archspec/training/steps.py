@@ -19,6 +19,7 @@ from archspec.training.averaging import averaged, begun
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
 from archspec.training.objective import Objective, Prepared, named_outputs, trained_of
+from archspec.training.updates import factor_of, transformation
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -87,8 +88,8 @@ def steps_of(
 ) -> Steps:
     """As `make_steps`, of the parts of a spec."""
     pure, *shapes = outline(graph)
-    factor = train.schedule.build(train.epochs, steps_per_epoch)
-    optimiser = train.optimiser.build((lambda step: factor(step + offset)) if offset else factor)
+    factor = factor_of(train, steps_per_epoch)
+    optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
     objective = Objective(graph, heads, pure, frozen, train.micro_batches)
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
@@ -126,7 +127,14 @@ def steps_of(
         prepared = prepare(state, batch)
         before = trained(state["params"])
         gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared)
-        updates, optimiser_state = optimiser.update(gradients, state["optimiser"], before)
+        updates, optimiser_state = optimiser.update(
+            gradients,
+            state["optimiser"],
+            before,
+            value=found.loss,
+            grad=gradients,
+            value_fn=lambda arrays: objective.value(arrays, state["params"], state["statistics"], prepared),
+        )
         after = optax.apply_updates(before, updates)
         running = objective.running(found, prepared)
         new = {
