@@ -58,10 +58,9 @@ class Argument(NamedTuple):
         return self.words <= _WRITABLE and "deprecated" not in self.text.lower()
 
 
-_WRITABLE = frozenset(
-    "jax typing base Optional Union None ArrayLike Array ScalarOrSchedule Scalar Numeric float int bool str "
-    "dict Iterable Sequence list".split()
-)
+_PLAIN = frozenset(("float", "int", "bool", "str", "dict", "Iterable", "Sequence", "list"))
+_ARRAYS = frozenset(("jax", "base", "ArrayLike", "Array", "ScalarOrSchedule", "Scalar", "Numeric"))
+_WRITABLE = _PLAIN | _ARRAYS | {"typing", "Optional", "Union", "None"}
 
 
 class Function(NamedTuple):
@@ -113,7 +112,9 @@ def _functions(path: Path) -> Iterator[Function]:
         if isinstance(node, ast.FunctionDef):
             text = ast.get_docstring(node) or ""
             returns = ast.unparse(node.returns) if node.returns else ""
-            made[node.name] = Function(node.name, "", text, tuple(_arguments(node.args, _argument_texts(text))), returns)
+            made[node.name] = Function(
+                node.name, "", text, tuple(_arguments(node.args, _argument_texts(text))), returns
+            )
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
             if isinstance(target, ast.Name) and isinstance(value, ast.Call) and ast.unparse(value.func) in _PARTIAL:
@@ -195,7 +196,7 @@ def _type_of(argument: Argument) -> Any:
         return Literal[named] if len(named) > 1 and (default is REQUIRED or default in named) else str
     if "int" in words and not words & {"float", "ArrayLike", "ScalarOrSchedule"}:
         return PositiveInt if default is REQUIRED or (isinstance(default, int) and default > 0) else NonNegativeInt
-    least = re.search(r"must be >= (\d+(?:\.\d+)?)", text)
+    least = re.search(r"must be >= (\d+(?:\.\d+)?)", text, re.I)
     if least:
         return Annotated[Number, Field(ge=float(least[1]))]
     if re.search(r"must not be zero|must be positive", text):
@@ -210,7 +211,10 @@ _SHARES = re.compile(r"(b\d|beta\d?|rho|momentum)$")
 
 
 def _rising(value: dict[str, float]) -> dict[str, float]:
-    times = [float(key) for key in value]
+    try:
+        times = [float(key) for key in value]
+    except ValueError:
+        raise ValueError('has times as its keys, in epochs: {"30": 0.1}') from None
     if times != sorted(set(times)) or (times and times[0] <= 0):
         raise ValueError("must rise, from above 0")
     return value

@@ -151,6 +151,11 @@ OPTIMISERS: list[tuple[str, dict[str, Any]]] = [
     ("sgd", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     ("rmsprop", {"momentum": 0.9, "weight_decay": 0.1}),
     ("adamw", {"weight_decay": 0.1}),
+    ("adafactor", {"momentum": 0.9}),
+    ("adafactor", {"factored": False}),
+    ("adafactor", {"min_dim_size_to_factor": 20}),
+    ("lbfgs", {"memory_size": 3}),
+    ("novograd", {"weight_decay": 0.1}),
 ]
 
 
@@ -159,13 +164,15 @@ def test_state_is_what_optax_holds(name: str, fields: dict[str, Any]) -> None:
     kind = find_kind("optimisers", name)
     assert kind is not None
     optimiser: Any = kind.model_validate({"learning_rate": 0.1, **fields})
-    params = {"a": jax.ShapeDtypeStruct((30, 20), jnp.float32), "b": jax.ShapeDtypeStruct((400,), jnp.float32)}
+    shapes = [(30, 20), (400,), (3, 3, 130, 140)]
+    params = {str(number): jax.ShapeDtypeStruct(shape, jnp.float32) for number, shape in enumerate(shapes)}
     state = jax.eval_shape(optimiser.build(lambda step: 1.0).init, params)
     numbers = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state) if leaf.shape)
-    assert numbers == optimiser.slots * 1000
+    assert numbers == optimiser.state_numbers(shapes) and optimiser.called == name
     graph = load("lenet5").graph()
     held = training(graph, optimiser=optimiser).parts.get("optimiser state")
-    assert (held.fixed if held else 0) == 4 * optimiser.slots * graph.params
+    arrays = [weight.shape for node in graph.nodes for weight in node.weights]
+    assert (held.fixed if held else 0) == 4 * optimiser.state_numbers(arrays)
 
 
 def test_an_optimiser_that_does_not_say_is_taken_to_have_two() -> None:
@@ -173,6 +180,7 @@ def test_an_optimiser_that_does_not_say_is_taken_to_have_two() -> None:
         """One of another package."""
 
     assert Elsewhere(learning_rate=0.1).slots == 2
+    assert Elsewhere(learning_rate=0.1).state_numbers([(3, 4), (5,)]) == 34
 
 
 TOLERANCE = 0.15

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 from archspec.diagnostics import SpecError
-from archspec.kinds import find_kind, kind_names
+from archspec.kinds import builtin_kinds, find_kind
 from archspec.loading import load
 from archspec.optimisers import Optimiser
 from archspec.schedules import Schedule
@@ -65,7 +65,7 @@ def test_optax_decays_alike_over_one_step_less() -> None:
         assert schedule(kind, final=0.1) == pytest.approx([float(theirs(step)) for step in range(40)], abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", kind_names("schedules"))
+@pytest.mark.parametrize("kind", builtin_kinds("schedules"))
 def test_a_single_step_is_trained_in_full(kind: str) -> None:
     found = find_kind("schedules", kind)
     assert found is not None
@@ -121,7 +121,7 @@ def test_step_every_and_at_milestones() -> None:
             schedule("step", **wrong)
 
 
-@pytest.mark.parametrize("kind", kind_names("schedules"))
+@pytest.mark.parametrize("kind", builtin_kinds("schedules"))
 def test_warm_up_rises_linearly_and_the_rest_follows(kind: str) -> None:
     fields = {"every": 3} if kind == "step" else {}
     found = schedule(kind, warmup=2, **fields)
@@ -133,7 +133,7 @@ def test_warm_up_rises_linearly_and_the_rest_follows(kind: str) -> None:
         assert found[12] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("kind", kind_names("optimisers"))
+@pytest.mark.parametrize("kind", builtin_kinds("optimisers"))
 def test_decay_spares_biases_and_norms_unless_asked(kind: str) -> None:
     found = find_kind("optimisers", kind)
     assert found is not None
@@ -148,7 +148,7 @@ def test_decay_spares_biases_and_norms_unless_asked(kind: str) -> None:
         assert all(bool((updates[name] == 0).all()) for name in params if name not in moved)
 
 
-@pytest.mark.parametrize("kind", kind_names("optimisers"))
+@pytest.mark.parametrize("kind", builtin_kinds("optimisers"))
 def test_the_schedule_scales_the_learning_rate(kind: str) -> None:
     found = find_kind("optimisers", kind)
     assert found is not None

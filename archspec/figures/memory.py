@@ -110,6 +110,7 @@ def training(
     seen = graph.pruned("train")
     optimiser = optimiser or default_optimiser()
     changed = sum(node.count("trainable") for node in seen.nodes if node.owner not in frozen)
+    state = optimiser.state_numbers(trained_shapes(seen, frozen))
     params, statistics = seen.params, seen.count("statistics")
     given = sum(item.type.size for item in seen.inputs)
 
@@ -120,7 +121,7 @@ def training(
                 "weight copies": MemoryPart(width * params if width < 4 else 0),
                 "statistics": MemoryPart(4 * statistics),
                 "gradients": MemoryPart(4 * (changed - unwritten) + moment.waiting),
-                "optimiser state": MemoryPart(4 * optimiser.slots * changed),
+                "optimiser state": MemoryPart(4 * state),
                 "input": MemoryPart(0, width * given),
                 "activations": MemoryPart(0, moment.activations),
                 "masks": MemoryPart(0, moment.masks),
@@ -144,6 +145,12 @@ def training(
     # Where something below uses it too, or nothing below is trained, the update has to wait for that anyway.
     copy = 4 * max((count for count, below in products if below), default=0)
     return found._replace(others=tuple(map(memory, others)), alone=memory(alone, unwritten, copy))
+
+
+def trained_shapes(graph: Graph, frozen: Collection[str] = ()) -> list[tuple[int, ...]]:
+    """The shapes of the arrays that a step changes, each once."""
+    nodes = (node for node in graph.nodes if node.owner not in frozen and node.counted)
+    return [weight.shape for node in nodes for weight in node.weights if weight.role == "trainable"]
 
 
 def _sum(parts: dict[str, MemoryPart]) -> Memory:

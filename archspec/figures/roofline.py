@@ -130,8 +130,11 @@ class Prediction:
         """
         if self.optimiser is None:
             return 0
+        from archspec.figures.memory import trained_shapes
+
         copy = width(self.dtype) if width(self.dtype) < MASTER else 0
-        return self.trained * (MASTER * (3 + 2 * self.optimiser.slots) + copy)
+        state = self.optimiser.state_numbers(trained_shapes(self.graph))
+        return self.trained * (MASTER * 3 + copy) + 2 * MASTER * state
 
     @property
     def update(self) -> float:

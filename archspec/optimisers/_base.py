@@ -39,9 +39,9 @@ class Optimiser(Kind):
         return 2
 
     @property
-    def state_is_known(self) -> bool:
-        """Whether `state_numbers` are those of this optimiser, and not Adam's in their place."""
-        return True
+    def called(self) -> str:
+        """What reports of memory call it: its kind, and that its state is not known where it is not."""
+        return self.kind
 
     def state_numbers(self, shapes: Sequence[tuple[int, ...]]) -> int:
         """Numbers that the state holds for trained arrays of these shapes, scalars apart."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import Field, create_model, model_validator
 
@@ -22,8 +22,8 @@ RATE, DECAY, SPARES = "learning_rate", "weight_decay", "decay"
 class FromOptax(Optimiser):
     """Base of the kinds that are functions of Optax.
 
-    The schedule gives the learning rate, the argument that Optax takes a schedule for. Weight decay is Optax's own where
-    the function has such an argument, else L2 regularisation.
+    The schedule gives the learning rate, the argument that Optax takes a schedule for. Weight decay is Optax's own
+    where the function has such an argument, else L2 regularisation.
     """
 
     function: ClassVar[Function]
@@ -44,8 +44,8 @@ class FromOptax(Optimiser):
         return self
 
     @property
-    def state_is_known(self) -> bool:
-        return self.kind in STATES
+    def called(self) -> str:
+        return self.kind if self.kind in STATES else f"{self.kind} (its state is not known: taken as Adam's)"
 
     def state_numbers(self, shapes: Sequence[Shape]) -> int:
         known = STATES.get(self.kind)
@@ -98,7 +98,9 @@ def _all() -> dict[str, Function]:
 def _rate_of(function: Function) -> Argument | None:
     """The argument that a schedule is for: the learning rate, or the first that may be one."""
     named = [item for item in function.arguments if item.name == RATE]
-    return next((item for item in (*named, *function.arguments) if item.writable and (item in named or _is_rate(item))), None)
+    return next(
+        (item for item in (*named, *function.arguments) if item.writable and (item in named or _is_rate(item))), None
+    )
 
 
 def _is_rate(argument: Argument) -> bool:

@@ -44,7 +44,8 @@ def _adafactor(optimiser: Any, shapes: Sequence[Shape]) -> int:
 
 def _lbfgs(optimiser: Any, shapes: Sequence[Shape]) -> int:
     """Pairs of differences, the last weights and gradient, and the gradient that the line search ended with."""
-    return (2 * optimiser.memory_size + 3) * _weights(shapes) + optimiser.memory_size
+    pairs: int = optimiser.memory_size
+    return (2 * pairs + 3) * _weights(shapes) + pairs
 
 
 STATES: dict[str, Count] = {

@@ -77,8 +77,8 @@ class Report:
 
     @property
     def optimiser_name(self) -> str:
-        """The kind of the optimiser that training's memory is for."""
-        return (self.optimiser or default_optimiser()).kind
+        """What the optimiser is called that training's memory is for."""
+        return (self.optimiser or default_optimiser()).called
 
     @cached_property
     def memory(self) -> dict[tuple[str, str], Memory]:

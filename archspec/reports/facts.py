@@ -87,7 +87,7 @@ class Facts:
 
     @property
     def optimiser_kind(self) -> str:
-        return (self.optimiser or default_optimiser()).kind
+        return (self.optimiser or default_optimiser()).called
 
     @property
     def params(self) -> int:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import Field, create_model
 
-from archspec.fields import NonNegativeNumber, Number
+from archspec.fields import NonNegativeNumber
 from archspec.schedules._base import MAX_EPOCHS, Epochs, Schedule
-from archspec.signatures import REQUIRED, Argument, Function, field_of, functions
+from archspec.signatures import REQUIRED, Argument, Function, field_of, first_sentence, functions
 
 NonNegativeEpochs = Annotated[float, Field(strict=True, ge=0, le=MAX_EPOCHS, allow_inf_nan=False)]
 
@@ -19,8 +19,8 @@ class FromOptax(Schedule):
     """Base of the kinds that are functions of Optax.
 
     Their values are factors of the optimiser's peak. What Optax counts in steps is in epochs: `transition_steps` is
-    `transition_epochs` here, and so on; all steps after the warm-up where it is left out. Steps count from the warm-up's
-    end.
+    `transition_epochs` here, and so on; all steps after the warm-up where it is left out. Steps count from the
+    warm-up's end.
     """
 
     function: ClassVar[Function]
@@ -103,10 +103,7 @@ def _kind(function: Function) -> type[FromOptax]:
     fields: dict[str, Any] = {}
     for argument in given:
         if _counts(argument):
-            begins = argument.default == 0
-            text = f"{argument.text[:160]}; in epochs" + ("" if begins else ", all after the warm-up if left out")
-            own = (NonNegativeEpochs, Field(default=0.0, description=text)) if begins else _optional(text)
-            fields[_in_epochs(argument.name)] = own
+            fields[_in_epochs(argument.name)] = _time(argument)
         elif argument.name.endswith("value"):
             kind, info = field_of(argument)
             text = f"{info.description}; a factor of the optimiser's peak"
@@ -138,5 +135,11 @@ def _kind(function: Function) -> type[FromOptax]:
     return kind_
 
 
-def _optional(text: str) -> tuple[Any, Any]:
-    return Epochs | None, Field(default=None, description=text)
+def _time(argument: Argument) -> tuple[Any, Any]:
+    """The field of what Optax counts in steps."""
+    text = f"{first_sentence(argument.text)}; in epochs"
+    if argument.default is not REQUIRED:
+        return NonNegativeEpochs, Field(default=float(argument.default), description=text)
+    if argument.name.startswith("warm"):
+        return Epochs, Field(description=text)
+    return Epochs | None, Field(default=None, description=f"{text}, all after the warm-up if left out")

@@ -14,9 +14,7 @@ from archspec.graph import Graph
 from archspec.spec.train import Train
 
 
-def transformation(
-    train: Train, graph: Graph, factor: Callable[[Any], Any]
-) -> optax.GradientTransformationExtraArgs:
+def transformation(train: Train, graph: Graph, factor: Callable[[Any], Any]) -> optax.GradientTransformationExtraArgs:
     """The Optax transformation of a recipe, whose learning rate `factor` scales at a step.
 
     Its update takes `value`, `grad` and `value_fn` beside the gradients: the loss, its gradients, and the loss as a
@@ -78,6 +76,6 @@ def _plain_dtype(shape: Any) -> Any:
 
 
 def _as(value: Any, dtype: Any) -> Any:
-    if value.dtype == dtype and not jax.typeof(value).weak_type:  # type: ignore[no-untyped-call]
+    if value.dtype == dtype and not jax.typeof(value).weak_type:
         return value
     return jax.lax.convert_element_type(value, dtype)
