@@ -59,7 +59,7 @@ class Argument(NamedTuple):
 
 
 _PLAIN = frozenset(("float", "int", "bool", "str", "dict", "Iterable", "Sequence", "list"))
-_ARRAYS = frozenset(("jax", "base", "ArrayLike", "Array", "ScalarOrSchedule", "Scalar", "Numeric"))
+_ARRAYS = frozenset(("jax", "chex", "base", "ArrayLike", "Array", "ScalarOrSchedule", "Scalar", "Numeric"))
 _WRITABLE = _PLAIN | _ARRAYS | {"typing", "Optional", "Union", "None"}
 
 
