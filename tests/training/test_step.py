@@ -17,6 +17,8 @@ from archspec.kinds import find_kind, kind_names
 from archspec.loading import load
 from archspec.runs.checkpoints import AVERAGED, last_arrays
 from archspec.training.feeding import Batch
+from archspec.training.freezing import NOTHING
+from archspec.training.objective import Objective
 from archspec.training.run import train
 from archspec.training.steps import State, Steps, make_steps, weights_of
 
@@ -64,6 +66,20 @@ def test_micro_batches_are_one_batch_however_labels_lie(write: Write) -> None:
     moved = max(float(jnp.abs(value).max()) for value in found[1][0]["params"].values())
     assert moved > 0.1
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, 2e-5, 2e-6), found[1], found[4])
+
+
+def test_the_loss_that_a_line_search_asks_for_is_that_of_the_gradients(write: Write) -> None:
+    for parts in (1, 4):
+        spec = load(write(HEADS.format(more=f", micro_batches: {parts}")))
+        steps = make_steps(spec, 1)
+        state = steps.initial(None)
+        objective = Objective(spec.graph(), spec.heads(), steps.pure, NOTHING, parts)
+        given = (state["params"], state["params"], state["statistics"], steps.prepare(state, labelled()))
+        gradients, found = jax.jit(objective.gradients)(*given)
+        value, slopes = jax.jit(jax.value_and_grad(objective.value))(*given)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, 1e-5, 1e-6), (found.loss, gradients), (value, slopes)
+        )
 
 
 def test_a_batch_without_equal_parts_is_refused(write: Write, tmp_path: Path) -> None:
