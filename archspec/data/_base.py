@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import PrivateAttr
+
 from archspec.diagnostics import DataError
 from archspec.kinds import Kind
 
@@ -32,6 +34,11 @@ class Dataset(Kind):
     sided: ClassVar[tuple[str, ...]] = ()
     """Targets that are not those of the mirrored images, as an angle is not."""
 
+    has_named_parts: ClassVar[bool] = False
+    """Whether `train.validation` may name one of its folders, lists or parts."""
+    _validation: str | None = PrivateAttr(None)
+    """The part that it names."""
+
     def located(self, folder: Path) -> Dataset:
         """The dataset with paths that were relative to a folder made absolute."""
         path = getattr(self, "path", None)
@@ -56,11 +63,15 @@ class Dataset(Kind):
 
     def validating(self, name: str) -> Dataset:
         """The dataset whose validation part is the folder, list or part of this name. Raises `DataError`."""
-        raise DataError(
-            "E505",
-            f"{self.kind} has no parts with names, of which `validation` could name one",
-            help=["a share of what is trained on: `validation: 0.1`"],
-        )
+        if not self.has_named_parts:
+            raise DataError(
+                "E505",
+                f"{self.kind} has no parts with names, of which `validation` could name one",
+                help=["a share of what is trained on: `validation: 0.1`"],
+            )
+        made = self.model_copy()
+        made._validation = name
+        return made
 
     def load(self) -> Data:
         """Reads the dataset. Raises `DataError` with the reason when it cannot."""

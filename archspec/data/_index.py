@@ -55,6 +55,7 @@ class Names(NamedTuple):
     masks: str | None = None
     suffix: str | None = None
     held_out: str | None = None
+    validation: str | None = None
 
 
 @dataclass

@@ -19,7 +19,7 @@ from archspec.data._index import (
     are_twins,
     suffixes_of,
 )
-from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
+from archspec.data._parts import HELD_OUT, by_part, chosen_held, chosen_part, part_of
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.files import find_images, image_files
 
@@ -27,7 +27,10 @@ _LIST_FOLDERS = ("", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
 def find_pairs(folder: Path, names: Names, notes: list[str]) -> list[list[Pair]]:
-    """The pairs to train on and those held out, or all of them where the folder does not say. Raises `DataError`."""
+    """The pairs to train on and those held out, of one part or of validation and test; all where nothing says which.
+
+    Raises `DataError`.
+    """
     folder = _unwrapped(folder, names, notes)
     parts = _part_places(folder, names)
     if any(parts.values()):
@@ -160,9 +163,7 @@ def _annotated(inside: dict[str, Path], name: str) -> PairFolder | None:
 def _of_places(
     folder: Path, parts: dict[str, list[tuple[str, PairFolder]]], names: Names, notes: list[str]
 ) -> list[list[Pair]]:
-    held = [item for part in _order(folder) for item in parts[part]]
-    wanted = chosen_part(names.held_out, [name for name, _ in held], folder)
-    held.sort(key=lambda item: item[0] != wanted)
+    held = {name: place for part in _order(folder) for name, place in parts[part]}
     if not parts["train"]:
         _refuse_part(folder, "train")
     if not held:
@@ -173,12 +174,20 @@ def _of_places(
             notes.append(f"{other.images} with {count(len(other.files.paths), 'file')} is not used")
         notes.append(f"{folder} has {name}/ and no part held out, so a share of {place.images} is (`holdout`)")
         return [_all(place, names, notes)]
-    chosen = [parts["train"][0], held[0]]
-    for name, place in (*parts["train"][1:], *held[1:]):
+    chosen = _chosen(list(held), folder, names)
+    rest = [place for name, place in held.items() if name not in chosen]
+    for place in (*(place for _, place in parts["train"][1:]), *rest):
         notes.append(f"{place.images} with {count(len(place.files.paths), 'file')} is not used")
-        if name in (item[0] for item in held):
-            notes.append(f"{chosen[1][1].images} is what is held out")
-    return [_all(place, names, notes) for _, place in chosen]
+    if rest:
+        notes.append(f"{held[chosen[0]].images} is what is held out")
+    return [_all(place, names, notes) for place in (parts["train"][0][1], *(held[name] for name in chosen))]
+
+
+def _chosen(held: list[str], folder: Path, names: Names) -> list[str]:
+    """Which are held out of those that can be; of Cityscapes val alone, as its test part has no labels that count."""
+    if _order(folder) != HELD_OUT and names.held_out is names.validation is None:
+        return held[:1]
+    return chosen_held(held, folder, names.held_out, names.validation)
 
 
 def _bare(folder: Path) -> list[Path]:
@@ -212,29 +221,38 @@ def _lists(folder: Path, place: PairFolder) -> dict[str, list[Path]]:
 def _of_lists(
     folder: Path, place: PairFolder, lists: dict[str, list[Path]], names: Names, notes: list[str]
 ) -> list[list[Pair]]:
-    held = [path for part in _order(folder) for path in lists[part]]
-    wanted = chosen_part(names.held_out, [path.stem for path in held], folder)
-    held.sort(key=lambda path: path.stem != wanted)
+    held = {path.stem: path for part in _order(folder) for path in lists[part]}
+    wanted = [
+        chosen_part(names.held_out, list(held), folder),
+        chosen_part(names.validation, list(held), folder, "validation"),
+    ]
     index = Index(place, names)
     if not lists["train"] and lists["val"] and not lists["test"]:
-        return _of_held_list(index, held[0], notes)
+        return _of_held_list(index, next(iter(held.values())), notes)
     train = index.listed(lists["train"][0], notes) if lists["train"] else None
-    tests = [(path, index.listed(path, notes, must=path.stem == wanted or len(held) == 1)) for path in held]
-    able = [(path, pairs) for path, pairs in tests if pairs is not None]
+    tests = {
+        name: index.listed(path, notes, must=name in wanted or len(held) == 1)
+        for name, path in held.items()
+        if names.held_out is None or names.validation is not None or name in wanted
+    }
+    able = {name: pairs for name, pairs in tests.items() if pairs is not None}
     if train is None or not able:
         _refuse_part(folder, "train" if train is None else "test")
-    (chosen, test), *_ = able
-    if len(held) > 1:
-        notes.append(f"{chosen} says what is held out; not {listed(path.name for path in held if path != chosen)}")
-    used = {pair.image for pairs in (train, test) for pair in pairs}
+    chosen = _chosen(list(able), folder, names)
+    rest = [path.name for name, path in held.items() if name not in chosen]
+    if len(chosen) == 1 and rest:
+        notes.append(f"{held[chosen[0]]} says what is held out; not {listed(rest)}")
+    parts = [train, *(able[name] for name in chosen)]
+    used = {pair.image for pairs in parts for pair in pairs}
     left = sum(path not in used for path in index.images)
     if left:
+        *first, last = [lists["train"][0].name, *(held[name].name for name in chosen)]
         notes.append(
             f"{count(left, 'image')} of {len(index.images):,} in {place.images} "
-            f"{'is' if left == 1 else 'are'} not in {lists['train'][0].name} or {chosen.name}, and left out"
+            f"{'is' if left == 1 else 'are'} not in {', '.join(first)} or {last}, and left out"
         )
     notes.extend(index.passed)
-    return [train, test]
+    return parts
 
 
 def _of_held_list(index: Index, listing: Path, notes: list[str]) -> list[list[Pair]]:

@@ -48,13 +48,31 @@ def by_part(names: Iterable[str]) -> dict[str, list[str]]:
     return parts
 
 
-def chosen_part(wanted: str | None, names: Sequence[str], where: Path) -> str | None:
-    """The name that `held_out` asks for, among those that are there. Raises `DataError` where it is not."""
+def chosen_held(names: Sequence[str], where: Path, held_out: str | None, validation: str | None) -> list[str]:
+    """Which of the names of what can be held out are: one, or the one of validation and then the one of test.
+
+    There are two where both parts are there, or where `train.validation` names the one of validation. `held_out` names
+    the one that is held out beside it, or alone. Raises `DataError` where names are not there.
+    """
+    wanted, named = chosen_part(held_out, names, where), chosen_part(validation, names, where, "validation")
+    if named is not None:
+        rest = [wanted] if wanted else [name for name in names if name != named]
+        return list(dict.fromkeys([named, *rest[:1]]))
+    if wanted is not None:
+        return [wanted]
+    both = [next((name for name in names if part_of(name) == part), None) for part in ("val", "test")]
+    return [name for name in both if name is not None] or list(names[:1])
+
+
+def chosen_part(wanted: str | None, names: Sequence[str], where: Path, field: str = "held_out") -> str | None:
+    """The name that a field asks for, among those that are there. Raises `DataError` where it is not."""
     if wanted is None:
         return None
     same = [name for name in names if name == wanted] or [name for name in names if name.lower() == wanted.lower()]
     if not same:
-        raise DataError("E505", f"{where} has no {wanted}, which `held_out` names", help=[f"there are {listed(names)}"])
+        raise DataError(
+            "E505", f"{where} has no {wanted}, which `{field}` names", help=[f"there are {listed(names) or 'none'}"]
+        )
     return same[0]
 
 

@@ -22,7 +22,7 @@ from archspec.images.limits import check_bytes
 if TYPE_CHECKING:
     import numpy as np
 
-_PARTS = {"train": ("train",), "test": ("t10k", "test")}
+_PARTS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("t10k", "test")}
 _MAGIC = {"images": 2051, "labels": 2049}
 
 
@@ -44,32 +44,35 @@ class Idx(Dataset):
 
     def load(self) -> Data:
         folder = existing_folder(self.path)
-        train, test = (self._part(folder, part) for part in ("train", "test"))
-        first = min(train.labels.min(), test.labels.min())
+        own = ["train", *(["validation"] if self._found(folder, "validation", "images") else []), "test"]
+        parts = [self._part(folder, part) for part in own]
+        first = min(split.labels.min() for split in parts)
         if first == 1:
             # EMNIST's letters count from 1.
-            train, test = (Split.of(split.images, split.labels - 1) for split in (train, test))
-        data = numbered(f"{folder.name}{f' ({self.split})' if self.split else ''}", train, test)
+            parts = [Split.of(split.images, split.labels - 1) for split in parts]
+        data = numbered(f"{folder.name}{f' ({self.split})' if self.split else ''}", *parts)
         notes = [f"labels of {data.name} count from 1: label 1 is class 0, and so on"] if first == 1 else []
         return replace(data, notes=tuple(notes))
 
-    def _part(self, folder: Path, part: Literal["train", "test"]) -> Split:
+    def _part(self, folder: Path, part: str) -> Split:
         images_path, labels_path = (self._find(folder, part, what) for what in ("images", "labels"))
         images, labels = read_idx(images_path, "images"), read_idx(labels_path, "labels")
         swapped = images_path.name.startswith("emnist") if self.transposed is None else self.transposed
         split = as_split(images, labels, images_path.name)
         return Split.of(split.images.transpose(0, 2, 1, 3).copy(), split.labels) if swapped else split
 
-    def _find(self, folder: Path, part: str, what: str) -> Path:
-        axes = {"images": 3, "labels": 1}[what]
-        wanted = [
-            f"{name}{dash}idx{axes}-ubyte" for name in (f"{p}-{what}" for p in _PARTS[part]) for dash in ("-", ".")
-        ]
+    def _found(self, folder: Path, part: str, what: str) -> list[Path]:
+        """The files of a part that have its usual names."""
+        wanted = _usual(part, what)
         paths = []
         for path in sorted(folder.iterdir()):
             stem = path.name.removesuffix(".gz")
             if stem.endswith(tuple(wanted)) and (self.split is None or f"-{self.split}-" in f"-{stem}"):
                 paths.append(path)
+        return paths
+
+    def _find(self, folder: Path, part: str, what: str) -> Path:
+        paths, wanted = self._found(folder, part, what), _usual(part, what)
         stems = {path.name.removesuffix(".gz") for path in paths}
         if len(stems) > 1:
             raise DataError(
@@ -82,6 +85,12 @@ class Idx(Dataset):
                 "E505", f"{folder} has no file of {part} {what}", help=[f"expected {wanted[0]} or {wanted[0]}.gz"]
             )
         return paths[0]
+
+
+def _usual(part: str, what: str) -> list[str]:
+    """How the names of a part's files end."""
+    axes = {"images": 3, "labels": 1}[what]
+    return [f"{name}{dash}idx{axes}-ubyte" for name in (f"{p}-{what}" for p in _PARTS[part]) for dash in ("-", ".")]
 
 
 def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:

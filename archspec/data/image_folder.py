@@ -13,7 +13,7 @@ from pydantic import Field
 from archspec.data._base import LABEL, Dataset
 from archspec.data._files import existing_folder, holdout, stacked
 from archspec.data._index import IMAGES, MASKS
-from archspec.data._parts import HELD_OUT, by_part, chosen_part, part_of
+from archspec.data._parts import HELD_OUT, by_part, chosen_held, part_of
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
@@ -35,6 +35,7 @@ class ImageFolder(Dataset):
     """
 
     main: ClassVar[str] = "path"
+    has_named_parts: ClassVar[bool] = True
 
     path: Annotated[FilePath, Field(description="the folder; relative paths start from the spec's folder")]
     size: Annotated[
@@ -46,7 +47,8 @@ class ImageFolder(Dataset):
     ] = None
     grey: Annotated[bool, Field(strict=True, description="read the images as one channel instead of three")] = False
     held_out: Annotated[
-        Text | None, Field(description="folder that is held out, where there are several; test before val if left out")
+        Text | None,
+        Field(description="folder that is held out, and no other is; else val for validation and test for the end"),
     ] = None
     holdout: Annotated[
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, without test/ or val/")
@@ -71,23 +73,25 @@ class ImageFolder(Dataset):
     def _read(self, folder: Path, parts: _Parts, notes: list[str]) -> Data:
         seen: Counter[str] = Counter()
         names = list(parts.train.classes)
-        if parts.test is None:
-            train, test = holdout(self._split(parts.train, names, seen), self.holdout, self.split_seed)
-        else:
-            unknown = [name for name in parts.test.classes if name not in parts.train.classes]
+        for part in parts.held:
+            unknown = [name for name in part.classes if name not in parts.train.classes]
             if unknown:
                 raise DataError(
                     "E507",
-                    f"{parts.test.folder} has {listed(unknown, 10)}, which {parts.train.folder} does not have",
+                    f"{part.folder} has {listed(unknown, 10)}, which {parts.train.folder} does not have",
                     help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
-            train, test = (self._split(part, names, seen) for part in (parts.train, parts.test))
-            if train.images.shape[1:] != test.images.shape[1:]:
-                stacked([train.images[0], test.images[0]], [Path(train.names[0]), Path(test.names[0])])
-        for part in (parts.train, parts.test):
-            notes.extend(part.notes() if part else [])
+        train, *held = (self._split(part, names, seen) for part in (parts.train, *parts.held))
+        for split in held:
+            if train.images.shape[1:] != split.images.shape[1:]:
+                stacked([train.images[0], split.images[0]], [Path(train.names[0]), Path(split.names[0])])
+        if not held:
+            train, *held = holdout(train, self.holdout, self.split_seed)
+        for part in (parts.train, *parts.held):
+            notes.extend(part.notes())
         notes.extend(Images([], seen).notes(folder))
-        return Data(folder.name, train, test, {LABEL: tuple(names)}, tuple(notes))
+        classes = {LABEL: tuple(names)}
+        return Data(folder.name, train, held[0], classes, tuple(notes), test=held[1] if len(held) > 1 else None)
 
     def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str]) -> Split:
         import numpy as np
@@ -104,29 +108,30 @@ class ImageFolder(Dataset):
         return Split.of(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
 
     def _found(self, folder: Path, notes: list[str]) -> _Parts:
-        """The classes to train on and those held out; None for the latter where a share is to be held out."""
+        """The classes to train on and those held out; none of the latter where a share is to be held out."""
         if not any(part_of(path.name) for path in _folders(folder)):
             folder = _unwrapped(folder, notes)
         folders = {path.name: _Part(path) for path in _folders(folder)}
         parts = by_part(folders)
         trains = [name for name in parts["train"] if folders[name].of_classes]
         held = [name for part in HELD_OUT for name in parts[part]]
-        wanted = chosen_part(self.held_out, [name for name in held if folders[name].of_classes], folder)
-        tests = [name for name in held if folders[name].of_classes]
+        able = [name for name in held if folders[name].of_classes]
+        tests = able
         if trains:
             tests = [name for name in tests if not _is_unsorted(folders[name].path, folders[trains[0]].path)]
-        tests = [wanted] if wanted else tests
+        named = self.held_out is not None or self._validation is not None
+        tests = chosen_held(able if named else tests, folder, self.held_out, self._validation)
         strange = [name for name in folders if name not in (*parts["train"], *held)]
         others = [name for name in strange if folders[name].images]
-        named = [name for name in (*parts["train"], *held) if folders[name].images]
-        if trains and (tests or not others or any(name in held for name in named)):
+        filled = [name for name in (*parts["train"], *held) if folders[name].images]
+        if trains and (tests or not others or any(name in held for name in filled)):
             return self._parted(folder, folders, trains, tests, held, strange, notes)
-        if not others and named and (tests or len(named) > 1):
+        if not others and filled and (tests or len(filled) > 1):
             if parts["train"]:
                 raise DataError("E505", f"{folder / parts['train'][0]} has no folders, one for each class")
-            raise DataError("E505", f"{folder} has {named[0]}/, but no train/ or training/")
+            raise DataError("E505", f"{folder} has {filled[0]}/, but no train/ or training/")
         # A class may be called `train`, so may a folder in it.
-        return _Parts(_classes(folder, folders), None)
+        return _Parts(_classes(folder, folders), [])
 
     def _parted(
         self,
@@ -154,9 +159,8 @@ class ImageFolder(Dataset):
                     f"{folder / name} has {count(folders[name].images, 'image')} in no folder of a class, and is "
                     f"passed over"
                 )
-        unused = [name for name in (*trains[1:], *tests[1:], *others) if name not in tests[:1]]
-        unused += [name for name in flat if folders[name].of_classes]
-        unused += [name for name in held if name not in tests and not folders[name].images]
+        unused = [*trains[1:], *others]
+        unused += [name for name in held if name not in tests and (folders[name].of_classes or name not in flat)]
         beside = find_images(folder, deep=False)
         if beside.paths:
             beside.passed["image|beside the folders"] += len(beside.paths)
@@ -164,12 +168,16 @@ class ImageFolder(Dataset):
         for name in unused:
             notes.append(f"{folder / name} with {count(folders[name].images, 'image')} is not used")
         if tests:
-            notes.extend([f"{folder / tests[0]} is what is held out"] if len(tests) > 1 or flat or unused else [])
+            if len(tests) > 1:
+                notes.append(f"{folder / tests[0]} is for validation, and {folder / tests[1]} for test")
+            elif flat or unused:
+                notes.append(f"{folder / tests[0]} is what is held out")
             return _Parts(
-                _classes_of(folders[train].path, notes), _classes_of(folders[tests[0]].path, notes, held=True)
+                _classes_of(folders[train].path, notes),
+                [_classes_of(folders[name].path, notes, held=True) for name in tests],
             )
         notes.append(f"the share {self.holdout:g} of {folder / train} is held out instead")
-        return _Parts(_classes_of(folders[train].path, notes), None)
+        return _Parts(_classes_of(folders[train].path, notes), [])
 
 
 @dataclass
@@ -192,8 +200,10 @@ class _Classes:
 
 @dataclass
 class _Parts:
+    """What is trained on, and what is held out: nothing, one part, or validation and test."""
+
     train: _Classes
-    test: _Classes | None
+    held: list[_Classes]
 
 
 class _Part:

@@ -21,6 +21,7 @@ from archspec.fields import FilePath, NonNegativeInt
 if TYPE_CHECKING:
     import numpy as np
 
+VALIDATION = ("val", "valid", "validation", "dev")
 USUAL = (("x", "y"), ("images", "labels"))
 """What files call the one input and the one target, in small letters."""
 
@@ -41,8 +42,9 @@ Names = Annotated[dict[str, str], BeforeValidator(_read_names)]
 class Npz(Dataset):
     """A .npz file with x_train, y_train, x_test and y_test (as Keras has them), or with x and y, split here.
 
-    `inputs` and `targets` name other arrays, and more than one: those with _train and _test at their ends, train_ and
-    test_ at their beginnings, or without, which are split here. Inputs are images N×H×W, N×H×W×C or N×C×H×W, signals
+    With x_val and y_val too, these are the validation part. `inputs` and `targets` name other arrays, and more than
+    one: those with _train and _test at their ends, train_ and test_ at their beginnings, or without, which are split.
+    Inputs are images N×H×W, N×H×W×C or N×C×H×W, signals
     N×L×C or vectors N×F, bytes or floating point. Targets are classes from 0 (N), 0 and 1 for several labels at once
     (N×K), maps of either, or floating-point numbers, of which NaN does not count.
     """
@@ -74,7 +76,7 @@ class Npz(Dataset):
             raise DataError(
                 "E507",
                 f"{path.name} has some arrays in two parts, and others in one: {listed(map(listed, places))}",
-                help=["all have _train and _test at their ends, or none has"],
+                help=["all have _train, _val and _test at their ends, or _train and _test, or none has"],
             )
         wanted = {key for place in places for key in place}
         arrays = read_npz(path, wanted)
@@ -86,7 +88,7 @@ class Npz(Dataset):
         return replace(data, notes=(*data.notes, *notes))
 
     def _places(self, there: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-        """Where inputs and targets lie: an array, or one to train on and one held out."""
+        """Where inputs and targets lie: an array, or one of each part: to train on, validation, test, or held out."""
         name = Path(self.path).name
         usual = next((pair for pair in USUAL if _place(pair[0], there, fold=True)), None)
         if self.inputs is None and (usual is None or (self.targets is None and not _place(usual[1], there, fold=True))):
@@ -142,33 +144,34 @@ class Npz(Dataset):
         for made in splits:
             for own, number in made.classes.items():
                 classes[own] = max(number, classes.get(own, 0))
-        if len(splits) == 2:
-            train, test = splits[0].split, splits[1].split
-            for own in targets:
-                if train.targets[own].dtype.kind != test.targets[own].dtype.kind:  # numbers, whole in one part
-                    classes.pop(own, None)
-                    train, test = (_as_numbers(split, own) for split in (train, test))
-            _check_alike(name, train, test)
-        else:
-            train, test = holdout(splits[0].split, self.holdout, self.split_seed)
-        return Data(name, train, test, {own: tuple(map(str, range(number))) for own, number in classes.items()})
+        parts = [made.split for made in splits]
+        for own in targets:
+            if len({split.targets[own].dtype.kind for split in parts}) > 1:  # numbers, whole in one part
+                classes.pop(own, None)
+                parts = [_as_numbers(split, own) for split in parts]
+        for split in parts[1:]:
+            _check_alike(name, parts[0], split)
+        train, validation, *test = parts if len(parts) > 1 else holdout(parts[0], self.holdout, self.split_seed)
+        named = {own: tuple(map(str, range(number))) for own, number in classes.items()}
+        return Data(name, train, validation, named, test=test[0] if test else None)
 
     def _images(
         self, x: tuple[str, ...], y: tuple[str, ...], arrays: Mapping[str, np.ndarray], notes: list[str]
     ) -> Data:
         """Images, and a class of each or of each pixel."""
         name = Path(self.path).name
-        if len(x) == 2:
-            train = as_split(arrays[x[0]], arrays[y[0]], f"{name}, training part")
-            test = as_split(arrays[x[1]], arrays[y[1]], f"{name}, test part")
+        if len(x) > 1:
+            words = ("training", "validation", "test") if len(x) == 3 else ("training", "held-out")
+            of = zip(x, y, words, strict=True)
+            parts = [as_split(arrays[own], arrays[label], f"{name}, {word} part") for own, label, word in of]
         else:
-            train, test = holdout(as_split(arrays[x[0]], arrays[y[0]], name), self.holdout, self.split_seed)
+            parts = [*holdout(as_split(arrays[x[0]], arrays[y[0]], name), self.holdout, self.split_seed)]
         turned = [key for key in x if channels_first(arrays[key])]
         if turned:
             notes.append(
                 f"{listed(turned)} of {name} {'is' if len(turned) == 1 else 'are'} N×C×H×W and read as N×H×W×C"
             )
-        return numbered(name, train, test)
+        return numbered(name, *parts)
 
 
 def arranged(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
@@ -187,11 +190,14 @@ class _Made(NamedTuple):
 
 
 def _place(key: str, there: Sequence[str], *, fold: bool = False) -> tuple[str, ...] | None:
-    """The arrays of a name: one, or one to train on and one held out; with `fold` in any case. None without any."""
+    """The arrays of a name: one, or those of two parts or three; with `fold` in any case. None without any."""
     known = {name.lower() if fold else name: name for name in reversed(there)}
-    for train, test in ((f"{key}_train", f"{key}_test"), (f"train_{key}", f"test_{key}")):
-        if train in known and test in known:
-            return known[train], known[test]
+    for pattern in (f"{key}_{{}}", f"{{}}_{key}"):
+        parts = [[pattern.format(word) for word in words] for words in (("train",), VALIDATION, ("test",))]
+        train, *held = (next((known[name] for name in names if name in known), None) for names in parts)
+        own = [name for name in held if name is not None]
+        if train is not None and own:
+            return (train, *own)
     return (known[key],) if key in known else None
 
 

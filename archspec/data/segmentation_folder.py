@@ -73,6 +73,7 @@ class SegmentationFolder(Dataset):
     """
 
     main: ClassVar[str] = "path"
+    has_named_parts: ClassVar[bool] = True
 
     path: Annotated[FilePath, Field(description="the folder; relative paths start from the spec's folder")]
     images: Annotated[
@@ -119,7 +120,10 @@ class SegmentationFolder(Dataset):
     ] = None
     grey: Annotated[bool, Field(strict=True, description="read the images as one channel instead of three")] = False
     held_out: Annotated[
-        Text | None, Field(description="list or folder that is held out, where there are several; test before val")
+        Text | None,
+        Field(
+            description="list or folder that is held out, and no other is; else val for validation and test for the end"
+        ),
     ] = None
     holdout: Annotated[float, Field(strict=True, gt=0, lt=1, description="share held out, without lists")] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without lists")] = 0
@@ -146,15 +150,15 @@ class SegmentationFolder(Dataset):
         table = self._table(folder)
         parts = self._parts(folder, notes)
         reading = _Reading(self, table)
-        if len(parts) == 1:
-            train, test = holdout(reading.split(parts[0]), self.holdout, self.split_seed)
-        else:
-            train, test = reading.split(parts[0]), reading.split(parts[1])
-            if train.images.shape[1:] != test.images.shape[1:]:
-                stacked([train.images[0], test.images[0]], [parts[0][0].image, parts[1][0].image])
-        known = int(max(train.labels.max(), test.labels.max())) + 1
+        splits = [reading.split(pairs) for pairs in parts]
+        for split, pairs in zip(splits[1:], parts[1:], strict=True):
+            if split.images.shape[1:] != splits[0].images.shape[1:]:
+                stacked([splits[0].images[0], split.images[0]], [parts[0][0].image, pairs[0].image])
+        if len(splits) == 1:
+            splits = [*holdout(splits[0], self.holdout, self.split_seed)]
+        known = int(max(split.labels.max() for split in splits)) + 1
         if known < 2 and self.ignore is not None and table is None:
-            self._check_ignored(folder, known, train, test)
+            self._check_ignored(folder, known, splits)
         labels = max(known, len(self.labels or ()))
         names = self._names(folder, labels, table)
         again = [name for name, number in Counter(names).items() if number > 1]
@@ -172,10 +176,12 @@ class SegmentationFolder(Dataset):
                 f"{has}, but there {'is' if len(names) == 1 else 'are'} {count(len(names), 'class name')}",
                 help=["correct the mask, or name the class in `classes` or classes.txt"],
             )
-        return Data(folder.name, train, test, {LABEL: names}, (*notes, *reading.notes(folder)))
+        train, validation, *test = splits
+        said = (*notes, *reading.notes(folder))
+        return Data(folder.name, train, validation, {LABEL: names}, said, test=test[0] if test else None)
 
-    def _check_ignored(self, folder: Path, known: int, train: Split, test: Split) -> None:
-        if not any((split.labels < 0).any() for split in (train, test)):
+    def _check_ignored(self, folder: Path, known: int, splits: Sequence[Split]) -> None:
+        if not any((split.labels < 0).any() for split in splits):
             return
         rest = "no label but 0: every other" if known else "no label: every"
         raise DataError(
@@ -204,7 +210,9 @@ class SegmentationFolder(Dataset):
 
     def _parts(self, folder: Path, notes: list[str]) -> list[list[Pair]]:
         """The pairs to train on and those held out, or all of them where the folder does not say."""
-        return find_pairs(folder, Names(self.images, self.masks, self.mask_suffix, self.held_out), notes)
+        return find_pairs(
+            folder, Names(self.images, self.masks, self.mask_suffix, self.held_out, self._validation), notes
+        )
 
     def _table(self, folder: Path) -> Palette | None:
         """The colours of the classes; None where masks have numbers. Raises `DataError`."""

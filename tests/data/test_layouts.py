@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -105,9 +106,10 @@ def test_what_is_left_unused_is_said(tmp_path: Path) -> None:
     for words in (
         "1 of 3 images lie in folders within the classes'",
         "1 file with a name that is no image's (.txt) is passed over",
-        f"{tmp_path / 'val'} with 1 image is not used",
-        "no image held out of 1 class: b",
-        f"1 held-out image of 2 is among those trained on too, such as {tmp_path / 'test' / 'a' / 'copy.png'}",
+        f"{tmp_path / 'val'} is for validation, and {tmp_path / 'test'} for test",
+        "no image in the validation part of 1 class: a",
+        "no image in the test part of 1 class: b",
+        f"1 test image of 2 is among those trained on too, such as {tmp_path / 'test' / 'a' / 'copy.png'}",
     ):
         assert words in said
     data = ImageFolder(path=str(tmp_path), held_out="val").load()
@@ -151,7 +153,7 @@ def segnet(folder: Path) -> dict[str, object]:
         (folder / f"{part}.txt").write_text(
             f"/SegNet/CamVid/{part}/{part}0.png /SegNet/CamVid/{part}annot/{part}0.png\n"
         )
-    return {"train": ["train0", "train1"], "test": ["test0", "test1"]}
+    return {"train": ["train0", "train1"], "validation": ["val0", "val1"], "test": ["test0", "test1"]}
 
 
 def cityscapes(folder: Path) -> dict[str, object]:
@@ -202,7 +204,8 @@ def mmseg(folder: Path) -> dict[str, object]:
 def test_images_and_masks_are_found(tmp_path: Path, layout: object) -> None:
     expected = layout(tmp_path)  # type: ignore[operator]
     data = SegmentationFolder(path=str(tmp_path)).load()
-    for split, names in ((data.train, expected["train"]), (data.validation, expected["test"])):
+    assert list(data.parts) == (["train", "validation", "test"] if len(expected) == 3 else ["train", "validation"])
+    for split, names in zip(data.parts.values(), expected.values(), strict=True):
         assert [Path(name).stem for name in split.names] == names
         for name, label in zip(split.names, split.labels, strict=True):
             own = Path(name).stem.removesuffix("_leftImg8bit")
@@ -444,3 +447,37 @@ def test_classes_of_one_name_are_answered(tmp_path: Path) -> None:
         SegmentationFolder(path=str(tmp_path)).load()
     with pytest.raises(DataError, match="`classes` has more than one class called a"):
         SegmentationFolder(path=str(tmp_path), classes=("a", "b", "a")).load()
+
+
+def test_parts_are_three_or_those_that_are_named(tmp_path: Path) -> None:
+    files = [f"{part}/{name}/{part}.png" for part in ("train", "val", "dev", "test") for name in "ab"]
+    write(tmp_path, files)
+    dataset = ImageFolder(path=str(tmp_path))
+
+    def of(held_out: str | None = None, validation: str | float | None = None) -> list[str]:
+        data = loaded(dataset.model_copy(update={"held_out": held_out}), validation)
+        return [Path(split.names[0]).stem for split in data.parts.values()]
+
+    assert of() == ["train", "val", "test"]
+    assert of("test") == ["train", "test"] and of("VAL") == ["train", "val"]
+    assert of(validation="dev") == ["train", "dev", "test"]
+    assert of("val", "dev") == ["train", "dev", "val"]
+    assert of(validation=0.5) == ["train", "train", "test"]
+    for part in (tmp_path / "val", tmp_path / "test"):
+        shutil.rmtree(part)
+    assert of() == of(validation="dev") == ["train", "dev"]
+    with pytest.raises(DataError, match="has no val2, which `validation` names"):
+        of(validation="val2")
+
+
+def test_lists_of_three_parts(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.png", "masks/{}.png", 6)
+    for part, numbers in (("train", "012"), ("val", "3"), ("test", "4"), ("minival", "5")):
+        (tmp_path / f"{part}.txt").write_text("\n".join(numbers))
+    dataset = SegmentationFolder(path=str(tmp_path))
+    data = loaded(dataset)
+    parts = [[Path(name).stem for name in split.names] for split in data.parts.values()]
+    assert parts == [["0", "1", "2"], ["3"], ["4"]]
+    assert any("1 image of 6" in note and "train.txt, val.txt or test.txt" in note for note in data.notes)
+    data = loaded(dataset, "test")
+    assert [Path(split.names[0]).stem for split in data.parts.values()] == ["0", "4", "3"]

@@ -139,3 +139,19 @@ def test_what_is_no_dataset_is_told_of(
 def test_names_are_texts() -> None:
     with pytest.raises(ValueError, match="must be names of arrays"):
         Npz.model_validate({"path": "a", "inputs": [1]})
+
+
+def test_three_parts(tmp_path: Path) -> None:
+    """As MedMNIST has them, labels being columns."""
+    sizes = {"train": 12, "val": 3, "test": 5}
+    arrays = {f"{part}_images": SIDE[:size] for part, size in sizes.items()}
+    labels = {f"{part}_labels": np.arange(size, dtype=np.uint8)[:, None] % 3 for part, size in sizes.items()}
+    data = of(tmp_path, {}, **arrays, **labels)
+    assert {part: len(split) for part, split in data.parts.items()} == dict(
+        zip(data.parts, sizes.values(), strict=True)
+    )
+    assert list(data.parts) == ["train", "validation", "test"] and data.class_count == 3
+    # More than one input, and the parts at the ends.
+    several = {f"{name}_{part}": SIDE[:size] for part, size in sizes.items() for name in ("left", "right", "y")}
+    data = of(tmp_path, {"inputs": ["left", "right"], "targets": "y"}, **several)
+    assert [len(split) for split in data.parts.values()] == [12, 3, 5]
