@@ -5,6 +5,7 @@ Each accepts what the language writes and gives one normal form, with a message 
 
 from __future__ import annotations
 
+from math import isfinite
 from os.path import expanduser
 from typing import Annotated, Any, Literal
 
@@ -63,6 +64,11 @@ Rounding = Literal["floor", "ceil", "exact"]
 
 Sides = tuple[tuple[int, int], ...]
 """((top, bottom), (left, right)) of a map; ((before, after),) is of a signal alone."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, and a finite one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def _is_int(value: Any, low: int) -> bool:

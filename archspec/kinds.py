@@ -1,5 +1,5 @@
 """Kinds: the named alternatives of the language (layers, initialisers, optimisers, schedules, losses, metrics, tasks,
-datasets).
+datasets, augmentations).
 
 A kind is a pydantic model in a file of its own, `archspec/<family>/<kind>.py`, found by that file's name and
 imported when a spec first names it. Other packages add kinds with an entry point in the group
@@ -30,6 +30,7 @@ FAMILIES = {
     "metrics": "metric",
     "tasks": "task",
     "data": "dataset",
+    "augmentations": "augmentation",
 }
 """Folder of each family, which also gives its base class, and the word for one of its members."""
 

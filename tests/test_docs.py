@@ -40,6 +40,22 @@ def test_examples_of_datasets_are_right(name: str) -> None:
         assert type(KindOf("data")(yaml.safe_load(example)["train"]["dataset"])) is find_kind("data", name)
 
 
+def test_augmentations_are_documented_with_every_field() -> None:
+    page = (DOCS / "augmentation.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    assert set(sections) == set(builtin_kinds("augmentations"))
+    for name, section in sections.items():
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, re.M)
+        fields = kind_to_dict(name, "augmentations")["fields"]
+        assert rows == [
+            (field, "required" if facts["required"] else written(facts["default"]), facts["description"])
+            for field, facts in fields.items()
+        ]
+        (examples,) = re.findall(rf"^\| `{name}` \| .*? \| (.*?) \|$", page.split("\n## ")[0], re.M)
+        for example in re.findall("`(.*?)`", examples):
+            assert type(KindOf("augmentations")(yaml.safe_load(example))) is find_kind("augmentations", name)
+
+
 def test_every_field_of_train_is_documented() -> None:
     section = (DOCS / "training.md").read_text("utf-8").split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section, re.M)

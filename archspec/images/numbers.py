@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from archspec.spec.inputs import Input
+    from archspec.spec.network import ImageInput
 
 
 def normalised(values: jax.Array, input: Input) -> jax.Array:
@@ -28,6 +29,28 @@ def normalised(values: jax.Array, input: Input) -> jax.Array:
     if input.std is not None:
         x = x / np.asarray(input.std, np.float32)
     return x
+
+
+def scaled(values: jax.Array, input: ImageInput) -> jax.Array:
+    """Pixels as numbers from 0 to 1 of the input's range, before mean and standard deviation."""
+    if values.dtype == jnp.uint8:
+        return values.astype(jnp.float32) / 255
+    low, high = input.range
+    return (values.astype(jnp.float32) - low) / (high - low)
+
+
+def finished(values: jax.Array, input: ImageInput) -> jax.Array:
+    """Pixels that `scaled` gave as the numbers that the network expects."""
+    low, high = input.range
+    return normalised(values * (high - low) + low, input)
+
+
+def mean_colour(input: ImageInput) -> np.ndarray:
+    """The pixel (C,), from 0 to 1, that becomes 0, or the nearest to it: black where there is no `mean`, as a rule."""
+    low, high = input.range
+    mean = np.broadcast_to(np.asarray(0.0 if input.mean is None else input.mean, np.float32), (input.channels,))
+    colour: np.ndarray = np.clip((mean - low) / (high - low), 0, 1).astype(np.float32)
+    return colour
 
 
 def normalised_inputs(arrays: Mapping[str, jax.Array], inputs: Mapping[str, Input]) -> dict[str, jax.Array]:

@@ -45,8 +45,14 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "center": ("bias",),
     "negativeslope": ("slope",),
     "alpha": ("slope",),
-    "p": ("rate",),
-    "prob": ("rate",),
+    "p": ("rate", "probability"),
+    "prob": ("rate", "probability"),
+    "n": ("operations",),
+    "numops": ("operations",),
+    "m": ("magnitude",),
+    "numbins": ("bins",),
+    "numholes": ("holes",),
+    "angle": ("rotate", "degrees"),
     "droprate": ("rate",),
     "dropout": ("rate",),
     "scalefactor": ("factor",),
@@ -108,7 +114,70 @@ NO_FIELD = {
 }
 """What other libraries have as a field and this language has not, and what it has instead."""
 
+_AUGMENTATIONS = {
+    "flip": "horizontal_flip",
+    "hflip": "horizontal_flip",
+    "fliplr": "horizontal_flip",
+    "randomflip": "horizontal_flip",
+    "mirror": "horizontal_flip",
+    "randomhorizontalflip": "horizontal_flip",
+    "vflip": "vertical_flip",
+    "flipud": "vertical_flip",
+    "randomverticalflip": "vertical_flip",
+    "crop": "random_crop",
+    "padcrop": "random_crop",
+    "cropandresize": "random_resized_crop",
+    "resizedcrop": "random_resized_crop",
+    "inceptioncrop": "random_resized_crop",
+    "randomsizedcrop": "random_resized_crop",
+    "randomrotation": "rotation",
+    "randomrotate": "rotation",
+    "rotate": "rotation",
+    "degrees": "rotation",
+    "randomaffine": "affine",
+    "shiftscalerotate": "affine",
+    "randomtranslation": "affine",
+    "randomshear": "affine",
+    "randomzoom": "affine",
+    "translate": "affine",
+    "shear": "affine",
+    "zoom": "affine",
+    "randomcolorjitter": "colour_jitter",
+    "colorjitter": "colour_jitter",
+    "colourjitter": "colour_jitter",
+    "colorjiggle": "colour_jitter",
+    "hsv": "colour_jitter",
+    "huesaturationvalue": "colour_jitter",
+    "randombrightness": "colour_jitter",
+    "randombrightnesscontrast": "colour_jitter",
+    "randomcontrast": "colour_jitter",
+    "randomhue": "colour_jitter",
+    "randomsaturation": "colour_jitter",
+    "fancypca": "pca_noise",
+    "lighting": "pca_noise",
+    "pcalighting": "pca_noise",
+    "randomgrayscale": "grayscale",
+    "greyscale": "grayscale",
+    "randomgreyscale": "grayscale",
+    "togray": "grayscale",
+    "gaussianblur": "blur",
+    "randomgaussianblur": "blur",
+    "randomerasing": "cutout",
+    "randomerase": "cutout",
+    "erasing": "cutout",
+    "reprob": "cutout",
+    "coarsedropout": "cutout",
+    "randomcutout": "cutout",
+    "randomhorizontal": "horizontal_flip",
+    "randaug": "rand_augment",
+    "randaugment": "rand_augment",
+    "autoaugment": "rand_augment",
+    "trivialaugmentwide": "trivial_augment",
+}
+"""What other libraries call augmentations."""
+
 KINDS = {
+    **_AUGMENTATIONS,
     "convolution": "conv",
     "convolutional": "conv",
     "convbn": "conv",
@@ -347,7 +416,7 @@ METRICS = {
 _CHAIN = "a list of layers is a chain; a `blocks:` entry gives one a name"
 _INPUT = "what goes in is said in the section `input`"
 _SCALING = "the section `input` says it: `range`, and `mean` and `std` of each channel"
-AUGMENT = "random changes of the training images are said in `train`: `augment: {random_flip: true}`"
+AUGMENT = "random changes of the training images are said in `train`: `augment: [horizontal_flip]`"
 _ORDER = "maps are height × width × channels, always; `reshape` gives the same numbers another shape"
 
 NO_KIND = {

@@ -93,7 +93,10 @@ def _read_train(
     train: Train | None = _section(Train, node, document, findings, "train", key.span)
     if train is None:
         return None
-    _check_crop(root, train, inputs, findings)
+    if train.augment:
+        from archspec.spec.augmenting import check_images
+
+        check_images(root, train.augment, inputs, place_of(root, "train", "augment"), findings)
     # From here on the spec can be used from any folder.
     changed: dict[str, Any] = {"dataset": train.dataset.located(_folder_of(node.get("dataset")))}
     if header is not None and train.loss is None:
@@ -102,22 +105,6 @@ def _read_train(
         path = str((_folder_of(node.get("init_from")) / train.init_from.path).resolve())
         changed["init_from"] = train.init_from.model_copy(update={"path": path})
     return train.model_copy(update=changed)
-
-
-def _check_crop(root: Mapping, train: Train, inputs: dict[str, Input], findings: Findings) -> None:
-    """Reports a border so wide that a crop may miss the image; it would also make arrays of its size."""
-    crop = train.augment.random_crop if train.augment is not None else 0
-    images = [input for input in inputs.values() if isinstance(input, ImageInput)]
-    small = next((image for image in images if crop > min(image.height, image.width)), None)
-    if small is None:
-        return
-    size = f"{small.height}×{small.width}"
-    findings.error(
-        "E206",
-        f"`random_crop` of train.augment is {crop:,}, more than the input of {size} has pixels on a side",
-        place_of(root, "train", "augment", "random_crop"),
-        help=["a crop out of so wide a border would miss the image"],
-    )
 
 
 def _check_lineage(document: Document, findings: Findings) -> None:

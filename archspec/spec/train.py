@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from archspec.augmentations import Augmentation
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
 from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Probability, Text
@@ -17,16 +18,6 @@ from archspec.optimisers import Optimiser, default_optimiser
 from archspec.schedules import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
-
-
-class Augment(Section):
-    """Random changes of the training images, anew at each step, drawn from the seed."""
-
-    random_crop: Annotated[
-        NonNegativeInt,
-        Field(description="pixels of border that an image gets before its size is cut out anywhere (He et al. 2016)"),
-    ] = 0
-    random_flip: Annotated[Flag, Field(description="half of the images are mirrored, left to right")] = False
 
 
 class InitFrom(Section):
@@ -128,8 +119,14 @@ class Train(Section):
         BeforeValidator(_read_init, json_schema_input_type=InitFrom | str | None),
         Field(description="weights to begin with: a path, or a path with what to leave out and to freeze"),
     ] = None
-    augment: Annotated[Augment | None, Field(description="random changes of the training images")] = None
-    seed: Annotated[NonNegativeInt, Field(description="fixes initial weights, order of the data and dropout")] = 0
+    augment: Annotated[
+        tuple[Augmentation, ...] | None,
+        *kinds_of("augmentations"),
+        Field(description="random changes of the training images, one after another"),
+    ] = None
+    seed: Annotated[
+        NonNegativeInt, Field(description="fixes initial weights, order of the data, dropout and augmentation")
+    ] = 0
 
     @model_validator(mode="after")
     def _check(self) -> Train:

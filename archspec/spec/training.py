@@ -56,6 +56,11 @@ def check_training(
                 place("train", name),
                 help=["remove it, or the outputs' own"],
             )
+    if train is not None and train.augment:
+        from archspec.spec.augmenting import mixing_faults
+
+        for fault, help in mixing_faults(train.augment, made):
+            findings.error("E501", fault, place("train", "augment"), help=[help])
     if train is not None and train.augment is not None and not any(item.type.is_map for item in graph.inputs):
         findings.warning(
             "W308",

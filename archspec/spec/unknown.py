@@ -63,8 +63,25 @@ def not_one_kind(family: str, node: LocatedMapping, findings: Findings) -> None:
     what = (
         f"{article(FAMILIES[family])} is one kind with its fields, not a mapping of {count(len(node.entries), 'key')}"
     )
-    help = _nested(node, family) or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
+    listed_alone = _one_each(node) if family == "augmentations" else None
+    help = (
+        listed_alone
+        or _nested(node, family)
+        or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
+    )
     findings.error("E205", what, node.span, help=[help])
+
+
+def _one_each(node: LocatedMapping) -> str | None:
+    """`{random_crop: 4, random_flip: true}` as the list that `augment` takes."""
+    made = []
+    for name, _, value in node.items():
+        own = "horizontal_flip" if name == "random_flip" else name
+        if not isinstance(value, Scalar):
+            return "`augment` is a list, each entry one kind: [{random_crop: 4}, horizontal_flip]"
+        if value.plain is not False:
+            made.append(own if value.plain in (True, None) else f"{{{own}: {str(value.plain)[:60]}}}")
+    return f"`augment` is a list, each entry one kind: [{', '.join(made)}]" if made else None
 
 
 def no_value(kind: type[Kind], content: Located, findings: Findings) -> None:

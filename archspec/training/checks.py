@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archspec.augmentations import Mixing
 from archspec.data import Column, Data, Dataset, Split, Values, as_array, mapped, pieces, untrained
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.graph import Graph
@@ -215,20 +216,23 @@ def _sized(size: Sequence[int]) -> str:
 
 
 def _check_moved(data: Data, spec: Spec, heads: Sequence[Head]) -> None:
-    """Raises `DataError` where a target is not that of a mirrored image, or a map not of its image's size, so that it
-    cannot move by as many pixels.
+    """Raises `DataError` where a target is not that of a mirrored or turned image, or a map not of its image's size, so
+    that it cannot go with it.
     """
-    augment = spec.train.augment if spec.train else None
-    sided = spec.train.dataset.sided if spec.train and augment and augment.random_flip else ()
+    chain = (spec.train.augment if spec.train else None) or ()
+    turning = [kind for kind in chain if {"mirrors", "turns"} & set(kind.ways)]
+    sided = spec.train.dataset.sided if spec.train and turning else ()
     for head in heads:
         name = head.target_among(data.train.targets)
         if name in sided:
             raise DataError(
                 "E501",
-                f"`augment.random_flip` mirrors images, but `{name}` of {data.name} is another of a mirrored one",
-                help=["without `random_flip`"],
+                f"{listed(f'`{kind.kind}`' for kind in turning)} of `augment` would turn or mirror "
+                f"images, but `{name}` of {data.name} is another of a mirrored or a turned one",
+                help=[f"without {listed(f'`{kind.kind}`' for kind in turning)}"],
             )
-    if augment is None or not augment.random_crop:
+    moving = [kind for kind in chain if kind.ways or isinstance(kind, Mixing)]
+    if not moving:
         return
     sizes = [array.shape[1:3] for array in data.train.inputs.values() if array.ndim == 4]
     for name in maps_of(heads, data.train.targets) if sizes else ():
@@ -238,7 +242,10 @@ def _check_moved(data: Data, spec: Spec, heads: Sequence[Head]) -> None:
                 "E501",
                 f"`{name}` of {data.name} is {'×'.join(map(str, size))} where images are "
                 f"{listed('×'.join(map(str, own)) for own in dict.fromkeys(sizes))}, and cannot move with them",
-                help=["without `augment.random_crop`", "or maps of the images' size"],
+                help=[
+                    f"without {listed(f'`{kind.kind}`' for kind in moving)} in `augment`",
+                    "or maps of the images' size",
+                ],
             )
 
 

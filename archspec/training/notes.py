@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from archspec.augmentations import Augmentation, Mixing
 from archspec.data import Data, Split, Values, pieces
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
@@ -111,23 +112,37 @@ def _beyond(limits: Limits, parts: Iterable[np.ndarray], name: str, head: Head, 
 
 
 def of_augment(recipe: Train, data: Data, heads: Sequence[Head]) -> list[str]:
-    """Numbers that stay as they are where augmentation moves or mirrors their images, in data whose meaning only their
-    owner knows: positions, angles and directions would be wrong.
+    """What is other in training where samples are mixed; and numbers that stay as they are where augmentation moves or
+    turns their images, in data whose meaning only their owner knows: positions, angles and directions would be wrong.
     """
-    augment = recipe.augment
-    images = any(array.ndim == 4 for array in data.train.inputs.values())
-    if augment is None or not images or getattr(recipe.dataset, "path", None) is None:
+    chain = recipe.augment or ()
+    if not chain or not any(array.ndim == 4 for array in data.train.inputs.values()):
         return []
-    ways = [way for way, there in (("moves", augment.random_crop), ("mirrors", augment.random_flip)) if there]
+    notes = []
+    mixing = [f"`{kind.kind}`" for kind in chain if isinstance(kind, Mixing)]
+    if mixing:
+        notes.append(
+            f"{listed(mixing)} {'mixes' if len(mixing) == 1 else 'mix'} training samples: training's loss is that of "
+            "shares, and its accuracy counts the class with the larger share as right"
+        )
+    if getattr(recipe.dataset, "path", None) is None:
+        return notes
+    moving = [kind for kind in chain if kind.ways]
     own = [head for head in heads if head.task.answer == "numbers" and not head.remakes]
     names = dict.fromkeys(head.target_among(data.train.targets) for head in own if not head.type.is_map)
-    if not ways or not names:
-        return []
-    return [
-        f"`augment` {' and '.join(ways)} images, and {listed(f'`{name}`' for name in names)} "
-        f"{'stays as it is' if len(names) == 1 else 'stay as they are'}: right for what does not depend on where "
-        "things lie, and wrong for positions, angles and directions"
-    ]
+    if moving and names:
+        notes.append(
+            f"`augment` {ways_said(moving)} images, and {listed(f'`{name}`' for name in names)} "
+            f"{'stays as it is' if len(names) == 1 else 'stay as they are'}: right for what does not depend on where "
+            "things lie, and wrong for positions, angles and directions"
+        )
+    return notes
+
+
+def ways_said(chain: Sequence[Augmentation]) -> str:
+    """What augmentations do to where things lie, in words: moves and mirrors."""
+    *most, last = dict.fromkeys(way for kind in chain for way in kind.ways)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:

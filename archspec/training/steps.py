@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import optax
 
 from archspec.graph import Graph
-from archspec.images.numbers import given, normalised_inputs
+from archspec.images.numbers import finished, given, mean_colour, normalised, normalised_inputs, scaled
 from archspec.lower import Arrays, Pure, build, outline, split
+from archspec.spec.network import ImageInput
 from archspec.tasks import Head
-from archspec.training.augmentation import augmented
+from archspec.training.augmentation import Changed, augmented
 from archspec.training.averaging import averaged, begun
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
@@ -115,13 +116,21 @@ def steps_of(
 
     def prepare(state: State, batch: Batch) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
-        inputs, targets = normalised_inputs(batch.inputs, sections), computed(batch.targets)
-        if train.augment is not None:
-            # A key of its own: 0 is no layer's.
-            inputs, targets = augmented(
-                inputs, targets, maps_of(heads, targets), train.augment, jax.random.fold_in(key, 0)
-            )
-        return Prepared(inputs, targets, key)
+        targets = computed(batch.targets)
+        if not train.augment:
+            return Prepared(normalised_inputs(batch.inputs, sections), targets, key)
+        images = {name: input for name, input in sections.items() if isinstance(input, ImageInput)}
+        inputs = {name: scaled(x, images[name]) if name in images else x for name, x in batch.inputs.items()}
+        means = {name: mean_colour(image) for name, image in images.items()}
+        changed = Changed(means, maps_of(heads, targets), classes_of(heads, targets))
+        # A key of its own, not of the step's: what a sample is in an epoch does not depend on where its step is.
+        epoch = jax.random.fold_in(jax.random.fold_in(jax.random.key(train.seed), 2), state["step"] // steps_per_epoch)
+        inputs, targets = augmented(inputs, targets, batch.index, train.augment, changed, epoch)
+        made = {
+            name: finished(inputs[name], images[name]) if name in images else normalised(inputs[name], input)
+            for name, input in sections.items()
+        }
+        return Prepared(made, targets, key)
 
     def train_step(state: State, batch: Batch) -> tuple[State, Figures]:
         prepared = prepare(state, batch)
@@ -194,6 +203,16 @@ def maps_of(heads: Sequence[Head], targets: Iterable[str]) -> set[str]:
     """The targets that are maps, as the outputs are that are to find them."""
     names = list(targets)
     return {head.target_among(names) for head in heads if head.type.is_map and not head.remakes}
+
+
+def classes_of(heads: Sequence[Head], targets: Iterable[str]) -> dict[str, int]:
+    """How many classes there are of each target that is a whole number of them."""
+    names = list(targets)
+    return {
+        head.target_among(names): head.type.channels
+        for head in heads
+        if head.task.answer == "classes" and not head.remakes
+    }
 
 
 def evaluated(heads: Sequence[Head]) -> list[Head]:

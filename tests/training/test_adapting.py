@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from archspec.data import Split
+from archspec.kinds import KindsOf
 from archspec.spec.inputs import Input, SignalInput, VectorInput
 from archspec.spec.network import ImageInput
-from archspec.spec.train import Augment
 from archspec.training import feeding
 from archspec.training.adapting import adapted, as_classes, as_positions, unscaled, unscaled_target
-from archspec.training.augmentation import augmented
+from archspec.training.augmentation import Changed, augmented
 
 IMAGE = ImageInput(height=4, width=3, channels=1)
 SOUND = SignalInput(length=4, channels=3)
@@ -135,9 +135,11 @@ def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
         "sound": image[:, 0],
     }
     targets = {"depth": image, "kind": jnp.arange(16), "labels": jnp.ones((16, 3), jnp.int32)}
-    both = Augment(random_crop=2, random_flip=True)
+    both = KindsOf("augmentations")([{"random_crop": 2}, "horizontal_flip"])
+    black = {"left": np.zeros(1, np.float32), "right": np.zeros(2, np.float32)}
+    changed, number = Changed(black, {"depth"}, {}), jnp.arange(16)
     targets["tones"] = targets["depth"][..., 0]  # of a signal, which has as many axes as a map
-    moved, found = augmented(inputs, targets, {"depth"}, both, jax.random.key(0))
+    moved, found = augmented(inputs, targets, number, both, changed, jax.random.key(0))
     assert not np.array_equal(moved["left"], image)
     assert np.array_equal(moved["right"], jnp.concatenate([moved["left"], -moved["left"]], -1))
     inside = ~np.isnan(np.asarray(found["depth"]))
@@ -148,7 +150,9 @@ def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
     for name in ("kind", "labels", "tones"):
         assert np.array_equal(found[name], targets[name])
     sounds = {"sound": image[:, 0]}
-    assert np.array_equal(augmented(sounds, {"depth": image}, {"depth"}, both, jax.random.key(0))[1]["depth"], image)
+    assert np.array_equal(
+        augmented(sounds, {"depth": image}, number, both, changed, jax.random.key(0))[1]["depth"], image
+    )
 
 
 @pytest.mark.parametrize(

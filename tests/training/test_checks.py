@@ -210,11 +210,11 @@ def test_targets_that_are_others_of_mirrored_images_are_not_mirrored(tmp_path: P
         return of_augment(spec.train, found, spec.heads())
 
     angles = "{rotated_digits: {train: 20, test: 10}}"
-    with pytest.raises(SpecError, match="`angle` of rotated_digits is another of a mirrored one"):
-        notes(angles, "{random_flip: true}")
+    with pytest.raises(SpecError, match="`angle` of rotated_digits is another of a mirrored or a turned one"):
+        notes(angles, "horizontal_flip")
     assert notes(angles, "{random_crop: 2}") == []
     np.savez(tmp_path / "d.npz", x=np.zeros((20, 28, 28), np.uint8), y=np.arange(20) / 7, z=np.arange(20) % 2)
-    (said,) = notes("{npz: d.npz}", "{random_crop: 2, random_flip: true}")
+    (said,) = notes("{npz: d.npz}", "[{random_crop: 2}, horizontal_flip]")
     assert said.startswith("`augment` moves and mirrors images, and `label` stays as it is")
     classes = "{npz: {path: d.npz, inputs: x, targets: z}}"
-    assert notes(classes, "{random_flip: true}", "{dense: 2}", "classification") == []
+    assert notes(classes, "horizontal_flip", "{dense: 2}", "classification") == []

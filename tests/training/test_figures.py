@@ -257,7 +257,7 @@ def test_a_failing_step_is_done_again_as_it_was(write: Write, tmp_path: Path, mo
     """An augmentation that leaves the range of numbers in the second step; without it every layer is finite."""
     from archspec.training import steps
 
-    def augmented(inputs: Any, targets: Any, maps: Any, augment: Any, key: Any) -> Any:
+    def augmented(inputs: Any, targets: Any, *_: Any) -> Any:
         x = inputs["input"]
         huge = x.max((1, 2, 3), keepdims=True) > 0.9
         return {"input": jnp.where(huge, x * 3e38, x)}, targets
@@ -269,7 +269,7 @@ def test_a_failing_step_is_done_again_as_it_was(write: Write, tmp_path: Path, mo
     data = same_data(tmp_path / "x.npz", images, np.arange(8) % 3)
     text = FILLED.replace("%s ", "").replace("mnist5k", f"{{npz: {data}}}")
     text = text.replace("relu, flatten", "relu, flatten, dense: 100, dense: 100").replace(
-        "epochs: 1", "epochs: 1, augment: {random_flip: true}"
+        "epochs: 1", "epochs: 1, augment: horizontal_flip"
     )
     message = broken(write, tmp_path, text)
     assert "at step 2 (epoch 1)" in message

@@ -30,8 +30,6 @@ from archspec.metrics import add
 from archspec.metrics.mean_iou import MeanIou
 from archspec.spec.network import ImageInput
 from archspec.spec.overrides import parse_override
-from archspec.spec.train import Augment
-from archspec.training.augmentation import augmented
 from archspec.training.checks import fitted
 from archspec.training.run import train
 
@@ -341,26 +339,6 @@ def test_labels_go_where_their_pixels_go(fit: str) -> None:
         assert np.array_equal(unfitted_labels(found.labels[0], plan((4, 6), input)), labels[0])
     else:
         assert np.array_equal(found.labels[0], labels[0, :, 1:5])
-
-
-def test_augmentation_moves_labels_with_their_pixels() -> None:
-    import jax
-
-    x = jnp.asarray(np.random.default_rng(0).integers(1, 100, (16, 6, 5, 1)).astype(np.float32))
-    labels = x[..., 0].astype(jnp.int32)
-    both = Augment(random_crop=2, random_flip=True)
-    inputs, targets = augmented({"input": x}, {"label": labels}, {"label"}, both, jax.random.key(3))
-    moved, with_them = inputs["input"], targets["label"]
-    inside = np.asarray(with_them) >= 0
-    assert np.array_equal(np.asarray(moved)[..., 0][inside], np.asarray(with_them)[inside])
-    assert np.all(np.asarray(moved)[..., 0][~inside] == 0)
-    assert 0 < (~inside).sum() < inside.sum()
-    assert not np.array_equal(moved, x)
-    mirrored = augmented({"input": x}, {"label": labels}, {"label"}, Augment(random_flip=True), jax.random.key(0))[0][
-        "input"
-    ]
-    flipped = sum(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, np.asarray(x), strict=True))
-    assert 0 < flipped < 16
 
 
 def test_names_that_differ_by_case_have_masks_of_their_own(
