@@ -195,6 +195,19 @@ def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
         raise DataError(code, f"{path} cannot be read: {reason}") from None
 
 
+def described(path: str | Path) -> str:
+    """The size, mode and format of an image file as its header has them, `480×640 RGB JPEG`; "unknown" without any."""
+    from PIL import Image
+
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return "unknown"
+        with _bounded(), Image.open(path, formats=formats()) as image:
+            return f"{image.height}×{image.width} {image.mode} {image.format}"
+    except Exception:  # why it cannot be read is told where its pixels are read
+        return "unknown"
+
+
 @contextmanager
 def _bounded() -> Iterator[None]:
     """Pillow's own check, also of what lies within files, has our limit; its other warnings are of no use here."""

@@ -1,0 +1,191 @@
+"""Facts of files that were read before, kept by the files' names, sizes and times."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.data._columns import Column
+from archspec.data._facts import DIGEST, Facts, Labels, Moments
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from archspec.data._split import Split
+    from archspec.data.survey import Pieces
+
+FORMAT = 1
+"""Counts up where what is kept, or how it is found, is another."""
+MARGIN = 2.0
+"""Seconds in which a file may change again without another time: FAT counts in so many."""
+
+
+def cache_folder() -> Path:
+    """Where facts are kept: XDG_CACHE_HOME/archspec, or ~/.cache/archspec."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".cache"
+    return root / "archspec" / "surveys"
+
+
+class Known:
+    """The facts of a dataset's files. `settings` is all that says how samples are read from them.
+
+    Facts of a piece are found by the names of its files in order, and of each its size, its times of change (of contents
+    and of anything, the latter nobody can set) and its number on the disk. A file that changed within the last two
+    seconds is not known: it may change again and have the same times. With `fresh` nothing is found, and all is kept.
+    """
+
+    def __init__(self, settings: str, *, fresh: bool = False) -> None:
+        self.folder = cache_folder() / sha256(f"{FORMAT} {settings}".encode()).hexdigest()[:32]
+        self.fresh = fresh
+        self.begun = time.time()
+        self.usable = True
+
+    def keys(self, parts: Mapping[str, Split], pieces: Pieces) -> dict[int, str]:
+        """The keys of the pieces whose files are all known by name and have not just changed."""
+        own = {part: [*_files_of(split)] for part, split in parts.items()}
+        made = {}
+        for number, (part, begin, end) in enumerate(pieces.places):
+            if own[part] and (key := self._key(own[part], begin, end, pieces[number].inputs)) is not None:
+                made[number] = key
+        return made
+
+    def _key(
+        self, columns: Iterable[Column], begin: int, end: int, inputs: Mapping[str, np.ndarray]
+    ) -> str | None:
+        digest = sha256()
+        for array in inputs.values():  # what lies in memory is no file's
+            digest.update(array.tobytes())
+        for column in columns:
+            for place in range(begin, end):
+                name = column.name(place)
+                try:
+                    own = os.stat(name)
+                except (OSError, ValueError):
+                    return None
+                if max(own.st_mtime, own.st_ctime) > self.begun - MARGIN:
+                    return None
+                about = (name, own.st_size, own.st_mtime_ns, own.st_ctime_ns, own.st_ino)
+                digest.update(json.dumps(about).encode())
+        return digest.hexdigest()
+
+    def facts(self, key: str, length: int) -> Facts | None:
+        """What is known under a key, of so many samples."""
+        if self.fresh:
+            return None
+        try:
+            facts = _from_plain(json.loads((self.folder / f"{key}.json").read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        whole = len(facts.digests) == facts.count == length
+        return facts if whole and all(len(own) == length for own in facts.of_targets.values()) else None
+
+    def keep(self, key: str, facts: Facts) -> None:
+        """Writes facts as a whole, or not at all: a cache that cannot be written is none."""
+        if not self.usable:
+            return
+        partial = self.folder / f"{key}.{os.getpid()}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(_to_plain(facts)), "utf-8")
+            os.replace(partial, self.folder / f"{key}.json")
+        except OSError:
+            self.usable = False
+            with suppress(OSError):
+                partial.unlink()
+
+    def tidy(self, keys: Collection[str]) -> None:
+        """Deletes facts of files that are not what they were."""
+        wanted = {f"{key}.json" for key in keys}
+        with suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name not in wanted and entry.is_file():
+                    with suppress(OSError):
+                        os.unlink(entry.path)
+
+
+def _files_of(split: Split) -> Iterable[Column]:
+    return [values for values in (*split.inputs.values(), *split.targets.values()) if isinstance(values, Column)]
+
+
+def _packed(digests: Iterable[bytes]) -> str:
+    return base64.b64encode(b"".join(digests)).decode()
+
+
+def _unpacked(text: str) -> list[bytes]:
+    data = base64.b64decode(text, validate=True)
+    return [data[place : place + DIGEST] for place in range(0, len(data), DIGEST)]
+
+
+def _to_plain(facts: Facts) -> dict[str, Any]:
+    return {
+        "count": facts.count,
+        "digests": _packed(facts.digests),
+        "of_targets": {name: _packed(own) for name, own in facts.of_targets.items()},
+        "inputs": {name: _plain_moments(own) for name, own in facts.inputs.items()},
+        "targets": {
+            name: {
+                "counts": None if own.counts is None else own.counts.tolist(),
+                "uncounted": own.uncounted,
+                "largest": [array.tolist() for array in own.largest],
+                "values": None if own.values is None else _plain_moments(own.values),
+            }
+            for name, own in facts.targets.items()
+        },
+        "files": facts.files,
+        "seen": facts.seen,
+    }
+
+
+def _plain_moments(own: Moments) -> dict[str, Any]:
+    arrays = {name: None if array is None else array.tolist() for name, array in vars(own).items() if name in _ARRAYS}
+    return {**arrays, "count": own.count, "low": own.low, "high": own.high}
+
+
+_ARRAYS = ("bins", "mean", "m2")
+
+
+def _moments(plain: Mapping[str, Any]) -> Moments:
+    import numpy as np
+
+    return Moments(
+        *(
+            None if plain[name] is None else np.array(plain[name], np.int64 if name == "bins" else np.float64)
+            for name in _ARRAYS[:1]
+        ),
+        plain["count"],
+        *(None if plain[name] is None else np.array(plain[name], np.float64) for name in _ARRAYS[1:]),
+        plain["low"],
+        plain["high"],
+    )
+
+
+def _from_plain(plain: Mapping[str, Any]) -> Facts:
+    import numpy as np
+
+    targets = {
+        name: Labels(
+            None if own["counts"] is None else np.array(own["counts"], np.int64),
+            own["uncounted"],
+            [np.array(array, np.int32) for array in own["largest"]],
+            None if own["values"] is None else _moments(own["values"]),
+        )
+        for name, own in plain["targets"].items()
+    }
+    return Facts(
+        plain["count"],
+        _unpacked(plain["digests"]),
+        {name: _unpacked(own) for name, own in plain["of_targets"].items()},
+        {name: _moments(own) for name, own in plain["inputs"].items()},
+        targets,
+        Counter(plain["files"]),
+        {name: Counter(own) for name, own in plain["seen"].items()},
+    )
