@@ -37,8 +37,8 @@ class Moments:
     """How often bytes occur in each channel, or the moments of numbers, from which mean and standard deviation follow.
 
     Of bytes `bins` (C, 256) has whole numbers alone, so whatever order samples come in gives the same. Of other numbers
-    `count`, `mean` and `m2` (C,), the sum of squared distances from the mean, are put together pairwise (Chan, Golub and
-    LeVeque 1983, equation 2.1), in 64 bits and in the samples' order.
+    `count`, `mean` and `m2` (C,), the sum of squared distances from the mean, are put together pairwise in 64 bits and
+    in the samples' order (Chan, Golub and LeVeque 1983, equation 2.1).
     """
 
     bins: np.ndarray | None = None
@@ -119,8 +119,8 @@ class Labels:
             return cls(None, array.size - known.size, [], Moments.of(columns))
         if several:
             return cls((array > 0).sum(0), int((array < 0).sum()))
-        flat = array.reshape(len(array), -1)
-        largest = flat.max(1, initial=-1) if flat.size else np.full(len(array), -1)
+        flat = array.reshape(len(array), math.prod(array.shape[1:]))
+        largest = flat.max(1, initial=-1)
         known = flat[flat >= 0]
         return cls(np.bincount(known), flat.size - known.size, [largest.astype(np.int32)])
 

@@ -38,8 +38,8 @@ def cache_folder() -> Path:
 class Known:
     """The facts of a dataset's files. `settings` is all that says how samples are read from them.
 
-    Facts of a piece are found by the names of its files in order, and of each its size, its times of change (of contents
-    and of anything, the latter nobody can set) and its number on the disk. A file that changed within the last two
+    Facts of a piece are found by the names of its files in order, and of each its size, its number on the disk and its
+    times of change, of its contents and of anything, which nobody can set. A file that changed within the last two
     seconds is not known: it may change again and have the same times. With `fresh` nothing is found, and all is kept.
     """
 
@@ -58,9 +58,7 @@ class Known:
                 made[number] = key
         return made
 
-    def _key(
-        self, columns: Iterable[Column], begin: int, end: int, inputs: Mapping[str, np.ndarray]
-    ) -> str | None:
+    def _key(self, columns: Iterable[Column], begin: int, end: int, inputs: Mapping[str, np.ndarray]) -> str | None:
         digest = sha256()
         for array in inputs.values():  # what lies in memory is no file's
             digest.update(array.tobytes())

@@ -32,9 +32,7 @@ def usual_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def over(
-    function: Callable[[Task], Made], tasks: Sequence[Task], workers: int
-) -> Iterator[tuple[int, Made | Ended]]:
+def over(function: Callable[[Task], Made], tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Made | Ended]]:
     """What a function gives of each task, with the task's number, as soon as it is there: in any order.
 
     The function is pickled, and so are tasks and results. With 0 workers, and where they cannot be had (the function
@@ -86,7 +84,9 @@ def _shared(
                 _close(process)
             done.put(None)
 
-    threads = [threading.Thread(target=work, args=(first if place == 0 else None,), daemon=True) for place in range(workers)]
+    threads = [
+        threading.Thread(target=work, args=(first if place == 0 else None,), daemon=True) for place in range(workers)
+    ]
     for thread in threads:
         thread.start()
     try:

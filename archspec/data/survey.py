@@ -1,7 +1,7 @@
 """Reading every sample of a dataset once, in worker processes: what there is to know before the first step.
 
-Of samples that are read from files anew each time, the facts are kept under XDG_CACHE_HOME/archspec, by the names, sizes
-and times of the files, so that a second run on the same files need not read them (`_known.py`).
+Of samples that are read from files anew each time, the facts are kept under XDG_CACHE_HOME/archspec, by the names,
+sizes and times of the files, so that a second run on the same files need not read them (`_known.py`).
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def survey(
 ) -> Survey:
     """Reads each sample once. What cannot be read is among the facts; nothing is raised for it.
 
-    `fits` has how images of an input come to the network's size, for the pixels' mean and deviation. With `about`, files
-    are asked for their size, mode and format. `told` is called with how many samples are done, and of how many.
+    `fits` has how images of an input come to the network's size, for the pixels' mean and deviation. With `about`,
+    files are asked for their size, mode and format. `told` is called with how many samples are done, and of how many.
     """
     parts = dict(data.parts)
     reader = Reader(parts, fits or {}, about)
@@ -142,7 +142,9 @@ class Pieces(Sequence[Piece]):
             return [self[own] for own in range(*number.indices(len(self)))]
         part, begin, end = self.places[number]
         values = self.parts[part].inputs
-        return Piece(part, begin, end, {name: own[begin:end] for name, own in values.items() if not isinstance(own, Column)})
+        return Piece(
+            part, begin, end, {name: own[begin:end] for name, own in values.items() if not isinstance(own, Column)}
+        )
 
 
 class Chosen(Sequence[Piece]):
@@ -232,7 +234,9 @@ class Reader:
                     name: column.sample(place, seen.setdefault(name, Counter())) for name, column in own.targets.items()
                 }
             except DataError as error:
-                facts.bad.append(Bad(place - begin, error.code, self._name(piece.part, place), error.message, error.help))
+                facts.bad.append(
+                    Bad(place - begin, error.code, self._name(piece.part, place), error.message, error.help)
+                )
             except Exception as error:  # of a source's own code, or of a decoder's that nobody foresaw
                 name = self._name(piece.part, place)
                 reason = str(error).partition("\n")[0][:200] or type(error).__name__
@@ -268,7 +272,9 @@ class Reader:
             if array is not None and len(array):
                 facts.inputs[name] = Moments.of(self._fitted(name, array))
         for name, several in wanted.items():
-            array = np.stack(several) if several else np.zeros((0, *own.targets[name].shape[1:]), own.targets[name].dtype)
+            array = (
+                np.stack(several) if several else np.zeros((0, *own.targets[name].shape[1:]), own.targets[name].dtype)
+            )
             labels = Labels.of(array)
             labels.largest = [_spread(largest, rows - (begin - piece.begin), end - begin) for largest in labels.largest]
             facts.targets[name] = labels
@@ -280,7 +286,9 @@ class Reader:
         way = self.fits.get(name)
         if way is None or images.ndim != 4:
             return images
-        return fitted_images(images, way._replace(steps=tuple(step for step in way.steps if not isinstance(step, Bordered))))
+        return fitted_images(
+            images, way._replace(steps=tuple(step for step in way.steps if not isinstance(step, Bordered)))
+        )
 
 
 def _columns(split: Split) -> Columns:
@@ -310,14 +318,16 @@ def _add_labels(facts: Facts, split: Split, data: Data) -> None:
     for name, values in split.targets.items():
         if not isinstance(values, Column):
             several = values.ndim == 2 and name not in data.positions and name in data.classes
-            facts.targets[name] = Labels.of(values[good], several=several)
+            own = facts.targets.setdefault(name, Labels())
+            for begin in range(0, len(values), PIECE):
+                own.add(Labels.of(values[begin : begin + PIECE][good[begin : begin + PIECE]], several=several))
 
 
 def without(data: Data, found: Survey) -> Data:
     """The data without the samples that cannot be read. Raises `DataError` where a part has no others."""
-    from archspec.data._files import picked
-
     import numpy as np
+
+    from archspec.data._files import picked
 
     splits = []
     for part, split in data.parts.items():
@@ -325,7 +335,11 @@ def without(data: Data, found: Survey) -> Data:
         good = np.ones(len(split), bool)
         good[[bad.place for bad in facts.bad]] = False
         if not good.any():
-            raise DataError(facts.bad[0].code, f"no sample of {data.name} {data.said(part)} can be read", notes=[facts.bad[0].reason])
+            raise DataError(
+                facts.bad[0].code,
+                f"no sample of {data.name} {data.said(part)} can be read",
+                notes=[facts.bad[0].reason],
+            )
         made = split if good.all() else picked(split, good)
         made.__dict__["digests"] = [key for key, own in zip(facts.digests, good, strict=True) if own]
         splits.append(made)
