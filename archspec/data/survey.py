@@ -16,7 +16,7 @@ from archspec.data._facts import DIGEST, Bad, Facts, Labels, Moments, digest
 from archspec.data._known import Known
 from archspec.data._processes import Ended, over, usual_workers
 from archspec.data._split import Data, Split
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -321,6 +321,22 @@ def _add_labels(facts: Facts, split: Split, data: Data) -> None:
             own = facts.targets.setdefault(name, Labels())
             for begin in range(0, len(values), PIECE):
                 own.add(Labels.of(values[begin : begin + PIECE][good[begin : begin + PIECE]], several=several))
+
+
+def unreadable(bad: Sequence[Bad], of: int, *, can_skip: bool) -> DataError:
+    """The error that some of so many samples cannot be read, which names them."""
+    first = bad[0]
+    own = first.help or ["download them again, or take them out of the folder"]
+    help = [*own, *(["`on_error: skip` in the dataset leaves out what cannot be read"] if can_skip else [])]
+    if len(bad) == 1:
+        return DataError(first.code, first.reason, help=help)
+    names = listed([item.name for item in bad], 20)
+    return DataError(
+        first.code,
+        f"{len(bad):,} of {of:,} samples cannot be read: {names}",
+        notes=[item.reason for item in bad[:10]],
+        help=[*help, *(["`archspec data check` lists all of them"] if len(bad) > 20 else [])],
+    )
 
 
 def without(data: Data, found: Survey) -> Data:
