@@ -99,6 +99,8 @@ def read_idx(path: Path, what: Literal["images", "labels"]) -> np.ndarray:
 
     axes = 3 if what == "images" else 1
     start = 4 * (axes + 1)
+    if not path.is_file():  # a pipe would be waited for
+        raise DataError("E506", f"{path} is no file{' but a folder' if path.is_dir() else ''}")
     try:
         stored = path.stat().st_size
         with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
