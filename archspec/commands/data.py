@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import open_checked, show, spec_options, write_file
+from archspec.commands._common import open_checked, show, spec_options
 from archspec.diagnostics import DataError
 from archspec.output import as_json, printable
 from archspec.training.interrupt import loading

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from pydantic import PrivateAttr
 
@@ -26,6 +29,13 @@ MAX_CLASSES = 2**15
 """Whole numbers from this on are no classes."""
 
 
+OnError = Annotated[
+    Literal["error", "skip"],
+    Field(description="what files are that cannot be read or used: an error that names all, or left out and counted"),
+]
+"""The field `on_error` of datasets whose samples are files of their own."""
+
+
 class Dataset(Kind):
     """Base of all datasets."""
 
@@ -42,7 +52,8 @@ class Dataset(Kind):
     def located(self, folder: Path) -> Dataset:
         """The dataset with paths that were relative to a folder made absolute."""
         path = getattr(self, "path", None)
-        return self if path is None else self.model_copy(update={"path": str((folder / path).resolve())})
+        # `Path.resolve` raises where a link leads to itself.
+        return self if path is None else self.model_copy(update={"path": os.path.realpath(folder / path)})
 
     @property
     def preparation(self) -> Preparation:

@@ -28,6 +28,14 @@ def existing_folder(path: str) -> Path:
     return folder
 
 
+def kept(made: Sequence[object], paths: Sequence[Path]) -> list[int]:
+    """The places of files that could be read, where None stands for the others. Raises `DataError` without any."""
+    good = [place for place, value in enumerate(made) if value is not None]
+    if not good:
+        raise DataError("E521", f"none of {count(len(paths), 'file')} in {paths[0].parent} and the like can be read")
+    return good
+
+
 def stacked(images: list[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
     """Images of one shape as one array (N, H, W, C); the list is used up. Raises `DataError` where shapes differ."""
     import numpy as np

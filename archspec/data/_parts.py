@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ WORDS = {
 _NEUTRAL = {"", "set", "data", "dataset", "images", "image", "imgs", "img", "seg", "split", "part", "folder"}
 _ENDINGS = ("dataset", "data", "set", "images", "imgs")
 HELD_OUT = ("test", "val")
+NAMED = 5
+"""Files left out that are named."""
 
 
 def part_of(name: str) -> str | None:
@@ -76,16 +78,33 @@ def chosen_part(wanted: str | None, names: Sequence[str], where: Path, field: st
     return same[0]
 
 
-def loaded(dataset: Dataset, validation: float | str | None = None, seed: int = 0) -> Data:
+def loaded(
+    dataset: Dataset,
+    validation: float | str | None = None,
+    seed: int = 0,
+    read: Callable[[Data], Data] | None = None,
+) -> Data:
     """The dataset, with notes of what it would be silent about. Raises `DataError`.
 
     `validation` is a share of the training part, chosen by the seed, or the name of the dataset's folder, list or part
-    for it; what the dataset itself holds out is then the test part.
+    for it; what the dataset itself holds out is then the test part. `read` is given the data before their samples are
+    looked at, and reads those that are streamed once (`survey`).
     """
     data = (dataset.validating(validation) if isinstance(validation, str) else dataset).load()
     if isinstance(validation, float):
         data = _with_share(data, validation, seed)
-    return replace(data, notes=(*data.notes, *_twice(data)))
+    data = data if read is None else read(data)
+    return replace(data, notes=(*data.notes, *_left(data), *_twice(data)))
+
+
+def _left(data: Data) -> list[str]:
+    """A note on the files that were left out."""
+    if not data.left:
+        return []
+    number = len(data.left)
+    said = f"{count(number, 'file')} of {data.name} cannot be read, and {'is' if number == 1 else 'are'} left out"
+    more = "; `archspec data check` lists all" if number > NAMED else ""
+    return [f"{said} (`on_error: skip`): {listed([own.name for own in data.left], NAMED)}{more}"]
 
 
 def _with_share(data: Data, share: float, seed: int) -> Data:

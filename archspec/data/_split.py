@@ -13,6 +13,7 @@ from archspec.data._columns import Column, Values, as_array, pieces
 if TYPE_CHECKING:
     import numpy as np
 
+    from archspec.images.files import Unread
     from archspec.tables.layout import Layout
 
 
@@ -82,7 +83,7 @@ class Data:
     (N, K) of several labels at once. `positions` are the targets (N, L) that have one at each position of a signal,
     whose `classes` are those of a whole number then. `columns` has the names of the numbers (N, K) of a target, where
     they have names. `notes` say what was left out, passed over or guessed, with counts. `layout` says how columns of a
-    table became inputs.
+    table became inputs. `left` are the files that were left out, as they cannot be read.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Data:
     positions: frozenset[str] = frozenset()
     layout: Layout | None = None
     test: Split | None = None
+    left: tuple[Unread, ...] = ()
 
     @property
     def parts(self) -> dict[str, Split]:

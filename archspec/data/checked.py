@@ -60,10 +60,7 @@ class Checked:
         """The samples that cannot be read, with part, name, code and reason."""
         return [
             *(dict(item) for item in self.left),
-            *(
-                {"part": part, "name": bad.name, "code": bad.code, "reason": bad.reason}
-                for part, bad in self.found.bad
-            ),
+            *({"part": part, "name": bad.name, "code": bad.code, "reason": bad.reason} for part, bad in self.found.bad),
         ]
 
     @property
@@ -76,7 +73,9 @@ class Checked:
                 [self.name(part, place), self.name(other, first)]
                 for _, (place, first) in sorted(zip(labels, pairs, strict=True), key=lambda item: not item[0])
             ]
-            made.append({"part": part, "of": other, "count": len(pairs), "otherwise_labelled": sum(labels), "samples": named})
+            made.append(
+                {"part": part, "of": other, "count": len(pairs), "otherwise_labelled": sum(labels), "samples": named}
+            )
         return made
 
     def _label(self, part: str, place: int) -> Any:
@@ -176,8 +175,8 @@ def in_words(checked: Checked) -> Iterator[str]:
     for own in checked.beyond:
         yield (
             f"`{own.target}`: {count(len(own.samples), checked.noun)} {whole.said(own.part)} "
-            f"{'has a label' if len(own.samples) == 1 else 'have labels'} beyond the {count(own.classes, 'class')} of the "
-            f"output (0 to {own.classes - 1})"
+            f"{'has a label' if len(own.samples) == 1 else 'have labels'} beyond the {count(own.classes, 'class')} of "
+            f"the output (0 to {own.classes - 1})"
         )
         yield from (f"  {name}: {label}" for name, label in own.samples)
     if not plain["doubles"]:
@@ -213,7 +212,8 @@ def _of_target(name: str, own: Mapping[str, Any], checked: Checked) -> Iterator[
             yield f"{count(len(each), 'class')}, {between(each)} each to train on"
     for part, numbers in own.get("numbers", {}).items():
         mean, deviation = (_numbers(numbers[key]) for key in ("mean", "std"))
-        yield f"{whose} {whole.said(part)}: {numbers['low']:.6g} to {numbers['high']:.6g}, mean {mean}, deviation {deviation}"
+        ends = f"{numbers['low']:.6g} to {numbers['high']:.6g}"
+        yield f"{whose} {whole.said(part)}: {ends}, mean {mean}, deviation {deviation}"
     for part, number in own["uncounted"].items():
         if number:
             what = "pixel" if values.ndim > 2 else "label"
@@ -262,4 +262,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()
-

@@ -10,14 +10,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.data._base import LABEL, Dataset
-from archspec.data._files import existing_folder, holdout, stacked
+from archspec.data._base import LABEL, Dataset, OnError
+from archspec.data._files import existing_folder, holdout, kept, stacked
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_held, part_of
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
-from archspec.images.files import USUAL, Images, find_images, read_all, read_pixels
+from archspec.images.files import USUAL, Images, Unread, find_images, read_all, read_pixels
 from archspec.images.preparation import Preparation
 
 _NO_CLASS = {"images", "image", "imgs", "img", "unknown", "unlabeled", "unlabelled", "unsorted", "all", "data"}
@@ -54,6 +54,7 @@ class ImageFolder(Dataset):
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, without test/ or val/")
     ] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without test/ or val/")] = 0
+    on_error: OnError = "error"
 
     @property
     def preparation(self) -> Preparation:
@@ -72,6 +73,7 @@ class ImageFolder(Dataset):
 
     def _read(self, folder: Path, parts: _Parts, notes: list[str]) -> Data:
         seen: Counter[str] = Counter()
+        left: list[Unread] = []
         names = list(parts.train.classes)
         for part in parts.held:
             unknown = [name for name in part.classes if name not in parts.train.classes]
@@ -81,7 +83,7 @@ class ImageFolder(Dataset):
                     f"{part.folder} has {listed(unknown, 10)}, which {parts.train.folder} does not have",
                     help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
-        train, *held = (self._split(part, names, seen) for part in (parts.train, *parts.held))
+        train, *held = (self._split(part, names, seen, left) for part in (parts.train, *parts.held))
         for split in held:
             if train.images.shape[1:] != split.images.shape[1:]:
                 stacked([train.images[0], split.images[0]], [Path(train.names[0]), Path(split.names[0])])
@@ -91,9 +93,10 @@ class ImageFolder(Dataset):
             notes.extend(part.notes())
         notes.extend(Images([], seen).notes(folder))
         classes = {LABEL: tuple(names)}
-        return Data(folder.name, train, held[0], classes, tuple(notes), test=held[1] if len(held) > 1 else None)
+        test = held[1] if len(held) > 1 else None
+        return Data(folder.name, train, held[0], classes, tuple(notes), test=test, left=tuple(left))
 
-    def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str]) -> Split:
+    def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str], left: list[Unread]) -> Split:
         import numpy as np
 
         from archspec.images.fitting import prepare
@@ -104,8 +107,11 @@ class ImageFolder(Dataset):
         def read(path: Path) -> np.ndarray:
             return prepare(read_pixels(path, "L" if self.grey else "RGB", seen), self.preparation)
 
-        images = stacked(read_all(paths, read, "images"), paths)
-        return Split.of(images, np.array([label for label, _ in samples], np.int32), tuple(map(str, paths)))
+        made = read_all(paths, read, "images", left if self.on_error == "skip" else None)
+        good = kept(made, paths)
+        images = stacked([image for image in made if image is not None], [paths[place] for place in good])
+        labels = np.array([label for label, _ in samples], np.int32)[good]
+        return Split.of(images, labels, tuple(str(paths[place]) for place in good))
 
     def _found(self, folder: Path, notes: list[str]) -> _Parts:
         """The classes to train on and those held out; none of the latter where a share is to be held out."""

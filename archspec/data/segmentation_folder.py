@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.data._base import LABEL, Dataset
-from archspec.data._files import as_masks, existing_folder, holdout, stacked
+from archspec.data._base import LABEL, Dataset, OnError
+from archspec.data._files import as_masks, existing_folder, holdout, kept, stacked
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
-from archspec.images.files import Images, read_all, read_pixels
+from archspec.images.files import Images, Unread, read_all, read_pixels
 from archspec.images.palettes import GREY, TABLES, Palette, read_table
 from archspec.images.preparation import Preparation
 from archspec.images.texts import read_lines
@@ -127,6 +127,7 @@ class SegmentationFolder(Dataset):
     ] = None
     holdout: Annotated[float, Field(strict=True, gt=0, lt=1, description="share held out, without lists")] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which images are held out, without lists")] = 0
+    on_error: OnError = "error"
 
     @model_validator(mode="after")
     def _check(self) -> SegmentationFolder:
@@ -178,7 +179,8 @@ class SegmentationFolder(Dataset):
             )
         train, validation, *test = splits
         said = (*notes, *reading.notes(folder))
-        return Data(folder.name, train, validation, {LABEL: names}, said, test=test[0] if test else None)
+        own, left = test[0] if test else None, tuple(reading.left)
+        return Data(folder.name, train, validation, {LABEL: names}, said, test=own, left=left)
 
     def _check_ignored(self, folder: Path, known: int, splits: Sequence[Split]) -> None:
         if not any((split.labels < 0).any() for split in splits):
@@ -255,6 +257,7 @@ class _Reading:
         self.dataset = dataset
         self.table = table
         self.seen: Counter[str] = Counter()
+        self.left: list[Unread] = []
         self.ignored = self.pixels = 0
 
     def notes(self, folder: Path) -> list[str]:
@@ -346,9 +349,10 @@ class _Reading:
             return prepare(image, self.dataset.preparation), self.classes(mask, masks[path])
 
         paths = [pair.image for pair in pairs]
-        made = read_all(paths, read, "images or masks")
-        images = stacked([image for image, _ in made], paths)
-        return Split.of(images, np.stack([mask for _, mask in made]), tuple(map(str, paths)))
+        made = read_all(paths, read, "images or masks", self.left if self.dataset.on_error == "skip" else None)
+        paths = [paths[place] for place in kept(made, paths)]
+        images = stacked([pair[0] for pair in made if pair is not None], paths)
+        return Split.of(images, np.stack([pair[1] for pair in made if pair is not None]), tuple(map(str, paths)))
 
 
 def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
-from archspec.data._base import INPUT, LABEL, Dataset
+from archspec.data._base import INPUT, LABEL, Dataset, OnError
 from archspec.fields import FilePath, Flag, ImageSize, NonNegativeInt, Text
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Table(Dataset):
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, without `held_out`")
     ] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which rows are held out, without `held_out`")] = 0
+    on_error: OnError = "error"
 
     _layout: Layout | None = PrivateAttr(None)
 

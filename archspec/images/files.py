@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import MEGAPIXELS, check_pixels, limit
@@ -283,27 +283,55 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def read_all(paths: Sequence[Path], read: Callable[[Path], Read], what: str) -> list[Read]:
-    """What each file gives. Raises one `DataError` that names all files which cannot be read."""
-    made: list[Read] = []
+class Unread(NamedTuple):
+    """A file that cannot be read or used, and why."""
+
+    name: str
+    code: str
+    reason: str
+
+
+def read_all(
+    paths: Sequence[Path], read: Callable[[Path], Read], what: str, left: list[Unread] | None = None
+) -> list[Read | None]:
+    """What each file gives. Raises one `DataError` that names all files which cannot be read, or are not what they
+    should be; with `left` they are added to it instead, and None stands for what they give.
+    """
+    made: list[Read | None] = []
     errors: list[tuple[Path, DataError]] = []
     for path in paths:
         try:
             made.append(read(path))
         except DataError as error:
-            if error.code != "E521" and error.code != "E506":
-                raise
             errors.append((path, error))
-            made.clear()
-    if len(errors) == 1:
-        raise errors[0][1]
-    if errors:
-        first = errors[0][1]
-        names = listed([str(path) for path, _ in errors], 20)
-        raise DataError(
-            first.code,
-            f"{len(errors):,} of {len(paths):,} {what} cannot be read: {names}",
-            notes=[error.message for _, error in errors[:10]],
-            help=first.help or ["download them again, or take them out of the folder"],
-        )
+            if left is None:
+                made.clear()
+            else:
+                made.append(None)
+                left.append(Unread(str(path), error.code, error.message))
+    if errors and left is None:
+        raise _of_all(errors, len(paths), what)
     return made
+
+
+SKIP = "`on_error: skip` in the dataset leaves them out"
+
+
+def _of_all(errors: Sequence[tuple[Path, DataError]], of: int, what: str) -> DataError:
+    """One error of all files. What cannot be read comes before what is there, but not what it should be."""
+    unread = [(path, error) for path, error in errors if error.code in ("E521", "E506")]
+    told = unread or list(errors)
+    first = told[0][1]
+    if len(errors) == 1:
+        return first
+    names = listed([str(path) for path, _ in told], 20)
+    if not unread:
+        others = f"{count(len(told) - 1, 'file')} more {'is' if len(told) == 2 else 'are'} not what they should be"
+        more = [f"{others}: {listed([str(path) for path, _ in told[1:]], 20)}"]
+        return DataError(first.code, first.message, notes=[*first.notes, *more], help=first.help)
+    return DataError(
+        first.code,
+        f"{len(told):,} of {of:,} {what} cannot be read: {names}",
+        notes=[error.message for _, error in told[:10]],
+        help=[*(first.help or ["download them again, or take them out of the folder"]), SKIP],
+    )

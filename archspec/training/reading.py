@@ -12,24 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import archspec
 from archspec.data import Data, loaded
-from archspec.data._facts import Bad
-from archspec.data.checked import Beyond, Checked
 from archspec.data._known import Known
+from archspec.data.checked import Beyond, Checked
 from archspec.data.survey import Survey, survey, unreadable, without
-from archspec.diagnostics import DataError, Diagnostic, SpecError, count, listed
+from archspec.diagnostics import DataError, Diagnostic, SpecError, count
 from archspec.images.fitting import Plan, plan
 from archspec.kinds import is_foreign
-from archspec.output import printable, say
+from archspec.output import say
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
-from archspec.tasks import Head
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.notes import check_labels
 
 if TYPE_CHECKING:
     from archspec.data import Dataset
     from archspec.loading import Spec
-    from archspec.spec.train import Train
 
 AFTER, EVERY = 1.0, 20.0
 """Seconds after which a reading is said to go on, without a terminal, and then again."""
@@ -84,8 +81,8 @@ def read_once(data: Data, spec: Spec, dataset: Dataset, progress: bool) -> Data:
     data = replace(data, notes=(*data.notes, *_of_seen(data, found)))
     if known is not None and found.known and progress:
         say(
-            f"note: {found.known:,} of {count(found.count, 'sample')} of {data.name} are known from an earlier reading, "
-            f"by their files' names, sizes and times ({known.folder})"
+            f"note: {found.known:,} of {count(found.count, 'sample')} of {data.name} are known from an earlier "
+            f"reading, by their files' names, sizes and times ({known.folder})"
         )
     if found.bad and getattr(dataset, ON_ERROR, "error") == "error":
         raise unreadable([bad for _, bad in found.bad], found.count, can_skip=hasattr(dataset, ON_ERROR))
