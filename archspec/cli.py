@@ -44,6 +44,7 @@ COMMANDS = {
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
     "eval": Command("evaluate a trained run on its test, validation or training part, or on other data", runs_jax=True),
     "predict": Command("what a trained run says of files: classes, labels, numbers, masks, images", runs_jax=True),
+    "data": Command("read all data of a spec once, and say what is in them and what is wrong", runs_jax=True),
     "weights": Command("import and export weights", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": Command("list, sort and plot the networks that come with archspec"),

@@ -154,16 +154,11 @@ _ARRAYS = ("bins", "mean", "m2")
 def _moments(plain: Mapping[str, Any]) -> Moments:
     import numpy as np
 
-    return Moments(
-        *(
-            None if plain[name] is None else np.array(plain[name], np.int64 if name == "bins" else np.float64)
-            for name in _ARRAYS[:1]
-        ),
-        plain["count"],
-        *(None if plain[name] is None else np.array(plain[name], np.float64) for name in _ARRAYS[1:]),
-        plain["low"],
-        plain["high"],
-    )
+    def array(name: str, dtype: type) -> np.ndarray | None:
+        return None if plain[name] is None else np.array(plain[name], dtype)
+
+    arrays = array("bins", np.int64), array("mean", np.float64), array("m2", np.float64)
+    return Moments(arrays[0], plain["count"], arrays[1], arrays[2], plain["low"], plain["high"])
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Facts:

@@ -67,6 +67,17 @@ class Split:
         samples = (sample for part in parts for sample in zip(*part, strict=True))
         return [blake2b(b"".join(own.tobytes() for own in sample), digest_size=16).digest() for sample in samples]
 
+    @cached_property
+    def map_digests(self) -> dict[str, list[bytes]]:
+        """A digest of each sample of the targets of pixels, 16 bytes; the same wherever they lie."""
+        from hashlib import blake2b
+
+        return {
+            name: [blake2b(own.tobytes(), digest_size=16).digest() for piece in pieces(values) for own in piece]
+            for name, values in self.targets.items()
+            if values.ndim > 2
+        }
+
     @property
     def nbytes(self) -> int:
         """What all of them take in memory, or would take."""

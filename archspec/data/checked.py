@@ -13,6 +13,7 @@ from archspec.diagnostics import count, listed
 if TYPE_CHECKING:
     from archspec.data._split import Data
     from archspec.data.survey import Survey
+    from archspec.images.files import Unread
     from archspec.spec.inputs import Input
 
 ROWS = 60
@@ -42,7 +43,7 @@ class Checked:
     found: Survey
     inputs: Mapping[str, Input]
     beyond: Sequence[Beyond] = ()
-    left: Sequence[Mapping[str, str]] = ()
+    left: Sequence[Unread] = ()
     notes: Sequence[str] = ()
 
     def name(self, part: str, place: int) -> str:
@@ -59,7 +60,7 @@ class Checked:
     def unreadable(self) -> list[dict[str, str]]:
         """The samples that cannot be read, with part, name, code and reason."""
         return [
-            *(dict(item) for item in self.left),
+            *({"part": "", **item._asdict()} for item in self.left),
             *({"part": part, "name": bad.name, "code": bad.code, "reason": bad.reason} for part, bad in self.found.bad),
         ]
 
@@ -82,7 +83,7 @@ class Checked:
         """The targets of a sample, as far as they lie in memory or have digests."""
         facts, split = self.found.parts[part], self.whole.parts[part]
         return tuple(
-            facts.of_targets[name][place] if name in facts.of_targets else values[place].tobytes()  # type: ignore[union-attr]
+            facts.of_targets[name][place] if name in facts.of_targets else values[place].tobytes()
             for name, values in split.targets.items()
         )
 
@@ -224,6 +225,30 @@ def between(numbers: Sequence[int]) -> str:
     """The range of counts in words: `400`, `25 to 40`."""
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def in_one_line(data: Data) -> str:
+    """How many samples there are to train on and of each class, how many elsewhere, and what was left out."""
+    import numpy as np
+
+    from archspec.images.files import Passed
+
+    own = list(data.train.inputs.values())
+    noun = "image" if len(own) == 1 and own[0].ndim == 4 else "sample"
+    said = f"{data.name}: {count(len(data.train), noun)} to train on"
+    for name, classes in data.classes.items():
+        labels = data.train.targets.get(name)
+        if isinstance(labels, np.ndarray) and labels.ndim == 1 and len(classes) > 1:
+            counts = np.bincount(labels[labels >= 0], minlength=len(classes))[: len(classes)].tolist()
+            whose = f" of `{name}`" if len(data.train.targets) > 1 else ""
+            said += f", {between(counts)} of each of {len(classes):,} classes{whose}"
+    others = [f"{len(split):,} {data.said(part)}" for part, split in data.parts.items() if part != "train"]
+    passed = sum(note.number for note in data.notes if isinstance(note, Passed))
+    rest = [
+        *([f"{count(len(data.left), 'file')} that cannot be read left out"] if data.left else []),
+        *([f"{count(passed, 'other file')} passed over"] if passed else []),
+    ]
+    return "; ".join([said, *others, ", ".join(rest) or "nothing passed over"])
 
 
 def _of_input(name: str, own: Mapping[str, Any]) -> Iterator[str]:

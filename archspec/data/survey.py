@@ -254,7 +254,9 @@ class Reader:
 
             facts.files.update(described(own.files[place]) for place in range(begin, end))
         rows = np.array(good, np.int64) - piece.begin
-        arrays = {name: np.stack(kept[name]) if name in kept and good else None for name in own.order}
+        arrays: dict[str, np.ndarray | None] = {
+            name: np.stack(kept[name]) if name in kept and good else None for name in own.order
+        }
         for name in own.order:
             if name in piece.inputs:
                 arrays[name] = piece.inputs[name][rows]
@@ -268,14 +270,14 @@ class Reader:
                 bytes(DIGEST) if (row := numbers.get(place)) is None else digest([several[row]])
                 for place in range(begin, end)
             ]
-        for name, array in arrays.items():
-            if array is not None and len(array):
-                facts.inputs[name] = Moments.of(self._fitted(name, array))
+        for name, own_array in arrays.items():
+            if own_array is not None and len(own_array):
+                facts.inputs[name] = Moments.of(self._fitted(name, own_array))
         for name, several in wanted.items():
-            array = (
+            stack = (
                 np.stack(several) if several else np.zeros((0, *own.targets[name].shape[1:]), own.targets[name].dtype)
             )
-            labels = Labels.of(array)
+            labels = Labels.of(stack)
             labels.largest = [_spread(largest, rows - (begin - piece.begin), end - begin) for largest in labels.largest]
             facts.targets[name] = labels
         return facts
@@ -344,6 +346,7 @@ def without(data: Data, found: Survey) -> Data:
     import numpy as np
 
     from archspec.data._files import picked
+    from archspec.images.files import Unread
 
     splits = []
     for part, split in data.parts.items():
@@ -358,5 +361,11 @@ def without(data: Data, found: Survey) -> Data:
             )
         made = split if good.all() else picked(split, good)
         made.__dict__["digests"] = [key for key, own in zip(facts.digests, good, strict=True) if own]
+        if all(name in facts.of_targets for name, values in split.targets.items() if values.ndim > 2):
+            made.__dict__["map_digests"] = {
+                name: [key for key, own in zip(keys, good, strict=True) if own]
+                for name, keys in facts.of_targets.items()
+            }
         splits.append(made)
-    return data.with_parts(splits)
+    left = tuple(Unread(bad.name, bad.code, bad.reason) for _, bad in found.bad)
+    return data.with_parts(splits, left=(*data.left, *left))

@@ -62,6 +62,22 @@ def stem_of(name: str) -> str:
     return stem if ending.lower() in suffixes() else name
 
 
+TAKEN = "of which the first is taken"
+"""What is counted of a file of several pictures, which is not passed over itself."""
+
+
+class Passed(str):
+    """A note that files are passed over, with their number."""
+
+    number = 0
+
+    @classmethod
+    def over(cls, text: str, number: int) -> Passed:
+        made = cls(text)
+        made.number = number
+        return made
+
+
 @dataclass
 class Images:
     """The images in a folder, in order, and what was passed over there, by reason."""
@@ -76,7 +92,10 @@ class Images:
 
     def notes(self, where: Path | str) -> list[str]:
         """What was passed over, in words."""
-        return [f"in {where} {said} passed over" for said in self.reasons()]
+        return [
+            Passed.over(f"in {where} {said} passed over", 0 if TAKEN in key else number)
+            for said, (key, number) in zip(self.reasons(), self.passed.items(), strict=True)
+        ]
 
     def reasons(self) -> list[str]:
         return [
@@ -233,7 +252,7 @@ def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.n
     """
     with opened_image(path, "E521") as file:
         if seen is not None and file.format != "MPO" and _is_series(file):
-            seen["file|with several pictures in it, of which the first is taken"] += 1
+            seen[f"file|with several pictures in it, {TAKEN}"] += 1
         return as_pixels(file, mode, str(path))
 
 

@@ -23,6 +23,7 @@ from archspec.training.checks import check_data, counted, fitted, fitted_heads, 
 from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.notes import check_labels
+from archspec.training.reading import read_once
 from archspec.training.steps import make_steps
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def evaluated(
             help=["--set train.dataset=… names data, such as --set train.dataset.image_folder.path=FOLDER"],
         ).located(None)
     try:
-        data = loaded(spec.train.dataset.like(layout_of(folder)), spec.train.validation, spec.train.seed)
+        dataset = spec.train.dataset.like(layout_of(folder))
+        once = partial(read_once, spec=spec, dataset=dataset, progress=False)
+        data = loaded(dataset, spec.train.validation, spec.train.seed, once)
     except DataError as error:
         raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from archspec.data import Data, Values, pieces
+from archspec.data import Data, Split, Values, as_array
 from archspec.runs.folder import digest_of_text
 
 DATA = "data_sha256"
@@ -21,7 +21,7 @@ def digest_of(data: Data) -> str:
         part: {
             "inputs": _shapes(split.inputs),
             "samples": sha256(b"".join(split.digests)).hexdigest(),
-            "targets": {name: _digest(values) for name, values in split.targets.items()},
+            "targets": {name: _digest(name, split) for name in split.targets},
         }
         for part, split in data.parts.items()
     }
@@ -32,8 +32,11 @@ def _shapes(values: Mapping[str, Values]) -> dict[str, str]:
     return {name: f"{own.dtype.name}{own.shape}" for name, own in values.items()}
 
 
-def _digest(values: Values) -> str:
+def _digest(name: str, split: Split) -> str:
+    values = split.targets[name]
     digest = sha256(f"{values.dtype.name}{values.shape}".encode())
-    for piece in pieces(values):
-        digest.update(np.ascontiguousarray(piece).data.cast("B"))
+    if values.ndim > 2:
+        digest.update(b"".join(split.map_digests[name]))
+    else:
+        digest.update(np.ascontiguousarray(as_array(values)).data.cast("B"))
     return digest.hexdigest()

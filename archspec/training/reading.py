@@ -167,13 +167,13 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         if not seen:
             return Outcome(None, spec.data_error(error).diagnostics)
         whole, found = seen[0]
-        checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), notes=whole.notes)
+        checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), (), whole.left, whole.notes)
         return Outcome(checked, spec.data_error(error).diagnostics)
     whole, found = seen[0]
     errors: list[Diagnostic] = []
     if found.bad and getattr(dataset, ON_ERROR, "error") == "error":
-        error = unreadable([bad for _, bad in found.bad], found.count, can_skip=skipping)
-        errors.extend(spec.data_error(error).diagnostics)
+        refused = unreadable([bad for _, bad in found.bad], found.count, can_skip=skipping)
+        errors.extend(spec.data_error(refused).diagnostics)
     notes = data.notes
     try:
         graph = spec.graph()
@@ -190,7 +190,7 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
     except DataError as error:
         errors.extend(spec.data_error(error).diagnostics)
     beyond = _beyond(whole, found, spec) if errors else []  # labels that count from 1 are none
-    checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), beyond, data.left, notes)
+    checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), beyond, whole.left, notes)
     return Outcome(checked, tuple(errors))
 
 

@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from archspec.data import Data, loaded
+from archspec.data.checked import in_one_line
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
 from archspec.graph import Graph
 from archspec.kinds import is_foreign
 from archspec.lower import outline
-from archspec.output import said_when_slow
+from archspec.output import said_when_slow, say
 from archspec.plugins import changed, used_by
 from archspec.reports import report
 from archspec.runs.choosing import choose_folder, take_folder
@@ -35,6 +36,7 @@ from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
 from archspec.training.notes import check_labels, of_augment, of_batches, of_data, say_notes
+from archspec.training.reading import read_once
 from archspec.training.result import Result
 
 if TYPE_CHECKING:
@@ -84,13 +86,16 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         raise error.located(None) from None
     try:
         with said_when_slow("reading the data") if progress else nullcontext():
-            data = loaded(recipe.dataset, recipe.validation, recipe.seed)
+            once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
+            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once)
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph, spec)
     digest = digest_of(data)
     data = matched(data, spec, graph)
     check_data(data, spec, graph)
+    if progress:
+        say(in_one_line(data))
     say_notes(data.notes, progress)
     try:
         data = data.map(lambda split: fitted(split, spec.inputs))
@@ -144,6 +149,7 @@ def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: 
     record: dict[str, Any] = {"plugins": plugins} if plugins else {}
     record |= {"images": spec.train.dataset.preparation.to_plain(), "notes": notes}
     names = main_classes(data, graph, heads)
+    record |= {"left_out": [own._asdict() for own in data.left]} if data.left else {}
     record |= {"classes": list(names)} if names else {}
     main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
     record |= {"values": named} if (named := _value_names(data, main)) else {}

@@ -1,4 +1,4 @@
-"""Damaged inputs of every kind of dataset that reads files, drawn by a seed: what a disk, a download or a slip makes."""
+"""Damaged inputs of every kind of dataset that reads files, drawn by a seed: what disks, downloads and slips make."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _image_table(folder: Path) -> Dataset:
 
 def _npz(folder: Path) -> Dataset:
     rng = np.random.default_rng(4)
-    arrays = {
+    arrays: dict[str, Any] = {
         "x_train": rng.integers(0, 256, (12, *SIZE, 3)).astype(np.uint8),
         "y_train": np.arange(12) % 2,
         "x_test": rng.integers(0, 256, (6, *SIZE, 3)).astype(np.uint8),

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ class Files:
     """Images of one size."""
 
     def __init__(self, paths: list[Path], shape: tuple[int, int, int]) -> None:
-        self.paths, self.shape, self.dtype = paths, shape, np.dtype(np.uint8)
+        self.paths = paths
+        self.shape: tuple[int, ...] = shape
+        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
 
     def __len__(self) -> int:
         return len(self.paths)
