@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import yaml
 
-from tests.data.damaged import Case, cases, spec_of, verdict
+from tests.survey.damaged import Case, cases, spec_of, verdict
 
 SLOW = 20.0
 """Seconds after which an answer has hung."""

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         print(as_json({**figures, "errors": [item.to_json() for item in diagnostics], "trains": not diagnostics}))
     else:
         if checked is not None:
-            from archspec.data.checked import in_words
+            from archspec.survey.words import in_words
 
             for line in in_words(checked):
                 print(printable(line))

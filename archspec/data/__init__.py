@@ -12,6 +12,7 @@ from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
     from archspec.data._columns import Column, Values, as_array, mapped, pieces
+    from archspec.data._files import picked
     from archspec.data._parts import loaded, untrained
     from archspec.data._split import Data, Split
 
@@ -23,6 +24,7 @@ _HOMES = {
     "as_array": "_columns",
     "loaded": "_parts",
     "mapped": "_columns",
+    "picked": "_files",
     "pieces": "_columns",
     "untrained": "_parts",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "as_array",
     "loaded",
     "mapped",
+    "picked",
     "pieces",
     "untrained",
 ]

@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
-
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from archspec.diagnostics import DataError
 from archspec.kinds import Kind

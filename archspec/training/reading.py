@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import archspec
 from archspec.data import Data, loaded
-from archspec.data._known import Known
-from archspec.data.checked import Beyond, Checked
-from archspec.data.survey import Survey, survey, unreadable, without
 from archspec.diagnostics import DataError, Diagnostic, SpecError, count
 from archspec.images.fitting import Plan, plan
 from archspec.kinds import is_foreign
 from archspec.output import say
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
+from archspec.survey.known import Known
+from archspec.survey.reading import Survey, survey, unreadable, without
+from archspec.survey.words import Beyond, Checked
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.notes import check_labels
 
 if TYPE_CHECKING:
     from archspec.data import Dataset
+    from archspec.images.files import Unread
     from archspec.loading import Spec
+    from archspec.survey.facts import Bad
 
 AFTER, EVERY = 1.0, 20.0
 """Seconds after which a reading is said to go on, without a terminal, and then again."""
@@ -171,8 +173,9 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         return Outcome(checked, spec.data_error(error).diagnostics)
     whole, found = seen[0]
     errors: list[Diagnostic] = []
-    if found.bad and getattr(dataset, ON_ERROR, "error") == "error":
-        refused = unreadable([bad for _, bad in found.bad], found.count, can_skip=skipping)
+    bad: list[Bad | Unread] = [*whole.left, *(own for _, own in found.bad)]
+    if bad and getattr(dataset, ON_ERROR, "error") == "error":
+        refused = unreadable(bad, found.count + len(whole.left), can_skip=skipping)
         errors.extend(spec.data_error(refused).diagnostics)
     notes = data.notes
     try:

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from archspec.data import Data, loaded
-from archspec.data.checked import in_one_line
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
@@ -28,6 +27,7 @@ from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
+from archspec.survey.words import in_one_line
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less

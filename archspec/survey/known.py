@@ -13,14 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.data._columns import Column
-from archspec.data._facts import DIGEST, Facts, Labels, Moments
+from archspec.data import Column
+from archspec.survey.facts import DIGEST, Facts, Labels, Moments
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from archspec.data._split import Split
-    from archspec.data.survey import Pieces
+    from archspec.data import Split
+    from archspec.survey.reading import Pieces
 
 FORMAT = 1
 """Counts up where what is kept, or how it is found, is another."""

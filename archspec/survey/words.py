@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archspec.data._facts import doubles
 from archspec.diagnostics import count, listed
+from archspec.survey.facts import doubles
 
 if TYPE_CHECKING:
-    from archspec.data._split import Data
-    from archspec.data.survey import Survey
+    from archspec.data import Data
     from archspec.images.files import Unread
     from archspec.spec.inputs import Input
+    from archspec.survey.reading import Survey
 
 ROWS = 60
 """Classes, and kinds of files, that are shown before the rest is only counted; JSON has all."""

@@ -15,13 +15,13 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from archspec.data import Column, Data, Split
-from archspec.data import _known as known_module
-from archspec.data._facts import Labels, Moments, doubles
-from archspec.data._known import Known
-from archspec.data._processes import over
-from archspec.data.survey import Survey, survey, without
 from archspec.diagnostics import DataError
-from tests.data.survey_source import DEADLY, Files
+from archspec.survey import known as known_module
+from archspec.survey.facts import Labels, Moments, doubles
+from archspec.survey.known import Known
+from archspec.survey.processes import over
+from archspec.survey.reading import Survey, survey, without
+from tests.survey.source import DEADLY, Files
 
 SIZE = (6, 5, 3)
 TRAINED, HELD = 50, 22

@@ -1,7 +1,7 @@
 """Reading every sample of a dataset once, in worker processes: what there is to know before the first step.
 
 Of samples that are read from files anew each time, the facts are kept under XDG_CACHE_HOME/archspec, by the names,
-sizes and times of the files, so that a second run on the same files need not read them (`_known.py`).
+sizes and times of the files, so that a second run on the same files need not read them (`known.py`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from archspec.data._columns import Column
-from archspec.data._facts import DIGEST, Bad, Facts, Labels, Moments, digest
-from archspec.data._known import Known
-from archspec.data._processes import Ended, over, usual_workers
-from archspec.data._split import Data, Split
+from archspec.data import Column, Data, Split
 from archspec.diagnostics import DataError, listed
+from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments, digest
+from archspec.survey.known import Known
+from archspec.survey.processes import Ended, over, usual_workers
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from archspec.images.files import Unread
     from archspec.images.fitting import Plan
 
 PIECE = 512
@@ -325,10 +325,10 @@ def _add_labels(facts: Facts, split: Split, data: Data) -> None:
                 own.add(Labels.of(values[begin : begin + PIECE][good[begin : begin + PIECE]], several=several))
 
 
-def unreadable(bad: Sequence[Bad], of: int, *, can_skip: bool) -> DataError:
+def unreadable(bad: Sequence[Bad | Unread], of: int, *, can_skip: bool) -> DataError:
     """The error that some of so many samples cannot be read, which names them."""
     first = bad[0]
-    own = first.help or ["download them again, or take them out of the folder"]
+    own = getattr(first, "help", ()) or ["download them again, or take them out of the folder"]
     help = [*own, *(["`on_error: skip` in the dataset leaves out what cannot be read"] if can_skip else [])]
     if len(bad) == 1:
         return DataError(first.code, first.reason, help=help)
@@ -345,7 +345,7 @@ def without(data: Data, found: Survey) -> Data:
     """The data without the samples that cannot be read. Raises `DataError` where a part has no others."""
     import numpy as np
 
-    from archspec.data._files import picked
+    from archspec.data import picked
     from archspec.images.files import Unread
 
     splits = []

@@ -314,7 +314,7 @@ def spec_of(case: Case, *, skip: bool = False) -> dict[str, Any]:
         "name": "small",
         "task": case.kind.task,
         "input": {"height": size[0], "width": size[1], "channels": case.kind.channels},
-        "layers": [{"conv": {"filters": 2, "kernel": 3}}, *ends],
+        "layers": [{"conv": {"filters": 2, "kernel": 3, "pad": "same"}}, *ends],
         "train": {"dataset": dataset, "epochs": 1, "batch_size": 4},
     }
 
