@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from archspec.diagnostics import DataError, Span, article, count, listed
@@ -46,6 +47,7 @@ class Call(NamedTuple):
     gives_indices: bool
     uses_mode: bool
     uses_key: bool
+    full_precision: bool
     hash: int
     foreign: Foreign | None
 
@@ -101,12 +103,26 @@ class Network(nnx.Module):
         """
         if more:
             raise too_many(1 + len(more), self._inputs)
-        x = by_name(x, inputs, self._inputs)
         train = not self.deterministic if train is None else train
+        return self.computed(by_name(x, inputs, self._inputs), train, key, frozen)
+
+    def computed(
+        self,
+        x: Mapping[str, jax.Array],
+        train: bool,
+        key: jax.Array | None = None,
+        frozen: frozenset[str] = frozenset(),
+        precision: Any = None,
+    ) -> Outputs:
+        """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
+        them, but for those of `full_precision`, which compute in float32; outputs are float32.
+        """
         program = self._programs[train]
         values = self._given(x)
-        values.update(self._calls(x, train, key, frozen))
+        values.update(self._calls(x, train, key, frozen, precision))
         outputs = {name: values[index] for name, index in program.outputs}
+        if precision is not None:
+            outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
         return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
     def _given(self, x: Inputs) -> dict[int, jax.Array]:
@@ -121,15 +137,19 @@ class Network(nnx.Module):
         frozen: frozenset[str] = frozenset(),
         *,
         train: bool = True,
+        precision: Any = None,
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
-        return self._calls(x, train, key, frozen)
+        return self._calls(x, train, key, frozen, precision)
 
     def _calls(
-        self, x: Inputs, train: bool, key: jax.Array | None, frozen: frozenset[str]
+        self, x: Inputs, train: bool, key: jax.Array | None, frozen: frozenset[str], precision: Any
     ) -> Iterator[tuple[int, jax.Array]]:
         values: dict[tuple[int, bool], jax.Array] = {(source, False): x for source, x in self._given(x).items()}
-        for index, step in enumerate(self._programs[train].steps):
+        program = self._programs[train]
+        # What a layer in float32 gives as an output of the network is not rounded.
+        exact = {index for _, index in program.outputs}
+        for index, step in enumerate(program.steps):
             options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
             if step.uses_mode:
                 options["train"] = train and step.owner not in frozen
@@ -142,17 +162,23 @@ class Network(nnx.Module):
                 # A layer's key depends on its own path alone, so other layers can come and go.
                 options["key"] = jax.random.fold_in(key, step.hash)
             module = self.at(step.path)
+            taken = [values[source] for source in step.inputs]
+            if precision is not None:
+                wanted = jnp.float32 if step.full_precision else precision
+                taken = [_as(wanted, value) for value in taken]
             if step.foreign is None:
-                value = module(*(values[source] for source in step.inputs), **options)
+                value = module(*taken, **options)
             else:
                 try:
-                    value = module(*(values[source] for source in step.inputs), **options)
+                    value = module(*taken, **options)
                 except (jax.errors.JaxRuntimeError, MemoryError):
                     raise
                 except Exception as error:
                     raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
             if step.gives_indices:
                 value, values[index, True] = value
+            if precision is not None and not (step.full_precision and index in exact):
+                value = _as(precision, value)
             values[index, False] = value
             yield index, value
 
@@ -162,6 +188,11 @@ class Network(nnx.Module):
         for part in path:
             module = module[part] if isinstance(part, int) else getattr(module, part)
         return module
+
+
+def _as(kind: Any, value: jax.Array) -> jax.Array:
+    """Floating-point numbers in another type; whole ones, such as indices, as they are."""
+    return value.astype(kind) if jnp.issubdtype(value.dtype, jnp.floating) else value
 
 
 def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
@@ -310,6 +341,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
             index in indexed,
             node.layer.uses_mode,
             node.layer.uses_key,
+            node.layer.full_precision,
             crc32(node.path.encode()),
             Foreign(type(node.layer), node.span) if is_foreign(type(node.layer)) else None,
         )
@@ -358,10 +390,11 @@ class Pure:
         train: bool,
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
+        precision: Any = None,
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
         network = self.merge(params, statistics)
-        outputs = network(x, train=train, key=key, frozen=frozen)
+        outputs = network.computed(by_name(x, {}, network._inputs), train, key, frozen, precision)
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:

@@ -129,6 +129,8 @@ class Layer(Kind):
     """What it makes of a vector depends on the features' order: of a flattened map, which other tools flatten in
     another order, it makes something else there."""
 
+    full_precision: ClassVar[bool] = False
+    """In mixed precision, whether it computes in float32 all the same: sums of many numbers, squares, exponentials."""
     uses_mode: ClassVar[bool] = False
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False

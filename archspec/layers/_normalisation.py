@@ -21,6 +21,7 @@ class Normalisation(Layer):
     For receptive fields a position sees itself: a mean over the whole map tells of no place in it.
     """
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5

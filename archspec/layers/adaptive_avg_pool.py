@@ -18,6 +18,7 @@ class AdaptiveAvgPool(AdaptivePool):
     Bin i spans floor(i·H/h) … ceil((i+1)·H/h), PyTorch's rule; bins overlap where h does not divide H.
     """
 
+    full_precision: ClassVar[bool] = True
     linear: ClassVar[bool] = True
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:

@@ -25,6 +25,7 @@ class AvgPool(Pool):
         Flag, Field(description="zeros of the padding count in the mean, as in Caffe and PyTorch's default")
     ] = True
 
+    full_precision: ClassVar[bool] = True
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (

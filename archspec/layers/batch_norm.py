@@ -21,6 +21,7 @@ class BatchNorm(Layer):
     The running variance is the unbiased one, as in PyTorch.
     """
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class GlobalAvgPool(Layer):
     """The mean of each channel over the whole map or signal: (H, W, C) or (L, C) becomes (C,) (Lin et al. 2013)."""
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "pooling"
 
     keep_dims: Annotated[Flag, Field(description="gives 1×1×C, or 1×C of a signal, instead of a vector")] = False

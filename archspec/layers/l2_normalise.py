@@ -20,6 +20,7 @@ class L2Normalise(Layer):
     Embeddings of length 1, whose product is the cosine of their angle. ParseNet scales them by a `layer_scale: 20`.
     """
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, the least length that is divided by")] = 1e-12

@@ -14,6 +14,7 @@ class LogSoftmax(Activation):
     Before `cross_entropy` it changes nothing, since the loss's own softmax of it gives the same; it may be left out.
     """
 
+    full_precision: ClassVar[bool] = True
     from_output: ClassVar[bool] = True
     operations: ClassVar[int] = 5
 

@@ -22,6 +22,7 @@ class Lrn(Layer):
     and so does this.
     """
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     main: ClassVar[str] = "size"

@@ -25,6 +25,7 @@ class Rbf(Layer):
     over it is the paper's posterior (eq. 9 without the rubbish class). Input (features,), output (units,).
     """
 
+    full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "dense"
 
     main: ClassVar[str] = "units"

@@ -11,6 +11,7 @@ from archspec.layers._activation import Activation
 class Softmax(Activation):
     """exp(x_c) / Σ exp(x), over the last axis."""
 
+    full_precision: ClassVar[bool] = True
     from_output: ClassVar[bool] = True
     operations: ClassVar[int] = 5
 

@@ -19,6 +19,7 @@ class Subsample(Pool):
     by the window's area. Zeros of the padding count.
     """
 
+    full_precision: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"window": [2, 3], "stride": 2, "pad": 1}),

@@ -64,7 +64,8 @@ class SelfAttention(nnx.Module):
         logits = jnp.einsum("bqnd,bknd->bnqk", query, key)
         if self.relative:
             logits = logits + self._relative(query.reshape(batch, *sizes, *query.shape[2:])).reshape(logits.shape)
-        weights = jax.nn.softmax(logits)
+        # Exponentials and their sum are of float32, whatever the precision.
+        weights = jax.nn.softmax(logits.astype(jnp.float32)).astype(logits.dtype)
         y = jnp.einsum("bnqk,bknd->bqnd", weights, value).reshape(batch, *sizes, -1)
         return y if self.output is None else self.output(y)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -50,6 +50,9 @@ class InitFrom(Section):
         if self.freeze_epochs is not None and not self.freeze:
             raise ValueError("`freeze_epochs` goes with `freeze`")
         return self
+
+
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Ema(Section):
@@ -101,6 +104,10 @@ class Train(Section):
     schedule: Annotated[Schedule, *kind_of("schedules"), Field(description="the learning rate over time")] = (
         Constant.plain_default()
     )
+    precision: Annotated[
+        Precision,
+        Field(description="what the passes compute in; with 16 bits, weights and sums stay float32 (mixed precision)"),
+    ] = "float32"
     ema: Annotated[
         Ema | None,
         BeforeValidator(_read_ema, json_schema_input_type=Ema | Probability | None),

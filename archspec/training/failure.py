@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,9 @@ import jax.numpy as jnp
 from archspec.diagnostics import listed
 from archspec.graph import Graph
 from archspec.lower import Arrays, Inputs, Network
+from archspec.training.scaling import LEAST
+
+ALL_FINITE = "every layer's output is finite, so that it is the loss itself that leaves the range of numbers"
 
 
 def first_broken_layer(
@@ -20,12 +24,13 @@ def first_broken_layer(
     frozen: frozenset[str] = frozenset(),
     *,
     train: bool = True,
+    precision: Any = None,
 ) -> str:
     """In words, the first layer whose output for a batch is not finite, or what else is to blame.
 
     `graph` is pruned to the mode; `x` is what the step gave the network, an array or arrays by name, augmentation
-    included, and `key` the step's own, so that the same elements are dropped. The first layer with weights that are
-    not finite is named for those.
+    included, `key` the step's own, so that the same elements are dropped, and `precision` the 16-bit type of its
+    passes. The first layer with weights that are not finite is named for those.
     """
     for name, array in x.items() if isinstance(x, Mapping) else [("", x)]:
         if not _finite(array):
@@ -35,10 +40,10 @@ def first_broken_layer(
             return (
                 f"the batch's {what} not finite {'itself' if name else 'themselves'}: number {numbers} of {len(array)}"
             )
-    for index, value in network.trace(x, key, frozen, train=train):
+    for index, value in network.trace(x, key, frozen, train=train, precision=precision):
         if not _finite(value):
             return f"the first layer whose output is not finite is {graph.nodes[index].path}"
-    return "every layer's output is finite, so that it is the loss itself that leaves the range of numbers"
+    return ALL_FINITE
 
 
 def _finite(value: jax.Array) -> bool:
@@ -53,3 +58,17 @@ def _all_finite(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
 def broken_arrays(arrays: Arrays) -> list[str]:
     """The names of those arrays that hold NaN or infinity; looked for on the device."""
     return [name for name, fine in jax.device_get(_all_finite(arrays)).items() if not fine]
+
+
+def in_words(precision: str, scale: float | None, where: str) -> tuple[str, str, list[str]]:
+    """What is not finite in a step that failed, where, and what helps beside a smaller learning rate.
+
+    `scale` is the loss's before the step, in float16; `where` what `first_broken_layer` found. Where a loss in float16
+    is finite, its gradients are not, down to the least scale.
+    """
+    if precision != "float16":
+        return "the loss is not finite", where, []
+    help = ["`precision: bfloat16` has the range of float32"]
+    if where == ALL_FINITE and scale is not None and scale / 2 < LEAST:
+        return "gradients are not finite", f"the loss is, and was scaled down to {scale:.3g} times itself before", help
+    return "the loss is not finite", f"in float16, where nothing is above 65,504, {where}", help

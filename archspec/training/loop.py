@@ -22,11 +22,11 @@ from archspec.runs.events import Events
 from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, read_object
 from archspec.runs.owner import Owner
 from archspec.tasks import Head
-from archspec.training import curves
+from archspec.training import curves, scaling
 from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.evaluation import Evaluator, Metrics
-from archspec.training.failure import broken_arrays, first_broken_layer
+from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
 from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import held_back
@@ -243,6 +243,7 @@ class Loop:
             "seconds": round(seconds, 3),
             "images_per_second": round(samples / seconds, 1),
             "train": totals.record(),
+            **scaling.record(state),
         }
 
     def held_out(self, evaluate: Evaluator, state: State, epoch: int) -> Metrics:
@@ -293,17 +294,20 @@ class Loop:
         for batch in islice(batches, index):
             state, _ = steps.train(state, batch)
         prepared = steps.prepare(state, next(batches))
-        network = steps.pure.merge(state["params"], state["statistics"])
-        frozen = frozen_at(self.recipe, self.graph, epoch + 1)
-        where = first_broken_layer(
-            self.graph.pruned("train"), network, given(prepared.inputs), prepared.key, frozen.layers
+        network, graph = steps.network(state), self.graph.pruned("train")
+        frozen = frozen_at(self.recipe, self.graph, epoch + 1).layers
+        broken = (
+            first_broken_layer(graph, network, given(part.inputs), part.key, frozen, precision=steps.type)
+            for part in steps.parts(prepared)
         )
+        where = next((layer for layer in broken if layer != ALL_FINITE), ALL_FINITE)
+        rate = steps.learning_rate(step)
+        scale = float(state["scaling"]["scale"]) if "scaling" in state else None
+        what, where, help = in_words(self.recipe.precision, scale, where)
         raise DataError(
             "E520",
-            f"the loss is not finite at step {step + 1} (epoch {epoch + 1}); {where}; {self.good()}",
-            help=[
-                f"the learning rate there is {steps.learning_rate(step):.4g}: a smaller one, or a warm-up, often helps"
-            ],
+            f"{what} at step {step + 1} (epoch {epoch + 1}); {where}; {self.good()}",
+            help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps", *help],
         )
 
     def result(self, records: list[dict[str, Any]], state: State) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -175,6 +176,15 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"a {'step' if parts == 1 else 'micro-batch'} has one sample"
         )
     return notes
+
+
+def of_precision(recipe: Train) -> list[str]:
+    """That 16 bits are no gain here."""
+    if recipe.precision == "float32" or jax.default_backend() != "cpu":
+        return []
+    return [
+        f"{recipe.precision} on a CPU: XLA computes most of it by way of float32, more slowly than in float32 itself"
+    ]
 
 
 def class_counts(labels: Values, classes: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure
 from archspec.metrics import Sums
+from archspec.spec.train import Precision
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.feeding import Named
@@ -55,14 +56,34 @@ class Objective:
     *batch's* Σ weights: a label that counts weighs the same in whichever part it is, and n parts make one batch, to
     rounding. The batch's weights are known from its targets before the first pass. Batch normalisation takes each part
     as a batch, and its statistics go on from part to part; a part's random layers have a key of its own.
+
+    With a 16-bit `precision` the passes take a copy of the weights in that type (Micikevicius et al. 2018); layers with
+    long sums or exponentials, statistics, outputs and losses are float32, and gradients are as soon as they are there.
     """
 
-    def __init__(self, graph: Graph, heads: Sequence[Head], pure: Pure, frozen: FrozenParts, parts: int = 1) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        heads: Sequence[Head],
+        pure: Pure,
+        frozen: FrozenParts,
+        parts: int = 1,
+        precision: Precision = "float32",
+    ) -> None:
         self.heads = heads
         self.pure = pure
         self.frozen = frozen
         self.parts = parts
+        self.type = None if precision == "float32" else jnp.dtype(precision)
+        """The 16-bit type that the passes compute with; None for float32."""
+        self._wide = {
+            f"{node.owner}.{weight.name}"
+            for node in graph.nodes
+            if node.layer.full_precision
+            for weight in node.weights
+        }
         self.main = next(head for head in heads if head.name == graph.main_output.name)
+        self._differentiated = jax.value_and_grad(self._loss, has_aux=True)
         self._shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
 
     def terms_of(self, head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
@@ -81,16 +102,57 @@ class Objective:
         assert found.output is not None
         return self._running(found.output, batch.inputs, batch.targets)
 
-    def gradients(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> tuple[Arrays, Found]:
-        """The gradients of the batch's loss by the `trainable` arrays among `params`, and what else came of it."""
+    def narrowed(self, arrays: Arrays) -> Arrays:
+        """Weights as the passes take them."""
+        if self.type is None:
+            return arrays
+        return {name: value if name in self._wide else value.astype(self.type) for name, value in arrays.items()}
+
+    def gradients(
+        self,
+        trainable: Arrays,
+        params: Arrays,
+        statistics: Arrays,
+        batch: Prepared,
+        scale: jax.Array | None = None,
+    ) -> tuple[Arrays, Found]:
+        """The gradients of the batch's loss by the `trainable` arrays among `params`, and what else came of it.
+
+        With a `scale` it is the loss times it that goes back through the network, so that small gradients are numbers
+        of 16 bits; those given are without it.
+        """
+        trainable, params = self.narrowed(trainable), self.narrowed(params)
+        if self.parts > 1:
+            gradients, found = self._added(trainable, params, statistics, batch, scale)
+        else:
+            (_, (loss, output, after, losses, weights)), gradients = self._differentiated(
+                trainable, params, statistics, *batch, None, scale
+            )
+            gradients, found = self._widened(gradients), Found(loss, after, losses, weights, output)
+        if scale is not None:
+            gradients = {name: value / scale for name, value in gradients.items()}
+        return gradients, found
+
+    def parted(self, batch: Prepared) -> Iterator[Prepared]:
+        """The parts of a batch as they go through the network, each with its key."""
         if self.parts == 1:
-            gradient = jax.value_and_grad(self._loss, has_aux=True)
-            (loss, (output, after, losses, weights)), gradients = gradient(trainable, params, statistics, *batch)
-            return gradients, Found(loss, after, losses, weights, output)
-        return self._added(trainable, params, statistics, batch)
+            yield batch
+            return
+        size = next(iter(batch.inputs.values())).shape[0] // self.parts
+        for number in range(self.parts):
+            inputs, targets = jax.tree.map(
+                lambda array, at=number * size: array[at : at + size], (batch.inputs, batch.targets)
+            )
+            yield Prepared(inputs, targets, jax.random.fold_in(batch.key, number))
+
+    def _widened(self, gradients: Arrays) -> Arrays:
+        if self.type is None:
+            return gradients
+        return {name: value.astype(jnp.float32) for name, value in gradients.items()}
 
     def value(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> jax.Array:
         """The batch's loss alone, as a line search asks for it; of its parts one after the other too."""
+        trainable, params = self.narrowed(trainable), self.narrowed(params)
         if self.parts == 1:
             return self._loss(trainable, params, statistics, *batch)[0]
         weights = self._weights(batch)
@@ -124,11 +186,18 @@ class Objective:
         targets: Named,
         key: jax.Array,
         weights: Sequence[jax.Array] | None = None,
+        scale: jax.Array | None = None,
     ) -> tuple[jax.Array, tuple[Any, ...]]:
         """The loss of samples; of a part of a batch, whose `weights` are then given, what they add to the batch's."""
         arrays = {name: trainable.get(name, value) for name, value in params.items()}
         outputs, after = self.pure.apply(
-            arrays, statistics, given(inputs), train=True, key=key, frozen=self.frozen.layers
+            arrays,
+            statistics,
+            given(inputs),
+            train=True,
+            key=key,
+            frozen=self.frozen.layers,
+            precision=self.type,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())
@@ -141,24 +210,26 @@ class Objective:
                 total = total + head.weight * share * value / jnp.maximum(whole, TINY)
                 losses.append(value)
                 counts.append(weight)
-        return total, (named[self.main.name], after, jnp.stack(losses), jnp.stack(counts))
+        found = (total, named[self.main.name], after, jnp.stack(losses), jnp.stack(counts))
+        return total if scale is None else total * scale, found
 
-    def _added(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> tuple[Arrays, Found]:
+    def _added(
+        self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared, scale: jax.Array | None
+    ) -> tuple[Arrays, Found]:
         numbered = self._numbered(batch)
         weights = self._weights(batch)
-        gradient = jax.value_and_grad(self._loss, has_aux=True)
 
         def passed(statistics: Arrays, part: Part) -> tuple[Arrays, tuple[Any, ...], Sums]:
             """The statistics after a part, what is added up over the parts, and what of them is joined."""
             inputs, targets, number = part
             key = jax.random.fold_in(batch.key, number)
-            (loss, (output, after, losses, counts)), gradients = gradient(
-                trainable, params, statistics, inputs, targets, key, weights
+            (_, (loss, output, after, losses, counts)), gradients = self._differentiated(
+                trainable, params, statistics, inputs, targets, key, weights, scale
             )
             running = self._running(output, inputs, targets)
             joined = self.main.running is not None and self.main.running.joined
             added = {} if joined else running
-            return after, (gradients, loss, losses, counts, added), running if joined else {}
+            return after, (self._widened(gradients), loss, losses, counts, added), running if joined else {}
 
         first = jax.tree.map(lambda array: array[0], numbered)
         _, sums, _ = jax.eval_shape(passed, statistics, first)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import count
 from archspec.output import printable, say
 from archspec.tasks import Head
+from archspec.training.scaling import said
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -89,7 +90,7 @@ class Progress:
         speed = _speed(record["images_per_second"])
         text = (
             f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {of}loss {_loss(record['train']['loss'])}  "
-            f"{self.held}: {of}loss {_loss(after['loss'])}  {metrics}{others}  {speed} {self.what}/s"
+            f"{self.held}: {of}loss {_loss(after['loss'])}  {metrics}{others}{said(record)}  {speed} {self.what}/s"
         )
         self.say(text)
 

@@ -35,7 +35,7 @@ from archspec.training.checks import check_data, counted, fitted, fitted_heads, 
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
-from archspec.training.notes import check_labels, of_augment, of_batches, of_data, say_notes
+from archspec.training.notes import check_labels, of_augment, of_batches, of_data, of_precision, say_notes
 from archspec.training.reading import read_once
 from archspec.training.result import Result
 
@@ -222,6 +222,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_data(data, graph, heads, spec.inputs),
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
+        *of_precision(recipe),
     ]
 
 

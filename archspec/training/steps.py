@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,11 +12,11 @@ import optax
 
 from archspec.graph import Graph
 from archspec.images.numbers import finished, given, mean_colour, normalised, normalised_inputs, scaled
-from archspec.lower import Arrays, Pure, build, outline, split
+from archspec.lower import Arrays, Network, Pure, build, outline, split
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
+from archspec.training import averaging, scaling
 from archspec.training.augmentation import Changed, augmented
-from archspec.training.averaging import averaged, begun
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
 from archspec.training.objective import Objective, Prepared, named_outputs, trained_of
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from archspec.spec.train import Train
 
 State = dict[str, Any]
-"""params, statistics, optimiser, key (as data), step; and ema (params and statistics) where the recipe has one."""
+"""params, statistics, optimiser, key (as data), step; where the recipe asks for it also ema (params and statistics) and
+scaling (of the loss)."""
 
 Figures = dict[str, Any]
 """What a step adds to its epoch's metrics: `losses` and `weights`, a number for each term of each head's loss, over the
-labels that count; `running`, what the main output is measured by in training; `finite`, whether the step's loss is."""
+labels that count; `running`, what the main output is measured by in training; `finite`, whether the step's loss is, and
+in float16 a scale is left at which gradients could be."""
 
 Sums = dict[str, Any]
 """What a batch adds in evaluation: `losses` and `weights`, and under `metrics` the sums of each head's, in order."""
@@ -57,6 +59,12 @@ class Steps(NamedTuple):
     """Inputs as the network is given them in evaluation."""
     learning_rate: Callable[[int], float]
     pure: Pure
+    parts: Callable[[Prepared], Iterator[Prepared]]
+    """The micro-batches of what `train` gives the network."""
+    network: Callable[[State], Network]
+    """The network as a step runs it, with the weights of a state in the precision of its passes."""
+    type: Any
+    """The 16-bit type of the passes; None for float32."""
 
 
 def make_steps(
@@ -91,7 +99,8 @@ def steps_of(
     pure, *shapes = outline(graph)
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
-    objective = Objective(graph, heads, pure, frozen, train.micro_batches)
+    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision)
+    scales = train.precision == "float16"
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
     def initial(given: Arrays | None = None) -> State:
@@ -108,7 +117,8 @@ def steps_of(
             "optimiser": optimiser.init(trained(params)),
             "key": jax.random.key_data(key),
             "step": jnp.zeros((), jnp.int32),
-            **({"ema": begun(params, statistics)} if train.ema else {}),
+            **({"ema": averaging.begun(params, statistics)} if train.ema else {}),
+            **({"scaling": scaling.begun()} if scales else {}),
         }
 
     def continued(state: State) -> State:
@@ -135,7 +145,8 @@ def steps_of(
     def train_step(state: State, batch: Batch) -> tuple[State, Figures]:
         prepared = prepare(state, batch)
         before = trained(state["params"])
-        gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared)
+        scale = state["scaling"]["scale"] if scales else None
+        gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
         updates, optimiser_state = optimiser.update(
             gradients,
             state["optimiser"],
@@ -154,9 +165,15 @@ def steps_of(
             "step": state["step"] + 1,
         }
         if train.ema:
-            new["ema"] = averaged(train.ema, state["ema"], new["params"], new["statistics"], new["step"])
-        figures = {"losses": found.losses, "weights": found.weights, "running": running}
-        return new, {**figures, "finite": jnp.isfinite(found.loss)}
+            new["ema"] = averaging.averaged(train.ema, state["ema"], new["params"], new["statistics"], new["step"])
+        finite = jnp.isfinite(found.loss)
+        if scales:
+            fine = scaling.finite(gradients)
+            # A step that is skipped leaves everything but the count as it was, statistics too.
+            kept = {name: jax.tree.map(partial(jnp.where, fine), new[name], state[name]) for name in new}
+            new = {**kept, "step": new["step"], "scaling": scaling.after(state["scaling"], fine)}
+            finite &= ~scaling.exhausted(new["scaling"])
+        return new, {"losses": found.losses, "weights": found.weights, "running": running, "finite": finite}
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
@@ -182,6 +199,9 @@ def steps_of(
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
+        objective.parted,
+        lambda state: pure.merge(objective.narrowed(state["params"]), state["statistics"]),
+        objective.type,
     )
 
 
