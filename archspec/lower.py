@@ -6,7 +6,7 @@ what is called while tracing; nothing of it is left in the compiled program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from archspec.blocks import Stretch
 from archspec.diagnostics import DataError, Span, article, count, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import Kind, is_foreign
@@ -66,6 +67,24 @@ class Program(NamedTuple):
     outputs: tuple[tuple[str, int], ...]
 
 
+_Values = dict[tuple[int, bool], jax.Array]
+"""What nodes give, by index, and their indices of maxima, where the second is true."""
+
+
+class _Way(NamedTuple):
+    """How a program is run."""
+
+    train: bool
+    key: jax.Array | None
+    frozen: frozenset[str]
+    precision: Any
+    program: Program
+
+    @property
+    def outputs(self) -> set[int]:
+        return {index for _, index in self.program.outputs}
+
+
 class Network(nnx.Module):
     """A lowered graph. Calling it gives the array of its one output, or a dict of arrays by output names.
 
@@ -113,22 +132,34 @@ class Network(nnx.Module):
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
+        recomputed: Sequence[Stretch] = (),
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
-        them, but for those of `full_precision`, which compute in float32; outputs are float32.
+        them, but for those of `full_precision`, which compute in float32; outputs are float32. Of the layers of
+        `recomputed` stretches nothing is kept for the backward pass: it computes them anew, with the same keys.
         """
         program = self._programs[train]
+        way = _Way(train, key, frozen, precision, program)
         values = self._given(x)
-        values.update(self._calls(x, train, key, frozen, precision))
-        outputs = {name: values[index] for name, index in program.outputs}
+        stretches = {stretch.first: stretch for stretch in recomputed}
+        index = 0
+        while index < len(program.steps):
+            stretch = stretches.get(index)
+            if stretch is None:
+                self._call(index, self.at(program.steps[index].path), values, way)
+                index += 1
+            else:
+                self._recomputed(stretch, values, way)
+                index = stretch.last + 1
+        outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
             outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
         return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
-    def _given(self, x: Inputs) -> dict[int, jax.Array]:
+    def _given(self, x: Inputs) -> _Values:
         """The inputs by the numbers that stand for them in a graph."""
         given = x if isinstance(x, Mapping) else {self._inputs[0].name: x}
-        return {input_number(place): given[item.name] for place, item in enumerate(self._inputs)}
+        return {(input_number(place), False): given[item.name] for place, item in enumerate(self._inputs)}
 
     def trace(
         self,
@@ -140,47 +171,67 @@ class Network(nnx.Module):
         precision: Any = None,
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
-        return self._calls(x, train, key, frozen, precision)
-
-    def _calls(
-        self, x: Inputs, train: bool, key: jax.Array | None, frozen: frozenset[str], precision: Any
-    ) -> Iterator[tuple[int, jax.Array]]:
-        values: dict[tuple[int, bool], jax.Array] = {(source, False): x for source, x in self._given(x).items()}
         program = self._programs[train]
-        # What a layer in float32 gives as an output of the network is not rounded.
-        exact = {index for _, index in program.outputs}
+        values = self._given(x)
         for index, step in enumerate(program.steps):
-            options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
-            if step.uses_mode:
-                options["train"] = train and step.owner not in frozen
-            if step.uses_key and train:
-                if key is None:
-                    raise ValueError(
-                        f"{step.name} is random and needs a key while training: network(x, train=True, "
-                        "key=jax.random.key(0)), another one for each step"
-                    )
-                # A layer's key depends on its own path alone, so other layers can come and go.
-                options["key"] = jax.random.fold_in(key, step.hash)
-            module = self.at(step.path)
-            taken = [values[source] for source in step.inputs]
-            if precision is not None:
-                wanted = jnp.float32 if step.full_precision else precision
-                taken = [_as(wanted, value) for value in taken]
-            if step.foreign is None:
+            self._call(index, self.at(step.path), values, _Way(train, key, frozen, precision, program))
+            yield index, values[index, False]
+
+    def _call(self, index: int, module: Any, values: _Values, way: _Way) -> None:
+        """Adds what a step gives to the values."""
+        step = way.program.steps[index]
+        options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
+        if step.uses_mode:
+            options["train"] = way.train and step.owner not in way.frozen
+        if step.uses_key and way.train:
+            if way.key is None:
+                raise ValueError(
+                    f"{step.name} is random and needs a key while training: network(x, train=True, "
+                    "key=jax.random.key(0)), another one for each step"
+                )
+            # A layer's key depends on its own path alone, so other layers can come and go.
+            options["key"] = jax.random.fold_in(way.key, step.hash)
+        taken = [values[source] for source in step.inputs]
+        if way.precision is not None:
+            wanted = jnp.float32 if step.full_precision else way.precision
+            taken = [_as(wanted, value) for value in taken]
+        if step.foreign is None:
+            value = module(*taken, **options)
+        else:
+            try:
                 value = module(*taken, **options)
-            else:
-                try:
-                    value = module(*taken, **options)
-                except (jax.errors.JaxRuntimeError, MemoryError):
-                    raise
-                except Exception as error:
-                    raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
-            if step.gives_indices:
-                value, values[index, True] = value
-            if precision is not None and not (step.full_precision and index in exact):
-                value = _as(precision, value)
-            values[index, False] = value
-            yield index, value
+            except (jax.errors.JaxRuntimeError, MemoryError):
+                raise
+            except Exception as error:
+                raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
+        if step.gives_indices:
+            value, values[index, True] = value
+        # What a layer in float32 gives as an output of the network is not rounded.
+        if way.precision is not None and not (step.full_precision and index in way.outputs):
+            value = _as(way.precision, value)
+        values[index, False] = value
+
+    def _recomputed(self, stretch: Stretch, values: _Values, way: _Way) -> None:
+        """Adds what other layers take of a stretch to the values; the rest is forgotten until the backward pass."""
+        steps, inside = way.program.steps, range(stretch.first, stretch.last + 1)
+        taken = {source for index in inside for source in steps[index].inputs if source[0] not in inside}
+        later = {source for step in steps[stretch.last + 1 :] for source in step.inputs}
+        later |= {(index, False) for index in way.outputs}
+        wanted = sorted(source for source in later if source[0] in inside)
+        own = [self.at(steps[index].path) for index in inside]
+        definition, state = nnx.split(own)
+
+        def run(state: Any, given: list[jax.Array], key: jax.Array | None) -> tuple[list[jax.Array], Any]:
+            modules = nnx.merge(definition, state)
+            inner: _Values = dict(zip(sorted(taken), given, strict=True))
+            for index, module in zip(inside, modules, strict=True):
+                self._call(index, module, inner, way._replace(key=key))
+            return [inner[source] for source in wanted], nnx.state(modules, nnx.Not(nnx.Param))
+
+        given = [values[source] for source in sorted(taken)]
+        made, after = jax.checkpoint(run)(state, given, way.key)
+        values.update(zip(wanted, made, strict=True))
+        nnx.update(own, after)
 
     def at(self, path: tuple[str | int, ...]) -> Any:
         """The module at a path."""
@@ -391,10 +442,11 @@ class Pure:
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
+        recomputed: Sequence[Stretch] = (),
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
         network = self.merge(params, statistics)
-        outputs = network.computed(by_name(x, {}, network._inputs), train, key, frozen, precision)
+        outputs = network.computed(by_name(x, {}, network._inputs), train, key, frozen, precision, recomputed)
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:

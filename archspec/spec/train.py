@@ -53,6 +53,7 @@ class InitFrom(Section):
 
 
 Precision = Literal["float32", "bfloat16", "float16"]
+Remat = tuple[Text, ...] | Literal["all"]
 
 
 class Ema(Section):
@@ -68,6 +69,10 @@ class Ema(Section):
 
 def _read_ema(value: Any) -> Any:
     return {"decay": value} if isinstance(value, float | int) and not isinstance(value, bool) else value
+
+
+def _read_remat(value: Any) -> Any:
+    return (value,) if isinstance(value, str) and value != "all" else value
 
 
 def _read_init(value: Any) -> Any:
@@ -108,6 +113,11 @@ class Train(Section):
         Precision,
         Field(description="what the passes compute in; with 16 bits, weights and sums stay float32 (mixed precision)"),
     ] = "float32"
+    remat: Annotated[
+        Remat,
+        BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),
+        Field(description="blocks of which nothing is kept for the backward pass: paths, patterns with *, or all"),
+    ] = ()
     ema: Annotated[
         Ema | None,
         BeforeValidator(_read_ema, json_schema_input_type=Ema | Probability | None),

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from archspec.blocks import recomputed
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure
 from archspec.metrics import Sums
-from archspec.spec.train import Precision
+from archspec.spec.train import Precision, Remat
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.feeding import Named
@@ -59,6 +60,8 @@ class Objective:
 
     With a 16-bit `precision` the passes take a copy of the weights in that type (Micikevicius et al. 2018); layers with
     long sums or exponentials, statistics, outputs and losses are float32, and gradients are as soon as they are there.
+
+    Of the blocks that `remat` names only what goes in is kept for the backward pass (Chen et al. 2016).
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Objective:
         frozen: FrozenParts,
         parts: int = 1,
         precision: Precision = "float32",
+        remat: Remat = (),
     ) -> None:
         self.heads = heads
         self.pure = pure
@@ -76,6 +80,7 @@ class Objective:
         self.parts = parts
         self.type = None if precision == "float32" else jnp.dtype(precision)
         """The 16-bit type that the passes compute with; None for float32."""
+        self.recomputed = recomputed(graph.pruned("train"), remat) if remat else ()
         self._wide = {
             f"{node.owner}.{weight.name}"
             for node in graph.nodes
@@ -161,7 +166,7 @@ class Objective:
         def step(carry: tuple[Arrays, jax.Array], part: Part) -> tuple[tuple[Arrays, jax.Array], None]:
             inputs, targets, number = part
             key = jax.random.fold_in(batch.key, number)
-            loss, (_, after, *_) = self._loss(trainable, params, carry[0], inputs, targets, key, weights)
+            loss, (_, _, after, *_) = self._loss(trainable, params, carry[0], inputs, targets, key, weights)
             return (after, carry[1] + loss), None
 
         (_, total), _ = lax.scan(step, (statistics, jnp.zeros(())), self._numbered(batch))
@@ -198,6 +203,7 @@ class Objective:
             key=key,
             frozen=self.frozen.layers,
             precision=self.type,
+            recomputed=self.recomputed,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())

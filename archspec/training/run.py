@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from archspec.blocks import recomputed
 from archspec.data import Data, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
@@ -106,6 +107,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         # Everything that can be wrong is looked at before a folder is touched.
         given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
         _check_frozen(recipe, spec, graph)
+        _check_remat(recipe, spec, graph)
         _check_foreign(graph)
         notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
@@ -241,3 +243,11 @@ def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
         frozen_at(recipe, graph, 1)
     except DataError as error:
         raise error.located(spec.place("train", "init_from", "freeze")) from None
+
+
+def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
+    """Raises `SpecError` where what is to be computed anew is not there."""
+    try:
+        recomputed(graph.pruned("train"), recipe.remat)
+    except DataError as error:
+        raise error.located(spec.place("train", "remat")) from None

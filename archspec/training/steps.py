@@ -99,7 +99,7 @@ def steps_of(
     pure, *shapes = outline(graph)
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
-    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision)
+    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat)
     scales = train.precision == "float16"
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
