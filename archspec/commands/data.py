@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import open_checked, show, spec_options
+from archspec.commands._common import open_checked, show, spec_options, write_file
 from archspec.diagnostics import DataError
 from archspec.output import as_json, printable
 from archspec.training.interrupt import loading
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         from archspec.training.reading import check
 
     outcome = check(spec)
-    checked, diagnostics = outcome
+    checked, diagnostics = outcome.checked, outcome.diagnostics
     if options.format == "json":
         figures = checked.to_plain() if checked is not None else {}
         print(as_json({**figures, "errors": [item.to_json() for item in diagnostics], "trains": not diagnostics}))
@@ -46,6 +46,17 @@ def run(options: argparse.Namespace) -> int:
         show(diagnostics, options)
         if not diagnostics:
             print("training would begin with these data")
+    if options.sheet is not None and outcome.trained is not None:
+        from archspec.training.contact import contact_sheet
+
+        data, heads = outcome.trained
+        try:
+            contents = contact_sheet(data, spec, heads)
+        except DataError as error:
+            raise error.located(None) from None
+        write_file(options.sheet, contents)
+    if options.sheet is not None and options.format != "json":
+        print(printable(f"sheet {options.sheet}" if outcome.trained else "there is no sheet of data that are refused"))
     return 1 if diagnostics else 0
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from archspec.images.files import Unread
     from archspec.loading import Spec
     from archspec.survey.facts import Bad
+    from archspec.tasks import Head
 
 AFTER, EVERY = 1.0, 20.0
 """Seconds after which a reading is said to go on, without a terminal, and then again."""
@@ -136,10 +137,14 @@ def fits_of(data: Data, spec: Spec) -> dict[str, Plan]:
 
 
 class Outcome(NamedTuple):
-    """What `archspec data check` found, None where the data could not be read at all; and why training would refuse."""
+    """What `archspec data check` found, None where the data could not be read at all, and why training would refuse.
+
+    `trained` are the data as they are trained on, and the heads; None where training would refuse.
+    """
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
+    trained: tuple[Data, tuple[Head, ...]] | None = None
 
 
 def check(spec: Spec, *, progress: bool = True) -> Outcome:
@@ -177,7 +182,7 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
     if bad and getattr(dataset, ON_ERROR, "error") == "error":
         refused = unreadable(bad, found.count + len(whole.left), can_skip=skipping)
         errors.extend(spec.data_error(refused).diagnostics)
-    notes = data.notes
+    notes, trained = data.notes, None
     try:
         graph = spec.graph()
         data = counted(data, graph, spec)
@@ -187,14 +192,14 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         for part, split in data.parts.items():
             check_labels(data.name, split, data.said(part))
         data = data.map(lambda split: fitted(split, spec.inputs))
-        fitted_heads(spec, data)
+        trained = data, fitted_heads(spec, data)
     except SpecError as error:
         errors.extend(error.diagnostics)
     except DataError as error:
         errors.extend(spec.data_error(error).diagnostics)
     beyond = _beyond(whole, found, spec) if errors else []  # labels that count from 1 are none
     checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), beyond, whole.left, notes)
-    return Outcome(checked, tuple(errors))
+    return Outcome(checked, tuple(errors), None if errors else trained)
 
 
 def _beyond(data: Data, found: Survey, spec: Spec) -> list[Beyond]:

@@ -342,7 +342,7 @@ def verdict(case: Case, *, skip: bool) -> Verdict:
         return Verdict("named", f"refused before anything was read: {error.diagnostics}")
     except Exception as error:
         return Verdict("error", f"{type(error).__name__}: {error}")
-    checked, diagnostics = outcome
+    checked, diagnostics = outcome.checked, outcome.diagnostics
     text = render_text(diagnostics)
     if diagnostics:
         # A class or a mask that is missing is told by its folder, an array by its file.

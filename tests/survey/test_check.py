@@ -142,3 +142,25 @@ def test_data_in_memory_and_labels_beyond_the_output(tmp_path: Path, capsys: pyt
     np.testing.assert_allclose(found["inputs"]["input"]["mean"], x.astype(np.float64).mean(0), rtol=1e-12)
     np.testing.assert_allclose(found["inputs"]["input"]["std"], x.astype(np.float64).std(0), rtol=1e-12)
     assert found["doubles"][0]["count"] == 4
+
+
+def test_the_sheet_shows_samples_as_the_first_epoch_sees_them(tmp_path: Path) -> None:
+    """Mirrored or not, an image's colours are on the sheet; samples come from the classes in turn."""
+    from archspec.training.checks import counted, fitted, fitted_heads, matched
+    from archspec.training.contact import chosen, contact_sheet
+
+    file = pets(tmp_path, {"on_error": "skip"})
+    text = yaml.safe_load(file.read_text("utf-8"))
+    text["train"]["augment"] = ["horizontal_flip"]
+    file.write_text(yaml.safe_dump(text), "utf-8")
+    assert main(["data", "check", str(file), "--sheet", str(tmp_path / "sheet.png")]) == 0
+    with Image.open(tmp_path / "sheet.png") as image:
+        drawn = np.asarray(image.convert("RGB"))
+    spec = archspec.load(file)
+    data = matched(counted(loaded(spec.train.dataset), spec.graph(), spec), spec, spec.graph())  # type: ignore[union-attr]
+    data = data.map(lambda split: fitted(split, spec.inputs))
+    assert chosen(data).tolist() == [0, 4, 1, 5, 2, 6, 3, 7]  # a cat, a dog, …
+    heads = fitted_heads(spec, data)
+    assert contact_sheet(data, spec, heads) == (tmp_path / "sheet.png").read_bytes()
+    colours = {tuple(colour) for colour in drawn.reshape(-1, 3).tolist()}
+    assert {tuple(colour) for colour in data.train.images[0].reshape(-1, 3).tolist()} <= colours
