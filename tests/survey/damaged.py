@@ -165,6 +165,13 @@ def _zeroed(data: bytes, rng: Rng) -> bytes:
     return data[:begin] + bytes(len(data) - begin)
 
 
+def _renamed(path: Path, rng: Rng) -> None:
+    """Cut, and with a name in Latin-1, which is no UTF-8."""
+    data = path.read_bytes()
+    path.unlink()
+    path.with_name(os.fsdecode(b"caf\xe9-" + os.fsencode(path.name))).write_bytes(data[: len(data) // 2])
+
+
 def _pipe(path: Path, rng: Rng) -> None:
     path.unlink()
     os.mkfifo(path)
@@ -226,6 +233,7 @@ ANY = (
 
 IMAGES = (
     Damage("100,000×100,000", _rewritten(_huge)),
+    Damage("cut, with a name that is no text", _renamed),
     Damage("another size", _rewritten(lambda data, rng: _encoded(_image(rng).resize((7, 9)), "PNG"))),
     Damage("32-bit floats", _rewritten(lambda data, rng: _encoded(_image(rng, 1).convert("F"), "TIFF"))),
     Damage("16 bits", _rewritten(lambda data, rng: _encoded(_image(rng, 1).convert("I;16"), "PNG")), sure=False),
@@ -330,7 +338,9 @@ def verdict(case: Case, *, skip: bool) -> Verdict:
     """What the check says of a damaged dataset, held to what it must say."""
     import archspec
     from archspec.diagnostics import SpecError
+    from archspec.output import as_json, printable
     from archspec.rendering import render_text
+    from archspec.survey.words import in_words
     from archspec.training.reading import check
 
     name = case.file.name
@@ -343,6 +353,9 @@ def verdict(case: Case, *, skip: bool) -> Verdict:
     except Exception as error:
         return Verdict("error", f"{type(error).__name__}: {error}")
     checked, diagnostics = outcome.checked, outcome.diagnostics
+    if checked is not None:  # both ways of showing it show whatever there is
+        as_json(checked.to_plain()).encode()
+        "".join(map(printable, in_words(checked))).encode()
     text = render_text(diagnostics)
     if diagnostics:
         # A class or a mask that is missing is told by its folder, an array by its file.
