@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
-    from archspec.data._columns import Column, Values, as_array, mapped, pieces
+    from archspec.data._columns import Column, UnlikeError, Values, as_array, mapped, pieces
     from archspec.data._files import picked
     from archspec.data._parts import loaded, untrained
     from archspec.data._split import Data, Split
@@ -20,6 +20,7 @@ _HOMES = {
     "Column": "_columns",
     "Data": "_split",
     "Split": "_split",
+    "UnlikeError": "_columns",
     "Values": "_columns",
     "as_array": "_columns",
     "loaded": "_parts",
@@ -38,6 +39,7 @@ __all__ = [
     "Data",
     "Dataset",
     "Split",
+    "UnlikeError",
     "Values",
     "as_array",
     "loaded",

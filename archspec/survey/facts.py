@@ -18,13 +18,14 @@ DIGEST = 16
 
 
 class Bad(NamedTuple):
-    """A sample that cannot be read, and why."""
+    """A sample that cannot be read, and why. One that is `unlike` can, and is of another size than the others."""
 
     place: int
     code: str
     name: str
     reason: str
     help: tuple[str, ...] = ()
+    unlike: bool = False
 
 
 def digest(arrays: Sequence[np.ndarray]) -> bytes:

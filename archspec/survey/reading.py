@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, overload
 
-from archspec.data import Column, Data, Split
+from archspec.data import Column, Data, Split, UnlikeError
 from archspec.diagnostics import DataError, listed
 from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments, digest
 from archspec.survey.known import Known
@@ -30,6 +30,7 @@ FEW = 256
 HELD_BYTES = 2**24
 """A process holds about so many bytes of samples at once."""
 ANYTHING = "E521"
+SKIP = "`on_error: skip` in the dataset leaves out what cannot be read"
 
 
 class Piece(NamedTuple):
@@ -234,9 +235,8 @@ class Reader:
                     name: column.sample(place, seen.setdefault(name, Counter())) for name, column in own.targets.items()
                 }
             except DataError as error:
-                facts.bad.append(
-                    Bad(place - begin, error.code, self._name(piece.part, place), error.message, error.help)
-                )
+                name, unlike = self._name(piece.part, place), isinstance(error, UnlikeError)
+                facts.bad.append(Bad(place - begin, error.code, name, error.message, error.help, unlike))
             except Exception as error:  # of a source's own code, or of a decoder's that nobody foresaw
                 name = self._name(piece.part, place)
                 reason = str(error).partition("\n")[0][:200] or type(error).__name__
@@ -326,18 +326,22 @@ def _add_labels(facts: Facts, split: Split, data: Data) -> None:
 
 
 def unreadable(bad: Sequence[Bad | Unread], of: int, *, can_skip: bool) -> DataError:
-    """The error that some of so many samples cannot be read, which names them."""
-    first = bad[0]
+    """One error of the samples, of so many, that cannot be read or used, or are of another size than the others."""
+    told = [item for item in bad if not getattr(item, "unlike", False)]
+    if not told:
+        first = bad[0]
+        more = f"; {len(bad):,} of {of:,} samples are of another size" if len(bad) > 1 else ""
+        return DataError(first.code, first.reason + more, help=getattr(first, "help", ()))
+    first = told[0]
     own = getattr(first, "help", ()) or ["download them again, or take them out of the folder"]
-    help = [*own, *(["`on_error: skip` in the dataset leaves out what cannot be read"] if can_skip else [])]
-    if len(bad) == 1:
+    help = [*own, *([SKIP] if can_skip else [])]
+    if len(told) == 1:
         return DataError(first.code, first.reason, help=help)
-    names = listed([item.name for item in bad], 20)
     return DataError(
         first.code,
-        f"{len(bad):,} of {of:,} samples cannot be read: {names}",
-        notes=[item.reason for item in bad[:10]],
-        help=[*help, *(["`archspec data check` lists all of them"] if len(bad) > 20 else [])],
+        f"{len(told):,} of {of:,} samples cannot be read: {listed([item.name for item in told], 20)}",
+        notes=[item.reason for item in told[:10]],
+        help=[*help, *(["`archspec data check` lists all of them"] if len(told) > 20 else [])],
     )
 
 

@@ -87,9 +87,24 @@ def read_once(data: Data, spec: Spec, dataset: Dataset, progress: bool) -> Data:
             f"note: {found.known:,} of {count(found.count, 'sample')} of {data.name} are known from an earlier "
             f"reading, by their files' names, sizes and times ({known.folder})"
         )
-    if found.bad and getattr(dataset, ON_ERROR, "error") == "error":
-        raise unreadable([bad for _, bad in found.bad], found.count, can_skip=hasattr(dataset, ON_ERROR))
+    refused = refused_of(data, found, dataset)
+    if refused is not None:
+        raise refused
     return without(data, found)
+
+
+def refused_of(data: Data, found: Survey, dataset: Dataset) -> DataError | None:
+    """The error of the samples for which training would not begin: all that cannot be read, unless the dataset leaves
+    them out; those of another size than the others in any case.
+    """
+    skips = getattr(dataset, ON_ERROR, "error") == "skip"
+    bad: list[Bad | Unread] = [
+        *(() if skips else data.left),
+        *(own for _, own in found.bad if own.unlike or not skips),
+    ]
+    if not bad:
+        return None
+    return unreadable(bad, found.count + len(data.left), can_skip=ON_ERROR in type(dataset).model_fields)
 
 
 def _of_seen(data: Data, found: Survey) -> list[str]:
@@ -178,9 +193,8 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         return Outcome(checked, spec.data_error(error).diagnostics)
     whole, found = seen[0]
     errors: list[Diagnostic] = []
-    bad: list[Bad | Unread] = [*whole.left, *(own for _, own in found.bad)]
-    if bad and getattr(dataset, ON_ERROR, "error") == "error":
-        refused = unreadable(bad, found.count + len(whole.left), can_skip=skipping)
+    refused = refused_of(whole, found, dataset)
+    if refused is not None:
         errors.extend(spec.data_error(refused).diagnostics)
     notes, trained = data.notes, None
     try:
