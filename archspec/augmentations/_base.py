@@ -129,6 +129,10 @@ class Augmentation(Kind):
         """An image (H, W, C) of pixels from 0 to 1, changed; `mean` (C,) is its input's mean colour."""
         raise NotImplementedError
 
+    def said(self, drawn: Any, size: Size) -> str:
+        """What was drawn for one sample, on the host, in a few words."""
+        return self.kind.replace("_", " ")
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         """A map of targets (H, W, C) as it goes with the image; what comes from beyond the border is `uncounted`."""
         return labels

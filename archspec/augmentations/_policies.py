@@ -83,6 +83,13 @@ def coloured(image: jax.Array, operation: jax.Array, amount: jax.Array, ranges: 
     return made
 
 
+def operation_said(operation: Any, amount: Any) -> str:
+    """An operation in words, with its amount where it has one."""
+    name = OPERATIONS[int(operation)]
+    without = name in ("identity", "autocontrast", "equalise")
+    return name.replace("_", " ") + ("" if without else f" {float(amount):+.2f}")
+
+
 def signed(operation: jax.Array, amount: jax.Array, negative: jax.Array) -> jax.Array:
     """An amount with the sign that was drawn, where an operation takes one."""
     import jax.numpy as jnp

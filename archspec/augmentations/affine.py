@@ -106,6 +106,18 @@ class Affine(Augmentation):
 
         return warped(image, _matrix(drawn, image), self.interpolation, fill_of(self.fill, mean))
 
+    def said(self, drawn: Any, size: Size) -> str:
+        from math import degrees
+
+        right, down = (own * side for own, side in zip(drawn["translate"], reversed(size), strict=True))
+        parts = [
+            (self.rotate, f"turned {degrees(drawn['angle']):+.0f}°"),
+            (any(self.translate), f"moved {right:+.1f}, {down:+.1f}"),
+            (self.scale != (1, 1), f"×{drawn['scale']:.2f}"),
+            (any(self.shear), f"sheared {degrees(drawn['shear'][0]):+.0f}°, {degrees(drawn['shear'][1]):+.0f}°"),
+        ]
+        return ", ".join(words for there, words in parts if there)
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import warped
 

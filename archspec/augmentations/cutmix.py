@@ -32,6 +32,9 @@ class Cutmix(Mixing):
         side = jnp.sqrt(1 - jax.random.beta(share, self.alpha, self.alpha))
         return side, jax.random.uniform(place, (2,))
 
+    def said(self, drawn: Any, size: Size) -> str:
+        return f"cutmix {float(self.share(drawn, size)):.2f}"
+
     def mixed(self, drawn: Any, own: jax.Array, other: jax.Array) -> jax.Array:
         import jax.numpy as jnp
 

@@ -26,6 +26,9 @@ class Mixup(Mixing):
 
         return jax.random.beta(key, self.alpha, self.alpha)
 
+    def said(self, drawn: Any, size: Size) -> str:
+        return f"mixup {float(self.share(drawn, size)):.2f}"
+
     def mixed(self, drawn: Any, own: jax.Array, other: jax.Array) -> jax.Array:
         made: jax.Array = drawn * own + (1 - drawn) * other
         return made

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from archspec.augmentations._base import Augmentation, Fill, Interpolation, Size, Way, fill_fault, fill_of, labels_fill
-from archspec.augmentations._policies import OPERATIONS, Ranges, coloured, matrix_of, signed
+from archspec.augmentations._policies import OPERATIONS, Ranges, coloured, matrix_of, operation_said, signed
 from archspec.fields import NonNegativeInt, PositiveInt
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class RandAugment(Augmentation):
             image = warped(image, matrix_of(operation, amount, RANGES, size), self.interpolation, fill)
             image = coloured(image, operation, amount, RANGES)
         return image
+
+    def said(self, drawn: Any, size: Size) -> str:
+        return ", ".join(operation_said(*own) for own in zip(*drawn, strict=True))
 
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import warped

@@ -46,6 +46,10 @@ class RandomCrop(Augmentation):
 
         return shifted(image, drawn, self.padding, fill_of(self.fill, mean))
 
+    def said(self, drawn: Any, size: Size) -> str:
+        down, right = (int(border - own) for border, own in zip(self.padding, drawn, strict=True))
+        return f"moved {right:+d}, {down:+d}"
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import shifted
 

@@ -54,6 +54,10 @@ class RandomResizedCrop(Augmentation):
 
         return resampled(image, _in_pixels(drawn, image))
 
+    def said(self, drawn: Any, size: Size) -> str:
+        height, width = (round(float(own * side)) for own, side in zip(drawn[2:], size, strict=True))
+        return f"a box of {height}×{width}"
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import resampled_labels
 

@@ -41,6 +41,11 @@ class Rotation(Augmentation):
 
         return warped(image, _matrix(drawn), self.interpolation, fill_of(self.fill, mean))
 
+    def said(self, drawn: Any, size: Size) -> str:
+        from math import atan2, degrees
+
+        return f"turned {degrees(atan2(drawn[1], drawn[0])):+.0f}°"
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import warped
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from archspec.augmentations._base import Augmentation, Fill, Interpolation, Size, Way, fill_fault, fill_of, labels_fill
-from archspec.augmentations._policies import OPERATIONS, Ranges, coloured, matrix_of, signed
+from archspec.augmentations._policies import OPERATIONS, Ranges, coloured, matrix_of, operation_said, signed
 from archspec.fields import PositiveInt
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class TrivialAugment(Augmentation):
         operation, amount = drawn
         matrix = matrix_of(operation, amount, RANGES, (image.shape[0], image.shape[1]))
         return coloured(warped(image, matrix, self.interpolation, fill_of(self.fill, mean)), operation, amount, RANGES)
+
+    def said(self, drawn: Any, size: Size) -> str:
+        return operation_said(*drawn)
 
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         from archspec.nn.warping import warped

@@ -29,5 +29,8 @@ class VerticalFlip(Augmentation):
     def image(self, drawn: Any, image: jax.Array, mean: jax.Array) -> jax.Array:
         return image[::-1]
 
+    def said(self, drawn: Any, size: Size) -> str:
+        return "upside down"
+
     def labels(self, drawn: Any, labels: jax.Array, uncounted: float) -> jax.Array:
         return labels[::-1]

@@ -1,4 +1,4 @@
-"""Draws networks."""
+"""Draws networks, and sheets of augmented images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from archspec.drawing import FORMATS, DrawingError, drawn
 from archspec.output import print_as, printable
 
 _TEXT = ("svg", "dot")
+TIMES = 23
+"""Epochs on a sheet, so that with the image as it is there are 24 pictures."""
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -40,10 +42,21 @@ def options(command: argparse.ArgumentParser) -> None:
         help="a block to open, and what it lies in; * is any name: layer*.0",
     )
     command.add_argument("--direction", choices=("down", "right"), help="which way the network goes; down by default")
+    command.add_argument(
+        "--augment",
+        metavar="IMAGE|N",
+        help="instead of the network, a sheet (PNG) of an image file, or of the training sample of a number, as it is "
+        "trained on in the first epochs",
+    )
+    command.add_argument("--times", type=positive, metavar="N", help="epochs on the sheet of --augment; 23 by default")
     command.epilog = "example: archspec draw resnet50 -o resnet50.pdf"
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.augment is not None:
+        return _sheet(options)
+    if options.times is not None:
+        raise _cannot("--times goes with --augment")
     format = _format(options)
     graph = open_checked(options.spec, options).graph().pruned(options.mode)
     try:
@@ -61,6 +74,27 @@ def run(options: argparse.Namespace) -> int:
         print_as(contents.decode(), format)
         return 0
     file = Path(options.output or f"{graph.name}.{format}")
+    write_file(file, contents)
+    print(printable(str(file)))
+    return 0
+
+
+def _sheet(options: argparse.Namespace) -> int:
+    """Writes a sheet of augmented images."""
+    output = options.output or ""
+    suffix = Path(output).suffix.lower().removeprefix(".")
+    if output == "-" or "png" not in (options.format or suffix or "png"):
+        raise _cannot("a sheet of augmented images is a PNG file", "-o NAME.png")
+    if options.depth or options.open or options.direction or options.look != "graph":
+        raise _cannot("--augment draws no network: it has no --look, --depth, --open or --direction")
+    spec = open_checked(options.spec, options)
+    from archspec.training.showing import augmented_sheet
+
+    try:
+        contents = augmented_sheet(spec, options.augment, options.times or TIMES)
+    except DataError as error:
+        raise error.located(None) from error
+    file = Path(output or f"{spec.name}-augmented.png")
     write_file(file, contents)
     print(printable(str(file)))
     return 0

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-SIDE = 128
+SIDE = 160
 """A picture's longer side has about so many pixels: small ones are enlarged by a whole number, large ones reduced."""
 GAP, MARGIN, LINE, SIZE = 10, 16, 15, 11
 """Pixels between cells and around the sheet; the height of a line of text, and of its letters."""
 UNCOUNTED = (224, 224, 192)
 """The colour of what does not count in a mask, as PASCAL VOC has it."""
-LINES = 3
+LINES = 4
 """A caption has no more lines than this; what is longer ends in …."""
 
 
@@ -80,8 +80,9 @@ def drawn(cells: Sequence[Cell], title: str = "", columns: int | None = None) ->
 
 
 def _columns(count: int, wide: int, tall: int) -> int:
-    """So many that the sheet is about one and a half times as wide as high."""
-    return max(1, round(sqrt(1.5 * count * tall / wide)))
+    """So many that the sheet is about one and a half times as wide as high; near that, the last row is full."""
+    about = max(1, round(sqrt(1.5 * count * tall / wide)))
+    return min((about, about - 1, about + 1), key=lambda columns: -count % columns if columns else count)
 
 
 @cache

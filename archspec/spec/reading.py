@@ -101,7 +101,9 @@ def read_model(
         family = family_of_field(info.metadata)
         section = _section_of(info) if isinstance(value_node, LocatedMapping) else None
         value: Any
-        if family:
+        if family and is_null(value_node) and info.default is None:
+            value = None
+        elif family:
             read = read_kinds if takes_several(info.metadata) else read_kind
             value = read(family, value_node, env, findings)
         elif section is not None:

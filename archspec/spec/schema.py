@@ -301,6 +301,8 @@ def _properties(model: type[BaseModel]) -> Schema:
             schema: Schema = {"$ref": f"#/$defs/{FAMILIES[family]}"}
             if takes_several(info.metadata):
                 schema = {"anyOf": [{"type": "array", "items": schema}, schema]}
+            if info.default is None and not info.is_required():
+                schema = _or_nothing(schema)
             properties[name] = {**schema, "description": info.description or ""}
             continue
         schema = {key: value for key, value in made["properties"][name].items() if key not in ("title", "default")}

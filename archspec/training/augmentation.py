@@ -25,15 +25,34 @@ class Changed(NamedTuple):
     """How many classes there are of each target that is one whole number of them."""
 
 
+class Trace(NamedTuple):
+    """What was drawn for a batch's samples at one place of the list, and whether it happened to each."""
+
+    drawn: Any
+    happens: jax.Array
+
+
+def epoch_key(seed: int, epoch: jax.Array) -> jax.Array:
+    """The key of all that is drawn in an epoch, the first being 0. It is none of those of steps and weights."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 2), epoch)
+
+
 def augmented(
-    inputs: Named, targets: Named, index: jax.Array, chain: Sequence[Augmentation], changed: Changed, key: jax.Array
+    inputs: Named,
+    targets: Named,
+    index: jax.Array,
+    chain: Sequence[Augmentation],
+    changed: Changed,
+    key: jax.Array,
+    traces: list[Trace] | None = None,
 ) -> tuple[Named, Named]:
     """Inputs, whose images (N, H, W, C) have pixels from 0 to 1, and targets, after one augmentation after another.
 
     `key` is the epoch's; what is drawn for a sample comes from it, the sample's number in `index` (~n for one that
     fills up) and the augmentation's place: it is the same whatever the batch. All images of a sample are changed by
     what was drawn once, since they may show one thing, and maps of its targets go with them. Signals, vectors and all
-    other targets stay, unless samples are mixed, and so does everything where there is no image.
+    other targets stay, unless samples are mixed, and so does everything where there is no image. What happens is put
+    into `traces`, where such are given.
     """
     inputs, targets = dict(inputs), dict(targets)
     images = [name for name in inputs if name in changed.means]
@@ -54,7 +73,9 @@ def augmented(
             may = jnp.ones(len(index), jnp.bool_) if happens is None else happens
             done = _mix(inputs, targets, images, maps, kind, drawn, may & ~mixed, index)
             mixed = mixed | done
+            _keep(traces, drawn, done)
             continue
+        _keep(traces, drawn, jnp.ones(len(index), jnp.bool_) if happens is None else happens)
         for name in images:
             made = jax.vmap(kind.image, (0, 0, None))(drawn, inputs[name], jnp.asarray(changed.means[name]))
             inputs[name] = _where(happens, made, inputs[name])
@@ -64,6 +85,11 @@ def augmented(
             moved = jax.vmap(lambda one, labels, kind=kind, fill=fill: kind.labels(one, labels, fill))(drawn, wide)
             targets[name] = _where(happens, moved.reshape(targets[name].shape), targets[name])
     return inputs, targets
+
+
+def _keep(traces: list[Trace] | None, drawn: Any, happens: jax.Array) -> None:
+    if traces is not None:
+        traces.append(Trace(drawn, happens))
 
 
 def _size(images: jax.Array) -> tuple[int, int]:

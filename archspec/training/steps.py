@@ -16,7 +16,7 @@ from archspec.lower import Arrays, Network, Pure, build, outline, split
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
 from archspec.training import averaging, scaling
-from archspec.training.augmentation import Changed, augmented
+from archspec.training.augmentation import Changed, augmented, epoch_key
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
 from archspec.training.objective import Objective, Prepared, named_outputs, trained_of
@@ -134,7 +134,7 @@ def steps_of(
         means = {name: mean_colour(image) for name, image in images.items()}
         changed = Changed(means, maps_of(heads, targets), classes_of(heads, targets))
         # A key of its own, not of the step's: what a sample is in an epoch does not depend on where its step is.
-        epoch = jax.random.fold_in(jax.random.fold_in(jax.random.key(train.seed), 2), state["step"] // steps_per_epoch)
+        epoch = epoch_key(train.seed, state["step"] // steps_per_epoch)
         inputs, targets = augmented(inputs, targets, batch.index, train.augment, changed, epoch)
         made = {
             name: finished(inputs[name], images[name]) if name in images else normalised(inputs[name], input)

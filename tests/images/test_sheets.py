@@ -18,14 +18,14 @@ def test_pictures_and_masks_lie_side_by_side() -> None:
     mask = np.array([[0, 1, -1, 2], [0, 0, 0, 0]])
     grey = np.full((2, 4, 1), 0.5, np.float32)
     made = np.asarray(drawn([Cell(image, mask=mask), Cell(grey), Cell(image)], columns=2))
-    wide = 2 * 4 * 32 + 2
-    assert made.shape == (2 * MARGIN + 2 * 64 + GAP, 2 * MARGIN + 2 * wide + GAP, 3)
-    first = made[MARGIN : MARGIN + 64, MARGIN:]
-    assert (first[:32, :32] == (255, 0, 0)).all() and (first[32:, :128] == 0).all()
+    wide = 2 * 4 * 40 + 2
+    assert made.shape == (2 * MARGIN + 2 * 80 + GAP, 2 * MARGIN + 2 * wide + GAP, 3)
+    first = made[MARGIN : MARGIN + 80, MARGIN:]
+    assert (first[:40, :40] == (255, 0, 0)).all() and (first[40:, :160] == 0).all()
     for place, colour in enumerate([voc_colour(0), voc_colour(1), UNCOUNTED, voc_colour(2)]):
-        assert (first[:32, 130 + 32 * place : 162 + 32 * place] == colour).all()
-    assert (made[MARGIN : MARGIN + 64, MARGIN + wide + GAP :][:, :128] == 128).all()
-    assert (made[MARGIN + 64 + GAP :, MARGIN:][:32, :32] == (255, 0, 0)).all()
+        assert (first[:40, 162 + 40 * place : 202 + 40 * place] == colour).all()
+    assert (made[MARGIN : MARGIN + 80, MARGIN + wide + GAP :][:, :160] == 128).all()
+    assert (made[MARGIN + 80 + GAP :, MARGIN:][:40, :40] == (255, 0, 0)).all()
 
 
 def test_captions_fit_below_their_pictures() -> None:
