@@ -56,8 +56,8 @@ class Optimiser(Kind):
         return lambda step: self.learning_rate * schedule(step)
 
     def mask(self, params: dict[str, Any]) -> dict[str, bool]:
-        """Which arrays decay: kernels have two or more axes, biases and norms one."""
-        return {name: self.decay == "all" or value.ndim >= 2 for name, value in params.items()}
+        """Which arrays decay: kernels have two or more axes, biases and norms one. Those of other groups are none."""
+        return {name: self.decay == "all" or getattr(value, "ndim", 0) >= 2 for name, value in params.items()}
 
     def l2(self) -> list[optax.GradientTransformation]:
         """Weight decay as a term of the gradient, to stand before the optimiser; empty without decay."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 
 class Rmsprop(Optimiser):
-    """RMSprop (Hinton 2012) with momentum after the division, as in PyTorch; weight decay is L2."""
+    """RMSprop (Hinton 2012); weight decay is L2.
+
+    `form` says whose: PyTorch's adds epsilon to the root of the mean square, which begins at 0; TensorFlow's, with
+    which Inception, MobileNet and EfficientNet were trained, adds it within the root and begins at 1. In both, momentum
+    comes after the division; PyTorch's is of directions, which the learning rate then scales, TensorFlow's of steps.
+    """
 
     smoothing: Annotated[Probability, Field(description="decay of the mean squared gradient")] = 0.99
     momentum: Annotated[Probability, Field(description="share of the last step that is kept")] = 0.0
-    epsilon: Annotated[PositiveNumber, Field(description="added to the root of the mean square")] = 1e-8
+    epsilon: Annotated[PositiveNumber, Field(description="added to the mean square or to its root, see `form`")] = 1e-8
+    form: Annotated[Literal["pytorch", "tensorflow"], Field(description="whose formula it is")] = "pytorch"
 
     @property
     def slots(self) -> int:
@@ -28,9 +34,12 @@ class Rmsprop(Optimiser):
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax
 
-        return optax.chain(
-            *self.l2(),
-            optax.scale_by_rms(self.smoothing, self.epsilon, eps_in_sqrt=False),
+        tensorflow = self.form == "tensorflow"
+        parts = [
+            optax.scale_by_rms(self.smoothing, self.epsilon, float(tensorflow), eps_in_sqrt=tensorflow),
             *([optax.trace(self.momentum)] if self.momentum else []),
             optax.scale_by_learning_rate(self.rate(schedule)),
-        )
+        ]
+        if tensorflow and self.momentum:
+            parts[1:] = parts[:0:-1]
+        return optax.chain(*self.l2(), *parts)

@@ -10,7 +10,16 @@ from pydantic_core import PydanticCustomError
 from archspec.augmentations import Augmentation
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
-from archspec.fields import FilePath, Flag, NonNegativeInt, PositiveInt, Probability, Text
+from archspec.fields import (
+    FilePath,
+    Flag,
+    NonNegativeInt,
+    NonNegativeNumber,
+    PositiveInt,
+    PositiveNumber,
+    Probability,
+    Text,
+)
 from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
 from archspec.metrics import Metric
@@ -67,6 +76,29 @@ class Ema(Section):
     ] = False
 
 
+class Clip(Section):
+    """A bound on gradients, which are scaled or cut down to it before everything else."""
+
+    norm: Annotated[
+        PositiveNumber | None, Field(description="of all gradients' norm together (Pascanu et al. 2013)")
+    ] = None
+    value: Annotated[PositiveNumber | None, Field(description="of every number of the gradients")] = None
+    adaptive: Annotated[
+        PositiveNumber | None,
+        Field(description="of each unit's gradient, times its weights' norm (Brock et al. 2021)"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Clip:
+        if sum(bound is not None for bound in (self.norm, self.value, self.adaptive)) != 1:
+            raise ValueError("give one of `norm`, `value` and `adaptive`")
+        return self
+
+
+def _read_clip(value: Any) -> Any:
+    return {"norm": value} if isinstance(value, float | int) and not isinstance(value, bool) else value
+
+
 def _read_ema(value: Any) -> Any:
     return {"decay": value} if isinstance(value, float | int) and not isinstance(value, bool) else value
 
@@ -118,6 +150,19 @@ class Train(Section):
         BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),
         Field(description="blocks of which nothing is kept for the backward pass: paths, patterns with *, or all"),
     ] = ()
+    clip: Annotated[
+        Clip | None,
+        BeforeValidator(_read_clip, json_schema_input_type=Clip | PositiveNumber | None),
+        Field(description="bound on gradients: on their norm, or `{value: …}`, `{adaptive: …}`"),
+    ] = None
+    rates: Annotated[
+        dict[Text, NonNegativeNumber],
+        Field(description="factors of the learning rate by path pattern; 0 stands still. The last that fits counts"),
+    ] = {}
+    decays: Annotated[
+        dict[Text, NonNegativeNumber],
+        Field(description="factors of the weight decay by path pattern, where the optimiser's `decay` does not spare"),
+    ] = {}
     ema: Annotated[
         Ema | None,
         BeforeValidator(_read_ema, json_schema_input_type=Ema | Probability | None),

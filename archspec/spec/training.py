@@ -61,6 +61,10 @@ def check_training(
 
         for fault, help in mixing_faults(train.augment, made):
             findings.error("E501", fault, place("train", "augment"), help=[help])
+    if train is not None and (train.rates or train.decays):
+        from archspec.spec.factors import check_factors
+
+        check_factors(graph, train, place, findings)
     if train is not None and train.augment is not None and not any(item.type.is_map for item in graph.inputs):
         findings.warning(
             "W308",

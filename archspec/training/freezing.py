@@ -8,6 +8,7 @@ from typing import NamedTuple
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.patterns import any_matches, path_matches
+from archspec.spec.factors import factors_of, trained_arrays
 from archspec.spec.train import Train
 
 
@@ -22,11 +23,22 @@ NOTHING = FrozenParts()
 
 
 def frozen_at(train: Train, graph: Graph, epoch: int) -> FrozenParts:
-    """What is frozen in an epoch; epochs count from 1. Raises `DataError`."""
+    """What is frozen in an epoch; epochs count from 1. Raises `DataError`.
+
+    Arrays with a factor of 0 in `rates` are too, but what their layers do besides goes on, as statistics and dropout.
+    """
     begin = train.init_from
     if begin is None or (begin.freeze_epochs is not None and epoch > begin.freeze_epochs):
-        return NOTHING
-    return frozen_by(begin.freeze, begin.exclude, graph)
+        found = NOTHING
+    else:
+        found = frozen_by(begin.freeze, begin.exclude, graph)
+    if not train.rates:
+        return found
+    still = {name for name, factor in factors_of(train.rates, graph).items() if not factor}
+    arrays = found.arrays | still
+    if not trained_arrays(graph).keys() - arrays:
+        raise DataError("E516", "`rates` are 0 of all that is not frozen, so there is nothing to train")
+    return FrozenParts(arrays, found.layers)
 
 
 def frozen_by(patterns: Sequence[str], exclude: Sequence[str], graph: Graph) -> FrozenParts:

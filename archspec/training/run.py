@@ -39,6 +39,7 @@ from archspec.training.loop import Loop
 from archspec.training.notes import check_labels, of_augment, of_batches, of_data, of_precision, say_notes
 from archspec.training.reading import read_once
 from archspec.training.result import Result
+from archspec.training.updates import factor_of, transformation
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -108,6 +109,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
         _check_frozen(recipe, spec, graph)
         _check_remat(recipe, spec, graph)
+        _check_updates(recipe, spec, graph)
         _check_foreign(graph)
         notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
@@ -242,7 +244,8 @@ def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
     try:
         frozen_at(recipe, graph, 1)
     except DataError as error:
-        raise error.located(spec.place("train", "init_from", "freeze")) from None
+        where = ("init_from", "freeze") if recipe.init_from is not None else ("rates",)
+        raise error.located(spec.place("train", *where)) from None
 
 
 def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
@@ -251,3 +254,14 @@ def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
         recomputed(graph.pruned("train"), recipe.remat)
     except DataError as error:
         raise error.located(spec.place("train", "remat")) from None
+
+
+def _check_updates(recipe: Train, spec: Spec, graph: Graph) -> None:
+    """Raises `SpecError` where Optax refuses the numbers of the optimiser or the schedule."""
+    where = "schedule"
+    try:
+        factor = factor_of(recipe, 1)
+        where = "optimiser"
+        transformation(recipe, graph, factor)
+    except DataError as error:
+        raise error.located(spec.place("train", where)) from None

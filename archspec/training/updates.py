@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,21 +11,82 @@ import optax
 
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
-from archspec.spec.train import Train
+from archspec.spec.factors import factors_of
+from archspec.spec.train import Clip, Train
 
 
 def transformation(train: Train, graph: Graph, factor: Callable[[Any], Any]) -> optax.GradientTransformationExtraArgs:
     """The Optax transformation of a recipe, whose learning rate `factor` scales at a step.
 
+    Gradients are clipped first, then the optimiser makes changes of them, then each array's change is scaled by its
+    factor of `rates`. Arrays whose weight decay has another factor have an optimiser of their own, as parameter groups
+    in PyTorch.
+
     Its update takes `value`, `grad` and `value_fn` beside the gradients: the loss, its gradients, and the loss as a
     function of what is trained, which optimisers that measure their steps use and others leave alone. Raises
-    `DataError` where Optax refuses the recipe's numbers.
+    `DataError` where Optax refuses the recipe's numbers, or a pattern names nothing.
     """
+    parts = [clipping(train.clip)] if train.clip is not None else []
     try:
-        made = train.optimiser.build(factor)
+        parts.append(_decaying(train, graph, factor))
     except (ValueError, TypeError, ArithmeticError) as error:
         raise _refused(train.optimiser.kind, error) from None
-    return _steady(optax.with_extra_args_support(made))
+    rates = factors_of(train.rates, graph)
+    if rates:
+        parts.append(_scaled(rates))
+    return _steady(optax.with_extra_args_support(optax.chain(*parts) if len(parts) > 1 else parts[0]))
+
+
+def clipping(clip: Clip) -> optax.GradientTransformation:
+    """Gradients within a bound.
+
+    By norm, all of them together are scaled by min(1, bound/norm); by value, each number is cut at ±bound. Adaptively,
+    the gradient of a unit, which is what shares its last axis, has a norm of at most the bound times the norm of the
+    unit's weights, or 0.001 where that is less (Brock et al. 2021, equation 3).
+    """
+    if clip.norm is not None:
+        return optax.clip_by_global_norm(clip.norm)
+    if clip.value is not None:
+        return optax.clip(clip.value)
+    assert clip.adaptive is not None
+    bound = clip.adaptive
+
+    def clipped(gradient: jax.Array, weights: jax.Array) -> jax.Array:
+        # What has one axis, as biases, is a unit of one number each; our kernels' last axis is the output's.
+        axes = tuple(range(weights.ndim - 1))
+        most = bound * jnp.maximum(jnp.sqrt(jnp.sum(weights**2, axes, keepdims=True)), LEAST_NORM)
+        norm = jnp.sqrt(jnp.sum(gradient**2, axes, keepdims=True))
+        return jnp.where(norm > most, gradient * (most / jnp.maximum(norm, TINY)), gradient)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return jax.tree.map(clipped, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+LEAST_NORM = 1e-3
+TINY = 1e-30
+
+
+def _decaying(train: Train, graph: Graph, factor: Callable[[Any], Any]) -> optax.GradientTransformation:
+    optimiser = train.optimiser
+    decays = factors_of(train.decays, graph)
+    if set(decays.values()) <= {1.0} or not optimiser.weight_decay:
+        return optimiser.build(factor)
+    groups = {
+        repr(float(share)): optimiser.model_copy(update={"weight_decay": optimiser.weight_decay * share}).build(factor)
+        for share in {1.0, *decays.values()}
+    }
+    return optax.partition(groups, lambda params: {name: repr(float(decays.get(name, 1.0))) for name in params})
+
+
+def _scaled(rates: Mapping[str, float]) -> optax.GradientTransformation:
+    """Each array's change by its factor, so that its learning rate is that much of the others'."""
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return {name: value * rates[name] if name in rates else value for name, value in updates.items()}, state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def factor_of(train: Train, steps_per_epoch: int) -> Callable[[Any], Any]:
