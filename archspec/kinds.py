@@ -31,6 +31,7 @@ FAMILIES = {
     "tasks": "task",
     "data": "dataset",
     "augmentations": "augmentation",
+    "writers": "writer",
 }
 """Folder of each family, which also gives its base class, and the word for one of its members."""
 

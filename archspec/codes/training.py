@@ -135,4 +135,10 @@ CODES = (
         "A driver, a device that was lost, or an operation that the backend does not have. JAX's own words are shown.",
         "`archspec doctor` shows the devices; `JAX_PLATFORMS=cpu` runs without them.",
     ),
+    Code(
+        "E529",
+        "a package that `train.log` needs is not installed",
+        "Writers for other tools need the packages of these; archspec itself needs none of them.",
+        "Install what the message names, or leave the writer out of `log`.",
+    ),
 )

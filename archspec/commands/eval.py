@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.commands._common import check_run, overrides_of, set_option
+from archspec.commands._common import check_run, overrides_of, set_option, write_file
 from archspec.output import as_json, say
 from archspec.training.interrupt import loading
 
@@ -19,7 +19,13 @@ def options(command: argparse.ArgumentParser) -> None:
         help="which samples; by default test, or what is held out where there is no such part",
     )
     command.add_argument("--format", choices=("text", "json"), default="text")
-    command.epilog = "example: archspec eval runs/lenet5"
+    command.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="also write the run's page: curves, figures of each class, mistakes, settings",
+    )
+    command.epilog = "example: archspec eval runs/lenet5 --html lenet5.html"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,9 +35,15 @@ def run(options: argparse.Namespace) -> int:
         from archspec.inference.evaluating import measured
 
     notes: list[str] = []
-    metrics, whose = measured(options.folder, overrides=overrides, notes=notes, part=options.part)
+    done = measured(options.folder, overrides=overrides, notes=notes, part=options.part)
+    metrics, whose = done.metrics, done.whose
     for note in notes:
         say(f"note: {note}")
+    if options.html:
+        from archspec.review.making import page_of
+
+        write_file(options.html, page_of(done).encode())
+        say(f"page {options.html}")
     if options.format == "json":
         print(as_json(metrics))
     else:

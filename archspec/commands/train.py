@@ -39,6 +39,6 @@ def run(options: argparse.Namespace) -> int:
     with loading():
         from archspec.training.run import train
 
-    result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv))
+    result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv), page=True)
     print(result.summary())
     return 0

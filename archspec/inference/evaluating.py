@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from archspec.spec.overrides import Override, python_override
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
-from archspec.training.evaluation import Evaluator, Metrics
+from archspec.training.evaluation import Evaluated, Evaluator, Metrics
 from archspec.training.notes import check_labels
 from archspec.training.reading import read_once
 from archspec.training.steps import make_steps
@@ -33,13 +33,6 @@ Part = Literal["train", "validation", "test"]
 
 FITTING = ("fit", "short_side", "interpolation")
 """The fields of an image's input that say how images of another size are fitted, and change nothing of the network."""
-
-
-class Evaluated(NamedTuple):
-    """Loss and metrics of a part of the data, and what the part is called: test, validation, held-out or training."""
-
-    metrics: Metrics
-    whose: str
 
 
 def evaluate(
@@ -126,10 +119,10 @@ def evaluated(
         if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
             notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
     try:
-        whose = data.whose(own)
-        return Evaluated(Evaluator(steps, split, heads, graph, whose)(params, statistics), whose)
+        metrics = Evaluator(steps, split, heads, graph, data.whose(own))(params, statistics)
     except DataError as error:  # a loss that is not finite; what is right for training does not help here
         raise DataError(error.code, error.message, notes=error.notes).located(None) from None
+    return Evaluated(folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes)
 
 
 def _chosen(data: Data, part: Part) -> Split:

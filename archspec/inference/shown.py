@@ -40,16 +40,17 @@ def main_head(spec: Spec) -> Head:
 
 def shown_of(spec: Spec, graph: Graph) -> Shown:
     """How the main output of a spec's graph is shown."""
-    return _shown(main_head(spec), graph)
+    return shown_by(main_head(spec), graph)
 
 
 def others_of(spec: Spec, graph: Graph) -> dict[str, Shown]:
     """How other outputs that evaluation has are shown, by their names."""
     main = graph.main_output.name
-    return {head.name: _shown(head, graph) for head in spec.heads() if not head.train_only and head.name != main}
+    return {head.name: shown_by(head, graph) for head in spec.heads() if not head.train_only and head.name != main}
 
 
-def _shown(head: Head, graph: Graph) -> Shown:
+def shown_by(head: Head, graph: Graph) -> Shown:
+    """How the output of a head is shown."""
     output = next(output for output in graph.outputs if output.name == head.name)
     # A network that ends in softmax or sigmoid gives its probabilities itself.
     shares = gives_shares(graph, output)

@@ -7,5 +7,6 @@ from archspec.metrics._base import (
     Values,
     add,
 )
+from archspec.metrics._counting import labels_of, truths_of
 
-__all__ = ["Metric", "Sums", "Totals", "Values", "add"]
+__all__ = ["Metric", "Sums", "Totals", "Values", "add", "labels_of", "truths_of"]

@@ -29,7 +29,7 @@ def render(payload: Mapping[str, Any], *, live: str | None = None) -> str:
     style, script = _assets()
     connections = "'self'" if live else "'none'"
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
+        f"default-src 'none'; style-src {hash_of(style)}; script-src {hash_of(script)}; img-src data:; "
         f"connect-src {connections}; base-uri 'none'; form-action 'none'"
     )
     model = payload.get("model")
@@ -61,12 +61,24 @@ def _assets() -> tuple[str, str]:
         f".family-{name} {{ --light: {item.light}; --mid: {item.mid}; --dark: {item.dark}; }}"
         for name, item in FAMILIES.items()
     )
-    return f"{_read('page.css')}\n{colours}\n", "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    return f"{theme()}\n{_read('page.css')}\n{colours}\n", "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+
+
+def theme() -> str:
+    """The colours and fonts of the page, light and dark, which other pages have too."""
+    return _read("theme.css")
+
+
+def hashes() -> tuple[str, str]:
+    """Of the page's style and script, by which another page's policy lets it stand in a frame."""
+    style, script = _assets()
+    return hash_of(style), hash_of(script)
 
 
 def _read(name: str) -> str:
     return (_STATIC / name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """A text's hash, as policies of pages write it."""
     return f"'sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode()}'"

@@ -24,11 +24,13 @@ CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 REPORT = "report.txt"
+PAGE = "run.html"
+"""What came of the run, as a page."""
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
 
-OF_RUN = (RESULT, METRICS, CURVES, REPORT, RUN, SPEC)
+OF_RUN = (RESULT, METRICS, CURVES, PAGE, REPORT, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
 """What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
 

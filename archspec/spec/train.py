@@ -27,6 +27,7 @@ from archspec.optimisers import Optimiser, default_optimiser
 from archspec.schedules import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
+from archspec.writers import Writer
 
 
 class InitFrom(Section):
@@ -185,6 +186,11 @@ class Train(Section):
         tuple[Augmentation, ...] | None,
         *kinds_of("augmentations"),
         Field(description="random changes of the training images, one after another"),
+    ] = None
+    log: Annotated[
+        tuple[Writer, ...] | None,
+        *kinds_of("writers"),
+        Field(description="who is told of the figures besides the run folder: mlflow, trackio"),
     ] = None
     seed: Annotated[
         NonNegativeInt, Field(description="fixes initial weights, order of the data, dropout and augmentation")

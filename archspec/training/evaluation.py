@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Split, Values
+from archspec.data import Data, Split, Values
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
-from archspec.lower import Arrays
+from archspec.lower import Arrays, Pure
 from archspec.metrics import add
 from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
@@ -22,11 +22,42 @@ from archspec.training.notes import check_labels
 from archspec.training.steps import Steps, evaluated
 from archspec.training.totals import losses_of
 
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.runs.folder import RunFolder
+
 Metrics = dict[str, Any]
 
 BATCH = 500
 BATCH_BYTES = 2**29
 """A batch is as large as two of its largest maps leave room for here, and no larger than `BATCH`."""
+
+
+class Evaluated(NamedTuple):
+    """An evaluation: what it was of, its figures, and what is to be said."""
+
+    folder: RunFolder
+    spec: Spec
+    data: Data
+    part: str
+    """The name of the part of the data, as `Data` has it."""
+    heads: Sequence[Head]
+    pure: Pure
+    params: Arrays
+    statistics: Arrays
+    metrics: Metrics
+    notes: Sequence[str]
+
+    @property
+    def whose(self) -> str:
+        """What the part's figures are called: test, validation, held-out or training."""
+        return self.data.whose(self.part)
+
+
+def batch_size_of(graph: Graph, samples: int) -> int:
+    """How many of so many samples are evaluated at once."""
+    largest = max(node.output.bytes for node in graph.nodes)
+    return max(1, min(BATCH, BATCH_BYTES // (2 * largest), samples))
 
 
 class Evaluator:
@@ -43,8 +74,7 @@ class Evaluator:
         self.steps = steps
         self.graph = graph.pruned("eval")
         self.heads = evaluated(heads)
-        largest = max(node.output.bytes for node in graph.nodes)
-        size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), len(split)))
+        size = batch_size_of(graph, len(split))
         self.missing = -len(split) % size
         self.size = size
         self.split = split

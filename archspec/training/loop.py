@@ -19,7 +19,7 @@ from archspec.lower import Arrays
 from archspec.runs.checkpoints import Checkpoints, Restored
 from archspec.runs.choosing import extends
 from archspec.runs.events import Events
-from archspec.runs.folder import CURVES, METRICS, RESULT, TENSORBOARD, RunFolder, read_object
+from archspec.runs.folder import CURVES, METRICS, PAGE, RESULT, SPEC, TENSORBOARD, RunFolder, read_object
 from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves, scaling
@@ -30,7 +30,9 @@ from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_la
 from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import held_back
+from archspec.training.logs import Logs
 from archspec.training.notes import say_notes
+from archspec.training.paging import write_page
 from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
 from archspec.training.steps import State, Steps, evaluated, make_steps, weights_of
@@ -56,6 +58,7 @@ class Loop:
         shown: bool,
         heads: Sequence[Head],
         given: Arrays | None,
+        paged: bool,
     ) -> None:
         self.spec = spec
         self.graph = graph
@@ -71,6 +74,10 @@ class Loop:
         self.classes = main_classes(data, graph, heads)
         self.given = given
         self.failed_early = False
+        self.finished = False
+        """Whether the run was so before it was taken up."""
+        self.paged = paged
+        self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
         self.feed = feed(data.train)
@@ -165,12 +172,15 @@ class Loop:
             # A layer's own code, when it is built or called, or too little memory.
             self.failed_early = not self.checkpoints.latest
             raise
+        finally:
+            self.logs.end(())  # those of a run that was stopped
 
     def _go(self) -> Result:
         done, state, records = self.resumed()
         if self.folder.finished and done >= self.recipe.epochs:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
+            self.finished = True
             return self.result(records, state)
         what = "images" if any(kind.is_map for _, kind in self.graph.inputs) else "samples"
         progress = Progress(
@@ -182,6 +192,7 @@ class Loop:
             self.steps(done + 1), self.data.validation, self.heads, self.graph, whose=self.data.whose("validation")
         )
         events = Events(self.folder.path / TENSORBOARD, records, self.classes)
+        self.logs = Logs.of_run(self, records)
         try:
             with held_back() as check:
                 for epoch in range(done + 1, self.recipe.epochs + 1):
@@ -191,6 +202,7 @@ class Loop:
                     self.folder.add_metrics(record)
                     self.checkpoints.save(epoch, state)
                     events.add(record)
+                    self.logs.record(record)
                     records.append(record)
                     main = self.main.name if self.others else ""
                     rest = of_others(self.others, record["validation"])
@@ -329,7 +341,15 @@ class Loop:
             )
             + "\n",
         )
+        if self.paged and not (self.finished and (self.folder.path / PAGE).exists()):
+            write_page(self, result.figures, result.part, state)
+        self.logs.end([self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE)])
         return result
+
+    def say(self, note: str) -> None:
+        """Says a note and keeps it."""
+        say_notes([note], self.shown)
+        self.folder.note([note])
 
     def made(self, records: list[dict[str, Any]], state: State) -> Result:
         """What came of the run, from its records and its state."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import count
 from archspec.lower import Arrays
-from archspec.runs.folder import CURVES, METRICS
+from archspec.runs.folder import CURVES, METRICS, PAGE
 from archspec.tasks import Head
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class Result:
                 *(f"output `{head.name}`: {held} {self._of_other(head)}" for head in self.others),
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
+                *([f"page    {self.folder / PAGE}"] if (self.folder / PAGE).is_file() else []),
                 f"folder  {self.folder}",
             ]
         )

@@ -36,6 +36,7 @@ from archspec.training.checks import check_data, counted, fitted, fitted_heads, 
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
+from archspec.training.naming import names_of, value_names
 from archspec.training.notes import check_labels, of_augment, of_batches, of_data, of_precision, say_notes
 from archspec.training.reading import read_once
 from archspec.training.result import Result
@@ -55,12 +56,13 @@ def train(
     overwrite: bool = False,
     progress: bool = True,
     command: str | None = None,
+    page: bool = False,
 ) -> Result:
     """Trains a network as its `train:` section says and returns the result.
 
     The run folder is `workdir`, or runs/NAME. A run that was stopped goes on from its last checkpoint; one that is
-    finished is returned as it is unless `overwrite` is set. Raises `SpecError` when spec, data or folder are wrong,
-    and where memory runs out.
+    finished is returned as it is unless `overwrite` is set. `page` says whether run.html is written at the end.
+    Raises `SpecError` when spec, data or folder are wrong, and where memory runs out.
     """
 
     def less() -> list[str]:
@@ -68,10 +70,12 @@ def train(
         return what_needs_less(graph, training(graph, optimiser=spec.train.optimiser if spec.train else None), SMALLER)
 
     with in_words(less):
-        return _train(spec, workdir, overwrite, progress, command)
+        return _train(spec, workdir, overwrite, progress, command, page)
 
 
-def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bool, command: str | None) -> Result:
+def _train(
+    spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bool, command: str | None, page: bool
+) -> Result:
     graph = spec.graph()
     recipe = spec.train
     if recipe is None:
@@ -111,6 +115,8 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
         _check_remat(recipe, spec, graph)
         _check_updates(recipe, spec, graph)
         _check_foreign(graph)
+        for writer in recipe.log or ():
+            writer.check()
         notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
@@ -126,7 +132,7 @@ def _train(spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bo
             folder.begin(owner, spec_text, str(report(graph)), about)
         else:
             say_notes(_resumed(folder, data.name, about), progress)
-        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given)
+        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page)
         try:
             return run.go()
         finally:
@@ -156,8 +162,8 @@ def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: 
     record |= {"left_out": [own._asdict() for own in data.left]} if data.left else {}
     record |= {"classes": list(names)} if names else {}
     main, *others = sorted(heads, key=lambda head: head.name != graph.main_output.name)
-    record |= {"values": named} if (named := _value_names(data, main)) else {}
-    outputs = {head.name: own for head in others if not head.train_only and (own := _names_of(data, head))}
+    record |= {"values": named} if (named := value_names(data, main)) else {}
+    outputs = {head.name: own for head in others if not head.train_only and (own := names_of(data, head))}
     record |= {OUTPUTS: outputs} if outputs else {}
     return record | ({TABLE: _layout(data, spec)} if data.layout is not None else {})
 
@@ -168,22 +174,6 @@ def _layout(data: Data, spec: Spec) -> dict[str, Any]:
     pixels = [name for name, array in data.train.inputs.items() if array.dtype == np.uint8]
     layout = replace(data.layout.of(list(spec.inputs)), as_bytes=frozenset(pixels))
     return layout.to_plain()
-
-
-def _value_names(data: Data, head: Head) -> list[str]:
-    """What the numbers of an output are called, where they are numbers and have names."""
-    if head.task.answer != "numbers" or not head.type.is_vector:
-        return []
-    target = head.target_among(data.train.targets)
-    names = data.columns.get(target, (target,))
-    return list(names) if len(names) == head.type.channels else []
-
-
-def _names_of(data: Data, head: Head) -> dict[str, list[str]]:
-    """What the classes and the numbers of an output are called, where they have names."""
-    classes = () if head.remakes else data.classes.get(head.target_among(data.train.targets), ())
-    values = _value_names(data, head)
-    return {**({"classes": list(classes)} if classes else {}), **({"values": values} if values else {})}
 
 
 def _resumed(folder: RunFolder, dataset: str, now: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,194 @@
+"""The page of a run, put together: one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archspec.diagnostics import SpecError, count
+from archspec.page.page import hash_of, hashes, theme
+from archspec.page.page import render as network_page
+from archspec.page.payload import payload
+from archspec.review.curves import best_epoch, charts, epochs_table
+from archspec.review.looking import Look
+from archspec.review.parts import folded, heading, paragraph, section
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.tasks import Head
+
+MOST = 6 * 2**20
+"""Bytes of a page, at most: where the network's own page does not fit into them, it is left out."""
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class Facts(NamedTuple):
+    """What the page of a run or an import is made of. `records` are those of metrics.jsonl, none of an import; `about`
+    is run.json; `figures` are of a part with so many `samples`, called `whose`; `looks` say more of it, by output.
+    `held` is what the part is called that is measured after every epoch.
+    """
+
+    spec: Spec
+    folder: Path
+    head: Head
+    records: Sequence[Mapping[str, Any]]
+    about: Mapping[str, Any]
+    data: str
+    whose: str
+    held: str
+    samples: int
+    figures: Mapping[str, Any]
+    looks: Sequence[Look]
+    notes: Sequence[str]
+    seconds: float | None = None
+
+
+def render(facts: Facts) -> str:
+    """The page. What users wrote cannot leave its place in it, and the page's policy forbids every connection."""
+    style = f"{theme()}\n{_read('review.css')}"
+    script = _read("review.js")
+    network = _network(facts.spec)
+    sections = [
+        ("curves", "Curves", section("curves", "Curves", *_curves(facts))),
+        *_outputs(facts),
+        ("settings", "Settings", section("settings", "Settings", *_settings(facts))),
+    ]
+    sections = [item for item in sections if item[2]]
+    body = _header(facts) + "".join(item[2] for item in sections)
+    packed = b64encode(zlib.compress(network.encode("utf-8"), 9)).decode()
+    whole = len(body) + len(packed) + len(style) + len(script)
+    if whole <= MOST:
+        body += section(
+            "network",
+            "Network",
+            paragraph("What `archspec report --html` makes of the spec: layers, costs, drawing and source."),
+            '<details id="network-fold"><summary>show the network</summary>'
+            f'<script type="text/plain" id="network-page">{packed}</script></details>',
+        )
+    else:
+        spec = facts.folder / "spec.yaml"
+        said = f"Its page is too large to stand here: `archspec report {spec} --html FILE` writes it."
+        body += section("network", "Network", paragraph(said))
+    sections.append(("network", "Network", ""))
+    inner_style, inner_script = hashes()
+    policy = (
+        f"default-src 'none'; style-src {hash_of(style)} {inner_style}; script-src {hash_of(script)} {inner_script}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": escape(policy),
+        "title": escape(f"{facts.spec.name} · a run"),
+        "style": style,
+        "script": script,
+        "links": "".join(f'<a href="#{id}">{escape(title)}</a>' for id, title, _ in sections),
+        "body": body,
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("review.html"))
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _network(spec: Spec) -> str:
+    try:
+        return network_page(payload(spec))
+    except SpecError:  # of a spec that was changed since
+        return ""
+
+
+def _header(facts: Facts) -> str:
+    spec, head, figures = facts.spec, facts.head, facts.figures
+    about = [f"{spec.name} on {facts.data}", f"{head.task.kind.replace('_', ' ')}"]
+    totals = [(metric.label, metric.number(figures.get(metric.headline))) for metric in head.metrics]
+    totals.append(("loss", _loss(figures.get("loss"))))
+    main = f"{facts.whose} part, {count(facts.samples, 'sample')}"
+    epochs = facts.records[-1]["epoch"] if facts.records else None
+    if epochs is not None:
+        totals.append(("epochs", f"{epochs:g}"))
+        best = best_epoch(facts.records, head)
+        if best is not None:
+            totals.append(("best epoch", f"{best:g}"))
+    totals.append(("parameters", f"{spec.graph().params:,}"))
+    if facts.seconds:
+        totals.append(("training time", said_time(facts.seconds)))
+    title = spec.header.title or spec.name
+    return (
+        f"<header><h1>{escape(title)}</h1><p>{escape(' · '.join(about))}</p>"
+        f"<p>Figures of the {escape(main)}.</p>{chips(totals)}</header>"
+    )
+
+
+def _curves(facts: Facts) -> Iterator[str]:
+    if not facts.records:
+        return
+    yield f'<div class="charts">{"".join(charts(facts.records, facts.head, facts.held))}</div>'
+    yield paragraph(
+        "Training figures are means over an epoch, while the network still changes, with dropout and augmentation; the "
+        "others are of the network at the epoch's end. Losses are the same quantity."
+    )
+    yield folded("every epoch", epochs_table(facts.records, facts.head, facts.held))
+
+
+def _outputs(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    several = len(facts.looks) > 1
+    for number, item in enumerate(facts.looks):
+        name = item.head.name
+        figures = facts.figures if item.head.name == facts.head.name else facts.figures.get("outputs", {}).get(name, {})
+        losses = facts.figures.get("heads", {})
+        loss = facts.figures.get("loss") if number == 0 else losses.get(name)
+        said = [(metric.label, metric.number(figures.get(metric.headline))) for metric in item.head.metrics]
+        own = [chips([*said, ("loss", _loss(loss))])] if several else []
+        title = f"Output {name}" if several else f"{facts.whose} part".capitalize()
+        yield f"output-{number}", title, section(f"output-{number}", title, *own, *item.pieces)
+
+
+def _settings(facts: Facts) -> Iterator[str]:
+    about = facts.about
+    shown = {
+        "command": about.get("command"),
+        "seed": about.get("seed"),
+        "archspec": about.get("archspec"),
+        "Python": about.get("python"),
+        "packages": ", ".join(f"{name} {number}" for name, number in (about.get("packages") or {}).items()),
+        "platform": about.get("platform"),
+        "devices": ", ".join(map(str, about.get("devices") or [])),
+        "processor cores": about.get("cores"),
+        "digest of the data": about.get("data_sha256"),
+        "folder": str(facts.folder.resolve()),
+    }
+    known = {name: str(value) for name, value in shown.items() if value not in (None, "")}
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in known.items())
+    yield f'<dl class="facts">{rows}</dl>'
+    if facts.notes:
+        yield heading(count(len(facts.notes), "note").capitalize())
+        yield "".join(f'<p class="note">{escape(note)}</p>' for note in facts.notes)
+    yield folded("the spec, every default filled in", f"<pre tabindex=0>{escape(facts.spec.to_yaml())}</pre>")
+
+
+def chips(figures: Sequence[tuple[str, str]]) -> str:
+    """Figures side by side, the first of which is the one that counts most."""
+    cells = "".join(
+        f"<div{' class=main' if place == 0 else ''}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for place, (name, value) in enumerate(figures)
+    )
+    return f'<dl class="totals">{cells}</dl>'
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def said_time(seconds: float) -> str:
+    """A time in words: 41 s, 12 min, 3 h 20 min."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _read(name: str) -> str:
+    return (_STATIC / name).read_text("utf-8")

@@ -1,0 +1,42 @@
+"""The page of a run, at its end."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from archspec.output import said_when_slow
+from archspec.runs.folder import PAGE
+from archspec.training.evaluation import Evaluated, Metrics
+from archspec.training.steps import State, weights_of
+from archspec.writing import write
+
+if TYPE_CHECKING:
+    from archspec.training.loop import Loop
+
+
+def write_page(loop: Loop, figures: Metrics, part: str, state: State) -> None:
+    """Writes the page of a run that has ended, with the figures of a part of its data.
+
+    What goes wrong there is said, and is no failure of the run: the network is trained.
+    """
+    from archspec.review.making import page_of
+
+    path = loop.folder.path / PAGE
+    try:
+        with said_when_slow("making the run's page") if loop.shown else nullcontext():
+            done = Evaluated(
+                loop.folder,
+                loop.spec,
+                loop.data,
+                part,
+                loop.heads,
+                loop.steps(loop.recipe.epochs).pure,
+                *weights_of(state),
+                figures,
+                (),
+            )
+            write(path, page_of(done))
+    except Exception as error:  # of a layer's or a task's own code too, or too little memory
+        words = str(error).strip().partition("\n")[0][:300]
+        loop.say(f"{path} could not be made: {type(error).__name__}{': ' if words else ''}{words}")
