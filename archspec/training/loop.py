@@ -343,7 +343,8 @@ class Loop:
         )
         if self.paged and not (self.finished and (self.folder.path / PAGE).exists()):
             write_page(self, result.figures, result.part, state)
-        self.logs.end([self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE)])
+        files = [self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE)]
+        self.logs.end([file for file in files if file.is_file()])
         return result
 
     def say(self, note: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from archspec.diagnostics import DataError
 from archspec.kinds import Kind
@@ -38,14 +38,16 @@ class Writer(Kind):
     Nothing is sent anywhere unless the user says where to. What a writer raises is said once, and ends its log alone.
     """
 
-    packages: ClassVar[Mapping[str, str]] = {}
-    """Modules that it imports, and what pip calls the packages that have them."""
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """Modules that it imports, and what pip calls the packages that have them."""
+        return {}
 
     def check(self) -> None:
         """Raises `DataError` where a package is missing; imports none."""
         from importlib.util import find_spec
 
-        missing = [package for module, package in self.packages.items() if find_spec(module) is None]
+        missing = list(dict.fromkeys(package for module, package in self.needs.items() if find_spec(module) is None))
         if missing:
             raise DataError(
                 "E529",

@@ -31,18 +31,25 @@ class Mlflow(Writer):
     """
 
     main: ClassVar[str | None] = "experiment"
-    packages: ClassVar[Mapping[str, str]] = {"mlflow": "mlflow", "sqlalchemy": "mlflow"}
 
     experiment: Annotated[Text | None, Field(description="the experiment's name; the spec's if left out")] = None
     uri: Annotated[Text | None, Field(description="where figures go: `sqlite:///FILE`, or a server's address")] = None
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        # The package without what databases need is enough for a server.
+        return {"mlflow": "mlflow", **({} if self._uri else {"sqlalchemy": "mlflow"})}
+
+    @property
+    def _uri(self) -> str | None:
+        return self.uri or os.environ.get("MLFLOW_TRACKING_URI")
 
     def begin(self, run: Begun) -> Log:
         # Read when the package is imported; without it, each use is told to its makers.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         from mlflow import MlflowClient
 
-        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
-        here = Path.cwd()
+        uri, here = self._uri, Path.cwd()
         client = MlflowClient(tracking_uri=uri or f"sqlite:///{here / 'mlflow.db'}")
         name = self.experiment or run.name
         known = client.get_experiment_by_name(name)

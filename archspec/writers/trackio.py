@@ -22,10 +22,13 @@ class Trackio(Writer):
     """
 
     main: ClassVar[str | None] = "project"
-    packages: ClassVar[Mapping[str, str]] = {"trackio": "trackio"}
 
     project: Annotated[Text | None, Field(description="the project's name; the spec's if left out")] = None
     space: Annotated[Text | None, Field(description="a Hugging Face Space to send figures to, `user/name`")] = None
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        return {"trackio": "trackio"}
 
     def begin(self, run: Begun) -> Log:
         import trackio
@@ -52,5 +55,7 @@ class _Log:
         self.run.log(dict(figures), step=step)
 
     def end(self, files: Sequence[Path]) -> None:
+        import trackio
+
         with redirect_stdout(StringIO()):
-            self.run.finish()
+            trackio.finish()  # which, unlike the run's own, leaves nothing to be done when Python ends

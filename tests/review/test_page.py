@@ -27,7 +27,7 @@ name: net
 title: A net & its <page>
 input: {height: 28, width: 28, channels: 1, range: [0, 1]}
 layers: [{conv: {filters: 4, kernel: 5, stride: 3}}, relu, flatten, {dense: 4}]
-train: {dataset: {image_folder: {path: %s, holdout: 0.4, grey: true}}, batch_size: 50, epochs: 2, optimiser: {adam: 0.003}}
+train: {dataset: {image_folder: {path: %s, holdout: 0.4, grey: true}}, epochs: 2}
 """
 
 
