@@ -22,7 +22,7 @@ from archspec.output import Stream, say, streams
 WITHOUT_PLUGINS = ("zoo", "doctor")
 """Commands that take neither a spec nor a run."""
 
-INTERRUPTED = 128 + 2
+INTERRUPTED, TERMINATED = 128 + 2, 128 + 15
 """Exit status after Ctrl-C, as shells have it for signal 2."""
 
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _accounted(_answered(list(sys.argv[1:] if argv is None else argv)), own)
     except KeyboardInterrupt:  # a second one, while the first was answered
         status = INTERRUPTED
-    if argv is None and (status == INTERRUPTED or _only_reads()):
+    if argv is None and (status in (INTERRUPTED, TERMINATED) or _only_reads()):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
@@ -113,7 +113,7 @@ def _answered(words: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt as error:
         say(str(error) or "interrupted")
-        return INTERRUPTED
+        return getattr(error, "status", INTERRUPTED)
     except Exception as error:
         interrupt = sys.modules.get("archspec.training.interrupt")
         if interrupt is not None and interrupt.interrupts.is_set():

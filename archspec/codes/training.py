@@ -55,10 +55,19 @@ CODES = (
         "Take the names that the message lists.",
     ),
     Code(
+        "E509",
+        "`best`, `early_stopping` or `plateau` go by a figure that evaluations do not measure",
+        "They measure the loss, what the task has, and what `metrics` adds; figures of other outputs are called "
+        "`OUTPUT.FIGURE`.",
+        "Take one of the figures that the message lists, or add it to `metrics`.",
+    ),
+    Code(
         "E510",
-        "the run folder holds a run of another spec",
-        "Going on with it would mix two trainings.",
-        "Choose another `--workdir`; `init_from` begins with that run's weights; `--overwrite` deletes it.",
+        "the run folder holds a run of other settings",
+        "Going on with it would mix two trainings. What changes no step may change: more `epochs`, `evaluate_every`, "
+        "`early_stopping`, `best`, `keep`, `save_minutes`, and how data are read and figures are shown.",
+        "Choose another `--workdir`, or `--workdir auto`; `init_from` begins with that run's weights; `--overwrite` "
+        "deletes it.",
     ),
     Code(
         "E511",

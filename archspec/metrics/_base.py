@@ -41,6 +41,11 @@ class Metric(Kind):
         return self.kind
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of those of its figures that are one number, by which a run can go."""
+        return (self.headline,)
+
+    @property
     def label(self) -> str:
         """What the headline is called in words."""
         return self.kind.replace("_", " ")

@@ -26,6 +26,10 @@ class MeanIou(Metric):
     def label(self) -> str:
         return "mean IoU"
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return ("mean_iou", "pixel_accuracy")
+
     def build(self, loss: Loss) -> Callable[[Any, Any], Sums]:
         import jax.numpy as jnp
 

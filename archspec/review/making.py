@@ -27,7 +27,7 @@ def page_of(done: Evaluated) -> str:
     records = folder.metrics().records
     held = about.get("notes")
     said = [str(note) for note in held] if isinstance(held, list) else []
-    times = [record["seconds"] for record in records if isinstance(record.get("seconds"), (int, float))]
+    times = [own["seconds"] for own in folder.times().values() if isinstance(own.get("seconds"), (int, float))]
     main = next(head for head in heads if head.name == graph.main_output.name)
     return render(
         Facts(

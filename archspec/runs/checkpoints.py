@@ -1,7 +1,8 @@
 """Checkpoints, written and read by Orbax: the only place that knows it, and where its errors become sentences.
 
-A checkpoint says of itself of which epoch and step it is, and has a digest of every array, so that a damaged or
-exchanged one is found when it is read, and the one before is taken.
+A checkpoint is of a step, which may lie within an epoch. It has with it what was summed up since the last record
+until there, and a digest of every array and of what it says of itself, so that a damaged or exchanged one is found when
+it is read, and the one before is taken. It counts only where Orbax has marked it as written to its end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +23,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from archspec.diagnostics import DataError
-from archspec.runs.folder import CHECKPOINTS
+from archspec.runs.folder import CHECKPOINTS, UNFINISHED
 
-KEPT = 2
-ITEM = "default"
-"""Orbax's name for the arrays of a checkpoint."""
+COMMITTED = "commit_success.txt"
+"""Orbax's mark of a checkpoint that was written to its end."""
 ABOUT = "_CHECKPOINT_METADATA"
 """Orbax's file of what a checkpoint says of itself."""
 PARTS = ("params", "statistics")
@@ -32,15 +34,20 @@ EMA = "ema"
 """Under this name a state has moving averages of these, where its recipe asks for them."""
 AVERAGED = "the weights are their moving averages, as `train.ema` says"
 
-DIGESTS = "sha256"
+STEP, DIGESTS, OWN = "step", "sha256", "about_sha256"
+"""What every checkpoint says of itself: its step, the arrays' digests, and a digest of all that it says."""
 
 
 class Restored(NamedTuple):
-    """What could be read: of which epoch, 0 where there is no checkpoint yet, and what could not be read before."""
+    """What could be read: of which step, 0 where there is no checkpoint yet, and what could not be read before.
 
-    epoch: int
+    `about` is what the checkpoint says of itself.
+    """
+
+    step: int
     state: Any
     notes: list[str]
+    about: dict[str, Any]
 
 
 class DamagedError(Exception):
@@ -48,96 +55,121 @@ class DamagedError(Exception):
 
 
 class Checkpoints:
-    """The checkpoints of a run, one an epoch, of which the last few are kept."""
+    """The checkpoints of a run by their steps, of which the last few are kept, and what else is wanted."""
 
     def __init__(self, folder: Path) -> None:
         _quiet()
         self.path = (folder / CHECKPOINTS).resolve()
-        self._manager: Any = None
+        self._writer: Any = None
 
     @property
     def latest(self) -> int | None:
-        """The last epoch that was saved whole."""
-        return max(self.epochs(), default=None)
+        """The last step that was saved whole."""
+        return max(self.steps(), default=None)
 
-    def epochs(self) -> list[int]:
-        """The epochs whose checkpoints are there, in order."""
-        return _epochs(self.path)
+    def steps(self) -> list[int]:
+        """The steps whose checkpoints are there, in order, as the file system has them."""
+        return _steps(self.path)
 
-    def save(self, epoch: int, state: dict[str, Any]) -> None:
+    def save(
+        self, step: int, state: dict[str, Any], about: dict[str, Any], wanted: Callable[[Sequence[int]], set[int]]
+    ) -> None:
         """Saves in the background. The arrays are copied, since the next step uses the state's own up.
 
-        Raises `DataError` (E514) where it cannot be written, or the one before could not.
+        `about` is what the checkpoint says of itself beside its step and digests, in terms of JSON. Of those that are
+        there already, whatever is not among those that `wanted` chooses is deleted. Raises `DataError` (E514) where it
+        cannot be written, or the one before could not.
         """
         copied = jax.tree.map(jnp.copy, state)
-        about = {"epoch": epoch, "step": int(state["step"]), DIGESTS: digests(copied)}
+        about = {**about, STEP: step, DIGESTS: digests(copied)}
+        about[OWN] = _digest_of(about)
+        self.wait()
         try:
-            if self._manager is None:
-                options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, enable_async_checkpointing=True)
-                self._manager = ocp.CheckpointManager(self.path, options=options)
-            self._manager.save(epoch, args=ocp.args.StandardSave(copied), custom_metadata=about)
+            self.tidy(wanted)
+            if self._writer is None:
+                self._writer = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
+            at = self.path / str(step)
+            self._writer.save(at, args=ocp.args.StandardSave(copied), force=True, custom_metadata=about)
         except Exception as error:
             raise self._unwritten(error) from None
 
     def wait(self) -> None:
         """Waits for what is being written. Raises `DataError` (E514) where it could not be."""
         try:
-            if self._manager is not None:
-                self._manager.wait_until_finished()
+            if self._writer is not None:
+                self._writer.wait_until_finished()
         except Exception as error:
             raise self._unwritten(error) from None
 
-    def last(self, like: Callable[[int], dict[str, Any]], steps_per_epoch: int, epochs: int | None = None) -> Restored:
-        """The last state that is as it was saved, with the structure of `like(epoch)`; no later than after `epochs`.
+    def last(self, like: Callable[[int], dict[str, Any]], until: int | None = None) -> Restored:
+        """The last state that is as it was saved, with the structure of `like(step)`; of no step after `until`.
 
         Raises `DataError` (E513) where there are checkpoints, but none of them can be taken.
         """
 
-        def read(epoch: int) -> Any:
-            wanted, about = like(epoch), self.about(epoch)
+        def read(step: int) -> tuple[Any, dict[str, Any]]:
+            wanted, about = like(step), self.about(step)
             held, own = about.get(DIGESTS), digest_names(wanted)
             if isinstance(held, dict) and set(held) != own:
                 names = [*(sorted(own - set(held))), *sorted(set(held) - own)]
                 raise DamagedError(f"it has other arrays than this network and recipe, such as {names[0][:100]}")
             abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-                state = reader.restore(self.path / str(epoch) / ITEM, args=ocp.args.StandardRestore(abstract))
-            step = int(state["step"])
-            if step != epoch * steps_per_epoch:
-                raise DamagedError(f"it is of step {step}, and epoch {epoch} ends with step {epoch * steps_per_epoch}")
+                state = reader.restore(self.path / str(step), args=ocp.args.StandardRestore(abstract))
+            _check_step(int(state["step"]), step)
             _compare(state, held)
-            return state
+            return state, about
 
-        return _last(self.path, read, epochs)
+        steps = [step for step in reversed(self.steps()) if until is None or step <= until]
+        return _first(self.path, read, steps)
 
-    def about(self, epoch: int) -> dict[str, Any]:
-        """What a checkpoint says of itself; empty for those of times when they said nothing. Raises `DamagedError`."""
-        return _about(self.path / str(epoch))
+    def about(self, step: int) -> dict[str, Any]:
+        """What a checkpoint says of itself. Raises `DamagedError`."""
+        return _about(self.path / str(step))
 
-    def drop_after(self, epoch: int) -> None:
-        """Deletes the checkpoints after an epoch, whose work is done again."""
-        import shutil
+    def drop_after(self, step: int) -> None:
+        """Deletes the checkpoints after a step, whose work is done again, and what killed processes left behind."""
+        assert self._writer is None
+        for later in self.steps():
+            if later > step:
+                self._delete(later)
+        for left in self.path.iterdir() if self.path.is_dir() else ():
+            if UNFINISHED in left.name and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
 
-        assert self._manager is None
-        for later in self.epochs():
-            if later > epoch:
-                shutil.rmtree(self.path / str(later))
+    def tidy(self, wanted: Callable[[Sequence[int]], set[int]]) -> None:
+        """Deletes the checkpoints that are not among those that `wanted` chooses."""
+        steps = [step for step in self.steps() if (self.path / str(step) / COMMITTED).is_file()]
+        chosen = wanted(steps)
+        for step in steps:
+            if step not in chosen:
+                self._delete(step)
+
+    def _delete(self, step: int) -> None:
+        # Under another name first: what a kill leaves half deleted is taken for no damaged checkpoint.
+        at = self.path / str(step)
+        gone = at.with_name(f"{step}{UNFINISHED}-old")
+        with suppress(OSError):
+            shutil.rmtree(gone, ignore_errors=True)
+            at.rename(gone)
+            at = gone
+        shutil.rmtree(at)
 
     def close(self) -> None:
         """Waits for what is being written. Raises `DataError` (E514) where it could not be."""
-        if self._manager is None:
+        if self._writer is None:
             return
-        manager, self._manager = self._manager, None
+        writer, self._writer = self._writer, None
         try:
-            manager.wait_until_finished()
-            manager.close()
+            writer.wait_until_finished()
+            writer.close()
         except Exception as error:
             raise self._unwritten(error) from None
 
     def _unwritten(self, error: Exception) -> DataError:
         last = self.latest
         full = any(word in str(error) for word in ("No space left", "ENOSPC", "Disk quota", "OUT_OF_SPACE"))
-        on = f"the same command goes on after epoch {last}" if last else "the same command begins anew"
+        on = f"the same command goes on after step {last}" if last else "the same command begins anew"
         return DataError(
             "E514",
             f"a checkpoint in {self.path} cannot be written: {'there is no space left' if full else _reason(error)}",
@@ -155,42 +187,53 @@ def digest_names(state: Any) -> set[str]:
     return {name for name, _ in _named(state)}
 
 
-def last_arrays(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Parameters and statistics by name, of the last checkpoint that is as it was saved, and notes on later ones.
+class Arrays(NamedTuple):
+    """Parameters and statistics by name; notes on checkpoints that could not be taken; the step."""
 
-    Where a state has averages (`ema`), these are they, which a note says. What is read and how it lies is taken from
-    the checkpoint's own description of itself, so that no optimiser has to be built for a state of the same structure;
-    nothing is written. Raises `DataError` (E513) where there is none to be read.
+    arrays: dict[str, np.ndarray]
+    notes: list[str]
+    step: int
+
+
+def last_arrays(folder: Path, best: int | None = None) -> Arrays:
+    """Parameters and statistics by name, of the last checkpoint that is as it was saved, and notes on others.
+
+    The one of step `best` comes first, if that is given. Where a state has averages (`ema`), these are they, which a
+    note says. What is read and how it lies is taken from the checkpoint's own description of itself, so that no
+    optimiser has to be built for a state of the same structure; nothing is written. Raises `DataError` (E513) where
+    there is none to be read.
     """
     _quiet()
     path = (folder / CHECKPOINTS).resolve()
 
-    def read(epoch: int) -> dict[str, np.ndarray]:
-        about, at = _about(path / str(epoch)), path / str(epoch) / ITEM
+    def read(step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        at = path / str(step)
+        about = _about(at)
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             tree = reader.metadata(at).item_metadata.tree
             wanted = {name: tree[name] for name in ((EMA,) if EMA in tree else PARTS)} | {"step": tree["step"]}
             plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
             how = ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
             state = reader.restore(at, args=how)
-        step = int(state.pop("step"))
-        if about.get("step", step) != step:
-            raise DamagedError(f"it is of step {step}, and says that it is of step {about['step']}")
+        _check_step(int(state.pop("step")), step)
         _compare(state, about.get(DIGESTS))
         own = state.get(EMA, state)
         averages.append(EMA in state)
-        return {name: np.asarray(value) for part in PARTS for name, value in own[part].items()}
+        return {name: np.asarray(value) for part in PARTS for name, value in own[part].items()}, about
 
     averages: list[bool] = []
-    saved = _last(path, read, None)
-    if not saved.epoch:
+    steps = _steps(path)[::-1]
+    if best in steps:
+        steps = [best, *(step for step in steps if step != best)]
+    saved = _first(path, read, steps)
+    if not saved.step:
         raise _unsaved(folder)
-    return saved.state, [*saved.notes, *([AVERAGED] if averages[-1] else [])]
+    return Arrays(saved.state, [*saved.notes, *([AVERAGED] if averages[-1] else [])], saved.step)
 
 
 def check_saved(folder: Path) -> None:
     """Raises `DataError` (E513) where a run has no checkpoint; whether one can be read is seen when it is."""
-    if not _epochs(folder / CHECKPOINTS):
+    if not _steps(folder / CHECKPOINTS):
         raise _unsaved(folder)
 
 
@@ -198,15 +241,14 @@ def _unsaved(folder: Path) -> DataError:
     return DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
 
 
-def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Restored:
+def _first(path: Path, read: Callable[[int], tuple[Any, dict[str, Any]]], steps: Collection[int]) -> Restored:
+    """The first of some checkpoints that can be read."""
     notes: list[str] = []
     reasons: list[str] = []
-    for epoch in reversed(_epochs(path)):
-        if epochs is not None and epoch > epochs:
-            continue
-        at = path / str(epoch)
+    for step in steps:
+        at = path / str(step)
         try:
-            state = read(epoch)
+            state, about = read(step)
         except Exception as error:
             # Orbax and what it stands on raise anything on damaged files, plain Exception included.
             if not at.is_dir():
@@ -214,7 +256,7 @@ def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Restore
             reasons.append(_reason(error))
             notes.append(f"the checkpoint {at} is damaged, or is not one of this network: {reasons[-1]}")
             continue
-        return Restored(epoch, state, [*notes, *([f"the one of epoch {epoch} is taken"] if notes else [])])
+        return Restored(step, state, [*notes, *([f"the one of step {step} is taken"] if notes else [])], about)
     if notes:
         one = len(notes) == 1
         raise DataError(
@@ -223,16 +265,16 @@ def _last(path: Path, read: Callable[[int], Any], epochs: int | None) -> Restore
             notes=reasons[:1] if one else notes,
             help=["--overwrite trains anew"],
         )
-    return Restored(0, None, [])
+    return Restored(0, None, [], {})
 
 
-def _epochs(path: Path) -> list[int]:
+def _steps(path: Path) -> list[int]:
     try:
         names = [item.name for item in path.iterdir()]
     except OSError:
         return []
     # A number with zeros before it is the name of no checkpoint.
-    return sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]{0,8}", name))
+    return sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]{0,9}", name))
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -240,11 +282,23 @@ def _about(path: Path) -> dict[str, Any]:
         value = json.loads((path / ABOUT).read_bytes())
     except (ValueError, RecursionError):
         raise DamagedError(f"{ABOUT} cannot be read") from None
-    own = value.get("custom_metadata") if isinstance(value, dict) else None
-    about = own if isinstance(own, dict) else {}
-    if about.get("epoch", int(path.name)) != int(path.name):
-        raise DamagedError(f"it is of epoch {about['epoch']}")
+    if not (path / COMMITTED).is_file():
+        raise DamagedError("it was not written to its end")
+    about = value.get("custom_metadata") if isinstance(value, dict) else None
+    if not isinstance(about, dict) or _digest_of(about) != about.get(OWN):
+        raise DamagedError("what it says of itself is not as it was saved")
+    _check_step(about[STEP], int(path.name))
     return about
+
+
+def _check_step(said: int, step: int) -> None:
+    if said != step:
+        raise DamagedError(f"it is of step {said}")
+
+
+def _digest_of(about: dict[str, Any]) -> str:
+    plain = {name: value for name, value in about.items() if name != OWN}
+    return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _compare(state: Any, held: object) -> None:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import os
-import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, listed
+from archspec.runs.changes import EPOCHS, Change, changes, free, lines
 from archspec.runs.folder import ELSEWHERE, SPEC, RunFolder, digest_of_text, occupied
 from archspec.runs.owner import Owner, check_free, marker_of, take, unusable
 
-_EPOCHS = re.compile(r"  epochs: (\d{1,9})")
+AUTO = Path("auto")
+"""As a workdir: always a new folder, runs/NAME, or runs/NAME-2 and so on."""
 
 
 def choose_folder(name: str, spec_text: str, workdir: Path | None, overwrite: bool) -> RunFolder:
     """The folder to run in.
 
     Without a workdir it is runs/NAME, or runs/NAME-2 and so on where those hold runs of other specs; a run of the same
-    spec comes first, then one that more epochs make longer. Raises `DataError` where the workdir holds another spec's
-    run, or something that is no run, or is being written by another process.
+    spec comes first, then one that goes on with what changed. With `auto` it is the first of these names that is free.
+    Raises `DataError` where the workdir holds another spec's run, or something that is no run, or is being written by
+    another process.
     """
     path = Path("runs") / name if workdir is None else workdir
     try:
         if workdir is None:
             return _usual_folder(path, spec_text)
+        if workdir == AUTO:
+            return _new_folder(Path("runs") / name)
         folder = RunFolder(workdir)
         check_free(workdir)
         check_folder(folder, spec_text, overwrite)
@@ -43,26 +50,43 @@ def take_folder(name: str, spec_text: str, workdir: Path | None, overwrite: bool
         try:
             owner = take(folder.path, "run", begins=digest_of_text(spec_text))
         except DataError as error:
-            if workdir is None and error.code == "E517":
+            if workdir in (None, AUTO) and error.code == "E517":
                 time.sleep(0.05)
                 continue  # another process was quicker; the choice is made again, and says so where it has to
             raise
+        if workdir == AUTO and occupied(folder.path):
+            owner.release()
+            continue
         try:
             # Another process may have come and gone since the folder was chosen.
             check_folder(folder, spec_text, overwrite)
         except DataError:
             owner.release()
-            if workdir is None:
+            if workdir in (None, AUTO):
                 continue
             raise
         return folder, owner
 
 
+def _numbered(first: Path) -> Iterator[RunFolder]:
+    yield RunFolder(first)
+    for number in count(2):
+        yield RunFolder(first.with_name(f"{first.name}-{number}"))
+
+
+def _new_folder(first: Path) -> RunFolder:
+    """The first of the numbered folders that nobody has or takes."""
+    for folder in _numbered(first):
+        with suppress(DataError):
+            if not occupied(folder.path):
+                check_free(folder.path)
+                return folder
+    raise AssertionError
+
+
 def _usual_folder(first: Path, spec_text: str) -> RunFolder:
     longer: RunFolder | None = None
-    number = 1
-    while True:
-        folder = RunFolder(first if number == 1 else first.with_name(f"{first.name}-{number}"))
+    for folder in _numbered(first):
         if not occupied(folder.path):
             content = marker_of(folder.path)
             if content is None or not _another_begins(folder.path, content, spec_text):
@@ -71,9 +95,8 @@ def _usual_folder(first: Path, spec_text: str) -> RunFolder:
             if folder.spec_text == spec_text:
                 longer = None
                 break
-            if longer is None and extends(folder.spec_text, spec_text) is not None:
+            if longer is None and goes_on(folder.spec_text, spec_text) is not None:
                 longer = folder
-        number += 1
     chosen = longer or folder
     check_free(chosen.path)
     return chosen
@@ -90,22 +113,10 @@ def _another_begins(path: Path, content: dict[str, Any], spec_text: str) -> bool
     return False
 
 
-def extends(held: str | None, text: str) -> tuple[int, int] | None:
-    """The epochs of two specs that are equal but for that the second has more; None where they differ in more."""
-    if held is None:
-        return None
-    before, after = held.splitlines(), text.splitlines()
-    places = [place for place, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
-    if len(before) != len(after) or len(places) != 1:
-        return None
-    (place,) = places
-    section = next((line for line in reversed(before[:place]) if not line.startswith(" ")), "")
-    if section != "train:":
-        return None
-    old, new = (_EPOCHS.fullmatch(lines[place]) for lines in (before, after))
-    if old is None or new is None or not int(old[1]) < int(new[1]):
-        return None
-    return int(old[1]), int(new[1])
+def goes_on(held: str | None, text: str) -> list[Change] | None:
+    """What changes where a run of one spec goes on with another; None where it cannot."""
+    found = None if held is None else changes(held, text)
+    return found if free(found) else None
 
 
 def check_folder(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
@@ -149,21 +160,21 @@ def check_folder(folder: RunFolder, spec_text: str, overwrite: bool) -> None:
             f"the run in {path} has no {SPEC} that can be read",
             help=["choose another --workdir", *(["--overwrite trains anew"] if kept is None else [])],
         )
-    if held != spec_text and extends(held, spec_text) is None:
-        changed, before = _only_in(spec_text, held), _only_in(held, spec_text)
-        raise DataError(
-            "E510",
-            f"{path} holds a run of another spec; this one differs in: {changed or 'what it lacks'}",
-            notes=[f"the run has: {before}"] if before else [],
-            help=[
-                "choose another --workdir",
-                f"`init_from: {path}` in another --workdir begins with its weights",
-                *(["--overwrite deletes the old run"] if kept is None else []),
-            ],
-        )
-
-
-def _only_in(text: str, other: str) -> str:
-    """The lines of a text that are not in the other one, as a line."""
-    known = set(other.splitlines())
-    return "; ".join(line.strip() for line in text.splitlines() if line not in known)[:300]
+    if held == spec_text or goes_on(held, spec_text) is not None:
+        return
+    found = changes(held, spec_text) or []
+    fewer = [change for change in found if change.path == EPOCHS and not change.free]
+    may = [change.path for change in found if change.free]
+    raise DataError(
+        "E510",
+        f"{path} holds a run of other settings",
+        notes=lines([change for change in found if not change.free]) or [f"its {SPEC} cannot be read as a spec"],
+        help=[
+            "with these as they were, the same command goes on"
+            + (f"; {listed(may, 6)} may differ" if may else "")
+            + (", and so may more epochs" if fewer else ""),
+            "`--workdir auto`, or another folder, is a run of its own",
+            f"`init_from: {path}` in another --workdir begins with its weights",
+            *(["--overwrite deletes the old run"] if kept is None else []),
+        ],
+    )

@@ -1,4 +1,4 @@
-"""TensorBoard's files of a run: the same figures as metrics.jsonl, from which they are made again where they differ."""
+"""TensorBoard's files of a run: the figures of metrics.jsonl and times.jsonl, made again of these where they differ."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _HEAD = struct.Struct("<QI")
 
 
 class Events:
-    """The files in a folder, to which records of epochs are added.
+    """The files in a folder, to which records are added, by their steps.
 
-    `records` are those of the epochs before; `remade` says whether the files had to be made again from them, because
+    `records` are those until now; `remade` says whether the files had to be made again from them, because
     a killed process had not written all of theirs, or some twice.
     """
 
@@ -27,20 +27,20 @@ class Events:
         self.path = path
         self.classes = classes
         self._writer: Any = None
-        wanted = [(tag, record["epoch"], value) for record in records for tag, value in scalars(record, classes)]
+        wanted = [(tag, record["step"], value) for record in records for tag, value in scalars(record, classes)]
         held, whole = _read(path)
         self.remade = not whole or sorted(item[:3] for item in held) != sorted(
-            (tag, epoch, float(np.float32(value))) for tag, epoch, value in wanted
+            (tag, step, float(np.float32(value))) for tag, step, value in wanted
         )
         if self.remade:
-            times = {(tag, epoch): moment for tag, epoch, _, moment in held}
+            times = {(tag, step): moment for tag, step, _, moment in held}
             for file in _files(path):
                 file.unlink()
             for record in records:
                 self._write(record, times)
 
     def add(self, record: dict[str, Any]) -> None:
-        """Adds an epoch's figures; they are in the file when this returns."""
+        """Adds a record's figures; they are in the file when this returns."""
         self._write(record, {})
 
     def close(self) -> None:
@@ -57,14 +57,14 @@ class Events:
             # The library names files by the second, and writes over one of the same name.
             self._writer = EventsWriter(str(self.path / "events"), f".{time.time_ns()}")
         for tag, value in scalars(record, self.classes):
-            moment = times.get((tag, record["epoch"]), time.time())
+            moment = times.get((tag, record["step"]), time.time())
             summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
-            self._writer.write_event(Event(wall_time=moment, step=record["epoch"], summary=summary))
+            self._writer.write_event(Event(wall_time=moment, step=record["step"], summary=summary))
         self._writer.flush()
 
 
 def scalars(record: dict[str, Any], classes: Sequence[str]) -> Iterator[tuple[str, float]]:
-    """The figures of an epoch's record by TensorBoard's names. What a figure has for each class is named by it."""
+    """The figures of a record by TensorBoard's names. What a figure has for each class is named by it."""
     for part in ("train", "validation"):
         for name, value in record[part].items():
             # Other outputs have classes of their own.

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +20,7 @@ from archspec.writing import PARTIAL, write
 SPEC = "spec.yaml"
 RUN = "run.json"
 METRICS = "metrics.jsonl"
+TIMES = "times.jsonl"
 CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
@@ -30,22 +31,25 @@ RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
 
-OF_RUN = (RESULT, METRICS, CURVES, PAGE, REPORT, RUN, SPEC)
+OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
 """What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
 
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's files begin."""
 
+UNFINISHED = ".orbax-checkpoint-tmp"
+"""What the names of checkpoints have in them that are not yet written, or about to be deleted."""
+
 _INSIDE: dict[str, Callable[[str], bool]] = {
-    CHECKPOINTS: lambda name: name.isdecimal() or ".orbax-checkpoint-tmp" in name,
+    CHECKPOINTS: lambda name: name.isdecimal() or UNFINISHED in name,
     TENSORBOARD: lambda name: name.startswith(EVENTS),
 }
 """What a run makes in its folders."""
 
 
 class Metrics(NamedTuple):
-    """Records of epochs, one each and in order, and what was wrong with the file that they were read from."""
+    """Records of evaluations, one of a step and in order, and what was wrong with the file that they were read from."""
 
     records: list[dict[str, Any]]
     notes: list[str]
@@ -179,7 +183,7 @@ class RunFolder:
         return None
 
     def metrics(self) -> Metrics:
-        """One record an epoch, in order. A last line that a killed process left unfinished is passed over.
+        """One record of a step, in order. A last line that a killed process left unfinished is passed over.
 
         Raises `DataError` where records call `test` what is validation.
         """
@@ -189,7 +193,7 @@ class RunFolder:
         except OSError:
             return Metrics([], [])
         lines = text.splitlines()
-        by_epoch: dict[int, dict[str, Any]] = {}
+        by_step: dict[int, dict[str, Any]] = {}
         unreadable, doubled = 0, set()
         for number, line in enumerate(lines):
             record = _record(line)
@@ -202,36 +206,52 @@ class RunFolder:
             if record is None:
                 unreadable += number < len(lines) - 1 or text.endswith("\n")
                 continue
-            if record["epoch"] in by_epoch:
-                doubled.add(record["epoch"])
-            by_epoch[record["epoch"]] = record
-        epochs = sorted(by_epoch)
+            if record["step"] in by_step:
+                doubled.add(record["step"])
+            by_step[record["step"]] = record
         notes = []
         if unreadable:
             notes.append(f"{path}: {unreadable} of {len(lines)} lines cannot be read and are left out")
         if doubled:
-            notes.append(f"{path} has more than one line of {_epochs(doubled)}; the last counts")
-        return Metrics([by_epoch[epoch] for epoch in epochs], notes)
+            notes.append(f"{path} has more than one line of {_steps(doubled)}; the last counts")
+        return Metrics([by_step[step] for step in sorted(by_step)], notes)
 
-    def keep_metrics(self, epochs: int) -> Metrics:
-        """Drops the records after an epoch: those of work that is done again. Epochs without a record are noted."""
+    def keep_metrics(self, step: int, due: Iterable[int] = ()) -> Metrics:
+        """Drops the records after a step: those of work that is done again.
+
+        `due` are the steps before it that should have a record; those that have none are noted.
+        """
         records, notes = self.metrics()
-        kept = [record for record in records if record["epoch"] <= epochs]
-        lost = set(range(1, epochs + 1)) - {record["epoch"] for record in kept}
+        kept = [record for record in records if record["step"] <= step]
+        lost = set(due) - {record["step"] for record in kept}
         if lost:
-            notes.append(f"{self.path / METRICS} has no line of {_epochs(lost)}, nor will the curves have")
+            notes.append(f"{self.path / METRICS} has no line of {_steps(lost)}, nor will the curves have")
         text = "".join(json.dumps(record) + "\n" for record in kept)
         if not _holds(self.path / METRICS, text):
             write(self.path / METRICS, text)
+        times = self.times()
+        text = "".join(json.dumps(times[at]) + "\n" for at in sorted(times) if at <= step)
+        if not _holds(self.path / TIMES, text):
+            write(self.path / TIMES, text)
         return Metrics(kept, notes)
 
-    def add_metrics(self, record: dict[str, Any]) -> None:
-        """Adds an epoch's record. The file is there since the run began: where it is not, its folder has gone."""
-        descriptor = os.open(self.path / METRICS, os.O_WRONLY | os.O_APPEND)
-        with open(descriptor, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def times(self) -> dict[int, dict[str, Any]]:
+        """What each record took, by its step: no two runs have it alike. Lines that cannot be read are passed over."""
+        try:
+            lines = (self.path / TIMES).read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return {}
+        found = (_object(line) for line in lines)
+        return {value["step"]: value for value in found if value is not None and type(value.get("step")) is int}
+
+    def add_metrics(self, record: dict[str, Any], times: dict[str, Any]) -> None:
+        """Adds a record, and what it took. The files are there since the run began: else their folder has gone."""
+        for name, own in ((TIMES, times), (METRICS, record)):
+            descriptor = os.open(self.path / name, os.O_WRONLY | os.O_APPEND)
+            with open(descriptor, "a", encoding="utf-8") as file:
+                file.write(json.dumps(own) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
     def begin(self, owner: Owner, spec_text: str, report: str, about: dict[str, Any]) -> None:
         """Writes what the run is made of into its folder."""
@@ -280,16 +300,23 @@ def read_object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _record(line: str) -> dict[str, Any] | None:
-    """A line's record of an epoch; None where it has none."""
+def _object(line: str) -> dict[str, Any] | None:
+    """A line's mapping; None where it has none."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
+    return value if isinstance(value, dict) else None
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """A line's record of an evaluation; None where it has none."""
+    value = _object(line)
     whole = (
-        isinstance(value, dict)
-        and type(value.get("epoch")) is int
-        and value["epoch"] > 0
+        value is not None
+        and type(value.get("step")) is int
+        and value["step"] > 0
+        and type(value.get("epoch")) in (int, float)
         and isinstance(value.get("train"), dict)
         and isinstance(value.get("validation"), dict)
     )
@@ -298,23 +325,13 @@ def _record(line: str) -> dict[str, Any] | None:
 
 def _is_of_two_parts(line: str) -> bool:
     """Whether a line is a record of before validation and test were two parts."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and isinstance(value.get("test"), dict) and "validation" not in value
+    value = _object(line)
+    return value is not None and isinstance(value.get("test"), dict) and "validation" not in value
 
 
-def _epochs(epochs: set[int]) -> str:
-    """`epoch 3`, `epochs 1 to 4 and 7`."""
-    parts: list[list[int]] = []
-    for epoch in sorted(epochs):
-        if parts and epoch == parts[-1][1] + 1:
-            parts[-1][1] = epoch
-        else:
-            parts.append([epoch, epoch])
-    words = listed((str(first) if first == last else f"{first} to {last}" for first, last in parts), 6)
-    return f"epoch{'s' if len(epochs) > 1 else ''} {words}"
+def _steps(steps: set[int]) -> str:
+    """`step 3`, `steps 1, 2 and 7`."""
+    return f"step{'s' if len(steps) > 1 else ''} {listed(map(str, sorted(steps)), 6)}"
 
 
 def _holds(path: Path, text: str) -> bool:

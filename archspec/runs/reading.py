@@ -16,6 +16,7 @@ from archspec.runs.checkpoints import check_saved, last_arrays
 from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
 from archspec.runs.imports import check_import, read_import
 from archspec.tables.layout import Layout
+from archspec.watching import best_of, figure_named
 
 TABLE = "table"
 """Under this name run.json has how columns became inputs."""
@@ -46,7 +47,7 @@ def check_weights(folder: RunFolder) -> None:
 
 
 def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> Arrays:
-    """Parameters and statistics by name: imported, or of the last checkpoint that is as it was saved.
+    """Parameters and statistics by name: imported, or of the best or last checkpoint that is as it was saved.
 
     A checkpoint is read as it was written: neither the recipe's optimiser nor its version of Optax has to be there.
     Later checkpoints that cannot be taken, and a changed spec, are told of in `notes`. Raises `SpecError`.
@@ -56,7 +57,7 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
             arrays, again = read_import(folder.path), "import them again"
             said: list[str] = []
         else:
-            arrays, said = last_arrays(folder.path)
+            arrays, said, _ = last_arrays(folder.path, best_step(folder, spec))
             again = "--overwrite trains anew"
         wanted = {f"{node.owner}.{weight.name}": weight.shape for node in spec.graph().nodes for weight in node.weights}
         if {name: value.shape for name, value in arrays.items()} != wanted:
@@ -72,6 +73,14 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
 
             notes.extend(changed(folder.plugins, str(folder.path)))
     return {name: jnp.asarray(value) for name, value in arrays.items()}
+
+
+def best_step(folder: RunFolder, spec: Spec) -> int | None:
+    """The step whose state a run goes by, where its recipe says by which figure; None where it is the last one."""
+    if spec.train is None or spec.train.best is None:
+        return None
+    figure = figure_named(spec.train.best, spec.heads(), spec.graph().main_output.name)
+    return best_of(folder.metrics().records, figure)
 
 
 def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:

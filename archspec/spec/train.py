@@ -108,6 +108,37 @@ def _read_remat(value: Any) -> Any:
     return (value,) if isinstance(value, str) and value != "all" else value
 
 
+class Every(Section):
+    """How often something is done: every so many steps, or epochs."""
+
+    steps: Annotated[PositiveInt | None, Field(description="every so many steps, also within an epoch")] = None
+    epochs: Annotated[PositiveInt | None, Field(description="at the end of every so many epochs")] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Every:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either `steps` or `epochs`")
+        return self
+
+
+class EarlyStopping(Section):
+    """When training ends before its last epoch."""
+
+    patience: Annotated[PositiveInt, Field(description="so many evaluations in a row without improvement end it")]
+    metric: Annotated[
+        Text, Field(description="the figure that is to improve: loss, or any that is measured in evaluation")
+    ] = "loss"
+    min_delta: Annotated[NonNegativeNumber, Field(description="the difference by which it must improve to count")] = 0.0
+
+
+def _read_steps(value: Any) -> Any:
+    return {"steps": value} if type(value) is int else value
+
+
+def _read_patience(value: Any) -> Any:
+    return {"patience": value} if type(value) is int else value
+
+
 def _read_init(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -177,6 +208,27 @@ class Train(Section):
         *kinds_of("metrics"),
         Field(description="what the held-out part is measured by, beside the task's own"),
     ] = None
+    evaluate_every: Annotated[
+        Every | None,
+        BeforeValidator(_read_steps, json_schema_input_type=Every | PositiveInt | None),
+        Field(description="steps, or `{epochs: n}`, after which an evaluation follows; each epoch's end if left out"),
+    ] = None
+    early_stopping: Annotated[
+        EarlyStopping | None,
+        BeforeValidator(_read_patience, json_schema_input_type=EarlyStopping | PositiveInt | None),
+        Field(description="ends training where evaluations no longer improve: their number, or with `metric`"),
+    ] = None
+    best: Annotated[
+        Text | None,
+        Field(
+            description="the figure of evaluations by which the state is chosen that is kept, tested and used after "
+            "training: loss, top1, …; the last state if left out"
+        ),
+    ] = None
+    keep: Annotated[PositiveInt, Field(description="how many of the last states are kept, beside the best one")] = 2
+    save_minutes: Annotated[
+        PositiveNumber, Field(description="after so many minutes without evaluation the state is saved too")
+    ] = 5.0
     init_from: Annotated[
         InitFrom | None,
         BeforeValidator(_read_init, json_schema_input_type=InitFrom | str | None),

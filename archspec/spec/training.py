@@ -23,7 +23,7 @@ LEAST = 0.1
 def check_training(
     graph: Graph,
     train: Train | None,
-    heads: Callable[[Graph], Sequence[Head]],
+    heads: Callable[..., Sequence[Head]],
     inputs: Inputs,
     place: Callable[..., Span | None],
     blamed: Callable[[DataError, Graph], Span | None],
@@ -33,7 +33,8 @@ def check_training(
     """Warns of outputs that cannot be trained, or are bounded before their loss, and of batch normalisation over one
     value.
 
-    Without a recipe, what outputs say themselves is looked at. `place` gives where the value at a path of the spec was
+    Without a recipe, what outputs say themselves is looked at. `heads` gives a graph's with what the spec names alone,
+    and with `defaults=True` what their tasks add. `place` gives where the value at a path of the spec was
     written, `blamed` where what an error is about was, `written` whether a field of the recipe was.
     """
     made: Sequence[Head] = ()
@@ -56,6 +57,8 @@ def check_training(
                 place("train", name),
                 help=["remove it, or the outputs' own"],
             )
+    if train is not None and len(made) == len(graph.outputs):
+        _check_watched(graph, train, heads, place, findings)
     if train is not None and train.augment:
         from archspec.spec.augmenting import mixing_faults
 
@@ -89,6 +92,24 @@ def check_training(
                         "or the layer before the pooling, or left out",
                     ],
                 )
+
+
+def _check_watched(
+    graph: Graph,
+    train: Train,
+    heads: Callable[..., Sequence[Head]],
+    place: Callable[..., Span | None],
+    findings: Findings,
+) -> None:
+    """Warns of figures that a run is to go by and that evaluations do not measure."""
+    if train.best is None and train.early_stopping is None and train.schedule.kind != "plateau":
+        return
+    from archspec.watching import UnmeasuredError, Watch
+
+    try:
+        Watch(train, heads(graph, defaults=True), graph.main_output.name)
+    except UnmeasuredError as error:
+        _refuse(error, place("train", *error.path), findings)
 
 
 def _refuse(error: DataError, place: Span | None, findings: Findings) -> None:

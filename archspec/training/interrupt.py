@@ -1,4 +1,4 @@
-"""Ctrl-C between steps, so that a checkpoint that is being written is never cut off, and never in vain."""
+"""Ctrl-C and SIGTERM between steps, so that a checkpoint that is being written is never cut off, and never in vain."""
 
 from __future__ import annotations
 
@@ -14,31 +14,49 @@ from types import FrameType
 from archspec.output import LOADING, said_when_slow
 
 
-@contextmanager
-def held_back() -> Iterator[Callable[[], None]]:
-    """Holds Ctrl-C back until the function that this gives is called, which then raises KeyboardInterrupt.
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM, which waited for its moment. `status` is the exit status that says which."""
 
-    A second Ctrl-C interrupts at once.
+    def __init__(self, words: str = "", number: int = signal.SIGINT) -> None:
+        super().__init__(words)
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        return 128 + self.number
+
+
+@contextmanager
+def held_back(*signals: signal.Signals) -> Iterator[Callable[[], None]]:
+    """Holds Ctrl-C, or the signals named, back until the function that this gives is called, which raises `Stopped`.
+
+    A second one of them acts at once.
     """
     if not _main_thread():
         yield lambda: None  # signals reach the main thread only
         return
-    asked = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in signals or (signal.SIGINT,)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            # None: it was set by what is not Python, and cannot be set again from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def note(number: int, frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
+        asked.append(number)
+        restore()
 
     def check() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
+        if asked:
+            raise Stopped(number=asked[0])
 
-    signal.signal(signal.SIGINT, note)
+    for number in before:
+        signal.signal(number, note)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""The loop of a training run over its epochs, from where its folder leaves off to the result."""
+"""The loop of a training run over its steps, from where its folder leaves off to the result."""
 
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -16,8 +17,9 @@ from archspec.diagnostics import DataError, SpecError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays
-from archspec.runs.checkpoints import Checkpoints, Restored
-from archspec.runs.choosing import extends
+from archspec.runs.changes import Change, epochs_of
+from archspec.runs.checkpoints import AVERAGED, Checkpoints, Restored, last_arrays
+from archspec.runs.choosing import goes_on
 from archspec.runs.events import Events
 from archspec.runs.folder import CURVES, METRICS, PAGE, RESULT, SPEC, TENSORBOARD, RunFolder, read_object
 from archspec.runs.owner import Owner
@@ -29,14 +31,15 @@ from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
 from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
 from archspec.training.freezing import frozen_at
-from archspec.training.interrupt import held_back
+from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
 from archspec.training.notes import say_notes
 from archspec.training.paging import write_page
 from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
-from archspec.training.steps import State, Steps, evaluated, make_steps, weights_of
+from archspec.training.steps import FACTOR, State, Steps, evaluated, make_steps, weights_of
 from archspec.training.totals import Totals
+from archspec.watching import MEASURED, Watch, best_of
 from archspec.writing import write
 
 if TYPE_CHECKING:
@@ -44,8 +47,51 @@ if TYPE_CHECKING:
     from archspec.spec.train import Train
 
 
+RECORDS = "records"
+"""Under this name a checkpoint says how many records there were."""
+
+
+class Stretch:
+    """The steps since the last record: their figures, and the seconds that they took."""
+
+    def __init__(self, heads: Sequence[Head], main: str, step: int) -> None:
+        self.totals = Totals(heads, main, step)
+        self.begun_at = step
+        self.taken = False
+        self._before = 0.0
+        self._begun: float | None = None
+
+    def take(self, about: dict[str, Any]) -> None:
+        """Goes on with what a checkpoint within the stretch says of it."""
+        self.totals.take(about["sums"])
+        self._before = about["seconds"]
+        self.taken = True
+
+    def to_plain(self) -> dict[str, Any]:
+        """What a checkpoint says of it."""
+        return {"sums": self.totals.to_plain(), "seconds": round(self.seconds, 3)}
+
+    def begin(self) -> None:
+        """Starts the clock."""
+        self._begun = time.monotonic()
+
+    def end(self) -> None:
+        """Stops the clock."""
+        self._before, self._begun = self.seconds, None
+
+    @property
+    def running(self) -> float:
+        """Seconds since the clock was started."""
+        return max(time.monotonic() - self._begun, 1e-9) if self._begun is not None else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all its steps, in this process and before."""
+        return self._before + self.running
+
+
 class Loop:
-    """A run in its folder, epoch by epoch: begun or gone on with, watched, kept in checkpoints, and ended."""
+    """A run in its folder, step by step: begun or gone on with, watched, kept in checkpoints, and ended."""
 
     def __init__(
         self,
@@ -80,6 +126,17 @@ class Loop:
         self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
+        self.total = recipe.epochs * self.steps_per_epoch
+        every = recipe.evaluate_every
+        self.every = every.steps if every is not None and every.steps else self.steps_per_epoch
+        if every is not None and every.epochs:
+            self.every = every.epochs * self.steps_per_epoch
+        self.watch = Watch(recipe, heads, self.main.name)
+        self.step = self.kept_step = 0
+        self.state: State = {}
+        self.records: list[dict[str, Any]] = []
+        self.stretch = Stretch(heads, self.main.name, 0)
+        self.pending = False
         self.feed = feed(data.train)
 
     def steps(self, epoch: int) -> Steps:
@@ -94,10 +151,10 @@ class Loop:
             )
         return self.stretches[offset]
 
-    def state_after(self, epoch: int) -> State:
-        """The state at the end of an epoch, from its checkpoint; before the first, the initial one."""
-        if epoch:
-            state: State = self.saved(epoch).state
+    def state_at(self, step: int) -> State:
+        """The state after a step, from its checkpoint; before the first, the initial one."""
+        if step:
+            state: State = self.saved(step).state
             return state
         if self.given is None:
             # Begun, but killed before the first checkpoint; or begun just now.
@@ -105,60 +162,73 @@ class Loop:
         return self.steps(1).initial(self.given)
 
     def saved(self, until: int | None = None) -> Restored:
-        """The last sound checkpoint, of no epoch after `until`."""
-        return self.checkpoints.last(lambda epoch: self.steps(epoch).template, self.steps_per_epoch, until)
+        """The last sound checkpoint, of no step after `until`."""
+        return self.checkpoints.last(lambda step: self.steps(self.epoch_of(step)).template, until)
 
-    def resumed(self) -> tuple[int, State, list[dict[str, Any]]]:
-        """The epoch to go on after, the state there and the records until there; what is amiss is said and noted.
+    def epoch_of(self, step: int) -> int:
+        """The epoch, from 1 on, that a step's end lies in, or is the end of."""
+        return max(1, -(-step // self.steps_per_epoch))
 
-        An epoch whose record is lost is done again where the checkpoint before it can be taken.
-        """
+    def due(self, step: int) -> bool:
+        """Whether an evaluation follows after a step."""
+        return step == self.total or (step > 0 and step % self.every == 0)
+
+    def resume(self) -> None:
+        """Takes the run up at its last sound checkpoint; what is amiss is said and noted."""
         saved = self.saved()
         notes = list(saved.notes)
+        self.step = self.kept_step = saved.step
         records, amiss = self.folder.metrics()
         notes += amiss
-        recorded = {record["epoch"] for record in records}
-        done = saved.epoch
-        if done and done not in recorded:
-            before = [epoch for epoch in self.checkpoints.epochs() if epoch < done and epoch in recorded]
-            earlier = self.saved(before[-1]) if before else None
-            if earlier is not None and earlier.epoch in recorded:
-                notes.append(f"{self.folder.path / METRICS} has no line of epoch {done}, which is done again")
-                saved = earlier
-            elif done >= self.recipe.epochs:
-                raise DataError("E513", f"{self.folder.path} has lost its metrics", help=["--overwrite trains anew"])
-        done = saved.epoch
         # A kill leaves a record or two more than there are checkpoints.
-        if not done and max(recorded, default=0) > 2:
+        if not self.step and len(records) > 2:
             notes.append(
-                f"{self.folder.path} has metrics of {count(max(recorded), 'epoch')}, but no checkpoint: it begins anew"
+                f"{self.folder.path} has metrics of {count(len(records), 'evaluation')}, but no checkpoint: it begins "
+                "anew"
             )
-        kept = self.folder.keep_metrics(done)
+        before = saved.about.get(RECORDS, 0)
+        wanted = [step for step in range(1, self.step) if self.due(step)] if self.step else []
+        there = sum(record["step"] < self.step for record in records)
+        kept = self.folder.keep_metrics(self.step, wanted if there < before else ())
         notes += [note for note in kept.notes if note not in notes]
-        self.checkpoints.drop_after(done)
-        state = saved.state if done else self.state_after(0)
-        longer = extends(self.folder.spec_text, self.spec.to_yaml())
-        if longer is not None:
-            notes += self.extended(*longer, done)
+        self.checkpoints.drop_after(self.step)
+        self.state = saved.state if self.step else self.state_at(0)
+        self.records = kept.records
+        for record in self.records:
+            self.watch.see(record)
+        self.follow()
+        self.stretch = Stretch(self.heads, self.main.name, self.step)
+        if self.step and (not self.records or self.records[-1]["step"] < self.step):
+            self.stretch.take(saved.about)
+        found = goes_on(self.folder.spec_text, self.spec.to_yaml())
+        if found:
+            notes += self.changed(found)
         say_notes(notes, self.shown)
         self.folder.note(notes)
-        return done, state, kept.records
 
-    def extended(self, old: int, new: int, done: int) -> list[str]:
-        """Makes a run of more epochs of this one, and gives a note on what that means for the learning rate."""
+    def changed(self, found: Sequence[Change]) -> list[str]:
+        """Goes on with changed settings, and gives notes on them: more epochs may change the learning rate."""
         self.folder.write_spec(self.owner, self.spec.to_yaml())
         (self.folder.path / RESULT).unlink(missing_ok=True)
-        notes = [f"the run in {self.folder.path}, of {count(old, 'epoch')}, goes on to {new}"]
-        step = done * self.steps_per_epoch
+        notes = [f"the run in {self.folder.path} goes on with {change.said}" for change in found]
+        epochs = epochs_of(found)
+        if epochs is None:
+            return notes
+        old, new = epochs
         before, after = (self.recipe.schedule.build(epochs, self.steps_per_epoch) for epochs in (old, new))
-        rates = [(float(before(at)), float(after(at))) for at in {0, step // 2, max(step - 1, 0)}]
-        if done and any(abs(one - other) > 1e-6 for one, other in rates):
-            peak, last = self.recipe.optimiser.learning_rate, float(before(step - 1))
+        rates = [(float(before(at)), float(after(at))) for at in {0, self.step // 2, max(self.step - 1, 0)}]
+        if self.step and any(abs(one - other) > 1e-6 for one, other in rates):
+            peak, last = self.recipe.optimiser.learning_rate, float(before(self.step - 1))
             notes.append(
                 f"the schedule is one of {count(new, 'epoch')} from here on: the learning rate is "
-                f"{peak * float(after(step)):.4g} at the next step, after {peak * last:.4g} by the schedule of {old}"
+                f"{peak * float(after(self.step)):.4g} at the next step, after {peak * last:.4g} by that of {old}"
             )
         return notes
+
+    def follow(self) -> None:
+        """Has the state's factor of the learning rate be what the records so far make of it."""
+        if FACTOR in self.state:
+            self.state = {**self.state, FACTOR: jnp.asarray(self.watch.factor, jnp.float32)}
 
     def entering(self, epoch: int, state: State) -> State:
         """The state at the start of an epoch: where what was frozen thaws, the optimiser begins anew."""
@@ -176,97 +246,169 @@ class Loop:
             self.logs.end(())  # those of a run that was stopped
 
     def _go(self) -> Result:
-        done, state, records = self.resumed()
-        if self.folder.finished and done >= self.recipe.epochs:
+        self.resume()
+        # The last record may be lost, with the state that it is of still there.
+        self.pending = self.stretch.taken and self.due(self.step)
+        done = self.step >= self.total or self.watch.ended
+        if self.folder.finished and done and not self.pending:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             self.finished = True
-            return self.result(records, state)
+            return self.result()
         what = "images" if any(kind.is_map for _, kind in self.graph.inputs) else "samples"
-        progress = Progress(
-            self.recipe.epochs * self.steps_per_epoch, done * self.steps_per_epoch, what, self.shown, self.held
-        )
-        if done:
-            progress.say(f"going on in {self.folder.path} after epoch {done}")
-        evaluate = Evaluator(
-            self.steps(done + 1), self.data.validation, self.heads, self.graph, whose=self.data.whose("validation")
-        )
-        events = Events(self.folder.path / TENSORBOARD, records, self.classes)
-        self.logs = Logs.of_run(self, records)
+        progress = Progress(self.total, self.step, what, self.shown, self.held)
+        if self.step:
+            progress.say(f"going on in {self.folder.path} after {self.at(self.step)}")
+        steps = self.steps(self.epoch_of(self.step + 1))
+        evaluate = Evaluator(steps, self.data.validation, self.heads, self.graph, whose=self.data.whose("validation"))
+        events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
+        self.logs = Logs.of_run(self, self.records)
         try:
-            with held_back() as check:
-                for epoch in range(done + 1, self.recipe.epochs + 1):
-                    state, record = self.epoch(self.entering(epoch, state), epoch, progress, check)
-                    record["validation"] = self.held_out(evaluate, state, epoch)
-                    self.owner.check()
-                    self.folder.add_metrics(record)
-                    self.checkpoints.save(epoch, state)
-                    events.add(record)
-                    self.logs.record(record)
-                    records.append(record)
-                    main = self.main.name if self.others else ""
-                    rest = of_others(self.others, record["validation"])
-                    progress.epoch(record, self.recipe.epochs, self.main.said(record["validation"]), main, rest)
-        except KeyboardInterrupt:
+            with held_back(signal.SIGINT, signal.SIGTERM) as check:
+                self.train(progress, evaluate, events, check)
+        except KeyboardInterrupt as stop:
             # A step that still runs when the interpreter ends brings the process down.
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
+            if isinstance(stop, Stopped) and self.step > self.kept_step:
+                self.save()
             self.checkpoints.close()
             last = self.checkpoints.latest
-            raise KeyboardInterrupt(
-                f"stopped; the same command goes on after epoch {last}"
+            words = (
+                f"stopped; the same command goes on after {self.at(last)}"
                 if last
                 else "stopped before the first checkpoint"
-            ) from None
+            )
+            raise Stopped(words, stop.number if isinstance(stop, Stopped) else signal.SIGINT) from None
         finally:
             progress.close()
             events.close()
-        return self.result(records, state)
+        if self.watch.ended and self.step < self.total and self.shown:
+            progress.say(self.watch.said)
+        return self.result()
 
-    def epoch(
-        self, state: State, epoch: int, progress: Progress, check: Callable[[], None]
-    ) -> tuple[State, dict[str, Any]]:
-        """One pass over the data; `check` is called between steps. Raises `DataError` when the loss is not finite."""
-        begun = time.monotonic()
-        steps = self.steps(epoch)
-        samples = len(self.data.train)
-        first = (epoch - 1) * self.steps_per_epoch
-        totals = Totals(self.heads, self.main.name, first)
-        for index, batch in enumerate(self.feed.batches(self.order(epoch))):
-            check()
-            state, figures = steps.train(state, batch)
-            totals.add(figures)
-            if totals.failed is not None:
-                break
-            if progress.wants_figures:
-                totals.settle()
-                trained = min((index + 1) * self.batch, samples)
-                rate = trained / (time.monotonic() - begun)
-                progress.figures(first + index + 1, epoch, totals.loss, totals.said(), rate)
+    def train(self, progress: Progress, evaluate: Evaluator, events: Events, check: Callable[[], None]) -> None:
+        """Trains to the end, with evaluations and checkpoints on the way; `check` is called between steps."""
+        if self.pending:
+            self.evaluated(progress, evaluate, events, check)
+        self.stretch.begin()
+        last_saved = time.monotonic()
+        while self.step < self.total and not self.watch.ended:
+            epoch = self.step // self.steps_per_epoch + 1
+            if self.step % self.steps_per_epoch == 0:
+                self.state = self.entering(epoch, self.state)
+            steps = self.steps(epoch)
+            for batch in self.feed.batches(self.order(epoch), self.step % self.steps_per_epoch):
+                check()
+                self.state, figures = steps.train(self.state, batch)
+                self.step += 1
+                self.stretch.totals.add(figures)
+                if self.stretch.totals.failed is not None:
+                    self.fail(self.stretch.totals.failed)
+                if progress.wants_figures:
+                    self.show(progress, epoch)
+                if self.due(self.step):
+                    self.evaluated(progress, evaluate, events, check)
+                    last_saved = time.monotonic()
+                    if self.watch.ended:
+                        return
+                elif time.monotonic() - last_saved >= 60 * self.recipe.save_minutes:
+                    self.save()
+                    last_saved = time.monotonic()
+
+    def show(self, progress: Progress, epoch: int) -> None:
+        """Has the bar show the figures so far."""
+        totals = self.stretch.totals
         totals.settle()
-        if totals.failed is not None:
-            self.fail(totals.failed)
-        seconds = time.monotonic() - begun
-        self.check_finite(state, epoch)
-        step = epoch * self.steps_per_epoch
-        return state, {
-            "epoch": epoch,
-            "step": step,
-            "learning_rate": steps.learning_rate(step - 1),
-            "seconds": round(seconds, 3),
-            "images_per_second": round(samples / seconds, 1),
-            "train": totals.record(),
-            **scaling.record(state),
-        }
+        rate = (self.samples(self.step) - self.samples(self.stretch.begun_at)) / self.stretch.running
+        progress.figures(self.step, epoch, totals.loss, totals.said(), rate)
 
-    def held_out(self, evaluate: Evaluator, state: State, epoch: int) -> Metrics:
-        """The metrics of a part held out, after an epoch. Raises `DataError` when a loss is not finite."""
+    def samples(self, step: int) -> int:
+        """How many samples were trained on until a step."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        samples = len(self.data.train)
+        return epochs * samples + min(steps * self.batch, samples)
+
+    def evaluated(self, progress: Progress, evaluate: Evaluator, events: Events, check: Callable[[], None]) -> None:
+        """Evaluates the state, and records and saves it."""
+        self.settle()
+        seconds = self.stretch.seconds
+        self.stretch.end()
+        epoch = self.epoch_of(self.step)
+        record: dict[str, Any] = {
+            "epoch": self.epochs_at(self.step),
+            "step": self.step,
+            "learning_rate": self.steps(epoch).learning_rate(self.step - 1) * self.watch.factor,
+            "train": self.stretch.totals.record(),
+            **scaling.record(self.state),
+            MEASURED: self.held_out(evaluate),
+        }
+        since = self.records[-1]["step"] if self.records else 0
+        trained = self.samples(self.step) - self.samples(since)
+        times = {
+            "step": self.step,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(trained / seconds, 1) if seconds else None,
+        }
+        self.owner.check()
+        self.folder.add_metrics(record, times)
+        self.records.append(record)
+        self.watch.see(record)
+        self.follow()
+        self.save()
+        events.add({**record, **times})
+        self.logs.record({**record, **times})
+        main = self.main.name if self.others else ""
+        rest = of_others(self.others, record[MEASURED])
+        progress.epoch({**record, **times}, self.recipe.epochs, self.main.said(record[MEASURED]), main, rest)
+        self.stretch = Stretch(self.heads, self.main.name, self.step)
+        self.stretch.begin()
+
+    def save(self) -> None:
+        """Saves the state, with what was summed up since the last record."""
+        self.settle()
+        about = {**self.stretch.to_plain(), RECORDS: len(self.records)}
+        self.checkpoints.save(self.step, self.state, about, self.wanted)
+        self.kept_step = self.step
+
+    def wanted(self, steps: Sequence[int]) -> set[int]:
+        """Of the checkpoints that are there, those to keep while another is written: the last ones, and the best."""
+        kept = set(steps[-self.recipe.keep :])
+        if self.watch.best is not None:
+            best = best_of(self.records, self.watch.best, steps)
+            kept |= {best} if best is not None else set()
+        return kept
+
+    def settle(self) -> None:
+        """Waits for the steps so far. Raises `DataError` where a loss, or what the state holds, is not finite."""
+        self.stretch.totals.settle()
+        if self.stretch.totals.failed is not None:
+            self.fail(self.stretch.totals.failed)
+        self.check_finite(self.state, self.step)
+
+    def timed(self) -> list[dict[str, Any]]:
+        """The records so far with what they took."""
+        times = self.folder.times()
+        return [{**record, **times.get(record["step"], {})} for record in self.records]
+
+    def epochs_at(self, step: int) -> float:
+        """How many epochs there were until a step; a whole number at their ends."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return round(epochs + steps / self.steps_per_epoch, 4) if steps else epochs
+
+    def at(self, step: int) -> str:
+        """A step in words: `epoch 3`, or `step 250, in epoch 3`."""
+        epoch = self.epoch_of(step)
+        return f"epoch {epoch}" if step % self.steps_per_epoch == 0 else f"step {step}, in epoch {epoch}"
+
+    def held_out(self, evaluate: Evaluator, weights: tuple[Arrays, Arrays] | None = None) -> Metrics:
+        """A part's metrics, of the state or other weights. Raises `DataError` where a loss is not finite."""
         try:
-            return evaluate(*weights_of(state))
+            return evaluate(*(weights or weights_of(self.state)))
         except DataError as error:
-            message = f"after epoch {epoch} {error.message}; {self.good()}"
+            message = f"after {self.at(self.step)} {error.message}; {self.good()}"
             raise DataError(error.code, message, notes=error.notes, help=error.help) from None
 
-    def check_finite(self, state: State, epoch: int) -> None:
+    def check_finite(self, state: State, step: int) -> None:
         """Raises `DataError` unless all that a checkpoint would hold is finite."""
         broken = broken_arrays({**state["params"], **state["statistics"]})
         what = listed(broken, 4)
@@ -275,10 +417,11 @@ class Loop:
             # The last word of where it lies is the parameter.
             what = f"what the optimiser keeps of {listed(dict.fromkeys(name.split()[-1] for name in broken), 4)}"
         if broken:
-            rate = self.steps(epoch).learning_rate(epoch * self.steps_per_epoch - 1)
+            rate = self.steps(self.epoch_of(step)).learning_rate(step - 1)
+            where = f", the last of epoch {self.epoch_of(step)}," if step % self.steps_per_epoch == 0 else ""
             raise DataError(
                 "E520",
-                f"after step {epoch * self.steps_per_epoch}, the last of epoch {epoch}, {what} "
+                f"after step {step}{where} {what} "
                 f"{'is' if len(broken) == 1 else 'are'} not finite, though the losses were; {self.good()}",
                 help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps"],
             )
@@ -290,24 +433,34 @@ class Loop:
         self.failed_early = not done
         if not done:
             return "there is no checkpoint yet"
-        return f"the last good checkpoint is epoch {done}, in {self.folder.path}"
+        return f"the last good checkpoint is that of {self.at(done)}, in {self.folder.path}"
 
     def order(self, epoch: int) -> Any:
         return epoch_order(self.recipe.seed, epoch, len(self.data.train), self.batch)
 
     def fail(self, step: int) -> None:
-        """Does the failing epoch again from the last checkpoint to find the layer, then raises `DataError`."""
+        """Does the failing steps again from the last checkpoint to find the layer, then raises `DataError`.
+
+        A plateau's factor is in the checkpoint, and no evaluation lies between it and the failing step.
+        """
         self.checkpoints.wait()
-        done = self.checkpoints.latest or 0
-        epoch, index = divmod(step, self.steps_per_epoch)
-        steps = self.steps(epoch + 1)
-        state = self.entering(epoch + 1, self.state_after(done))
-        batches = self.feed.batches(self.order(epoch + 1))
-        for batch in islice(batches, index):
-            state, _ = steps.train(state, batch)
+        at = self.checkpoints.latest or 0
+        state = self.state_at(at)
+        epoch = self.epoch_of(step + 1)
+        while True:
+            now = at // self.steps_per_epoch + 1
+            steps = self.steps(now)
+            if at % self.steps_per_epoch == 0:
+                state = self.entering(now, state)
+            batches = self.feed.batches(self.order(now), at % self.steps_per_epoch)
+            for batch in islice(batches, step - at):
+                state, _ = steps.train(state, batch)
+                at += 1
+            if now == epoch:
+                break
         prepared = steps.prepare(state, next(batches))
         network, graph = steps.network(state), self.graph.pruned("train")
-        frozen = frozen_at(self.recipe, self.graph, epoch + 1).layers
+        frozen = frozen_at(self.recipe, self.graph, epoch).layers
         broken = (
             first_broken_layer(graph, network, given(part.inputs), part.key, frozen, precision=steps.type)
             for part in steps.parts(prepared)
@@ -318,31 +471,23 @@ class Loop:
         what, where, help = in_words(self.recipe.precision, scale, where)
         raise DataError(
             "E520",
-            f"{what} at step {step + 1} (epoch {epoch + 1}); {where}; {self.good()}",
+            f"{what} at step {step + 1} (epoch {epoch}); {where}; {self.good()}",
             help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps", *help],
         )
 
-    def result(self, records: list[dict[str, Any]], state: State) -> Result:
+    def result(self) -> Result:
         """Writes what a finished run ends with."""
         self.checkpoints.wait()
         self.owner.check()
-        result = self.made(records, state)
-        curves.draw(records, f"{self.spec.name} on {self.data.name}", self.folder.path / CURVES, self.main, self.held)
-        write(
-            self.folder.path / RESULT,
-            json.dumps(
-                {
-                    "part": result.part,
-                    **result.headlines,
-                    "epochs": records[-1]["epoch"],
-                    "classes": list(result.classes),
-                    **({} if result.test is None else {"test": result.test}),
-                }
-            )
-            + "\n",
-        )
+        self.checkpoints.tidy(self.wanted)
+        result = self.made()
+        title = f"{self.spec.name} on {self.data.name}"
+        curves.draw(self.records, title, self.folder.path / CURVES, self.main, self.held)
+        about = {"part": result.part, **result.headlines, "epochs": self.records[-1]["epoch"], "step": result.step}
+        test = {} if result.test is None else {"test": result.test}
+        write(self.folder.path / RESULT, json.dumps({**about, "classes": list(result.classes), **test}) + "\n")
         if self.paged and not (self.finished and (self.folder.path / PAGE).exists()):
-            write_page(self, result.figures, result.part, state)
+            write_page(self, result)
         files = [self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE)]
         self.logs.end([file for file in files if file.is_file()])
         return result
@@ -352,24 +497,35 @@ class Loop:
         say_notes([note], self.shown)
         self.folder.note([note])
 
-    def made(self, records: list[dict[str, Any]], state: State) -> Result:
-        """What came of the run, from its records and its state."""
-        params, statistics = jax.tree.map(jnp.asarray, weights_of(state))
-        test = self.tested(state, records[-1]["epoch"])
-        return Result(self.folder.path, self.main, records, self.classes, params, statistics, self.others, test)
+    def made(self) -> Result:
+        """What came of the run: the last state, or the best where the recipe says by what."""
+        record = self.records[-1]
+        best = None if self.watch.best is None else best_of(self.records, self.watch.best)
+        params, statistics = weights_of(self.state)
+        if best is not None and best != self.step:
+            found, notes, step = last_arrays(self.folder.path, best)
+            say_notes([note for note in notes if note != AVERAGED], self.shown)
+            record = next((record for record in self.records if record["step"] == step), record)
+            params, statistics = ({name: jnp.asarray(found[name]) for name in part} for part in (params, statistics))
+        params, statistics = jax.tree.map(jnp.asarray, (params, statistics))
+        test = self.tested((params, statistics), record["step"])
+        return Result(
+            self.folder.path, self.main, self.records, self.classes, params, statistics, self.others, record, test
+        )
 
-    def tested(self, state: State, epoch: int) -> Metrics | None:
+    def tested(self, weights: tuple[Arrays, Arrays], step: int) -> Metrics | None:
         """The figures of the test part, which is measured once: result.json keeps them. None where there is none."""
         if self.data.test is None:
             return None
         kept = read_object(self.folder.path / RESULT)
-        if kept.get("epochs") == epoch and isinstance(kept.get("test"), dict):
+        if kept.get("step") == step and isinstance(kept.get("test"), dict):
             return dict(kept["test"])
-        return self.held_out(Evaluator(self.steps(epoch), self.data.test, self.heads, self.graph, "test"), state, epoch)
+        evaluate = Evaluator(self.steps(self.epoch_of(step)), self.data.test, self.heads, self.graph, "test")
+        return self.held_out(evaluate, weights)
 
     @property
     def held(self) -> str:
-        """What the part is called that is measured after every epoch."""
+        """What the part is called that is measured in evaluations."""
         return "held out" if self.data.test is None else "validation"
 
     @property

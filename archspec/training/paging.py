@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from archspec.output import said_when_slow
 from archspec.runs.folder import PAGE
-from archspec.training.evaluation import Evaluated, Metrics
-from archspec.training.steps import State, weights_of
+from archspec.training.evaluation import Evaluated
+from archspec.training.result import Result
 from archspec.writing import write
 
 if TYPE_CHECKING:
     from archspec.training.loop import Loop
 
 
-def write_page(loop: Loop, figures: Metrics, part: str, state: State) -> None:
-    """Writes the page of a run that has ended, with the figures of a part of its data.
+def write_page(loop: Loop, result: Result) -> None:
+    """Writes the page of a run that has ended, with the figures of the part that it is judged by.
 
     What goes wrong there is said, and is no failure of the run: the network is trained.
     """
@@ -29,11 +29,12 @@ def write_page(loop: Loop, figures: Metrics, part: str, state: State) -> None:
                 loop.folder,
                 loop.spec,
                 loop.data,
-                part,
+                result.part,
                 loop.heads,
                 loop.steps(loop.recipe.epochs).pure,
-                *weights_of(state),
-                figures,
+                result.params,
+                result.statistics,
+                result.figures,
                 (),
             )
             write(path, page_of(done))

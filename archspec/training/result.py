@@ -32,19 +32,26 @@ class Result:
     statistics: Arrays = field(repr=False)
     others: tuple[Head, ...] = field(default=(), repr=False)
     """The heads of other outputs that evaluation has."""
+    record: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The record of the state that the run ends with: the last one, or the best."""
+
+    test: dict[str, Any] | None = field(default=None, repr=False)
+    """The metrics of the test part, measured once, by the network that the run ends with; None without such a part."""
+
+    @property
+    def step(self) -> int:
+        """The step after which the state was as it is."""
+        return int(self.record["step"])
 
     @property
     def task(self) -> str:
         """The name of the main output's task."""
         return self.head.task.kind
 
-    test: dict[str, Any] | None = field(default=None, repr=False)
-    """The metrics of the test part, measured once, by the network that the run ends with; None without such a part."""
-
     @property
     def validation(self) -> dict[str, Any]:
-        """The metrics of the part that is measured after every epoch, after the last one."""
-        metrics: dict[str, Any] = self.metrics[-1]["validation"]
+        """The metrics of the part that is measured in evaluations, of the state that the run ends with."""
+        metrics: dict[str, Any] = self.record["validation"]
         return metrics
 
     @property
@@ -99,7 +106,8 @@ class Result:
 
     def summary(self) -> str:
         """The result in words."""
-        epochs = count(self.metrics[-1]["epoch"], "epoch")
+        all_of, own = self.metrics[-1]["epoch"], self.record["epoch"]
+        epochs = f"{own:g} of " * (own != all_of) + count(all_of, "epoch")
         said = self._said(self.figures)
         tables = [line for metric in self.head.metrics for line in metric.table(self.figures, self.classes)]
         held = "held-out" if self.test is None else "test"

@@ -41,6 +41,7 @@ from archspec.training.notes import check_labels, of_augment, of_batches, of_dat
 from archspec.training.reading import read_once
 from archspec.training.result import Result
 from archspec.training.updates import factor_of, transformation
+from archspec.watching import UnmeasuredError, Watch
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -114,6 +115,7 @@ def _train(
         _check_frozen(recipe, spec, graph)
         _check_remat(recipe, spec, graph)
         _check_updates(recipe, spec, graph)
+        _check_watched(recipe, spec, graph, heads)
         _check_foreign(graph)
         for writer in recipe.log or ():
             writer.check()
@@ -227,6 +229,14 @@ def _check_foreign(graph: Graph) -> None:
     pure, params, statistics = outline(graph)
     x = {name: np.zeros((1, *kind.shape), np.float32) for name, kind in graph.inputs}
     jax.eval_shape(partial(pure.apply, train=True), params, statistics, x, key=jax.random.key(0))
+
+
+def _check_watched(recipe: Train, spec: Spec, graph: Graph, heads: Sequence[Head]) -> None:
+    """Raises `SpecError` where the run is to go by a figure that is not measured."""
+    try:
+        Watch(recipe, heads, graph.main_output.name)
+    except UnmeasuredError as error:
+        raise error.located(spec.place("train", *error.path)) from None
 
 
 def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:

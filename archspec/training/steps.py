@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from archspec.spec.inputs import Input
     from archspec.spec.train import Train
 
+FACTOR = "factor"
+"""The state's name of what the learning rate is multiplied by, where a plateau decides that."""
+
 State = dict[str, Any]
-"""params, statistics, optimiser, key (as data), step; where the recipe asks for it also ema (params and statistics) and
-scaling (of the loss)."""
+"""params, statistics, optimiser, key (as data), step; where the recipe asks for it also ema (params and statistics),
+scaling (of the loss) and factor (of the learning rate, by a plateau)."""
 
 Figures = dict[str, Any]
 """What a step adds to its epoch's metrics: `losses` and `weights`, a number for each term of each head's loss, over the
@@ -119,6 +122,7 @@ def steps_of(
             "step": jnp.zeros((), jnp.int32),
             **({"ema": averaging.begun(params, statistics)} if train.ema else {}),
             **({"scaling": scaling.begun()} if scales else {}),
+            **({FACTOR: jnp.ones((), jnp.float32)} if train.schedule.kind == "plateau" else {}),
         }
 
     def continued(state: State) -> State:
@@ -155,6 +159,8 @@ def steps_of(
             grad=gradients,
             value_fn=lambda arrays: objective.value(arrays, state["params"], state["statistics"], prepared),
         )
+        if FACTOR in state:
+            updates = jax.tree.map(lambda update: update * state[FACTOR], updates)
         after = optax.apply_updates(before, updates)
         running = objective.running(found, prepared)
         new = {
@@ -163,6 +169,7 @@ def steps_of(
             "optimiser": optimiser_state,
             "key": state["key"],
             "step": state["step"] + 1,
+            **({FACTOR: state[FACTOR]} if FACTOR in state else {}),
         }
         if train.ema:
             new["ema"] = averaging.averaged(train.ema, state["ema"], new["params"], new["statistics"], new["step"])

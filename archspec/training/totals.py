@@ -1,4 +1,4 @@
-"""An epoch's training figures, added up over its labels."""
+"""Training figures since the last record, added up over the labels."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ class Totals:
         self.waiting.append(figures)
         if len(self.waiting) >= 2 * AHEAD:
             self._settle(AHEAD)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The sums in terms of JSON, which has all 64-bit numbers to the bit. All figures have to be settled."""
+        assert not self.waiting
+        sums = {name: value.tolist() for name, value in self.sums.items()}
+        return {"losses": self.losses.tolist(), "weights": self.weights.tolist(), "running": sums}
+
+    def take(self, plain: dict[str, Any]) -> None:
+        """Begins with sums that `to_plain` gave, to which steps are added as if there had been no stop."""
+        self.losses, self.weights = (np.asarray(plain[name], np.float64) for name in ("losses", "weights"))
+        self.sums = {name: np.asarray(value, np.float64) for name, value in plain["running"].items()}
 
     def settle(self) -> None:
         """Waits for all figures."""

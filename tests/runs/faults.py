@@ -162,7 +162,7 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
     from archspec.runs.folder import RunFolder
     from archspec.runs.imports import read_import
 
-    return read_import(folder) if RunFolder(folder).imported else last_arrays(folder)[0]
+    return read_import(folder) if RunFolder(folder).imported else last_arrays(folder).arrays
 
 
 def equal(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,34 @@ from archspec.diagnostics import DataError
 from archspec.runs import checkpoints as module
 from archspec.runs.checkpoints import Checkpoints, last_arrays
 from archspec.runs.events import Events
+from archspec.runs.folder import UNFINISHED
 
 # Reads of a damaged checkpoint that go on after another read of it failed have nobody to tell.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-STEPS = 5
+SUMS = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, 2.0**53 - 1]
+"""Numbers that only 64 bits hold."""
 
 
-def state_after(epoch: int, optimiser: optax.GradientTransformation | None = None) -> dict[str, Any]:
-    params = {"a.kernel": jnp.arange(6.0).reshape(2, 3) + epoch, "b/c.bias": jnp.zeros(2)}
+def every(steps: Sequence[int]) -> set[int]:
+    return set(steps)
+
+
+def the_last(steps: Sequence[int]) -> set[int]:
+    return set(steps[-1:])
+
+
+def state_after(step: int, optimiser: optax.GradientTransformation | None = None) -> dict[str, Any]:
+    params = {"a.kernel": jnp.arange(6.0).reshape(2, 3) + step, "b/c.bias": jnp.zeros(2)}
     return {
         "params": params,
-        "statistics": {"n.mean": jnp.full(3, epoch, jnp.float32)},
+        "statistics": {"n.mean": jnp.full(3, step, jnp.float32)},
         "optimiser": (optimiser or optax.adam(0.1)).init(params),
-        "step": jnp.asarray(epoch * STEPS, jnp.int32),
+        "step": jnp.asarray(step, jnp.int32),
     }
 
 
-def like(epoch: int) -> dict[str, Any]:
+def like(step: int) -> dict[str, Any]:
     shapes: dict[str, Any] = jax.eval_shape(lambda: state_after(1))
     return shapes
 
@@ -44,8 +54,8 @@ def like(epoch: int) -> dict[str, Any]:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     checkpoints = Checkpoints(folder)
-    for epoch in (1, 2, 3):
-        checkpoints.save(epoch, state_after(epoch))
+    for step in (1, 2, 3):
+        checkpoints.save(step, state_after(step), {"sums": SUMS}, the_last)
     checkpoints.close()
     return folder
 
@@ -58,19 +68,45 @@ def run(saved: Path, tmp_path: Path) -> Iterator[Path]:
 
 def test_the_last_is_read_as_it_was_saved(run: Path) -> None:
     checkpoints = Checkpoints(run)
-    assert checkpoints.epochs() == [2, 3]
-    epoch, state, notes = checkpoints.last(like, STEPS)
-    assert (epoch, notes) == (3, [])
+    assert checkpoints.steps() == [2, 3]
+    step, state, notes, about = checkpoints.last(like)
+    assert (step, notes, about["sums"]) == (3, [], SUMS)
     assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(3)))
-    assert checkpoints.last(like, STEPS, 2).epoch == 2
-    assert checkpoints.last(like, STEPS, 1) == (0, None, [])
+    assert checkpoints.last(like, 2).step == 2
+    assert checkpoints.last(like, 1) == (0, None, [], {})
+
+
+def test_the_best_is_read_where_it_is_wanted_and_whole(run: Path) -> None:
+    assert last_arrays(run, 2)[1:] == ([], 2)
+    assert last_arrays(run, 1)[1:] == ([], 3)  # not there
+    (run / "checkpoints" / "2" / "_METADATA").unlink()
+    arrays, notes, step = last_arrays(run, 2)
+    assert step == 3 and float(arrays["n.mean"][0]) == 3
+    assert "2 is damaged" in notes[0] and notes[1] == "the one of step 3 is taken"
+
+
+def test_what_is_wanted_is_kept_and_what_was_left_behind_goes(run: Path) -> None:
+    (run / "checkpoints" / f"4{UNFINISHED}").mkdir()
+    checkpoints = Checkpoints(run)
+    checkpoints.drop_after(3)
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["2", "3"]
+    checkpoints.save(9, state_after(9), {}, lambda steps: {2, *steps[-1:]})
+    checkpoints.save(11, state_after(11), {}, lambda steps: {2, *steps[-1:]})
+    checkpoints.close()
+    assert checkpoints.steps() == [2, 9, 11]
+
+
+def test_what_is_not_marked_as_whole_does_not_count(run: Path) -> None:
+    (run / "checkpoints" / "3" / module.COMMITTED).unlink()
+    step, _, notes, _ = Checkpoints(run).last(like)
+    assert step == 2 and "it was not written to its end" in notes[0]
 
 
 def test_arrays_are_read_whatever_the_optimiser_was(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is anything written there."""
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     monkeypatch.setattr(optax, "adam", None)
-    arrays, notes = last_arrays(run)
+    arrays, notes, _ = last_arrays(run)
     assert notes == []
     wanted = state_after(3, optax.sgd(0.1))
     assert arrays.keys() == {"a.kernel", "b/c.bias", "n.mean"}
@@ -81,7 +117,7 @@ def test_arrays_are_read_whatever_the_optimiser_was(run: Path, monkeypatch: pyte
 
 def test_a_state_of_another_optimiser_is_told_apart_from_a_damaged_one(run: Path) -> None:
     with pytest.raises(DataError) as error:
-        Checkpoints(run).last(lambda epoch: jax.eval_shape(lambda: state_after(1, optax.lion(0.1))), STEPS)
+        Checkpoints(run).last(lambda step: jax.eval_shape(lambda: state_after(1, optax.lion(0.1))))
     assert error.value.code == "E513"
     assert "it has other arrays than this network and recipe" in " ".join(error.value.notes)
 
@@ -127,15 +163,16 @@ def test_whatever_is_damaged_the_one_before_is_taken(
         run = tmp_path / str(number)
         shutil.copytree(saved, run)
         damage(run / file.relative_to(saved))
-        epoch, state, notes = Checkpoints(run).last(like, STEPS)
-        arrays, _ = last_arrays(run)
-        assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(epoch)))
+        step, state, notes, about = Checkpoints(run).last(like)
+        arrays = last_arrays(run).arrays
+        assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(step)))
+        assert about["sums"] == SUMS
         assert float(arrays["n.mean"][0]) in (2, 3)
-        assert (epoch == 3) == (notes == [])
-        if epoch == 2:
+        assert (step == 3) == (notes == [])
+        if step == 2:
             fell_back += 1
             assert f"{run / 'checkpoints' / '3'} is damaged" in notes[0]
-            assert notes[-1] == "the one of epoch 2 is taken"
+            assert notes[-1] == "the one of step 2 is taken"
     assert fell_back >= 2
 
 
@@ -143,32 +180,25 @@ def test_checkpoints_that_were_exchanged_are_noticed(run: Path) -> None:
     folder = run / "checkpoints"
     shutil.rmtree(folder / "3")
     shutil.copytree(folder / "2", folder / "3")
-    epoch, _, notes = Checkpoints(run).last(like, STEPS)
-    assert epoch == 2
-    assert "it is of epoch 2" in notes[0]
-    assert float(last_arrays(run)[0]["n.mean"][0]) == 2
-    # Of times when a checkpoint did not say its epoch, the step tells.
-    for number in (2, 3):
-        path = folder / str(number) / module.ABOUT
-        path.write_text(json.dumps({**json.loads(path.read_text()), "custom_metadata": {}}))
-    epoch, _, notes = Checkpoints(run).last(like, STEPS)
-    assert epoch == 2
-    assert "it is of step 10, and epoch 3 ends with step 15" in notes[0]
+    step, _, notes, _ = Checkpoints(run).last(like)
+    assert step == 2
+    assert "it is of step 2" in notes[0]
+    assert float(last_arrays(run).arrays["n.mean"][0]) == 2
 
 
 def test_a_number_with_zeros_before_it_is_no_checkpoint(run: Path) -> None:
     (run / "checkpoints" / "3").rename(run / "checkpoints" / "03")
     checkpoints = Checkpoints(run)
-    assert checkpoints.epochs() == [2]
-    assert checkpoints.last(like, STEPS).epoch == 2
+    assert checkpoints.steps() == [2]
+    assert checkpoints.last(like).step == 2
     checkpoints.drop_after(1)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["03"]
 
 
 def test_where_none_can_be_read_that_is_said(run: Path) -> None:
     for number in (2, 3):
-        shutil.rmtree(run / "checkpoints" / str(number) / "default")
-    for function in (lambda: Checkpoints(run).last(like, STEPS), lambda: last_arrays(run)):
+        shutil.rmtree(run / "checkpoints" / str(number) / "d")
+    for function in (lambda: Checkpoints(run).last(like), lambda: last_arrays(run)):
         with pytest.raises(DataError) as error:
             function()
         assert error.value.code == "E513"
@@ -179,44 +209,45 @@ def test_where_none_can_be_read_that_is_said(run: Path) -> None:
     assert "has no checkpoint yet" in error.value.message
 
 
-def test_an_array_changed_within_is_noticed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["sha256", "sums"])
+def test_an_array_or_a_sum_changed_within_is_noticed(run: Path, what: str) -> None:
     """Data files of Orbax have no checksums of their own everywhere: a changed value is found by its digest."""
     path = run / "checkpoints" / "3" / module.ABOUT
     about = json.loads(path.read_text())
-    about["custom_metadata"]["sha256"]["['params']['a.kernel']"] = "0" * 64
+    own = about["custom_metadata"]
+    if what == "sums":
+        own["sums"][0] = 0.2
+    else:
+        own["sha256"]["['params']['a.kernel']"] = "0" * 64
+        own[module.OWN] = module._digest_of(own)
     path.write_text(json.dumps(about))
-    epoch, _, notes = Checkpoints(run).last(like, STEPS)
-    assert epoch == 2
-    assert "['params']['a.kernel'] is not as it was saved" in notes[0]
+    step, _, notes, _ = Checkpoints(run).last(like)
+    assert step == 2
+    assert ("says of itself" if what == "sums" else "['params']['a.kernel'] is not as it was saved") in notes[0]
 
 
 def test_a_full_disk_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(1, state_after(1))
+    checkpoints.save(1, state_after(1), {}, every)
     checkpoints.wait()
 
     def full(*args: object, **named: object) -> None:
         raise ValueError("RESOURCE_EXHAUSTED: Failed to write: [ENOSPC] No space left on device\nmore\nlines")
 
-    monkeypatch.setattr(checkpoints._manager, "save", full)
+    monkeypatch.setattr(checkpoints._writer, "save", full)
     with pytest.raises(DataError) as error:
-        checkpoints.save(2, state_after(2))
+        checkpoints.save(2, state_after(2), {}, every)
     assert error.value.code == "E514"
     assert "there is no space left" in error.value.message
-    assert "goes on after epoch 1" in error.value.help[0]
+    assert "goes on after step 1" in error.value.help[0]
     assert capfd.readouterr().err == ""
 
 
 RECORDS = [
-    {
-        "epoch": epoch,
-        "learning_rate": 0.1,
-        "train": {"loss": 1 / epoch},
-        "validation": {"iou": [0.5, None], "loss": 0.3},
-    }
-    for epoch in (1, 2, 3)
+    {"step": step, "learning_rate": 0.1, "train": {"loss": 1 / step}, "validation": {"iou": [0.5, None], "loss": 0.3}}
+    for step in (10, 20, 30)
 ]
 
 
@@ -233,7 +264,7 @@ def test_events_are_made_again_where_they_differ(tmp_path: Path) -> None:
         first.add(record)
     first.close()
     tags = {"learning_rate", "train/loss", "validation/iou/cat", "validation/loss"}
-    assert held() == {(tag, epoch) for tag in tags for epoch in (1, 2)}
+    assert held() == {(tag, epoch) for tag in tags for epoch in (10, 20)}
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     again = Events(tmp_path, RECORDS[:2], ["cat", "dog"])
@@ -253,4 +284,4 @@ def test_events_are_made_again_where_they_differ(tmp_path: Path) -> None:
         events = Events(tmp_path, records, ["cat", "dog"])
         events.close()
         assert events.remade
-        assert held() == {(tag, record["epoch"]) for tag in tags for record in records}
+        assert held() == {(tag, record["step"]) for tag in tags for record in records}

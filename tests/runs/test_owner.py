@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from archspec.diagnostics import DataError
-from archspec.runs.choosing import choose_folder, extends
+from archspec.runs.changes import changes, epochs_of, lines
+from archspec.runs.choosing import AUTO, choose_folder, goes_on, take_folder
 from archspec.runs.folder import RunFolder, occupied
 from archspec.runs.imports import check_output
 from archspec.runs.owner import MARKER, check_free, marker_of, take
@@ -249,14 +250,47 @@ def test_masks_make_no_run(tmp_path: Path) -> None:
 SPEC = "name: net\ntrain:\n  batch_size: 3\n  epochs: %d\n  seed: 0\n"
 
 
-def test_only_more_epochs_extend_a_run() -> None:
-    assert extends(SPEC % 4, SPEC % 8) == (4, 8)
-    assert extends(SPEC % 8, SPEC % 4) is None
-    assert extends(SPEC % 4, SPEC % 4) is None
-    assert extends(SPEC % 4, (SPEC % 8).replace("seed: 0", "seed: 1")) is None
-    assert extends(SPEC % 4, SPEC % 8 + "name: more\n") is None
-    assert extends(None, SPEC % 4) is None
-    assert extends("args:\n  epochs: 4\n", "args:\n  epochs: 8\n") is None
+def test_a_run_goes_on_with_more_epochs_and_with_what_changes_no_step() -> None:
+    longer = goes_on(SPEC % 4, SPEC % 8)
+    assert longer is not None and epochs_of(longer) == (4, 8)
+    assert goes_on(SPEC % 8, SPEC % 4) is None
+    assert goes_on(SPEC % 4, SPEC % 4) == []
+    assert goes_on(SPEC % 4, (SPEC % 8).replace("seed: 0", "seed: 1")) is None
+    assert goes_on(SPEC % 4, SPEC % 8 + "task: regression\n") is None
+    assert goes_on(None, SPEC % 4) is None
+    assert goes_on("args:\n  epochs: 4\n", "args:\n  epochs: 8\n") is None
+    more = SPEC % 4 + "  keep: 3\n  early_stopping: {patience: 3}\n"
+    found = goes_on(SPEC % 4, more)
+    assert found is not None
+    assert lines(found) == ["train.keep: nothing → 3", "train.early_stopping.patience: nothing → 3"]
+
+
+def test_changes_are_said_by_path_with_both_values() -> None:
+    old = "layers:\n  - conv: {name: c1, filters: 6, kernel: [5, 5]}\n  - relu: {name: r}\ntrain: {metrics: []}\n"
+    new = "layers:\n  - conv: {name: c1, filters: 8, kernel: [5, 5]}\n  - tanh: {name: r}\ntrain: {metrics: [psnr]}\n"
+    found = changes(old, new)
+    assert found is not None
+    assert lines(found) == [
+        "layers.c1.filters: 6 → 8",
+        "layers.r: relu → tanh",
+        "train.metrics: [] → [psnr]",
+    ]
+    many = changes("".join(f"a{n}: 1\n" for n in range(20)), "".join(f"a{n}: true\n" for n in range(20)))
+    assert many is not None and len(many) == 20
+    assert lines(many)[-2:] == ["a11: 1 → true", "and 8 more"]
+    assert changes("a: [", "a: 1") is None
+
+
+def test_auto_numbers_a_new_folder_always(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    owners = []
+    for number in ("", "-2", "-3"):
+        folder, owner = take_folder("net", SPEC % 4, AUTO, False)
+        assert folder.path == Path(f"runs/net{number}")
+        owners.append(owner)
+    owners[0].release()
+    a_run(Path("runs/net"), SPEC % 4)
+    assert choose_folder("net", SPEC % 4, AUTO, False).path == Path("runs/net-4")
 
 
 def test_the_usual_folder_is_the_same_run_then_a_shorter_one_then_a_free_one(
@@ -274,26 +308,29 @@ def test_the_usual_folder_is_the_same_run_then_a_shorter_one_then_a_free_one(
     owner.release()
 
 
-RECORDS = [{"epoch": epoch, "train": {"loss": 1.0 / epoch}, "validation": {"loss": 0.5}} for epoch in range(1, 6)]
+RECORDS = [
+    {"epoch": step / 2, "step": step, "train": {"loss": 1.0 / step}, "validation": {"loss": 0.5}}
+    for step in range(1, 6)
+]
 
 
 @pytest.mark.parametrize(
-    ("lines", "epochs", "words"),
+    ("lines", "steps", "words"),
     [
         ([0, 1, 2, 3, 4], [1, 2, 3, 4, 5], None),
-        ([0, 2, 3], [1, 3, 4], "no line of epochs 2 and 5"),
-        ([0, 1, 1, 2, 3, 4], [1, 2, 3, 4, 5], "more than one line of epoch 2"),
+        ([0, 2, 3], [1, 3, 4], "no line of steps 2 and 5"),
+        ([0, 1, 1, 2, 3, 4], [1, 2, 3, 4, 5], "more than one line of step 2"),
         ([4, 3, 2, 1, 0], [1, 2, 3, 4, 5], None),
-        ([0, "nonsense", 1, "[3]", '{"epoch": "4"}', 2, "[" * 9999, 3, 4], [1, 2, 3, 4, 5], "4 of 9 lines"),
+        ([0, "nonsense", 1, "[3]", '{"step": "4"}', 2, "[" * 9999, 3, 4], [1, 2, 3, 4, 5], "4 of 9 lines"),
         ([0, 1, 2, 3, 4, '{"epo'], [1, 2, 3, 4, 5], None),
-        ([], [], "no line of epochs 1 to 5"),
+        ([], [], "no line of steps 1, 2, 3, 4 and 5"),
     ],
 )
-def test_metrics_lost_doubled_or_damaged(tmp_path: Path, lines: list[int | str], epochs: list[int], words: str) -> None:
+def test_metrics_lost_doubled_or_damaged(tmp_path: Path, lines: list[int | str], steps: list[int], words: str) -> None:
     text = "".join((json.dumps(RECORDS[line]) if isinstance(line, int) else line) + "\n" for line in lines)
     (tmp_path / "metrics.jsonl").write_text(text[:-1] if text.endswith('{"epo\n') else text)
-    records, notes = RunFolder(tmp_path).keep_metrics(5)
-    assert [record["epoch"] for record in records] == epochs
+    records, notes = RunFolder(tmp_path).keep_metrics(5, range(1, 6))
+    assert [record["step"] for record in records] == steps
     assert (words is None) == (notes == [])
     assert words is None or words in " ".join(notes)
     assert (tmp_path / "metrics.jsonl").read_text() == "".join(json.dumps(record) + "\n" for record in records)

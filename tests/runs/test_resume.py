@@ -78,7 +78,7 @@ def test_more_epochs_go_on_where_the_run_ended(
 ) -> None:
     assert main(["train", str(spec_of(place, data, 5)), "--workdir", str(run)]) == 0
     out, err = capsys.readouterr()
-    assert f"the run in {run}, of 3 epochs, goes on to 5" in err
+    assert f"the run in {run} goes on with train.epochs: 3 → 5" in err
     assert f"going on in {run} after epoch 3" in err
     assert "learning rate" not in err
     assert "after 5 epochs" in out
@@ -87,7 +87,7 @@ def test_more_epochs_go_on_where_the_run_ended(
     assert spec.train is not None
     assert spec.train.epochs == 5
     assert json.loads((run / "result.json").read_text())["epochs"] == 5
-    assert "goes on to 5" in json.loads((run / "run.json").read_text())["notes"][-1]
+    assert "train.epochs: 3 → 5" in json.loads((run / "run.json").read_text())["notes"][-1]
     # It is a run of five epochs now, and fewer are another spec.
     with pytest.raises(SpecError) as error:
         train(load(spec_of(place, data, 3)), run, progress=False)
@@ -160,7 +160,7 @@ def test_a_damaged_checkpoint_is_done_again_to_the_same_bits(
     place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def break_it() -> None:
-        for path in (run / "checkpoints" / "3" / "default").rglob("d/*"):
+        for path in (run / "checkpoints" / "9").rglob("d/*"):
             path.write_bytes(bytes(path.stat().st_size))
 
     break_it()
@@ -168,29 +168,30 @@ def test_a_damaged_checkpoint_is_done_again_to_the_same_bits(
     assert main(["eval", str(run)]) == 0
     err = capsys.readouterr().err
     assert "is damaged" in err
-    assert "the one of epoch 2 is taken" in err
+    assert "the one of step 6 is taken" in err
     assert "Traceback" not in err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     again = train(load(spec_of(place, data, 3)), run)
     err = capsys.readouterr().err
-    assert "the one of epoch 2 is taken" in err
+    assert "the one of step 6 is taken" in err
     assert "after epoch 2" in err
     assert equal(again.params, three.params)
     assert len(again.metrics) == 3
 
 
-def test_metrics_that_are_lost_are_done_again_or_told(
+def test_metrics_that_are_lost_are_measured_again_or_told(
     place: Path, data: Path, run: Path, three: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = run / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:2]))
     again = train(load(spec_of(place, data, 3)), run)
-    assert "has no line of epoch 3, which is done again" in capsys.readouterr().err
     assert equal(again.params, three.params)
+    assert path.read_text() == "".join(lines)
+    capsys.readouterr()
     path.write_text("".join([lines[0], lines[2]]))
     again = train(load(spec_of(place, data, 3)), run)
-    assert "has no line of epoch 2" in capsys.readouterr().err
+    assert "has no line of step 6" in capsys.readouterr().err
     assert [record["epoch"] for record in again.metrics] == [1, 3]
 
 
@@ -228,18 +229,18 @@ def test_a_run_that_is_written_is_not_written_by_another(place: Path, data: Path
 def test_a_folder_that_goes_away_while_training_is_an_error_and_leaves_nothing(
     place: Path, data: Path, run: Path, tmp_path: Path, gone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = module.Loop.epoch
+    saved = module.Loop.held_out
 
-    def moving(self: module.Loop, state: Any, epoch: int, *rest: Any) -> Any:
-        found = saved(self, state, epoch, *rest)
-        if epoch == 4:
+    def moving(self: module.Loop, *rest: Any) -> Any:
+        found = saved(self, *rest)
+        if self.step == 12:
             if gone:
                 shutil.rmtree(run)
             else:
                 run.rename(tmp_path / "moved")
         return found
 
-    monkeypatch.setattr(module.Loop, "epoch", moving)
+    monkeypatch.setattr(module.Loop, "held_out", moving)
     with pytest.raises(SpecError) as error:
         train(load(spec_of(place, data, 5)), run, progress=False)
     assert code(error) == "E514"
@@ -256,9 +257,9 @@ def test_nothing_is_made_in_the_place_of_a_folder_that_was_moved_between_writes(
 ) -> None:
     saved = Checkpoints.save
 
-    def moving(self: Checkpoints, epoch: int, state: Any) -> None:
+    def moving(self: Checkpoints, *rest: Any) -> None:
         run.rename(tmp_path / "moved")
-        saved(self, epoch, state)
+        saved(self, *rest)
 
     monkeypatch.setattr(Checkpoints, "save", moving)
     with pytest.raises(SpecError) as error:
@@ -270,19 +271,19 @@ def test_nothing_is_made_in_the_place_of_a_folder_that_was_moved_between_writes(
 
 def test_metrics_are_not_begun_anew_where_their_folder_has_gone(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        RunFolder(tmp_path).add_metrics({"epoch": 2})
+        RunFolder(tmp_path).add_metrics({"step": 2}, {"step": 2})
     assert not list(tmp_path.iterdir())
 
 
 def test_whoever_reads_a_run_is_told_of_a_damaged_checkpoint(
     place: Path, data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.rmtree(run / "checkpoints" / "3" / "default")
+    shutil.rmtree(run / "checkpoints" / "9" / "d")
     assert main(["weights", "export", str(run), str(tmp_path / "w.safetensors")]) == 0
-    assert "the one of epoch 2 is taken" in capsys.readouterr().err
+    assert "the one of step 6 is taken" in capsys.readouterr().err
     spec = spec_of(place, data, 1)
     assert main(["train", str(spec), "--workdir", str(tmp_path / "next"), "--set", f"train.init_from={run}"]) == 0
-    assert "the one of epoch 2 is taken" in "".join(capsys.readouterr())
+    assert "the one of step 6 is taken" in "".join(capsys.readouterr())
 
 
 def test_a_spec_that_was_changed_in_its_folder_is_told(run: Path) -> None:
@@ -300,7 +301,7 @@ def test_a_run_whose_checkpoints_are_lost_says_that_it_begins_anew(
 ) -> None:
     shutil.rmtree(run / "checkpoints")
     again = train(load(spec_of(place, data, 3)), run)
-    assert "has metrics of 3 epochs, but no checkpoint: it begins anew" in capsys.readouterr().err
+    assert "has metrics of 3 evaluations, but no checkpoint: it begins anew" in capsys.readouterr().err
     assert equal(again.params, three.params)
 
 
@@ -352,5 +353,5 @@ def test_damaged_files_never_end_in_a_traceback(
             err = capsys.readouterr().err
             assert "Traceback" not in err
             assert "E901" not in err, err
-        assert (again / "checkpoints" / "3").is_dir()
+        assert (again / "checkpoints" / "9").is_dir()
         shutil.rmtree(again)

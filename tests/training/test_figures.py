@@ -151,7 +151,8 @@ def test_a_rest_is_trained_and_counted(write: Write, tmp_path: Path) -> None:
     assert record["step"] == 2
     assert record["train"]["accuracy"] == pytest.approx(record["validation"]["top1"])
     assert record["train"]["loss"] == pytest.approx(record["validation"]["loss"], rel=1e-5)
-    assert record["images_per_second"] == pytest.approx(191 / record["seconds"], rel=0.05, abs=2)
+    times = json.loads((result.folder / "times.jsonl").read_text())
+    assert times["images_per_second"] == pytest.approx(191 / times["seconds"], rel=0.05, abs=2)
 
 
 def notes(write: Write, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> list[str]:

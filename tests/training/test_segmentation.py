@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +31,7 @@ from archspec.spec.network import ImageInput
 from archspec.spec.overrides import parse_override
 from archspec.training.checks import fitted
 from archspec.training.run import train
+from tests.runs.stopping import stopped_after
 
 Write = Callable[..., Path]
 
@@ -163,22 +163,12 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
 
 
 def test_a_stopped_run_goes_on_with_the_same_bits(write: Write, folder: Path, tmp_path: Path) -> None:
-    from archspec.training import loop as module
-
     spec = load(net(write, folder, "median_frequency"))
     whole = train(spec, tmp_path / "whole", progress=False)
-    saved = module.Loop.epoch
-
-    def stopping(self: Any, state: Any, epoch: int, *rest: Any) -> Any:
-        if epoch == 4:
-            raise KeyboardInterrupt
-        return saved(self, state, epoch, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Loop, "epoch", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train(spec, tmp_path / "parts", progress=False)
+    with stopped_after(whole.metrics[2]["step"] + 1):
+        train(spec, tmp_path / "parts", progress=False)
     again = train(spec, tmp_path / "parts", progress=False)
+    assert again.metrics == whole.metrics
     assert all(np.array_equal(whole.params[name], again.params[name]) for name in whole.params)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +17,10 @@ from archspec.lower import build, split
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.reading import opened, restored
 from archspec.spec.train import InitFrom
-from archspec.training import loop as module
 from archspec.training.beginning import initial_weights
 from archspec.training.run import train
-from archspec.training.steps import State
 from archspec.weights.folder import export_weights, import_weights
+from tests.runs.stopping import stopped_after
 
 Write = Callable[..., Path]
 
@@ -105,18 +103,10 @@ def test_what_is_frozen_thaws_and_resumes_with_the_same_bits(
     whole = train(spec, tmp_path / "whole", progress=False)
     assert not np.array_equal(before["body.c.kernel"], whole.params["body.c.kernel"])
     assert not np.array_equal(before["body.n.mean"], whole.statistics["body.n.mean"])
-    saved = module.Loop.epoch
-    for stop in (2, 3, 4):  # within the frozen stretch, at its end, after it
-
-        def stopping(self: module.Loop, state: State, epoch: int, *rest: Any, stop: int = stop) -> Any:
-            if epoch == stop:
-                raise KeyboardInterrupt
-            return saved(self, state, epoch, *rest)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module.Loop, "epoch", stopping)
-            with pytest.raises(KeyboardInterrupt):
-                train(spec, tmp_path / str(stop), progress=False)
+    epoch = whole.metrics[0]["step"]
+    for stop in (epoch + 1, 2 * epoch, 3 * epoch - 1):  # within the frozen stretch, at its end, after it
+        with stopped_after(stop):
+            train(spec, tmp_path / str(stop), progress=False)
         again = train(spec, tmp_path / str(stop), progress=False)
         for name, value in whole.params.items():
             assert np.array_equal(value, again.params[name]), (stop, name)

@@ -1,0 +1,35 @@
+"""Training that is stopped after so many steps, as by a signal or by a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from archspec.training import loop as module
+from archspec.training.interrupt import Stopped
+
+
+@contextmanager
+def stopped_after(steps: int, *, killed: bool = False) -> Iterator[None]:
+    """Training inside stops before the step after so many of its own, which raises KeyboardInterrupt here.
+
+    As by a signal the state is saved then; as by a kill it is not.
+    """
+
+    @contextmanager
+    def stopping(*_: object) -> Iterator[Callable[[], None]]:
+        left = steps
+
+        def check() -> None:
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt if killed else Stopped()
+            left -= 1
+
+        yield check
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "held_back", stopping)
+        yield
