@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import DataError, listed
+from archspec.runs.holding import LOCK
 from archspec.runs.owner import MARKER, Owner, marker_of
 from archspec.writing import PARTIAL, write
 
@@ -379,7 +380,7 @@ def digest_of_text(spec_text: str) -> str:
 
 
 def _begun_only(name: str) -> bool:
-    return name == MARKER or any(_is_partial(name, of) for of in (*OF_RUN, *OF_IMPORT))
+    return name == MARKER or name.startswith(LOCK) or any(_is_partial(name, of) for of in (*OF_RUN, *OF_IMPORT))
 
 
 def open_run(path: Path) -> RunFolder:

@@ -1,7 +1,8 @@
 """Who writes a folder: one process at a time, and only in folders that this program made.
 
 A folder that is written has a marker, which says what it is for and who writes it. The writer holds the marker's
-file lock, which ends with the process however it ends, so that nothing is left to be cleaned up after a kill.
+file lock, which ends with the process however it ends, so that nothing is left to be cleaned up after a kill. Where a
+file system has no locks, a file beside the marker takes its place (`holding.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from archspec import __version__
 from archspec.diagnostics import DataError
+from archspec.runs.holding import Held, hold, is_held
 
 try:
     import fcntl
@@ -39,11 +41,14 @@ KEPT = ("purpose", "specs", "unfinished")
 class Owner:
     """This process as the one that writes a folder. `made` are the folders that were made for it, outermost first."""
 
-    def __init__(self, folder: Path, descriptor: int, made: list[Path], content: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, descriptor: int, made: list[Path], content: dict[str, Any], held: Held | None = None
+    ) -> None:
         self.folder = folder
         self.made = made
         self._descriptor = descriptor
         self._content = content
+        self._held = held
 
     def says(self, **values: Any) -> None:
         """Adds to what the marker says."""
@@ -54,7 +59,12 @@ class Owner:
         os.fsync(self._descriptor)
 
     def check(self) -> None:
-        """Raises `DataError` where the folder has been moved or deleted since: writing on would make half a folder."""
+        """Raises `DataError` where the folder has been moved or deleted since: writing on would make half a folder.
+
+        And where another process has taken it, since this one was not heard of for too long.
+        """
+        if self._held is not None and self._held.lost:
+            raise busy(self.folder)
         if _same(self._descriptor, self.folder / MARKER):
             return
         now = self._place()
@@ -80,6 +90,8 @@ class Owner:
         if self._descriptor < 0:
             return
         with suppress(OSError):
+            if self._held is not None:
+                self._held.release()
             if _same(self._descriptor, self.folder / MARKER):
                 empty = all(name == MARKER for name in os.listdir(self.folder))
                 if forget or empty:
@@ -101,16 +113,22 @@ def take(folder: Path, purpose: Purpose, **values: Any) -> Owner:
         made = _make(folder)
         while True:
             descriptor = _open(folder / MARKER)
-            if not _locked(descriptor):
+            held = None
+            locked = _locked(descriptor)
+            if locked is None:
+                held = hold(folder, _self())
+            if not locked and held is None:
                 os.close(descriptor)
                 raise busy(folder)
             # Between opening and locking, the one before may have deleted the marker.
             if _same(descriptor, folder / MARKER):
                 break
             os.close(descriptor)
+            if held is not None:
+                held.release()
             _make(folder)
         content = {"archspec": __version__, "purpose": purpose, **_kept(descriptor), **values, **_self()}
-        owner = Owner(folder, descriptor, made, content)
+        owner = Owner(folder, descriptor, made, content, held)
         try:
             owner.says()
         except OSError:
@@ -136,7 +154,8 @@ def check_free(folder: Path) -> None:
     with suppress(OSError):
         descriptor = os.open(folder / MARKER, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:
-            if not _locked(descriptor):
+            locked = _locked(descriptor)
+            if locked is False or (locked is None and is_held(folder, socket.gethostname())):
                 raise busy(folder)
         finally:
             os.close(descriptor)
@@ -202,14 +221,14 @@ def _open(marker: Path) -> int:
     return os.open(marker, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o666)
 
 
-def _locked(descriptor: int) -> bool:
-    """Whether the lock could be had. Where a file system has no locks, everybody can have it."""
+def _locked(descriptor: int) -> bool | None:
+    """Whether the lock could be had; None where the file system has no locks."""
     if fcntl is None:
-        return True
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in _BUSY
+        return False if error.errno in _BUSY else None
     return True
 
 

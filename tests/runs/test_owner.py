@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from archspec.diagnostics import DataError
+from archspec.runs import holding
+from archspec.runs import owner as owner_module
 from archspec.runs.changes import changes, epochs_of, lines
 from archspec.runs.choosing import AUTO, choose_folder, goes_on, take_folder
 from archspec.runs.folder import RunFolder, occupied
@@ -47,6 +50,64 @@ def test_a_second_process_is_told_who_writes_until_the_first_is_killed(tmp_path:
     assert marker is not None
     assert marker["process"] == os.getpid()
     owner.release()
+
+
+LOCKLESS = "import archspec.runs.owner as owner\nowner._locked = lambda descriptor: None\n" + HOLDING
+
+
+def test_without_locks_a_file_says_who_writes_until_its_process_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    monkeypatch.setattr(owner_module, "_locked", lambda descriptor: None)
+    with subprocess.Popen([sys.executable, "-c", LOCKLESS, str(folder)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        for function in (lambda: take(folder, "run"), lambda: check_free(folder)):
+            with pytest.raises(DataError) as error:
+                function()
+            assert code(error) == "E517"
+            assert f"process {process.pid} on {os.uname().nodename}" in error.value.message
+        process.kill()
+    assert not occupied(folder)
+    owner = take(folder, "run")
+    with pytest.raises(DataError):
+        take(folder, "run")
+    owner.release()
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_without_locks_another_hosts_file_counts_until_it_is_no_longer_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner_module, "_locked", lambda descriptor: None)
+    monkeypatch.setattr(holding, "TOUCHED", 0.01)
+    lock = tmp_path / holding.LOCK
+    lock.write_text(json.dumps({"process": 1, "host": "elsewhere"}))
+    with pytest.raises(DataError):
+        take(tmp_path, "run")
+    long_ago = time.time() - holding.STALE - 1
+    os.utime(lock, (long_ago, long_ago))
+    owner = take(tmp_path, "run")
+    os.utime(lock, (long_ago, long_ago))
+    deadline = time.monotonic() + 5
+    while lock.stat().st_mtime < long_ago + 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert lock.stat().st_mtime > long_ago + 1  # it is touched
+    owner.check()
+    lock.unlink()
+    lock.write_text("{}")  # as another process would, to which this one seemed dead
+    while time.monotonic() < deadline:
+        try:
+            owner.check()
+        except DataError as error:
+            assert error.code == "E517"
+            break
+        time.sleep(0.01)
+    else:
+        raise AssertionError("it was not noticed")
+    owner.release()
+    assert lock.read_text() == "{}"
 
 
 def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
