@@ -166,8 +166,6 @@ def spec_of(place: Path, workers: int, epochs: int) -> tuple[Path, list[str]]:
     from archspec.spec.train import Train
 
     there = [name for name in FEATURES if name in Train.model_fields]
-    if "Augment" in str(Train.model_fields["augment"].annotation):  # TEMPORARY
-        there.remove("augment")
     values: dict[str, Any] = {"images": place / "images", "epochs": epochs, "workers": workers}
     text = SPEC % values + "".join(
         FEATURES[name] % values if "%" in FEATURES[name] else FEATURES[name] for name in there
