@@ -69,7 +69,8 @@ CODES = (
     Code(
         "W308",
         "a part of the recipe that nothing uses",
-        "Every output says its own loss or metrics in `outputs`, or `augment` is there and no input is an image.",
+        "Every output says its own loss or metrics in `outputs`, or `augment` is there and no input is an "
+        "image, or mixes the samples of batches of one.",
         "Remove what is not used.",
         "layers: [flatten, dense: 2]\noutputs: {a: {from: dense1, loss: hinge}}\ntrain: {loss: focal}",
     ),

@@ -48,6 +48,11 @@ def check_images(
         )
 
 
+def mixing_names(chain: Sequence[Augmentation]) -> str:
+    """The kinds that mix samples, in words; empty where there are none."""
+    return listed(f"`{kind.kind}`" for kind in chain if isinstance(kind, Mixing))
+
+
 def mixing_faults(chain: Sequence[Augmentation], heads: Sequence[Head]) -> Iterator[tuple[str, str]]:
     """Why the targets of outputs cannot be mixed, and what helps: of each output the first reason."""
     for head in heads:

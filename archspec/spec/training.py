@@ -60,10 +60,17 @@ def check_training(
     if train is not None and len(made) == len(graph.outputs):
         _check_watched(graph, train, heads, place, findings)
     if train is not None and train.augment:
-        from archspec.spec.augmenting import mixing_faults
+        from archspec.spec.augmenting import mixing_faults, mixing_names
 
         for fault, help in mixing_faults(train.augment, made):
             findings.error("E501", fault, place("train", "augment"), help=[help])
+        if train.batch_size == 1 and (mixing := mixing_names(train.augment)):
+            findings.warning(
+                "W308",
+                f"{mixing} of `augment` mixes the samples of a batch, and a batch has one: nothing is mixed",
+                place("train", "augment"),
+                help=["a larger `batch_size`", "or remove it"],
+            )
     if train is not None and (train.rates or train.decays):
         from archspec.spec.factors import check_factors
 

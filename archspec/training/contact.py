@@ -16,7 +16,7 @@ from archspec.images.numbers import mean_colour, scaled
 from archspec.images.sheets import Cell, sheet
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
-from archspec.training.augmentation import Changed, augmented
+from archspec.training.augmentation import Changed, augmented, epoch_key
 from archspec.training.steps import classes_of, computed, maps_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def contact_sheet(data: Data, spec: Spec, heads: Sequence[Head]) -> bytes:
     inputs |= {name: scaled(inputs[name], input) for name, input in images.items()}
     asked = computed({name: jnp.asarray(array) for name, array in targets.items()})
     if recipe.augment:
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed), 2), 0)
+        key = epoch_key(recipe.seed, jnp.asarray(0))
         inputs, asked = augmented(inputs, asked, jnp.asarray(places, jnp.int32), recipe.augment, changed, key)
     shown = np.asarray(jax.device_get(inputs[next(iter(images))]))
     masks = [name for name in sorted(changed.maps) if targets[name].ndim == 3]

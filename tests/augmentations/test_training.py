@@ -69,3 +69,10 @@ def test_targets_that_cannot_be_mixed_are_refused(write: Write, spec: str, words
         assert all("does not take" in message for message in found)
     else:
         assert bool(found) is bool(words) and all(words in message for message in found)
+
+
+def test_batches_of_one_sample_mix_nothing(write: Write) -> None:
+    for size, augment, codes in ((1, "mixup", ["W308"]), (2, "mixup", []), (1, "horizontal_flip", [])):
+        text = f"layers: [flatten, dense: 3]\ntrain: {{augment: {augment}, batch_size: {size}}}"
+        opened = open_spec(str(write(f"input: {{height: 8, width: 8, channels: 1}}\n{text}")))
+        assert [item.code for item in opened.diagnostics] == codes
