@@ -81,7 +81,9 @@ def test_everything_is_reported_and_training_would_refuse(tmp_path: Path, capsys
     assert any("no image's (.txt)" in note for note in found["notes"])
 
 
-def test_text_names_all_and_skip_lets_training_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_names_all_and_says_that_with_skip_training_would_begin(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = pets(tmp_path, {"on_error": "skip"})
     assert main(["data", "check", str(file)]) == 0
     out = capsys.readouterr().out
@@ -89,11 +91,6 @@ def test_text_names_all_and_skip_lets_training_begin(tmp_path: Path, capsys: pyt
     assert "cannot be read: 2 samples" in out and "cat/1.png is not an image" in out
     assert "1 image held out is to train on too, 1 of them with another label" in out
     assert "training would begin" in out
-    result = archspec.train(archspec.load(file), tmp_path / "run", progress=False)
-    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
-    assert [Path(own["name"]).name for own in record["left_out"]] == ["1.png", "4.png"]
-    assert any("2 files of pets cannot be read, and are left out (`on_error: skip`)" in own for own in record["notes"])
-    assert result.folder == tmp_path / "run"
 
 
 def test_images_are_measured_as_the_network_is_given_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
