@@ -320,6 +320,8 @@ class Spec:
         if path is not None and path.source.name == COMMAND_LINE:
             start = "relative paths on the command line start from the current folder"
             error.help = tuple(start if text == RELATIVE else text for text in error.help)
+        elif RELATIVE in error.help and self._dataset is not None and self.train is not None:
+            error.help = (*error.help, f"--set train.dataset.{self.train.dataset.kind}.path=… says where yours lies")
         place = self.place("train", "dataset") or self.place("train")
         if self._dataset is None and self.train is not None:
             error.notes = (*error.notes, f"no dataset is given: {self.train.dataset.kind} is the default")

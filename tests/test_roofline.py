@@ -295,7 +295,9 @@ def test_formats_say_the_same(form: str, mode: Literal["eval", "train"], capsys:
     words = ["roofline", "resnet18", "--device", "h100", "--batch", "32", "--mode", mode, "--format", form]
     assert main([*words, "--depth", "1"]) == 0
     out = capsys.readouterr().out
-    found = predict(load("resnet18").graph(), find_device("h100"), batch=32, mode=mode)
+    spec = load("resnet18")
+    optimiser = spec.train.optimiser if spec.train else None
+    found = predict(spec.graph(), find_device("h100"), batch=32, mode=mode, optimiser=optimiser)
     if form == "json":
         whole = json.loads(out)
         assert whole["totals"]["seconds"] == pytest.approx(found.seconds)

@@ -89,6 +89,17 @@ def test_names_are_those_of_one_network_each() -> None:
     assert names.keys() == zoo_networks().keys()
 
 
+UNTRAINED = {"inception_naive", "inception_module", "neocognitron", "yolov3", "yolov3_tiny"}
+"""Parts of networks, what learned without gradients, and what finds boxes, for which there is no loss."""
+
+
+@pytest.mark.slow
+def test_every_network_is_trained_as_somebody_says_it_was() -> None:
+    recipes = {name: load(name).train for name in zoo_networks()}
+    assert {name for name, recipe in recipes.items() if recipe is None} == UNTRAINED
+    assert [name for name, recipe in recipes.items() if recipe is not None and not recipe.source] == []
+
+
 @pytest.mark.slow
 def test_all_of_the_zoo_is_valid() -> None:
     assert main(["validate", *map(str, FILES), "--strict"]) == 0

@@ -153,7 +153,9 @@ def _read_validation(value: Any) -> Any:
 class Train(Section):
     """How a network is trained."""
 
-    source: Annotated[Text | None, Field(description="where the recipe is from: the paper, or whoever trained it so")] = None
+    source: Annotated[
+        Text | None, Field(description="where the recipe is from: the paper, or whoever trained it so")
+    ] = None
     dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k.plain_default()
     validation: Annotated[
         Annotated[float, Field(gt=0, lt=1)] | Text | None,
