@@ -71,17 +71,20 @@ def figure_named(name: str, heads: Sequence[Head], main: str) -> Figure:
     known = figures_of(heads, main)
     if name in known:
         return known[name]
+    names = list(known)
     for head in heads:
         before = "" if head.name == main else f"{head.name}."
         running = head.task.running(head.type)
         alike = f"{before}{head.task.counterpart(head.type)}"
-        if running is not None and name == f"{before}{running.headline}" and alike in known:
-            return known[alike]
+        if running is not None and alike in known:
+            names.append(f"{before}{running.headline}")
+            if name == names[-1]:
+                return known[alike]
     raise UnmeasuredError(
         "E509",
         f"evaluations do not measure `{name[:100]}`",
         help=[
-            did_you_mean(name, list(known)) or f"they measure {listed(known, 12)}",
+            did_you_mean(name, names) or f"they measure {listed(known, 12)}",
             "`metrics` in `train` adds what is to be measured",
         ],
     )

@@ -118,6 +118,11 @@ def begun(run: Run, cache: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(run.command, env=env, stdout=said, stderr=said, start_new_session=True)
 
 
+def lines_of(path: Path) -> int:
+    """How many steps were begun; with the second one the first, and with it compiling, is done."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def ended(process: subprocess.Popen[bytes], timeout: float = 300) -> int:
     return process.wait(timeout)
 
@@ -184,10 +189,14 @@ def tried(place: Path, workers: int, kills: int, epochs: int, chance: random.Ran
         return [(place / f"whole{workers}" / "said").read_text()[-3000:]]
     moment = time.monotonic()
     timed = run_in(place / f"timed{workers}", spec)
-    if ended(begun(timed, cache)) != 0:
+    process = begun(timed, cache)
+    while process.poll() is None and lines_of(timed.order) < 2:
+        time.sleep(0.005)
+    first = time.monotonic()
+    if ended(process) != 0:
         return ["the same again fails"]
-    long = time.monotonic() - moment
-    print(f"{workers} workers, {', '.join(features)}: {long:.1f} s a run", flush=True)
+    long, trained = time.monotonic() - moment, time.monotonic() - first
+    print(f"{workers} workers, {', '.join(features)}: {long:.1f} s a run, {trained:.1f} s of them steps", flush=True)
     done = saves = 0
     restarts = 0
     while done < kills:
@@ -199,11 +208,14 @@ def tried(place: Path, workers: int, kills: int, epochs: int, chance: random.Ran
             shutil.rmtree(cut.folder)
             cut.order.unlink()
             restarts += 1
+        before = lines_of(cut.order)
         process = begun(cut, cache)
-        within = chance.random() < 1 / 3
-        wait = chance.uniform(0.3, 1.0) * long
-        moment = time.monotonic()
-        while process.poll() is None and time.monotonic() - moment < wait:
+        within, early = chance.random() < 1 / 3, chance.random() < 1 / 6
+        # Most fall among the steps, few before the first of them.
+        while process.poll() is None and not early and lines_of(cut.order) < before + 2:
+            time.sleep(0.002)
+        wait = time.monotonic() + (chance.uniform(0, long) if early else chance.uniform(0, 4 * trained / kills))
+        while process.poll() is None and time.monotonic() < wait:
             time.sleep(0.002)
         if within and process.poll() is None:
             cut.saving.unlink(missing_ok=True)
@@ -252,7 +264,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("kills", type=int, nargs="?", default=20)
     parser.add_argument("--workers", default="0,2")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--images", type=int, default=240)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
