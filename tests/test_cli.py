@@ -485,7 +485,8 @@ def test_training_needs_a_recipe(write: Write, tmp_path: Path, capsys: pytest.Ca
     assert "net has no `train:` section" in capsys.readouterr().err
 
 
-def test_interrupted_training_ends_politely(write: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_interrupted_training_ends_politely(write: Write, tmp_path: Path, number: signal.Signals) -> None:
     net = "input: {height: 28, width: 28, channels: 1}\nlayers: [flatten, {dense: 10}]\ntrain: {epochs: 500}\n"
     folder = tmp_path / "run"
     process = subprocess.Popen(
@@ -499,9 +500,9 @@ def test_interrupted_training_ends_politely(write: Write, tmp_path: Path) -> Non
     deadline = time.monotonic() + 120
     while not (metrics.is_file() and metrics.read_text().count("\n") >= 2) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert re.search(r"stopped; the same command goes on after (step \d+, in )?epoch \d+", err)
     assert "Traceback" not in err
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -71,6 +71,8 @@ class Evaluator:
     ) -> None:
         check_labels("the dataset", split, f"in the {whose} part")
         self.whose = whose
+        self.check: Callable[[], None] = lambda: None
+        """Called before each batch; may raise."""
         self.steps = steps
         self.graph = graph.pruned("eval")
         self.heads = evaluated(heads)
@@ -110,7 +112,10 @@ class Evaluator:
         has the loss of each, and `outputs` the figures of those that have their own. A loss is None where no label
         counts. Raises `DataError` where a loss is not finite.
         """
-        sums = [self.steps.evaluate(params, statistics, inputs, targets) for inputs, targets in self._batches()]
+        sums = []
+        for inputs, targets in self._batches():
+            self.check()
+            sums.append(self.steps.evaluate(params, statistics, inputs, targets))
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
         parts = jax.device_get(sums)
         for index, part in enumerate(parts):

@@ -287,9 +287,13 @@ class Loop:
         return self.result()
 
     def train(self, progress: Progress, evaluate: Evaluator, events: Events, check: Callable[[], None]) -> None:
-        """Trains to the end, with evaluations and checkpoints on the way; `check` is called between steps."""
+        """Trains to the end, with evaluations and checkpoints on the way; `check` is called between steps.
+
+        A stop within an evaluation leaves a state whose record is not yet made, which comes first when it is taken up.
+        """
+        evaluate.check = check
         if self.pending:
-            self.evaluated(progress, evaluate, events, check)
+            self.evaluated(progress, evaluate, events)
         self.stretch.begin()
         last_saved = time.monotonic()
         while self.step < self.total and not self.watch.ended:
@@ -307,7 +311,7 @@ class Loop:
                 if progress.wants_figures:
                     self.show(progress, epoch)
                 if self.due(self.step):
-                    self.evaluated(progress, evaluate, events, check)
+                    self.evaluated(progress, evaluate, events)
                     last_saved = time.monotonic()
                     if self.watch.ended:
                         return
@@ -328,7 +332,7 @@ class Loop:
         samples = len(self.data.train)
         return epochs * samples + min(steps * self.batch, samples)
 
-    def evaluated(self, progress: Progress, evaluate: Evaluator, events: Events, check: Callable[[], None]) -> None:
+    def evaluated(self, progress: Progress, evaluate: Evaluator, events: Events) -> None:
         """Evaluates the state, and records and saves it."""
         self.settle()
         seconds = self.stretch.seconds

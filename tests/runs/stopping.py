@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,10 +13,11 @@ from archspec.training.interrupt import Stopped
 
 
 @contextmanager
-def stopped_after(steps: int, *, killed: bool = False) -> Iterator[None]:
+def stopped_after(steps: int, *, killed: bool = False, within: str = "train") -> Iterator[None]:
     """Training inside stops before the step after so many of its own, which raises KeyboardInterrupt here.
 
-    As by a signal the state is saved then; as by a kill it is not.
+    As by a signal the state is saved then; as by a kill it is not. Within `__call__` batches of evaluations are counted
+    instead of steps.
     """
 
     @contextmanager
@@ -24,6 +26,8 @@ def stopped_after(steps: int, *, killed: bool = False) -> Iterator[None]:
 
         def check() -> None:
             nonlocal left
+            if sys._getframe(1).f_code.co_name != within:
+                return
             if left == 0:
                 raise KeyboardInterrupt if killed else Stopped()
             left -= 1

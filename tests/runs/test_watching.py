@@ -126,7 +126,11 @@ def test_a_run_stopped_and_killed_within_epochs_ends_with_the_same_bits(spec: Pa
         train(load(spec), folder, progress=False)
     assert Checkpoints(folder).steps() == [3]
     assert not RunFolder(folder).metrics().records
-    with stopped_after(8, killed=True):  # after step 11, and the last that is saved is 8
+    with stopped_after(0, within="__call__"):
+        train(load(spec), folder, progress=False)
+    assert Checkpoints(folder).steps() == [3, 4]  # the first evaluation has not been made
+    assert not RunFolder(folder).metrics().records
+    with stopped_after(7, killed=True):  # after step 11, and the last that is saved is 8
         train(load(spec), folder, progress=False)
     again = train(load(spec), folder, progress=False)
     assert [record["step"] for record in again.metrics] == [4, 8, 12, 16, 18]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
-from archspec.training.interrupt import interrupts, loading, lose_nothing
+from archspec.training.interrupt import Stopped, held_back, interrupts, loading, lose_nothing
 
 
 class Dropped:
@@ -39,6 +39,25 @@ def test_an_interrupt_waits_until_jax_is_loaded() -> None:
         loaded.append("all")
     assert loaded == ["all"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_waits_for_its_moment_and_a_second_one_does_not(number: signal.Signals) -> None:
+    def at_once(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(number, at_once)
+    try:
+        with pytest.raises(Stopped) as stopped, held_back(signal.SIGINT, signal.SIGTERM) as check:
+            check()
+            signal.raise_signal(number)
+            with pytest.raises(InterruptedError):
+                signal.raise_signal(number)
+            check()
+        assert stopped.value.status == 128 + number  # as shells have it: 130, 143
+        assert signal.getsignal(number) is at_once
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_is_not_ours_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,20 @@
+"""The kill test of benchmarks/killing.py, with fewer kills."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_that_is_killed_ends_with_the_same_bits_and_order(workers: int) -> None:
+    command = [sys.executable, "benchmarks/killing.py", "3", "--workers", str(workers), "--epochs", "8"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    assert ended.stdout.endswith("everything is equal\n")
