@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from archspec.augmentations._boxes import chosen_box
-from archspec.augmentations._policies import GEOMETRIC, OPERATIONS, coloured, matrix_of
+from archspec.augmentations._policies import GEOMETRIC, OPERATIONS, Ranges, coloured, matrix_of
 from archspec.augmentations.pca_noise import PcaNoise
 from archspec.augmentations.rand_augment import RANGES as RAND
 from archspec.augmentations.random_resized_crop import RandomResizedCrop
@@ -63,31 +63,27 @@ def test_operations_are_torchvisions(ours: Named, name: str) -> None:
     assert np.abs(np.asarray(ours[name]) - RECORDED[name]).max() < 2e-5
 
 
-def test_policies_are_torchvisions() -> None:
+@pytest.mark.parametrize(
+    ("policy", "ranges"), [("rand", RAND), pytest.param("trivial", TRIVIAL, marks=pytest.mark.slow)]
+)
+def test_policies_are_torchvisions(policy: str, ranges: Ranges) -> None:
     """Each of the fourteen operations at bin 13 of 31, of either sign; torchvision cuts off to bytes, once or twice."""
 
     @jax.jit
     @jax.vmap
-    def rand(operation: jax.Array, amount: jax.Array) -> jax.Array:
-        moved = warped(x, matrix_of(operation, amount, RAND, size), "nearest", 0.0)
-        return coloured(moved, operation, amount, RAND)
-
-    @jax.jit
-    @jax.vmap
-    def trivial(operation: jax.Array, amount: jax.Array) -> jax.Array:
-        moved = warped(x, matrix_of(operation, amount, TRIVIAL, size), "nearest", 0.0)
-        return coloured(moved, operation, amount, TRIVIAL)
+    def function(operation: jax.Array, amount: jax.Array) -> jax.Array:
+        moved = warped(x, matrix_of(operation, amount, ranges, size), "nearest", 0.0)
+        return coloured(moved, operation, amount, ranges)
 
     x, size = jnp.asarray(IMAGE / np.float32(255)), (IMAGE.shape[0], IMAGE.shape[1])
-    for policy, function in (("rand", rand), ("trivial", trivial)):
-        names = [name for name in RECORDED if name.startswith(policy)]
-        places, signs = np.array([[int(part) for part in name.split()[1:]] for name in names]).T
-        assert set(places) == set(range(len(OPERATIONS)))
-        found = np.asarray(function(jnp.asarray(places), jnp.asarray(signs * 13 / 30, jnp.float32)))
-        for name, own in zip(names, found, strict=True):
-            operation = OPERATIONS[int(name.split()[1])]
-            bytes_off = 1e-3 if operation in (*GEOMETRIC, "identity", "posterise", "solarise", "equalise") else 2
-            assert np.abs(own - RECORDED[name]).max() < bytes_off / 255, (name, operation)
+    names = [name for name in RECORDED if name.startswith(policy)]
+    places, signs = np.array([[int(part) for part in name.split()[1:]] for name in names]).T
+    assert set(places) == set(range(len(OPERATIONS)))
+    found = np.asarray(function(jnp.asarray(places), jnp.asarray(signs * 13 / 30, jnp.float32)))
+    for name, own in zip(names, found, strict=True):
+        operation = OPERATIONS[int(name.split()[1])]
+        bytes_off = 1e-3 if operation in (*GEOMETRIC, "identity", "posterise", "solarise", "equalise") else 2
+        assert np.abs(own - RECORDED[name]).max() < bytes_off / 255, (name, operation)
 
 
 def boxes_of() -> Iterator[np.ndarray]:
@@ -117,6 +113,7 @@ def test_a_box_that_never_fits_is_the_middle() -> None:
     assert chosen_box(np.random.default_rng(0), (100, 10), (1.0, 1.0), (0.5, 1.0)) == (40, 0, 20, 10)
 
 
+@pytest.mark.slow
 def test_colour_noise_has_the_covariance_of_the_pixels() -> None:
     kind = PcaNoise(sigma=0.5)
     drawn = np.asarray(

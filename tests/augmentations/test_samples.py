@@ -105,6 +105,7 @@ def test_a_sample_is_the_same_in_any_batch_of_its_epoch(chain: tuple[Any, ...]) 
     assert len(np.unique(np.asarray(same), axis=0)) > 3
 
 
+@pytest.mark.slow
 def test_a_crop_out_of_a_border_is_one_of_numpys() -> None:
     x = pictures(40).astype(np.float32)
     run = changes(chain_of({"random_crop": {"padding": [1, 2], "fill": [0.25]}}))
@@ -152,7 +153,7 @@ OTHER = np.array([1, None, None, 4, 0, None])
 """Whom a sample can be mixed with: the next, the last that counts with the first; one without a class with none."""
 
 
-@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+@pytest.mark.parametrize("kind", [pytest.param("mixup", marks=pytest.mark.slow), "cutmix"])
 def test_targets_of_mixtures_are_the_shares_of_their_pixels(kind: str) -> None:
     """Each image is of one brightness, the power of two of its place, so that its pixels tell what it is made of."""
     run = changes(chain_of({kind: 1.0}), classes={"kind": CLASSES})

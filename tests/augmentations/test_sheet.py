@@ -31,6 +31,7 @@ train:
 """
 
 
+@pytest.mark.slow
 def test_the_sheet_has_what_training_sees(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
