@@ -139,6 +139,12 @@ class Column:
         own = np.arange(len(self.source)) if self.places is None else self.places
         return Column(self.source, own[places], self.steps)
 
+    def file(self, place: int) -> str:
+        """The file that has a sample: the source's `file`, where several samples are in one, or what it is called."""
+        own = place if self.places is None else int(self.places[place])
+        of: Callable[[int], str] = getattr(self.source, "file", self.source.name)
+        return of(own)
+
     def name(self, place: int) -> str:
         """What messages call a sample."""
         return self.source.name(place if self.places is None else int(self.places[place]))

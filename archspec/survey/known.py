@@ -66,7 +66,7 @@ class Known:
             for place in range(begin, end):
                 name = column.name(place)
                 try:
-                    own = os.stat(name)
+                    own = os.stat(column.file(place))
                 except (OSError, ValueError):
                     return None
                 if max(own.st_mtime, own.st_ctime) > self.begun - MARGIN:

@@ -252,7 +252,7 @@ class Reader:
         if self.about and own.files:
             from archspec.images.files import described
 
-            facts.files.update(described(own.files[place]) for place in range(begin, end))
+            facts.files.update(text for place in good if (text := described(own.files[place])))
         rows = np.array(good, np.int64) - piece.begin
         arrays: dict[str, np.ndarray | None] = {
             name: np.stack(kept[name]) if name in kept and good else None for name in own.order

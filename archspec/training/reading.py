@@ -180,8 +180,9 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         known = None if is_foreign(type(dataset)) else Known(settings_of(dataset, fits), fresh=True)
         with shown(f"reading {data.name}", progress) as told:
             found = survey(data, fits=fits, known=known, about=True, told=told)
+        data = replace(data, notes=(*data.notes, *_of_seen(data, found)))
         seen.append((data, found))
-        return without(replace(data, notes=(*data.notes, *_of_seen(data, found))), found)
+        return without(data, found)
 
     try:
         data = loaded(lenient, recipe.validation, recipe.seed, read)
@@ -192,6 +193,7 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         checked = Checked(dataset.kind, whole, found, inputs_of(whole, spec), (), whole.left, whole.notes)
         return Outcome(checked, spec.data_error(error).diagnostics)
     whole, found = seen[0]
+    data = replace(data, notes=whole.notes)  # what is left out or there twice is said in full
     errors: list[Diagnostic] = []
     refused = refused_of(whole, found, dataset)
     if refused is not None:
