@@ -215,16 +215,16 @@ def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
 
 
 def described(path: str | Path) -> str:
-    """Size, mode and format of an image file as its header has them, `480×640 RGB JPEG`; empty where it is no file."""
+    """The size, mode and format of an image file as its header has them, `480×640 RGB JPEG`; "unknown" without any."""
     from PIL import Image
 
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return ""
+            return "unknown"
         with _bounded(), Image.open(path, formats=formats()) as image:
             return f"{image.height}×{image.width} {image.mode} {image.format}"
     except Exception:  # why it cannot be read is told where its pixels are read
-        return ""
+        return "unknown"
 
 
 @contextmanager

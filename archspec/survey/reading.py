@@ -252,7 +252,8 @@ class Reader:
         if self.about and own.files:
             from archspec.images.files import described
 
-            facts.files.update(text for place in good if (text := described(own.files[place])))
+            texts = (described(own.files[place]) for place in good)
+            facts.files.update(text for text in texts if text != "unknown")
         rows = np.array(good, np.int64) - piece.begin
         arrays: dict[str, np.ndarray | None] = {
             name: np.stack(kept[name]) if name in kept and good else None for name in own.order
