@@ -513,8 +513,18 @@ class Loop:
             params, statistics = ({name: jnp.asarray(found[name]) for name in part} for part in (params, statistics))
         params, statistics = jax.tree.map(jnp.asarray, (params, statistics))
         test = self.tested((params, statistics), record["step"])
+        chose = self.watch.best is not None or self.watch.patience is not None or self.watch.following is not None
         return Result(
-            self.folder.path, self.main, self.records, self.classes, params, statistics, self.others, record, test
+            self.folder.path,
+            self.main,
+            self.records,
+            self.classes,
+            params,
+            statistics,
+            self.others,
+            record,
+            test,
+            chose,
         )
 
     def tested(self, weights: tuple[Arrays, Arrays], step: int) -> Metrics | None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from archspec.inference.run import Run
 
 
+CHOSE = "(chosen by these figures; `train.validation: 0.1` chooses by others, and measures what is held out once)"
+"""Follows figures of the only part held out where it chose what they are of."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What came of a run.
@@ -37,6 +41,8 @@ class Result:
 
     test: dict[str, Any] | None = field(default=None, repr=False)
     """The metrics of the test part, measured once, by the network that the run ends with; None without such a part."""
+    chose: bool = field(default=False, repr=False)
+    """Whether the validation part chose the state or when to stop, so that its figures are better than on new data."""
 
     @property
     def step(self) -> int:
@@ -115,6 +121,7 @@ class Result:
         return "\n".join(
             [
                 f"{held} {said} after {epochs}{of}",
+                *([CHOSE] if self.chose and self.test is None else []),
                 *([] if self.test is None else [f"validation {self._said(self.validation)}{of}"]),
                 *tables,
                 *(f"output `{head.name}`: {held} {self._of_other(head)}" for head in self.others),

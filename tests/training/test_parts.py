@@ -84,10 +84,13 @@ def test_the_test_part_is_measured_once_and_judged_by(
     assert "training: loss " in capsys.readouterr().out
 
 
-def test_one_part_held_out_is_called_so(write: Write, arrays: Path, tmp_path: Path) -> None:
-    result = train(load(write(NET % (arrays, ""))), tmp_path / "run", progress=False)
+@pytest.mark.parametrize("chosen", [False, True])
+def test_one_part_held_out_is_called_so(write: Write, arrays: Path, tmp_path: Path, chosen: bool) -> None:
+    """Where it chose the state, that is said beside its figures, which then are no test's."""
+    result = train(load(write(NET % (arrays, "best: loss," * chosen))), tmp_path / "run", progress=False)
     assert result.part == "validation" and result.test is None
     assert result.summary().startswith("held-out accuracy ")
+    assert ("chosen by these figures" in result.summary()) is chosen
     with pytest.raises(SpecError, match="no test part"):
         evaluate(tmp_path / "run", part="test")
 
