@@ -42,6 +42,7 @@ COMMANDS = {
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
+    "lr-find": Command("try rising learning rates on a spec's own recipe, and suggest one", runs_jax=True),
     "eval": Command("evaluate a trained run on its test, validation or training part, or on other data", runs_jax=True),
     "predict": Command("what a trained run says of files: classes, labels, numbers, masks, images", runs_jax=True),
     "data": Command("read all data of a spec once, and say what is in them and what is wrong", runs_jax=True),
@@ -51,7 +52,10 @@ COMMANDS = {
     "schema": Command("print the language's JSON Schema, for editors"),
     "doctor": Command("versions, devices and what is missing"),
 }
-"""Every command, in the order of `archspec --help`; `archspec.commands.NAME` has its options and what runs it."""
+"""Every command, in the order of `archspec --help`.
+
+`archspec.commands.NAME`, with _ for -, has its options and what runs it.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,7 +172,7 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     for name in COMMANDS if chosen is None else [chosen]:
         help = COMMANDS[name].help
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        module = import_module(f"archspec.commands.{name}")
+        module = import_module(f"archspec.commands.{name.replace('-', '_')}")
         module.options(command)
         if name not in WITHOUT_PLUGINS:
             _plugin_option(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +13,16 @@ import numpy as np
 import optax
 import pytest
 
+from archspec.data import loaded
 from archspec.diagnostics import SpecError
 from archspec.kinds import builtin_kinds, find_kind, kind_names
 from archspec.loading import load
 from archspec.optimisers import Optimiser
 from archspec.schedules import Schedule
 from archspec.signatures import REQUIRED, functions
+from archspec.training.checks import fitted
+from archspec.training.feeding import Batch, epoch_order, feed
+from archspec.training.steps import steps_of
 
 ALIASES = {
     name: value
@@ -130,7 +134,10 @@ def rate(step: Any) -> Any:
     return 0.1 * factor(step)
 
 
-@pytest.mark.parametrize("name", SAME)
+SLOW = ("adabelief", "lars", "radam")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in SAME])
 def test_a_kind_is_optaxs_own_function(name: str) -> None:
     fields, theirs = SAME[name]
     ours = updates_of(optimiser(name, **fields).build(factor))
@@ -238,3 +245,40 @@ def test_the_elaborated_spec_has_them(write: Callable[..., Path]) -> None:
     assert spec.train is not None and again.train is not None
     assert again.train.optimiser == spec.train.optimiser and again.train.schedule == spec.train.schedule
     assert again.train.optimiser.to_plain()["adabelief"]["eps"] == 1e-12
+
+
+RATES = {
+    **dict.fromkeys(("adadelta", "fromage", "lars", "lbfgs"), 1.0),
+    **dict.fromkeys(("adafactor", "noisy_sgd", "novograd", "optimistic_gradient_descent", "polyak_sgd", "sm3"), 0.1),
+    **dict.fromkeys(("sign_sgd", "signum", "lion"), 0.002),
+    **dict.fromkeys(("adagrad", "radam", "rprop", "sgd", "lamb"), 0.03),
+    "rprop": 0.002,
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Any, list[Batch]]:
+    """LeNet-1 and twenty batches of the embedded digits."""
+    spec = load("lenet1")
+    assert spec.train is not None
+    split = fitted(loaded(spec.train.dataset).train, spec.inputs)
+    order = epoch_order(0, 1, len(split), 64)[:20]
+    source = feed(split)
+    return spec, list(source.batches(order))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "polyak_sgd" else pytest.mark.slow) for name in ALIASES]
+)
+def test_every_optimiser_trains_and_compiles_once(digits: tuple[Any, list[Batch]], name: str) -> None:
+    spec, batches = digits
+    train = spec.train.model_copy(update={"optimiser": optimiser(name, learning_rate=RATES.get(name, 0.01))})
+    steps = steps_of(spec.graph(), spec.inputs, spec.heads(), train, 20)
+    state, losses = steps.initial(None), []
+    for batch in batches:
+        state, figures = steps.train(state, batch)
+        losses.append(float(figures["losses"][0] / figures["weights"][0]))
+    assert np.mean(losses[-5:]) < 0.95 * losses[0]
+    assert cast(Any, steps.train)._cache_size() == 1
+    floats = [leaf for leaf in jax.tree.leaves(state["optimiser"]) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in floats)

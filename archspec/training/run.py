@@ -91,23 +91,7 @@ def _train(
         folder = choose_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
-    try:
-        with said_when_slow("reading the data") if progress else nullcontext():
-            once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
-            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once)
-    except DataError as error:
-        raise spec.data_error(error) from None
-    data = counted(data, graph, spec)
-    digest = digest_of(data)
-    data = matched(data, spec, graph)
-    check_data(data, spec, graph)
-    if progress:
-        say(in_one_line(data))
-    say_notes(data.notes, progress)
-    try:
-        data = data.map(lambda split: fitted(split, spec.inputs))
-    except DataError as error:
-        raise spec.data_error(error) from None
+    data, digest = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
@@ -152,6 +136,31 @@ def _train(
         raise told.located(None) from None
     finally:
         owner.release()
+
+
+def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[Data, str]:
+    """The data of a recipe as the network takes them, and their digest; what is to be said of them is.
+
+    Raises `SpecError` where they cannot be read, or are not the network's.
+    """
+    try:
+        with said_when_slow("reading the data") if progress else nullcontext():
+            once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
+            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once)
+    except DataError as error:
+        raise spec.data_error(error) from None
+    data = counted(data, graph, spec)
+    digest = digest_of(data)
+    data = matched(data, spec, graph)
+    check_data(data, spec, graph)
+    if progress:
+        say(in_one_line(data))
+    say_notes(data.notes, progress)
+    try:
+        data = data.map(lambda split: fitted(split, spec.inputs))
+    except DataError as error:
+        raise spec.data_error(error) from None
+    return data, digest
 
 
 def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: list[str]) -> dict[str, Any]:
