@@ -68,7 +68,7 @@ class RateTest(NamedTuple):
 def rate_test(
     spec: Spec, *, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS, progress: bool = True
 ) -> RateTest:
-    """Trains a spec's network for `steps` steps, of which each has a higher rate than the one before (Smith 2015).
+    """Trains a spec's network for `steps` steps, of which each has a higher rate than the one before (Smith 2017).
 
     The recipe is the spec's own in everything else: data in the order of its epochs, augmentation, precision, clipping,
     the weights that it begins with, and what it freezes. Rates rise in equal ratios, as in fastai; the test ends early

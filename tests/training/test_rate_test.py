@@ -66,5 +66,5 @@ def test_the_command_suggests_stops_and_leaves_nothing(
     assert found["rates"] == pytest.approx(np.geomspace(1e-5, 1e4, 60)[: len(found["rates"])], rel=1e-4)
     assert 20 < len(found["losses"]) < 60 and "ran away" in found["ended"]
     assert 1e-3 < found["steepest"] < 10 and found["learning_rate"] == 0.1
-    with pytest.raises(SystemExit):
-        main(["lr-find", str(spec), "--from", "1", "--to", "0.1"])
+    assert main(["lr-find", str(spec), "--from", "1", "--to", "0.1"]) == 2
+    assert "rates rise from --from to --to" in capsys.readouterr().err
