@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("spec", metavar="SPEC")
-    command.add_argument("--workdir", type=Path, metavar="DIR", help="run folder (default runs/NAME)")
+    command.add_argument(
+        "--workdir",
+        type=Path,
+        metavar="DIR",
+        help="run folder (default runs/NAME); auto: a new one, runs/NAME-2 and so on",
+    )
     command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
     spec_options(command)
     command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"

@@ -10,7 +10,10 @@ from archspec.source import read_text
 
 EPOCHS = "train.epochs"
 FREE = (
-    *(f"train.{name}" for name in ("evaluate_every", "early_stopping", "best", "keep", "save_minutes", "log")),
+    *(
+        f"train.{name}"
+        for name in ("evaluate_every", "early_stopping", "best", "keep", "save_minutes", "log", "source")
+    ),
     *(f"train.{name}" for name in ("workers", "stream")),
     *("title", "paper", "notes", "lineage", "published"),
 )

@@ -23,7 +23,7 @@ from archspec.lower import outline
 from archspec.output import said_when_slow, say
 from archspec.plugins import changed, used_by
 from archspec.reports import report
-from archspec.runs.choosing import choose_folder, take_folder
+from archspec.runs.choosing import AUTO, choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.reading import OUTPUTS, TABLE
@@ -61,9 +61,10 @@ def train(
 ) -> Result:
     """Trains a network as its `train:` section says and returns the result.
 
-    The run folder is `workdir`, or runs/NAME. A run that was stopped goes on from its last checkpoint; one that is
-    finished is returned as it is unless `overwrite` is set. `page` says whether run.html is written at the end.
-    Raises `SpecError` when spec, data or folder are wrong, and where memory runs out.
+    The run folder is `workdir`, or runs/NAME; with "auto" it is a new one each time, runs/NAME-2 and so on. A run
+    that was stopped goes on from its last checkpoint; one that is finished is returned as it is unless `overwrite`
+    is set. `page` says whether run.html is written at the end. Raises `SpecError` when spec, data or folder are
+    wrong, and where memory runs out.
     """
 
     def less() -> list[str]:
@@ -109,6 +110,8 @@ def _train(
     except DataError as error:
         raise error.located(None) from None
     try:
+        if asked == AUTO and progress:
+            print(f"this run is in {folder.path}")
         if workdir is None and folder.path.name != spec.run_name and progress:
             other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
