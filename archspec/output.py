@@ -238,9 +238,11 @@ def say(text: str, *, clean: bool = True) -> None:
 
     `clean` is left out for text that has been cleaned already, and has colours.
     """
+    global _due
     stream = sys.stderr
     if stream is None:
         return
+    _due = None
     if clean:
         text = "\n".join(map(printable, text.split("\n")))
     text += "\n"
@@ -258,11 +260,43 @@ LOADING = "loading JAX"
 """What commands that compute do first."""
 
 
+SOON = 1.2
+"""Seconds after its start in which a command that takes long says what it does."""
+_due: float | None = None
+"""When something has to have been said; None where something has been, or nobody asked for it."""
+
+
+def say_soon() -> None:
+    """Sees to it that `said_when_slow` says something soon after this process began, however short each thing takes."""
+    global _due
+    import time
+
+    _due = time.monotonic() - _age() + SOON
+
+
+def _age() -> float:
+    """Seconds since this process began; 0 where the system does not tell."""
+    import time
+
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])  # starttime, the 22nd
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0
+
+
 @contextmanager
 def said_when_slow(what: str, seconds: float = 1.0) -> Iterator[None]:
-    """Says on standard error what is being done, `loading JAX …`, where it takes longer than so many seconds."""
+    """Says on standard error what is being done, `loading JAX …`, where it takes longer than so many seconds.
+
+    The first of several such things is said earlier, where `say_soon` has asked for that.
+    """
+    import time
     from threading import Timer
 
+    if _due is not None:
+        seconds = min(seconds, max(0.05, _due - time.monotonic()))
     timer = Timer(seconds, say, [f"{what} …"])
     timer.daemon = True
     with suppress(RuntimeError):  # no more threads can be had

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from xml.dom import minidom
@@ -279,3 +280,28 @@ sys.exit(archspec.cli.main())
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err in ("interrupted\n", "" if times == 2 else None)
+
+
+def test_the_first_thing_that_takes_long_is_said_soon(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However short each of several things takes; the ones after it only where they take long themselves."""
+    from archspec import output
+
+    monkeypatch.setattr(output, "SOON", 0.3)
+    monkeypatch.setattr(output, "_age", lambda: 0.2)
+    output.say_soon()
+    for what in ("reading the spec", "loading JAX", "reading the data"):
+        with said_when_slow(what, 30):
+            time.sleep(0.12)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0] in ("reading the spec …", "loading JAX …")
+    assert output._due is None
+
+
+def test_a_process_knows_since_when_it_is_there() -> None:
+    from archspec import output
+
+    began = output._age()
+    time.sleep(0.05)
+    assert 0.04 < output._age() - began < 5 and began < 3600

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archspec.commands._common import open_checked, spec_options
 from archspec.diagnostics import DataError
+from archspec.output import said_when_slow, say_soon
 from archspec.training.interrupt import loading
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def _check_paths(spec: Spec) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    spec = open_checked(options.spec, options)
-    _check_paths(spec)
+    say_soon()
+    with said_when_slow(f"reading {options.spec}"):
+        spec = open_checked(options.spec, options)
+        _check_paths(spec)
     with loading():
         from archspec.training.run import train
 

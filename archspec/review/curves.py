@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.review.charts import Line, curves
 from archspec.review.parts import Cell, Column, table
+from archspec.training.curves import best_epoch
 
 if TYPE_CHECKING:
     from archspec.tasks import Head
@@ -17,20 +18,6 @@ ROWS = 500
 """Epochs that the table lists."""
 POINTS = 600
 """Records that a chart draws."""
-
-
-def best_epoch(records: Records, head: Head) -> float | None:
-    """The epoch whose validation figure, the one that the main output is judged by, is best; the first of equals."""
-    metric = head.metrics[0]
-    known = [
-        (record["validation"].get(metric.headline), record["epoch"])
-        for record in records
-        if record["validation"].get(metric.headline) is not None
-    ]
-    if not known:
-        return None
-    better = max if metric.better == "higher" else min
-    return float(better(known, key=lambda item: item[0])[1])
 
 
 def charts(records: Records, head: Head, held: str) -> Iterator[str]:

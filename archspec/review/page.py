@@ -14,9 +14,10 @@ from archspec.diagnostics import SpecError, count
 from archspec.page.page import hash_of, hashes, theme
 from archspec.page.page import render as network_page
 from archspec.page.payload import payload
-from archspec.review.curves import best_epoch, charts, epochs_table
+from archspec.review.curves import charts, epochs_table
 from archspec.review.looking import Look
 from archspec.review.parts import folded, heading, paragraph, section
+from archspec.training.curves import best_epoch
 
 if TYPE_CHECKING:
     from archspec.loading import Spec

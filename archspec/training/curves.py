@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from archspec.tasks import Head
 from archspec.writing import write_by
 
+DOTTED = 60
+"""Points up to which each is marked."""
+
 
 def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held: str = "held out") -> None:
-    """Writes a PNG with two panels: loss in training and held out; what is measured in both; and the headline.
+    """Writes a PNG: loss in training and held out; what is measured in both, and the headline; the learning rate.
 
-    `held` is what the part held out is called: validation where there is a test part too.
-    All figures are the main output's. Training's figures are means over an epoch, while the network still changes and
-    with dropout and augmentation; the held-out ones are of the network at the epoch's end.
+    `held` is what the part held out is called: validation where there is a test part too. A dashed line marks the epoch
+    whose headline is best there. All figures are the main output's. Training's figures are means over an epoch, while
+    the network still changes and with dropout and augmentation; the held-out ones are of the network at that moment.
+    Epochs need not be whole numbers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(14, 4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False)
-    losses, accuracies = figure.subplots(1, 2)
+    losses, accuracies, rates = figure.subplots(1, 3)
     epochs = [record["epoch"] for record in records]
     during, after = "training, over the epoch", f"{held}, after it"
     running, first, alike = head.running, head.metrics[0], head.task.counterpart(head.type)
@@ -42,16 +47,23 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held
     panels = (
         (losses, [("train", "loss", during, "C0"), ("validation", "loss", after, "C1")], 1.0, f"loss{of}"),
         (accuracies, second, 100.0 if percent else 1.0, f"{words} in %" if percent else words),
+        (rates, [(None, "learning_rate", "after the epoch", "C3")], 1.0, "learning rate"),
     )
+    best = best_epoch(records, head)
+    # Marks that touch each other are a thick line.
+    mark = "o" if len(epochs) <= DOTTED else ""
     for axes, lines, factor, label in panels:
         for part, name, words, colour in lines:
-            values = [_times(factor, record[part].get(name)) for record in records]
+            values = [_times(factor, (record if part is None else record[part]).get(name)) for record in records]
             axes.plot(
-                epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker="o", markersize=3
+                epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker=mark, markersize=3
             )
+        if best is not None and len(epochs) > 1:
+            said = f"best {first.label}, epoch {best:g}"
+            axes.axvline(best, color="0.4", linestyle="--", linewidth=1, label=said if axes is not rates else None)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=max(epochs) - min(epochs) >= 2 or len(epochs) == 1))
         if len(epochs) == 1:
             # Limits that matplotlib chooses about a single point hold no other whole number to mark.
             axes.set_xticks(epochs)
@@ -61,6 +73,20 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held
         # A box stands for a character that no font has.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def best_epoch(records: Sequence[Mapping[str, Any]], head: Head) -> float | None:
+    """The epoch whose validation figure, the one that the main output is judged by, is best; the first of equals."""
+    metric = head.metrics[0]
+    known = [
+        (record["validation"][metric.headline], record["epoch"])
+        for record in records
+        if record["validation"].get(metric.headline) is not None
+    ]
+    if not known:
+        return None
+    better = max if metric.better == "higher" else min
+    return float(better(known, key=lambda item: item[0])[1])
 
 
 def _times(factor: float, value: float | None) -> float:

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from archspec.diagnostics import DataError, SpecError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays
+from archspec.output import said_when_slow
 from archspec.runs.changes import Change, epochs_of
 from archspec.runs.checkpoints import AVERAGED, Checkpoints, Restored, last_arrays
 from archspec.runs.choosing import goes_on
@@ -246,7 +248,8 @@ class Loop:
             self.logs.end(())  # those of a run that was stopped
 
     def _go(self) -> Result:
-        self.resume()
+        with said_when_slow(f"preparing {self.spec.name}") if self.shown else nullcontext():
+            self.resume()
         # The last record may be lost, with the state that it is of still there.
         self.pending = self.stretch.taken and self.due(self.step)
         done = self.step >= self.total or self.watch.ended
@@ -338,13 +341,15 @@ class Loop:
         seconds = self.stretch.seconds
         self.stretch.end()
         epoch = self.epoch_of(self.step)
+        with progress.measuring(f"measuring the {self.data.whose('validation')} part"):
+            figures = self.held_out(evaluate)
         record: dict[str, Any] = {
             "epoch": self.epochs_at(self.step),
             "step": self.step,
             "learning_rate": self.steps(epoch).learning_rate(self.step - 1) * self.watch.factor,
             "train": self.stretch.totals.record(),
             **scaling.record(self.state),
-            MEASURED: self.held_out(evaluate),
+            MEASURED: figures,
         }
         since = self.records[-1]["step"] if self.records else 0
         trained = self.samples(self.step) - self.samples(since)

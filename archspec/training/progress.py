@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import count
-from archspec.output import printable, say
+from archspec.output import printable, said_when_slow, say
 from archspec.tasks import Head
 from archspec.training.scaling import said
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 UPDATES_PER_SECOND = 4
+COMPILING = "compiling the training step"
 SAID = 3
 """So many outputs beside the main one have their figures in an epoch's line."""
 
@@ -39,13 +40,14 @@ class Progress:
         self.begun = time.monotonic()
         self.due = self.begun
         # The first step waits for its program; a large network's takes a minute.
-        self.waiting = Timer(1.0, self.say, ["compiling the training step …"])
+        self.waiting = Timer(1.0, say, [f"{COMPILING} …"])
         self.waiting.daemon = True
-        if shown:
-            with suppress(RuntimeError):  # no more threads can be had
-                self.waiting.start()
+        self._measured: set[str] = set()
         if shown and sys.stderr.isatty():
             self._open_bar(total_steps)
+        elif shown:
+            with suppress(RuntimeError):  # no more threads can be had
+                self.waiting.start()
 
     def _open_bar(self, total_steps: int) -> None:
         from rich.console import Console
@@ -62,7 +64,7 @@ class Progress:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self.task = self.bar.add_task("training", total=total_steps, completed=self.done, figures="")
+        self.task = self.bar.add_task(COMPILING, total=total_steps, completed=self.done, figures="")
         self.bar.start()
 
     @property
@@ -77,6 +79,19 @@ class Progress:
         if self.bar is not None and self.task is not None:
             text = f"loss {_loss(loss)}  {running}  {per_second:,.0f} {self.what}/s"
             self.bar.update(self.task, completed=step, description=f"epoch {epoch}", figures=text)
+
+    @contextmanager
+    def measuring(self, what: str) -> Iterator[None]:
+        """Says on the bar that something is being measured; elsewhere once, where it takes long."""
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, description=what)
+            yield
+        elif self.shown and what not in self._measured:
+            self._measured.add(what)
+            with said_when_slow(what):
+                yield
+        else:
+            yield
 
     def epoch(self, record: dict[str, Any], epochs: int, metrics: str, main: str = "", others: str = "") -> None:
         """Says how an epoch ended; `metrics` are those of its end in words.

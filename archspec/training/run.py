@@ -147,7 +147,9 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[
     Raises `SpecError` where they cannot be read, or are not the network's.
     """
     try:
-        with said_when_slow("reading the data") if progress else nullcontext():
+        path = getattr(recipe.dataset, "path", None)
+        what = f"reading the data: {recipe.dataset.kind}{f' {path}' if path else ''}"
+        with said_when_slow(what) if progress else nullcontext():
             once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
             data = loaded(recipe.dataset, recipe.validation, recipe.seed, once)
     except DataError as error:

@@ -38,4 +38,38 @@ def test_one_epoch_is_marked_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Figure, "savefig", savefig)
     record = {"epoch": 3, "train": {"loss": 1.0, "accuracy": 0.5}, "validation": {"loss": 1.0, "top1": 0.5}}
     curves.draw([record], "net", tmp_path / "curves.png", head)
-    assert marks == [[3], [3]]
+    assert marks == [[3], [3], [3]]
+
+
+def test_the_best_epoch_is_marked_among_parts_of_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the network is judged by, which need not be the loss; the learning rate has a panel."""
+    from matplotlib.figure import Figure
+
+    (head,) = load("lenet5").heads()
+    (number,) = load("specs/examples/digit_angle.yaml").heads()
+    lines: list[list[list[float]]] = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *given, **named: lines.append([_lines(axes) for axes in figure.axes])
+    )
+
+    def record(epoch: float, loss: float, top1: float) -> dict[str, Any]:
+        after = {"loss": loss, "top1": top1, "mae": top1}
+        return {
+            "epoch": epoch,
+            "learning_rate": 1 / epoch,
+            "train": {"loss": 1, "accuracy": 0, "mae": 1},
+            "validation": after,
+        }
+
+    records = [record(0.5, 1.0, 0.5), record(1, 0.5, 0.875), record(1.5, 0.25, 0.75), record(2, 0.5, 0.875)]
+    curves.draw(records, "net", tmp_path / "curves.png", head)
+    assert curves.best_epoch(records, head) == 1 and curves.best_epoch(records, number) == 0.5
+    losses, tops, rates = lines[0]
+    assert losses == [[1, 1, 1, 1], [1.0, 0.5, 0.25, 0.5], [1, 1]]
+    assert tops == [[0, 0, 0, 0], [50, 87.5, 75, 87.5], [1, 1]]
+    assert rates == [[2, 1, pytest.approx(2 / 3), 0.5], [1, 1]]
+
+
+def _lines(axes: Any) -> list[list[float]]:
+    """What curves hold, and where vertical lines stand."""
+    return [list(line.get_ydata() if len(line.get_ydata()) > 2 else line.get_xdata()) for line in axes.get_lines()]
