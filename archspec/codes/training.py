@@ -145,6 +145,13 @@ CODES = (
         "`archspec doctor` shows the devices; `JAX_PLATFORMS=cpu` runs without them.",
     ),
     Code(
+        "E523",
+        "a process that reads the data was ended",
+        "The system ends processes where memory runs out, and where /dev/shm, through which batches come, is "
+        "full, as it easily is in a container; or somebody ended it.",
+        "The same command goes on from the last checkpoint; fewer `train.workers` need less, and 0 reads in threads.",
+    ),
+    Code(
         "E529",
         "a package that `train.log` needs is not installed",
         "Writers for other tools need the packages of these; archspec itself needs none of them.",

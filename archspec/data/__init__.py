@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
+    from archspec.data._batches import Gathered, InTurn, Orders, epoch_order, uncounted
     from archspec.data._columns import Column, UnlikeError, Values, as_array, mapped, pieces
     from archspec.data._files import picked
     from archspec.data._parts import loaded, untrained
+    from archspec.data._reading import Reading
     from archspec.data._split import Data, Split
+    from archspec.data._workers import Loader, Read, each, workers_for
 
 _HOMES = {
+    **dict.fromkeys(("Gathered", "InTurn", "Orders", "epoch_order", "uncounted"), "_batches"),
+    **dict.fromkeys(("Loader", "Read", "each", "workers_for"), "_workers"),
     "Column": "_columns",
     "Data": "_split",
+    "Reading": "_reading",
     "Split": "_split",
     "UnlikeError": "_columns",
     "Values": "_columns",
@@ -38,15 +44,25 @@ __all__ = [
     "Column",
     "Data",
     "Dataset",
+    "Gathered",
+    "InTurn",
+    "Loader",
+    "Orders",
+    "Read",
+    "Reading",
     "Split",
     "UnlikeError",
     "Values",
     "as_array",
+    "each",
+    "epoch_order",
     "loaded",
     "mapped",
     "picked",
     "pieces",
+    "uncounted",
     "untrained",
+    "workers_for",
 ]
 
 

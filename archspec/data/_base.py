@@ -12,6 +12,7 @@ from archspec.diagnostics import DataError
 from archspec.kinds import Kind
 
 if TYPE_CHECKING:
+    from archspec.data._reading import Reading
     from archspec.data._split import Data
     from archspec.images.preparation import Preparation
     from archspec.tables.layout import Layout
@@ -65,6 +66,21 @@ class Dataset(Kind):
         path = getattr(self, "path", None)
         if path is not None and not Path(path).exists():
             raise DataError("E505", f"there is no {self.lies_in} {path}", help=[RELATIVE])
+
+    _how: Reading | None = PrivateAttr(None)
+
+    def reading(self, how: Reading) -> Dataset:
+        """The dataset whose samples are read so: into memory, or when they are asked for."""
+        made = self.model_copy()
+        made._how = how
+        return made
+
+    @property
+    def how(self) -> Reading:
+        """How samples are read; what fits into memory lies there unless `reading` says otherwise."""
+        from archspec.data._reading import Reading
+
+        return self._how or Reading()
 
     def like(self, layout: Layout | None) -> Dataset:
         """The dataset with the columns of a table read as those of another were."""

@@ -118,7 +118,9 @@ class Column:
         read = self.source.read(own, Counter() if seen is None else seen)
         if read.shape != self.source.shape:
             sizes = ["×".join(map(str, shape[:2])) for shape in (read.shape, self.source.shape)]
-            raise UnlikeError("E507", f"{self.source.name(own)} is {sizes[0]}, but others are {sizes[1]}", help=[SIZE])
+            raise UnlikeError(
+                "E507", f"{self.source.name(own)} is {sizes[0]}, but {self.source.name(0)} is {sizes[1]}", help=[SIZE]
+            )
         for step in self.steps:
             read = step.function(read[None])[0]
         return read

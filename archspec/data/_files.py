@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from archspec.data._base import LABEL, RELATIVE
-from archspec.data._columns import as_array, taken
+from archspec.data._columns import SIZE, as_array, taken
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count
-from archspec.images.limits import check_bytes, check_memory
+from archspec.images.limits import check_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,34 +28,12 @@ def existing_folder(path: str) -> Path:
     return folder
 
 
-def kept(made: Sequence[object], paths: Sequence[Path]) -> list[int]:
-    """The places of files that could be read, where None stands for the others. Raises `DataError` without any."""
-    good = [place for place, value in enumerate(made) if value is not None]
-    if not good:
-        raise DataError("E521", f"none of {count(len(paths), 'file')} in {paths[0].parent} and the like can be read")
-    return good
-
-
-def stacked(images: list[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
-    """Images of one shape as one array (N, H, W, C); the list is used up. Raises `DataError` where shapes differ."""
-    import numpy as np
-
-    first = images[0]
-    others = [place for place, image in enumerate(images) if image.shape != first.shape]
-    if others:
-        sizes = ["×".join(map(str, array.shape[:2])) for array in (images[others[0]], first)]
-        number = "" if len(others) == 1 else f"; {len(others):,} of {len(images):,} images are not like the first"
-        raise DataError(
-            "E507",
-            f"{paths[others[0]]} is {sizes[0]}, but {paths[0]} is {sizes[1]}{number}",
-            help=["`size: [height, width]` in the dataset scales all of them, best to the size of the network's input"],
-        )
-    check_memory(f"{count(len(images), 'image')} of {'×'.join(map(str, first.shape))}", first.nbytes * len(images))
-    made = np.empty((len(images), *first.shape), first.dtype)
-    for place in range(len(images)):
-        made[place] = images[place]
-        images[place] = first  # so that no more than one image is held twice
-    return made
+def check_alike(train: Split, test: Split) -> None:
+    """Raises `DataError` where the images of two parts are of different shapes."""
+    mine, theirs = (next(iter(split.inputs.values())).shape[1:] for split in (train, test))
+    if mine != theirs:
+        sizes = ["×".join(map(str, shape[:2])) for shape in (theirs, mine)]
+        raise DataError("E507", f"{test.names[0]} is {sizes[0]}, but {train.names[0]} is {sizes[1]}", help=[SIZE])
 
 
 def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from archspec.data._base import Dataset
 from archspec.data._columns import pieces
+from archspec.data._reading import Reading
 from archspec.data._split import Data
 from archspec.diagnostics import DataError, count, listed
 
@@ -83,13 +84,15 @@ def loaded(
     validation: float | str | None = None,
     seed: int = 0,
     read: Callable[[Data], Data] | None = None,
+    how: Reading | None = None,
 ) -> Data:
     """The dataset, with notes of what it would be silent about. Raises `DataError`.
 
     `validation` is a share of the training part, chosen by the seed, or the name of the dataset's folder, list or part
     for it; what the dataset itself holds out is then the test part. `read` is given the data before their samples are
-    looked at, and reads those that are streamed once (`survey`).
+    looked at, and reads those that are streamed once (`survey`). `how` says which are.
     """
+    dataset = dataset if how is None else dataset.reading(how)
     data = (dataset.validating(validation) if isinstance(validation, str) else dataset).load()
     if isinstance(validation, float):
         data = _with_share(data, validation, seed)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from archspec.data._arrays import as_float32
 from archspec.data._base import INPUT
 from archspec.data._column_targets import target_of
-from archspec.data._columns import Values, as_array
-from archspec.data._files import holdout, kept, picked, stacked
+from archspec.data._columns import Column, Values, as_array
+from archspec.data._files import holdout, picked
+from archspec.data._reading import ImageFiles, read_in
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.images.files import Images, Unread, is_image_name, read_all, read_pixels
+from archspec.images.files import Unread, is_image_name
 from archspec.tables.layout import Feature, Layout, Wrong, encoded, features_of, filled, unusable, with_means
 from archspec.tables.reading import Table as Rows
 from archspec.tables.reading import read_table
@@ -38,7 +39,6 @@ class Reader:
 
     def data(self) -> Data:
         """Raises `DataError`."""
-        import numpy as np
 
         self.fields.check_path()
         rows = read_table(Path(self.fields.path), self.fields.delimiter)
@@ -60,48 +60,33 @@ class Reader:
             if made.classes is not None:
                 classes[name] = made.classes
         features = {name: self._features(rows, name, columns, notes) for name, columns in named.inputs.items()}
-        seen: Counter[str] = Counter()
-        inputs: dict[str, np.ndarray] = {}
-        images: dict[str, list[np.ndarray | None]] = {}
-        left: list[Unread] = []
+        inputs: dict[str, Values] = {}
         files: tuple[str, ...] = ()
         for name, own in features.items():
             if own[0].form == "image":
                 paths = [self._folder / value for value in rows.columns[own[0].column]]
-                images[name], files = self._images(paths, seen, left), tuple(map(str, paths))
+                files = tuple(map(str, paths))
+                source = ImageFiles(files, self.fields.grey, self.fields.preparation, str(self._folder))
+                inputs[name] = Column(source)
                 continue
             wrong: list[Wrong] = []
             inputs[name] = encoded(rows, own, wrong)
             if wrong:  # in a table that is read as another was
                 raise unusable(rows.name, len(rows), wrong)
-        notes.extend(Images([], seen).notes(self._folder))
-        if images:
-            # A row of which one image cannot be read is left out.
-            whole_rows = [
-                None if any(image is None for image in row) else row for row in zip(*images.values(), strict=True)
-            ]
-            good = np.array(kept(whole_rows, list(map(Path, files))))
-            files = tuple(files[place] for place in good)
-            own_paths = list(map(Path, files))
-            inputs = {
-                name: stacked([image for place in good if (image := images[name][place]) is not None], own_paths)
-                if name in images
-                else inputs[name][good]
-                for name in features
-            }
-            targets = {name: array[good] for name, array in targets.items()}
-            places = None if places is None else places[good]
+        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
         whole = Split(inputs, targets, files)
-        if places is None:
-            train, test = holdout(whole, self.fields.holdout, self.fields.split_seed)
-        else:
-            train, test = picked(whole, ~places), picked(whole, places)
+        parts = [whole] if places is None else [picked(whole, ~places), picked(whole, places)]
+        parts = read_in(parts, self.fields.how, notes, left=left)
+        train, test = parts if places is not None else holdout(parts[0], self.fields.holdout, self.fields.split_seed)
         if self.fields.missing == "mean":
-            features = {name: with_means(own, as_array(train.inputs[name])) for name, own in features.items()}
+            features = {
+                name: own if own[0].form == "image" else with_means(own, as_array(train.inputs[name]))
+                for name, own in features.items()
+            }
             train, test = _filled(train, test, features, notes)
         columns_of_targets = tuple(column for columns in named.targets.values() for column in columns)
         layout = Layout(features, columns_of_targets, self.fields.delimiter, self.fields.images or "")
-        return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout, left=tuple(left))
+        return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout, left=tuple(left or ()))
 
     def _known(self, name: str) -> tuple[Feature, ...] | None:
         """The features of an input in the table that this one is read like; the only ones whatever they are called."""
@@ -229,14 +214,6 @@ class Reader:
                 help=[f"{column} has the values {listed(sorted(set(rows.columns[column])), 10)}"],
             )
         return found
-
-    def _images(self, paths: list[Path], seen: Counter[str], left: list[Unread]) -> list[np.ndarray | None]:
-        from archspec.images.fitting import prepare
-
-        def read(path: Path) -> np.ndarray:
-            return prepare(read_pixels(path, "L" if self.fields.grey else "RGB", seen), self.fields.preparation)
-
-        return read_all(paths, read, "images", left if self.fields.on_error == "skip" else None)
 
 
 class _Named(NamedTuple):

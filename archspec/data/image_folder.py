@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from archspec.data._base import LABEL, Dataset, OnError
-from archspec.data._files import existing_folder, holdout, kept, stacked
+from archspec.data._columns import Column
+from archspec.data._files import check_alike, existing_folder, holdout
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_held, part_of
+from archspec.data._reading import ImageFiles, read_in
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
-from archspec.images.files import USUAL, Images, Unread, find_images, read_all, read_pixels
+from archspec.images.files import USUAL, Images, Unread, find_images
 from archspec.images.preparation import Preparation
 
 _NO_CLASS = {"images", "image", "imgs", "img", "unknown", "unlabeled", "unlabelled", "unsorted", "all", "data"}
@@ -72,9 +73,9 @@ class ImageFolder(Dataset):
             raise
 
     def _read(self, folder: Path, parts: _Parts, notes: list[str]) -> Data:
-        seen: Counter[str] = Counter()
-        left: list[Unread] = []
+        left: list[Unread] | None = [] if self.on_error == "skip" else None
         names = list(parts.train.classes)
+        said: list[str] = []
         for part in parts.held:
             unknown = [name for name in part.classes if name not in parts.train.classes]
             if unknown:
@@ -83,35 +84,26 @@ class ImageFolder(Dataset):
                     f"{part.folder} has {listed(unknown, 10)}, which {parts.train.folder} does not have",
                     help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
-        train, *held = (self._split(part, names, seen, left) for part in (parts.train, *parts.held))
+        parts_read = [self._split(part, names) for part in (parts.train, *parts.held)]
+        train, *held = read_in(parts_read, self.how, said, left=left)
         for split in held:
-            if train.images.shape[1:] != split.images.shape[1:]:
-                stacked([train.images[0], split.images[0]], [Path(train.names[0]), Path(split.names[0])])
+            check_alike(train, split)
         if not held:
             train, *held = holdout(train, self.holdout, self.split_seed)
         for part in (parts.train, *parts.held):
             notes.extend(part.notes())
-        notes.extend(Images([], seen).notes(folder))
+        notes.extend(said)
         classes = {LABEL: tuple(names)}
         test = held[1] if len(held) > 1 else None
-        return Data(folder.name, train, held[0], classes, tuple(notes), test=test, left=tuple(left))
+        return Data(folder.name, train, held[0], classes, tuple(notes), test=test, left=tuple(left or ()))
 
-    def _split(self, part: _Classes, names: Sequence[str], seen: Counter[str], left: list[Unread]) -> Split:
+    def _split(self, part: _Classes, names: Sequence[str]) -> Split:
         import numpy as np
 
-        from archspec.images.fitting import prepare
-
-        samples = [(label, path) for label, name in enumerate(names) for path in part.classes.get(name, ())]
-        paths = [path for _, path in samples]
-
-        def read(path: Path) -> np.ndarray:
-            return prepare(read_pixels(path, "L" if self.grey else "RGB", seen), self.preparation)
-
-        made = read_all(paths, read, "images", left if self.on_error == "skip" else None)
-        good = kept(made, paths)
-        images = stacked([image for image in made if image is not None], [paths[place] for place in good])
-        labels = np.array([label for label, _ in samples], np.int32)[good]
-        return Split.of(images, labels, tuple(str(paths[place]) for place in good))
+        samples = [(label, str(path)) for label, name in enumerate(names) for path in part.classes.get(name, ())]
+        paths = tuple(path for _, path in samples)
+        images = Column(ImageFiles(paths, self.grey, self.preparation, self.path))
+        return Split.of(images, np.array([label for label, _ in samples], np.int32), paths)
 
     def _found(self, folder: Path, notes: list[str]) -> _Parts:
         """The classes to train on and those held out; none of the latter where a share is to be held out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -11,13 +12,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.data._base import LABEL, Dataset, OnError
-from archspec.data._files import as_masks, existing_folder, holdout, kept, stacked
+from archspec.data._columns import Column, mapped, pieces
+from archspec.data._files import as_masks, check_alike, existing_folder, holdout
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
+from archspec.data._reading import ImageFiles, Reading, first_of, read_in
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
-from archspec.images.files import Images, Unread, read_all, read_pixels
+from archspec.images.files import Unread, read_pixels, size_of
 from archspec.images.palettes import GREY, TABLES, Palette, read_table
 from archspec.images.preparation import Preparation
 from archspec.images.texts import read_lines
@@ -150,16 +153,19 @@ class SegmentationFolder(Dataset):
         notes: list[str] = []
         table = self._table(folder)
         parts = self._parts(folder, notes)
-        reading = _Reading(self, table)
-        splits = [reading.split(pairs) for pairs in parts]
-        for split, pairs in zip(splits[1:], parts[1:], strict=True):
-            if split.images.shape[1:] != splits[0].images.shape[1:]:
-                stacked([splits[0].images[0], split.images[0]], [parts[0][0].image, pairs[0].image])
+        left: list[Unread] | None = [] if self.on_error == "skip" else None
+        splits = [_split(self, table, part) for part in parts]
+        splits = read_in(splits, self.how, notes, "images or masks", left=left)
+        for split in splits[1:]:
+            check_alike(splits[0], split)
+        ends = [_ends(split, self.how) for split in splits]
+        known = max(high for _, high in ends) + 1
+        fits = _As("int8" if known <= 2**7 else "int16")
+        splits = [replace(split, targets={LABEL: mapped(split.targets[LABEL], fits)}) for split in splits]
         if len(splits) == 1:
             splits = [*holdout(splits[0], self.holdout, self.split_seed)]
-        known = int(max(split.labels.max() for split in splits)) + 1
-        if known < 2 and self.ignore is not None and table is None:
-            self._check_ignored(folder, known, splits)
+        if known < 2 and self.ignore is not None and table is None and min(low for low, _ in ends) < 0:
+            self._check_ignored(folder, known)
         labels = max(known, len(self.labels or ()))
         names = self._names(folder, labels, table)
         again = [name for name, number in Counter(names).items() if number > 1]
@@ -178,13 +184,10 @@ class SegmentationFolder(Dataset):
                 help=["correct the mask, or name the class in `classes` or classes.txt"],
             )
         train, validation, *test = splits
-        said = (*notes, *reading.notes(folder))
-        own, left = test[0] if test else None, tuple(reading.left)
-        return Data(folder.name, train, validation, {LABEL: names}, said, test=own, left=left)
+        own, names_of = test[0] if test else None, {LABEL: names}
+        return Data(folder.name, train, validation, names_of, tuple(notes), test=own, left=tuple(left or ()))
 
-    def _check_ignored(self, folder: Path, known: int, splits: Sequence[Split]) -> None:
-        if not any((split.labels < 0).any() for split in splits):
-            return
+    def _check_ignored(self, folder: Path, known: int) -> None:
         rest = "no label but 0: every other" if known else "no label: every"
         raise DataError(
             "E507",
@@ -201,10 +204,11 @@ class SegmentationFolder(Dataset):
         folder = Path(self.path)
         pairs = [pair for part in self._parts(folder, []) for pair in part]
         reading = _Reading(self, self._table(folder))
+        seen: Counter[str] = Counter()
         first, masks = None, 0
         for pair in pairs:
             values = reading.values(pair.mask)
-            beyond = reading.classes(values, pair.mask) >= classes
+            beyond = reading.classes(values, pair.mask, seen) >= classes
             if beyond.any():
                 first = first or _placed(pair.mask, values, beyond)
                 masks += 1
@@ -250,23 +254,23 @@ class SegmentationFolder(Dataset):
         return tuple(map(str, range(labels))) if table is None else table.names
 
 
+_IGNORED, _PIXELS = "pixels that nothing lists", "pixels"
+"""Under these names it is counted how many pixels of masks are ignored, and how many there are."""
+
+
 class _Reading:
-    """Reads images and masks, and counts what is to be said of them."""
+    """Reads masks as a dataset says what their pixels are."""
 
     def __init__(self, dataset: SegmentationFolder, table: Palette | None) -> None:
         self.dataset = dataset
         self.table = table
-        self.seen: Counter[str] = Counter()
-        self.left: list[Unread] = []
-        self.ignored = self.pixels = 0
 
-    def notes(self, folder: Path) -> list[str]:
-        notes = Images([], self.seen).notes(folder)
-        if self.ignored:
-            what = "`colours` lists" if self.table is not None else "`labels` lists"
-            share = 100 * self.ignored / self.pixels
-            notes.append(f"{share:.3g} % of the masks' pixels have values that no entry of {what}, and are not counted")
-        return notes
+    def notes(self, seen: Counter[str]) -> list[str]:
+        if not seen[_IGNORED]:
+            return []
+        what = "`colours` lists" if self.table is not None else "`labels` lists"
+        share = 100 * seen[_IGNORED] / seen[_PIXELS]
+        return [f"{share:.3g} % of the masks' pixels have values that no entry of {what}, and are not counted"]
 
     def values(self, path: Path) -> np.ndarray:
         """What a mask's pixels hold: numbers, or colours as numbers. Raises `DataError`."""
@@ -284,12 +288,12 @@ class _Reading:
             )
         return grey
 
-    def classes(self, values: np.ndarray, path: Path) -> np.ndarray:
+    def classes(self, values: np.ndarray, path: Path, seen: Counter[str]) -> np.ndarray:
         """The classes of a mask's pixels, −1 where they count for nothing. Raises `DataError` for unknown values."""
         import numpy as np
 
         dataset = self.dataset
-        self.pixels += values.size
+        seen[_PIXELS] += values.size
         if self.table is not None:
             from archspec.images.masks import classes_of_colours
 
@@ -308,7 +312,7 @@ class _Reading:
                         "`unlisted: ignore` leaves out all such pixels",
                     ],
                 )
-            self.ignored += int(unknown.sum())
+            seen[_IGNORED] += int(unknown.sum())
             return as_masks(classes, None, str(path))
         if dataset.labels is None:
             return as_masks(values, dataset.ignore, str(path))
@@ -327,32 +331,80 @@ class _Reading:
                         "`unlisted: ignore` leaves out such pixels",
                     ],
                 )
-            self.ignored += int(beyond.sum())
+            seen[_IGNORED] += int(beyond.sum())
         classes = np.array([numbers.get(int(value), -1) for value in own])[places].reshape(values.shape)
         return as_masks(classes, None, str(path))
 
-    def split(self, pairs: Sequence[Pair]) -> Split:
+
+class _Masks:
+    """Masks of images as classes' numbers in 16 bits: a source of columns."""
+
+    def __init__(self, reading: _Reading, pairs: Sequence[Pair]) -> None:
         import numpy as np
 
-        from archspec.images.fitting import nearest, prepare
+        self.reading = reading
+        self.paths = [(str(pair.image), str(pair.mask)) for pair in pairs]
+        self.dtype: np.dtype[Any] = np.dtype(np.int16)
+        self.shape: tuple[int, ...] = first_of(self, "images or masks").shape
 
-        masks = {pair.image: pair.mask for pair in pairs}
+    def __len__(self) -> int:
+        return len(self.paths)
 
-        def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-            image = read_pixels(path, "L" if self.dataset.grey else "RGB", self.seen)
-            mask = self.values(masks[path])
-            if image.shape[:2] != mask.shape:
-                sizes = ["×".join(map(str, array.shape[:2])) for array in (image, mask)]
-                raise DataError("E507", f"{path} is {sizes[0]}, but {masks[path]} is {sizes[1]}")
-            if self.dataset.size is not None:
-                mask = nearest(mask[None], self.dataset.size)[0]
-            return prepare(image, self.dataset.preparation), self.classes(mask, masks[path])
+    def read(self, place: int, seen: Counter[str]) -> np.ndarray:
+        from archspec.images.fitting import nearest
 
-        paths = [pair.image for pair in pairs]
-        made = read_all(paths, read, "images or masks", self.left if self.dataset.on_error == "skip" else None)
-        paths = [paths[place] for place in kept(made, paths)]
-        images = stacked([pair[0] for pair in made if pair is not None], paths)
-        return Split.of(images, np.stack([pair[1] for pair in made if pair is not None]), tuple(map(str, paths)))
+        image, path = self.paths[place]
+        mask = self.reading.values(Path(path))
+        size = size_of(image)
+        if size != mask.shape:  # unless the end of the file says how it is held
+            size = read_pixels(Path(image), "RGB").shape[:2]
+        if size != mask.shape:
+            sizes = ["×".join(map(str, shape)) for shape in (size, mask.shape)]
+            raise DataError("E507", f"{image} is {sizes[0]}, but {path} is {sizes[1]}")
+        if self.reading.dataset.size is not None:
+            mask = nearest(mask[None], self.reading.dataset.size)[0]
+        return self.reading.classes(mask, Path(path), seen).astype(self.dtype)
+
+    def name(self, place: int) -> str:
+        return self.paths[place][1]
+
+    def notes(self, seen: Counter[str]) -> list[str]:
+        return self.reading.notes(seen)
+
+
+def _split(dataset: SegmentationFolder, table: Palette | None, pairs: Sequence[Pair]) -> Split:
+    paths = tuple(str(pair.image) for pair in pairs)
+    images = Column(ImageFiles(paths, dataset.grey, dataset.preparation, dataset.path))
+    return Split.of(images, Column(_Masks(_Reading(dataset, table), pairs)), paths)
+
+
+class _As:
+    """Masks in a type that has room for them."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+
+    def __call__(self, masks: np.ndarray) -> np.ndarray:
+        return masks.astype(self.dtype)
+
+
+def _ends_of(mask: np.ndarray) -> tuple[int, int]:
+    return int(mask.min()), int(mask.max())
+
+
+def _ends(split: Split, how: Reading) -> tuple[int, int]:
+    """The lowest and the highest label of all masks, which are all read where they are streamed.
+
+    Those that cannot be read are told of later, with the images.
+    """
+    from archspec.data._workers import each, workers_for
+
+    masks = split.targets[LABEL]
+    if not isinstance(masks, Column):
+        ends = [_ends_of(piece) for piece in pieces(masks)]
+    else:
+        ends = [read.value for read in each([masks], _ends_of, workers_for(how.workers)) if read.error is None]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import MEGAPIXELS, check_pixels, limit
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-Read = TypeVar("Read")
-
 USUAL = ".png, .jpg, .jpeg, .bmp, .tif, .webp, .ppm, .gif and what else Pillow reads"
 """How the names of image files end, for help."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's mode for each number of channels that image files have."""
 _NOT_PICTURES = {"EPS", "WMF", "MPEG", "GRIB", "BUFR", "HDF5", "IPTC"}
 """Formats that Pillow knows but does not decode itself: it would run another program, or find no pixels."""
+_MAGIC = ((b"\x89PNG\r\n\x1a\n", ("PNG",)), (b"\xff\xd8\xff", ("JPEG", "MPO")))
+"""How the most usual files begin, and their formats."""
+_EXIF = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
+"""Where Pillow looks for how a PNG or a JPEG is held."""
+WHOLE = 2**26
+"""A file of no more bytes is read at once."""
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
 _SYSTEM_FOLDERS = {"__macosx"}
 
@@ -187,15 +193,25 @@ def opened_image(path: Path, code: str) -> Iterator[Image.Image]:
     Raises `DataError` with the code where it cannot be read, also for whatever is raised while it is open: Pillow's
     readers answer damaged files with many kinds of errors.
     """
+    with opened_bytes(None, str(path), code) as image:
+        yield image
+
+
+@contextmanager
+def opened_bytes(data: bytes | None, name: str, code: str) -> Iterator[Image.Image]:
+    """An image from the bytes of its file, opened as `opened_image` does; from the file of that name if None."""
     from PIL import Image, UnidentifiedImageError
 
+    path = name
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise DataError(code, f"{path} is no file" + (" but a folder" if path.is_dir() else ""))
-        with _bounded(), Image.open(path, formats=formats()) as image:
-            check_pixels(str(path), image.height, image.width, code)
-            if image.format in CHECKED and (amiss := fault(path.read_bytes(), image.format)) is not None:
-                raise DataError(code, f"{path} is damaged: {amiss}")
+        data = _contents(path, code) if data is None else data
+        kinds = _kinds(data)
+        with bounded(), Image.open(path if data is None else io.BytesIO(data), formats=kinds) as image:
+            check_pixels(path, image.height, image.width, code)
+            if image.format in CHECKED:
+                amiss = fault(Path(path).read_bytes() if data is None else data, image.format)
+                if amiss is not None:
+                    raise DataError(code, f"{path} is damaged: {amiss}")
             yield image
     except DataError:
         raise
@@ -221,26 +237,79 @@ def described(path: str | Path) -> str:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return "unknown"
-        with _bounded(), Image.open(path, formats=formats()) as image:
+        with bounded(), Image.open(path, formats=formats()) as image:
             return f"{image.height}×{image.width} {image.mode} {image.format}"
     except Exception:  # why it cannot be read is told where its pixels are read
         return "unknown"
 
 
-@contextmanager
-def _bounded() -> Iterator[None]:
-    """Pillow's own check, also of what lies within files, has our limit; its other warnings are of no use here."""
-    from PIL import Image
-
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = limit(MEGAPIXELS)
+def _contents(path: str, code: str) -> bytes | None:
+    """What a file holds; None of one that is too large to be held whole. Raises `DataError`, `OSError`."""
+    # Whatever is called an image: a pipe without a writer is not waited for.
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise DataError(code, f"{path} is no file" + (" but a folder" if stat.S_ISDIR(about.st_mode) else ""))
+        if about.st_size > WHOLE:
+            return None
+        # One byte more: of a file that grows meanwhile, or whose size its system does not say, all is read.
+        data = os.read(file, about.st_size + 1)
+        while piece := os.read(file, 2**20) if len(data) != about.st_size else b"":
+            data += piece
+        return data
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        os.close(file)
+
+
+def _kinds(data: bytes | None) -> tuple[str, ...]:
+    """The formats that a file may be of, by its first bytes: Pillow then need not try one after another."""
+    if data is None:
+        return formats()
+    return next((kinds for magic, kinds in _MAGIC if data.startswith(magic)), formats())
+
+
+class _Bounds:
+    """Pillow's own check, also of what lies within files, has our limit; its other warnings are of no use here.
+
+    What is changed for that belongs to the whole process, so that several threads share it: the first sets it and the
+    last takes it back.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.inside = 0
+        self.before: int | None = None
+        self.caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        from PIL import Image
+
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limit(MEGAPIXELS)
+                self.caught = warnings.catch_warnings()
+                self.caught.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+    def __exit__(self, *raised: object) -> None:
+        from PIL import Image
+
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.caught.__exit__(None, None, None)
+                Image.MAX_IMAGE_PIXELS = self.before
+
+
+_BOUNDS = _Bounds()
+
+
+def bounded() -> _Bounds:
+    """A context in which Pillow decodes within our limit; whoever reads many images may hold it open meanwhile."""
+    return _BOUNDS
 
 
 def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.ndarray:
@@ -250,10 +319,15 @@ def read_pixels(path: Path, mode: str, seen: Counter[str] | None = None) -> np.n
     of 16 bits are scaled to bytes; pixels whose range the file does not say are refused. Of several pictures in a file
     the first is taken, which is counted in `seen`.
     """
-    with opened_image(path, "E521") as file:
+    return pixels_of(None, str(path), mode, seen)
+
+
+def pixels_of(data: bytes | None, name: str, mode: str, seen: Counter[str] | None = None) -> np.ndarray:
+    """As `read_pixels`, from the bytes of an image's file; from the file of that name if None."""
+    with opened_bytes(data, name, "E521") as file:
         if seen is not None and file.format != "MPO" and _is_series(file):
             seen[f"file|with several pictures in it, {TAKEN}"] += 1
-        return as_pixels(file, mode, str(path))
+        return as_pixels(file, mode, name)
 
 
 def as_pixels(file: Image.Image, mode: str, name: str = "the image") -> np.ndarray:
@@ -279,7 +353,7 @@ def as_pixels(file: Image.Image, mode: str, name: str = "the image") -> np.ndarr
         image.alpha_composite(clear)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    pixels = np.asarray(image.convert(mode))
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -296,6 +370,8 @@ def upright(image: Image.Image) -> Image.Image:
     from PIL import ImageOps
 
     image.load()  # what is wrong with the pixels is not to be taken for a fault of the EXIF
+    if image.format in ("PNG", "JPEG") and not image.info.keys() & _EXIF:
+        return image
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
@@ -310,43 +386,20 @@ class Unread(NamedTuple):
     reason: str
 
 
-def read_all(
-    paths: Sequence[Path], read: Callable[[Path], Read], what: str, left: list[Unread] | None = None
-) -> list[Read | None]:
-    """What each file gives. Raises one `DataError` that names all files which cannot be read, or are not what they
-    should be; with `left` they are added to it instead, and None stands for what they give.
-    """
-    made: list[Read | None] = []
-    errors: list[tuple[Path, DataError]] = []
-    for path in paths:
-        try:
-            made.append(read(path))
-        except DataError as error:
-            errors.append((path, error))
-            if left is None:
-                made.clear()
-            else:
-                made.append(None)
-                left.append(Unread(str(path), error.code, error.message))
-    if errors and left is None:
-        raise _of_all(errors, len(paths), what)
-    return made
-
-
 SKIP = "`on_error: skip` in the dataset leaves them out"
 
 
-def _of_all(errors: Sequence[tuple[Path, DataError]], of: int, what: str) -> DataError:
+def unreadable(errors: Sequence[tuple[str, DataError]], of: int, what: str) -> DataError:
     """One error of all files. What cannot be read comes before what is there, but not what it should be."""
-    unread = [(path, error) for path, error in errors if error.code in ("E521", "E506")]
+    unread = [(name, error) for name, error in errors if error.code in ("E521", "E506")]
     told = unread or list(errors)
     first = told[0][1]
     if len(errors) == 1:
         return first
-    names = listed([str(path) for path, _ in told], 20)
+    names = listed([name for name, _ in told], 20)
     if not unread:
         others = f"{count(len(told) - 1, 'file')} more {'is' if len(told) == 2 else 'are'} not what they should be"
-        more = [f"{others}: {listed([str(path) for path, _ in told[1:]], 20)}"]
+        more = [f"{others}: {listed([name for name, _ in told[1:]], 20)}"]
         return DataError(first.code, first.message, notes=[*first.notes, *more], help=first.help)
     return DataError(
         first.code,
@@ -354,3 +407,15 @@ def _of_all(errors: Sequence[tuple[Path, DataError]], of: int, what: str) -> Dat
         notes=[error.message for _, error in told[:10]],
         help=[*(first.help or ["download them again, or take them out of the folder"]), SKIP],
     )
+
+
+def size_of(path: Path | str) -> tuple[int, int]:
+    """Height and width of an image's pixels as `read_pixels` gives them, which are not decoded where that is known.
+
+    Raises `DataError`.
+    """
+    with opened_image(Path(path), "E521") as image:
+        if image.format in ("PNG", "JPEG") and not image.info.keys() & _EXIF:
+            return image.height, image.width
+        held = upright(image)
+        return held.height, held.width

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from archspec.data import Data, Dataset, Split, loaded, mapped
+from archspec.data import Data, Dataset, Reading, Split, loaded, mapped, workers_for
 from archspec.diagnostics import DataError, Findings, SpecError, count, listed
 from archspec.inference.memory import less
 from archspec.kinds import Kind
@@ -81,7 +81,9 @@ def evaluated(
     try:
         dataset = spec.train.dataset.like(layout_of(folder))
         once = partial(read_once, spec=spec, dataset=dataset, progress=False)
-        data = loaded(dataset, spec.train.validation, spec.train.seed, once)
+        data = loaded(
+            dataset, spec.train.validation, spec.train.seed, once, Reading(spec.train.stream, spec.train.workers)
+        )
     except DataError as error:
         raise spec.data_error(error if other else moved(error, folder, spec.train.dataset)) from None
     graph = spec.graph()
@@ -119,7 +121,11 @@ def evaluated(
         if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
             notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
     try:
-        metrics = Evaluator(steps, split, heads, graph, data.whose(own))(params, statistics)
+        evaluate = Evaluator(steps, split, heads, graph, data.whose(own), workers_for(spec.train.workers))
+        try:
+            metrics = evaluate(params, statistics)
+        finally:
+            evaluate.close()
     except DataError as error:  # a loss that is not finite; what is right for training does not help here
         raise DataError(error.code, error.message, notes=error.notes).located(None) from None
     return Evaluated(folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from archspec.data import uncounted
 from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.shown import Shown, shown_by
 from archspec.review._base import Collector, Example
@@ -18,7 +19,6 @@ from archspec.review.of_masks import OfMasks
 from archspec.review.of_numbers import OfNumbers
 from archspec.review.pictures import of_input
 from archspec.training.evaluation import batch_size_of
-from archspec.training.feeding import uncounted
 from archspec.training.objective import named_outputs
 from archspec.training.steps import computed, evaluated
 

@@ -165,6 +165,17 @@ class Train(Section):
             "of the data's folder, list or part for it; the data's held-out part is then measured at the end alone"
         ),
     ] = None
+    stream: Annotated[
+        Literal["auto", "always", "never"],
+        Field(
+            description="whether images are read anew in each epoch; `auto` does so where they would take more "
+            "than a quarter of the memory"
+        ),
+    ] = "auto"
+    workers: Annotated[
+        NonNegativeInt | None,
+        Field(description="processes that read what is streamed, 0 for threads; one a core, up to 8, if left out"),
+    ] = None
     batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
     micro_batches: Annotated[
         PositiveInt, Field(description="parts of a batch that go through one after the other, to need less memory")

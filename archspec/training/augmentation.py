@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.augmentations import Augmentation, Mixing
+from archspec.data import uncounted
 from archspec.tasks import COUNTS
-from archspec.training.feeding import Named, uncounted
+from archspec.training.feeding import Named
 
 
 class Changed(NamedTuple):

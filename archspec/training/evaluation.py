@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Data, Split, Values
+from archspec.data import Data, InTurn, Loader, Split
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
@@ -17,7 +17,7 @@ from archspec.lower import Arrays, Pure
 from archspec.metrics import add
 from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
-from archspec.training.feeding import Named, fits_on_device, uncounted
+from archspec.training.feeding import Named, fits_on_device
 from archspec.training.notes import check_labels
 from archspec.training.steps import Steps, evaluated
 from archspec.training.totals import losses_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, Any]
 
+AHEAD = 4
+"""So many batches of samples that are not on the device wait there for their evaluation."""
 BATCH = 500
 BATCH_BYTES = 2**29
 """A batch is as large as two of its largest maps leave room for here, and no larger than `BATCH`."""
@@ -63,11 +65,18 @@ def batch_size_of(graph: Graph, samples: int) -> int:
 class Evaluator:
     """Evaluates a split again and again, in batches of one size; what fills up the last does not count.
 
-    `whose` is what its figures are called: held-out, validation, test or training.
+    `whose` is what its figures are called: held-out, validation, test or training. Where the split is streamed,
+    `workers` processes read it, which stay until `close`.
     """
 
     def __init__(
-        self, steps: Steps, split: Split, heads: Sequence[Head], graph: Graph, whose: str = "held-out"
+        self,
+        steps: Steps,
+        split: Split,
+        heads: Sequence[Head],
+        graph: Graph,
+        whose: str = "held-out",
+        workers: int = 0,
     ) -> None:
         check_labels("the dataset", split, f"in the {whose} part")
         self.whose = whose
@@ -80,30 +89,26 @@ class Evaluator:
         self.missing = -len(split) % size
         self.size = size
         self.split = split
-        self.placed = [self._place(start) for start in self._starts()] if fits_on_device(split) else None
-
-    def _starts(self) -> range:
-        return range(0, len(self.split), self.size)
-
-    def _place(self, start: int) -> tuple[Named, Named]:
-        def placed(array: Values, fill: float) -> jax.Array:
-            own = array[start : start + self.size]
-            missing = self.size - len(own)
-            if missing:
-                own = np.concatenate([own, np.full((missing, *own.shape[1:]), fill, own.dtype)])
-            return jnp.asarray(own)
-
-        return (
-            {name: placed(array, 0) for name, array in self.split.inputs.items()},
-            {name: placed(array, uncounted(array.dtype)) for name, array in self.split.targets.items()},
-        )
+        self.batches = InTurn(split, size)
+        # As many as will ever be asked for: processes that read go on from one evaluation to the next.
+        self.loader: Loader[Any] = Loader(self.batches, 10**6 * len(self.batches), workers if split.is_streamed else 0)
+        self.evaluations = 0
+        self.placed = None
+        if fits_on_device(split):
+            self.placed = [_placed(self.batches(number)) for number in range(len(self.batches))]
 
     def _batches(self) -> Iterator[tuple[Named, Named]]:
         if self.placed is not None:
             yield from self.placed
-        else:
-            for start in self._starts():
-                yield self._place(start)
+            return
+        first = self.evaluations * len(self.batches)
+        self.evaluations += 1
+        for own in self.loader.between(first, first + len(self.batches)):
+            yield _placed(own)
+
+    def close(self) -> None:
+        """Ends the processes that read."""
+        self.loader.close()
 
     def __call__(self, params: Arrays, statistics: Arrays) -> Metrics:
         """The mean loss over the labels that count, and what the main output is measured by.
@@ -112,10 +117,12 @@ class Evaluator:
         has the loss of each, and `outputs` the figures of those that have their own. A loss is None where no label
         counts. Raises `DataError` where a loss is not finite.
         """
-        sums = []
+        sums: list[Any] = []
         for inputs, targets in self._batches():
             self.check()
             sums.append(self.steps.evaluate(params, statistics, inputs, targets))
+            if self.placed is None and len(sums) > AHEAD:  # so that no more batches wait on the device
+                jax.block_until_ready(sums[-AHEAD])  # type: ignore[no-untyped-call]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.
         parts = jax.device_get(sums)
         for index, part in enumerate(parts):
@@ -137,8 +144,8 @@ class Evaluator:
 
     def _fail(self, params: Arrays, statistics: Arrays, index: int) -> None:
         """Raises `DataError` with the layer at which a batch goes wrong."""
-        start = self._starts()[index]
-        inputs, _ = self._place(start)
+        start = index * self.size
+        inputs, _ = _placed(self.batches(index))
         network = self.steps.pure.merge(params, statistics)
         x = given(self.steps.normalised(inputs))
         where = first_broken_layer(self.graph, network, x, None, train=False)
@@ -148,3 +155,8 @@ class Evaluator:
             f"the {self.whose} loss is not finite, among the samples {start + 1} to {last}; {where}",
             help=["a smaller learning rate, or a warm-up, often helps"],
         )
+
+
+def _placed(batch: dict[str, dict[str, np.ndarray]]) -> tuple[Named, Named]:
+    inputs, targets = ({name: jnp.asarray(own) for name, own in batch[part].items()} for part in ("inputs", "targets"))
+    return inputs, targets

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.data import Split, Values, as_array
+from archspec.data import Gathered, Loader, Orders, Split, Values, as_array, uncounted
+from archspec.data import epoch_order as epoch_order  # beside the feeds whose orders it makes
 from archspec.diagnostics import DataError, count
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ class Batch(NamedTuple):
     index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
-def uncounted(kind: Any) -> float:
-    """The target of a type that counts for nothing: −1 of whole numbers, NaN of floating-point ones."""
-    return float("nan") if jnp.issubdtype(kind, jnp.floating) else -1
-
-
 def fits_on_device(split: Split) -> bool:
     """Whether a split is in memory, and small enough to stay on the device."""
     if split.is_streamed:
@@ -45,17 +41,6 @@ def fits_on_device(split: Split) -> bool:
     stats = jax.local_devices()[0].memory_stats() or {}
     free = stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
     return split.nbytes <= (min(DEVICE_BYTES, free // 2) if free > 0 else DEVICE_BYTES)
-
-
-def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:
-    """The samples of an epoch's steps, (steps, batch); depends on the seed and the epoch only.
-
-    Each sample is there once. What fills up the last batch are the samples that the epoch began with, n of them written
-    as ~n: their inputs are there, so that a batch's statistics are those of a whole batch, and their targets count for
-    nothing. `batch` is no larger than `count`.
-    """
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    return np.concatenate([order, ~order[: -count % batch]]).reshape(-1, batch).astype(np.int32)
 
 
 def batch_of(recipe: Train, samples: int) -> int:
@@ -73,11 +58,6 @@ def batch_of(recipe: Train, samples: int) -> int:
     return min(recipe.batch_size, samples - samples % recipe.micro_batches)
 
 
-def steps_per_epoch(count: int, batch: int) -> int:
-    """How many steps `epoch_order` has."""
-    return -(-count // batch)
-
-
 @jax.jit
 def _gather(
     inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array], order: jax.Array, step: jax.Array
@@ -88,7 +68,7 @@ def _gather(
 
     def counting(target: jax.Array) -> jax.Array:
         wide = fills.reshape(-1, *(1,) * (target.ndim - 1))
-        return jnp.where(wide, jnp.asarray(uncounted(target.dtype), target.dtype), target[own])
+        return jnp.where(wide, jnp.asarray(uncounted(np.dtype(target.dtype)), target.dtype), target[own])
 
     return Batch(
         {name: array[own] for name, array in inputs.items()},
@@ -103,48 +83,82 @@ class DeviceFeed:
     def __init__(self, split: Split) -> None:
         self.inputs, self.targets = _placed(split.inputs), _placed(split.targets)
 
-    def batches(self, order: np.ndarray, start: int = 0) -> Iterator[Batch]:
+    def batches(self, order: np.ndarray, start: int = 0, epoch: int | None = None) -> Iterator[Batch]:
         """The batches of an order, (steps, batch), from a step on."""
         placed = jnp.asarray(order)
         steps = jnp.arange(len(order), dtype=jnp.int32)
         for step in range(start, len(order)):
             yield _gather(self.inputs, self.targets, placed, steps[step])
 
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
 
 class HostFeed:
-    """Batches gathered by threads on the host and put on the device ahead of their step."""
+    """Batches gathered by threads on the host, or by processes where samples are read from files, and put on the device
+    ahead of their step.
 
-    def __init__(self, split: Split) -> None:
+    `orders` are those of a run, whose processes then go on from epoch to epoch. Where several processes compute
+    together, each loads its part of every batch.
+    """
+
+    def __init__(self, split: Split, orders: Orders | None = None, epochs: int = 1, workers: int = 0) -> None:
         self.split = split
+        self.workers = workers if split.is_streamed else 0
+        self.run = None if orders is None else self._loader(orders, epochs * orders.steps)
 
-    def batches(self, order: np.ndarray, start: int = 0) -> Iterator[Batch]:
-        """The batches of an order, (steps, batch), from a step on."""
-        import grain
+    def _loader(self, order: np.ndarray | Orders, steps: int) -> Loader[Any]:
+        return Loader(Gathered(self.split, order, jax.process_index(), jax.process_count()), steps, self.workers)
 
-        def gather(step: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-            chosen = order[step]
-            own = np.where(chosen < 0, ~chosen, chosen)
-            targets = {name: array[own] for name, array in self.split.targets.items()}
-            for target in targets.values():
-                target[chosen < 0] = uncounted(target.dtype)
-            return {name: array[own] for name, array in self.split.inputs.items()}, targets, chosen
+    def batches(self, order: np.ndarray, start: int = 0, epoch: int | None = None) -> Iterator[Batch]:
+        """The batches of an order, (steps, batch), from a step on; `epoch` says that it is that of the run's orders."""
+        if self.run is not None and epoch is not None:
+            first = (epoch - 1) * len(order)
+            yield from _ahead(self.run.between(first + start, first + len(order)))
+            return
+        own = self._loader(order, len(order))
+        try:
+            yield from _ahead(own.between(start, len(order)))
+        finally:
+            own.close()
 
-        steps = grain.MapDataset.range(start, len(order)).map(gather)
-        ahead = steps.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-        waiting: Batch | None = None
-        for inputs, targets, chosen in ahead:
-            ready = Batch(_placed(inputs), _placed(targets), jnp.asarray(chosen))
-            if waiting is not None:
-                yield waiting
-            waiting = ready
+    def close(self) -> None:
+        """Ends the processes."""
+        if self.run is not None:
+            self.run.close()
+
+
+def _ahead(gathered: Iterable[Any]) -> Iterator[Batch]:
+    """Batches on the device, each put there before the one before it is used."""
+    waiting: Batch | None = None
+    for own in gathered:
+        ready = Batch(_wholes(own["inputs"]), _wholes(own["targets"]), _whole(own["index"]))
+        del own
         if waiting is not None:
             yield waiting
+        waiting = ready
+    if waiting is not None:
+        yield waiting
 
 
 def _placed(arrays: Mapping[str, Values]) -> Named:
     return {name: jnp.asarray(as_array(array)) for name, array in arrays.items()}
 
 
-def feed(split: Split) -> DeviceFeed | HostFeed:
-    """The feed that suits a split's size."""
-    return DeviceFeed(split) if fits_on_device(split) else HostFeed(split)
+def _wholes(arrays: Mapping[str, np.ndarray]) -> Named:
+    return {name: _whole(array) for name, array in arrays.items()}
+
+
+def _whole(own: np.ndarray) -> jax.Array:
+    """A batch, of which this process has its part, on the devices."""
+    if jax.process_count() == 1:
+        return jnp.asarray(own)
+    devices = jax.sharding.Mesh(np.array(jax.devices()), ("batch",))
+    spread = jax.sharding.NamedSharding(devices, jax.sharding.PartitionSpec("batch"))  # type: ignore[no-untyped-call]
+    whole: jax.Array = jax.make_array_from_process_local_data(spread, own)  # type: ignore[no-untyped-call]
+    return whole
+
+
+def feed(split: Split, orders: Orders | None = None, epochs: int = 1, workers: int = 0) -> DeviceFeed | HostFeed:
+    """The feed that suits a split's size; `workers` processes read it where it is streamed."""
+    return DeviceFeed(split) if fits_on_device(split) else HostFeed(split, orders, epochs, workers)

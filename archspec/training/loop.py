@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from archspec.data import Data
+from archspec.data import Data, Orders, workers_for
 from archspec.diagnostics import DataError, SpecError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import given
@@ -31,7 +31,7 @@ from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
-from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
+from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
@@ -116,7 +116,8 @@ class Loop:
         self.owner = owner
         self.shown = shown
         self.batch = batch_of(recipe, len(data.train))
-        self.steps_per_epoch = steps_per_epoch(len(data.train), self.batch)
+        self.orders = Orders(recipe.seed, len(data.train), self.batch)
+        self.steps_per_epoch = self.orders.steps
         self.heads = heads
         self.main = next(head for head in heads if head.name == graph.main_output.name)
         self.classes = main_classes(data, graph, heads)
@@ -139,7 +140,9 @@ class Loop:
         self.records: list[dict[str, Any]] = []
         self.stretch = Stretch(heads, self.main.name, 0)
         self.pending = False
-        self.feed = feed(data.train)
+        self.workers = workers_for(recipe.workers)
+        self.evaluator: Evaluator | None = None
+        self.feed = feed(data.train, self.orders, recipe.epochs, self.workers)
 
     def steps(self, epoch: int) -> Steps:
         """The compiled functions of an epoch; they change where what was frozen thaws."""
@@ -263,7 +266,8 @@ class Loop:
         if self.step:
             progress.say(f"going on in {self.folder.path} after {self.at(self.step)}")
         steps = self.steps(self.epoch_of(self.step + 1))
-        evaluate = Evaluator(steps, self.data.validation, self.heads, self.graph, whose=self.data.whose("validation"))
+        whose = self.data.whose("validation")
+        evaluate = self.evaluator = Evaluator(steps, self.data.validation, self.heads, self.graph, whose, self.workers)
         events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
         self.logs = Logs.of_run(self, self.records)
         try:
@@ -304,7 +308,7 @@ class Loop:
             if self.step % self.steps_per_epoch == 0:
                 self.state = self.entering(epoch, self.state)
             steps = self.steps(epoch)
-            for batch in self.feed.batches(self.order(epoch), self.step % self.steps_per_epoch):
+            for batch in self.feed.batches(self.orders.of(epoch), self.step % self.steps_per_epoch, epoch):
                 check()
                 self.state, figures = steps.train(self.state, batch)
                 self.step += 1
@@ -444,9 +448,6 @@ class Loop:
             return "there is no checkpoint yet"
         return f"the last good checkpoint is that of {self.at(done)}, in {self.folder.path}"
 
-    def order(self, epoch: int) -> Any:
-        return epoch_order(self.recipe.seed, epoch, len(self.data.train), self.batch)
-
     def fail(self, step: int) -> None:
         """Does the failing steps again from the last checkpoint to find the layer, then raises `DataError`.
 
@@ -461,7 +462,7 @@ class Loop:
             steps = self.steps(now)
             if at % self.steps_per_epoch == 0:
                 state = self.entering(now, state)
-            batches = self.feed.batches(self.order(now), at % self.steps_per_epoch)
+            batches = self.feed.batches(self.orders.of(now), at % self.steps_per_epoch, now)
             for batch in islice(batches, step - at):
                 state, _ = steps.train(state, batch)
                 at += 1
@@ -539,8 +540,13 @@ class Loop:
         kept = read_object(self.folder.path / RESULT)
         if kept.get("step") == step and isinstance(kept.get("test"), dict):
             return dict(kept["test"])
-        evaluate = Evaluator(self.steps(self.epoch_of(step)), self.data.test, self.heads, self.graph, "test")
-        return self.held_out(evaluate, weights)
+        self.close_feeds()  # their processes would be in the way of those that read the test part
+        steps = self.steps(self.epoch_of(step))
+        evaluate = Evaluator(steps, self.data.test, self.heads, self.graph, "test", self.workers)
+        try:
+            return self.held_out(evaluate, weights)
+        finally:
+            evaluate.close()
 
     @property
     def held(self) -> str:
@@ -552,7 +558,14 @@ class Loop:
         """The heads that evaluation has beside the main output's."""
         return tuple(head for head in evaluated(self.heads) if head.name != self.main.name)
 
+    def close_feeds(self) -> None:
+        """Ends the processes that read the data."""
+        self.feed.close()
+        if self.evaluator is not None:
+            self.evaluator.close()
+
     def close(self) -> None:
+        self.close_feeds()
         self.checkpoints.close()
 
 

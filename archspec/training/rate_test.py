@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
+from archspec.data import Orders, workers_for
 from archspec.diagnostics import DataError
 from archspec.output import say
 from archspec.schedules import Schedule
 from archspec.tasks import Head
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
-from archspec.training.feeding import batch_of, epoch_order, feed, steps_per_epoch
+from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.run import read_data
 from archspec.training.steps import Figures, steps_of
@@ -84,15 +85,14 @@ def rate_test(
         batch = batch_of(recipe, len(data.train))
         frozen = frozen_at(recipe, graph, 1)
         given = None if recipe.init_from is None else initial_weights(recipe.init_from, spec, graph).arrays
-        per_epoch = steps_per_epoch(len(data.train), batch)
+        orders = Orders(recipe.seed, len(data.train), batch)
         rising = _Rising(lowest=lowest, highest=highest, over=steps, peak=recipe.optimiser.learning_rate)
         swept = recipe.model_copy(update={"schedule": rising})
-        compiled = steps_of(graph, spec.inputs, heads, swept, per_epoch, frozen=frozen)
+        compiled = steps_of(graph, spec.inputs, heads, swept, orders.steps, frozen=frozen)
     except DataError as error:
         raise error.located(spec.place("train")) from None
-    source = feed(data.train)
-    orders = (epoch_order(recipe.seed, epoch, len(data.train), batch) for epoch in count(1))
-    batches = (own for order in orders for own in source.batches(order))
+    source = feed(data.train, workers=workers_for(recipe.workers))
+    batches = (own for epoch in count(1) for own in source.batches(orders.of(epoch)))
     state = compiled.initial(given)
     if progress:
         say(f"{steps} steps of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import archspec
-from archspec.data import Data, loaded
+from archspec.data import Data, Reading, loaded
 from archspec.diagnostics import DataError, Diagnostic, SpecError, count
 from archspec.images.fitting import Plan, plan
 from archspec.kinds import is_foreign
@@ -185,7 +185,7 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         return without(data, found)
 
     try:
-        data = loaded(lenient, recipe.validation, recipe.seed, read)
+        data = loaded(lenient, recipe.validation, recipe.seed, read, Reading(recipe.stream, recipe.workers))
     except DataError as error:
         if not seen:
             return Outcome(None, spec.data_error(error).diagnostics)

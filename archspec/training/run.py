@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from archspec.blocks import recomputed
-from archspec.data import Data, loaded
+from archspec.data import Data, Reading, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.figures.memory import training
@@ -151,7 +151,7 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[
         what = f"reading the data: {recipe.dataset.kind}{f' {path}' if path else ''}"
         with said_when_slow(what) if progress else nullcontext():
             once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
-            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once)
+            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once, Reading(recipe.stream, recipe.workers))
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph, spec)

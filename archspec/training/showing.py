@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.augmentations import Mixing
-from archspec.data import Data, as_array, loaded
+from archspec.data import Data, Reading, as_array, loaded
 from archspec.diagnostics import DataError, count
 from archspec.images.files import MODES, read_pixels
 from archspec.images.fitting import fitted_images, plan
@@ -66,7 +66,7 @@ def _data(spec: Spec, recipe: Train) -> Data:
     """The data as they are trained on."""
     graph = spec.graph()
     try:
-        data = loaded(recipe.dataset, recipe.validation, recipe.seed)
+        data = loaded(recipe.dataset, recipe.validation, recipe.seed, how=Reading(recipe.stream, recipe.workers))
     except DataError as error:
         raise spec.data_error(error) from None
     data = matched(counted(data, graph, spec), spec, graph)

@@ -64,7 +64,7 @@ def test_a_column_is_what_an_array_is() -> None:
 
 def test_what_a_column_cannot_give_is_said_by_the_samples_name() -> None:
     column = Column(Numbers(small=7, broken=9))
-    with pytest.raises(UnlikeError, match=r"^7\.png is 3×5, but others are 6×5$"):
+    with pytest.raises(UnlikeError, match=r"^7\.png is 3×5, but 0\.png is 6×5$"):
         column[5:8]
     with pytest.raises(DataError, match=r"^9\.png cannot be read$"):
         column.take(np.array([3, 9])).map(np.float32, (6, 5, 3), np.float32)[:]  # type: ignore[arg-type]

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archspec.data import Column, Reading, Split
+from archspec.data._reading import ImageFiles, read_in
 from archspec.diagnostics import DataError
-from archspec.images.files import find_images, read_all, read_pixels, stem_of, suffixes
+from archspec.images.files import find_images, read_pixels, stem_of, suffixes
+from archspec.images.preparation import Preparation
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 
@@ -164,6 +167,7 @@ def test_all_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         Image.fromarray(np.tile(PIXELS, (8, 8, 1))).save(path)
     for path in paths[1:4]:
         path.write_bytes(path.read_bytes()[:60])
+    files = Column(ImageFiles([*map(str, paths)], False, Preparation(), str(tmp_path)))
     with pytest.raises(DataError, match="3 of 5 images cannot be read") as error:
-        read_all(paths, lambda path: read_pixels(path, "RGB"), "images")
+        read_in([Split.of(files, np.zeros(5, np.int32))], Reading(), [])
     assert all(str(path) in error.value.message for path in paths[1:4])

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from archspec.data import Orders
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.training import feeding
@@ -105,7 +106,7 @@ train:
 def test_every_sample_trains_once_an_epoch(count: int, batch: int, steps: int) -> None:
     order = feeding.epoch_order(0, 1, count, batch)
     assert order.shape == (steps, batch)
-    assert feeding.steps_per_epoch(count, batch) == steps
+    assert Orders(0, count, batch).steps == steps
     flat = order.reshape(-1)
     assert sorted(flat[flat >= 0]) == list(range(count))
     assert (flat[:count] >= 0).all()
@@ -304,7 +305,7 @@ def test_images_that_are_not_finite_are_named(write: Write) -> None:
 def test_what_jax_raises_becomes_a_sentence(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, words: str
 ) -> None:
-    def fails(*_: Any) -> Any:
+    def fails(*_: Any, **__: Any) -> Any:
         raise error
 
     monkeypatch.setattr(feeding.DeviceFeed, "batches", fails)

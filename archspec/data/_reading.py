@@ -1,0 +1,143 @@
+"""How samples of files are read: into memory, or when they are asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from archspec.data._columns import Column, Source, UnlikeError, Values
+from archspec.data._files import picked
+from archspec.data._split import Split
+from archspec.diagnostics import DataError, count
+from archspec.images.files import Unread, pixels_of, unreadable
+from archspec.images.limits import check_memory, machine_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from archspec.images.preparation import Preparation
+
+UNREADABLE = ("E506", "E521")
+"""Codes of files that cannot be read; other errors end the reading of all."""
+SHARE = 4
+"""Samples that would take more than one such part of the machine's memory are streamed."""
+
+
+class Reading(NamedTuple):
+    """Whether samples are read into memory, and how many processes read what is not; None for one for each core."""
+
+    stream: Literal["auto", "always", "never"] = "auto"
+    workers: int | None = None
+
+    def streams(self, size: int) -> bool:
+        """Whether samples of so many bytes are read when they are asked for."""
+        memory = machine_memory()
+        return self.stream == "always" or (self.stream == "auto" and memory is not None and size > memory // SHARE)
+
+
+class ImageFiles:
+    """Images of files, as a dataset prepares them: a source of columns.
+
+    All are of the shape of the first that can be read, which is read for it. Raises `DataError` where none can be.
+    """
+
+    def __init__(self, paths: Sequence[str], grey: bool, preparation: Preparation, where: str) -> None:
+        import numpy as np
+
+        self.paths, self.grey, self.preparation, self.where = paths, grey, preparation, where
+        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
+        self.shape: tuple[int, ...] = first_of(self, "images").shape
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, place: int, seen: Counter[str]) -> np.ndarray:
+        from archspec.images.fitting import prepare
+
+        return prepare(pixels_of(None, self.paths[place], "L" if self.grey else "RGB", seen), self.preparation)
+
+    def name(self, place: int) -> str:
+        return self.paths[place]
+
+    def notes(self, seen: Counter[str]) -> list[str]:
+        from archspec.images.files import Images
+
+        return Images([], seen).notes(self.where)
+
+
+def first_of(source: Source, what: str) -> np.ndarray:
+    """The first sample of a source that can be read. Raises `DataError` of all of them where none can."""
+    failed: list[tuple[str, DataError]] = []
+    for place in range(len(source)):
+        try:
+            return source.read(place, Counter())
+        except DataError as error:
+            if error.code not in UNREADABLE:
+                raise
+            failed.append((source.name(place), error))
+    raise unreadable(failed, len(source), what)
+
+
+def read_in(
+    splits: Sequence[Split], how: Reading, notes: list[str], what: str = "images", left: list[Unread] | None = None
+) -> list[Split]:
+    """Splits with columns, whose samples are read into memory unless they are streamed, and noted what is to be said.
+
+    Of those that are streamed it is said when all of them are read. Raises one `DataError` that names all samples which
+    cannot be read; with `left` they are left out, and added to it. Samples of another size than the first are refused.
+    """
+    if not any(split.is_streamed for split in splits) or how.streams(sum(split.nbytes for split in splits)):
+        return list(splits)
+    counted: dict[int, tuple[Source, Counter[str]]] = {}
+    made = [_in_memory(split, what, counted, left) for split in splits]
+    notes.extend(dict.fromkeys(note for source, seen in counted.values() for note in source.notes(seen)))
+    return made
+
+
+def _in_memory(
+    split: Split, what: str, counted: dict[int, tuple[Source, Counter[str]]], left: list[Unread] | None
+) -> Split:
+    import numpy as np
+
+    columns = {
+        (part, name): values
+        for part, own in (("inputs", split.inputs), ("targets", split.targets))
+        for name, values in own.items()
+        if isinstance(values, Column)
+    }
+    number = len(split)
+    made: dict[tuple[str, str], np.ndarray] = {}
+    seen: dict[tuple[str, str], Counter[str]] = {}
+    for key, column in columns.items():
+        check_memory(f"{count(number, 'image')} of {'×'.join(map(str, column.shape[1:]))}", column.nbytes)
+        made[key] = np.empty(column.shape, column.dtype)
+        seen[key] = counted.setdefault(id(column.source), (column.source, Counter()))[1]
+    failed: list[tuple[str, DataError]] = []
+    unlike: list[UnlikeError] = []
+    good = np.ones(number, bool)
+    for place in range(number):
+        try:
+            for key, column in columns.items():
+                made[key][place] = column.sample(place, seen[key])
+        except UnlikeError as error:
+            unlike.append(error)
+        except DataError as error:
+            name = split.names[place] if split.names else next(iter(columns.values())).name(place)
+            failed.append((name, error))
+            good[place] = False
+    if failed and left is None:
+        raise unreadable(failed, number, what)
+    if unlike:
+        more = f"; {len(unlike):,} of {number:,} {what} are not like the first" if len(unlike) > 1 else ""
+        raise DataError("E507", unlike[0].message + more, help=unlike[0].help)
+    if not good.any():
+        raise DataError("E521", f"none of {count(number, 'file')} can be read, such as {failed[0][0]}")
+    (left if left is not None else []).extend(Unread(name, error.code, error.message) for name, error in failed)
+
+    def of(part: str, own: Mapping[str, Values]) -> dict[str, Values]:
+        return {name: made.get((part, name), values) for name, values in own.items()}
+
+    whole = replace(split, inputs=of("inputs", split.inputs), targets=of("targets", split.targets))
+    return whole if good.all() else picked(whole, good)
