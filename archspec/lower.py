@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -229,7 +230,7 @@ class Network(nnx.Module):
             return [inner[source] for source in wanted], nnx.state(modules, nnx.Not(nnx.Param))
 
         given = [values[source] for source in sorted(taken)]
-        made, after = jax.checkpoint(run)(state, given, way.key)
+        made, after = _run_again(run, state, given, way.key)
         values.update(zip(wanted, made, strict=True))
         nnx.update(own, after)
 
@@ -239,6 +240,40 @@ class Network(nnx.Module):
         for part in path:
             module = module[part] if isinstance(part, int) else getattr(module, part)
         return module
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _run_again(run: Callable[..., Any], state: Any, given: list[jax.Array], key: jax.Array | None) -> Any:
+    """run(state, given, key), of which the backward pass keeps the arguments and computes the rest anew.
+
+    What it computes from depends on the gradient that comes in, so that no compiler takes it for what the forward pass
+    has computed: XLA on CPUs drops the barriers of `jax.checkpoint`, keeps one of both, and saves nothing.
+    """
+    return run(state, given, key)
+
+
+def _forward(run: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
+    return run(*arguments), arguments
+
+
+def _backward(run: Callable[..., Any], arguments: Any, gradients: Any) -> tuple[Any, ...]:
+    state, given, key = arguments
+    first = next(value for value in jax.tree.leaves(gradients) if jnp.issubdtype(value.dtype, jnp.floating))
+    # No number is above infinity.
+    never = first.reshape(-1)[0] > jnp.inf
+
+    def late(value: jax.Array) -> jax.Array:
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            data = late(jax.random.key_data(value))
+            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(value))  # type: ignore[no-any-return]
+        return jnp.where(never, jnp.zeros((), value.dtype), value)
+
+    given, key = jax.tree.map(late, (given, key))
+    _, back = jax.vjp(lambda state, given: run(state, given, key), state, given)
+    return (*back(gradients), None)
+
+
+_run_again.defvjp(_forward, _backward)
 
 
 def _as(kind: Any, value: jax.Array) -> jax.Array:

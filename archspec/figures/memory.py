@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from archspec.figures.cost import indexed, trained
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.types import DTYPE_BYTES
+
+Key = TypeVar("Key")
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -87,7 +89,14 @@ def inference(graph: Graph, dtype: str = "float32") -> Memory:
 
 
 def training(
-    graph: Graph, dtype: str = "float32", optimiser: Optimiser | None = None, *, frozen: Collection[str] = ()
+    graph: Graph,
+    dtype: str = "float32",
+    optimiser: Optimiser | None = None,
+    *,
+    frozen: Collection[str] = (),
+    parts: int = 1,
+    averaged: bool = False,
+    recomputed: Sequence[Sequence[int]] = (),
 ) -> Memory:
     """Bytes at the peak of a training step, train-only heads included.
 
@@ -99,12 +108,17 @@ def training(
     passes work with, and input, activations and their gradients have 16 bits. Raises ValueError for another dtype than
     float32, bfloat16 and float16.
 
-    Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `gradients` and `optimiser
-    state` (of trained weights), `input`; and of the moment when most is alive: `activations` (kept for the backward
-    pass, each tensor once), `masks` (and indices, or random numbers while they are drawn), `activation gradients`, and
-    `copies`, which XLA on CPUs alone makes: each convolution's input and gradient with the batch as last axis. Where
-    arrays are shared, `gradients` has each use's too, until the last one's is there to be added. docs/memory.md has
-    the rules.
+    A batch may go through in `parts` micro-batches: then a sample's tensors are there for its part alone, and gradients
+    are added up beside those of a part. Moving averages (`averaged`) are another copy of weights and statistics. Of the
+    nodes of each `recomputed` stretch, by first and last index in the graph pruned to training, only what goes in is
+    kept, until the backward pass computes them anew.
+
+    Parts: `weights` (with frozen ones), `weight copies` (mixed precision), `statistics`, `averages`, `gradients` and
+    `optimiser state` (of trained weights), `input`; and of the moment when most is alive: `activations` (kept for the
+    backward pass, each tensor once), `masks` (and indices, or random numbers while they are drawn), `activation
+    gradients`, and `copies`, which XLA on CPUs alone makes: each convolution's input and gradient with the batch as
+    last axis. Where arrays are shared, `gradients` has each use's too, until the last one's is there to be added.
+    docs/memory.md has the rules.
     """
     width = _width(dtype)
     seen = graph.pruned("train")
@@ -114,27 +128,39 @@ def training(
     params, statistics = seen.params, seen.count("statistics")
     given = sum(item.type.size for item in seen.inputs)
 
+    def share(size: int) -> int:
+        """Of a sample's bytes what is there on average over the batch, of which a part is there at a time."""
+        return -(-size // parts)
+
+    # The sums over parts wait beside what is added to them, one array at a time; the batch as a whole is float32.
+    sums = 4 * max((node.count("trainable") for node in seen.nodes if node.owner not in frozen), default=0)
+    sums = sums if parts > 1 else 0
+    whole = width * given if parts == 1 else 4 * given + share(width * given)
+
     def memory(moment: _Backward, unwritten: int = 0, copy: int = 0) -> Memory:
         return _sum(
             {
                 "weights": MemoryPart(4 * params),
                 "weight copies": MemoryPart(width * params if width < 4 else 0),
                 "statistics": MemoryPart(4 * statistics),
-                "gradients": MemoryPart(4 * (changed - unwritten) + moment.waiting),
+                "averages": MemoryPart(4 * (params + statistics) if averaged else 0),
+                "gradients": MemoryPart(4 * (changed - unwritten) + moment.waiting + sums),
                 "optimiser state": MemoryPart(4 * state),
-                "input": MemoryPart(0, width * given),
-                "activations": MemoryPart(0, moment.activations),
-                "masks": MemoryPart(0, moment.masks),
-                "activation gradients": MemoryPart(0, moment.gradients),
-                COPIES: MemoryPart(copy, moment.copies),
+                "input": MemoryPart(0, whole),
+                "activations": MemoryPart(0, share(moment.activations)),
+                "masks": MemoryPart(0, share(moment.masks)),
+                "activation gradients": MemoryPart(0, share(moment.gradients)),
+                COPIES: MemoryPart(copy, share(moment.copies)),
             }
         )
 
     shared = {node.owner for node in seen.nodes if node.shares is not None} - set(frozen)
-    (peak, *others), alone = _backward(seen, frozen, width, shared)
+    (peak, *others), alone = _backward(seen, frozen, width, shared, recomputed)
     found = memory(peak)
     if not shared:
         return found
+    if parts > 1:
+        return found._replace(others=tuple(map(memory, others)))
     products = [
         (node.count("trainable"), below)
         for node, (own, below) in zip(seen.nodes, trained(seen, frozen), strict=True)
@@ -193,7 +219,11 @@ def _is_product(node: Node) -> bool:
 
 
 def _backward(
-    graph: Graph, frozen: Collection[str], width: int, shared: Collection[str]
+    graph: Graph,
+    frozen: Collection[str],
+    width: int,
+    shared: Collection[str],
+    recomputed: Sequence[Sequence[int]] = (),
 ) -> tuple[list[_Backward], _Backward]:
     """Walks through the backward pass, last layer first.
 
@@ -201,6 +231,8 @@ def _backward(
     of a tensor from the last layer that takes it to the one that made it. Element-wise layers write the gradient of
     their input over that of their output. Of `shared` arrays, by the paths that they stand under, each use has a
     gradient of its own; all wait until the last is there, when their sum is written over one of them.
+
+    What only layers within a `recomputed` stretch need of one another is there from the turn of its last layer on.
 
     Gives the moments at which most is alive with some batch, that of the largest batches first, and that of a batch of
     one: a gradient that is then one product of two numbers is not written but computed where it is added.
@@ -210,29 +242,39 @@ def _backward(
     asked = trained(graph, frozen)
     # Whether something is trained at the node or below; only there are gradients.
     depends = [own or below for own, below in asked]
-    until: dict[int, int] = {}
-    copied: dict[int, int] = {}
+    # Keys are tensors, and for those that a stretch has made anew its last layer, from whose turn on they are there.
+    until: dict[tuple[int, int | None], int] = {}
+    copied: dict[tuple[int, int | None], int] = {}
     # Tensors that some layer needs as they lie. Of the others the turned copy is all that is kept.
     inputs = {input_number(place) for place in range(len(graph.inputs))}
     as_it_is = set(inputs)
     extras: list[tuple[int, int]] = []
+    last_of = {index: stretch[1] for stretch in recomputed for index in range(stretch[0], stretch[1] + 1)}
     for index, node in enumerate(nodes):
         own = asked[index][0]
         extra = (0, 0)
+        last = last_of.get(index)
         if depends[index]:
             kept = node.layer.kept(node.input_types, node.output)
             for number in (*kept.inputs, *(kept.weight_inputs if own else ())):
                 if node.ports[number] == "value":
                     owner = _owner(owners, node.inputs[number])
-                    until.setdefault(owner, index)
+                    inner = last if last is not None and last_of.get(owner) == last else None
+                    until[owner, inner] = min(until.get((owner, inner), index), index)
                     if number in kept.inputs or not node.layer.transposes:
                         as_it_is.add(owner)
             if kept.output:
-                until.setdefault(owners[index], index)
+                until.setdefault((owners[index], last), index)
                 as_it_is.add(owners[index])
             if own and node.layer.transposes:
-                copied.setdefault(_owner(owners, node.inputs[0]), index)
+                copied.setdefault((_owner(owners, node.inputs[0]), last), index)
             extra = (width * kept.elements, kept.bytes)
+        if last is not None:
+            for owner in {_owner(owners, source) for source in node.value_sources}:
+                if last_of.get(owner) != last:
+                    # What goes into a stretch is kept, to compute it anew.
+                    until[owner, None] = min(until.get((owner, None), last), last)
+                    as_it_is.add(owner)
         extras.append(extra)
 
     def size(owner: int) -> int:
@@ -242,19 +284,28 @@ def _backward(
     gradients = {
         owners[output.node]: size(owners[output.node]) for output in graph.outputs if not is_input(output.node)
     }
-    kept_sizes = {owner: size(owner) for owner in until if owner not in inputs}
-    copy_sizes = {owner: size(owner) for owner in copied if owner in as_it_is}
+    kept_sizes = {key: size(key[0]) for key in until if key[0] not in inputs}
+    copy_sizes = {key: size(key[0]) for key in copied if key[0] in as_it_is}
     kept_ends, copies_ends = _by_end(until), _by_end(copied)
     # Sums are carried along, so that the time grows with the layers and not with their square.
-    kept_sum, copies_sum, gradient_sum = (sum(alive.values()) for alive in (kept_sizes, copy_sizes, gradients))
+    kept_sum, copies_sum = (
+        sum(alive for (_, last), alive in sizes.items() if last is None) for sizes in (kept_sizes, copy_sizes)
+    )
+    gradient_sum = sum(gradients.values())
     uses = [node for node, (own, _) in zip(nodes, asked, strict=True) if own and node.owner in shared]
     waiting, waiting_alone = _Waiting(uses, width), _Waiting([node for node in uses if not _is_product(node)], width)
     # Most alive for each amount that waits; and with a batch of one.
-    alone = _drawing(graph, extras, kept_sizes, copy_sizes, width)
+    alone = _drawing(graph, extras, kept_sizes, copy_sizes, width, last_of)
     best = {0: alone} if any(alone) else {}
-    extra_now, mask_now = (sum(extra[k] for extra in extras) for k in (0, 1))
+    extra_now, mask_now = (sum(extra[k] for index, extra in enumerate(extras) if index not in last_of) for k in (0, 1))
+    anew = {last: range(first, last + 1) for first, last, *_ in recomputed}
     for index in reversed(range(len(nodes))):
         node = nodes[index]
+        if index in anew:
+            kept_sum += sum(alive for (_, last), alive in kept_sizes.items() if last == index)
+            copies_sum += sum(alive for (_, last), alive in copy_sizes.items() if last == index)
+            extra_now += sum(extras[inner][0] for inner in anew[index])
+            mask_now += sum(extras[inner][1] for inner in anew[index])
         if depends[index] and owners[index] == index:
             given = gradients.pop(index, 0)
             gradient_sum -= given
@@ -286,24 +337,39 @@ def _backward(
 
 
 def _drawing(
-    graph: Graph, extras: Sequence[tuple[int, int]], kept: Mapping[int, int], copies: Mapping[int, int], width: int
+    graph: Graph,
+    extras: Sequence[tuple[int, int]],
+    kept: Mapping[tuple[int, int | None], int],
+    copies: Mapping[tuple[int, int | None], int],
+    width: int,
+    last_of: Mapping[int, int],
 ) -> _Backward:
     """The moment of the forward pass when most is alive while a layer draws random numbers.
 
     Threefry, JAX's generator, makes of a counter of two 32-bit words for each number two others. XLA holds all four. To
-    these come what layers before keep and what the layer takes.
+    these come what layers before keep and what the layer takes. What a stretch makes anew, its layers alone keep.
     """
     most = _Backward()
-    own = mask = 0
-    turned = sum(size for owner, size in copies.items() if is_input(owner))
+    own = mask = inner = inner_mask = 0
+    turned = sum(size for (owner, _), size in copies.items() if is_input(owner))
     for index, node in enumerate(graph.nodes):
+        last = last_of.get(index)
         if node.layer.uses_key:
             drawn = node.layer.kept(node.input_types, node.output).bytes
-            taken = 0 if node.inputs[0] in kept else width * node.input_types[0].size
-            most = max(most, _Backward(own + taken, mask + DRAWN * drawn, turned), key=_Backward.order)
-        own += extras[index][0] + kept.get(index, 0)
-        mask += extras[index][1]
-        turned += copies.get(index, 0)
+            source = node.inputs[0]
+            taken = 0 if (source, None) in kept or (source, last) in kept else width * node.input_types[0].size
+            now = _Backward(own + inner + taken, mask + inner_mask + DRAWN * drawn, turned)
+            most = max(most, now, key=_Backward.order)
+        own += kept.get((index, None), 0)
+        turned += copies.get((index, None), 0)
+        if last is None:
+            own += extras[index][0]
+            mask += extras[index][1]
+        else:
+            inner += extras[index][0] + kept.get((index, last), 0)
+            inner_mask += extras[index][1]
+            if index == last:
+                inner = inner_mask = 0
     return most
 
 
@@ -331,9 +397,9 @@ class _Waiting:
             del self._left[node.owner]
 
 
-def _by_end(until: Mapping[int, int]) -> dict[int, list[int]]:
+def _by_end(until: Mapping[Key, int]) -> dict[int, list[Key]]:
     """What lives until each node."""
-    ends: dict[int, list[int]] = {}
+    ends: dict[int, list[Key]] = {}
     for owner, end in until.items():
         ends.setdefault(end, []).append(owner)
     return ends

@@ -1,0 +1,48 @@
+"""Memory that a recipe's training needs: its precision, micro-batches, averages and what is computed anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archspec.figures.memory import Memory, training
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+    from archspec.optimisers import Optimiser
+    from archspec.spec.train import Train
+
+
+def training_memory(
+    graph: Graph, train: Train | None, dtype: str | None = None, optimiser: Optimiser | None = None
+) -> Memory:
+    """Bytes at the peak of a training step as the recipe has it, in another `dtype` or with another optimiser if given.
+
+    A recipe that says nothing of them, and none at all, is training(graph, dtype, optimiser). Raises `DataError` where
+    `remat` names no block.
+    """
+    if train is None:
+        return training(graph, dtype or "float32", optimiser)
+    stretches: tuple[tuple[int, int], ...] = ()
+    if train.remat:
+        from archspec.blocks import recomputed
+
+        stretches = tuple((first, last) for first, last, _ in recomputed(graph.pruned("train"), train.remat))
+    return training(
+        graph,
+        dtype or train.precision,
+        optimiser or train.optimiser,
+        parts=train.micro_batches,
+        averaged=train.ema is not None,
+        recomputed=stretches,
+    )
+
+
+def anew_flops(graph: Graph, train: Train | None) -> int:
+    """Operations of one sample that the backward pass does a second time, since `remat` has kept nothing of them."""
+    if train is None or not train.remat:
+        return 0
+    from archspec.blocks import recomputed
+
+    seen = graph.pruned("train")
+    stretches = recomputed(seen, train.remat)
+    return sum(seen.nodes[index].flops for first, last, _ in stretches for index in range(first, last + 1))
