@@ -11,6 +11,7 @@ from archspec.figures.cost import training_flops
 from archspec.figures.units import mebibytes, si
 from archspec.graph import Graph
 from archspec.reports.cells import Cell, Row, Table
+from archspec.spec.needs import training_memory
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -89,7 +90,7 @@ def cross_check(
 
         check_outputs(network, graph)
     optimiser = optimiser or train.optimiser
-    predicted = memory.inference(graph) if mode == "eval" else memory.training(graph, optimiser=optimiser)
+    predicted = memory.inference(graph) if mode == "eval" else training_memory(graph, train, optimiser=optimiser)
     with in_words(lambda: what_needs_less(graph, predicted, "a smaller `--batch` or `--input` needs less")):
         compiled = compile_program(network, batch, mode, optimiser)
         parts = memory_parts(compiled)

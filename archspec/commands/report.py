@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     specs = [open_checked(target, options) for target in options.specs]
     reports = [
         report(
-            spec.graph(),
+            spec,
             mode=options.mode,
             batch=options.batch,
             depth=options.depth,

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from archspec.blocks import Part, folded, tree
 from archspec.figures.conventions import CONVENTIONS, Convention
 from archspec.figures.cost import bytes_moved, training_flops
-from archspec.figures.memory import DTYPES, Memory, inference, training
+from archspec.figures.memory import DTYPES, Memory, inference
 from archspec.figures.receptive_field import fields_of
 from archspec.graph import Graph, Node, input_number
 from archspec.layers import Role
 from archspec.optimisers import Optimiser, default_optimiser
+from archspec.spec.needs import training_memory
 from archspec.types import DTYPE_BYTES
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.spec.train import Train
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Report:
     optimiser: Optimiser | None = None
     convention: Convention | None = None
     budget: int | None = None
+    recipe: Train | None = None
+    """Whose micro-batches, averages and blocks computed anew training's memory is for."""
 
     @property
     def optimiser_name(self) -> str:
@@ -86,7 +90,9 @@ class Report:
         dtypes = ("float32", "bfloat16" if self.dtype == "float32" else self.dtype)
         return {
             **{("inference", dtype): inference(self.whole, dtype) for dtype in dtypes},
-            **{("training", dtype): training(self.whole, dtype, self.optimiser) for dtype in dtypes},
+            **{
+                ("training", dtype): training_memory(self.whole, self.recipe, dtype, self.optimiser) for dtype in dtypes
+            },
         }
 
     @cached_property
@@ -187,7 +193,8 @@ def report(
     # With one image or signal every field is a field of that.
     fields = sizes_seen(seen) if sum(not item.type.is_vector for item in seen.inputs) > 1 else None
     rows = tuple(_row(part, owner, seen, fields, batch, dtype, chosen) for part in parts)
-    return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory)
+    recipe = None if isinstance(network, Graph) else network.train
+    return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory, recipe)
 
 
 def _given(network: Spec | Graph, optimiser: Optimiser | None) -> tuple[Graph, Optimiser | None]:

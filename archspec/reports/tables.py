@@ -9,6 +9,7 @@ from archspec.figures.memory import COPIES
 from archspec.figures.units import inputs_text, mebibytes, si
 from archspec.reports import Report, columns
 from archspec.reports.cells import WRITERS, Cell, Table, aligned, text
+from archspec.spec.needs import kept_by
 
 OURS = "MACs of convolutions and dense layers; FLOPs = 2·MACs + element-wise operations"
 """The counting convention where no other tool's is asked for."""
@@ -92,6 +93,8 @@ def memory(report: Report) -> Table:
         amounts = [mebibytes(copies.fixed)] * bool(copies.fixed)
         amounts += [f"{mebibytes(copies.per_sample)} a sample"] * bool(copies.per_sample)
         notes = [f"training counts {' and '.join(amounts)} (float32) of copies that only XLA on CPUs makes"]
+    if report.recipe is not None and (said := kept_by(report.whole, report.recipe)):
+        notes.append(f"training as `train` has it: {said}")
     if training.alone is not None:
         # The parts' sums are of the moment when a batch needs most.
         notes.append(f"arrays are shared: training's fixed part and that per sample are of a batch of {report.batch}")

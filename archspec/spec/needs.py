@@ -37,6 +37,16 @@ def training_memory(
     )
 
 
+def kept_by(graph: Graph, train: Train) -> str:
+    """What a recipe does for less memory, or needs more for, in words; "" where nothing."""
+    said = [f"{train.micro_batches} micro-batches"] if train.micro_batches > 1 else []
+    said += ["averages of the weights"] if train.ema is not None else []
+    if train.remat:
+        anew = anew_flops(graph, train) / max(1, graph.pruned("train").flops)
+        said.append(f"blocks computed anew, up to {100 * anew:.0f} % of the forward pass once more")
+    return ", ".join(said)
+
+
 def anew_flops(graph: Graph, train: Train | None) -> int:
     """Operations of one sample that the backward pass does a second time, since `remat` has kept nothing of them."""
     if train is None or not train.remat:
@@ -45,4 +55,4 @@ def anew_flops(graph: Graph, train: Train | None) -> int:
 
     seen = graph.pruned("train")
     stretches = recomputed(seen, train.remat)
-    return sum(seen.nodes[index].flops for first, last, _ in stretches for index in range(first, last + 1))
+    return sum(seen.nodes[index].cost.flops for first, last, _ in stretches for index in range(first, last + 1))

@@ -176,7 +176,9 @@ class Train(Section):
         NonNegativeInt | None,
         Field(description="processes that read what is streamed, 0 for threads; one a core, up to 8, if left out"),
     ] = None
-    batch_size: Annotated[PositiveInt, Field(description="samples per step")] = 128
+    batch_size: Annotated[
+        PositiveInt | Literal["auto"], Field(description="samples per step; auto: as many as fit into memory")
+    ] = 128
     micro_batches: Annotated[
         PositiveInt, Field(description="parts of a batch that go through one after the other, to need less memory")
     ] = 1
@@ -262,8 +264,14 @@ class Train(Section):
         NonNegativeInt, Field(description="fixes initial weights, order of the data, dropout and augmentation")
     ] = 0
 
+    @property
+    def samples(self) -> int:
+        """Samples per step, once they are a number."""
+        assert self.batch_size != "auto"
+        return self.batch_size
+
     @model_validator(mode="after")
     def _check(self) -> Train:
-        if self.batch_size % self.micro_batches:
+        if self.batch_size != "auto" and self.batch_size % self.micro_batches:
             raise ValueError(f"`batch_size` {self.batch_size} has no {self.micro_batches} equal `micro_batches`")
         return self

@@ -55,7 +55,7 @@ def batch_of(recipe: Train, samples: int) -> int:
             f"{recipe.micro_batches} `micro_batches`",
             help=[f"`micro_batches: {samples}` or fewer"],
         )
-    return min(recipe.batch_size, samples - samples % recipe.micro_batches)
+    return min(recipe.samples, samples - samples % recipe.micro_batches)
 
 
 @jax.jit

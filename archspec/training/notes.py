@@ -150,9 +150,9 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
     """A batch that is larger than the data; what fills up an epoch's last; batch normalisation over one value."""
     notes = []
     batch = batch_of(recipe, samples)
-    if recipe.batch_size > samples:
+    if recipe.samples > samples:
         notes.append(
-            f"batch_size is {recipe.batch_size:,}, but there {'is' if samples == 1 else 'are'} "
+            f"batch_size is {recipe.samples:,}, but there {'is' if samples == 1 else 'are'} "
             f"{count(samples, 'sample')} to train on: a step has "
             + ("all of them" if batch == samples else f"{batch:,}, which {recipe.micro_batches} `micro_batches` divide")
         )
@@ -170,7 +170,7 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"and {missing:,} that were trained on already fill it up, for batch normalisation's statistics alone"
         )
     single = [path for path, values in norms.items() if batch // parts * values == 1]
-    if single and recipe.batch_size > 1:  # otherwise the spec's own warning says so
+    if single and recipe.samples > 1:  # otherwise the spec's own warning says so
         notes.append(
             f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: "
             f"a {'step' if parts == 1 else 'micro-batch'} has one sample"

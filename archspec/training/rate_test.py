@@ -19,7 +19,8 @@ from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
 from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
-from archspec.training.run import read_data
+from archspec.training.notes import say_notes
+from archspec.training.run import read_data, with_batch
 from archspec.training.steps import Figures, steps_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def rate_test(
     data, _ = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)
     try:
+        recipe, sizes = with_batch(recipe, spec, graph, data, heads)
+        say_notes(sizes, progress)
         batch = batch_of(recipe, len(data.train))
         frozen = frozen_at(recipe, graph, 1)
         given = None if recipe.init_from is None else initial_weights(recipe.init_from, spec, graph).arrays

@@ -16,7 +16,6 @@ from archspec.blocks import recomputed
 from archspec.data import Data, Reading, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
-from archspec.figures.memory import training
 from archspec.graph import Graph
 from archspec.kinds import is_foreign
 from archspec.lower import outline
@@ -28,6 +27,7 @@ from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
+from archspec.spec.needs import training_memory
 from archspec.survey.words import in_one_line
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.train import Train
 
+BATCH_SIZE = "batch_size"
+"""Under this name run.json has the size that `batch_size: auto` came to."""
 SMALLER = "a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits"
 
 
@@ -69,7 +71,7 @@ def train(
 
     def less() -> list[str]:
         graph = spec.graph()
-        return what_needs_less(graph, training(graph, optimiser=spec.train.optimiser if spec.train else None), SMALLER)
+        return what_needs_less(graph, training_memory(graph, spec.train), SMALLER)
 
     with in_words(less):
         return _train(spec, workdir, overwrite, progress, command, page)
@@ -104,7 +106,8 @@ def _train(
         _check_foreign(graph)
         for writer in recipe.log or ():
             writer.check()
-        notes = [*data.notes, *_notes(spec, graph, recipe, data, heads)]
+        recipe, chosen = with_batch(recipe, spec, graph, data, heads, None if overwrite else folder)
+        notes = [*data.notes, *chosen, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
@@ -116,6 +119,7 @@ def _train(
             other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         about = {**made_of(recipe.seed, command), **_record(spec, graph, data, heads, notes), DATA: digest}
+        about |= {BATCH_SIZE: recipe.samples} if chosen else {}
         if overwrite or not folder.begun:
             folder.clear()
             folder.begin(owner, spec_text, str(report(graph)), about)
@@ -166,6 +170,21 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[
     except DataError as error:
         raise spec.data_error(error) from None
     return data, digest
+
+
+def with_batch(
+    recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], folder: RunFolder | None = None
+) -> tuple[Train, list[str]]:
+    """The recipe with a batch size that is a number, and what to say of it: the run's own where it goes on."""
+    if recipe.batch_size != "auto":
+        return recipe, []
+    own = folder.about.get(BATCH_SIZE) if folder is not None and folder.begun else None
+    if isinstance(own, int) and own > 0 and own % recipe.micro_batches == 0:
+        return recipe.model_copy(update={"batch_size": own}), [f"batch_size: auto is {own:,}, as the run began with"]
+    from archspec.training.sizing import sized
+
+    recipe, note = sized(recipe, spec, graph, data, heads)
+    return recipe, [note]
 
 
 def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: list[str]) -> dict[str, Any]:
