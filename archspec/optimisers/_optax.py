@@ -125,7 +125,7 @@ def _kind(function: Function) -> type[FromOptax]:
     arguments, fields, left = {RATE: rate.name}, dict[str, Any](), list[Argument]()
     decay = mask = None
     for argument in function.arguments:
-        if "mask" in argument.name and DECAY in f"weight_decay_{argument.name}" and "trust" not in argument.name:
+        if "mask" in argument.name and "trust" not in argument.name:
             mask = argument
         elif argument.name == rate.name:
             continue
