@@ -7,7 +7,7 @@ up, and beside it those of training LeNet-5's size of network, from memory and f
 that has PyTorch and torchvision, whose DataLoader reads the same files in the same run. `--memory` prints instead the
 resident memory of all processes, parent and workers, at the end of each of three passes.
 
-On two cores that other programs were busy on as well, in one run over 3,000 images: by threads 1,303 images/s (PyTorch's
+On two cores that other programs were busy on too, in one run over 3,000 images: by threads 1,303 images/s (PyTorch's
 DataLoader in the parent alone 613), by two processes 2,491 (1,424). What bounds it is Pillow: of about 100 µs of a core
 for each file, its decoder takes 45, and opening the file, checksums and the array the rest.
 """
