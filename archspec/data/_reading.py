@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.data._columns import Column, Source, UnlikeError, Values
-from archspec.data._files import picked
+from archspec.data._files import holdout, picked
 from archspec.data._split import Split
 from archspec.diagnostics import DataError, count
 from archspec.images.files import Unread, pixels_of, unreadable
@@ -91,14 +91,44 @@ def read_in(
     if not any(split.is_streamed for split in splits) or how.streams(sum(split.nbytes for split in splits)):
         return list(splits)
     counted: dict[int, tuple[Source, Counter[str]]] = {}
-    made = [_in_memory(split, what, counted, left) for split in splits]
+    failed: list[tuple[str, DataError]] = []
+    unlike: list[UnlikeError] = []
+    made = [_in_memory(split, counted, failed, unlike) for split in splits]
+    number = sum(map(len, splits))
+    if failed and left is None:
+        raise unreadable(failed, number, what)
+    if unlike:
+        more = f"; {len(unlike):,} of {number:,} {what} are not like the first" if len(unlike) > 1 else ""
+        raise DataError("E507", unlike[0].message + more, help=unlike[0].help)
+    if not all(map(len, made)):
+        raise DataError("E521", f"none of {count(number, 'file')} can be read, such as {failed[0][0]}")
+    (left if left is not None else []).extend(Unread(name, error.code, error.message) for name, error in failed)
     notes.extend(dict.fromkeys(note for source, seen in counted.values() for note in source.notes(seen)))
     return made
 
 
+def read_in_parts(
+    split: Split, share: float, seed: int, how: Reading, notes: list[str], what: str, left: list[Unread] | None
+) -> list[Split]:
+    """As `read_in`, of a split of which a share is held out before anything is read.
+
+    So what is left out changes nothing else, and streamed samples are those that would lie in memory.
+    """
+    try:
+        parts = holdout(split, share, seed)
+    except DataError:
+        read_in([split], how, notes, what, left)  # what cannot be read is told first
+        raise
+    return read_in(parts, how, notes, what, left)
+
+
 def _in_memory(
-    split: Split, what: str, counted: dict[int, tuple[Source, Counter[str]]], left: list[Unread] | None
+    split: Split,
+    counted: dict[int, tuple[Source, Counter[str]]],
+    failed: list[tuple[str, DataError]],
+    unlike: list[UnlikeError],
 ) -> Split:
+    """The split without the samples that cannot be read, which are added to `failed`."""
     import numpy as np
 
     columns = {
@@ -114,8 +144,6 @@ def _in_memory(
         check_memory(f"{count(number, 'image')} of {'×'.join(map(str, column.shape[1:]))}", column.nbytes)
         made[key] = np.empty(column.shape, column.dtype)
         seen[key] = counted.setdefault(id(column.source), (column.source, Counter()))[1]
-    failed: list[tuple[str, DataError]] = []
-    unlike: list[UnlikeError] = []
     good = np.ones(number, bool)
     for place in range(number):
         try:
@@ -127,14 +155,6 @@ def _in_memory(
             name = split.names[place] if split.names else next(iter(columns.values())).name(place)
             failed.append((name, error))
             good[place] = False
-    if failed and left is None:
-        raise unreadable(failed, number, what)
-    if unlike:
-        more = f"; {len(unlike):,} of {number:,} {what} are not like the first" if len(unlike) > 1 else ""
-        raise DataError("E507", unlike[0].message + more, help=unlike[0].help)
-    if not good.any():
-        raise DataError("E521", f"none of {count(number, 'file')} can be read, such as {failed[0][0]}")
-    (left if left is not None else []).extend(Unread(name, error.code, error.message) for name, error in failed)
 
     def of(part: str, own: Mapping[str, Values]) -> dict[str, Values]:
         return {name: made.get((part, name), values) for name, values in own.items()}

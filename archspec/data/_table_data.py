@@ -12,8 +12,8 @@ from archspec.data._arrays import as_float32
 from archspec.data._base import INPUT
 from archspec.data._column_targets import target_of
 from archspec.data._columns import Column, Values, as_array
-from archspec.data._files import holdout, picked
-from archspec.data._reading import ImageFiles, read_in
+from archspec.data._files import picked
+from archspec.data._reading import ImageFiles, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.images.files import Unread, is_image_name
@@ -75,9 +75,11 @@ class Reader:
                 raise unusable(rows.name, len(rows), wrong)
         left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
         whole = Split(inputs, targets, files)
-        parts = [whole] if places is None else [picked(whole, ~places), picked(whole, places)]
-        parts = read_in(parts, self.fields.how, notes, left=left)
-        train, test = parts if places is not None else holdout(parts[0], self.fields.holdout, self.fields.split_seed)
+        if places is None:
+            share, seed = self.fields.holdout, self.fields.split_seed
+            train, test = read_in_parts(whole, share, seed, self.fields.how, notes, "images", left)
+        else:
+            train, test = read_in([picked(whole, ~places), picked(whole, places)], self.fields.how, notes, left=left)
         if self.fields.missing == "mean":
             features = {
                 name: own if own[0].form == "image" else with_means(own, as_array(train.inputs[name]))

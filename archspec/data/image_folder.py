@@ -11,10 +11,10 @@ from pydantic import Field
 
 from archspec.data._base import LABEL, Dataset, OnError
 from archspec.data._columns import Column
-from archspec.data._files import check_alike, existing_folder, holdout
+from archspec.data._files import check_alike, existing_folder
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_held, part_of
-from archspec.data._reading import ImageFiles, read_in
+from archspec.data._reading import ImageFiles, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
@@ -85,11 +85,13 @@ class ImageFolder(Dataset):
                     help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
         parts_read = [self._split(part, names) for part in (parts.train, *parts.held)]
-        train, *held = read_in(parts_read, self.how, said, left=left)
+        if parts.held:
+            train, *held = read_in(parts_read, self.how, said, left=left)
+        else:
+            share, seed = self.holdout, self.split_seed
+            train, *held = read_in_parts(parts_read[0], share, seed, self.how, said, "images", left)
         for split in held:
             check_alike(train, split)
-        if not held:
-            train, *held = holdout(train, self.holdout, self.split_seed)
         for part in (parts.train, *parts.held):
             notes.extend(part.notes())
         notes.extend(said)

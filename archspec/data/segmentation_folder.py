@@ -13,10 +13,10 @@ from pydantic_core import PydanticCustomError
 
 from archspec.data._base import LABEL, Dataset, OnError
 from archspec.data._columns import Column, mapped, pieces
-from archspec.data._files import as_masks, check_alike, existing_folder, holdout
+from archspec.data._files import as_masks, check_alike, existing_folder
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
-from archspec.data._reading import ImageFiles, Reading, first_of, read_in
+from archspec.data._reading import ImageFiles, Reading, first_of, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
@@ -155,15 +155,17 @@ class SegmentationFolder(Dataset):
         parts = self._parts(folder, notes)
         left: list[Unread] | None = [] if self.on_error == "skip" else None
         splits = [_split(self, table, part) for part in parts]
-        splits = read_in(splits, self.how, notes, "images or masks", left=left)
+        how, what = self.how, "images or masks"
+        if len(splits) == 1:
+            splits = read_in_parts(splits[0], self.holdout, self.split_seed, how, notes, what, left)
+        else:
+            splits = read_in(splits, how, notes, what, left)
         for split in splits[1:]:
             check_alike(splits[0], split)
         ends = [_ends(split, self.how) for split in splits]
         known = max(high for _, high in ends) + 1
         fits = _As("int8" if known <= 2**7 else "int16")
         splits = [replace(split, targets={LABEL: mapped(split.targets[LABEL], fits)}) for split in splits]
-        if len(splits) == 1:
-            splits = [*holdout(splits[0], self.holdout, self.split_seed)]
         if known < 2 and self.ignore is not None and table is None and min(low for low, _ in ends) < 0:
             self._check_ignored(folder, known)
         labels = max(known, len(self.labels or ()))

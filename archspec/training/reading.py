@@ -184,8 +184,10 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         seen.append((data, found))
         return without(data, found)
 
+    # What is read once need not lie in memory; masks are looked at more often.
+    stream = recipe.stream if any(head.type.is_map for head in spec.heads()) else "always"
     try:
-        data = loaded(lenient, recipe.validation, recipe.seed, read, Reading(recipe.stream, recipe.workers))
+        data = loaded(lenient, recipe.validation, recipe.seed, read, Reading(stream, recipe.workers))
     except DataError as error:
         if not seen:
             return Outcome(None, spec.data_error(error).diagnostics)

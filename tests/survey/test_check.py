@@ -114,7 +114,7 @@ def test_one_line_says_what_there_is_to_train_on(tmp_path: Path) -> None:
         "pets: 8 images to train on, 4 of each of 2 classes; 6 held out; 2 files that cannot be read left out, 1 other "
         "file passed over"
     )
-    with pytest.raises(DataError, match="2 of 10 images cannot be read"):
+    with pytest.raises(DataError, match="2 of 16 images cannot be read"):
         loaded(ImageFolder(path=str(tmp_path / "pets")))
 
 
