@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from archspec.diagnostics import DataError, listed, unwritable
-from archspec.images.files import opened_image, upright
+from archspec.images.files import opened_bytes, opened_image, upright
 from archspec.images.palettes import TABLES, Colour, Palette, voc_colour
 from archspec.writing import write_by
 
@@ -29,7 +29,12 @@ def read_mask(path: Path) -> np.ndarray:
     They are indices of a palette or greys of 1, 2, 4, 8, 16 or 32 bits, as they are stored: 3 is 3, though a
     viewer shows it as white where there are 2 bits.
     """
-    with opened_image(path, "E506") as image:
+    return mask_of(None, str(path))
+
+
+def mask_of(data: bytes | None, path: str) -> np.ndarray:
+    """As `read_mask`, from the bytes of a mask's file; from the file of that name if None."""
+    with opened_bytes(data, path, "E506") as image:
         _check_lossless(path, image)
         if image.mode not in _MODES:
             colours = None if image.mode in _NO_COLOURS else _colours(image)
@@ -71,7 +76,7 @@ def _codes(image: Image.Image) -> np.ndarray:
     return np.asarray(pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2])
 
 
-def _check_lossless(path: Path, image: Image.Image) -> None:
+def _check_lossless(path: Path | str, image: Image.Image) -> None:
     if image.format in ("JPEG", "MPO"):
         raise DataError(
             "E507",

@@ -367,6 +367,10 @@ KINDS = {
     "linearlr": "linear",
     "imagefolder": "image_folder",
     "imagenet": "image_folder",
+    "wds": "webdataset",
+    "tarshards": "webdataset",
+    "hf": "huggingface",
+    "hfds": "huggingface",
     "mnist": "mnist5k",
 }
 """What other libraries and papers call kinds, without capitals, `_`, `-` and the number of dimensions."""

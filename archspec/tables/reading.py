@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import DataError, count, listed
+from archspec.images.files import is_image_name
 from archspec.images.limits import check_bytes
 from archspec.images.texts import decoded
 
@@ -235,8 +236,12 @@ def _has_comma(cell: str) -> bool:
 def _is_row(header: Sequence[str], body: Sequence[Sequence[str]], decimal: str) -> bool:
     """Whether the first line is a row like those below it, and has no names of columns.
 
-    It is one of numbers alone, or has numbers in all columns of numbers, and a decimal, or a text of the rows below.
+    It is one of numbers alone, or has numbers in all columns of numbers, and a decimal, or a text of the rows below; or
+    it has the name of an image's file where those below have one too.
     """
+    images = [place for place, cell in enumerate(header) if is_image_name(cell)]
+    if any(all(is_image_name(row[place]) for row in body[:50] if place < len(row)) for place in images):
+        return True
     if all(_number(cell, decimal) is not None for cell in header):
         return True
     if any(len(row) != len(header) for row in body) or all(_number(cell, decimal) is None for cell in header):
