@@ -14,12 +14,13 @@ import numpy as np
 from archspec.data._base import LABEL
 from archspec.data._blobs import BlobImages, BlobMasks
 from archspec.data._columns import Column, Values, pieces
-from archspec.data._files import existing_folder, holdout
+from archspec.data._files import check_alike, existing_folder, holdout
 from archspec.data._label_texts import labels_of
 from archspec.data._parts import HELD_OUT, by_part, chosen_held
 from archspec.data._reading import read_in
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
+from archspec.images.files import Unread
 
 if TYPE_CHECKING:
     from archspec.data.huggingface import Huggingface
@@ -128,7 +129,10 @@ class Reader:
             column = Column(BlobImages(rows, self.fields.preparation, grey=self.fields.grey))
             splits.append(Split.of(column, values, tuple(map(rows.name, range(len(rows))))))
         said: list[str] = []
-        train, *others = read_in(splits, self.fields.how, said)
+        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
+        train, *others = read_in(splits, self.fields.how, said, left=left)
+        for split in others:
+            check_alike(train, split)
         if masks and classes is None:
             most = max(int(piece.max(initial=0)) for own in (train, *others) for piece in pieces(own.targets[LABEL]))
             classes = tuple(map(str, range(most + 1)))
@@ -136,7 +140,7 @@ class Reader:
             train, *others = holdout(train, self.fields.holdout, self.fields.split_seed)
         test = others[1] if len(others) > 1 else None
         names = {} if classes is None else {LABEL: classes}
-        return Data(folder.name, train, others[0], names, (*self.notes, *said), test=test)
+        return Data(folder.name, train, others[0], names, (*self.notes, *said), test=test, left=tuple(left or ()))
 
     def _check(self, folder: Path) -> None:
         """Raises `DataError` where a folder is not one that was saved, with what it may be instead."""

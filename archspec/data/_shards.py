@@ -13,7 +13,7 @@ import numpy as np
 from archspec.data._base import LABEL
 from archspec.data._blobs import BlobImages, BlobMasks, is_mask
 from archspec.data._columns import Column, Values, pieces
-from archspec.data._files import holdout
+from archspec.data._files import check_alike, holdout
 from archspec.data._label_texts import labels_of
 from archspec.data._members import Found, Shards, TarFiles
 from archspec.data._parts import by_part, chosen_held
@@ -21,7 +21,7 @@ from archspec.data._reading import read_in
 from archspec.data._split import Data, Split
 from archspec.data._tars import Member, shards_of
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.images.files import is_image_name
+from archspec.images.files import Unread, is_image_name
 
 if TYPE_CHECKING:
     from archspec.data.webdataset import Webdataset
@@ -61,7 +61,10 @@ class Reader:
             Split.of(Column(column), values, own) for column, values, own in zip(columns, targets, names, strict=True)
         ]
         said: list[str] = []
-        train, *others = read_in(splits, self.fields.how, said)
+        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
+        train, *others = read_in(splits, self.fields.how, said, left=left)
+        for split in others:
+            check_alike(train, split)
         if is_mask(target) and self.fields.classes is None:
             number = max(int(piece.max(initial=0)) for split in (train, *others) for piece in _of(split)) + 1
             classes = tuple(map(str, range(number)))
@@ -69,7 +72,7 @@ class Reader:
             train, *others = holdout(train, self.fields.holdout, self.fields.split_seed)
         known = {} if classes is None else {LABEL: classes}
         test = others[1] if len(others) > 1 else None
-        return Data(self._name, train, others[0], known, (*self.notes, *said), test=test)
+        return Data(self._name, train, others[0], known, (*self.notes, *said), test=test, left=tuple(left or ()))
 
     @property
     def _name(self) -> str:

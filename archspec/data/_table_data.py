@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.data._arrays import as_float32
-from archspec.data._base import INPUT
+from archspec.data._base import INPUT, LABEL
 from archspec.data._column_targets import target_of
 from archspec.data._columns import Column, Values, as_array
 from archspec.data._files import picked
+from archspec.data._lists import check_there, parts_of, read_lists, split_column, usual_columns
 from archspec.data._reading import ImageFiles, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.images.files import Unread, is_image_name
 from archspec.tables.layout import Feature, Layout, Wrong, encoded, features_of, filled, unusable, with_means
 from archspec.tables.reading import Table as Rows
-from archspec.tables.reading import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,23 +36,67 @@ class Reader:
 
     fields: Table
     layout: Layout | None
+    validation: str | None = None
+    """The part that `train.validation` names."""
 
     def data(self) -> Data:
         """Raises `DataError`."""
-
         self.fields.check_path()
-        rows = read_table(Path(self.fields.path), self.fields.delimiter)
-        notes = rows.notes
-        if self.fields.targets is None:
+        rows, parts = read_lists(Path(self.fields.path), self.fields.delimiter, self.validation)
+        taken = [column for columns in (self.fields.targets or {}).values() for column in columns]
+        split = None
+        if parts is None and not self.fields.held_out:
+            split = split_column(rows, self.fields.split, taken)
+        if self.validation is not None and parts is None and split is None:
+            raise DataError(
+                "E505",
+                f"{rows.name} has no column that says which rows are for {self.validation}",
+                help=["`split: COLUMN` in the dataset names it", "`validation: 0.1` takes a share"],
+            )
+        own = replace(self, fields=self._filled_in(rows, split))
+        return own.read(rows, split, parts)
+
+    def _filled_in(self, rows: Rows, split: str | None) -> Table:
+        """The fields with the columns of a list of images and labels where they do not say which these are."""
+        usual = usual_columns(rows, split)
+        said: dict[str, Any] = {}
+        if usual is not None and self.fields.targets is None and usual.target is not None:
+            said["targets"] = {LABEL: (usual.target,)}
+        targets = said.get("targets", self.fields.targets)
+        if targets is None:
             raise DataError(
                 "E507",
                 f"{rows.name} has the columns {listed(rows.columns, 30)}",
                 help=["say what is to be found: `targets: COLUMN`, or a list of columns"],
             )
-        held = next(iter(self.fields.held_out), None) if self.fields.held_out else None
+        if usual is not None and self.fields.inputs is None and self.layout is None:
+            taken = {split, usual.image, "index", *(column for columns in targets.values() for column in columns)}
+            if not any(rows.numbers(name) is not None for name in rows.columns if name not in taken):
+                said["inputs"] = {INPUT: (usual.image,)}
+        if said:
+            what = " and ".join(
+                [
+                    *([f"{targets[LABEL][0]} is what is to be found"] if "targets" in said else []),
+                    *([f"{said['inputs'][INPUT][0]} names the images"] if "inputs" in said else []),
+                ]
+            )
+            rows.notes.append(f"of {rows.name} {what}")
+        return self.fields.model_copy(update=said)
+
+    def read(self, rows: Rows, split: str | None, parts: np.ndarray | None) -> Data:
+        """The data of rows whose parts a column says, or an array with the place of each row's. Raises `DataError`."""
+        notes = rows.notes
+        held = next(iter(self.fields.held_out), None) if self.fields.held_out else split
         named = self._named(rows, held)
-        rows = rows.rows(self._kept(rows, named.inputs, notes))
-        places = self._held(rows) if self.fields.held_out else None
+        kept = self._kept(rows, named.inputs, notes)
+        rows = rows.rows(kept)
+        places: np.ndarray | None
+        if self.fields.held_out:
+            places = self._held(rows).astype(int)
+        elif split is not None:
+            places = parts_of(rows, split, self.validation)
+        else:
+            places = None if parts is None else parts[kept]
         targets, classes = {}, {}
         for name, columns in named.targets.items():
             made = target_of(rows, name, columns, self.fields.classes, notes)
@@ -64,8 +108,8 @@ class Reader:
         files: tuple[str, ...] = ()
         for name, own in features.items():
             if own[0].form == "image":
-                paths = [self._folder / value for value in rows.columns[own[0].column]]
-                files = tuple(map(str, paths))
+                files = tuple(str(self._folder / value) for value in rows.columns[own[0].column])
+                check_there(files, rows.name, self._folder)
                 source = ImageFiles(files, self.fields.grey, self.fields.preparation, str(self._folder))
                 inputs[name] = Column(source)
                 continue
@@ -77,18 +121,21 @@ class Reader:
         whole = Split(inputs, targets, files)
         if places is None:
             share, seed = self.fields.holdout, self.fields.split_seed
-            train, test = read_in_parts(whole, share, seed, self.fields.how, notes, "images", left)
+            splits = [*read_in_parts(whole, share, seed, self.fields.how, notes, "images", left)]
         else:
-            train, test = read_in([picked(whole, ~places), picked(whole, places)], self.fields.how, notes, left=left)
+            parted = [picked(whole, places == own) for own in range(places.max() + 1)]
+            splits = read_in(parted, self.fields.how, notes, left=left)
         if self.fields.missing == "mean":
             features = {
-                name: own if own[0].form == "image" else with_means(own, as_array(train.inputs[name]))
+                name: own if own[0].form == "image" else with_means(own, as_array(splits[0].inputs[name]))
                 for name, own in features.items()
             }
-            train, test = _filled(train, test, features, notes)
+            splits = _filled(splits, features, notes)
         columns_of_targets = tuple(column for columns in named.targets.values() for column in columns)
         layout = Layout(features, columns_of_targets, self.fields.delimiter, self.fields.images or "")
-        return Data(rows.name, train, test, classes, tuple(notes), named.targets, layout=layout, left=tuple(left or ()))
+        train, validation, *test = splits
+        data = Data(rows.name, train, validation, classes, tuple(notes), named.targets, layout=layout)
+        return replace(data, test=test[0] if test else None, left=tuple(left or ()))
 
     def _known(self, name: str) -> tuple[Feature, ...] | None:
         """The features of an input in the table that this one is read like; the only ones whatever they are called."""
@@ -113,7 +160,8 @@ class Reader:
 
     @property
     def _folder(self) -> Path:
-        return Path(self.fields.path).parent / (self.fields.images or "")
+        path = Path(self.fields.path)
+        return (path if path.is_dir() else path.parent) / (self.fields.images or "")
 
     def _named(self, rows: Rows, held: str | None) -> _Named:
         """Which columns each input and each target has. Raises `DataError` for those that are not there."""
@@ -232,14 +280,12 @@ def _counts(rows: Rows, column: str) -> bool:
     return numbers is not None and first in (0, 1) and bool((numbers == first + np.arange(len(rows))).all())
 
 
-def _filled(
-    train: Split, test: Split, features: Mapping[str, Sequence[Feature]], notes: list[str]
-) -> tuple[Split, Split]:
+def _filled(splits: Sequence[Split], features: Mapping[str, Sequence[Feature]], notes: list[str]) -> list[Split]:
     """Numbers that vectors lack, replaced by their features' means."""
     import numpy as np
 
     made = []
-    for split in (train, test):
+    for split in splits:
         inputs: dict[str, Values] = {}
         for name, array in split.inputs.items():
             gone = np.isnan(array) if isinstance(array, np.ndarray) and array.dtype.kind == "f" else np.zeros(1, bool)
@@ -249,9 +295,9 @@ def _filled(
                     raise DataError(
                         "E507", f"`{name}` has a column without any value to train on, and so without a mean"
                     )
-                part = "to train on" if split is train else "held out"
+                part = "to train on" if split is splits[0] else "held out"
                 said = f"{count(int(gone.sum()), 'number')} of `{name}` {part}"
                 notes.append(f"{said} {'is' if gone.sum() == 1 else 'are'} missing, and filled with the mean")
             inputs[name] = array
         made.append(replace(split, inputs=inputs))
-    return made[0], made[1]
+    return made

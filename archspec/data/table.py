@@ -66,8 +66,15 @@ class Table(Dataset):
 
     main: ClassVar[str] = "path"
     lies_in: ClassVar[str] = "file"
+    has_named_parts: ClassVar[bool] = True
 
-    path: Annotated[FilePath, Field(description="the file; relative paths start from the spec's folder")]
+    path: Annotated[
+        FilePath,
+        Field(
+            description="the file, or a folder with train.csv, val.csv and test.csv; relative paths start from the "
+            "spec's folder"
+        ),
+    ]
     targets: Annotated[
         Columns | None,
         _reads_columns(LABEL),
@@ -105,10 +112,17 @@ class Table(Dataset):
         BeforeValidator(_read_held_out),
         Field(description="the rows held out: a column and its value or values, such as {fold: 5}"),
     ] = None
+    split: Annotated[
+        Text | None,
+        Field(
+            description="column that says of which part a row is, train, val or test; found by these words if left out"
+        ),
+    ] = None
     holdout: Annotated[
-        float, Field(strict=True, gt=0, lt=1, description="share of every class held out, without `held_out`")
+        float,
+        Field(strict=True, gt=0, lt=1, description="share of every class held out where nothing else says what is"),
     ] = 0.2
-    split_seed: Annotated[NonNegativeInt, Field(description="which rows are held out, without `held_out`")] = 0
+    split_seed: Annotated[NonNegativeInt, Field(description="which rows are held out then")] = 0
     on_error: OnError = "error"
 
     _layout: Layout | None = PrivateAttr(None)
@@ -127,4 +141,4 @@ class Table(Dataset):
     def load(self) -> Data:
         from archspec.data._table_data import Reader
 
-        return Reader(self, self._layout).data()
+        return Reader(self, self._layout, self._validation).data()

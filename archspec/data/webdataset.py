@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from archspec.data._base import Dataset
+from archspec.data._base import Dataset, OnError
 from archspec.fields import FilePath, Flag, ImageSize, NonNegativeInt, Text
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Webdataset(Dataset):
         float, Field(strict=True, gt=0, lt=1, description="share of every class held out, where there is no other part")
     ] = 0.2
     split_seed: Annotated[NonNegativeInt, Field(description="which samples are held out then")] = 0
+    on_error: OnError = "error"
 
     def located(self, folder: Path) -> Webdataset:
         own = {name: getattr(self, name) for name in ("path", "validation", "test")}

@@ -130,7 +130,7 @@ def test_pictures_of_all_modes_and_masks(tmp_path: Path) -> None:
         members.append((f"{number:02d}.img.{kind.lower()}", encoded(PIXELS[number], kind, mode)))
         members.append((f"{number:02d}.seg.png", encoded(masks[number])))
     path = shard(tmp_path / "a.tar", members)
-    fields = {"image": "img.jpeg;img.png;img.webp", "target": "seg.png"}
+    fields: dict[str, Any] = {"image": "img.jpeg;img.png;img.webp", "target": "seg.png"}
     data = of(path, **fields)
     assert data.train.images.shape[1:] == (6, 8, 3) and data.train.images.dtype == np.uint8
     images, labels = whole(data)
@@ -270,6 +270,14 @@ def test_what_is_no_plain_tar_is_refused(tmp_path: Path, made: Callable[[bytes],
 def test_faults_are_named(tmp_path: Path, members: Members, fields: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
         of(shard(tmp_path / "a.tar", members), **fields)
+
+
+def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
+    members = [(name, b"no image" if name == "0002.png" else data) for name, data in samples(0, 6)]
+    shard(tmp_path / "a.tar", members)
+    data = of(tmp_path / "a.tar", on_error="skip")
+    assert sum(map(len, data.parts.values())) == 5
+    assert [unread.name for unread in data.left] == [f"{tmp_path / 'a.tar'}:0002.png"]
 
 
 def test_a_network_is_trained_on_shards(write: Callable[..., Path], tmp_path: Path) -> None:
