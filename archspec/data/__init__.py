@@ -13,6 +13,7 @@ from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 if TYPE_CHECKING:
     from archspec.data._batches import Gathered, InTurn, Orders, epoch_order, uncounted
     from archspec.data._columns import Column, UnlikeError, Values, as_array, mapped, pieces
+    from archspec.data._cutting import Cut, CutColumn, cuttable
     from archspec.data._files import picked
     from archspec.data._parts import loaded, untrained
     from archspec.data._reading import Reading
@@ -23,6 +24,7 @@ _HOMES = {
     **dict.fromkeys(("Gathered", "InTurn", "Orders", "epoch_order", "uncounted"), "_batches"),
     **dict.fromkeys(("Loader", "Read", "each", "workers_for"), "_workers"),
     "Column": "_columns",
+    **dict.fromkeys(("Cut", "CutColumn", "cuttable"), "_cutting"),
     "Data": "_split",
     "Reading": "_reading",
     "Split": "_split",
@@ -42,6 +44,8 @@ __all__ = [
     "MAX_CLASSES",
     "RELATIVE",
     "Column",
+    "Cut",
+    "CutColumn",
     "Data",
     "Dataset",
     "Gathered",
@@ -54,6 +58,7 @@ __all__ = [
     "UnlikeError",
     "Values",
     "as_array",
+    "cuttable",
     "each",
     "epoch_order",
     "loaded",

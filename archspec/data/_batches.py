@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.data._columns import Values
+from archspec.data._cutting import CutColumn
 from archspec.data._split import Split
 from archspec.diagnostics import DataError, count
 
@@ -76,29 +77,38 @@ class Gathered:
         own_part(order.of(1)[:1] if isinstance(order, Orders) else order[:1], process, processes)
 
     def __call__(self, step: int) -> dict[str, Any]:
-        chosen = own_part(self._chosen(step), self.process, self.processes)
+        epoch, order = self._chosen(step)
+        chosen = own_part(order, self.process, self.processes)
         fills = chosen < 0
         places = chosen ^ -fills.astype(chosen.dtype)  # ~n where it is below 0
         targets = {name: values[places] for name, values in self.split.targets.items()}
         for target in targets.values():
             target[fills] = uncounted(target.dtype)
         return {
-            "inputs": {name: values[places] for name, values in self.split.inputs.items()},
+            "inputs": {name: _read(values, places, epoch) for name, values in self.split.inputs.items()},
             "targets": targets,
             "index": chosen,
         }
 
-    def _chosen(self, step: int) -> np.ndarray:
+    def _chosen(self, step: int) -> tuple[int | None, np.ndarray]:
+        """The epoch of a step, where orders say so, and its samples."""
         if not isinstance(self.order, Orders):
             fixed: np.ndarray = self.order[step]
-            return fixed
+            return None, fixed
         number, place = divmod(step, self.order.steps)
         epoch, order = self._last
         if epoch != number + 1:  # threads may each make it anew where an epoch ends
             epoch, order = number + 1, self.order.of(number + 1)
             self._last = epoch, order
         chosen: np.ndarray = order[place]
-        return chosen
+        return epoch, chosen
+
+
+def _read(values: Values, places: np.ndarray, epoch: int | None) -> np.ndarray:
+    """Samples as training takes them in an epoch."""
+    if epoch is not None and isinstance(values, CutColumn):
+        return values.in_epoch(places, epoch)
+    return values[places]
 
 
 class InTurn:

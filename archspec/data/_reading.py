@@ -56,7 +56,11 @@ class ImageFiles:
     def read(self, place: int, seen: Counter[str]) -> np.ndarray:
         from archspec.images.fitting import prepare
 
-        return prepare(pixels_of(None, self.paths[place], "L" if self.grey else "RGB", seen), self.preparation)
+        return prepare(self.original(place, seen), self.preparation)
+
+    def original(self, place: int, seen: Counter[str]) -> np.ndarray:
+        """The image (H, W, C) as it lies in its file. Raises `DataError`."""
+        return pixels_of(None, self.paths[place], "L" if self.grey else "RGB", seen)
 
     def name(self, place: int) -> str:
         return self.paths[place]

@@ -46,6 +46,7 @@ def augmented(
     changed: Changed,
     key: jax.Array,
     traces: list[Trace] | None = None,
+    begin: int = 0,
 ) -> tuple[Named, Named]:
     """Inputs, whose images (N, H, W, C) have pixels from 0 to 1, and targets, after one augmentation after another.
 
@@ -53,7 +54,7 @@ def augmented(
     fills up) and the augmentation's place: it is the same whatever the batch. All images of a sample are changed by
     what was drawn once, since they may show one thing, and maps of its targets go with them. Signals, vectors and all
     other targets stay, unless samples are mixed, and so does everything where there is no image. What happens is put
-    into `traces`, where such are given.
+    into `traces`, where such are given; what stands before `begin` in the chain has been done.
     """
     inputs, targets = dict(inputs), dict(targets)
     images = [name for name in inputs if name in changed.means]
@@ -65,7 +66,7 @@ def augmented(
     if mixing:
         targets = {name: _mixable(name, target, changed) for name, target in targets.items()}
     mixed = jnp.zeros(len(index), jnp.bool_)
-    for place, kind in enumerate(chain):
+    for place, kind in list(enumerate(chain))[begin:]:
         own = _folded(keys, place)
         size = _size(inputs[images[0]])
         drawn = jax.vmap(lambda key, kind=kind, size=size: kind.draw(key, size))(_folded(own, 1))

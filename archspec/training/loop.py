@@ -29,6 +29,7 @@ from archspec.tasks import Head
 from archspec.training import curves, scaling
 from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
+from archspec.training.cutting import is_cut
 from archspec.training.evaluation import Evaluator, Metrics
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
 from archspec.training.feeding import batch_of, feed
@@ -142,6 +143,7 @@ class Loop:
         self.pending = False
         self.workers = workers_for(recipe.workers)
         self.evaluator: Evaluator | None = None
+        self.begin = int(is_cut(data.train))
         self.feed = feed(data.train, self.orders, recipe.epochs, self.workers)
 
     def steps(self, epoch: int) -> Steps:
@@ -152,7 +154,7 @@ class Loop:
         if offset not in self.stretches:
             frozen = frozen_at(self.recipe, self.graph, epoch)
             self.stretches[offset] = make_steps(
-                self.spec, self.steps_per_epoch, heads=self.heads, frozen=frozen, offset=offset
+                self.spec, self.steps_per_epoch, heads=self.heads, frozen=frozen, offset=offset, begin=self.begin
             )
         return self.stretches[offset]
 

@@ -33,6 +33,7 @@ from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
+from archspec.training.cutting import cut_from_files
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -96,6 +97,7 @@ def _train(
         raise error.located(None) from None
     data, digest = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)
+    data = cut_from_files(data, spec, heads)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
         given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None

@@ -77,15 +77,19 @@ def make_steps(
     heads: Sequence[Head] | None = None,
     frozen: FrozenParts = NOTHING,
     offset: int = 0,
+    begin: int = 0,
 ) -> Steps:
     """The functions of a spec that has a recipe. Nothing is compiled yet: each function is when first called, once.
 
     `heads` are the spec's unless such are given whose losses were fitted to the data. `offset` is the number of steps
-    that came before this stretch: the schedule goes on from there.
+    that came before this stretch: the schedule goes on from there. `begin` is the place in `augment` before which
+    batches come with everything done.
     """
     assert spec.train is not None
     own = spec.heads() if heads is None else heads
-    return steps_of(spec.graph(), spec.inputs, own, spec.train, steps_per_epoch, frozen=frozen, offset=offset)
+    return steps_of(
+        spec.graph(), spec.inputs, own, spec.train, steps_per_epoch, frozen=frozen, offset=offset, begin=begin
+    )
 
 
 def steps_of(
@@ -97,6 +101,7 @@ def steps_of(
     *,
     frozen: FrozenParts = NOTHING,
     offset: int = 0,
+    begin: int = 0,
 ) -> Steps:
     """As `make_steps`, of the parts of a spec."""
     pure, *shapes = outline(graph)
@@ -139,7 +144,7 @@ def steps_of(
         changed = Changed(means, maps_of(heads, targets), classes_of(heads, targets))
         # A key of its own, not of the step's: what a sample is in an epoch does not depend on where its step is.
         epoch = epoch_key(train.seed, state["step"] // steps_per_epoch)
-        inputs, targets = augmented(inputs, targets, batch.index, train.augment, changed, epoch)
+        inputs, targets = augmented(inputs, targets, batch.index, train.augment, changed, epoch, begin=begin)
         made = {
             name: finished(inputs[name], images[name]) if name in images else normalised(inputs[name], input)
             for name, input in sections.items()
