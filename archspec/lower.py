@@ -265,7 +265,8 @@ def _backward(run: Callable[..., Any], arguments: Any, gradients: Any) -> tuple[
     def late(value: jax.Array) -> jax.Array:
         if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
             data = late(jax.random.key_data(value))
-            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(value))  # type: ignore[no-any-return]
+            wrapped: jax.Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(value))
+            return wrapped
         return jnp.where(never, jnp.zeros((), value.dtype), value)
 
     given, key = jax.tree.map(late, (given, key))
