@@ -189,22 +189,28 @@ def as_masks(labels: np.ndarray, ignore: int | None, name: str) -> np.ndarray:
 
 
 def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """Two splits, the second with this fraction of every class, chosen at random by the seed."""
+    """Two splits, the second with this fraction of every class, chosen at random by the seed.
+
+    Samples that were left out are chosen with the others, and are in neither: so they change nothing else, and what is
+    held out is the same whether samples are left out before or after this.
+    """
     import numpy as np
 
     generator = np.random.default_rng(seed)
     held: list[np.ndarray] = []
-    # Labels of pixels put no image into a class, nor do several targets, or numbers that are no classes.
-    targets = list(split.targets.values())
-    of_classes = len(targets) == 1 and targets[0].ndim == 1 and targets[0].dtype.kind == "i"
-    classes = as_array(targets[0]) if of_classes else np.zeros(len(split), np.int32)
+    classes = strata(split) if split.listed is None else split.listed.strata
+    number = len(classes)
     for label in np.unique(classes):
         members = generator.permutation(np.flatnonzero(classes == label))
         held.append(members[: round(fraction * len(members))])
     chosen = np.sort(np.concatenate(held))
-    if 2 * len(chosen) < fraction * len(split):  # nearly each sample has a number of its own
-        chosen = np.sort(generator.permutation(len(split))[: round(fraction * len(split))])
-    rest = np.setdiff1d(np.arange(len(split)), chosen)
+    if 2 * len(chosen) < fraction * number:  # nearly each sample has a number of its own
+        chosen = np.sort(generator.permutation(number)[: round(fraction * number)])
+    rest = np.setdiff1d(np.arange(number), chosen)
+    if split.listed is not None:
+        read = split.listed.read
+        places = np.cumsum(read) - 1
+        chosen, rest = places[chosen[read[chosen]]], places[rest[read[rest]]]
     if not len(chosen) or not len(rest):
         part = "no sample to train on" if len(chosen) else "none of them to measure with"
         raise DataError(
@@ -213,6 +219,18 @@ def holdout(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
             help=["more samples", "or another share of them to hold out"],
         )
     return picked(split, rest), picked(split, chosen)
+
+
+def strata(split: Split) -> np.ndarray:
+    """The class (N,) of each sample, of all of which a share is held out; 0 where samples are of no classes.
+
+    Labels of pixels put no image into a class, nor do several targets, or numbers that are no classes.
+    """
+    import numpy as np
+
+    targets = list(split.targets.values())
+    of_classes = len(targets) == 1 and targets[0].ndim == 1 and targets[0].dtype.kind == "i"
+    return as_array(targets[0]) if of_classes else np.zeros(len(split), np.int32)
 
 
 def picked(split: Split, places: np.ndarray) -> Split:

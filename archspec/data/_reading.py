@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from archspec.data._columns import Column, Source, UnlikeError, Values
-from archspec.data._files import holdout, picked
-from archspec.data._split import Split
+from archspec.data._columns import Column, Source, UnlikeError, Values, pieces
+from archspec.data._files import holdout, picked, strata
+from archspec.data._split import Listed, Split
 from archspec.diagnostics import DataError, count
 from archspec.images.files import Unread, pixels_of, unreadable
 from archspec.images.limits import check_memory, machine_memory
@@ -104,8 +104,10 @@ def read_in(
     if unlike:
         more = f"; {len(unlike):,} of {number:,} {what} are not like the first" if len(unlike) > 1 else ""
         raise DataError("E507", unlike[0].message + more, help=unlike[0].help)
-    if not all(map(len, made)):
-        raise DataError("E521", f"none of {count(number, 'file')} can be read, such as {failed[0][0]}")
+    for split, own in zip(splits, made, strict=True):
+        if not len(own):
+            of = count(len(split), "file")
+            raise DataError("E521", f"none of the {of} of a part can be read", notes=[failed[0][1].message])
     (left if left is not None else []).extend(Unread(name, error.code, error.message) for name, error in failed)
     notes.extend(dict.fromkeys(note for source, seen in counted.values() for note in source.notes(seen)))
     return made
@@ -124,6 +126,25 @@ def read_in_parts(
         read_in([split], how, notes, what, left)  # what cannot be read is told first
         raise
     return read_in(parts, how, notes, what, left)
+
+
+def ends_of_masks(split: Split, how: Reading) -> tuple[int, int]:
+    """The lowest and the highest label of all masks of a split, which are all read where they are streamed.
+
+    Those that cannot be read are told of later, with the images; where none can be, both are −1.
+    """
+    from archspec.data._workers import each, workers_for
+
+    (masks,) = split.targets.values()
+    if not isinstance(masks, Column):
+        ends = [_ends(piece) for piece in pieces(masks)]
+    else:
+        ends = [read.value for read in each([masks], _ends, workers_for(how.workers)) if read.error is None]
+    return min((low for low, _ in ends), default=-1), max((high for _, high in ends), default=-1)
+
+
+def _ends(masks: np.ndarray) -> tuple[int, int]:
+    return int(masks.min()), int(masks.max())
 
 
 def _in_memory(
@@ -164,4 +185,4 @@ def _in_memory(
         return {name: made.get((part, name), values) for name, values in own.items()}
 
     whole = replace(split, inputs=of("inputs", split.inputs), targets=of("targets", split.targets))
-    return whole if good.all() else picked(whole, good)
+    return whole if good.all() else replace(picked(whole, good), listed=Listed(good, strata(split)))

@@ -8,16 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from archspec.data._base import LABEL
 from archspec.data._blobs import BlobImages, BlobMasks, is_mask
-from archspec.data._columns import Column, Values, pieces
-from archspec.data._files import check_alike, holdout
+from archspec.data._columns import Column, Values
+from archspec.data._files import check_alike
 from archspec.data._label_texts import labels_of
 from archspec.data._members import Found, Shards, TarFiles
 from archspec.data._parts import by_part, chosen_held
-from archspec.data._reading import read_in
+from archspec.data._reading import ends_of_masks, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.data._tars import Member, shards_of
 from archspec.diagnostics import DataError, count, did_you_mean, listed
@@ -62,14 +60,17 @@ class Reader:
         ]
         said: list[str] = []
         left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
-        train, *others = read_in(splits, self.fields.how, said, left=left)
+        how = self.fields.how
+        if len(splits) == 1:
+            share, seed = self.fields.holdout, self.fields.split_seed
+            train, *others = read_in_parts(splits[0], share, seed, how, said, "images", left)
+        else:
+            train, *others = read_in(splits, how, said, left=left)
         for split in others:
             check_alike(train, split)
         if is_mask(target) and self.fields.classes is None:
-            number = max(int(piece.max(initial=0)) for split in (train, *others) for piece in _of(split)) + 1
-            classes = tuple(map(str, range(number)))
-        if not others:
-            train, *others = holdout(train, self.fields.holdout, self.fields.split_seed)
+            most = max(ends_of_masks(split, how)[1] for split in (train, *others))
+            classes = tuple(map(str, range(max(0, most) + 1)))
         known = {} if classes is None else {LABEL: classes}
         test = others[1] if len(others) > 1 else None
         return Data(self._name, train, others[0], known, (*self.notes, *said), test=test, left=tuple(left or ()))
@@ -247,7 +248,3 @@ def _within(value: Any, path: Sequence[str], name: str) -> Any:
 
 def _together(part: Shards, one: str, other: str) -> bool:
     return any(one in sample.members and other in sample.members for sample in part.samples)
-
-
-def _of(split: Split) -> Iterator[np.ndarray]:
-    return pieces(split.targets[LABEL])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.data._base import INPUT, LABEL
 from archspec.data._columns import Column, Values, as_array, pieces
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from archspec.tables.layout import Layout
 
 
+class Listed(NamedTuple):
+    """All samples (M,) that there were before those were left out that cannot be read."""
+
+    read: np.ndarray
+    """Which of them there are."""
+    strata: np.ndarray
+    """The class of each, of all of which a share is held out; 0 where there are none."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Values of as many samples each, by name: what networks are given, and what they are to find.
@@ -25,12 +34,13 @@ class Split:
     Inputs are images (N, H, W, C), uint8 or float32; signals (N, L, C) or vectors (N, F), float32. Targets are whole
     numbers in a signed type, of which those below 0 count for nothing, or floating-point ones, of which those that are
     not numbers (NaN) do not: (N,), (N, K), of positions (N, L), of pixels (N, H, W) or (N, H, W, C). `names` are the
-    samples' files, where they have their own.
+    samples' files, where they have their own. `listed` is there where some samples were left out as they were read.
     """
 
     inputs: Mapping[str, Values]
     targets: Mapping[str, Values]
     names: tuple[str, ...] = ()
+    listed: Listed | None = None
 
     @classmethod
     def of(cls, images: Values, labels: Values, names: tuple[str, ...] = ()) -> Split:

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.data._base import LABEL, Dataset, OnError
-from archspec.data._columns import Column, mapped, pieces
+from archspec.data._columns import Column, mapped
 from archspec.data._files import as_masks, check_alike, existing_folder
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
-from archspec.data._reading import ImageFiles, Reading, first_of, read_in, read_in_parts
+from archspec.data._reading import ImageFiles, ends_of_masks, first_of, read_in, read_in_parts
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
@@ -162,7 +162,7 @@ class SegmentationFolder(Dataset):
             splits = read_in(splits, how, notes, what, left)
         for split in splits[1:]:
             check_alike(splits[0], split)
-        ends = [_ends(split, self.how) for split in splits]
+        ends = [ends_of_masks(split, how) for split in splits]
         known = max(high for _, high in ends) + 1
         fits = _As("int8" if known <= 2**7 else "int16")
         splits = [replace(split, targets={LABEL: mapped(split.targets[LABEL], fits)}) for split in splits]
@@ -388,25 +388,6 @@ class _As:
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
         return masks.astype(self.dtype)
-
-
-def _ends_of(mask: np.ndarray) -> tuple[int, int]:
-    return int(mask.min()), int(mask.max())
-
-
-def _ends(split: Split, how: Reading) -> tuple[int, int]:
-    """The lowest and the highest label of all masks, which are all read where they are streamed.
-
-    Those that cannot be read are told of later, with the images.
-    """
-    from archspec.data._workers import each, workers_for
-
-    masks = split.targets[LABEL]
-    if not isinstance(masks, Column):
-        ends = [_ends_of(piece) for piece in pieces(masks)]
-    else:
-        ends = [read.value for read in each([masks], _ends_of, workers_for(how.workers)) if read.error is None]
-    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _placed(path: Path, mask: np.ndarray, wanted: np.ndarray) -> str:

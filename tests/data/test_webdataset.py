@@ -280,6 +280,18 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     assert [unread.name for unread in data.left] == [f"{tmp_path / 'a.tar'}:0002.png"]
 
 
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_classes_of_masks_are_counted_over_those_that_can_be_read(tmp_path: Path, stream: Any) -> None:
+    masks = [encoded(np.full((6, 8), number, np.uint8)) for number in range(6)]
+    masks[2] = b"no mask"
+    members = [(f"{number}.jpg", encoded(PIXELS[number], "JPEG")) for number in range(6)]
+    members += [(f"{number}.seg.png", own) for number, own in enumerate(masks)]
+    shard(tmp_path / "a.tar", members)
+    how = Reading(stream, 0)
+    data = of(tmp_path / "a.tar", how, image="jpg", target="seg.png", on_error="skip")
+    assert data.class_names == ("0", "1", "2", "3", "4", "5")
+
+
 def test_a_network_is_trained_on_shards(write: Callable[..., Path], tmp_path: Path) -> None:
     """A run is the same whether they are streamed or not; relative patterns start from the spec's folder."""
     shard(tmp_path / "t-0.tar", samples(0, 8))

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import archspec
 from archspec.cli import main
-from archspec.data import Data
+from archspec.data import Data, Reading, loaded
+from archspec.data._files import holdout
 from archspec.diagnostics import SpecError
+from archspec.kinds import find_kind
 from archspec.survey import known
+from archspec.survey.reading import survey, without
 from archspec.training import reading, run
 from tests.survey.test_check import pets
 
@@ -73,3 +81,74 @@ def test_a_file_that_goes_bad_after_it_was_read_is_named(
         archspec.train(archspec.load(file), tmp_path / "run", progress=False)
     (item,) = error.value.diagnostics
     assert item.code == "E521" and "dog/2.png" in item.message
+
+
+def _tar(file: Path) -> dict[str, Any]:
+    with tarfile.open(file.with_suffix(".tar"), "w") as tar:
+        for number, (name, data) in enumerate(_files()):
+            for ending, own in (("png", data), ("cls", name.encode())):
+                about = tarfile.TarInfo(f"{number:02d}.{ending}")
+                about.size = len(own)
+                tar.addfile(about, io.BytesIO(own))
+    return {"webdataset": {"path": str(file.with_suffix(".tar"))}}
+
+
+def _folder(file: Path) -> dict[str, Any]:
+    for number, (name, data) in enumerate(_files()):
+        (file / name).mkdir(parents=True, exist_ok=True)
+        (file / name / f"{number:02d}.png").write_bytes(data)
+    return {"image_folder": {"path": str(file)}}
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    library = pytest.importorskip("datasets")
+    names, images = zip(*_files(), strict=True)
+    rows = {"image": [{"bytes": own, "path": None} for own in images], "label": names}
+    columns = {"image": library.Image(), "label": library.ClassLabel(names=["cat", "dog"])}
+    library.Dataset.from_dict(rows, features=library.Features(columns)).save_to_disk(file)
+    return {"huggingface": {"path": str(file)}}
+
+
+def _list(file: Path) -> dict[str, Any]:
+    _folder(file)
+    paths = [f"{path.parent.name}/{path.name},{path.parent.name}\n" for path in sorted(file.glob("*/*.png"))]
+    (file / "list.csv").write_text("path,label\n" + "".join(paths), "utf-8")
+    return {"table": {"path": str(file / "list.csv")}}
+
+
+def _files() -> Iterator[tuple[str, bytes]]:
+    """Twelve cats and eight dogs, of which two cats and a dog cannot be read."""
+    generator = np.random.default_rng(1)
+    for number in range(20):
+        stream = io.BytesIO()
+        Image.fromarray(generator.integers(0, 256, (4, 4, 3), np.uint8)).save(stream, "PNG")
+        yield "cat" if number < 12 else "dog", b"no image" if number in (1, 5, 14) else stream.getvalue()
+
+
+@pytest.mark.parametrize("made", [_tar, _folder, _saved, _list])
+def test_files_left_out_do_not_change_which_samples_are_held_out(
+    tmp_path: Path, made: Callable[[Path], dict[str, Any]]
+) -> None:
+    """Neither by the dataset's own share nor by that of `train.validation`, wherever samples are read."""
+    (kind, fields), *_ = made(tmp_path / "pets").items()
+    dataset: Any = find_kind("data", kind)
+    dataset = dataset.model_validate({**fields, "holdout": 0.25, "on_error": "skip"})
+
+    def once(data: Data) -> Data:
+        return without(data, survey(data, workers=0))
+
+    def places(data: Data) -> list[list[str]]:
+        return [[name[-30:] for name in split.names] for split in data.parts.values()]
+
+    streamed = loaded(dataset, 0.4, 3, once, Reading("always", 0))
+    in_memory = loaded(dataset, 0.4, 3, how=Reading("never"))
+    assert places(in_memory) == places(streamed)
+    for one, other in zip(in_memory.parts.values(), streamed.parts.values(), strict=True):
+        assert np.array_equal(one.images, other.images) and np.array_equal(one.labels, other.labels)
+    # Undamaged ones are where they are if nothing is left out.
+    listed = dataset.reading(Reading("always", 0)).load()
+    rest, validation = holdout(listed.train, 0.4, 3)
+    bad = {own.name for own in in_memory.left}
+    assert len(bad) == 3
+    for own, split in zip(in_memory.parts.values(), (rest, validation, listed.validation), strict=True):
+        assert own.names == tuple(name for name in split.names if name not in bad)
