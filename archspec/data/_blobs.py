@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -43,6 +44,11 @@ class _OfBlobs:
 
     def name(self, place: int) -> str:
         return self.blobs.name(place)
+
+    def file(self, place: int) -> str:
+        """The file that has a sample, where one has: what it is called otherwise, which is no file's name."""
+        of: Callable[[int], str] = getattr(self.blobs, "file", self.blobs.name)
+        return of(place)
 
     def notes(self, seen: Counter[str]) -> list[str]:
         return Images([], seen).notes(self.blobs.where)

@@ -140,6 +140,10 @@ class TarFiles:
         """The shard and the member, as `train-000.tar:0001.jpg`."""
         return f"{self.paths[self.shards[place]]}:{self.names[place]}"
 
+    def file(self, place: int) -> str:
+        """The shard."""
+        return self.paths[self.shards[place]]
+
     def blob(self, place: int) -> bytes:
         """A member's bytes. Raises `DataError`."""
         with self._opened(place) as file:

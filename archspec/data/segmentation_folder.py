@@ -345,6 +345,7 @@ class _Masks:
         import numpy as np
 
         self.reading = reading
+        self.settings = repr(reading.table)  # which may be of a file of its own
         self.paths = [(str(pair.image), str(pair.mask)) for pair in pairs]
         self.dtype: np.dtype[Any] = np.dtype(np.int16)
         self.shape: tuple[int, ...] = first_of(self, "images or masks").shape

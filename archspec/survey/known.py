@@ -39,7 +39,8 @@ class Known:
     """The facts of a dataset's files. `settings` is all that says how samples are read from them.
 
     Facts of a piece are found by the names of its files in order, and of each its size, its number on the disk and its
-    times of change, of its contents and of anything, which nobody can set. A file that changed within the last two
+    times of change, of its contents and of anything, which nobody can set; and by the shape and type of what is made of
+    them, and what a source says of other files in `settings`. A file that changed within the last two
     seconds is not known: it may change again and have the same times. With `fresh` nothing is found, and all is kept.
     """
 
@@ -63,6 +64,9 @@ class Known:
         for array in inputs.values():  # what lies in memory is no file's
             digest.update(array.tobytes())
         for column in columns:
+            # What is made of a file follows others too: the first image says the size, all masks together the type.
+            way = (column.shape[1:], column.dtype.str, column.source.shape, getattr(column.source, "settings", ""))
+            digest.update(repr(way).encode())
             for place in range(begin, end):
                 name = column.name(place)
                 try:

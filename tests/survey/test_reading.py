@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from archspec.data import Column, Data, Split
+from archspec.data import Column, Data, Reading, Split, mapped
+from archspec.data.webdataset import Webdataset
 from archspec.diagnostics import DataError
 from archspec.survey import known as known_module
 from archspec.survey.facts import Labels, Moments, doubles
@@ -179,6 +182,51 @@ def test_a_file_that_changed_is_read_again_whatever_its_times_say(tmp_path: Path
     found = known_of(paths)
     assert [bad.name for _, bad in found.bad] == [str(paths[5])] and found.known == 72 - 16
     assert known_of(paths).bad == found.bad  # what cannot be read is asked for each time
+
+
+@pytest.mark.usefixtures("_past")
+def test_what_is_made_of_files_that_did_not_change_may_be_another(tmp_path: Path) -> None:
+    """The first image says the size of all, all masks together the type, and a table of its own their classes."""
+
+    def known_with(settings: str, step: Callable[[np.ndarray], np.ndarray]) -> int:
+        data = data_of(files_there)
+        data.train.inputs["input"].source.settings = settings  # type: ignore[union-attr]
+        made = data.map(lambda split: Split.of(mapped(split.inputs["input"], step), split.labels, split.names))
+        return survey(made, workers=0, known=Known("settings")).known
+
+    def as_bytes(images: np.ndarray) -> np.ndarray:
+        return images
+
+    files_there = files(tmp_path)
+    for settings, step in (
+        ("", as_bytes),
+        ("", lambda images: images.astype(np.int16)),
+        ("", lambda images: images[:, 1:]),
+        ("red: 1", as_bytes),
+    ):
+        assert known_with(settings, step) == 0
+        assert known_with(settings, step) == 72
+
+
+@pytest.mark.usefixtures("_past")
+def test_samples_of_a_shard_that_did_not_change_are_not_read_again(tmp_path: Path) -> None:
+    def known_there() -> int:
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            for number, path in enumerate(paths):
+                tar.add(path, f"{number}.png")
+                about = tarfile.TarInfo(f"{number}.cls")
+                about.size = 1
+                tar.addfile(about, io.BytesIO(b"1"))
+        return again()
+
+    def again() -> int:
+        shards = Webdataset(path=str(tmp_path / "a.tar"))
+        return survey(shards.reading(Reading("always", 0)).load(), workers=0, known=Known("settings")).known
+
+    paths = files(tmp_path)
+    assert known_there() == 0 and again() == 72
+    time.sleep(0.02)  # the clock of a file system has gone on
+    assert known_there() == 0
 
 
 def test_files_that_have_just_changed_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
