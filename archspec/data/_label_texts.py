@@ -42,7 +42,7 @@ def labels_of(parts: Sequence[Sequence[Any]], names: Sequence[str] | None, what:
     if not known:
         raise DataError("E507", f"{what}: no sample has a label")
     if any(isinstance(value, list) for value in known):
-        return Labels([_lists(part, what) for part in cleaned], None)
+        return Labels(_lists(cleaned, what), None)
     whole = all(isinstance(value, int) for value in known)
     if whole and all(0 <= value < MAX_CLASSES for value in known):
         number = max(known) + 1
@@ -75,19 +75,22 @@ def _named(parts: Sequence[Sequence[str | None]], names: Sequence[str] | None, w
     return Labels(made, tuple(classes))
 
 
-def _lists(part: Sequence[Any], what: str) -> np.ndarray:
-    """Lists of as many numbers each: (N, K), labels at once where all are 0 or 1."""
+def _lists(parts: Sequence[Sequence[Any]], what: str) -> list[np.ndarray]:
+    """Lists of as many numbers each: (N, K) of each part, labels at once where all of all parts are 0 or 1."""
     import numpy as np
 
-    widths = {len(value) if isinstance(value, list) else -1 for value in part if value is not None}
+    widths = {len(value) if isinstance(value, list) else -1 for part in parts for value in part if value is not None}
     if len(widths) > 1 or -1 in widths:
         raise DataError("E507", f"{what}: lists of different lengths, or lists and numbers")
-    width = next(iter(widths), 0)
+    (width,) = widths
     try:
-        made = np.array([[math.nan] * width if value is None else value for value in part], np.float32)
-    except (TypeError, ValueError):
+        made = [
+            np.array([[math.nan] * width if value is None else value for value in part], np.float32).reshape(-1, width)
+            for part in parts
+        ]
+    except (TypeError, ValueError, OverflowError):
         raise DataError("E507", f"{what}: lists of what is no number") from None
-    return made.astype(np.int8) if np.isin(made, (0, 1)).all() else made
+    return [part.astype(np.int8) for part in made] if all(np.isin(part, (0, 1)).all() for part in made) else made
 
 
 def _plain(value: Any) -> Any:

@@ -106,7 +106,9 @@ class Shards:
             changed += len(whole)
             if any(ending in rest for ending in fits):
                 made.append(sample._replace(members=rest))
-            made.extend(Found(sample.shard, f"{sample.key}.{key}", own) for key, own in whole.items())
+            # What lacks an image or a label is a sample too, unless it is more of one, as 2.0.seg.png is of 2.0.png.
+            kept = [key for key in inner if key in whole or not any(key.startswith(f"{own}.") for own in whole)]
+            made.extend(Found(sample.shard, f"{sample.key}.{key}", inner[key]) for key in kept)
         if changed:
             self.samples = made
             self.notes.append(

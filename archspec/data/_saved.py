@@ -110,6 +110,7 @@ class Reader:
         folder = existing_folder(self.fields.path)
         self._check(folder)
         library = _library()
+        _opened.cache_clear()  # it may have been saved anew
         with _in_words(str(folder)):
             whole = library.load_from_disk(str(folder), keep_in_memory=False)
         parts: list[str | None] = self._parts(folder, whole) if isinstance(whole, library.DatasetDict) else [None]

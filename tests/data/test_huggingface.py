@@ -58,6 +58,17 @@ def test_three_parts_with_names_of_classes(tmp_path: Path) -> None:
     assert np.array_equal(of(tmp_path / "pets", validation="test").validation.images, PIXELS[9:])
 
 
+def test_what_is_saved_anew_is_read_anew(tmp_path: Path) -> None:
+    for first, folder in ((0, "one"), (6, "other")):
+        table(first, first + 6).save_to_disk(tmp_path / folder)
+    before = of(tmp_path / "one")
+    shutil.rmtree(tmp_path / "one")
+    shutil.copytree(tmp_path / "other", tmp_path / "one")
+    after = of(tmp_path / "one")
+    assert before.train.names == after.train.names
+    assert np.array_equal(after.train.images, of(tmp_path / "other").train.images)
+
+
 def test_rows_that_were_shuffled_and_chosen(tmp_path: Path) -> None:
     """Their indices count, which lie beside the rows."""
     table(0, 12).shuffle(seed=1).select(range(8)).save_to_disk(tmp_path / "one")

@@ -168,6 +168,29 @@ def test_what_is_left_out_and_unusual_is_said(tmp_path: Path) -> None:
     assert cat == f"{tmp_path / 'a-0.tar'}:cat 2.0 (new).png"
 
 
+def test_of_keys_with_points_nothing_is_lost(tmp_path: Path) -> None:
+    """What is left out for want of a label is counted; a third member of a sample is none of its own."""
+    names = ("cat 2.0.png", "cat 2.0.cls", "cat 2.0.seg.png", "cat 2.1.png", "dog.png", "dog.cls")
+    members = [(name, encoded(PIXELS[0]) if name.endswith("png") else b"1") for name in names]
+    data = of(shard(tmp_path / "a.tar", members))
+    assert len(data.train) == len(data.validation) == 1
+    assert any("1 sample of 3 in a.tar has no label, and is left out: a.tar:cat 2.1" in note for note in data.notes)
+
+
+def test_lists_of_labels_are_of_one_kind_in_all_parts(tmp_path: Path) -> None:
+    def parts(*lists: list[float]) -> Data:
+        for part, own in zip(("train", "val"), lists, strict=True):
+            members = [(f"{number}.png", encoded(PIXELS[number])) for number in range(2)]
+            members += [(f"{number}.json", json.dumps(own).encode()) for number in range(2)]
+            shard(tmp_path / f"{part}-0.tar", members)
+        return of(tmp_path)
+
+    assert [split.labels.dtype for split in parts([0, 1], [1, 1]).parts.values()] == [np.int8] * 2
+    assert [split.labels.dtype for split in parts([0, 1], [0, 0.5]).parts.values()] == [np.float32] * 2
+    with pytest.raises(DataError, match="lists of different lengths"):
+        parts([0, 1], [0, 1, 1])
+
+
 def test_parts_are_told_by_names_folders_or_patterns(tmp_path: Path) -> None:
     for part, first in (("train", 0), ("val", 4), ("test", 8)):
         shard(tmp_path / "flat" / f"pets-{part}" / "0.tar", samples(first, first + 2))
