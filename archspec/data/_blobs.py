@@ -64,7 +64,11 @@ class BlobImages(_OfBlobs):
         self.shape: tuple[int, ...] = first_of(self, "images").shape
 
     def read(self, place: int, seen: Counter[str]) -> np.ndarray:
-        return prepare(pixels_of(self.blobs.blob(place), self.name(place), self.mode, seen), self.preparation)
+        return prepare(self.original(place, seen), self.preparation)
+
+    def original(self, place: int, seen: Counter[str]) -> np.ndarray:
+        """The image (H, W, C) as it lies in its file. Raises `DataError`."""
+        return pixels_of(self.blobs.blob(place), self.name(place), self.mode, seen)
 
 
 class BlobMasks(_OfBlobs):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import tarfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,9 +15,11 @@ from PIL import Image
 
 import archspec
 from archspec.augmentations.random_resized_crop import RandomResizedCrop
-from archspec.data import Cut, CutColumn, cuttable
+from archspec.data import Cut, CutColumn, Reading, cuttable
 from archspec.data._columns import Column
 from archspec.data._reading import ImageFiles
+from archspec.data.image_folder import ImageFolder
+from archspec.data.webdataset import Webdataset
 from archspec.images.fitting import Plan, Scaled, fitted_images
 from archspec.images.preparation import Preparation
 
@@ -75,6 +79,25 @@ def test_boxes_are_cut_out_of_the_files(folder: Path) -> None:
     assert np.array_equal(cut[places], fitted[places])  # whatever reads it but training
     sent = CutColumn(fitted, Cut(kind, 7, (8, 10)))
     assert np.array_equal(pickle.loads(pickle.dumps(sent)).in_epoch(places, 1), sent.in_epoch(places, 1))
+
+
+def test_boxes_of_images_in_shards_are_those_of_the_same_files(folder: Path, tmp_path: Path) -> None:
+    files = sorted(folder.glob("*/*.png"))
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for number, file in enumerate(files):
+            tar.add(file, f"{number:02d}.png")
+            about = tarfile.TarInfo(f"{number:02d}.cls")
+            about.size = 3
+            tar.addfile(about, io.BytesIO(file.parent.name.encode()))
+    fields = {"size": [16, 16], "holdout": 0.25}
+    shards = Webdataset.model_validate({**fields, "path": str(tmp_path / "a.tar")})
+    images = ImageFolder.model_validate({**fields, "path": str(folder)})
+    found = []
+    for dataset in (shards, images):
+        column = dataset.reading(Reading("always", 0)).load().train.inputs["input"]
+        assert isinstance(column, Column) and cuttable(column, 3)
+        found.append(CutColumn(column, Cut(RandomResizedCrop(), 1, (16, 16))).in_epoch(np.arange(len(column)), 1))
+    assert np.array_equal(*found)
 
 
 @pytest.mark.slow
