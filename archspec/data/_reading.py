@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from archspec.images.preparation import Preparation
 
-UNREADABLE = ("E506", "E521")
-"""Codes of files that cannot be read; other errors end the reading of all."""
 SHARE = 4
 """Samples that would take more than one such part of the machine's memory are streamed."""
 
@@ -78,8 +76,6 @@ def first_of(source: Source, what: str) -> np.ndarray:
         try:
             return source.read(place, Counter())
         except DataError as error:
-            if error.code not in UNREADABLE:
-                raise
             failed.append((source.name(place), error))
     raise unreadable(failed, len(source), what)
 

@@ -18,7 +18,8 @@ import archspec
 from archspec.cli import main
 from archspec.data import Data, Reading, loaded
 from archspec.data._files import holdout
-from archspec.diagnostics import SpecError
+from archspec.data.segmentation_folder import SegmentationFolder
+from archspec.diagnostics import DataError, SpecError
 from archspec.kinds import find_kind
 from archspec.survey import known
 from archspec.survey.reading import survey, without
@@ -152,3 +153,25 @@ def test_files_left_out_do_not_change_which_samples_are_held_out(
     assert len(bad) == 3
     for own, split in zip(in_memory.parts.values(), (rest, validation, listed.validation), strict=True):
         assert own.names == tuple(name for name in split.names if name not in bad)
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_mask_with_values_that_are_no_classes_is_left_out_wherever_it_stands(
+    tmp_path: Path, bad: int, stream: Any
+) -> None:
+    for number in range(6):
+        for place in ("images", "masks"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            value = 7 if number == bad else number % 2
+            Image.fromarray(np.full((4, 4), value, np.uint8)).save(tmp_path / place / f"{number}.png")
+    dataset = SegmentationFolder(path=str(tmp_path), labels=(0, 1), on_error="skip", holdout=0.5)
+
+    def once(data: Data) -> Data:
+        return without(data, survey(data, workers=0)) if stream == "always" else data
+
+    data = loaded(dataset, read=once, how=Reading(stream, 0))
+    assert [Path(own.name).name for own in data.left] == [f"{bad}.png"] and "7" in data.left[0].reason
+    assert sum(map(len, data.parts.values())) == 5
+    with pytest.raises(DataError, match="label 7 at row 0"):
+        loaded(dataset.model_copy(update={"on_error": "error"}), how=Reading("never"))
