@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from archspec.data._columns import Column
 from archspec.diagnostics import DataError
+from archspec.images.limits import cores
 
 Made = TypeVar("Made")
 
@@ -24,14 +25,6 @@ MOST = 8
 """More workers than this are not taken unless they are asked for."""
 _ENDED = "Worker process was terminated unexpectedly"
 """What grain says of a worker that was killed, before its exit code."""
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 def workers_for(wanted: int | None) -> int:

@@ -1,4 +1,7 @@
-"""How large files may become when they are unpacked: a stated limit each, which an environment variable raises."""
+"""How large files may become when they are unpacked: a stated limit each, which an environment variable raises.
+
+And how much memory and how many cores there are.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +76,8 @@ def check_memory(what: str, size: int) -> None:
 
 def _small(size: int) -> str:
     return f"{size / 1e6:,.3g} MB" if size >= 10**6 else count(size, "byte")
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from typing import Any
 
 from archspec import __version__
 from archspec.diagnostics import count, listed
+from archspec.images.limits import cores
 
 
 def surroundings() -> dict[str, Any]:
@@ -24,11 +24,6 @@ def surroundings() -> dict[str, Any]:
         "devices": [f"{device.platform} {device.device_kind}" for device in jax.devices()],
         "cores": cores(),
     }
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def made_of(seed: int, command: str | None) -> dict[str, Any]:

@@ -27,11 +27,6 @@ class Ended(NamedTuple):
     how: str
 
 
-def usual_workers() -> int:
-    """As many processes as this one may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def over(function: Callable[[Task], Made], tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Made | Ended]]:
     """What a function gives of each task, with the task's number, as soon as it is there: in any order.
 

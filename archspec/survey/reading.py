@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from archspec.data import Column, Data, Split, UnlikeError
 from archspec.diagnostics import DataError, listed
+from archspec.images.limits import cores
 from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments, digest
 from archspec.survey.known import Known
-from archspec.survey.processes import Ended, over, usual_workers
+from archspec.survey.processes import Ended, over
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,7 @@ def survey(
     *,
     fits: Mapping[str, Plan] | None = None,
     workers: int | None = None,
+    most: int | None = None,
     known: Known | None = None,
     about: bool = False,
     told: Callable[[int, int], None] | None = None,
@@ -72,6 +74,8 @@ def survey(
 
     `fits` has how images of an input come to the network's size, for the pixels' mean and deviation. With `about`,
     files are asked for their size, mode and format. `told` is called with how many samples are done, and of how many.
+    Of many samples as many processes as there are cores read each its share, but no more than `most`, or one where that
+    is 0: not this process, which a damaged file may end. `workers` says how many in any case.
     """
     parts = dict(data.parts)
     reader = Reader(parts, fits or {}, about)
@@ -90,7 +94,8 @@ def survey(
     left = [number for number in range(len(pieces)) if number not in found]
     lazy = any(split.is_streamed for split in parts.values())
     if workers is None:
-        workers = usual_workers() if lazy and total - done > FEW else 0
+        workers = cores() if lazy and total - done > FEW else 0
+        workers = workers if most is None else min(workers, max(1, most))
     if told:
         told(done, total)
     for place, made in over(reader, Chosen(pieces, left), workers):

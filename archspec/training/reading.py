@@ -80,7 +80,7 @@ def read_once(data: Data, spec: Spec, dataset: Dataset, progress: bool) -> Data:
     fits = fits_of(data, spec)
     known = None if is_foreign(type(dataset)) else Known(settings_of(dataset, fits))
     with shown(f"reading {data.name} once", progress) as told:
-        found = survey(data, fits=fits, known=known, told=told)
+        found = survey(data, fits=fits, most=spec.train.workers if spec.train else None, known=known, told=told)
     data = replace(data, notes=(*data.notes, *_of_seen(data, found)))
     if known is not None and found.known and progress:
         say(
@@ -179,7 +179,7 @@ def check(spec: Spec, *, progress: bool = True) -> Outcome:
         fits = fits_of(data, spec)
         known = None if is_foreign(type(dataset)) else Known(settings_of(dataset, fits), fresh=True)
         with shown(f"reading {data.name}", progress) as told:
-            found = survey(data, fits=fits, known=known, about=True, told=told)
+            found = survey(data, fits=fits, most=recipe.workers, known=known, about=True, told=told)
         data = replace(data, notes=(*data.notes, *_of_seen(data, found)))
         seen.append((data, found))
         return without(data, found)

@@ -8,6 +8,7 @@ import tarfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from archspec.data import Column, Data, Reading, Split, mapped
 from archspec.data.webdataset import Webdataset
 from archspec.diagnostics import DataError
 from archspec.survey import known as known_module
+from archspec.survey import reading
 from archspec.survey.facts import Labels, Moments, doubles
 from archspec.survey.known import Known
 from archspec.survey.processes import over
@@ -130,6 +132,23 @@ def test_worker_processes_give_what_this_process_does_and_name_what_ends_them(tm
     assert [digest for place, digest in enumerate(ended.parts["train"].digests) if place != 20] == [
         digest for place, digest in enumerate(alone.parts["train"].digests) if place != 20
     ]
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 3), (2, 2), (0, 1), (9, 3)])
+def test_no_more_processes_read_than_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int | None, expected: int
+) -> None:
+    asked: list[int] = []
+
+    def here(function: Any, tasks: Any, workers: int) -> Any:
+        asked.append(workers)
+        return over(function, tasks, 0)
+
+    monkeypatch.setattr(reading, "over", here)
+    monkeypatch.setattr(reading, "cores", lambda: 3)
+    monkeypatch.setattr(reading, "FEW", 10)
+    survey(data_of(files(tmp_path)), most=most)
+    assert asked == [expected]
 
 
 def test_what_cannot_be_read_is_left_out_and_all_else_stays_in_order(tmp_path: Path) -> None:
