@@ -101,7 +101,7 @@ def read_in(
         more = f"; {len(unlike):,} of {number:,} {what} are not like the first" if len(unlike) > 1 else ""
         raise DataError("E507", unlike[0].message + more, help=unlike[0].help)
     for split, own in zip(splits, made, strict=True):
-        if not len(own):
+        if not len(own) and failed:
             of = count(len(split), "file")
             raise DataError("E521", f"none of the {of} of a part can be read", notes=[failed[0][1].message])
     (left if left is not None else []).extend(Unread(name, error.code, error.message) for name, error in failed)

@@ -123,7 +123,11 @@ class Reader:
             share, seed = self.fields.holdout, self.fields.split_seed
             splits = [*read_in_parts(whole, share, seed, self.fields.how, notes, "images", left)]
         else:
-            parted = [picked(whole, places == own) for own in range(places.max() + 1)]
+            most = max(1, int((places if parts is None else parts).max(initial=0)))
+            parted = [picked(whole, places == own) for own in range(most + 1)]
+            if not all(map(len, parted)):
+                lack = "to train on" if not len(parted[0]) else "of a part that is held out"
+                raise DataError("E507", f"{rows.name}: no row {lack} can be used", notes=notes[-5:])
             splits = read_in(parted, self.fields.how, notes, left=left)
         if self.fields.missing == "mean":
             features = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import Data, loaded
+from archspec.data import Data, Reading, loaded
 from archspec.data.table import Table
 from archspec.diagnostics import DataError
 
@@ -108,6 +108,18 @@ def test_a_column_says_of_which_part_rows_are(photos: Path) -> None:
         of(path, split="labels")
     with pytest.raises(DataError, match="no column that says which rows are for dev"):
         of(listing(photos / "two.csv", [row.rpartition(",")[0] for row in rows]), "dev")
+
+
+def test_a_part_of_which_nothing_can_be_used_is_refused(photos: Path) -> None:
+    (photos / "lists").mkdir()
+    listing(photos / "lists" / "train.csv", [f"photos/{number:02d}.png,{number},1" for number in range(6)], "file,y,x")
+    listing(photos / "lists" / "val.csv", [",1,1", ",0,1"], "file,y,x")
+    fields = {"path": str(photos / "lists"), "images": str(photos), "inputs": {"image": "file"}, "targets": "y"}
+    for stream in ("never", "always"):
+        dataset = Table.model_validate(fields).reading(Reading(stream, 0))  # type: ignore[arg-type]
+        with pytest.raises(DataError, match="lists: no row of a part that is held out can be used") as error:
+            dataset.load()
+        assert any("2 rows of 8 in lists lack values" in note for note in error.value.notes)
 
 
 def test_numbers_of_images_and_paths_that_start_elsewhere(photos: Path) -> None:
