@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count, islice
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ from archspec.schedules import Schedule
 from archspec.tasks import Head
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
+from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.notes import say_notes
@@ -82,6 +83,7 @@ def rate_test(
     graph = spec.graph()
     data, _ = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)
+    data = cut_from_files(data, spec, heads)
     try:
         recipe, sizes = with_batch(recipe, spec, graph, data, heads)
         say_notes(sizes, progress)
@@ -91,22 +93,27 @@ def rate_test(
         orders = Orders(recipe.seed, len(data.train), batch)
         rising = _Rising(lowest=lowest, highest=highest, over=steps, peak=recipe.optimiser.learning_rate)
         swept = recipe.model_copy(update={"schedule": rising})
-        compiled = steps_of(graph, spec.inputs, heads, swept, orders.steps, frozen=frozen)
+        begin = int(is_cut(data.train))
+        compiled = steps_of(graph, spec.inputs, heads, swept, orders.steps, frozen=frozen, begin=begin)
     except DataError as error:
         raise error.located(spec.place("train")) from None
-    source = feed(data.train, workers=workers_for(recipe.workers))
-    batches = (own for epoch in count(1) for own in source.batches(orders.of(epoch)))
+    epochs = -(-steps // orders.steps)
+    source = feed(data.train, orders, epochs, workers_for(recipe.workers))
+    batches = (own for epoch in range(1, epochs + 1) for own in source.batches(orders.of(epoch), epoch=epoch))
     state = compiled.initial(given)
     if progress:
         say(f"{steps} steps of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")
     losses: list[float] = []
     ended = "all rates were tried"
-    for own in islice(batches, steps):
-        state, figures = compiled.train(state, own)
-        losses.append(_objective(heads, jax.device_get(figures)))
-        if not isfinite(losses[-1]) or _ran_away(losses):
-            ended = f"the loss ran away at a rate of {compiled.learning_rate(len(losses) - 1):.3g}"
-            break
+    try:
+        for own in islice(batches, steps):
+            state, figures = compiled.train(state, own)
+            losses.append(_objective(heads, jax.device_get(figures)))
+            if not isfinite(losses[-1]) or _ran_away(losses):
+                ended = f"the loss ran away at a rate of {compiled.learning_rate(len(losses) - 1):.3g}"
+                break
+    finally:
+        source.close()
     rates = [compiled.learning_rate(step) for step in range(len(losses))]
     return suggested(rates, losses, ended)
 

@@ -22,6 +22,7 @@ from archspec.data.image_folder import ImageFolder
 from archspec.data.webdataset import Webdataset
 from archspec.images.fitting import Plan, Scaled, fitted_images
 from archspec.images.preparation import Preparation
+from archspec.training.rate_test import rate_test
 
 Write = Callable[[str], Path]
 
@@ -111,3 +112,17 @@ def test_training_sees_boxes_of_files_whatever_reads_them(write: Write, folder: 
     one, two, other = found.values()
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert not all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_the_rate_test_sees_the_boxes_that_training_sees(
+    write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut, epochs = CutColumn.in_epoch, []
+
+    def seen(self: CutColumn, places: np.ndarray, epoch: int) -> np.ndarray:
+        epochs.append(epoch)
+        return cut(self, places, epoch)
+
+    monkeypatch.setattr(CutColumn, "in_epoch", seen)
+    rate_test(archspec.load(write(NET.format(path=folder, stream="always", workers=0))), steps=5, progress=False)
+    assert {1, 2} <= set(epochs)  # twelve images are three steps
