@@ -61,7 +61,7 @@ class BlobImages(_OfBlobs):
         super().__init__(blobs, preparation)
         self.mode = "L" if grey else "RGB"
         self.dtype: np.dtype[Any] = np.dtype(np.uint8)
-        self.shape: tuple[int, ...] = first_of(self, "images").shape
+        self.first, self.shape = first_of(self, "images")
 
     def read(self, place: int, seen: Counter[str]) -> np.ndarray:
         return prepare(self.original(place, seen), self.preparation)
@@ -78,7 +78,7 @@ class BlobMasks(_OfBlobs):
         super().__init__(blobs, preparation)
         self.ignore = ignore
         self.dtype: np.dtype[Any] = np.dtype(np.int16)
-        self.shape: tuple[int, ...] = first_of(self, "masks").shape
+        self.first, self.shape = first_of(self, "masks")
 
     def read(self, place: int, seen: Counter[str]) -> np.ndarray:
         name = self.name(place)

@@ -26,7 +26,7 @@ class Source(Protocol):
     """
 
     shape: tuple[int, ...]
-    """That of one sample as it is read."""
+    """That of one sample as it is read, of the first or of the one that `first` says, where a source has that."""
     dtype: np.dtype[Any]
 
     def __len__(self) -> int: ...
@@ -118,9 +118,8 @@ class Column:
         read = self.source.read(own, Counter() if seen is None else seen)
         if read.shape != self.source.shape:
             sizes = ["×".join(map(str, shape[:2])) for shape in (read.shape, self.source.shape)]
-            raise UnlikeError(
-                "E507", f"{self.source.name(own)} is {sizes[0]}, but {self.source.name(0)} is {sizes[1]}", help=[SIZE]
-            )
+            first = self.source.name(getattr(self.source, "first", 0))
+            raise UnlikeError("E507", f"{self.source.name(own)} is {sizes[0]}, but {first} is {sizes[1]}", help=[SIZE])
         for step in self.steps:
             read = step.function(read[None])[0]
         return read

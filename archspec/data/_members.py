@@ -144,7 +144,7 @@ class TarFiles:
 
     def file(self, place: int) -> str:
         """The shard."""
-        return self.paths[self.shards[place]]
+        return self.paths[int(self.shards[place])]
 
     def blob(self, place: int) -> bytes:
         """A member's bytes. Raises `DataError`."""

@@ -46,7 +46,7 @@ class ImageFiles:
 
         self.paths, self.grey, self.preparation, self.where = paths, grey, preparation, where
         self.dtype: np.dtype[Any] = np.dtype(np.uint8)
-        self.shape: tuple[int, ...] = first_of(self, "images").shape
+        self.first, self.shape = first_of(self, "images")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -69,12 +69,19 @@ class ImageFiles:
         return Images([], seen).notes(self.where)
 
 
-def first_of(source: Source, what: str) -> np.ndarray:
+class First(NamedTuple):
+    """The first sample of a source that can be read: its place, and its shape, which all others have too."""
+
+    place: int
+    shape: tuple[int, ...]
+
+
+def first_of(source: Source, what: str) -> First:
     """The first sample of a source that can be read. Raises `DataError` of all of them where none can."""
     failed: list[tuple[str, DataError]] = []
     for place in range(len(source)):
         try:
-            return source.read(place, Counter())
+            return First(place, source.read(place, Counter()).shape)
         except DataError as error:
             failed.append((source.name(place), error))
     raise unreadable(failed, len(source), what)

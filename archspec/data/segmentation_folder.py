@@ -348,7 +348,7 @@ class _Masks:
         self.settings = repr(reading.table)  # which may be of a file of its own
         self.paths = [(str(pair.image), str(pair.mask)) for pair in pairs]
         self.dtype: np.dtype[Any] = np.dtype(np.int16)
-        self.shape: tuple[int, ...] = first_of(self, "images or masks").shape
+        self.first, self.shape = first_of(self, "images or masks")
 
     def __len__(self) -> int:
         return len(self.paths)

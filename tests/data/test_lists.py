@@ -116,7 +116,7 @@ def test_a_part_of_which_nothing_can_be_used_is_refused(photos: Path) -> None:
     listing(photos / "lists" / "val.csv", [",1,1", ",0,1"], "file,y,x")
     fields = {"path": str(photos / "lists"), "images": str(photos), "inputs": {"image": "file"}, "targets": "y"}
     for stream in ("never", "always"):
-        dataset = Table.model_validate(fields).reading(Reading(stream, 0))  # type: ignore[arg-type]
+        dataset = Table.model_validate(fields).reading(Reading(stream, 0))
         with pytest.raises(DataError, match="lists: no row of a part that is held out can be used") as error:
             dataset.load()
         assert any("2 rows of 8 in lists lack values" in note for note in error.value.notes)

@@ -303,6 +303,13 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path: Path) -> None:
     assert [unread.name for unread in data.left] == [f"{tmp_path / 'a.tar'}:0002.png"]
 
 
+def test_another_size_is_told_beside_one_that_can_be_read(tmp_path: Path) -> None:
+    members = [(name, b"no image" if name == "0000.png" else data) for name, data in samples(0, 5)]
+    shard(tmp_path / "a.tar", [*members, ("0005.png", encoded(PIXELS[5, :3])), ("0005.cls", b"1")])
+    with pytest.raises(DataError, match=r"a.tar:0005.png is 3×8, but \S+a.tar:0001.png is 6×8"):
+        of(tmp_path / "a.tar", on_error="skip")
+
+
 @pytest.mark.parametrize("stream", ["never", "always"])
 def test_classes_of_masks_are_counted_over_those_that_can_be_read(tmp_path: Path, stream: Any) -> None:
     masks = [encoded(np.full((6, 8), number, np.uint8)) for number in range(6)]
