@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ from archspec.images.sheets import Cell, sheet
 from archspec.spec.network import ImageInput
 from archspec.training.augmentation import Changed, Trace, augmented, epoch_key
 from archspec.training.checks import check_data, counted, fitted, matched
+from archspec.training.reading import read_once
 from archspec.training.steps import classes_of, computed, maps_of
 
 if TYPE_CHECKING:
@@ -63,10 +65,11 @@ def augmented_sheet(spec: Spec, which: str, times: int) -> bytes:
 
 
 def _data(spec: Spec, recipe: Train) -> Data:
-    """The data as they are trained on."""
+    """The data as they are trained on: without what is left out, so that numbers are those of training."""
     graph = spec.graph()
+    once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=True)
     try:
-        data = loaded(recipe.dataset, recipe.validation, recipe.seed, how=Reading(recipe.stream, recipe.workers))
+        data = loaded(recipe.dataset, recipe.validation, recipe.seed, once, Reading(recipe.stream, recipe.workers))
     except DataError as error:
         raise spec.data_error(error) from None
     data = matched(counted(data, graph, spec), spec, graph)

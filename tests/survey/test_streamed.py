@@ -23,7 +23,7 @@ from archspec.diagnostics import DataError, SpecError
 from archspec.kinds import find_kind
 from archspec.survey import known
 from archspec.survey.reading import survey, without
-from archspec.training import reading, run
+from archspec.training import reading, run, showing
 from tests.survey.test_check import pets
 
 
@@ -63,6 +63,22 @@ def test_skip_gives_the_same_run_streamed_and_from_memory_and_files_are_known_th
     assert "known from an earlier reading" not in capsys.readouterr().err
     assert main(["train", str(streamed(file)), "--workdir", str(tmp_path / "again")]) == 0
     assert "note: 6 of 16 samples of pets are known from an earlier reading" in capsys.readouterr().err
+
+
+def test_samples_that_are_drawn_have_the_numbers_that_training_gives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    titles: list[str] = []
+
+    def sheet(cells: Any, title: str) -> bytes:
+        titles.append(title)
+        return b""
+
+    monkeypatch.setattr(showing, "sheet", sheet)
+    spec = archspec.load(streamed(pets(tmp_path, {"on_error": "skip"}), augment=["horizontal_flip"]))
+    showing.augmented_sheet(spec, "1", 1)  # cat/1.png is left out
+    assert "sample 1 of pets" in titles[0] and "cat/2.png" in titles[0]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
