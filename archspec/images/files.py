@@ -285,10 +285,11 @@ class _Bounds:
     def __enter__(self) -> None:
         from PIL import Image
 
+        allowed = limit(MEGAPIXELS)  # which may raise: then nobody is inside
         with self.lock:
             self.inside += 1
             if self.inside == 1:
-                self.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limit(MEGAPIXELS)
+                self.before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, allowed
                 self.caught = warnings.catch_warnings()
                 self.caught.__enter__()
                 warnings.simplefilter("ignore")

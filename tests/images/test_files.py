@@ -15,7 +15,7 @@ from PIL import Image
 from archspec.data import Column, Reading, Split
 from archspec.data._reading import ImageFiles, read_in
 from archspec.diagnostics import DataError
-from archspec.images.files import find_images, read_pixels, stem_of, suffixes
+from archspec.images.files import bounded, find_images, read_pixels, stem_of, suffixes
 from archspec.images.preparation import Preparation
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
@@ -151,6 +151,17 @@ def test_no_other_program_is_run_for_a_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
     with pytest.raises(DataError, match="not an image"):
         read_pixels(tmp_path / "a.png", "L")
+
+
+def test_a_limit_that_is_no_number_does_not_take_away_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    monkeypatch.setenv("ARCHSPEC_MAX_MEGAPIXELS", "many")
+    with pytest.raises(DataError), bounded():
+        pass
+    monkeypatch.setenv("ARCHSPEC_MAX_MEGAPIXELS", "2")
+    with bounded():
+        assert Image.MAX_IMAGE_PIXELS == 2_000_000
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_of_several_pictures_the_first_is_taken_and_counted(tmp_path: Path) -> None:
