@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 
 if TYPE_CHECKING:
+    from archspec.loading import Spec
     from archspec.schedules.plateau import Following, Plateau
     from archspec.spec.train import EarlyStopping, Train
     from archspec.tasks import Head
@@ -88,6 +89,13 @@ def figure_named(name: str, heads: Sequence[Head], main: str) -> Figure:
             "`metrics` in `train` adds what is to be measured",
         ],
     )
+
+
+def chosen_by(spec: Spec) -> Figure | None:
+    """The figure by which a run's state is chosen, as its `best` says; None where it is the last state."""
+    if spec.train is None or spec.train.best is None:
+        return None
+    return figure_named(spec.train.best, spec.heads(), spec.graph().main_output.name)
 
 
 def best_of(records: Sequence[Mapping[str, Any]], figure: Figure, among: Sequence[int] | None = None) -> int | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.review.charts import Line, curves
 from archspec.review.parts import Cell, Column, table
-from archspec.training.curves import best_epoch
 
 if TYPE_CHECKING:
     from archspec.tasks import Head
@@ -20,12 +19,11 @@ POINTS = 600
 """Records that a chart draws."""
 
 
-def charts(records: Records, head: Head, held: str) -> Iterator[str]:
+def charts(records: Records, head: Head, held: str, best: float | None) -> Iterator[str]:
     """Loss; what is measured in training and after; the headline where it is another figure; the learning rate.
 
-    `held` is what the part is called that is measured after every epoch.
+    `held` is what the part is called that is measured after every epoch; `best` is the epoch that is marked.
     """
-    best = best_epoch(records, head)
     drawn = thinned(records)
     at = [float(record["epoch"]) for record in drawn]
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from archspec.review.looking import look
 from archspec.review.page import Facts, render
+from archspec.training.curves import best_epoch
 from archspec.training.naming import names_of
+from archspec.watching import chosen_by
 
 if TYPE_CHECKING:
     from archspec.training.evaluation import Evaluated
@@ -44,5 +46,6 @@ def page_of(done: Evaluated) -> str:
             looks=looks,
             notes=list(dict.fromkeys([*said, *done.notes])),
             seconds=sum(times) if times else None,
+            best=best_epoch(records, main, chosen_by(spec)) if records else None,
         )
     )

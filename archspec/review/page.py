@@ -17,7 +17,6 @@ from archspec.page.payload import payload
 from archspec.review.curves import charts, epochs_table
 from archspec.review.looking import Look
 from archspec.review.parts import folded, heading, paragraph, section
-from archspec.training.curves import best_epoch
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -32,7 +31,7 @@ _STATIC = Path(__file__).parent / "static"
 class Facts(NamedTuple):
     """What the page of a run or an import is made of. `records` are those of metrics.jsonl, none of an import; `about`
     is run.json; `figures` are of a part with so many `samples`, called `whose`; `looks` say more of it, by output.
-    `held` is what the part is called that is measured after every epoch.
+    `held` is what the part is called that is measured after every epoch, `best` the epoch that is marked as the best.
     """
 
     spec: Spec
@@ -48,6 +47,7 @@ class Facts(NamedTuple):
     looks: Sequence[Look]
     notes: Sequence[str]
     seconds: float | None = None
+    best: float | None = None
 
 
 def render(facts: Facts) -> str:
@@ -110,9 +110,8 @@ def _header(facts: Facts) -> str:
     epochs = facts.records[-1]["epoch"] if facts.records else None
     if epochs is not None:
         totals.append(("epochs", f"{epochs:g}"))
-        best = best_epoch(facts.records, head)
-        if best is not None:
-            totals.append(("best epoch", f"{best:g}"))
+        if facts.best is not None:
+            totals.append(("best epoch", f"{facts.best:g}"))
     totals.append(("parameters", f"{spec.graph().params:,}"))
     if facts.seconds:
         totals.append(("training time", said_time(facts.seconds)))
@@ -126,7 +125,7 @@ def _header(facts: Facts) -> str:
 def _curves(facts: Facts) -> Iterator[str]:
     if not facts.records:
         return
-    yield f'<div class="charts">{"".join(charts(facts.records, facts.head, facts.held))}</div>'
+    yield f'<div class="charts">{"".join(charts(facts.records, facts.head, facts.held, facts.best))}</div>'
     yield paragraph(
         "Training figures are means over an epoch, while the network still changes, with dropout and augmentation; the "
         "others are of the network at the epoch's end. Losses are the same quantity."

@@ -83,8 +83,10 @@ def cards(items: Sequence[str]) -> str:
 
 
 def card(pictures: str, lines: Sequence[str], name: str) -> str:
-    """Pictures of one sample, what is said of it, and its name."""
+    """Pictures of one sample, what is said of it, and its name: of a path the end, which tells samples apart."""
     text = "".join(f"<span>{escape(line)}</span>" for line in lines)
     whole = escape(name)
-    text += f'<span class="name" title="{whole}">{whole}</span>'
+    *before, folder, file = ("", "", *name.replace("\\", "/").split("/"))
+    short = escape(f"{folder}/{file}" if any(before) and folder else name)
+    text += f'<span class="name" title="{whole}">{short}</span>'
     return f'<figure><div class="pictures">{pictures}</div><figcaption>{text}</figcaption></figure>'

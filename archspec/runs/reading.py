@@ -16,7 +16,7 @@ from archspec.runs.checkpoints import check_saved, last_arrays
 from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
 from archspec.runs.imports import check_import, read_import
 from archspec.tables.layout import Layout
-from archspec.watching import best_of, figure_named
+from archspec.watching import best_of, chosen_by
 
 TABLE = "table"
 """Under this name run.json has how columns became inputs."""
@@ -77,10 +77,8 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
 
 def best_step(folder: RunFolder, spec: Spec) -> int | None:
     """The step whose state a run goes by, where its recipe says by which figure; None where it is the last one."""
-    if spec.train is None or spec.train.best is None:
-        return None
-    figure = figure_named(spec.train.best, spec.heads(), spec.graph().main_output.name)
-    return best_of(folder.metrics().records, figure)
+    figure = chosen_by(spec)
+    return None if figure is None else best_of(folder.metrics().records, figure)
 
 
 def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:

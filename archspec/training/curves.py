@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archspec import watching
 from archspec.tasks import Head
 from archspec.writing import write_by
 
@@ -14,13 +15,20 @@ DOTTED = 60
 """Points up to which each is marked."""
 
 
-def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held: str = "held out") -> None:
+def draw(
+    records: list[dict[str, Any]],
+    title: str,
+    path: Path,
+    head: Head,
+    held: str = "held out",
+    chosen_by: watching.Figure | None = None,
+) -> None:
     """Writes a PNG: loss in training and held out; what is measured in both, and the headline; the learning rate.
 
     `held` is what the part held out is called: validation where there is a test part too. A dashed line marks the epoch
-    whose headline is best there. All figures are the main output's. Training's figures are means over an epoch, while
-    the network still changes and with dropout and augmentation; the held-out ones are of the network at that moment.
-    Epochs need not be whole numbers.
+    that is best there, by the figure `chosen_by` that the recipe's `best` names, else by the headline. All figures are
+    the main output's. Training's figures are means over an epoch, while the network still changes and with dropout and
+    augmentation; the held-out ones are of the network at that moment. Epochs need not be whole numbers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,7 +57,7 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held
         (accuracies, second, 100.0 if percent else 1.0, f"{words} in %" if percent else words),
         (rates, [(None, "learning_rate", "after the epoch", "C3")], 1.0, "learning rate"),
     )
-    best = best_epoch(records, head)
+    best = best_epoch(records, head, chosen_by)
     # Marks that touch each other are a thick line.
     mark = "o" if len(epochs) <= DOTTED else ""
     for axes, lines, factor, label in panels:
@@ -59,7 +67,7 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held
                 epochs, values, label=f"{words}, at last {values[-1]:.4g}", color=colour, marker=mark, markersize=3
             )
         if best is not None and len(epochs) > 1:
-            said = f"best {first.label}, epoch {best:g}"
+            said = f"best {first.label if chosen_by is None else chosen_by.name}, epoch {best:g}"
             axes.axvline(best, color="0.4", linestyle="--", linewidth=1, label=said if axes is not rates else None)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
@@ -75,8 +83,15 @@ def draw(records: list[dict[str, Any]], title: str, path: Path, head: Head, held
         write_by(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
-def best_epoch(records: Sequence[Mapping[str, Any]], head: Head) -> float | None:
-    """The epoch whose validation figure, the one that the main output is judged by, is best; the first of equals."""
+def best_epoch(
+    records: Sequence[Mapping[str, Any]], head: Head, chosen_by: watching.Figure | None = None
+) -> float | None:
+    """The epoch whose validation figure is best, the first of equals: the figure that a run's state is chosen by, or
+    where none is named the one that the main output is judged by.
+    """
+    if chosen_by is not None:
+        step = watching.best_of(records, chosen_by)
+        return next((float(record["epoch"]) for record in records if record["step"] == step), None)
     metric = head.metrics[0]
     known = [
         (record["validation"][metric.headline], record["epoch"])

@@ -494,7 +494,7 @@ class Loop:
         self.checkpoints.tidy(self.wanted)
         result = self.made()
         title = f"{self.spec.name} on {self.data.name}"
-        curves.draw(self.records, title, self.folder.path / CURVES, self.main, self.held)
+        curves.draw(self.records, title, self.folder.path / CURVES, self.main, self.held, self.watch.best)
         about = {"part": result.part, **result.headlines, "epochs": self.records[-1]["epoch"], "step": result.step}
         test = {} if result.test is None else {"test": result.test}
         write(self.folder.path / RESULT, json.dumps({**about, "classes": list(result.classes), **test}) + "\n")

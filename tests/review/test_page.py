@@ -17,6 +17,7 @@ from archspec.cli import main
 from archspec.loading import load
 from archspec.review import making
 from archspec.review.charts import Line, curves, ticks
+from archspec.review.parts import card
 from archspec.training.run import train
 from tests.digits import MNIST
 from tests.page.conftest import Browser, browser  # noqa: F401
@@ -43,6 +44,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.yaml").write_text(SPEC % (folder / "digits"))
     assert main(["train", str(folder / "net.yaml"), "--workdir", str(folder / "run")]) == 0
     return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("/home/someone/data/pets/dog/0001.png", "dog/0001.png"),
+        ("dog/0001.png", "dog/0001.png"),
+        ("/0001.png", "/0001.png"),
+        ("row 3", "row 3"),
+        ("C:\\pets\\dog\\1.png", "dog/1.png"),
+    ],
+)
+def test_of_a_long_path_the_end_is_shown(name: str, shown: str) -> None:
+    """All samples of a folder begin alike; the whole path is told under the pointer."""
+    assert card("", [], name).count(f'<span class="name" title="{name}">{shown}</span>') == 1
 
 
 class Reader(HTMLParser):

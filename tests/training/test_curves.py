@@ -10,6 +10,7 @@ import pytest
 
 from archspec.loading import load
 from archspec.training import curves
+from archspec.watching import figures_of
 
 
 @pytest.mark.parametrize("title", [r"net on a$\foo$b", "net on $x_{$", "net on \x1b[31m\U0001f99c"])
@@ -64,6 +65,12 @@ def test_the_best_epoch_is_marked_among_parts_of_epochs(tmp_path: Path, monkeypa
     records = [record(0.5, 1.0, 0.5), record(1, 0.5, 0.875), record(1.5, 0.25, 0.75), record(2, 0.5, 0.875)]
     curves.draw(records, "net", tmp_path / "curves.png", head)
     assert curves.best_epoch(records, head) == 1 and curves.best_epoch(records, number) == 0.5
+    # A run whose state another figure chooses is marked by that one.
+    steps = [{**own, "step": place} for place, own in enumerate(records)]
+    loss = figures_of([head], head.name)["loss"]
+    assert curves.best_epoch(steps, head, loss) == 1.5
+    curves.draw(steps, "net", tmp_path / "curves.png", head, chosen_by=loss)
+    assert [panel[-1] for panel in lines[1]] == [[1.5, 1.5]] * 3
     losses, tops, rates = lines[0]
     assert losses == [[1, 1, 1, 1], [1.0, 0.5, 0.25, 0.5], [1, 1]]
     assert tops == [[0, 0, 0, 0], [50, 87.5, 75, 87.5], [1, 1]]
