@@ -23,6 +23,8 @@ from archspec.training.feeding import batch_of
 
 NAMED = 8
 """Classes that are named before the rest is only counted."""
+LEAST_BEGINNING = 0.01
+"""Share of the first weights in a moving average from which a note says so."""
 
 
 def check_labels(name: str, split: Split, part: str) -> None:
@@ -167,7 +169,8 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
     if missing and norms:
         notes.append(
             f"{count(samples, 'sample')} in steps of {batch:,}: an epoch's last step trains on {batch - missing:,}, "
-            f"and {missing:,} that were trained on already fill it up, for batch normalisation's statistics alone"
+            f"and {missing:,} that {'was' if missing == 1 else 'were'} trained on already "
+            f"{'fills' if missing == 1 else 'fill'} it up, for batch normalisation's statistics alone"
         )
     single = [path for path, values in norms.items() if batch // parts * values == 1]
     if single and recipe.samples > 1:  # otherwise the spec's own warning says so
@@ -176,6 +179,20 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"a {'step' if parts == 1 else 'micro-batch'} has one sample"
         )
     return notes
+
+
+def of_average(recipe: Train, samples: int) -> list[str]:
+    """That a moving average is still made of the weights that the run began with, to decayˢᵗᵉᵖˢ."""
+    if recipe.ema is None or recipe.ema.warmup:
+        return []
+    steps = recipe.epochs * -(-samples // batch_of(recipe, samples))
+    share: float = recipe.ema.decay**steps
+    if share < LEAST_BEGINNING:
+        return []
+    return [
+        f"`ema` {recipe.ema.decay:g} over {count(steps, 'step')}: {100 * share:.2g} % of the average, which is "
+        "measured and kept, are the weights that the run begins with; a smaller decay, or `warmup: true`, forgets them"
+    ]
 
 
 def of_precision(recipe: Train) -> list[str]:

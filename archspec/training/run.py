@@ -38,7 +38,7 @@ from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
 from archspec.training.naming import names_of, value_names
-from archspec.training.notes import check_labels, of_augment, of_batches, of_data, of_precision, say_notes
+from archspec.training.notes import check_labels, of_augment, of_average, of_batches, of_data, of_precision, say_notes
 from archspec.training.reading import read_once
 from archspec.training.result import Result
 from archspec.training.updates import factor_of, transformation
@@ -95,6 +95,7 @@ def _train(
         folder = choose_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
+    _check_watched(recipe, spec, graph)  # before data are read, which can take hours
     data, digest = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)
     data = cut_from_files(data, spec, heads)
@@ -104,7 +105,6 @@ def _train(
         _check_frozen(recipe, spec, graph)
         _check_remat(recipe, spec, graph)
         _check_updates(recipe, spec, graph)
-        _check_watched(recipe, spec, graph, heads)
         _check_foreign(graph)
         for writer in recipe.log or ():
             writer.check()
@@ -253,6 +253,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_data(data, graph, heads, spec.inputs),
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
+        *of_average(recipe, len(data.train)),
         *of_precision(recipe),
     ]
 
@@ -266,10 +267,10 @@ def _check_foreign(graph: Graph) -> None:
     jax.eval_shape(partial(pure.apply, train=True), params, statistics, x, key=jax.random.key(0))
 
 
-def _check_watched(recipe: Train, spec: Spec, graph: Graph, heads: Sequence[Head]) -> None:
+def _check_watched(recipe: Train, spec: Spec, graph: Graph) -> None:
     """Raises `SpecError` where the run is to go by a figure that is not measured."""
     try:
-        Watch(recipe, heads, graph.main_output.name)
+        Watch(recipe, spec.heads(), graph.main_output.name)
     except UnmeasuredError as error:
         raise error.located(spec.place("train", *error.path)) from None
 

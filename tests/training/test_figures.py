@@ -16,6 +16,7 @@ from archspec.data import Orders
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.training import feeding
+from archspec.training.notes import of_average
 from archspec.training.result import Result
 from archspec.training.run import train
 from archspec.training.steps import make_steps
@@ -172,7 +173,7 @@ def test_what_is_never_seen_is_said(write: Write, tmp_path: Path, capsys: pytest
         "x.npz has no image held out of 2 classes: 0 and 1",
     ]
     assert said[-1] == (
-        "7 samples in steps of 4: an epoch's last step trains on 3, and 1 that were trained on already fill it up, for "
+        "7 samples in steps of 4: an epoch's last step trains on 3, and 1 that was trained on already fills it up, for "
         "batch normalisation's statistics alone"
     )
     about = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -181,7 +182,20 @@ def test_what_is_never_seen_is_said(write: Write, tmp_path: Path, capsys: pytest
     assert "1 of the 3 classes has the weight 0 in the loss: 0" in notes(write, tmp_path, weighed, capsys)
     said = notes(write, tmp_path, text.replace("batch_size: 4", "batch_size: 400"), capsys)
     assert said[-1:] == ["batch_size is 400, but there are 7 samples to train on: a step has all of them"]
-    assert not any("fill it up" in note for note in said)
+    assert not any("it up" in note for note in said)
+
+
+@pytest.mark.parametrize(
+    ("ema", "epochs", "share"),
+    [("0.9", 1, "81 %"), ("0.9", 21, "1.2 %"), ("0.9", 22, None), ("{decay: 0.9, warmup: true}", 1, None)],
+)
+def test_an_average_of_the_first_weights_is_said(write: Write, ema: str, epochs: int, share: str | None) -> None:
+    """Of 7 samples in batches of 4 an epoch has 2 steps: 0.9² = 0.81, 0.9⁴² = 0.0120, 0.9⁴⁴ = 0.0097."""
+    text = FILLED.replace("%s ", "").replace("epochs: 1", f"epochs: {epochs}, ema: {ema}")
+    recipe = load(write(text)).train
+    assert recipe is not None
+    said = of_average(recipe, 7)
+    assert bool(said) == (share is not None) and all(f": {share} of the average" in note for note in said)
 
 
 def test_one_sample_a_step_before_batch_normalisation(
