@@ -64,8 +64,11 @@ def overrides_of(options: argparse.Namespace) -> list[Override]:
     return [item for item in parsed if item is not None]
 
 
-def open_checked(target: str, options: argparse.Namespace) -> Spec:
-    """One checked spec. Warnings are printed; raises `SpecError` on errors, and with --strict on warnings."""
+def open_checked(target: str, options: argparse.Namespace, *, but: Collection[str] = ()) -> Spec:
+    """One checked spec. Warnings are printed, `but` those of codes that the command goes on to say as errors.
+
+    Raises `SpecError` on errors, and with --strict on warnings.
+    """
     from archspec.loading import open_spec
 
     spec = open_spec(target, overrides_of(options))
@@ -73,7 +76,7 @@ def open_checked(target: str, options: argparse.Namespace) -> Spec:
     if failed(diagnostics, options):
         raise SpecError(diagnostics)
     if options.format != "json":
-        show(diagnostics, options)
+        show([item for item in diagnostics if item.code not in but], options)
     return spec
 
 

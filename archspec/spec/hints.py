@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics import did_you_mean
-from archspec.spec.other_names import AUGMENT, FIELDS, KINDS, METRICS, NO_FIELD, NO_KIND, NOTHING
+from archspec.spec.other_names import AUGMENT, FIELDS, KINDS, METRICS, NO_FIELD, NO_KIND, NOTHING, VALUES
 
 _DIMENSIONS = re.compile(r"[123]d(?=$|transpose|lstm)")
 
@@ -88,6 +88,15 @@ def field_hint(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str
         if candidate in known or candidate in also:
             return f"did you mean `{candidate}`?"
     return NO_FIELD.get(plain) or did_you_mean(name, [*known, *also])
+
+
+def choice_hint(value: Any, known: Iterable[str]) -> str | None:
+    """Which of a field's values another may have been meant to be; None where nothing is near."""
+    known = list(known)
+    for candidate in VALUES.get(_plain(str(value)), ()):
+        if candidate in known:
+            return f"did you mean `{candidate}`?"
+    return did_you_mean(str(value), known)
 
 
 def kind_hint(name: str, known: Iterable[str]) -> str | None:

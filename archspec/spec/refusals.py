@@ -11,10 +11,11 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archspec.diagnostics import Findings, Span, did_you_mean
+from archspec.diagnostics import Findings, Span
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
 from archspec.refused import SELF_EXPLAINING, choices, reason
+from archspec.spec.hints import choice_hint
 from archspec.spec.reading import fields_of
 
 
@@ -105,11 +106,12 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         value = f", but {place.value} is {describe(detail['input'])}"
     elif place is not None and not value and detail["type"] not in SELF_EXPLAINING:
         value = f", not {describe(place.plain)}"
-    hints = [
-        did_you_mean(str(item["input"]), choices(item)) if item["type"] == "literal_error" else None for item in alike
-    ]
+    hints = [choice_hint(item["input"], choices(item)) if item["type"] == "literal_error" else None for item in alike]
     reasons = [reason(item) for item in alike]
     reasons[1:] = [text.removeprefix("must be ") for text in reasons[1:]]
+    info = fields_of(model).get(name)
+    if "must be a mapping" in reasons and info is not None and info.description:
+        hints.append(f"{name}: {info.description}")  # of which short forms are a part
     findings.error(
         "E206",
         f"`{name}` of {what} {' or '.join(reasons)}{value}",

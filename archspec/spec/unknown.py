@@ -158,8 +158,10 @@ def unknown_field(
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
     hint = field_hint(name, fields_of(model), also)
-    if hint is None and "optimiser" in fields_of(model) and "learning_rate" in synonyms(name):
-        hint = "the optimiser has it: `optimiser: {sgd: {learning_rate: …}}`"
+    if "optimiser" in fields_of(model):
+        for own in ("learning_rate", "weight_decay", "momentum"):
+            if own in synonyms(name):
+                hint = f"the optimiser has it: `optimiser: {{sgd: {{{own}: …}}}}`"
     if hint is None and what == "train" and name == "task":
         hint = "`task` is a section of its own, beside `train`"
     findings.error(
