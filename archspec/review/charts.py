@@ -63,16 +63,15 @@ class Plane:
                 marks = [10**own for own in ticks(*self.up, 4)]
         else:
             marks = ticks(*self.up)
-        for value in marks:
+        for value, said in zip(marks, labels(marks), strict=True):
             at = self.y(value)
             parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-            parts.append(f'<text x="{LEFT - 6}" y="{at + 3.5:.1f}" text-anchor="end">{short(value)}</text>')
-        for value in ticks(*self.across, 7):
-            if whole and value != round(value):
-                continue
+            parts.append(f'<text x="{LEFT - 6}" y="{at + 3.5:.1f}" text-anchor="end">{said}</text>')
+        places = [value for value in ticks(*self.across, 7) if not whole or value == round(value)]
+        for value, said in zip(places, labels(places), strict=True):
             at = self.x(value)
             parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-            parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{short(value)}</text>')
+            parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{said}</text>')
         middle = (LEFT + WIDTH - RIGHT) / 2
         parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{escape(across)}</text>')
         middle = (TOP + HEIGHT - BOTTOM) / 2
@@ -88,6 +87,16 @@ def short(value: float) -> str:
     if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
         return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:.4g}"
+
+
+def labels(marks: Sequence[float]) -> list[str]:
+    """Numbers at an axis, with as many digits as tell them apart."""
+    said = [short(value) for value in marks]
+    for digits in range(2, 17):
+        if len(set(said)) == len(said):
+            break
+        said = [f"{value:.{digits}g}" for value in marks]
+    return said
 
 
 def curves(title: str, at: Sequence[float], lines: Sequence[Line], up: str, marked: float | None = None) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from archspec.cli import main
 from archspec.loading import load
 from archspec.review import making
-from archspec.review.charts import Line, curves, ticks
+from archspec.review.charts import Line, curves, labels, ticks
 from archspec.review.parts import card
 from archspec.training.run import train
 from tests.digits import MNIST
@@ -168,3 +168,19 @@ def test_the_page_of_a_run_in_a_browser(shown: Callable[..., Browser], run: Path
     for width in (390, 1400):
         shown(width=width)
         assert page.run("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        ((28.638, 28.64, 28.642), ["28.638", "28.64", "28.642"]),
+        ((0.0, 0.5, 1.0), ["0", "0.5", "1"]),
+        ((0.00102, 0.00103), ["0.00102", "0.00103"]),
+        ((1.2e-05, 1.4e-05), ["1.2e-05", "1.4e-05"]),
+        ((100100.0, 100200.0), ["1.001e+05", "1.002e+05"]),
+        ((100001.0, 100002.0), ["100001", "100002"]),
+    ],
+)
+def test_no_two_marks_of_an_axis_are_called_alike(marks: tuple[float, ...], said: list[str]) -> None:
+    """Curves that hardly move have marks that differ in the fifth digit."""
+    assert labels(marks) == said
