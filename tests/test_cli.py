@@ -488,13 +488,16 @@ def test_training_needs_a_recipe(write: Write, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_interrupted_training_ends_politely(write: Write, tmp_path: Path, number: signal.Signals) -> None:
     net = "input: {height: 28, width: 28, channels: 1}\nlayers: [flatten, {dense: 10}]\ntrain: {epochs: 500}\n"
-    folder = tmp_path / "run"
+    # With auto the same command would be another run.
+    auto = number == signal.SIGTERM
+    folder = tmp_path / "runs" / "net" if auto else tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "archspec.cli", "train", str(write(net)), "--workdir", str(folder)],
+        [sys.executable, "-m", "archspec.cli", "train", str(write(net)), "--workdir", "auto" if auto else str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     metrics = folder / "metrics.jsonl"
     deadline = time.monotonic() + 120
@@ -503,7 +506,8 @@ def test_interrupted_training_ends_politely(write: Write, tmp_path: Path, number
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert re.search(r"stopped; the same command goes on after (step \d+, in )?epoch \d+", err)
+    again = "the same command with --workdir runs/net" if auto else "the same command"
+    assert re.search(rf"stopped; {again} goes on after (step \d+, in )?epoch \d+", err)
     assert "Traceback" not in err
 
 

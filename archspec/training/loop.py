@@ -120,6 +120,8 @@ class Loop:
         self.orders = Orders(recipe.seed, len(data.train), self.batch)
         self.steps_per_epoch = self.orders.steps
         self.heads = heads
+        self.again = "the same command"
+        """What goes on with a run that is stopped, in words."""
         self.main = next(head for head in heads if head.name == graph.main_output.name)
         self.classes = main_classes(data, graph, heads)
         self.given = given
@@ -283,7 +285,7 @@ class Loop:
             self.checkpoints.close()
             last = self.checkpoints.latest
             words = (
-                f"stopped; the same command goes on after {self.at(last)}"
+                f"stopped; {self.again} goes on after {self.at(last)}"
                 if last
                 else "stopped before the first checkpoint"
             )

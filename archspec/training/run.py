@@ -128,6 +128,8 @@ def _train(
         else:
             say_notes(_resumed(folder, data.name, about), progress)
         run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page)
+        if asked == AUTO:  # with which the same command begins another run
+            run.again = f"the same command with --workdir {folder.path}"
         try:
             return run.go()
         finally:
