@@ -74,7 +74,12 @@ def chosen_part(wanted: str | None, names: Sequence[str], where: Path, field: st
     same = [name for name in names if name == wanted] or [name for name in names if name.lower() == wanted.lower()]
     if not same:
         raise DataError(
-            "E505", f"{where} has no {wanted}, which `{field}` names", help=[f"there are {listed(names) or 'none'}"]
+            "E505",
+            f"{where} has no {wanted}, which `{field}` names",
+            help=[
+                f"there are {listed(names)}" if names else "it has no parts with names",
+                *(["`validation: 0.1` takes a share of what there is to train on"] if field == "validation" else []),
+            ],
         )
     return same[0]
 

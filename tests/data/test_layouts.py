@@ -466,8 +466,9 @@ def test_parts_are_three_or_those_that_are_named(tmp_path: Path) -> None:
     for part in (tmp_path / "val", tmp_path / "test"):
         shutil.rmtree(part)
     assert of() == of(validation="dev") == ["train", "dev"]
-    with pytest.raises(DataError, match="has no val2, which `validation` names"):
+    with pytest.raises(DataError, match="has no val2, which `validation` names") as missing:
         of(validation="val2")
+    assert missing.value.help[1] == "`validation: 0.1` takes a share of what there is to train on"
 
 
 def test_lists_of_three_parts(tmp_path: Path) -> None:
