@@ -22,9 +22,11 @@ AGREES = re.compile(r"(listed|count|article)\(|'|(\w+\.)?_?[A-Z][A-Z0-9_]+$")
 """Helpers, literals and constants, which are large."""
 
 NEVER_ONE = """
+augmentations/blur.py: kernel
+augmentations/cutout.py: box
 data/_arrays.py: array.size
 data/_digits.py: train + test
-data/_files.py: _said(shape); dtype.itemsize; len(images); len(made); len(split)
+data/_files.py: _said(shape); dtype.itemsize; len(images); len(made); len(split); data.whose(part)
 data/_index.py: len(wanted)
 data/cifar.py: classes
 data/digit_canvas.py: pixels
@@ -58,13 +60,19 @@ reports/roofline.py: prediction.throughput
 reports/roofline_plot.py: prediction.throughput
 reports/tables.py: role
 reports/zoo_plot.py: classes; len(items)
+review/confusion.py: len(self.names); len(rows)
+review/curves.py: len(rows)
+review/of_numbers.py: len(self.names)
 runs/folder.py: len(lines)
 spec/network.py: self.short_side
+survey/words.py: len(classes)
 tasks/_numbers.py: output
 tasks/classification.py: target.shape[1]; word
 training/adapting.py: array.shape[1]; made[0].shape[1]
 training/beginning.py: len(layers)
 training/checks.py: last
+training/failure.py: scale
+training/notes.py: ways_said(moving)
 """
 """Of each file the values that are never one where the text is said, or begin with no vowel; shapes and rates too."""
 

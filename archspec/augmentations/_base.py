@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from archspec.diagnostics import count
 from archspec.fields import is_number
 from archspec.kinds import Kind
 
@@ -77,7 +78,7 @@ def fill_fault(fill: str | tuple[float, ...], channels: int) -> str | None:
     """Why a fill is none for images of so many channels."""
     if isinstance(fill, str) or len(fill) in (1, channels):
         return None
-    return f"its `fill` has {len(fill)} numbers, but the input has {channels} channel{'s' * (channels != 1)}"
+    return f"its `fill` has {count(len(fill), 'number')}, but the input has {count(channels, 'channel')}"
 
 
 def _read_span(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from archspec.augmentations._base import Augmentation, Fill, Size, Way, fill_fault, fill_of, labels_fill
+from archspec.diagnostics import count
 from archspec.fields import Offset
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class RandomCrop(Augmentation):
                 f"{size[0]}×{size[1]} has on a side, so that a crop may miss the image"
             )
         if self.fill == "reflect" and any(border >= side for border, side in zip(self.padding, size, strict=True)):
-            return f"an input of {size[0]}×{size[1]} has no {max(self.padding)} pixels beside its outermost to reflect"
+            border = count(max(self.padding), "pixel")
+            return f"an input of {size[0]}×{size[1]} has no {border} beside its outermost to reflect"
         return fill_fault(self.fill, channels)
 
     def draw(self, key: jax.Array, size: Size) -> Any:

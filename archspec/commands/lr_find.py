@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from archspec.commands._common import open_checked, positive, spec_options, write_file
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, count
 from archspec.output import as_json, printable
 from archspec.training.interrupt import loading
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         every = max(1, len(found.smoothed) // 12)
         for index in range(0, len(found.smoothed), every):
             print(f"{found.rates[index]:9.2e}  {found.losses[index]:9.4g}  {found.smoothed[index]:.4g}")
-        print(f"{found.ended}, after {len(found.losses)} steps")
+        print(f"{found.ended}, after {count(len(found.losses), 'step')}")
         if found.steepest is None or found.tenth is None:
             print("the loss falls nowhere, so that nothing is suggested: other rates (--from, --to), or more --steps")
         else:

@@ -254,6 +254,8 @@ def _several(column: Sequence[Any], width: int, what: str) -> np.ndarray:
             made[row] = -1
             continue
         if any(not 0 <= item < width for item in value):
-            raise DataError("E507", f"{what}: row {row} has {list(value)[:5]}, but there are {width} classes")
+            raise DataError(
+                "E507", f"{what}: row {row} has {list(value)[:5]}, which is beyond its {count(width, 'class')}"
+            )
         made[row, list(value)] = 1
     return made

@@ -109,9 +109,9 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
     hints = [choice_hint(item["input"], choices(item)) if item["type"] == "literal_error" else None for item in alike]
     reasons = [reason(item) for item in alike]
     reasons[1:] = [text.removeprefix("must be ") for text in reasons[1:]]
-    info = fields_of(model).get(name)
-    if "must be a mapping" in reasons and info is not None and info.description:
-        hints.append(f"{name}: {info.description}")  # of which short forms are a part
+    field = fields_of(model).get(name)
+    if "must be a mapping" in reasons and field is not None and field.description:
+        hints.append(f"{name}: {field.description}")  # of which short forms are a part
     findings.error(
         "E206",
         f"`{name}` of {what} {' or '.join(reasons)}{value}",

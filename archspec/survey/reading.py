@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from archspec.data import Column, Data, Split, UnlikeError
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import cores
 from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments, digest
 from archspec.survey.known import Known
@@ -336,7 +336,7 @@ def unreadable(bad: Sequence[Bad | Unread], of: int, *, can_skip: bool) -> DataE
     told = [item for item in bad if not getattr(item, "unlike", False)]
     if not told:
         first = bad[0]
-        more = f"; {len(bad):,} of {of:,} samples are of another size" if len(bad) > 1 else ""
+        more = f"; {len(bad):,} of {count(of, 'sample')} are of another size" if len(bad) > 1 else ""
         return DataError(first.code, first.reason + more, help=getattr(first, "help", ()))
     first = told[0]
     own = getattr(first, "help", ()) or ["download them again, or take them out of the folder"]
@@ -345,7 +345,7 @@ def unreadable(bad: Sequence[Bad | Unread], of: int, *, can_skip: bool) -> DataE
         return DataError(first.code, first.reason, help=help)
     return DataError(
         first.code,
-        f"{len(told):,} of {of:,} samples cannot be read: {listed([item.name for item in told], 20)}",
+        f"{len(told):,} of {count(of, 'sample')} cannot be read: {listed([item.name for item in told], 20)}",
         notes=[item.reason for item in told[:10]],
         help=[*help, *(["`archspec data check` lists all of them"] if len(told) > 20 else [])],
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from archspec.data import Orders, workers_for
 from archspec.diagnostics import DataError
+from archspec.diagnostics import count as counted
 from archspec.output import say
 from archspec.schedules import Schedule
 from archspec.tasks import Head
@@ -102,7 +103,7 @@ def rate_test(
     batches = (own for epoch in range(1, epochs + 1) for own in source.batches(orders.of(epoch), epoch=epoch))
     state = compiled.initial(given)
     if progress:
-        say(f"{steps} steps of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")
+        say(f"{counted(steps, 'step')} of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")
     losses: list[float] = []
     ended = "all rates were tried"
     try:

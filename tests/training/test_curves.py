@@ -48,7 +48,7 @@ def test_the_best_epoch_is_marked_among_parts_of_epochs(tmp_path: Path, monkeypa
 
     (head,) = load("lenet5").heads()
     (number,) = load("specs/examples/digit_angle.yaml").heads()
-    lines: list[list[list[float]]] = []
+    lines: list[list[list[list[float]]]] = []
     monkeypatch.setattr(
         Figure, "savefig", lambda figure, *given, **named: lines.append([_lines(axes) for axes in figure.axes])
     )
