@@ -123,8 +123,10 @@ class Loader(Generic[Made]):
 
         made = grain.MapDataset.range(start, self.total).map(_Tried(self.make))
         if not self.workers:
-            threads = grain.ReadOptions(num_threads=min(cores(), MOST), prefetch_buffer_size=2 * AHEAD)
-            return iter(made.to_iter_dataset(threads))
+            threads = min(cores(), MOST)
+            # An element for each thread at least, or grain warns of threads that wait.
+            ahead = max(AHEAD * 2, threads)
+            return iter(made.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=ahead)))
         _start_lightly()
         alone = made.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
         many = grain.MultiprocessingOptions(num_workers=self.workers, per_worker_buffer_size=AHEAD)

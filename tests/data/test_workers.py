@@ -183,3 +183,15 @@ def test_ctrl_c_is_for_the_parent_alone(script: Any) -> None:
     os.killpg(script.pid, signal.SIGINT)
     _, words = script.communicate(timeout=40)
     assert script.returncode == 0 and gone(script.workers) and not words
+
+
+def test_threads_of_many_cores_have_elements_enough(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """grain warns where fewer elements are ahead than there are threads, of which some then wait."""
+    monkeypatch.setattr("archspec.data._workers.cores", lambda: 8)
+    loader: Loader[Any] = Loader(Gathered(streamed(folder), Orders(3, 26, 8)), 4, 0)
+    with caplog.at_level("WARNING"):
+        assert len(list(loader.between(0, 4))) == 4
+    loader.close()
+    assert not caplog.messages
