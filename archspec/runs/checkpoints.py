@@ -118,7 +118,9 @@ class Checkpoints:
                 state = reader.restore(self.path / str(step), args=ocp.args.StandardRestore(abstract))
             _check_step(int(state["step"]), step)
             _compare(state, held)
-            return state, about
+            # Orbax's arrays are bound to their device, as none of a run that begins are: a state in which some are and
+            # others are not is another program's, and its step would be compiled twice.
+            return jax.tree.map(lambda value: jnp.array(np.asarray(value), copy=True), state), about
 
         steps = [step for step in reversed(self.steps()) if until is None or step <= until]
         return _first(self.path, read, steps)

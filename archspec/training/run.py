@@ -33,7 +33,7 @@ from archspec.tasks import Head
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
-from archspec.training.cutting import cut_from_files
+from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.digest import DATA, digest_of
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = "batch_size"
 """Under this name run.json has the size that `batch_size: auto` came to."""
+CUT = "cut_from_files"
+"""Under this name run.json says that random resized crops are boxes of the files' own pixels."""
+OF_FILES, OF_IMAGES = "out of the files' own pixels", "out of images at the input's size"
 SMALLER = "a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits"
 
 
@@ -122,6 +125,7 @@ def _train(
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         about = {**made_of(recipe.seed, command), **_record(spec, graph, data, heads, notes), DATA: digest}
         about |= {BATCH_SIZE: recipe.samples} if chosen else {}
+        about |= {CUT: True} if is_cut(data.train) else {}
         if overwrite or not folder.begun:
             folder.clear()
             folder.begin(owner, spec_text, str(report(graph)), about)
@@ -232,6 +236,17 @@ def _resumed(folder: RunFolder, dataset: str, now: Mapping[str, Any]) -> list[st
             help=[
                 "with the data as they were, the same command goes on",
                 f"`init_from: {folder.path}` in another --workdir begins with its weights, on these data",
+                "--overwrite trains anew",
+            ],
+        )
+    was = about.get(CUT, False)
+    if was != now.get(CUT, False):
+        raise DataError(
+            "E510",
+            f"the run in {folder.path} cut its random crops {OF_FILES if was else OF_IMAGES}, and would cut them "
+            f"{OF_IMAGES if was else OF_FILES} now: images are {'not streamed any more' if was else 'streamed'}",
+            help=[
+                f"with `stream: {'always' if was else 'never'}` it goes on as it was",
                 "--overwrite trains anew",
             ],
         )

@@ -94,6 +94,18 @@ def test_more_epochs_go_on_where_the_run_ended(
     assert code(error) == "E510"
 
 
+def test_a_step_is_compiled_once_where_a_run_goes_on_too(
+    place: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plateau's factor comes from the records, all else of the state from the checkpoint."""
+    made: list[Any] = []
+    make = module.make_steps
+    monkeypatch.setattr(module, "make_steps", lambda *own, **more: made.append(make(*own, **more)) or made[-1])
+    for epochs in (1, 3):
+        train(load(spec_of(place, data, epochs, "plateau")), tmp_path / "run", progress=False)
+    assert [steps.train._cache_size() for steps in made] == [1, 1]
+
+
 def test_a_schedule_of_more_epochs_is_told(
     place: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

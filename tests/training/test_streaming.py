@@ -117,3 +117,20 @@ def test_every_sample_that_cannot_be_read_is_named_before_the_first_step(
     trained(write, tmp_path / "run", data=data % ", on_error: skip", **fields)
     about = json.loads((tmp_path / "run" / "run.json").read_text())
     assert sorted(own["name"] for own in about["left_out"]) == sorted(map(str, bad))
+
+
+@pytest.mark.slow
+def test_a_run_whose_crops_would_be_cut_otherwise_does_not_go_on(
+    write: Write, tmp_path: Path, sources: dict[str, str]
+) -> None:
+    """`stream` may change in the course of a run, unless what the network is shown changes with it."""
+    fields = {"data": sources["classes"], "rest": CLASSES, "fit": "crop"}
+    crop = "augment: [random_resized_crop: [0.3, 1.0]]"
+    trained(write, tmp_path / "run", **fields, epochs=1, more=f"stream: always, workers: 0, {crop}")
+    with pytest.raises(SpecError) as found:
+        trained(write, tmp_path / "run", **fields, more=f"stream: never, {crop}")
+    (diagnostic,) = found.value.diagnostics
+    assert diagnostic.code == "E510" and "out of the files' own pixels, and would cut" in diagnostic.message
+    assert "with `stream: always` it goes on as it was" in diagnostic.help
+    lines, _ = trained(write, tmp_path / "run", **fields, more=f"stream: always, workers: 0, {crop}")
+    assert [line["epoch"] for line in lines] == [1, 2]
