@@ -12,7 +12,7 @@ from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec, load
 from archspec.lower import Arrays
-from archspec.runs.checkpoints import check_saved, last_arrays
+from archspec.runs.checkpoints import Checkpoints, check_saved, last_arrays
 from archspec.runs.folder import IMPORT, RUN, SPEC, RunFolder, open_run
 from archspec.runs.imports import check_import, read_import
 from archspec.tables.layout import Layout
@@ -76,9 +76,9 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
 
 
 def best_step(folder: RunFolder, spec: Spec) -> int | None:
-    """The step whose state a run goes by, where its recipe says by which figure; None where it is the last one."""
+    """The best step of those whose states are there, where the recipe says by which figure; None where it says none."""
     figure = chosen_by(spec)
-    return None if figure is None else best_of(folder.metrics().records, figure)
+    return None if figure is None else best_of(folder.metrics().records, figure, Checkpoints(folder.path).steps())
 
 
 def preparation_of(folder: RunFolder, spec: Spec) -> Preparation:

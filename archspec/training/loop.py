@@ -42,7 +42,7 @@ from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
 from archspec.training.steps import FACTOR, State, Steps, evaluated, make_steps, weights_of
 from archspec.training.totals import Totals
-from archspec.watching import MEASURED, Watch, best_of
+from archspec.watching import MEASURED, Figure, Watch, best_of
 from archspec.writing import write
 
 if TYPE_CHECKING:
@@ -458,8 +458,8 @@ class Loop:
         A plateau's factor is in the checkpoint, and no evaluation lies between it and the failing step.
         """
         self.checkpoints.wait()
-        at = self.checkpoints.latest or 0
-        state = self.state_at(at)
+        state = self.state_at(self.checkpoints.latest or 0)
+        at = int(state["step"])  # of an earlier one where the last is damaged
         epoch = self.epoch_of(step + 1)
         while True:
             now = at // self.steps_per_epoch + 1
@@ -514,7 +514,7 @@ class Loop:
     def made(self) -> Result:
         """What came of the run: the last state, or the best where the recipe says by what."""
         record = self.records[-1]
-        best = None if self.watch.best is None else best_of(self.records, self.watch.best)
+        best = None if self.watch.best is None else self.best(self.watch.best)
         params, statistics = weights_of(self.state)
         if best is not None and best != self.step:
             found, notes, step = last_arrays(self.folder.path, best)
@@ -536,6 +536,17 @@ class Loop:
             test,
             chose,
         )
+
+    def best(self, figure: Figure) -> int | None:
+        """The best step of those whose states are there; where a better one is not any more, that is said."""
+        best = best_of(self.records, figure, self.checkpoints.steps())
+        ever = best_of(self.records, figure)
+        if ever is not None and ever != best:
+            self.say(
+                f"`{figure.name}` was best at step {ever}, whose state was not kept; the best of those that were is "
+                f"that of step {best or self.step}"
+            )
+        return best
 
     def tested(self, weights: tuple[Arrays, Arrays], step: int) -> Metrics | None:
         """The figures of the test part, which is measured once: result.json keeps them. None where there is none."""

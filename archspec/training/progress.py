@@ -142,5 +142,8 @@ def _loss(value: float | None) -> str:
     return f"{value:.4f}" if value < 10_000 else f"{value:.4g}"
 
 
-def _speed(value: float) -> str:
+def _speed(value: float | None) -> str:
+    """A dash where the steps took no time that was measured."""
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

@@ -17,7 +17,7 @@ from archspec.inference.evaluating import evaluate
 from archspec.loading import load
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.folder import RunFolder
-from archspec.runs.reading import opened, restored
+from archspec.runs.reading import best_step, opened, restored
 from archspec.training import loop as module
 from archspec.training.result import Result
 from archspec.training.run import train
@@ -104,6 +104,22 @@ def test_a_step_is_compiled_once_where_a_run_goes_on_too(
     for epochs in (1, 3):
         train(load(spec_of(place, data, epochs, "plateau")), tmp_path / "run", progress=False)
     assert [steps.train._cache_size() for steps in made] == [1, 1]
+
+
+def test_the_best_of_those_that_were_kept_is_taken(place: Path, data: Path, tmp_path: Path) -> None:
+    """Where `best` is asked for later: all losses are equal, so it is the first, whose state is not there any more."""
+    text, folder = spec_of(place, data, 4).read_text().replace("0.1}", "1.0e-30}"), tmp_path / "run"
+    path = tmp_path / "net.yaml"
+    path.write_text(text)
+    assert train(load(path), folder, progress=False).step == 12
+    path.write_text(text.replace("train: {", "train: {best: loss, "))
+    assert train(load(path), folder, progress=False).step == 9
+    assert json.loads((folder / "result.json").read_text())["step"] == 9
+    assert (
+        "`loss` was best at step 3, whose state was not kept"
+        in json.loads((folder / "run.json").read_text())["notes"][-1]
+    )
+    assert best_step(*opened(folder)) == 9
 
 
 def test_a_schedule_of_more_epochs_is_told(
