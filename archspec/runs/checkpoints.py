@@ -37,6 +37,9 @@ AVERAGED = "the weights are their moving averages, as `train.ema` says"
 STEP, DIGESTS, OWN = "step", "sha256", "about_sha256"
 """What every checkpoint says of itself: its step, the arrays' digests, and a digest of all that it says."""
 
+BATCH = "batch"
+"""Under this name a checkpoint says how many samples its steps had, of which `batch_size: auto` says nothing."""
+
 
 class Restored(NamedTuple):
     """What could be read: of which step, 0 where there is no checkpoint yet, and what could not be read before.
@@ -128,6 +131,15 @@ class Checkpoints:
     def about(self, step: int) -> dict[str, Any]:
         """What a checkpoint says of itself. Raises `DamagedError`."""
         return _about(self.path / str(step))
+
+    def batch(self) -> int | None:
+        """The samples of a step, by the last checkpoint that says it; None where none does."""
+        for step in reversed(self.steps()):
+            with suppress(DamagedError, OSError):
+                found = self.about(step).get(BATCH)
+                if isinstance(found, int):
+                    return found
+        return None
 
     def drop_after(self, step: int) -> None:
         """Deletes the checkpoints after a step, whose work is done again, and what killed processes left behind."""

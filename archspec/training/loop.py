@@ -20,7 +20,7 @@ from archspec.images.numbers import given
 from archspec.lower import Arrays
 from archspec.output import said_when_slow
 from archspec.runs.changes import Change, epochs_of
-from archspec.runs.checkpoints import AVERAGED, Checkpoints, Restored, last_arrays
+from archspec.runs.checkpoints import AVERAGED, BATCH, Checkpoints, Restored, last_arrays
 from archspec.runs.choosing import goes_on
 from archspec.runs.events import Events
 from archspec.runs.folder import CURVES, METRICS, PAGE, RESULT, SPEC, TENSORBOARD, RunFolder, read_object
@@ -383,7 +383,7 @@ class Loop:
     def save(self) -> None:
         """Saves the state, with what was summed up since the last record."""
         self.settle()
-        about = {**self.stretch.to_plain(), RECORDS: len(self.records)}
+        about = {**self.stretch.to_plain(), RECORDS: len(self.records), BATCH: self.batch}
         self.checkpoints.save(self.step, self.state, about, self.wanted)
         self.kept_step = self.step
 

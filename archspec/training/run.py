@@ -22,6 +22,7 @@ from archspec.lower import outline
 from archspec.output import said_when_slow, say
 from archspec.plugins import changed, used_by
 from archspec.reports import report
+from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.choosing import AUTO, choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
@@ -186,7 +187,9 @@ def with_batch(
     """The recipe with a batch size that is a number, and what to say of it: the run's own where it goes on."""
     if recipe.batch_size != "auto":
         return recipe, []
-    own = folder.about.get(BATCH_SIZE) if folder is not None and folder.begun else None
+    own = None
+    if folder is not None and folder.begun:
+        own = folder.about.get(BATCH_SIZE) or Checkpoints(folder.path).batch()  # where run.json is lost
     if isinstance(own, int) and own > 0 and own % recipe.micro_batches == 0:
         return recipe.model_copy(update={"batch_size": own}), [f"batch_size: auto is {own:,}, as the run began with"]
     from archspec.training.sizing import sized

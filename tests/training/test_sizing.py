@@ -79,6 +79,10 @@ def test_a_run_keeps_what_was_chosen(write: Write, tmp_path: Path, monkeypatch: 
     room = sizing.Room(10**8, "a larger one")
     result = train(load(write(TEXT.format(data=data, epochs=2))), folder, progress=False)
     assert result.metrics[-1]["step"] == 2 * -(-500 // chosen)
+    (folder / RUN).unlink()  # the checkpoints say it too
+    result = train(load(write(TEXT.format(data=data, epochs=3))), folder, progress=False)
+    assert result.metrics[-1]["step"] == 3 * -(-500 // chosen)
+    assert json.loads((folder / RUN).read_text())["batch_size"] == chosen
     room = sizing.Room(1000, "next to nothing")
     with pytest.raises(SpecError, match="not even 2 samples fit into next to nothing"):
         train(load(write(TEXT.format(data=data, epochs=1))), tmp_path / "other", progress=False)
