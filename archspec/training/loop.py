@@ -351,12 +351,14 @@ class Loop:
         epoch = self.epoch_of(self.step)
         with progress.measuring(f"measuring the {self.data.whose('validation')} part"):
             figures = self.held_out(evaluate)
+        scaled = scaling.record(self.state)
+        last = max(0, self.step - 1 - scaled.get("skipped_steps", 0))  # of which the schedule knows nothing
         record: dict[str, Any] = {
             "epoch": self.epochs_at(self.step),
             "step": self.step,
-            "learning_rate": self.steps(epoch).learning_rate(self.step - 1) * self.watch.factor,
+            "learning_rate": self.steps(epoch).learning_rate(last) * self.watch.factor,
             "train": self.stretch.totals.record(),
-            **scaling.record(self.state),
+            **scaled,
             MEASURED: figures,
         }
         since = self.records[-1]["step"] if self.records else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from archspec.diagnostics import count as counted
 from archspec.output import say
 from archspec.schedules import Schedule
 from archspec.tasks import Head
+from archspec.training import scaling
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
 from archspec.training.cutting import cut_from_files, is_cut
@@ -98,7 +98,8 @@ def rate_test(
         compiled = steps_of(graph, spec.inputs, heads, swept, orders.steps, frozen=frozen, begin=begin)
     except DataError as error:
         raise error.located(spec.place("train")) from None
-    epochs = -(-steps // orders.steps)
+    # Twice as many as are needed, since steps in float16 may be left out.
+    epochs = -(-2 * steps // orders.steps)
     source = feed(data.train, orders, epochs, workers_for(recipe.workers))
     batches = (own for epoch in range(1, epochs + 1) for own in source.batches(orders.of(epoch), epoch=epoch))
     state = compiled.initial(given)
@@ -106,13 +107,23 @@ def rate_test(
         say(f"{counted(steps, 'step')} of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")
     losses: list[float] = []
     ended = "all rates were tried"
+    left_out = 0
     try:
-        for own in islice(batches, steps):
-            state, figures = compiled.train(state, own)
-            losses.append(_objective(heads, jax.device_get(figures)))
-            if not isfinite(losses[-1]) or _ran_away(losses):
+        for own in batches:
+            state, device_figures = compiled.train(state, own)
+            figures = jax.device_get(device_figures)
+            skipped = scaling.record(state).get("skipped_steps", 0)
+            if skipped > left_out and figures["finite"]:
+                left_out = skipped  # in float16: the next step has the same rate
+                continue
+            losses.append(_objective(heads, figures))
+            if not figures["finite"] or _ran_away(losses):
                 ended = f"the loss ran away at a rate of {compiled.learning_rate(len(losses) - 1):.3g}"
                 break
+            if len(losses) == steps:
+                break
+        else:
+            ended = f"the loss's scale left out {counted(left_out, 'step')}, and the data were used up before all rates"
     finally:
         source.close()
     rates = [compiled.learning_rate(step) for step in range(len(losses))]

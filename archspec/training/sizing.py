@@ -22,6 +22,7 @@ from archspec.spec.train import Train
 from archspec.tasks import Head
 from archspec.training.boundary import OUT_OF_MEMORY
 from archspec.training.feeding import Batch, Named, fits_on_device
+from archspec.training.freezing import frozen_at
 from archspec.training.steps import steps_of
 
 if TYPE_CHECKING:
@@ -149,7 +150,11 @@ def compiled_bytes(
     def shaped(shapes: Shapes) -> Named:
         return {name: make((batch, *shape), kind) for name, (shape, kind) in shapes.items()}
 
-    steps: Any = steps_of(spec.graph(), spec.inputs, heads, recipe, 1)
+    graph, begin = spec.graph(), recipe.init_from
+    # As it is once most is trained.
+    thawed = (begin.freeze_epochs or 0) + 1 if begin is not None else 1
+    frozen = frozen_at(recipe, graph, max(recipe.epochs, thawed))
+    steps: Any = steps_of(graph, spec.inputs, heads, recipe, 1, frozen=frozen)
     given = Batch(shaped(inputs), shaped(targets), make((batch,), jnp.int32))
     try:
         analysis = steps.train.lower(steps.template, given).compile().memory_analysis()

@@ -11,7 +11,10 @@ import pytest
 from PIL import Image
 
 from archspec.cli import main
-from archspec.training.rate_test import suggested
+from archspec.loading import load
+from archspec.training import scaling
+from archspec.training.rate_test import rate_test, suggested
+from archspec.training.run import train
 
 Write = Callable[..., Path]
 RATES = np.geomspace(1e-7, 10, 100)
@@ -68,3 +71,24 @@ def test_the_command_suggests_stops_and_leaves_nothing(
     assert 1e-3 < found["steepest"] < 10 and found["learning_rate"] == 0.1
     assert main(["lr-find", str(spec), "--from", "1", "--to", "0.1"]) == 2
     assert "rates rise from --from to --to" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_rates_are_those_of_the_steps_that_were_made(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of float16 that is skipped has no place in the schedule; here the scale begins far too high."""
+    monkeypatch.setattr(scaling, "FIRST", 2.0**22)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(48, 6)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, :3].argmax(1), x_test=x[:9], y_test=x[:9, :3].argmax(1))
+    text = NET.format(tmp_path / "data.npz").replace("bfloat16", "float16, epochs: 4").replace("cosine", "linear")
+    spec = load(write(text.replace("sgd,", "{sgd: {learning_rate: 0.1}},")))
+    found = rate_test(spec, lowest=1e-4, highest=1e-2, steps=12, progress=False)
+    assert found.ended == "all rates were tried"
+    np.testing.assert_allclose(found.rates, np.geomspace(1e-4, 1e-2, 12), rtol=1e-4)
+    records = train(spec, tmp_path / "run", progress=False).metrics
+    assert records[0]["skipped_steps"] == 3 and records[-1]["skipped_steps"] > 3
+    for record in records:
+        made = record["step"] - record["skipped_steps"]
+        assert record["learning_rate"] == pytest.approx(0.1 * (1 - max(0, made - 1) / 11), rel=1e-5)

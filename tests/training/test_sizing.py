@@ -86,3 +86,21 @@ def test_a_run_keeps_what_was_chosen(write: Write, tmp_path: Path, monkeypatch: 
     room = sizing.Room(1000, "next to nothing")
     with pytest.raises(SpecError, match="not even 2 samples fit into next to nothing"):
         train(load(write(TEXT.format(data=data, epochs=1))), tmp_path / "other", progress=False)
+
+
+def test_what_stands_still_needs_no_gradients_unless_it_thaws(write: Write, tmp_path: Path) -> None:
+    text = TEXT.format(data=data_in(tmp_path), epochs=3)
+
+    def needed(more: str) -> int:
+        spec = load(write(text.replace("micro_batches: 2", more)))
+        assert spec.train is not None
+        shapes = dict.fromkeys(spec.inputs, ((64,), np.float32))
+        found = sizing.compiled_bytes(spec, spec.train, spec.heads(), 128, shapes, {"y": ((), np.int32)})
+        assert found is not None
+        return found
+
+    whole = needed("micro_batches: 1")
+    # Two Adam moments and the gradient of 64·256 numbers.
+    assert needed("rates: {dense1: 0}") < whole - 2 * 4 * 64 * 256
+    begin = f"init_from: {{path: {tmp_path}, freeze: [dense1], freeze_epochs: %d}}"
+    assert needed(begin % 5) == needed(begin % 1) == whole
