@@ -155,11 +155,24 @@ class Objective:
             return gradients
         return {name: value.astype(jnp.float32) for name, value in gradients.items()}
 
-    def value(self, trainable: Arrays, params: Arrays, statistics: Arrays, batch: Prepared) -> jax.Array:
-        """The batch's loss alone, as a line search asks for it; of its parts one after the other too."""
+    def value(
+        self,
+        trainable: Arrays,
+        params: Arrays,
+        statistics: Arrays,
+        batch: Prepared,
+        scale: jax.Array | None = None,
+    ) -> jax.Array:
+        """The batch's loss alone, as a line search asks for it; of its parts one after the other too.
+
+        With a `scale` its gradients are what `gradients` gives with it.
+        """
+        if scale is not None:
+            trainable = {name: _scaled_back(value, 1 / scale) for name, value in trainable.items()}
         trainable, params = self.narrowed(trainable), self.narrowed(params)
         if self.parts == 1:
-            return self._loss(trainable, params, statistics, *batch)[0]
+            total = self._loss(trainable, params, statistics, *batch)[0]
+            return total if scale is None else _scaled_back(total, scale)
         weights = self._weights(batch)
 
         @jax.checkpoint
@@ -170,7 +183,7 @@ class Objective:
             return (after, carry[1] + loss), None
 
         (_, total), _ = lax.scan(step, (statistics, jnp.zeros(())), self._numbered(batch))
-        return total
+        return total if scale is None else _scaled_back(total, scale)
 
     def _numbered(self, batch: Prepared) -> Part:
         """The batch in parts of equal size, one after the other, each with its number."""
@@ -263,6 +276,15 @@ class Objective:
             return {}
         measure = self.main.running.build(self.main.loss)
         return measure(self.measured(self.main, output), self.main.chosen(inputs, targets))
+
+
+@jax.custom_vjp
+def _scaled_back(value: jax.Array, scale: jax.Array) -> jax.Array:
+    """The value itself, whose gradient comes out times a scale."""
+    return value
+
+
+_scaled_back.defvjp(lambda value, scale: (value, scale), lambda scale, gradient: (gradient * scale, jnp.zeros(())))
 
 
 def named_outputs(outputs: Outputs, main: str) -> dict[str, jax.Array]:

@@ -162,7 +162,7 @@ def steps_of(
             before,
             value=found.loss,
             grad=gradients,
-            value_fn=lambda arrays: objective.value(arrays, state["params"], state["statistics"], prepared),
+            value_fn=lambda arrays: objective.value(arrays, state["params"], state["statistics"], prepared, scale),
         )
         if FACTOR in state:
             updates = jax.tree.map(lambda update: update * state[FACTOR], updates)

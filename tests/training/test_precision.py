@@ -14,8 +14,11 @@ import pytest
 
 from archspec.diagnostics import SpecError
 from archspec.loading import load
+from archspec.lower import outline
 from archspec.training import scaling
 from archspec.training.feeding import Batch
+from archspec.training.freezing import NOTHING
+from archspec.training.objective import Objective, Prepared
 from archspec.training.run import train
 from archspec.training.steps import State, Steps, make_steps
 
@@ -43,6 +46,26 @@ def batch(size: float = 1.0) -> Batch:
 
 def plain(state: State, *parts: str) -> dict[str, np.ndarray]:
     return {name: np.array(value) for part in parts for name, value in state[part].items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_line_search_is_given_the_gradients_of_the_step(write: Write, parts: int) -> None:
+    """Of targets so near that without the loss's scale most gradients are 0 in float16."""
+    spec = load(write(NETWORK.format(norm="", data="mnist5k", more="float16")))
+    pure, params, _ = outline(spec.graph())
+    objective = Objective(spec.graph(), spec.heads(), pure, NOTHING, parts, "float16")
+    rng = np.random.default_rng(1)
+    params = {name: jnp.asarray(1e-4 * rng.normal(size=own.shape), jnp.float32) for name, own in params.items()}
+    given = batch(1e-5)
+    prepared = Prepared(given.inputs, given.targets, jax.random.key(0))
+    scale = jnp.float32(2.0**16)
+    wanted, _ = objective.gradients(params, params, {}, prepared, scale)
+    found = jax.jit(jax.grad(objective.value))(params, params, {}, prepared, scale)
+    unscaled = jax.grad(objective.value)(params, params, {}, prepared)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, 2e-3, 1e-12, err_msg=name)
+    assert (np.asarray(unscaled["a.kernel"]) == 0).mean() > 0.5 > (np.asarray(wanted["a.kernel"]) == 0).mean()
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
