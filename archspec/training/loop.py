@@ -309,11 +309,12 @@ class Loop:
         last_saved = time.monotonic()
         while self.step < self.total and not self.watch.ended:
             epoch = self.step // self.steps_per_epoch + 1
-            if self.step % self.steps_per_epoch == 0:
-                self.state = self.entering(epoch, self.state)
             steps = self.steps(epoch)
             for batch in self.feed.batches(self.orders.of(epoch), self.step % self.steps_per_epoch, epoch):
                 check()
+                # Not before: what a stop saves is a state of the epoch that ended.
+                if self.step % self.steps_per_epoch == 0:
+                    self.state = self.entering(epoch, self.state)
                 self.state, figures = steps.train(self.state, batch)
                 self.step += 1
                 self.stretch.totals.add(figures)

@@ -21,6 +21,8 @@ from archspec.runs.reading import best_step, opened, restored
 from archspec.training import loop as module
 from archspec.training.result import Result
 from archspec.training.run import train
+from archspec.training.steps import make_steps
+from tests.runs.stopping import stopped_after
 
 NET = """archspec: 1
 name: net
@@ -99,8 +101,12 @@ def test_a_step_is_compiled_once_where_a_run_goes_on_too(
 ) -> None:
     """A plateau's factor comes from the records, all else of the state from the checkpoint."""
     made: list[Any] = []
-    make = module.make_steps
-    monkeypatch.setattr(module, "make_steps", lambda *own, **more: made.append(make(*own, **more)) or made[-1])
+
+    def make(*own: Any, **more: Any) -> Any:
+        made.append(make_steps(*own, **more))
+        return made[-1]
+
+    monkeypatch.setattr(module, "make_steps", make)
     for epochs in (1, 3):
         train(load(spec_of(place, data, epochs, "plateau")), tmp_path / "run", progress=False)
     assert [steps.train._cache_size() for steps in made] == [1, 1]
@@ -120,6 +126,22 @@ def test_the_best_of_those_that_were_kept_is_taken(place: Path, data: Path, tmp_
         in json.loads((folder / "run.json").read_text())["notes"][-1]
     )
     assert best_step(*opened(folder)) == 9
+
+
+def test_a_stop_where_layers_thaw_leaves_a_state_to_go_on_with(place: Path, data: Path, tmp_path: Path) -> None:
+    """Between the last step of the frozen epoch and the first of the next, which has an optimiser of other arrays."""
+    path = tmp_path / "net.yaml"
+    text = spec_of(place, data, 2).read_text().replace("dense: 3", "dense: {units: 4, name: body}, relu, dense: 3")
+    path.write_text(text.replace("sgd: {", "sgd: {momentum: 0.9, "))
+    train(load(path), tmp_path / "source", progress=False)
+    begin = f"evaluate_every: {{epochs: 2}}, init_from: {{path: {tmp_path}/source, freeze: [body], freeze_epochs: 1}}"
+    path.write_text(path.read_text().replace("train: {", f"train: {{{begin}, "))
+    whole = train(load(path), tmp_path / "whole", progress=False)
+    with stopped_after(3):
+        train(load(path), tmp_path / "run", progress=False)
+    assert Checkpoints(tmp_path / "run").steps() == [3]
+    again = train(load(path), tmp_path / "run", progress=False)
+    assert equal(again.params, whole.params) and again.metrics == whole.metrics
 
 
 def test_a_schedule_of_more_epochs_is_told(
