@@ -434,6 +434,9 @@ class Loop:
         what = listed(broken, 4)
         if not broken:
             broken = broken_arrays(_by_name(state["optimiser"]))
+            if broken:  # a line search begins with an infinite error, to which one that fails comes back
+                begun = broken_arrays(_by_name(self.steps(self.epoch_of(step)).continued(state)["optimiser"]))
+                broken = [name for name in broken if name not in begun]
             # The last word of where it lies is the parameter.
             what = f"what the optimiser keeps of {listed(dict.fromkeys(name.split()[-1] for name in broken), 4)}"
         if broken:

@@ -405,3 +405,15 @@ def test_damaged_files_never_end_in_a_traceback(
             assert "E901" not in err, err
         assert (again / "checkpoints" / "9").is_dir()
         shutil.rmtree(again)
+
+
+def test_what_a_line_search_begins_with_is_no_fault(
+    place: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its errors are infinite until a step is made; in float16 the first may all be skipped."""
+    monkeypatch.setattr("archspec.training.scaling.FIRST", 2.0**24)
+    text = spec_of(place, data, 1).read_text().replace("{sgd: {learning_rate: 0.1}}", "lbfgs, precision: float16")
+    path = tmp_path / "net.yaml"
+    path.write_text(text.replace("train: {", "train: {evaluate_every: 1, "))
+    metrics = train(load(path), tmp_path / "run", progress=False).metrics
+    assert [record["skipped_steps"] for record in metrics] == [1, 2, 3]
