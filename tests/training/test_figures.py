@@ -273,7 +273,7 @@ def test_a_failing_step_is_done_again_as_it_was(write: Write, tmp_path: Path, mo
     """An augmentation that leaves the range of numbers in the second step; without it every layer is finite."""
     from archspec.training import steps
 
-    def augmented(inputs: Any, targets: Any, *_: Any) -> Any:
+    def augmented(inputs: Any, targets: Any, *_: Any, **__: Any) -> Any:
         x = inputs["input"]
         huge = x.max((1, 2, 3), keepdims=True) > 0.9
         return {"input": jnp.where(huge, x * 3e38, x)}, targets

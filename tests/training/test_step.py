@@ -153,8 +153,9 @@ def test_a_run_ends_with_its_averages(write: Write, tmp_path: Path) -> None:
     spec = load(write(NORMED.format(data=data, more=", ema: 0.9, micro_batches: 2")))
     result = train(spec, tmp_path / "run", progress=False)
     plain = train(load(write(NORMED.format(data=data, more=", micro_batches: 2"))), tmp_path / "plain", progress=False)
-    arrays, notes = last_arrays(tmp_path / "run")
-    assert notes == [AVERAGED] and last_arrays(tmp_path / "plain")[1] == []
+    saved = last_arrays(tmp_path / "run")
+    arrays = saved.arrays
+    assert saved.notes == [AVERAGED] and last_arrays(tmp_path / "plain").notes == []
     run = Run(tmp_path / "run")
     for name, value in {**result.params, **result.statistics}.items():
         assert (arrays[name] == np.asarray(value)).all()
