@@ -10,6 +10,10 @@ resident memory of all processes, parent and workers, at the end of each of thre
 On two cores that other programs were busy on too, in one run over 3,000 images: by threads 1,303 images/s (PyTorch's
 DataLoader in the parent alone 613), by two processes 2,491 (1,424). What bounds it is Pillow: of about 100 µs of a core
 for each file, its decoder takes 45, and opening the file, checksums and the array the rest.
+
+On 16 cores beside an H100, over 5,000 images: by two processes 10,522 images/s (PyTorch's DataLoader 7,171), by eight
+50,644 (25,122). There LeNet-5 trains on 48,251 images/s from memory, and 43,899 from the folder with eight processes:
+0.91 times as many; with two, which is the reading's ceiling, on 13,523.
 """
 
 from __future__ import annotations
