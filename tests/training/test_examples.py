@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "specs" / "examples"
     [
         pytest.param("digit_and_number", "digit_sums", 100, [], marks=pytest.mark.slow),
         ("waveforms", "waveforms", 100, []),
-        ("digit_angle", "rotated_digits", 400, []),
+        pytest.param("digit_angle", "rotated_digits", 400, [], marks=pytest.mark.slow),
         pytest.param("digit_autoencoder", "rotated_digits", 100, [], marks=pytest.mark.slow),
         pytest.param("digit_sets", "digit_sets", 60, [], marks=pytest.mark.slow),
         pytest.param("unet_digits", "digit_canvas", 24, ["args.width=4"], marks=pytest.mark.slow),

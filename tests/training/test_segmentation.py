@@ -162,6 +162,7 @@ def test_masks_are_written_in_colour_and_at_the_images_size(
     assert "shade" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_same_bits(write: Write, folder: Path, tmp_path: Path) -> None:
     spec = load(net(write, folder, "median_frequency"))
     whole = train(spec, tmp_path / "whole", progress=False)
