@@ -154,7 +154,8 @@ class Train(Section):
     """How a network is trained."""
 
     source: Annotated[
-        Text | None, Field(description="where the recipe is from: the paper, or whoever trained it so")
+        Text | None,
+        Field(description="where the recipe is from, or was before it was changed here: the paper, or who trained so"),
     ] = None
     dataset: Annotated[Dataset, *kind_of("data"), Field(description="what it is trained on")] = Mnist5k.plain_default()
     validation: Annotated[
