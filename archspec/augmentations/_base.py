@@ -30,29 +30,29 @@ Interpolation = Annotated[
 FILLS = ("mean", "black", "white", "edge", "reflect")
 
 
-def _read_fill(value: Any) -> Any:
-    if isinstance(value, str) and value in FILLS:
-        return value
-    numbers = value if isinstance(value, (list, tuple)) else [value]
-    if numbers and all(is_number(number) and 0 <= number <= 1 for number in numbers):
-        return tuple(float(number) for number in numbers)
-    raise PydanticCustomError(
-        "fill", "must be mean, black, white, edge, reflect, a number from 0 (black) to 1 (white), or one a channel"
-    )
+def paint(words: tuple[str, ...]) -> tuple[BeforeValidator, WithJsonSchema]:
+    """Marks a field that is one of some words, a brightness, or one for each channel, which become a tuple."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value in words:
+            return value
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        if numbers and all(is_number(number) and 0 <= number <= 1 for number in numbers):
+            return tuple(float(number) for number in numbers)
+        raise PydanticCustomError(
+            "paint",
+            "must be {words}, a number from 0 (black) to 1 (white), or one a channel",
+            {"words": ", ".join(words)},
+        )
+
+    brightness = {"type": "number", "minimum": 0, "maximum": 1}
+    several = {"type": "array", "items": brightness, "minItems": 1}
+    return BeforeValidator(read), WithJsonSchema({"anyOf": [{"enum": list(words)}, brightness, several]})
 
 
 Fill = Annotated[
     Literal["mean", "black", "white", "edge", "reflect"] | tuple[float, ...],
-    BeforeValidator(_read_fill),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": list(FILLS)},
-                {"type": "number", "minimum": 0, "maximum": 1},
-                {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 1},
-            ]
-        }
-    ),
+    *paint(FILLS),
     Field(description="what lies beyond the border: mean is the input's mean colour, which becomes 0"),
 ]
 """A border's colour, or where its pixels come from."""

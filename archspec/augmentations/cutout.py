@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from archspec.augmentations._base import Augmentation, Size, Span, fill_fault, fill_of
+from archspec.augmentations._base import Augmentation, Size, Span, fill_fault, fill_of, paint
 from archspec.augmentations._boxes import drawn_box
-from archspec.fields import Pair, PositiveInt, is_number
+from archspec.fields import Pair, PositiveInt
 
 if TYPE_CHECKING:
     import jax
 
 PAINTS = ("mean", "black", "white", "noise")
-
-
-def _read_paint(value: Any) -> Any:
-    if isinstance(value, str) and value in PAINTS:
-        return value
-    numbers = value if isinstance(value, (list, tuple)) else [value]
-    if numbers and all(is_number(number) and 0 <= number <= 1 for number in numbers):
-        return tuple(float(number) for number in numbers)
-    raise PydanticCustomError(
-        "paint", "must be mean, black, white, noise, a number from 0 (black) to 1 (white), or one a channel"
-    )
 
 
 class Cutout(Augmentation):
@@ -45,16 +33,7 @@ class Cutout(Augmentation):
     holes: Annotated[PositiveInt, Field(le=64, description="boxes in an image; they may lie over one another")] = 1
     fill: Annotated[
         Literal["mean", "black", "white", "noise"] | tuple[float, ...],
-        BeforeValidator(_read_paint),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"enum": list(PAINTS)},
-                    {"type": "number", "minimum": 0, "maximum": 1},
-                    {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 1},
-                ]
-            }
-        ),
+        *paint(PAINTS),
         Field(description="what a box is painted with; noise is uniform for each pixel and channel"),
     ] = "mean"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from archspec.data._columns import Column, Source, UnlikeError, Values, pieces
-from archspec.data._files import holdout, picked, strata
+from archspec.data._files import check_alike, holdout, picked, strata
 from archspec.data._split import Listed, Split
 from archspec.diagnostics import DataError, count
 from archspec.images.files import Unread, pixels_of, unreadable
@@ -129,6 +129,41 @@ def read_in_parts(
         read_in([split], how, notes, what, left)  # what cannot be read is told first
         raise
     return read_in(parts, how, notes, what, left)
+
+
+class Held(Protocol):
+    """What a dataset's fields say of the share that is held out, and of what cannot be read."""
+
+    @property
+    def holdout(self) -> float: ...
+    @property
+    def split_seed(self) -> int: ...
+    @property
+    def on_error(self) -> Literal["error", "skip"]: ...
+    @property
+    def how(self) -> Reading: ...
+
+
+class Parts(NamedTuple):
+    """The parts of a dataset, and what was left out of them."""
+
+    splits: list[Split]
+    left: tuple[Unread, ...]
+
+
+def read_as(fields: Held, splits: Sequence[Split], notes: list[str], what: str = "images") -> Parts:
+    """Splits as `read_in` reads them; of one alone the share that the fields say is held out.
+
+    Raises `DataError` as that does, and where images of the parts are of different shapes.
+    """
+    left: list[Unread] | None = [] if fields.on_error == "skip" else None
+    if len(splits) == 1:
+        made = read_in_parts(splits[0], fields.holdout, fields.split_seed, fields.how, notes, what, left)
+    else:
+        made = read_in(splits, fields.how, notes, what, left)
+    for other in made[1:]:
+        check_alike(made[0], other)
+    return Parts(made, tuple(left or ()))
 
 
 def ends_of_masks(split: Split, how: Reading) -> tuple[int, int]:

@@ -14,13 +14,12 @@ import numpy as np
 from archspec.data._base import LABEL
 from archspec.data._blobs import BlobImages, BlobMasks
 from archspec.data._columns import Column, Values
-from archspec.data._files import check_alike, existing_folder
+from archspec.data._files import existing_folder
 from archspec.data._label_texts import labels_of
 from archspec.data._parts import HELD_OUT, by_part, chosen_held
-from archspec.data._reading import ends_of_masks, read_in, read_in_parts
+from archspec.data._reading import ends_of_masks, read_as
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.images.files import Unread
 
 if TYPE_CHECKING:
     from archspec.data.huggingface import Huggingface
@@ -130,21 +129,13 @@ class Reader:
             column = Column(BlobImages(rows, self.fields.preparation, grey=self.fields.grey))
             splits.append(Split.of(column, values, tuple(map(rows.name, range(len(rows))))))
         said: list[str] = []
-        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
-        how = self.fields.how
-        if len(splits) == 1:
-            share, seed = self.fields.holdout, self.fields.split_seed
-            train, *others = read_in_parts(splits[0], share, seed, how, said, "images", left)
-        else:
-            train, *others = read_in(splits, how, said, left=left)
-        for split in others:
-            check_alike(train, split)
+        (train, *others), left = read_as(self.fields, splits, said)
         if masks and classes is None:
-            most = max(ends_of_masks(split, how)[1] for split in (train, *others))
+            most = max(ends_of_masks(split, self.fields.how)[1] for split in (train, *others))
             classes = tuple(map(str, range(max(0, most) + 1)))
         test = others[1] if len(others) > 1 else None
         names = {} if classes is None else {LABEL: classes}
-        return Data(folder.name, train, others[0], names, (*self.notes, *said), test=test, left=tuple(left or ()))
+        return Data(folder.name, train, others[0], names, (*self.notes, *said), test=test, left=left)
 
     def _check(self, folder: Path) -> None:
         """Raises `DataError` where a folder is not one that was saved, with what it may be instead."""

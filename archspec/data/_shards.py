@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from archspec.data._base import LABEL
 from archspec.data._blobs import BlobImages, BlobMasks, is_mask
 from archspec.data._columns import Column, Values
-from archspec.data._files import check_alike
 from archspec.data._label_texts import labels_of
 from archspec.data._members import Found, Shards, TarFiles
 from archspec.data._parts import by_part, chosen_held
-from archspec.data._reading import ends_of_masks, read_in, read_in_parts
+from archspec.data._reading import ends_of_masks, read_as
 from archspec.data._split import Data, Split
 from archspec.data._tars import Member, shards_of
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.images.files import Unread, is_image_name
+from archspec.images.files import is_image_name
 
 if TYPE_CHECKING:
     from archspec.data.webdataset import Webdataset
@@ -59,21 +58,13 @@ class Reader:
             Split.of(Column(column), values, own) for column, values, own in zip(columns, targets, names, strict=True)
         ]
         said: list[str] = []
-        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
-        how = self.fields.how
-        if len(splits) == 1:
-            share, seed = self.fields.holdout, self.fields.split_seed
-            train, *others = read_in_parts(splits[0], share, seed, how, said, "images", left)
-        else:
-            train, *others = read_in(splits, how, said, left=left)
-        for split in others:
-            check_alike(train, split)
+        (train, *others), left = read_as(self.fields, splits, said)
         if is_mask(target) and self.fields.classes is None:
-            most = max(ends_of_masks(split, how)[1] for split in (train, *others))
+            most = max(ends_of_masks(split, self.fields.how)[1] for split in (train, *others))
             classes = tuple(map(str, range(max(0, most) + 1)))
         known = {} if classes is None else {LABEL: classes}
         test = others[1] if len(others) > 1 else None
-        return Data(self._name, train, others[0], known, (*self.notes, *said), test=test, left=tuple(left or ()))
+        return Data(self._name, train, others[0], known, (*self.notes, *said), test=test, left=left)
 
     @property
     def _name(self) -> str:

@@ -14,10 +14,10 @@ from archspec.data._column_targets import target_of
 from archspec.data._columns import Column, Values, as_array
 from archspec.data._files import picked
 from archspec.data._lists import check_there, parts_of, read_lists, split_column, usual_columns
-from archspec.data._reading import ImageFiles, read_in, read_in_parts
+from archspec.data._reading import ImageFiles, read_as
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
-from archspec.images.files import Unread, is_image_name
+from archspec.images.files import is_image_name
 from archspec.tables.layout import Feature, Layout, Wrong, encoded, features_of, filled, unusable, with_means
 from archspec.tables.reading import Table as Rows
 
@@ -117,18 +117,15 @@ class Reader:
             inputs[name] = encoded(rows, own, wrong)
             if wrong:  # in a table that is read as another was
                 raise unusable(rows.name, len(rows), wrong)
-        left: list[Unread] | None = [] if self.fields.on_error == "skip" else None
         whole = Split(inputs, targets, files)
-        if places is None:
-            share, seed = self.fields.holdout, self.fields.split_seed
-            splits = [*read_in_parts(whole, share, seed, self.fields.how, notes, "images", left)]
-        else:
+        parted = [whole]
+        if places is not None:
             most = max(1, int((places if parts is None else parts).max(initial=0)))
             parted = [picked(whole, places == own) for own in range(most + 1)]
             if not all(map(len, parted)):
                 lack = "to train on" if not len(parted[0]) else "of a part that is held out"
                 raise DataError("E507", f"{rows.name}: no row {lack} can be used", notes=notes[-5:])
-            splits = read_in(parted, self.fields.how, notes, left=left)
+        splits, left = read_as(self.fields, parted, notes)
         if self.fields.missing == "mean":
             features = {
                 name: own if own[0].form == "image" else with_means(own, as_array(splits[0].inputs[name]))
@@ -139,7 +136,7 @@ class Reader:
         layout = Layout(features, columns_of_targets, self.fields.delimiter, self.fields.images or "")
         train, validation, *test = splits
         data = Data(rows.name, train, validation, classes, tuple(notes), named.targets, layout=layout)
-        return replace(data, test=test[0] if test else None, left=tuple(left or ()))
+        return replace(data, test=test[0] if test else None, left=left)
 
     def _known(self, name: str) -> tuple[Feature, ...] | None:
         """The features of an input in the table that this one is read like; the only ones whatever they are called."""

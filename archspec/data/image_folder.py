@@ -11,14 +11,14 @@ from pydantic import Field
 
 from archspec.data._base import LABEL, Dataset, OnError
 from archspec.data._columns import Column
-from archspec.data._files import check_alike, existing_folder
+from archspec.data._files import existing_folder
 from archspec.data._index import IMAGES, MASKS
 from archspec.data._parts import HELD_OUT, by_part, chosen_held, part_of
-from archspec.data._reading import ImageFiles, read_in, read_in_parts
+from archspec.data._reading import ImageFiles, read_as
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, Text
-from archspec.images.files import USUAL, Images, Unread, find_images
+from archspec.images.files import USUAL, Images, find_images
 from archspec.images.preparation import Preparation
 
 _NO_CLASS = {"images", "image", "imgs", "img", "unknown", "unlabeled", "unlabelled", "unsorted", "all", "data"}
@@ -73,7 +73,6 @@ class ImageFolder(Dataset):
             raise
 
     def _read(self, folder: Path, parts: _Parts, notes: list[str]) -> Data:
-        left: list[Unread] | None = [] if self.on_error == "skip" else None
         names = list(parts.train.classes)
         said: list[str] = []
         for part in parts.held:
@@ -85,19 +84,13 @@ class ImageFolder(Dataset):
                     help=["what is held out has the classes that are trained on; `held_out` names another folder"],
                 )
         parts_read = [self._split(part, names) for part in (parts.train, *parts.held)]
-        if parts.held:
-            train, *held = read_in(parts_read, self.how, said, left=left)
-        else:
-            share, seed = self.holdout, self.split_seed
-            train, *held = read_in_parts(parts_read[0], share, seed, self.how, said, "images", left)
-        for split in held:
-            check_alike(train, split)
+        (train, *held), left = read_as(self, parts_read, said)
         for part in (parts.train, *parts.held):
             notes.extend(part.notes())
         notes.extend(said)
         classes = {LABEL: tuple(names)}
         test = held[1] if len(held) > 1 else None
-        return Data(folder.name, train, held[0], classes, tuple(notes), test=test, left=tuple(left or ()))
+        return Data(folder.name, train, held[0], classes, tuple(notes), test=test, left=left)
 
     def _split(self, part: _Classes, names: Sequence[str]) -> Split:
         import numpy as np

@@ -13,14 +13,14 @@ from pydantic_core import PydanticCustomError
 
 from archspec.data._base import LABEL, Dataset, OnError
 from archspec.data._columns import Column, mapped
-from archspec.data._files import as_masks, check_alike, existing_folder
+from archspec.data._files import as_masks, existing_folder
 from archspec.data._index import Names, Pair
 from archspec.data._pairs import find_pairs
-from archspec.data._reading import ImageFiles, ends_of_masks, first_of, read_in, read_in_parts
+from archspec.data._reading import ImageFiles, ends_of_masks, first_of, read_as
 from archspec.data._split import Data, Split
 from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import FilePath, ImageSize, NonNegativeInt, ShortName, Text
-from archspec.images.files import Unread, read_pixels, size_of
+from archspec.images.files import read_pixels, size_of
 from archspec.images.palettes import GREY, TABLES, Palette, read_table
 from archspec.images.preparation import Preparation
 from archspec.images.texts import read_lines
@@ -153,16 +153,8 @@ class SegmentationFolder(Dataset):
         notes: list[str] = []
         table = self._table(folder)
         parts = self._parts(folder, notes)
-        left: list[Unread] | None = [] if self.on_error == "skip" else None
-        splits = [_split(self, table, part) for part in parts]
-        how, what = self.how, "images or masks"
-        if len(splits) == 1:
-            splits = read_in_parts(splits[0], self.holdout, self.split_seed, how, notes, what, left)
-        else:
-            splits = read_in(splits, how, notes, what, left)
-        for split in splits[1:]:
-            check_alike(splits[0], split)
-        ends = [ends_of_masks(split, how) for split in splits]
+        splits, left = read_as(self, [_split(self, table, part) for part in parts], notes, "images or masks")
+        ends = [ends_of_masks(split, self.how) for split in splits]
         known = max(high for _, high in ends) + 1
         fits = _As("int8" if known <= 2**7 else "int16")
         splits = [replace(split, targets={LABEL: mapped(split.targets[LABEL], fits)}) for split in splits]
@@ -187,7 +179,7 @@ class SegmentationFolder(Dataset):
             )
         train, validation, *test = splits
         own, names_of = test[0] if test else None, {LABEL: names}
-        return Data(folder.name, train, validation, names_of, tuple(notes), test=own, left=tuple(left or ()))
+        return Data(folder.name, train, validation, names_of, tuple(notes), test=own, left=left)
 
     def _check_ignored(self, folder: Path, known: int) -> None:
         rest = "no label but 0: every other" if known else "no label: every"
