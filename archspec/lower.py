@@ -20,6 +20,7 @@ from archspec.blocks import Stretch
 from archspec.diagnostics import DataError, Span, article, count, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import Kind, is_foreign
+from archspec.lowerings.choosing import Lowerings
 from archspec.nn.given import Taken, by_name, too_many
 from archspec.plugins import failure, home_of
 
@@ -49,6 +50,7 @@ class Call(NamedTuple):
     gives_indices: bool
     uses_mode: bool
     uses_key: bool
+    uses_lowerings: bool
     full_precision: bool
     hash: int
     foreign: Foreign | None
@@ -79,6 +81,7 @@ class _Way(NamedTuple):
     key: jax.Array | None
     frozen: frozenset[str]
     precision: Any
+    lowerings: Lowerings | None
     program: Program
 
     @property
@@ -134,13 +137,15 @@ class Network(nnx.Module):
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
         recomputed: Sequence[Stretch] = (),
+        lowerings: Lowerings | None = None,
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
         them, but for those of `full_precision`, which compute in float32; outputs are float32. Of the layers of
         `recomputed` stretches nothing is kept for the backward pass: it computes them anew, with the same keys.
+        `lowerings` choose how operations are computed; by default the rules for this device do.
         """
         program = self._programs[train]
-        way = _Way(train, key, frozen, precision, program)
+        way = _Way(train, key, frozen, precision, lowerings, program)
         values = self._given(x)
         stretches = {stretch.first: stretch for stretch in recomputed}
         index = 0
@@ -170,12 +175,14 @@ class Network(nnx.Module):
         *,
         train: bool = True,
         precision: Any = None,
+        lowerings: Lowerings | None = None,
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
         program = self._programs[train]
         values = self._given(x)
+        way = _Way(train, key, frozen, precision, lowerings, program)
         for index, step in enumerate(program.steps):
-            self._call(index, self.at(step.path), values, _Way(train, key, frozen, precision, program))
+            self._call(index, self.at(step.path), values, way)
             yield index, values[index, False]
 
     def _call(self, index: int, module: Any, values: _Values, way: _Way) -> None:
@@ -192,6 +199,8 @@ class Network(nnx.Module):
                 )
             # A layer's key depends on its own path alone, so other layers can come and go.
             options["key"] = jax.random.fold_in(way.key, step.hash)
+        if step.uses_lowerings:
+            options["lowerings"] = way.lowerings
         taken = [values[source] for source in step.inputs]
         if way.precision is not None:
             wanted = jnp.float32 if step.full_precision else way.precision
@@ -428,6 +437,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
             index in indexed,
             node.layer.uses_mode,
             node.layer.uses_key,
+            node.layer.uses_lowerings,
             node.layer.full_precision,
             crc32(node.path.encode()),
             Foreign(type(node.layer), node.span) if is_foreign(type(node.layer)) else None,
@@ -479,10 +489,12 @@ class Pure:
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
         recomputed: Sequence[Stretch] = (),
+        lowerings: Lowerings | None = None,
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
         network = self.merge(params, statistics)
-        outputs = network.computed(by_name(x, {}, network._inputs), train, key, frozen, precision, recomputed)
+        x = by_name(x, {}, network._inputs)
+        outputs = network.computed(x, train, key, frozen, precision, recomputed, lowerings)
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:

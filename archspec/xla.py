@@ -118,11 +118,12 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
 
     if mode == "eval":
         from archspec.lower import outline
+        from archspec.lowerings.compiling import jit
 
         graph = network if isinstance(network, Graph) else network.graph()
         pure, *arrays = outline(graph)
         given = {item.name: shaped((batch, *item.type.shape), jnp.float32) for item in graph.inputs}
-        forward = jax.jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])
+        forward = jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])
         x = given if len(given) > 1 else next(iter(given.values()))
         return forward.lower(*arrays, x).compile()
     from archspec.data import LABEL

@@ -17,6 +17,7 @@ from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.given import Samples
 from archspec.inference.shown import Shown
 from archspec.lower import Arrays, Pure
+from archspec.lowerings.compiling import jit
 from archspec.spec.inputs import Input
 from archspec.training.objective import named_outputs
 
@@ -50,12 +51,12 @@ class Forward:
             outputs, _ = pure.apply(params, statistics, x, train=False)
             return named_outputs(outputs, main)
 
-        @jax.jit
+        @jit
         def whole(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> Any:
             outputs = outputs_of(params, statistics, batch)
             return outputs, shown.linked(outputs[main])
 
-        @jax.jit
+        @jit
         def answer(
             params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]
         ) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -82,7 +83,7 @@ class Forward:
         if chosen not in self._activations:
             numbers = {self._paths.index(path): path for path in chosen}
 
-            @jax.jit
+            @jit
             def function(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
                 network = self._pure.merge(params, statistics)
                 values = network.trace(given(normalised_inputs(batch, self._inputs)), train=False)

@@ -135,6 +135,8 @@ class Layer(Kind):
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False
     """The lowered module takes `key=`, a JAX random key while training and None otherwise."""
+    uses_lowerings: ClassVar[bool] = False
+    """The lowered module takes `lowerings=`, which choose how its operations are computed."""
 
     def referred(self) -> dict[str, Port]:
         """The fields that name another layer and are given."""
@@ -208,6 +210,7 @@ class Layer(Kind):
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         """The Flax module; called with one array of shape (batch, *shape) per input, returns one.
 
-        A kind with `uses_mode` is also given `train=`, one with `uses_key` is given `key=`.
+        A kind with `uses_mode` is also given `train=`, one with `uses_key` `key=`, and one with `uses_lowerings`
+        `lowerings=`.
         """
         raise NotImplementedError

@@ -64,10 +64,10 @@ class Convolution(Windowed):
         }
 
     def _module(self, x: TensorType, filters: int, groups: int, rngs: nnx.Rngs) -> nnx.Module:
-        """The convolution of so many filters in groups, as Flax has it."""
-        from flax import nnx
+        """The convolution of so many filters in groups."""
+        from archspec.nn.conv import Conv
 
-        return nnx.Conv(
+        return Conv(
             x.channels,
             filters,
             on_axes(self.kernel, x, "kernel"),

@@ -29,6 +29,7 @@ class Conv(Convolution):
     """
 
     main: ClassVar[str] = "filters"
+    uses_lowerings: ClassVar[bool] = True
 
     filters: Annotated[PositiveInt, Field(description="output channels")]
     groups: Annotated[

@@ -26,6 +26,7 @@ class DepthwiseConv(Convolution):
     """
 
     main: ClassVar[str] = "kernel"
+    uses_lowerings: ClassVar[bool] = True
 
     multiplier: Annotated[PositiveInt, Field(description="filters for each input channel")] = 1
 

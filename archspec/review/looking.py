@@ -12,6 +12,7 @@ import numpy as np
 from archspec.data import uncounted
 from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.shown import Shown, shown_by
+from archspec.lowerings.compiling import jit
 from archspec.review._base import Collector, Example
 from archspec.review.of_classes import OfClasses
 from archspec.review.of_labels import OfLabels
@@ -69,7 +70,7 @@ def look(
     own = sorted((head for head in evaluated(heads) if head.metrics), key=lambda head: head.name != main)[:OUTPUTS]
     collectors = {head.name: _collector(head, shown_by(head, graph), names.get(head.name, ())) for head in own}
 
-    @jax.jit
+    @jit
     def of_batch(
         params: Arrays, statistics: Arrays, inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]
     ) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ import optax
 from archspec.graph import Graph
 from archspec.images.numbers import finished, given, mean_colour, normalised, normalised_inputs, scaled
 from archspec.lower import Arrays, Network, Pure, build, outline, split
+from archspec.lowerings.compiling import jit
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
 from archspec.training import averaging, scaling
@@ -206,8 +207,8 @@ def steps_of(
         jax.eval_shape(beginning, *shapes),
         continued,
         prepare,
-        jax.jit(train_step, donate_argnums=0),
-        jax.jit(evaluate_step),
+        jit(train_step, donate_argnums=0),
+        jit(evaluate_step),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,

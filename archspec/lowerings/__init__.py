@@ -1,0 +1,1 @@
+"""Equivalent ways to compute one operation, and the choice among them for a device: see `case`, `choosing`, `rules`."""

@@ -1,0 +1,1 @@
+"""Candidates for a convolution of maps (B, H, W, C) with a kernel (F, F, C/groups, filters), or of signals."""

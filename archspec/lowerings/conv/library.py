@@ -1,0 +1,46 @@
+"""XLA's convolution, and its gradients as JAX has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax import lax
+
+from archspec.lowerings.case import Case, Direction
+
+
+def fits(case: Case, direction: Direction) -> bool:
+    """Always."""
+    return True
+
+
+def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
+    """y[i] = Σ x[i·S + d·t − P]·K[t]."""
+    maps = len(case.size) == 2
+    y: jax.Array = lax.conv_general_dilated(
+        x,
+        kernel,
+        case.stride,
+        case.padding,
+        rhs_dilation=case.dilation,
+        dimension_numbers=("NHWC", "HWIO", "NHWC") if maps else ("NWC", "WIO", "NWC"),
+        feature_group_count=case.groups,
+    )
+    return y
+
+
+def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
+    """x̄[j] = Σ ȳ[i]·K[t] over all i and t with i·S + d·t − P = j."""
+    make: Any = jax.ShapeDtypeStruct
+    shape = make((case.batch, *case.size, case.channels), gradient.dtype)
+    found: jax.Array = jax.linear_transpose(lambda x: forward(x, kernel, case), shape)(gradient)[0]
+    return found
+
+
+def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
+    """K̄[t] = Σ x[i·S + d·t − P]·ȳ[i] over batch and i."""
+    make: Any = jax.ShapeDtypeStruct
+    shape = make((*case.kernel, case.channels // case.groups, case.filters), gradient.dtype)
+    found: jax.Array = jax.linear_transpose(lambda kernel: forward(x, kernel, case), shape)(gradient)[0]
+    return found

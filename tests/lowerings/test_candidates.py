@@ -1,0 +1,105 @@
+"""Every candidate, in every direction that it has, computes what the library does: held to sums in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from archspec.lowerings.candidates import fits, function, names
+from archspec.lowerings.case import DIRECTIONS, Case, Direction
+
+CASES = [
+    Case("conv", 2, (5, 6), 3, 4, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, "float32"),
+    Case("conv", 2, (6, 5), 3, 4, (1, 1), (2, 3), ((0, 0), (0, 0)), (1, 1), 1, "float32"),
+    Case("conv", 2, (7, 6), 3, 4, (3, 2), (2, 1), ((1, 0), (0, 2)), (1, 2), 1, "float32"),
+    Case("conv", 2, (6, 6), 4, 8, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2, "float32"),
+    Case("conv", 2, (7, 7), 4, 8, (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 4, "float32"),
+    Case("conv", 2, (7,), 4, 6, (3,), (2,), ((1, 0),), (1,), 2, "float32"),
+    Case("conv", 2, (6,), 3, 4, (1,), (2,), ((0, 0),), (1,), 1, "float32"),
+]
+"""Together they have what candidates are told apart by: 1×1, strides, borders, dilation, groups, depthwise, signals."""
+
+TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2, "float16": 2e-3}
+"""Of the largest number: the types' own rounding, and a little for float32's sums."""
+
+
+def places(case: Case) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
+    """(output pixel, tap, input pixel) of all products of a convolution."""
+    for at in np.ndindex(*case.output):
+        for tap in np.ndindex(*case.kernel):
+            pixel = tuple(
+                i * step + t * spread - before
+                for i, step, t, spread, (before, _) in zip(
+                    at, case.stride, tap, case.dilation, case.padding, strict=True
+                )
+            )
+            if all(0 <= place < size for place, size in zip(pixel, case.size, strict=True)):
+                yield at, tap, pixel
+
+
+def summed(case: Case, direction: Direction, x: np.ndarray, kernel: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """A direction by its definition, product by product, in float64."""
+    made = {"forward": np.zeros_like(gradient), "input": np.zeros_like(x), "kernel": np.zeros_like(kernel)}[direction]
+    inner, outer = case.channels // case.groups, case.filters // case.groups
+    for at, tap, pixel in places(case):
+        here: Any = (slice(None), *pixel)
+        there: Any = (slice(None), *at)
+        for group in range(case.groups):
+            own, theirs = np.s_[group * inner : (group + 1) * inner], np.s_[group * outer : (group + 1) * outer]
+            seen, weights, back = x[here][:, own], kernel[tap][:, theirs], gradient[there][:, theirs]
+            if direction == "forward":
+                made[there][:, theirs] += seen @ weights
+            elif direction == "input":
+                made[here][:, own] += back @ weights.T
+            else:
+                made[tap][:, theirs] += seen.T @ back
+    return made
+
+
+def arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An input, a kernel and an output's gradient, whose numbers have few bits."""
+    draw = np.random.default_rng(prod(case.size))
+    shapes = (
+        (case.batch, *case.size, case.channels),
+        (*case.kernel, case.channels // case.groups, case.filters),
+        (case.batch, *case.output, case.filters),
+    )
+    return tuple(draw.integers(-32, 33, shape) / 16 for shape in shapes)  # type: ignore[return-value]
+
+
+def settings() -> Iterator[Any]:
+    for case in CASES:
+        for name in names(case.operation):
+            for direction in DIRECTIONS:
+                if fits(name, case, direction):
+                    label = f"{name}-{direction}-{'x'.join(map(str, (*case.kernel, *case.stride)))}-{case.groups}"
+                    yield pytest.param(case, name, direction, id=label)
+
+
+@pytest.mark.parametrize(("case", "name", "direction"), list(settings()))
+def test_a_candidate_computes_its_direction(case: Case, name: str, direction: Direction) -> None:
+    x, kernel, gradient = arrays(case)
+    wanted = summed(case, direction, x, kernel, gradient)
+    given = {"forward": (x, kernel), "input": (gradient, kernel), "kernel": (x, gradient)}[direction]
+    compute = function(case.operation, name, direction)
+    assert compute is not None
+    for kind, tolerance in TOLERANCE.items():
+        found = compute(*(jnp.asarray(array, kind) for array in given), case._replace(dtype=kind))
+        assert found.dtype == kind and found.shape == wanted.shape
+        np.testing.assert_allclose(np.asarray(found, np.float64), wanted, rtol=0, atol=tolerance * abs(wanted).max())
+
+
+def test_every_candidate_is_tried_in_each_of_its_directions() -> None:
+    tried = {(name, direction) for _, name, direction in (setting.values for setting in settings())}
+    has = {
+        (name, direction)
+        for name in names("conv")
+        for direction in DIRECTIONS
+        if function("conv", name, direction) is not None
+    }
+    assert tried == has
