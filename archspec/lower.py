@@ -205,15 +205,9 @@ class Network(nnx.Module):
         if way.precision is not None:
             wanted = jnp.float32 if step.full_precision else way.precision
             taken = [_as(wanted, value) for value in taken]
-        if step.foreign is None:
-            value = module(*taken, **options)
-        else:
-            try:
-                value = module(*taken, **options)
-            except (jax.errors.JaxRuntimeError, MemoryError):
-                raise
-            except Exception as error:
-                raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
+        # Profilers and dumps of compiled programs show the path, of the backward pass too.
+        with jax.named_scope(step.name):
+            value = _called(module, taken, options, step)
         if step.gives_indices:
             value, values[index, True] = value
         # What a layer in float32 gives as an output of the network is not rounded.
@@ -249,6 +243,18 @@ class Network(nnx.Module):
         for part in path:
             module = module[part] if isinstance(part, int) else getattr(module, part)
         return module
+
+
+def _called(module: Any, taken: Sequence[jax.Array], options: Mapping[str, Any], step: Call) -> Any:
+    """What a step's module gives. Raises `SpecError` where the code of a kind of another's fails."""
+    if step.foreign is None:
+        return module(*taken, **options)
+    try:
+        return module(*taken, **options)
+    except (jax.errors.JaxRuntimeError, MemoryError):
+        raise
+    except Exception as error:
+        raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

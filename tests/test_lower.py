@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,6 +97,36 @@ def test_gradients_trace_to_the_same_primitives() -> None:
     ours = primitives(jax.grad(lambda p: pure.apply(p, statistics, x, train=True)[0].sum()), params)
     by_hand = primitives(jax.grad(lambda s: nnx.merge(definition, s)(x).sum()), state)
     assert ours == by_hand
+
+
+def test_what_is_compiled_says_which_node_it_is_of(write: Write) -> None:
+    """Forward and backward: where a profiler shows an operation, it shows the node's path too."""
+    graph = load(
+        write(
+            INPUT
+            + """
+blocks: {unit: {layers: [{conv: {name: conv, filters: 4, kernel: 3}}, {batch_norm: {name: bn}}, {relu: {name: act}}]}}
+layers:
+  - repeat: {name: stage, times: 1, layers: [unit]}
+  - max_pool: {name: pool, window: 2}
+  - flatten
+  - dense: {name: fc, units: 3}
+"""
+        )
+    ).graph()
+    pure, params, statistics = outline(graph)
+    x = jax.ShapeDtypeStruct((2, 8, 8, 4), jnp.float32)
+
+    def loss(params: Any, statistics: Any, x: Any) -> tuple[Any, Any]:
+        outputs, after = pure.apply(params, statistics, x, train=True)
+        assert isinstance(outputs, jax.Array)
+        return (outputs**2).sum(), after
+
+    compiled = jax.jit(jax.grad(loss, has_aux=True)).lower(params, statistics, x).compile()
+    said = set(re.findall(r'op_name="([^"]*)"', compiled.as_text() or ""))
+    for path in ("stage.0.conv", "stage.0.bn", "stage.0.act", "pool", "fc"):
+        assert any(f"/jvp({path})/" in name for name in said), path
+        assert any(f"/transpose(jvp({path}))/" in name for name in said), path
 
 
 @pytest.mark.parametrize(
