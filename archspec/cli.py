@@ -21,6 +21,8 @@ from archspec.output import Stream, say, streams
 
 WITHOUT_PLUGINS = ("zoo", "doctor")
 """Commands that take neither a spec nor a run."""
+COMPILING_NOTHING = ("data",)
+"""Commands that run JAX, but compile no network."""
 
 INTERRUPTED, TERMINATED = 128 + 2, 128 + 15
 """Exit status after Ctrl-C, as shells have it for signal 2."""
@@ -107,6 +109,11 @@ def _answered(words: Sequence[str]) -> int:
             for file in options.plugins:
                 plugin(file)
         run: Callable[[argparse.Namespace], int] = options.run
+        if getattr(options, "no_cache", False):
+            from archspec.programs import unkept
+
+            with unkept():
+                return run(options)
         return run(options)
     except SystemExit as error:  # argparse has said what is wrong, or helped
         return error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -175,23 +182,44 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         module = import_module(f"archspec.commands.{name.replace('-', '_')}")
         module.options(command)
         if name not in WITHOUT_PLUGINS:
-            _plugin_option(command)
+            _option(command, *PLUGIN)
+        if COMMANDS[name].runs_jax and name not in COMPILING_NOTHING:
+            _option(command, *NO_CACHE)
         command.set_defaults(run=module.run, parser=command)
     return parser
 
 
-def _plugin_option(command: argparse.ArgumentParser) -> None:
-    """Adds `--plugin` to a command, or to each of its actions."""
+class Option(NamedTuple):
+    """An option of several commands."""
+
+    name: str
+    about: dict[str, Any]
+
+
+PLUGIN = Option(
+    "--plugin",
+    {
+        "action": "append",
+        "default": [],
+        "metavar": "FILE",
+        "dest": "plugins",
+        "help": "Python file with layers, losses and so on of your own, which is run; may be given again",
+    },
+)
+NO_CACHE = Option(
+    "--no-cache",
+    {
+        "action": "store_true",
+        "help": "compile everything anew: neither read nor keep compiled programs",
+    },
+)
+
+
+def _option(command: argparse.ArgumentParser, name: str, about: dict[str, Any]) -> None:
+    """Adds an option to a command, or to each of its actions."""
     actions = next((item for item in command._actions if isinstance(item, argparse._SubParsersAction)), None)
     for parser in actions.choices.values() if actions else [command]:
-        parser.add_argument(
-            "--plugin",
-            action="append",
-            default=[],
-            metavar="FILE",
-            dest="plugins",
-            help="Python file with layers, losses and so on of your own, which is run; may be given again",
-        )
+        parser.add_argument(name, **about)
 
 
 class Parser(argparse.ArgumentParser):

@@ -23,6 +23,7 @@ from archspec.kinds import Kind, is_foreign
 from archspec.lowerings.choosing import Lowerings
 from archspec.nn.given import Taken, by_name, too_many
 from archspec.plugins import failure, home_of
+from archspec.programs import keep
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
@@ -303,6 +304,7 @@ def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Netwo
     A node's weights depend on the seed and the path that they stand under only. `rngs` gives the seed's key where it is
     given. Raises `SpecError` where a kind builds other arrays than it declares.
     """
+    keep()
     key = jax.random.key(seed) if rngs is None else rngs.params()
 
     def module(node: Node) -> nnx.Module:
@@ -325,6 +327,7 @@ def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
         built: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
         return built
 
+    keep()
     pure, params, others = split(_network(graph, module))
     _check_arrays(graph, params, others)
     return pure, params, others

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec.cache import cache_folder
 from archspec.data import Column
 from archspec.survey.facts import DIGEST, Facts, Labels, Moments
 
@@ -28,13 +28,6 @@ MARGIN = 2.0
 """Seconds in which a file may change again without another time: FAT counts in so many."""
 
 
-def cache_folder() -> Path:
-    """Where facts are kept: XDG_CACHE_HOME/archspec, or ~/.cache/archspec."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(given) if os.path.isabs(given) else Path(os.path.expanduser("~")) / ".cache"
-    return root / "archspec" / "surveys"
-
-
 class Known:
     """The facts of a dataset's files. `settings` is all that says how samples are read from them.
 
@@ -45,7 +38,7 @@ class Known:
     """
 
     def __init__(self, settings: str, *, fresh: bool = False) -> None:
-        self.folder = cache_folder() / sha256(f"{FORMAT} {settings}".encode()).hexdigest()[:32]
+        self.folder = cache_folder("surveys") / sha256(f"{FORMAT} {settings}".encode()).hexdigest()[:32]
         self.fresh = fresh
         self.begun = time.time()
         self.usable = True
