@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
-from archspec.diagnostics import DataError, Span, did_you_mean, listed
+from archspec.diagnostics import Span
 from archspec.graph import Graph
-from archspec.patterns import compiled
 
 
 @dataclass
@@ -85,60 +83,3 @@ def folded(graph: Graph, depth: int) -> list[Part]:
                 yield from seen(inner, level + 1)
 
     return list(seen(tree(graph), 1))
-
-
-class Stretch(NamedTuple):
-    """Layers that lie one after the other in a graph, from the index `first` to `last`, and the block they make."""
-
-    first: int
-    last: int
-    path: str
-
-
-def recomputed(graph: Graph, patterns: Sequence[str] | Literal["all"]) -> tuple[Stretch, ...]:
-    """The blocks that patterns of paths name, of a graph that is pruned to training, in order.
-
-    Of blocks within one another the outermost is taken. "all" are the outermost blocks of the network, and of a repeat
-    its rounds. A block between whose layers others lie is several stretches. Raises `DataError` where a pattern names
-    no block.
-    """
-    root = tree(graph)
-    if patterns == "all":
-        chosen = [part for block in root.parts if not block.is_layer for part in _units(block)]
-        if not chosen:
-            raise DataError("E515", f"`remat: all` finds no blocks in {graph.name}: its layers are in no scopes")
-    else:
-        blocks = [part for part in root.walk() if not part.is_layer and part.path]
-        for pattern in patterns:
-            if not any(compiled(pattern).fullmatch(part.path) for part in blocks):
-                names = [part.path for part in blocks]
-                hint = did_you_mean(pattern, names)
-                raise DataError(
-                    "E515",
-                    f"`remat` names `{pattern[:100]}`, which is no block of {graph.name}",
-                    help=[hint or (f"blocks: {listed(names, 8)}" if names else "its layers are in no scopes")],
-                )
-        chosen = list(_outermost(root, patterns))
-    return tuple(stretch for part in chosen for stretch in _stretches(part))
-
-
-def _units(block: Part) -> list[Part]:
-    rounds = [part for part in block.parts if not part.is_layer]
-    return rounds if block.kind == "repeat" and len(rounds) == len(block.parts) else [block]
-
-
-def _outermost(part: Part, patterns: Sequence[str]) -> Iterator[Part]:
-    for inner in part.parts:
-        if inner.is_layer:
-            continue
-        if any(compiled(pattern).fullmatch(inner.path) for pattern in patterns):
-            yield inner
-        else:
-            yield from _outermost(inner, patterns)
-
-
-def _stretches(part: Part) -> Iterator[Stretch]:
-    nodes = sorted(part.nodes)
-    ends = [place for place in range(1, len(nodes)) if nodes[place] != nodes[place - 1] + 1]
-    for begin, end in zip([0, *ends], [*ends, len(nodes)], strict=True):
-        yield Stretch(nodes[begin], nodes[end - 1], part.path)

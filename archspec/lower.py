@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from archspec.blocks import Stretch
-from archspec.diagnostics import DataError, Span, article, count, listed
+from archspec.calling.calls import Call, Foreign, Program, Values, Way, call
+from archspec.calling.groups import run
+from archspec.diagnostics import DataError, article, count, listed
 from archspec.graph import Graph, Node, input_number
-from archspec.kinds import Kind, is_foreign
+from archspec.kinds import is_foreign
 from archspec.lowerings.choosing import Lowerings
 from archspec.nn.given import Taken, by_name, too_many
+from archspec.passes import Group
 from archspec.plugins import failure, home_of
 from archspec.programs import keep
 
@@ -36,58 +37,6 @@ Outputs = jax.Array | dict[str, jax.Array]
 
 class Modules(nnx.Module):
     """The modules of one scope, by name."""
-
-
-class Call(NamedTuple):
-    """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value.
-
-    `owner` is the node whose arrays it uses: that of its own name, unless they are shared.
-    """
-
-    name: str
-    owner: str
-    path: tuple[str | int, ...]
-    inputs: tuple[tuple[int, bool], ...]
-    gives_indices: bool
-    uses_mode: bool
-    uses_key: bool
-    uses_lowerings: bool
-    full_precision: bool
-    hash: int
-    foreign: Foreign | None
-
-
-class Foreign(NamedTuple):
-    """The kind of a layer that is not this package's own, and where the layer was written."""
-
-    kind: type[Kind]
-    span: Span | None
-
-
-class Program(NamedTuple):
-    """The calls that a mode's outputs need, in order, and where the outputs are."""
-
-    steps: tuple[Call, ...]
-    outputs: tuple[tuple[str, int], ...]
-
-
-_Values = dict[tuple[int, bool], jax.Array]
-"""What nodes give, by index, and their indices of maxima, where the second is true."""
-
-
-class _Way(NamedTuple):
-    """How a program is run."""
-
-    train: bool
-    key: jax.Array | None
-    frozen: frozenset[str]
-    precision: Any
-    lowerings: Lowerings | None
-    program: Program
-
-    @property
-    def outputs(self) -> set[int]:
-        return {index for _, index in self.program.outputs}
 
 
 class Network(nnx.Module):
@@ -137,33 +86,23 @@ class Network(nnx.Module):
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
-        recomputed: Sequence[Stretch] = (),
+        groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
-        them, but for those of `full_precision`, which compute in float32; outputs are float32. Of the layers of
-        `recomputed` stretches nothing is kept for the backward pass: it computes them anew, with the same keys.
+        them, but for those of `full_precision`, which compute in float32; outputs are float32. `groups` are what passes
+        found in the graph that is pruned to the mode: their calls run together.
         `lowerings` choose how operations are computed; by default the rules for this device do.
         """
         program = self._programs[train]
-        way = _Way(train, key, frozen, precision, lowerings, program)
         values = self._given(x)
-        stretches = {stretch.first: stretch for stretch in recomputed}
-        index = 0
-        while index < len(program.steps):
-            stretch = stretches.get(index)
-            if stretch is None:
-                self._call(index, self.at(program.steps[index].path), values, way)
-                index += 1
-            else:
-                self._recomputed(stretch, values, way)
-                index = stretch.last + 1
+        run(range(len(program.steps)), groups, values, self._way(train, key, frozen, precision, lowerings))
         outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
             outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
         return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
-    def _given(self, x: Inputs) -> _Values:
+    def _given(self, x: Inputs) -> Values:
         """The inputs by the numbers that stand for them in a graph."""
         given = x if isinstance(x, Mapping) else {self._inputs[0].name: x}
         return {(input_number(place), False): given[item.name] for place, item in enumerate(self._inputs)}
@@ -179,64 +118,22 @@ class Network(nnx.Module):
         lowerings: Lowerings | None = None,
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
-        program = self._programs[train]
         values = self._given(x)
-        way = _Way(train, key, frozen, precision, lowerings, program)
-        for index, step in enumerate(program.steps):
-            self._call(index, self.at(step.path), values, way)
+        way = self._way(train, key, frozen, precision, lowerings)
+        for index in range(len(way.program.steps)):
+            call(index, values, way)
             yield index, values[index, False]
 
-    def _call(self, index: int, module: Any, values: _Values, way: _Way) -> None:
-        """Adds what a step gives to the values."""
-        step = way.program.steps[index]
-        options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
-        if step.uses_mode:
-            options["train"] = way.train and step.owner not in way.frozen
-        if step.uses_key and way.train:
-            if way.key is None:
-                raise ValueError(
-                    f"{step.name} is random and needs a key while training: network(x, train=True, "
-                    "key=jax.random.key(0)), another one for each step"
-                )
-            # A layer's key depends on its own path alone, so other layers can come and go.
-            options["key"] = jax.random.fold_in(way.key, step.hash)
-        if step.uses_lowerings:
-            options["lowerings"] = way.lowerings
-        taken = [values[source] for source in step.inputs]
-        if way.precision is not None:
-            wanted = jnp.float32 if step.full_precision else way.precision
-            taken = [_as(wanted, value) for value in taken]
-        # Profilers and dumps of compiled programs show the path, of the backward pass too.
-        with jax.named_scope(step.name):
-            value = _called(module, taken, options, step)
-        if step.gives_indices:
-            value, values[index, True] = value
-        # What a layer in float32 gives as an output of the network is not rounded.
-        if way.precision is not None and not (step.full_precision and index in way.outputs):
-            value = _as(way.precision, value)
-        values[index, False] = value
-
-    def _recomputed(self, stretch: Stretch, values: _Values, way: _Way) -> None:
-        """Adds what other layers take of a stretch to the values; the rest is forgotten until the backward pass."""
-        steps, inside = way.program.steps, range(stretch.first, stretch.last + 1)
-        taken = {source for index in inside for source in steps[index].inputs if source[0] not in inside}
-        later = {source for step in steps[stretch.last + 1 :] for source in step.inputs}
-        later |= {(index, False) for index in way.outputs}
-        wanted = sorted(source for source in later if source[0] in inside)
-        own = [self.at(steps[index].path) for index in inside]
-        definition, state = nnx.split(own)
-
-        def run(state: Any, given: list[jax.Array], key: jax.Array | None) -> tuple[list[jax.Array], Any]:
-            modules = nnx.merge(definition, state)
-            inner: _Values = dict(zip(sorted(taken), given, strict=True))
-            for index, module in zip(inside, modules, strict=True):
-                self._call(index, module, inner, way._replace(key=key))
-            return [inner[source] for source in wanted], nnx.state(modules, nnx.Not(nnx.Param))
-
-        given = [values[source] for source in sorted(taken)]
-        made, after = _run_again(run, state, given, way.key)
-        values.update(zip(wanted, made, strict=True))
-        nnx.update(own, after)
+    def _way(
+        self,
+        train: bool,
+        key: jax.Array | None,
+        frozen: frozenset[str],
+        precision: Any,
+        lowerings: Lowerings | None,
+    ) -> Way:
+        program = self._programs[train]
+        return Way(program, lambda index: self.at(program.steps[index].path), train, key, frozen, precision, lowerings)
 
     def at(self, path: tuple[str | int, ...]) -> Any:
         """The module at a path."""
@@ -244,58 +141,6 @@ class Network(nnx.Module):
         for part in path:
             module = module[part] if isinstance(part, int) else getattr(module, part)
         return module
-
-
-def _called(module: Any, taken: Sequence[jax.Array], options: Mapping[str, Any], step: Call) -> Any:
-    """What a step's module gives. Raises `SpecError` where the code of a kind of another's fails."""
-    if step.foreign is None:
-        return module(*taken, **options)
-    try:
-        return module(*taken, **options)
-    except (jax.errors.JaxRuntimeError, MemoryError):
-        raise
-    except Exception as error:
-        raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _run_again(run: Callable[..., Any], state: Any, given: list[jax.Array], key: jax.Array | None) -> Any:
-    """run(state, given, key), of which the backward pass keeps the arguments and computes the rest anew.
-
-    What it computes from depends on the gradient that comes in, so that no compiler takes it for what the forward pass
-    has computed: XLA on CPUs drops the barriers of `jax.checkpoint`, keeps one of both, and saves nothing.
-    """
-    return run(state, given, key)
-
-
-def _forward(run: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
-    return run(*arguments), arguments
-
-
-def _backward(run: Callable[..., Any], arguments: Any, gradients: Any) -> tuple[Any, ...]:
-    state, given, key = arguments
-    first = next(value for value in jax.tree.leaves(gradients) if jnp.issubdtype(value.dtype, jnp.floating))
-    # No number is above infinity.
-    never = first.reshape(-1)[0] > jnp.inf
-
-    def late(value: jax.Array) -> jax.Array:
-        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-            data = late(jax.random.key_data(value))
-            wrapped: jax.Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(value))
-            return wrapped
-        return jnp.where(never, jnp.zeros((), value.dtype), value)
-
-    given, key = jax.tree.map(late, (given, key))
-    _, back = jax.vjp(lambda state, given: run(state, given, key), state, given)
-    return (*back(gradients), None)
-
-
-_run_again.defvjp(_forward, _backward)
-
-
-def _as(kind: Any, value: jax.Array) -> jax.Array:
-    """Floating-point numbers in another type; whole ones, such as indices, as they are."""
-    return value.astype(kind) if jnp.issubdtype(value.dtype, jnp.floating) else value
 
 
 def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Network:
@@ -497,13 +342,13 @@ class Pure:
         key: jax.Array | None = None,
         frozen: frozenset[str] = frozenset(),
         precision: Any = None,
-        recomputed: Sequence[Stretch] = (),
+        groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
         network = self.merge(params, statistics)
         x = by_name(x, {}, network._inputs)
-        outputs = network.computed(x, train, key, frozen, precision, recomputed, lowerings)
+        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings)
         return outputs, split(network)[2]
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:

@@ -24,9 +24,9 @@ def training_memory(
         return training(graph, dtype or "float32", optimiser)
     stretches: tuple[tuple[int, int], ...] = ()
     if train.remat:
-        from archspec.blocks import recomputed
+        from archspec.passes import recompute
 
-        stretches = tuple((first, last) for first, last, _ in recomputed(graph.pruned("train"), train.remat))
+        stretches = tuple((group.first, group.last) for group in recompute.find(graph.pruned("train"), train.remat))
     return training(
         graph,
         dtype or train.precision,
@@ -51,8 +51,7 @@ def anew_flops(graph: Graph, train: Train | None) -> int:
     """Operations of one sample that the backward pass does a second time, since `remat` has kept nothing of them."""
     if train is None or not train.remat:
         return 0
-    from archspec.blocks import recomputed
+    from archspec.passes import recompute
 
     seen = graph.pruned("train")
-    stretches = recomputed(seen, train.remat)
-    return sum(seen.nodes[index].cost.flops for first, last, _ in stretches for index in range(first, last + 1))
+    return sum(seen.nodes[index].cost.flops for group in recompute.find(seen, train.remat) for index in group.members)

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from archspec.blocks import recomputed
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure
 from archspec.metrics import Sums
+from archspec.passes import groups_of
 from archspec.spec.train import Precision, Remat
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
@@ -80,7 +80,8 @@ class Objective:
         self.parts = parts
         self.type = None if precision == "float32" else jnp.dtype(precision)
         """The 16-bit type that the passes compute with; None for float32."""
-        self.recomputed = recomputed(graph.pruned("train"), remat) if remat else ()
+        self.groups = groups_of(graph.pruned("train"), remat)
+        """What runs together in a step."""
         self._wide = {
             f"{node.owner}.{weight.name}"
             for node in graph.nodes
@@ -216,7 +217,7 @@ class Objective:
             key=key,
             frozen=self.frozen.layers,
             precision=self.type,
-            recomputed=self.recomputed,
+            groups=self.groups,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from archspec.blocks import recomputed
 from archspec.data import Data, Reading, loaded
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
@@ -20,6 +19,7 @@ from archspec.graph import Graph
 from archspec.kinds import is_foreign
 from archspec.lower import outline
 from archspec.output import said_when_slow, say
+from archspec.passes import groups_of
 from archspec.plugins import changed, used_by
 from archspec.reports import report
 from archspec.runs.checkpoints import Checkpoints
@@ -307,7 +307,7 @@ def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
 def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
     """Raises `SpecError` where what is to be computed anew is not there."""
     try:
-        recomputed(graph.pruned("train"), recipe.remat)
+        groups_of(graph.pruned("train"), recipe.remat)
     except DataError as error:
         raise error.located(spec.place("train", "remat")) from None
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archspec.blocks import Stretch, recomputed
 from archspec.diagnostics import DataError
 from archspec.loading import load
+from archspec.passes import Group
+from archspec.passes.recompute import find
 from archspec.training.feeding import Batch
 from archspec.training.steps import make_steps
 
@@ -64,17 +65,18 @@ def test_steps_are_the_same_with_batch_norm_dropout_and_indices(write: Write, pa
 
 def test_blocks_are_named_as_elsewhere(write: Write) -> None:
     graph = load("resnet20").graph().pruned("train")
-    rounds = recomputed(graph, ("layer1.*", "layer3"))
-    assert [stretch.path for stretch in rounds] == ["layer1.0", "layer1.1", "layer1.2", "layer3"]
-    for stretch in rounds:
-        inside = [node.path.startswith(f"{stretch.path}.") for node in graph.nodes]
-        assert [index for index, here in enumerate(inside) if here] == list(range(stretch.first, stretch.last + 1))
-    assert [stretch.path for stretch in recomputed(graph, "all")] == [
+    rounds = find(graph, ("layer1.*", "layer3"))
+    assert [group.path for group in rounds] == ["layer1.0", "layer1.1", "layer1.2", "layer3"]
+    for group in rounds:
+        inside = [node.path.startswith(f"{group.path}.") for node in graph.nodes]
+        assert [index for index, here in enumerate(inside) if here] == list(group.members)
+    assert [group.path for group in find(graph, "all")] == [
         f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1, 2)
     ]
+    whole = Group("recompute", tuple(range(3, 24)), path="layer1")
     # Of blocks within one another the outermost.
-    assert recomputed(graph, ("layer1", "layer1.*")) == recomputed(graph, ("layer1",)) == (Stretch(3, 23, "layer1"),)
+    assert find(graph, ("layer1", "layer1.*")) == find(graph, ("layer1",)) == (whole,)
     with pytest.raises(DataError, match=r"`layer9.\*`, which is no block of resnet20"):
-        recomputed(graph, ("layer9.*",))
+        find(graph, ("layer9.*",))
     with pytest.raises(DataError, match="finds no blocks in lenet5"):
-        recomputed(load("lenet5").graph().pruned("train"), "all")
+        find(load("lenet5").graph().pruned("train"), "all")

@@ -1,0 +1,150 @@
+"""A program's calls, and what one call does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from archspec.diagnostics import Span
+from archspec.kinds import Kind
+from archspec.lowerings.choosing import Lowerings
+from archspec.passes import Group
+from archspec.plugins import failure
+
+
+class Foreign(NamedTuple):
+    """The kind of a layer that is not this package's own, and where the layer was written."""
+
+    kind: type[Kind]
+    span: Span | None
+
+
+class Call(NamedTuple):
+    """One call while tracing. `inputs` say which node, and whether its indices are meant instead of its value.
+
+    `owner` is the node whose arrays it uses: that of its own name, unless they are shared.
+    """
+
+    name: str
+    owner: str
+    path: tuple[str | int, ...]
+    inputs: tuple[tuple[int, bool], ...]
+    gives_indices: bool
+    uses_mode: bool
+    uses_key: bool
+    uses_lowerings: bool
+    full_precision: bool
+    hash: int
+    foreign: Foreign | None
+
+
+class Program(NamedTuple):
+    """The calls that a mode's outputs need, in order, and where the outputs are."""
+
+    steps: tuple[Call, ...]
+    outputs: tuple[tuple[str, int], ...]
+
+
+Values = dict[tuple[int, bool], jax.Array]
+"""What nodes give, by index, and their indices of maxima, where the second is true."""
+
+
+class Way(NamedTuple):
+    """How a program is run."""
+
+    program: Program
+    module: Callable[[int], Any]
+    """The module of a call, by its index."""
+    train: bool
+    key: jax.Array | None = None
+    frozen: frozenset[str] = frozenset()
+    precision: Any = None
+    lowerings: Lowerings | None = None
+
+    @property
+    def outputs(self) -> set[int]:
+        return {index for _, index in self.program.outputs}
+
+
+Run = Callable[[Iterable[int], Sequence[Group], Values, Way], None]
+"""Adds to the values what calls give, some of which are in groups: `groups.run`."""
+
+Runner = Callable[[Group, Values, Way, Run], None]
+"""Adds to the values what calls outside a group take of it. The last argument runs calls within it."""
+
+
+def call(index: int, values: Values, way: Way) -> None:
+    """Adds what a call gives to the values."""
+    step = way.program.steps[index]
+    options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
+    if step.uses_mode:
+        options["train"] = way.train and step.owner not in way.frozen
+    if step.uses_key and way.train:
+        if way.key is None:
+            raise ValueError(
+                f"{step.name} is random and needs a key while training: network(x, train=True, "
+                "key=jax.random.key(0)), another one for each step"
+            )
+        # A layer's key depends on its own path alone, so other layers can come and go.
+        options["key"] = jax.random.fold_in(way.key, step.hash)
+    if step.uses_lowerings:
+        options["lowerings"] = way.lowerings
+    taken = taken_by(index, values, way)
+    # Profilers and dumps of compiled programs show the path, of the backward pass too.
+    with jax.named_scope(step.name):
+        value = _called(way.module(index), taken, options, step)
+    if step.gives_indices:
+        value, values[index, True] = value
+    keep(index, value, values, way)
+
+
+def _called(module: Any, taken: Sequence[jax.Array], options: Mapping[str, Any], step: Call) -> Any:
+    """What a call's module gives. Raises `SpecError` where the code of a kind of another's fails."""
+    if step.foreign is None:
+        return module(*taken, **options)
+    try:
+        return module(*taken, **options)
+    except (jax.errors.JaxRuntimeError, MemoryError):
+        raise
+    except Exception as error:
+        raise failure(step.name, step.foreign.kind, error, step.foreign.span) from error
+
+
+def taken_by(index: int, values: Values, way: Way) -> list[jax.Array]:
+    """What a call takes, in the precision that it computes in."""
+    step = way.program.steps[index]
+    taken = [values[source] for source in step.inputs]
+    if way.precision is None:
+        return taken
+    wanted = jnp.float32 if step.full_precision else way.precision
+    return [_as(wanted, value) for value in taken]
+
+
+def keep(index: int, value: jax.Array, values: Values, way: Way) -> None:
+    """Adds what a call gave to the values, in the precision that layers pass on."""
+    # What a layer in float32 gives as an output of the network is not rounded.
+    full = way.program.steps[index].full_precision and index in way.outputs
+    values[index, False] = value if way.precision is None or full else _as(way.precision, value)
+
+
+def given_to(members: Collection[int], program: Program) -> list[tuple[int, bool]]:
+    """What calls take of others than themselves."""
+    own = set(members)
+    taken = {source for index in members for source in program.steps[index].inputs}
+    return sorted(source for source in taken if source[0] not in own)
+
+
+def wanted_of(members: Collection[int], program: Program) -> list[tuple[int, bool]]:
+    """What other calls and the network's outputs take of these."""
+    own = set(members)
+    later = {source for index, step in enumerate(program.steps) if index not in own for source in step.inputs}
+    later |= {(index, False) for _, index in program.outputs}
+    return sorted(source for source in later if source[0] in own)
+
+
+def _as(kind: Any, value: jax.Array) -> jax.Array:
+    """Floating-point numbers in another type; whole ones, such as indices, as they are."""
+    return value.astype(kind) if jnp.issubdtype(value.dtype, jnp.floating) else value
