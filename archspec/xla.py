@@ -118,12 +118,18 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
 
     if mode == "eval":
         from archspec.lower import outline
+        from archspec.lowerings.choosing import of_mode
         from archspec.lowerings.compiling import jit
 
         graph = network if isinstance(network, Graph) else network.graph()
         pure, *arrays = outline(graph)
         given = {item.name: shaped((batch, *item.type.shape), jnp.float32) for item in graph.inputs}
-        forward = jit(lambda params, statistics, x: pure.apply(params, statistics, x, train=False)[0])
+        recipe = None if isinstance(network, Graph) else network.train
+        lowerings = of_mode("auto" if recipe is None else recipe.lowerings)
+        forward = jit(
+            lambda params, statistics, x: pure.apply(params, statistics, x, train=False, lowerings=lowerings)[0],
+            lowerings,
+        )
         x = given if len(given) > 1 else next(iter(given.values()))
         return forward.lower(*arrays, x).compile()
     from archspec.data import LABEL

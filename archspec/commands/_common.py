@@ -80,6 +80,14 @@ def open_checked(target: str, options: argparse.Namespace, *, but: Collection[st
     return spec
 
 
+def lowerings_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--lowerings",
+        choices=("auto", "library"),
+        help="how operations are computed: chosen for the device, or all by JAX and XLA; by default as the recipe says",
+    )
+
+
 def optimiser_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--optimiser", metavar="KIND", help="whose state training keeps; otherwise the recipe's, or adam"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.commands._common import check_run, overrides_of, set_option, write_file
+from archspec.commands._common import check_run, lowerings_option, overrides_of, set_option, write_file
 from archspec.output import as_json, say
 from archspec.training.interrupt import loading
 
@@ -18,6 +18,7 @@ def options(command: argparse.ArgumentParser) -> None:
         choices=("train", "validation", "test"),
         help="which samples; by default test, or what is held out where there is no such part",
     )
+    lowerings_option(command)
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument(
         "--html",
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         from archspec.inference.evaluating import measured
 
     notes: list[str] = []
-    done = measured(options.folder, overrides=overrides, notes=notes, part=options.part)
+    done = measured(options.folder, overrides=overrides, notes=notes, part=options.part, lowerings=options.lowerings)
     metrics, whose = done.metrics, done.whose
     for note in notes:
         say(f"note: {note}")

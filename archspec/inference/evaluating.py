@@ -15,6 +15,7 @@ from archspec.diagnostics import DataError, Findings, SpecError, count, listed
 from archspec.inference.memory import less
 from archspec.kinds import Kind
 from archspec.loading import Spec, open_spec
+from archspec.lowerings.choosing import Lowerings, Mode, of_mode
 from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import layout_of, opened, parted, restored
 from archspec.spec.overrides import Override, python_override
@@ -43,19 +44,25 @@ def evaluate(
 
 
 def measured(
-    path: Path, *, overrides: Sequence[Override] = (), notes: list[str] | None = None, part: Part | None = None
+    path: Path,
+    *,
+    overrides: Sequence[Override] = (),
+    notes: list[str] | None = None,
+    part: Part | None = None,
+    lowerings: Mode | None = None,
 ) -> Evaluated:
     """Loss and metrics of a run's last checkpoint on a part of its dataset, test or validation if none is named.
 
     `overrides` may name another dataset and how its images are fitted. What the dataset says of files left out or
     passed over, that its data are others than those of training, and which data were taken where they are not the
     run's own, is added to `notes`. Raises `SpecError` when the folder holds no run, its data cannot be read, or an
-    override would change the network.
+    override would change the network. `lowerings` says otherwise than the run's recipe how operations are computed.
     """
     said: list[str] = []
     with in_words(less(path)):
         folder, spec = opened(path)
-        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part)
+        chosen = None if lowerings is None else of_mode(lowerings)
+        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen)
     if notes is not None:
         notes.extend(said)
     return found
@@ -68,6 +75,7 @@ def evaluated(
     overrides: Sequence[Override],
     notes: list[str],
     part: Part | None = None,
+    lowerings: Lowerings | None = None,
 ) -> Evaluated:
     """As `evaluate`, of a run that was read."""
     other = any(override.path[:2] == ("train", "dataset") for override in overrides)
@@ -112,7 +120,7 @@ def evaluated(
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
-    steps = make_steps(spec, 1, heads=heads)
+    steps = make_steps(spec, 1, heads=heads, lowerings=lowerings)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(
@@ -128,7 +136,7 @@ def evaluated(
             evaluate.close()
     except DataError as error:  # a loss that is not finite; what is right for training does not help here
         raise DataError(error.code, error.message, notes=error.notes).located(None) from None
-    return Evaluated(folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes)
+    return Evaluated(folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes, steps.lowerings)
 
 
 def _chosen(data: Data, part: Part) -> Split:

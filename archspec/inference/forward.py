@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.given import Samples
 from archspec.inference.shown import Shown
 from archspec.lower import Arrays, Pure
+from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.spec.inputs import Input
 from archspec.training.objective import named_outputs
@@ -41,22 +43,29 @@ class Forward:
     """The functions of a network; each is compiled when it is first called with a batch of a size."""
 
     def __init__(
-        self, graph: Graph, pure: Pure, inputs: Mapping[str, Input], shown: Shown, others: Mapping[str, Shown]
+        self,
+        graph: Graph,
+        pure: Pure,
+        inputs: Mapping[str, Input],
+        shown: Shown,
+        others: Mapping[str, Shown],
+        lowerings: Lowerings,
     ) -> None:
+        compiled = partial(jit, lowerings=lowerings)
         main = graph.main_output.name
         nodes = graph.pruned("eval").nodes
 
         def outputs_of(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
             x = given(normalised_inputs(batch, inputs))
-            outputs, _ = pure.apply(params, statistics, x, train=False)
+            outputs, _ = pure.apply(params, statistics, x, train=False, lowerings=lowerings)
             return named_outputs(outputs, main)
 
-        @jit
+        @compiled
         def whole(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> Any:
             outputs = outputs_of(params, statistics, batch)
             return outputs, shown.linked(outputs[main])
 
-        @jit
+        @compiled
         def answer(
             params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]
         ) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -75,6 +84,7 @@ class Forward:
         self.prepare = jax.jit(lambda batch: normalised_inputs(batch, inputs))
         """A batch as the network takes it, by its inputs' names."""
         self._pure, self._inputs, self._paths = pure, inputs, [node.path for node in nodes]
+        self._lowerings = lowerings
         self._activations: dict[tuple[str, ...], Function] = {}
 
     def activations(self, paths: Sequence[str]) -> Function:
@@ -83,10 +93,12 @@ class Forward:
         if chosen not in self._activations:
             numbers = {self._paths.index(path): path for path in chosen}
 
-            @jit
+            @partial(jit, lowerings=self._lowerings)
             def function(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
                 network = self._pure.merge(params, statistics)
-                values = network.trace(given(normalised_inputs(batch, self._inputs)), train=False)
+                values = network.trace(
+                    given(normalised_inputs(batch, self._inputs)), train=False, lowerings=self._lowerings
+                )
                 return {numbers[index]: value for index, value in values if index in numbers}
 
             self._activations[chosen] = function

@@ -26,6 +26,7 @@ from archspec.inference.samples import check_counts, samples_of
 from archspec.inference.shown import Shown
 from archspec.inference.table_samples import is_table, usable_rows
 from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
+from archspec.lowerings.choosing import Mode
 from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.spec.inputs import Input
@@ -52,6 +53,7 @@ def predict(
     output: Path | None = None,
     findings: Findings | None = None,
     notes: list[str] | None = None,
+    lowerings: Mode | None = None,
 ) -> list[Answer]:
     """What the network of a run or an import says of files, and of the images in folders.
 
@@ -63,13 +65,13 @@ def predict(
 
     Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
-    for, are said in `notes`.
+    for, are said in `notes`. `lowerings` says otherwise than the recipe how operations are computed.
     """
     collected = Findings() if findings is None else findings
     said: list[str] = []
     try:
         with in_words(less(path)):
-            answers = _answers(path, images, top, threshold, invert, output, collected, said)
+            answers = _answers(path, images, top, threshold, invert, output, collected, said, lowerings)
     except DataError as error:
         raise error.located(None) from None
     except (TypeError, ValueError) as error:  # what no input of the network can be made of, in words
@@ -91,8 +93,9 @@ def _answers(
     output: Path | None,
     findings: Findings,
     notes: list[str],
+    lowerings: Mode | None,
 ) -> list[Answer]:
-    run = Run(path)
+    run = Run(path, lowerings)
     graph, shown = run.graph, run._shown
     check_outputs(run.spec, graph)
     kind = graph.output_type(graph.main_output)

@@ -27,6 +27,7 @@ from archspec.inference.samples import samples_of
 from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
+from archspec.lowerings.choosing import Lowerings, Mode, of_mode
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT, names_in
 from archspec.runs.reading import (
@@ -76,9 +77,14 @@ class Run:
     `network`, or giving other arrays to `apply`, changes neither `params` nor what `predict` says.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet."""
+    def __init__(self, folder: Path, lowerings: Mode | None = None) -> None:
+        """`lowerings` say how operations are computed, otherwise than the recipe has it.
+
+        Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet.
+        """
         self._run, self.spec = opened(folder)
+        recipe = self.spec.train
+        self._mode: Mode = lowerings or (recipe.lowerings if recipe is not None else "auto")
         self.graph: Graph = self.spec.graph()
         """The network's graph, train-only parts included."""
         try:
@@ -150,7 +156,9 @@ class Run:
         x is as `preprocess` gives it. In evaluation the outputs are returned; with `train=True` the outputs and the
         statistics afterwards, and networks with random layers need a `key`.
         """
-        outputs, after = self._weights.pure.apply(params, statistics, x, train=train, key=key)
+        outputs, after = self._weights.pure.apply(
+            params, statistics, x, train=train, key=key, lowerings=self._lowerings
+        )
         return (outputs, after) if train else outputs
 
     def preprocess(self, images: Any, *, invert: bool = False) -> Any:
@@ -199,7 +207,13 @@ class Run:
         overrides = [] if dataset is None else [dataset_override(dataset)]
         with in_words(less_of(self.graph)):
             found = evaluated(
-                self._run, self.spec, {**self._weights.params, **self._weights.statistics}, overrides, notes, part
+                self._run,
+                self.spec,
+                {**self._weights.params, **self._weights.statistics},
+                overrides,
+                notes,
+                part,
+                self._lowerings,
             )
         _warn(notes, 1)
         return found.metrics
@@ -304,8 +318,12 @@ class Run:
         return _Weights(pure, params, statistics, tuple(notes))
 
     @cached_property
+    def _lowerings(self) -> Lowerings:
+        return of_mode(self._mode)
+
+    @cached_property
     def _forward(self) -> Forward:
-        return Forward(self.graph, self._weights.pure, self.spec.inputs, self._shown, self._others)
+        return Forward(self.graph, self._weights.pure, self.spec.inputs, self._shown, self._others, self._lowerings)
 
     def _missing(self) -> list[str]:
         notes = []
@@ -354,6 +372,9 @@ def _warn(notes: Sequence[str], depth: int) -> None:
         warnings.warn(note, stacklevel=depth + 2)
 
 
-def open(folder: str | Path) -> Run:
-    """The run, or the import, in a folder. Raises `SpecError` where there is none that can be used."""
-    return Run(Path(at_home(str(folder))))
+def open(folder: str | Path, *, lowerings: Mode | None = None) -> Run:
+    """The run, or the import, in a folder. Raises `SpecError` where there is none that can be used.
+
+    `lowerings` are "auto" or "library", as `train.lowerings`, which counts if they are left out.
+    """
+    return Run(Path(at_home(str(folder))), lowerings)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from archspec.lowerings import rules
 from archspec.lowerings.candidates import LIBRARY, fits
-from archspec.lowerings.case import DIRECTIONS, Case
+from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.device import Device, this_device
+from archspec.lowerings.rules import rule_for
+
+Mode = Literal["auto", "library"]
+"""`library` leaves everything to JAX and XLA as they are; `auto` chooses."""
+
+Source = Literal["recorded", "tuned", "rule", "library"]
 
 
 class Choice(NamedTuple):
@@ -20,37 +25,66 @@ class Choice(NamedTuple):
     kernel: str = LIBRARY
 
 
-class Lowerings:
-    """Chooses the candidates of a program's operations: those `given` for a case, else what the rules for a device say.
+class Why(NamedTuple):
+    """A candidate, what chose it, and why in words."""
 
-    `taken` has what was chosen, by case, as programs were traced.
+    candidate: str
+    source: Source
+    reason: str
+
+
+class Lowerings:
+    """Chooses the candidates of a program's operations, and the compiler options of a program.
+
+    For a case those that are `given` (a run's record), else those that were `tuned`, else what the rules for the device
+    say; without a device the library. `taken` has what was chosen, by case, as programs were traced. `options` are the
+    compiler's; the device's where they are left out, none without a device.
     """
 
-    def __init__(self, device: Device | None, given: Mapping[Case, Choice] | None = None) -> None:
+    def __init__(
+        self,
+        device: Device | None,
+        given: Mapping[Case, Choice] | None = None,
+        tuned: Mapping[Case, Mapping[Direction, Why]] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.device = device
         self.given = dict(given or {})
+        self.tuned = dict(tuned or {})
+        self.options = dict(options if options is not None else device.options if device is not None else {})
         self.taken: dict[Case, Choice] = {}
 
     def of(self, case: Case) -> Choice:
         """The choice for a case. What does not fit it is the library's."""
         if case not in self.taken:
-            wanted = self.given.get(case)
-            if wanted is None and self.device is not None:
-                wanted = Choice(*(rules.candidate(case, direction, self.device) for direction in DIRECTIONS))
-            self.taken[case] = self._fitted(case, wanted or Choice())
+            self.taken[case] = Choice(*(self.why(case, direction).candidate for direction in DIRECTIONS))
         return self.taken[case]
 
-    def _fitted(self, case: Case, wanted: Choice) -> Choice:
-        return Choice(
-            *(
-                name if fits(name, case, direction) else LIBRARY
-                for name, direction in zip(wanted, DIRECTIONS, strict=True)
-            )
-        )
+    def why(self, case: Case, direction: Direction) -> Why:
+        """The candidate of a direction, and why it is taken."""
+        if case in self.given:
+            found = Why(getattr(self.given[case], direction), "recorded", "as the run began")
+        elif direction in self.tuned.get(case, {}):
+            found = self.tuned[case][direction]
+        elif self.device is None:
+            return Why(LIBRARY, "library", "as asked for")
+        else:
+            rule = rule_for(case, direction, self.device)
+            if rule is None:
+                return Why(LIBRARY, "library", f"no rule for {self.device.backend} knows a faster one")
+            return Why(rule.candidate, "rule", rule.reason)
+        if not fits(found.candidate, case, direction):
+            return Why(LIBRARY, "library", f"`{found.candidate}` ({found.source}) does not fit")
+        return found
 
 
 BY_LIBRARY = Lowerings(None)
 """Leaves everything to JAX and XLA."""
+
+
+def of_mode(mode: Mode) -> Lowerings:
+    """Those of a setting: this device's, or the library's."""
+    return default() if mode == "auto" else BY_LIBRARY
 
 
 @cache

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jaxlib import version
+
+ONEDNN: dict[str, Any] = {
+    "xla_cpu_experimental_onednn_custom_call": True,
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+}
+"""Convolutions and matrix products by oneDNN, which jaxlib has for x86 processors, reductions by YNNPACK still."""
+
+FIRST_WITH_ONEDNN, FIRST_UNTRIED = (0, 11, 2), (0, 13)
+"""Versions of jaxlib: before the first the options do nothing, and from the second on they may be gone."""
 
 
 class Device(NamedTuple):
@@ -17,6 +27,18 @@ class Device(NamedTuple):
     jaxlib: tuple[int, ...]
     onednn: bool
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The compiler options under which its operations are fastest."""
+        return dict(ONEDNN) if self.onednn else {}
+
+    @property
+    def said(self) -> str:
+        """`cpu (jaxlib 0.12.0, with oneDNN)`."""
+        name = self.kind if self.kind.lower() == self.backend else f"{self.backend} {self.kind}"
+        jaxlib = ".".join(map(str, self.jaxlib))
+        return f"{name} (jaxlib {jaxlib}{', with oneDNN' if self.onednn else ''})"
+
 
 def version_of(text: str) -> tuple[int, ...]:
     """`0.10.2` as (0, 10, 2)."""
@@ -26,7 +48,22 @@ def version_of(text: str) -> tuple[int, ...]:
 @cache
 def this_device() -> Device:
     """That of the default backend."""
-    from archspec.lowerings.compiling import options
+    backend, first = jax.default_backend(), jax.devices()[0]
+    return Device(backend, first.device_kind, version_of(version.__version__), has_onednn(backend))
 
-    first = jax.devices()[0]
-    return Device(jax.default_backend(), first.device_kind, version_of(version.__version__), bool(options()))
+
+def has_onednn(backend: str) -> bool:
+    """Whether programs for a backend can call oneDNN."""
+    if backend != "cpu" or platform.machine() not in {"x86_64", "AMD64"}:
+        return False
+    own = version_of(version.__version__)
+    return own >= FIRST_WITH_ONEDNN and (own < FIRST_UNTRIED or _accepted())
+
+
+def _accepted() -> bool:
+    """Whether the compiler knows the options: it refuses what it does not know."""
+    try:
+        jax.jit(lambda: 0, compiler_options=ONEDNN).lower().compile()
+    except Exception:  # of whichever type a later version raises: without the options all works too
+        return False
+    return True

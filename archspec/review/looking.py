@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from archspec.data import uncounted
 from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.shown import Shown, shown_by
+from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.review._base import Collector, Example
 from archspec.review.of_classes import OfClasses
@@ -61,6 +63,7 @@ def look(
     params: Arrays,
     statistics: Arrays,
     names: Mapping[str, Sequence[str]],
+    lowerings: Lowerings | None = None,
 ) -> list[Look]:
     """What outputs say of a part, the main one first. `names` are those of each output's classes or numbers.
 
@@ -70,12 +73,12 @@ def look(
     own = sorted((head for head in evaluated(heads) if head.metrics), key=lambda head: head.name != main)[:OUTPUTS]
     collectors = {head.name: _collector(head, shown_by(head, graph), names.get(head.name, ())) for head in own}
 
-    @jit
+    @partial(jit, lowerings=lowerings)
     def of_batch(
         params: Arrays, statistics: Arrays, inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]
     ) -> dict[str, dict[str, Any]]:
         x, y = normalised_inputs(inputs, sections), computed(dict(targets))
-        outputs = named_outputs(pure.apply(params, statistics, given(x), train=False)[0], main)
+        outputs = named_outputs(pure.apply(params, statistics, given(x), train=False, lowerings=lowerings)[0], main)
         return {
             name: collector.of_batch(outputs[name], collector.head.chosen(x, y))
             for name, collector in collectors.items()

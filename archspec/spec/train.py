@@ -194,6 +194,13 @@ class Train(Section):
         Precision,
         Field(description="what the passes compute in; with 16 bits, weights and sums stay float32 (mixed precision)"),
     ] = "float32"
+    lowerings: Annotated[
+        Literal["auto", "library"],
+        Field(
+            description="how convolutions and the like are computed: auto chooses what is fastest on the device, by "
+            "measurements; library leaves all to JAX and XLA"
+        ),
+    ] = "auto"
     remat: Annotated[
         Remat,
         BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),

@@ -14,6 +14,7 @@ from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Pure
+from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import add
 from archspec.tasks import Head
 from archspec.training.failure import first_broken_layer
@@ -49,6 +50,8 @@ class Evaluated(NamedTuple):
     statistics: Arrays
     metrics: Metrics
     notes: Sequence[str]
+    lowerings: Lowerings
+    """What chose how operations are computed."""
 
     @property
     def whose(self) -> str:
@@ -148,7 +151,7 @@ class Evaluator:
         inputs, _ = _placed(self.batches(index))
         network = self.steps.pure.merge(params, statistics)
         x = given(self.steps.normalised(inputs))
-        where = first_broken_layer(self.graph, network, x, None, train=False)
+        where = first_broken_layer(self.graph, network, x, None, train=False, lowerings=self.steps.lowerings)
         last = min(start + self.size, len(self.split))
         raise DataError(
             "E520",

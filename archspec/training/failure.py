@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from archspec.diagnostics import listed
 from archspec.graph import Graph
 from archspec.lower import Arrays, Inputs, Network
+from archspec.lowerings.choosing import Lowerings
 from archspec.training.scaling import LEAST
 
 ALL_FINITE = "every layer's output is finite, so that it is the loss itself that leaves the range of numbers"
@@ -25,12 +26,14 @@ def first_broken_layer(
     *,
     train: bool = True,
     precision: Any = None,
+    lowerings: Lowerings | None = None,
 ) -> str:
     """In words, the first layer whose output for a batch is not finite, or what else is to blame.
 
     `graph` is pruned to the mode; `x` is what the step gave the network, an array or arrays by name, augmentation
-    included, `key` the step's own, so that the same elements are dropped, and `precision` the 16-bit type of its
-    passes. The first layer with weights that are not finite is named for those.
+    included, `key` the step's own, so that the same elements are dropped, `precision` the 16-bit type of its passes and
+    `lowerings` what chooses how its operations are computed. The first layer with weights that are not finite is named
+    for those.
     """
     for name, array in x.items() if isinstance(x, Mapping) else [("", x)]:
         if not _finite(array):
@@ -40,7 +43,7 @@ def first_broken_layer(
             return (
                 f"the batch's {what} not finite {'itself' if name else 'themselves'}: number {numbers} of {len(array)}"
             )
-    for index, value in network.trace(x, key, frozen, train=train, precision=precision):
+    for index, value in network.trace(x, key, frozen, train=train, precision=precision, lowerings=lowerings):
         if not _finite(value):
             return f"the first layer whose output is not finite is {graph.nodes[index].path}"
     return ALL_FINITE

@@ -482,7 +482,9 @@ class Loop:
         network, graph = steps.network(state), self.graph.pruned("train")
         frozen = frozen_at(self.recipe, self.graph, epoch).layers
         broken = (
-            first_broken_layer(graph, network, given(part.inputs), part.key, frozen, precision=steps.type)
+            first_broken_layer(
+                graph, network, given(part.inputs), part.key, frozen, precision=steps.type, lowerings=steps.lowerings
+            )
             for part in steps.parts(prepared)
         )
         where = next((layer for layer in broken if layer != ALL_FINITE), ALL_FINITE)

@@ -12,6 +12,7 @@ from jax import lax
 from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure
+from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import Sums
 from archspec.passes import groups_of
 from archspec.spec.train import Precision, Remat
@@ -61,7 +62,8 @@ class Objective:
     With a 16-bit `precision` the passes take a copy of the weights in that type (Micikevicius et al. 2018); layers with
     long sums or exponentials, statistics, outputs and losses are float32, and gradients are as soon as they are there.
 
-    Of the blocks that `remat` names only what goes in is kept for the backward pass (Chen et al. 2016).
+    Of the blocks that `remat` names only what goes in is kept for the backward pass (Chen et al. 2016). Operations are
+    computed as `lowerings` choose.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class Objective:
         parts: int = 1,
         precision: Precision = "float32",
         remat: Remat = (),
+        lowerings: Lowerings | None = None,
     ) -> None:
         self.heads = heads
         self.pure = pure
         self.frozen = frozen
         self.parts = parts
+        self.lowerings = lowerings
         self.type = None if precision == "float32" else jnp.dtype(precision)
         """The 16-bit type that the passes compute with; None for float32."""
         self.groups = groups_of(graph.pruned("train"), remat)
@@ -218,6 +222,7 @@ class Objective:
             frozen=self.frozen.layers,
             precision=self.type,
             groups=self.groups,
+            lowerings=self.lowerings,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())

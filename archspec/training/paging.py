@@ -25,17 +25,19 @@ def write_page(loop: Loop, result: Result) -> None:
     path = loop.folder.path / PAGE
     try:
         with said_when_slow("making the run's page") if loop.shown else nullcontext():
+            steps = loop.steps(loop.recipe.epochs)
             done = Evaluated(
                 loop.folder,
                 loop.spec,
                 loop.data,
                 result.part,
                 loop.heads,
-                loop.steps(loop.recipe.epochs).pure,
+                steps.pure,
                 result.params,
                 result.statistics,
                 result.figures,
                 (),
+                steps.lowerings,
             )
             write(path, page_of(done))
     except Exception as error:  # of a layer's or a task's own code too, or too little memory

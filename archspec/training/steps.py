@@ -13,6 +13,7 @@ import optax
 from archspec.graph import Graph
 from archspec.images.numbers import finished, given, mean_colour, normalised, normalised_inputs, scaled
 from archspec.lower import Arrays, Network, Pure, build, outline, split
+from archspec.lowerings.choosing import Lowerings, of_mode
 from archspec.lowerings.compiling import jit
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
@@ -69,6 +70,8 @@ class Steps(NamedTuple):
     """The network as a step runs it, with the weights of a state in the precision of its passes."""
     type: Any
     """The 16-bit type of the passes; None for float32."""
+    lowerings: Lowerings
+    """What chooses how operations are computed, in training and evaluation."""
 
 
 def make_steps(
@@ -79,17 +82,26 @@ def make_steps(
     frozen: FrozenParts = NOTHING,
     offset: int = 0,
     begin: int = 0,
+    lowerings: Lowerings | None = None,
 ) -> Steps:
     """The functions of a spec that has a recipe. Nothing is compiled yet: each function is when first called, once.
 
     `heads` are the spec's unless such are given whose losses were fitted to the data. `offset` is the number of steps
     that came before this stretch: the schedule goes on from there. `begin` is the place in `augment` before which
-    batches come with everything done.
+    batches come with everything done. `lowerings` are those that the recipe asks for unless others are given.
     """
     assert spec.train is not None
     own = spec.heads() if heads is None else heads
     return steps_of(
-        spec.graph(), spec.inputs, own, spec.train, steps_per_epoch, frozen=frozen, offset=offset, begin=begin
+        spec.graph(),
+        spec.inputs,
+        own,
+        spec.train,
+        steps_per_epoch,
+        frozen=frozen,
+        offset=offset,
+        begin=begin,
+        lowerings=lowerings,
     )
 
 
@@ -103,12 +115,14 @@ def steps_of(
     frozen: FrozenParts = NOTHING,
     offset: int = 0,
     begin: int = 0,
+    lowerings: Lowerings | None = None,
 ) -> Steps:
     """As `make_steps`, of the parts of a spec."""
     pure, *shapes = outline(graph)
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
-    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat)
+    chosen = of_mode(train.lowerings) if lowerings is None else lowerings
+    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat, chosen)
     scales = train.precision == "float16"
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
@@ -190,7 +204,7 @@ def steps_of(
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
-        outputs, _ = pure.apply(params, statistics, given(inputs), train=False)
+        outputs, _ = pure.apply(params, statistics, given(inputs), train=False, lowerings=chosen)
         named = named_outputs(outputs, main.name)
         terms, metrics = [], {}
         for head in evaluated(heads):
@@ -207,14 +221,15 @@ def steps_of(
         jax.eval_shape(beginning, *shapes),
         continued,
         prepare,
-        jit(train_step, donate_argnums=0),
-        jit(evaluate_step),
+        jit(train_step, chosen, donate_argnums=0),
+        jit(evaluate_step, chosen),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
         objective.parted,
         lambda state: pure.merge(objective.narrowed(state["params"]), state["statistics"]),
         objective.type,
+        chosen,
     )
 
 

@@ -34,7 +34,7 @@ class Given:
     def __init__(self, outputs: np.ndarray) -> None:
         self.outputs = outputs
 
-    def apply(self, params: Any, statistics: Any, x: jax.Array, *, train: bool) -> tuple[jax.Array, Mapping[str, Any]]:
+    def apply(self, params: Any, statistics: Any, x: jax.Array, **way: Any) -> tuple[jax.Array, Mapping[str, Any]]:
         return jnp.asarray(self.outputs)[x[:, 0, 0, 0].astype(jnp.int32)], {}
 
 

@@ -1,0 +1,119 @@
+"""Who chooses a candidate: a record before what was tuned, that before the rules, and the library where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from archspec.lowerings import choosing, device
+from archspec.lowerings.candidates import LIBRARY, names
+from archspec.lowerings.case import Case
+from archspec.lowerings.choosing import BY_LIBRARY, Choice, Lowerings, Why
+from archspec.lowerings.compiling import jit
+from archspec.lowerings.device import ONEDNN, Device, has_onednn, this_device
+from archspec.lowerings.rules import TABLES, rule_for
+from archspec.lowerings.rules._rule import Rule
+
+Write = Callable[..., Path]
+
+POINTWISE = Case("conv", 2, (5, 6), 3, 4, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, "float32")
+WINDOW = POINTWISE._replace(kernel=(3, 3))
+CPU = Device("cpu", "cpu", (0, 10, 2), False)
+
+
+def test_a_record_comes_before_what_was_tuned_and_that_before_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule("product", ("forward", "input"), lambda case: True, "measured")
+    monkeypatch.setattr("archspec.lowerings.rules.TABLES", ((rule,),))
+    tuned = {POINTWISE: {"forward": Why(LIBRARY, "tuned", "1 ms"), "kernel": Why("product", "tuned", "1 ms")}}
+    by_rules = Lowerings(CPU)
+    assert by_rules.of(POINTWISE) == Choice("product", "product", LIBRARY)
+    assert by_rules.why(POINTWISE, "forward") == Why("product", "rule", "measured")
+    by_tuning = Lowerings(CPU, tuned=tuned)  # type: ignore[arg-type]
+    assert by_tuning.of(POINTWISE) == Choice(LIBRARY, "product", "product")
+    recorded = Lowerings(CPU, {POINTWISE: Choice(kernel="product")}, tuned)  # type: ignore[arg-type]
+    assert recorded.of(POINTWISE) == Choice(LIBRARY, LIBRARY, "product")
+    assert recorded.taken == {POINTWISE: Choice(LIBRARY, LIBRARY, "product")}
+    # What does not fit is the library's, whoever wants it, as is what nobody speaks of.
+    assert by_rules.of(WINDOW) == Lowerings(CPU, {WINDOW: Choice("product", "none", "product")}).of(WINDOW) == Choice()
+    assert BY_LIBRARY.of(POINTWISE) == Choice()
+
+
+def test_a_rule_speaks_of_its_own_devices_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule("product", ("kernel",), lambda case: case.batch == 2, "", since=(0, 11), before=(0, 12, 1), onednn=True)
+    monkeypatch.setattr("archspec.lowerings.rules.TABLES", ((rule,),))
+    with_onednn = CPU._replace(jaxlib=(0, 11), onednn=True)
+    assert rule_for(POINTWISE, "kernel", with_onednn) is rule
+    assert rule_for(POINTWISE, "kernel", with_onednn._replace(jaxlib=(0, 12, 0))) is rule
+    others = (CPU, *(with_onednn._replace(jaxlib=own) for own in ((0, 10, 2), (0, 12, 1), (1, 0))))
+    assert all(rule_for(POINTWISE, "kernel", own) is None for own in others)
+    assert rule_for(POINTWISE, "kernel", with_onednn._replace(backend="gpu")) is None
+    assert rule_for(POINTWISE, "kernel", with_onednn._replace(onednn=False)) is None
+    assert rule_for(POINTWISE, "forward", with_onednn) is None
+    assert rule_for(POINTWISE._replace(batch=1), "kernel", with_onednn) is None
+
+
+def test_rules_name_candidates_that_there_are_and_are_of_cpus() -> None:
+    for rule in (rule for table in TABLES for rule in table):
+        assert rule.candidate in names(rule.operation), rule
+        assert rule.reason and rule.backend == "cpu", rule
+    assert rule_for(POINTWISE, "kernel", CPU._replace(backend="gpu")) is None
+
+
+def test_programs_have_the_options_of_their_lowerings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(jax, "jit", lambda function, **settings: given.append(settings))
+    jit(abs, BY_LIBRARY)
+    jit(abs, Lowerings(CPU._replace(onednn=True)), donate_argnums=0)
+    jit(abs, Lowerings(CPU, options={"own": 1}))
+    jit(abs)
+    assert given == [
+        {"compiler_options": None},
+        {"compiler_options": ONEDNN, "donate_argnums": 0},
+        {"compiler_options": {"own": 1}},
+        {"compiler_options": this_device().options or None},
+    ]
+
+
+def test_onednn_is_called_where_the_compiler_takes_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    refused = {"xla_no_such_option": True}
+    answers = {}
+    for version in ("0.10.2", "0.11.1", "0.11.2", "0.12.0", "0.13.0"):
+        monkeypatch.setattr("jaxlib.version.__version__", version)
+        answers[version] = has_onednn("cpu"), has_onednn("gpu")
+    own = jax.version.__version_info__ >= (0, 10)
+    assert answers == {
+        "0.10.2": (False, False),
+        "0.11.1": (False, False),
+        "0.11.2": (True, False),
+        "0.12.0": (True, False),
+        "0.13.0": (own, False),  # tried out on the version that is installed
+    }
+    monkeypatch.setattr(device, "ONEDNN", refused)
+    assert not has_onednn("cpu")  # a later version without these options
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    monkeypatch.setattr("jaxlib.version.__version__", "0.12.0")
+    assert not has_onednn("cpu")
+
+
+def test_a_recipe_can_leave_everything_to_the_library(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archspec.loading import load
+    from archspec.training.steps import make_steps
+
+    text = "input: {height: 4, width: 4, channels: 3}\nlayers: [conv: {filters: 4, kernel: 1}, flatten, dense: 2]\n"
+    steps = {
+        mode: make_steps(load(write(f"{text}train: {{lowerings: {mode}}}", f"{mode}.yaml")), 1)
+        for mode in ("auto", "library")
+    }
+    assert steps["auto"].lowerings is choosing.default() and steps["library"].lowerings is BY_LIBRARY
+    BY_LIBRARY.taken.clear()
+    x = {"input": np.zeros((3, 4, 4, 3), np.uint8)}
+    template = steps["library"].template
+    jax.eval_shape(
+        steps["library"].evaluate, template["params"], template["statistics"], x, {"label": np.zeros(3, np.int32)}
+    )
+    assert BY_LIBRARY.taken == {Case("conv", 3, (4, 4), 3, 4, *POINTWISE[5:]): Choice()}
