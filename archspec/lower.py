@@ -153,6 +153,8 @@ def build(graph: Graph, rngs: nnx.Rngs | None = None, *, seed: int = 0) -> Netwo
     key = jax.random.key(seed) if rngs is None else rngs.params()
 
     def module(node: Node) -> nnx.Module:
+        if _draws_nothing(node):
+            return _built(node, nnx.Rngs())
         return _built(node, nnx.Rngs(jax.random.fold_in(key, crc32(node.owner.encode()))))
 
     network = _network(graph, module)
@@ -166,16 +168,42 @@ def outline(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
 
     Raises `SpecError` where a kind builds other arrays than it declares.
     """
-
-    def module(node: Node) -> nnx.Module:
-        # Layer by layer: one trace of them all would take time that grows with the square of their number.
-        built: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
-        return built
-
     keep()
-    pure, params, others = split(_network(graph, module))
+    pure, params, others = split(_network(graph, _Outlines()))
     _check_arrays(graph, params, others)
     return pure, params, others
+
+
+class _Outlines:
+    """The modules of nodes, with shapes and types in place of arrays.
+
+    They are traced layer by layer: one trace of them all would take time that grows with the square of their number.
+    Layers that are alike are traced once, and the others are copies; those without arrays need no trace.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Any, ...], tuple[Any, nnx.Module]] = {}
+
+    def __call__(self, node: Node) -> nnx.Module:
+        if _draws_nothing(node):
+            return _built(node, nnx.Rngs())
+        if is_foreign(type(node.layer)):
+            return self.traced(node)
+        alike = (type(node.layer), repr(node.layer), node.input_types)
+        if alike not in self.known or self.known[alike][0] != node.layer:  # whose words may say less than it is
+            self.known[alike] = node.layer, self.traced(node)
+        copied: nnx.Module = nnx.clone(self.known[alike][1])
+        return copied
+
+    @staticmethod
+    def traced(node: Node) -> nnx.Module:
+        made: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
+        return made
+
+
+def _draws_nothing(node: Node) -> bool:
+    """Whether a node's module has no arrays."""
+    return not node.weights and not is_foreign(type(node.layer))
 
 
 def _built(node: Node, rngs: nnx.Rngs) -> nnx.Module:
@@ -215,7 +243,7 @@ def _sharing(node: Node, owner: nnx.Module) -> nnx.Module:
 
     It is a module of its own, since more than arrays can depend on a layer's input: padding on its size, for one.
     """
-    own: nnx.Module = nnx.eval_shape(lambda: _built(node, nnx.Rngs(0)))
+    own = _Outlines.traced(node)
     _take_variables(own, owner)
     return own
 

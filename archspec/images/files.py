@@ -264,9 +264,8 @@ def _contents(path: str, code: str) -> bytes | None:
 
 def _kinds(data: bytes | None) -> tuple[str, ...]:
     """The formats that a file may be of, by its first bytes: Pillow then need not try one after another."""
-    if data is None:
-        return formats()
-    return next((kinds for magic, kinds in _MAGIC if data.startswith(magic)), formats())
+    known = next((kinds for magic, kinds in _MAGIC if data is not None and data.startswith(magic)), None)
+    return known or formats()  # for which Pillow imports every format that it knows
 
 
 class _Bounds:
