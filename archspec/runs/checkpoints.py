@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +21,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 
 from archspec.diagnostics import DataError
 from archspec.runs.folder import CHECKPOINTS, UNFINISHED
+from archspec.runs.stored import read_plainly
 
 COMMITTED = "commit_success.txt"
 """Orbax's mark of a checkpoint that was written to its end."""
@@ -61,7 +62,6 @@ class Checkpoints:
     """The checkpoints of a run by their steps, of which the last few are kept, and what else is wanted."""
 
     def __init__(self, folder: Path) -> None:
-        _quiet()
         self.path = (folder / CHECKPOINTS).resolve()
         self._writer: Any = None
 
@@ -89,6 +89,7 @@ class Checkpoints:
         self.wait()
         try:
             self.tidy(wanted)
+            ocp = orbax()
             if self._writer is None:
                 self._writer = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
             at = self.path / str(step)
@@ -116,6 +117,7 @@ class Checkpoints:
             if isinstance(held, dict) and set(held) != own:
                 names = [*(sorted(own - set(held))), *sorted(set(held) - own)]
                 raise DamagedError(f"it has other arrays than this network and recipe, such as {names[0][:100]}")
+            ocp = orbax()
             abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
                 state = reader.restore(self.path / str(step), args=ocp.args.StandardRestore(abstract))
@@ -217,18 +219,23 @@ def last_arrays(folder: Path, best: int | None = None) -> Arrays:
     optimiser has to be built for a state of the same structure; nothing is written. Raises `DataError` (E513) where
     there is none to be read.
     """
-    _quiet()
     path = (folder / CHECKPOINTS).resolve()
 
     def read(step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         at = path / str(step)
         about = _about(at)
+        plain_state = _state_read_plainly(at, about)
+        if plain_state is not None:
+            return taken(plain_state, about, step)
+        ocp = orbax()
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             tree = reader.metadata(at).item_metadata.tree
             wanted = {name: tree[name] for name in ((EMA,) if EMA in tree else PARTS)} | {"step": tree["step"]}
             plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
             how = ocp.args.PyTreeRestore(item=wanted, restore_args=plain, partial_restore=True)
-            state = reader.restore(at, args=how)
+            return taken(reader.restore(at, args=how), about, step)
+
+    def taken(state: dict[str, Any], about: dict[str, Any], step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         _check_step(int(state.pop("step")), step)
         _compare(state, about.get(DIGESTS))
         own = state.get(EMA, state)
@@ -243,6 +250,27 @@ def last_arrays(folder: Path, best: int | None = None) -> Arrays:
     if not saved.step:
         raise _unsaved(folder)
     return Arrays(saved.state, [*saved.notes, *([AVERAGED] if averages[-1] else [])], saved.step)
+
+
+def _state_read_plainly(at: Path, about: dict[str, Any]) -> dict[str, Any] | None:
+    """Step, parameters and statistics of a state, or their averages, by what its digests name; None where Orbax must
+    read them."""
+    held = about.get(DIGESTS)
+    if not isinstance(held, dict):
+        return None
+    averaged = any(place.startswith(f"['{EMA}']") for place in held)
+    firsts = (EMA,) if averaged else PARTS
+    places = [place for place in held if place.startswith(tuple(f"['{first}']" for first in firsts))]
+    arrays = read_plainly(at, [*places, "['step']"])
+    if arrays is None:
+        return None
+    state: dict[str, Any] = {"step": arrays.pop("['step']")}
+    whole = state.setdefault(EMA, {}) if averaged else state
+    whole |= {part: {} for part in PARTS}
+    for place, array in arrays.items():
+        part, name = re.findall(r"\['([^']+)'\]", place)[-2:]
+        whole[part][name] = array
+    return state
 
 
 def check_saved(folder: Path) -> None:
@@ -344,6 +372,13 @@ def _reason(error: Exception) -> str:
     return words[0][:160] if words else type(error).__name__
 
 
-def _quiet() -> None:
-    """Orbax narrates every save, and prints the tracebacks of its threads; what matters of them is raised, too."""
+@cache
+def orbax() -> Any:
+    """Orbax, which is imported when the first checkpoint is written, or read otherwise than plainly.
+
+    It narrates every save, and prints the tracebacks of its threads; what matters of them is raised, too.
+    """
+    import orbax.checkpoint
+
     logging.getLogger("absl").setLevel(logging.CRITICAL)
+    return orbax.checkpoint

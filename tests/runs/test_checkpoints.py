@@ -79,7 +79,7 @@ def test_the_last_is_read_as_it_was_saved(run: Path) -> None:
 def test_the_best_is_read_where_it_is_wanted_and_whole(run: Path) -> None:
     assert last_arrays(run, 2)[1:] == ([], 2)
     assert last_arrays(run, 1)[1:] == ([], 3)  # not there
-    (run / "checkpoints" / "2" / "_METADATA").unlink()
+    shutil.rmtree(run / "checkpoints" / "2" / "d")
     arrays, notes, step = last_arrays(run, 2)
     assert step == 3 and float(arrays["n.mean"][0]) == 3
     assert "2 is damaged" in notes[0] and notes[1] == "the one of step 3 is taken"
@@ -113,6 +113,30 @@ def test_arrays_are_read_whatever_the_optimiser_was(run: Path, monkeypatch: pyte
     assert np.array_equal(arrays["a.kernel"], wanted["params"]["a.kernel"])
     assert np.array_equal(arrays["n.mean"], [3, 3, 3])
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_arrays_are_read_without_orbax_as_with_it(
+    averaged: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_after(1)
+    state["params"]["b/c.bias"] = jnp.asarray([7, -3], jnp.int32)
+    if averaged:
+        own = {part: {name: 2 * value for name, value in state[part].items()} for part in ("params", "statistics")}
+        state["ema"] = own
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state, {}, every)
+    checkpoints.close()
+    wanted = {name: value for part in ("params", "statistics") for name, value in state.get("ema", state)[part].items()}
+    with monkeypatch.context() as alone:
+        alone.setattr(module, "orbax", lambda: pytest.fail("Orbax is asked"))
+        plainly = last_arrays(tmp_path)
+    monkeypatch.setattr(module, "read_plainly", lambda at, places: None)
+    for read in (plainly, last_arrays(tmp_path)):
+        assert read.step == 1 and read.arrays.keys() == wanted.keys() and len(read.notes) == averaged
+        for name, value in read.arrays.items():
+            assert value.dtype == wanted[name].dtype
+            np.testing.assert_array_equal(value, wanted[name])
 
 
 def test_a_state_of_another_optimiser_is_told_apart_from_a_damaged_one(run: Path) -> None:
