@@ -25,11 +25,18 @@ def read_plainly(at: Path, places: Iterable[str]) -> dict[str, np.ndarray] | Non
     try:
         import tensorstore
 
-        opened = [tensorstore.open(_spec(at, place), open=True, read=True) for place in wanted]
-        reads = [future.result().read() for future in opened]
-        return {place: np.asarray(read.result()) for place, read in zip(wanted, reads, strict=True)}
+        stores = _all([tensorstore.open(_spec(at, place), open=True, read=True) for place in wanted])
+        arrays = _all([store.read() for store in stores])
+        return {place: np.asarray(array) for place, array in zip(wanted, arrays, strict=True)}
     except Exception:  # of TensorStore's, or of another version's format: Orbax knows more, and its words are better
         return None
+
+
+def _all(futures: list[Any]) -> list[Any]:
+    """Their results. All are waited for before one raises: errors that nobody takes are warned of."""
+    for future in futures:
+        future.exception()
+    return [future.result() for future in futures]
 
 
 def _spec(at: Path, place: str) -> dict[str, Any]:
