@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.figures import memory
 from archspec.figures.cost import training_flops
@@ -15,9 +15,10 @@ from archspec.spec.needs import training_memory
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
+    from archspec.lowerings.choosing import Lowerings
     from archspec.optimisers import Optimiser
     from archspec.spec.inputs import Input
-    from archspec.spec.train import Train
+    from archspec.spec.train import Precision, Train
     from archspec.tasks import Head
 
 Mode = Literal["eval", "train"]
@@ -107,8 +108,40 @@ def cross_check(
     )
 
 
+class Lowered(NamedTuple):
+    """A program that is not compiled yet: the function, as `jax.jit` gives it, and the shapes that it is called with.
+
+    A forward pass takes parameters, statistics and inputs; a training step a state, which `initial` makes of arrays by
+    name, and a batch, among whose targets `classes` are whole numbers below these.
+    """
+
+    function: Any
+    shapes: tuple[Any, ...]
+    lowerings: Lowerings
+    """What chooses how its operations are computed, and has what was chosen once it is traced."""
+    initial: Callable[[Any], Any] | None = None
+    classes: Mapping[str, int] = {}
+
+
 def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Optimiser | None = None) -> Any:
     """The compiled program that `cross_check` asks about."""
+    made = lowered(network, batch, mode, optimiser)
+    return made.function.lower(*made.shapes).compile()
+
+
+def lowered(
+    network: Spec | Graph,
+    batch: int,
+    mode: Mode,
+    optimiser: Optimiser | None = None,
+    precision: Precision | None = None,
+    lowerings: Lowerings | None = None,
+) -> Lowered:
+    """The forward pass, or the training step of the spec's recipe, for a batch of so many samples.
+
+    A spec without a recipe, and a graph, are given the default one. `optimiser`, `precision` and `lowerings` take the place of
+    the recipe's; the forward pass is in float32 unless a precision is given.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -123,39 +156,42 @@ def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Op
 
         graph = network if isinstance(network, Graph) else network.graph()
         pure, *arrays = outline(graph)
+        narrow = None if precision in (None, "float32") else jnp.dtype(precision)
         given = {item.name: shaped((batch, *item.type.shape), jnp.float32) for item in graph.inputs}
         recipe = None if isinstance(network, Graph) else network.train
-        lowerings = of_mode("auto" if recipe is None else recipe.lowerings)
-        forward = jit(
-            lambda params, statistics, x: pure.apply(params, statistics, x, train=False, lowerings=lowerings)[0],
-            lowerings,
-        )
+        chosen = lowerings or of_mode("auto" if recipe is None else recipe.lowerings)
+
+        def forward(params: Any, statistics: Any, x: Any) -> Any:
+            return pure.apply(params, statistics, x, train=False, precision=narrow, lowerings=chosen)[0]
+
         x = given if len(given) > 1 else next(iter(given.values()))
-        return forward.lower(*arrays, x).compile()
+        return Lowered(jit(forward, chosen), (*arrays, x), chosen)
     from archspec.data import LABEL
     from archspec.tasks import COUNTS
     from archspec.training.feeding import Batch
     from archspec.training.steps import steps_of
 
     graph, sections, heads, train = _given(network)
-    if optimiser is not None:
-        train = train.model_copy(update={"optimiser": optimiser})
+    changed = {"optimiser": optimiser, "precision": precision}
+    train = train.model_copy(update={name: value for name, value in changed.items() if value is not None})
     # Where an output does not say its target, any name is right.
     heads = [head._replace(target=head.target or LABEL) for head in heads]
-    steps = steps_of(graph, sections, heads, train, 1)
+    steps = steps_of(graph, sections, heads, train, 1, lowerings=lowerings)
     # Images are bytes as data have them.
     inputs = {
         item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)
         for item in graph.inputs
     }
-    targets = {}
+    targets, below = {}, {}
     for head in heads:
         name = COUNTS if head.remakes else str(head.target)
         classes = head.task.form == "classes"
         shape = () if head.remakes else head.type.spatial if classes else head.type.shape
         targets[name] = shaped((batch, *shape), jnp.int32 if classes or head.remakes else jnp.float32)
-    step: Any = steps.train
-    return step.lower(steps.template, Batch(inputs, targets, shaped((batch,), jnp.int32))).compile()
+        if classes and not head.remakes:
+            below[name] = min(head.type.channels, below.get(name, head.type.channels))
+    whole = Batch(inputs, targets, shaped((batch,), jnp.int32))
+    return Lowered(steps.train, (steps.template, whole), steps.lowerings, steps.initial, below)
 
 
 def flops_of(compiled: Any) -> int | None:

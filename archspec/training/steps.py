@@ -127,7 +127,8 @@ def steps_of(
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
     def initial(given: Arrays | None = None) -> State:
-        drawn = split(build(graph, seed=train.seed))[1:]
+        whole = given is not None and all(name in given for part in shapes for name in part)
+        drawn = shapes if whole else split(build(graph, seed=train.seed))[1:]
         laid = [{name: (given or {}).get(name, value) for name, value in part.items()} for part in drawn]
         # The arrays are copied, since the first step uses its state up.
         return beginning(*jax.tree.map(lambda value: jnp.array(value, copy=True), laid))

@@ -1,0 +1,246 @@
+"""Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch, in Keras.
+
+    python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled,keras]
+        [--cores one|all|both] [--torch PYTHON] [--keras PYTHON] [--rounds N] [--seconds S] [--save NAME]
+    python benchmarks/networks.py --table FILE…
+
+Each rival is a process of its own, and they take turns, A B C A B C …, a block of steps each: the ratios are of blocks
+that follow one another. All use SGD with momentum on cross-entropy, the same batch and size, data that lie on the device,
+float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time of its
+threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle machine.
+
+PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON; Keras likewise, by `--keras` or
+KERAS_PYTHON. `--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's table of such.
+On a machine with a GPU the processes use it as they are: `--cores all`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+CASES: dict[str, tuple[int, tuple[int, int]]] = {
+    "lenet5": (128, (32, 32)),
+    "alexnet": (8, (227, 227)),
+    "vgg11": (2, (224, 224)),
+    "vgg16": (2, (224, 224)),
+    "googlenet": (8, (112, 112)),
+    "resnet18": (16, (112, 112)),
+    "resnet50": (8, (112, 112)),
+    "mobilenet_v2": (16, (64, 64)),
+    "resnext50_32x4d": (4, (64, 64)),
+    "fcn8s": (1, (128, 128)),
+    "segnet_basic": (2, (180, 240)),
+}
+"""Batch and size of the images of each network."""
+
+OURS = "archspec"
+RIVALS = {"flax": "Flax by hand", "eager": "PyTorch", "compiled": "PyTorch compiled", "keras": "Keras on JAX"}
+MODES = {"train": "training step", "eval": "forward pass"}
+LEAST, MOST_STEPS = 0.15, 100
+"""Seconds of a block, and steps."""
+
+
+class Rival:
+    """A process that computes."""
+
+    def __init__(self, name: str, python: str, core: int | None) -> None:
+        file = "networks_torch.py" if name in ("eager", "compiled") else "networks_jax.py"
+        file = "networks_keras.py" if name == "keras" else file
+        words = [python, str(HERE / file), name, *([] if core is None else [str(core)])]
+        path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+        self.name = name
+        self.process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path if name in (OURS, "flax") else ""},
+        )
+        self.about = self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": f"the process of {self.name} ended"}
+        return answer
+
+    def ask(self, do: str, **words: Any) -> dict[str, Any]:
+        """What the process answers; under `error` why it could not."""
+        assert self.process.stdin is not None
+        try:
+            print(json.dumps({"do": do, **words}), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            return {"error": f"the process of {self.name} ended"}
+        return self._answer()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(rivals: list[Rival], network: str, mode: str, rounds: int, limit: float) -> dict[str, Any]:
+    """Blocks of each rival, in turns: seconds of a step, by the clock and on cores."""
+    batch, size = CASES[network]
+    found: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    for rival in rivals:
+        answer = rival.ask("load", network=network, batch=batch, size=list(size), mode=mode)
+        for _ in range(2):  # the first step is slower
+            if "error" not in answer:
+                answer |= rival.ask("run", steps=1)
+        if "error" in answer:
+            print(f"    {rival.name}: {answer['error']}", file=sys.stderr)
+            found[rival.name] = {"error": answer["error"]}
+            continue
+        counts[rival.name] = max(1, min(MOST_STEPS, round(LEAST / answer["wall"])))
+        kept = {name: answer[name] for name in ("compile_seconds", "order") if name in answer}
+        found[rival.name] = {**kept, "wall": [], "cpu": []}
+    begun = time.monotonic()
+    for turn in range(rounds):
+        for rival in rivals:
+            if rival.name in counts:
+                answer = rival.ask("run", steps=counts[rival.name])
+                for clock in ("wall", "cpu"):
+                    found[rival.name][clock].append(round(answer[clock], 7))
+        if turn >= 2 and time.monotonic() - begun > limit:
+            break
+    return {"network": network, "mode": mode, "batch": batch, "size": list(size), "times": found}
+
+
+def compared(result: dict[str, Any], clock: str) -> dict[str, dict[str, float]]:
+    """Of each rival the median time of a step, and archspec's over it: the median over blocks, and the quartiles."""
+    times = {name: own[clock] for name, own in result["times"].items() if own.get(clock)}
+    made: dict[str, dict[str, float]] = {}
+    for name, own in times.items():
+        made[name] = {"seconds": statistics.median(own), "least": min(own)}
+        if name != OURS and OURS in times:
+            ratios = [a / b for a, b in zip(times[OURS], own, strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+            made[name] |= {"ratio": middle, "low": low, "high": high}
+    return made
+
+
+def machine() -> dict[str, Any]:
+    """The machine, as far as it decides how fast it is."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    model = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    flags = set((re.search(r"^flags\s*: (.*)$", text, re.MULTILINE) or [""])[0].split())
+    known = ("avx2", "avx512f", "avx512_bf16", "amx_tile")
+    return {
+        "processor": model[1] if model else platform.processor(),
+        "instructions": [name for name in known if name in flags],
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def line(result: dict[str, Any], clock: str) -> str:
+    figures = compared(result, clock)
+    parts = [f"{name} {1e3 * own['seconds']:.4g} ms" for name, own in figures.items()]
+    ratios = [
+        f"/{name} {own['ratio']:.3f} ({own['low']:.3f}–{own['high']:.3f})"
+        for name, own in figures.items()
+        if "ratio" in own
+    ]
+    return f"{result['network']:16} {result['mode']:5} " + "  ".join(parts + ratios)
+
+
+def table(saved: list[dict[str, Any]]) -> str:
+    """README's table: archspec's time of a step over each rival's, by network and mode; below 1 archspec is faster."""
+    rivals = [name for name in RIVALS if any(name in own["times"] for file in saved for own in file["results"])]
+    lines: list[str] = []
+    for file in saved:
+        clock = "cpu" if file["cores"] == "one" else "wall"
+        about = file["versions"].get(OURS, {})
+        what = "one core" if file["cores"] == "one" else f"{file['machine']['cores']} cores"
+        place = f"{what} of {file['machine']['processor']}" if about.get("device") == "cpu" else about.get("device")
+        torch = next((own["torch"] for own in file["versions"].values() if "torch" in own), None)
+        versions = f"jax {about.get('jax')}" + (f", PyTorch {torch}" if torch else "")
+        lines += [f"{place}; {versions}:", ""]
+        head = ["network", "batch", "pass", "archspec", *(f"/ {RIVALS[name]}" for name in rivals)]
+        lines += ["| " + " | ".join(head) + " |", "|---|---|---|" + "--:|" * (len(head) - 3)]
+        for own in file["results"]:
+            figures = compared(own, clock)
+            if OURS not in figures:
+                continue
+            size = "×".join(map(str, own["size"]))
+            cells = [own["network"], f"{own['batch']} × {size}", MODES[own["mode"]]]
+            cells.append(f"{1e3 * figures[OURS]['seconds']:.3g} ms")
+            cells += [f"{figures[name]['ratio']:.2f}" if name in figures else "–" for name in rivals]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
+    """Every network, mode after mode."""
+    core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
+    pythons = {OURS: sys.executable, "flax": sys.executable, "keras": options.keras}
+    pythons |= {"eager": options.torch, "compiled": options.torch}
+    results, versions = [], {}
+    clock = "cpu" if cores == "one" else "wall"
+    for network in options.networks or CASES:
+        # Anew for each network, so that none has the memory that another one left.
+        wanted = [OURS, *(name for name in options.rivals if pythons[name])]
+        rivals = [Rival(name, str(pythons[name]), core) for name in wanted]
+        for rival in [rival for rival in rivals if "error" in rival.about]:
+            print(f"    {rival.name}: {rival.about['error']}", file=sys.stderr)
+            rivals.remove(rival)
+        versions |= {rival.name: rival.about for rival in rivals}
+        for mode in MODES if options.mode == "both" else [options.mode]:
+            results.append(measure(rivals, network, mode, options.rounds, options.seconds))
+            print(line(results[-1], clock), flush=True)
+        for rival in rivals:
+            rival.close()
+    return {"machine": machine(), "cores": cores, "versions": versions, "results": results}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(CASES)}; all if left out")
+    parser.add_argument("--mode", choices=(*MODES, "both"), default="both")
+    parser.add_argument("--rivals", type=lambda text: text.split(","), default=list(RIVALS))
+    parser.add_argument("--cores", choices=("one", "all", "both"), default="one")
+    parser.add_argument("--torch", default=os.environ.get("TORCH_PYTHON"), metavar="PYTHON")
+    parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
+    parser.add_argument("--rounds", type=int, default=7, help="blocks of each rival")
+    parser.add_argument("--seconds", type=float, default=20, help="after which no further round begins, from the third on")
+    parser.add_argument("--save", metavar="NAME")
+    parser.add_argument("--table", nargs="+", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    if options.table:
+        print(table([json.loads(file.read_text()) for file in options.table]))
+        return
+    for names, known in ((options.networks, CASES), (options.rivals, RIVALS)):
+        for name in names:
+            if name not in known:
+                parser.error(f"there is no {name}; there are {', '.join(known)}")
+    if options.rounds < 3:
+        parser.error("at least 3 rounds, of which a median can be told")
+    for cores in ("one", "all") if options.cores == "both" else (options.cores,):
+        made = run(options, cores)
+        if options.save:
+            RESULTS.mkdir(exist_ok=True)
+            suffix = f"_{cores}" if options.cores == "both" else ""
+            (RESULTS / f"{options.save}{suffix}.json").write_text(json.dumps(made, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A process of `networks.py` that computes with JAX: networks as archspec lowers them, or by hand in Flax.
+
+It reads a line of JSON after the other and answers each with one: `load` a network in a mode, `run` steps of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+
+def main(rival: str, core: int | None) -> None:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print is no answer
+    if core is not None:
+        os.sched_setaffinity(0, {core})  # before JAX looks how many cores there are
+    import jax
+    from jaxlib import version
+
+    from archspec.bench.clock import block
+    from archspec.bench.programs import MOMENTUM, RATE, Program, by_hand, program
+    from archspec.loading import open_spec
+    from archspec.optimisers.sgd import Sgd
+    from archspec.spec.overrides import parse_input
+
+    held: list[Program] = []
+
+    def load(network: str, batch: int, size: list[int], mode: Any) -> dict[str, Any]:
+        held.clear()
+        from archspec.diagnostics import Findings
+
+        findings = Findings()
+        input = parse_input(f"{size[0]}x{size[1]}", findings)
+        spec = open_spec(network, list(input))
+        graph = spec.graph()
+        if rival == "archspec":
+            plain = Sgd.plain_default(learning_rate=RATE, momentum=MOMENTUM)
+            made = program(graph, batch, mode, optimiser=plain)
+        else:
+            made = by_hand(network, (size[0], size[1]), graph.inputs[0].type.channels, batch, mode)
+        held.append(made)
+        return {"compile_seconds": made.seconds}
+
+    def run(steps: int) -> dict[str, Any]:
+        wall, cpu = block(held[0].step, steps)
+        return {"wall": wall, "cpu": cpu}
+
+    about = {"python": sys.version.split()[0], "jax": jax.__version__, "jaxlib": version.__version__}
+    about["device"] = jax.devices()[0].device_kind
+    if rival == "flax":
+        import flax
+
+        about["flax"] = flax.__version__
+    print(json.dumps(about), file=answers)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = {"load": load, "run": run}[asked.pop("do")](**asked)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
+        print(json.dumps(answer), file=answers)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None)
