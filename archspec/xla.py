@@ -139,8 +139,8 @@ def lowered(
 ) -> Lowered:
     """The forward pass, or the training step of the spec's recipe, for a batch of so many samples.
 
-    A spec without a recipe, and a graph, are given the default one. `optimiser`, `precision` and `lowerings` take the place of
-    the recipe's; the forward pass is in float32 unless a precision is given.
+    A spec without a recipe, and a graph, are given the default one. `optimiser`, `precision` and `lowerings` take the
+    place of the recipe's; the forward pass is in float32 unless a precision is given.
     """
     import jax
     import jax.numpy as jnp
@@ -182,7 +182,8 @@ def lowered(
         item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)
         for item in graph.inputs
     }
-    targets, below = {}, {}
+    targets: dict[str, Any] = {}
+    below: dict[str, int] = {}
     for head in heads:
         name = COUNTS if head.remakes else str(head.target)
         classes = head.task.form == "classes"

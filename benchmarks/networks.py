@@ -5,12 +5,13 @@
     python benchmarks/networks.py --table FILE…
 
 Each rival is a process of its own, and they take turns, A B C A B C …, a block of steps each: the ratios are of blocks
-that follow one another. All use SGD with momentum on cross-entropy, the same batch and size, data that lie on the device,
-float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time of its
-threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle machine.
+that follow one another. All use SGD with momentum on cross-entropy, the same batch and size, data that lie on the
+device, float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time
+of its threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle one.
 
 PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON; Keras likewise, by `--keras` or
-KERAS_PYTHON. `--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's table of such.
+KERAS_PYTHON. `--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's
+table of such.
 On a machine with a GPU the processes use it as they are: `--cores all`.
 """
 
@@ -107,7 +108,7 @@ def measure(rivals: list[Rival], network: str, mode: str, rounds: int, limit: fl
             found[rival.name] = {"error": answer["error"]}
             continue
         counts[rival.name] = max(1, min(MOST_STEPS, round(LEAST / answer["wall"])))
-        kept = {name: answer[name] for name in ("compile_seconds", "order") if name in answer}
+        kept: dict[str, Any] = {name: answer[name] for name in ("compile_seconds", "order") if name in answer}
         found[rival.name] = {**kept, "wall": [], "cpu": []}
     begun = time.monotonic()
     for turn in range(rounds):
@@ -194,7 +195,8 @@ def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
     core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
     pythons = {OURS: sys.executable, "flax": sys.executable, "keras": options.keras}
     pythons |= {"eager": options.torch, "compiled": options.torch}
-    results, versions = [], {}
+    results: list[dict[str, Any]] = []
+    versions: dict[str, Any] = {}
     clock = "cpu" if cores == "one" else "wall"
     for network in options.networks or CASES:
         # Anew for each network, so that none has the memory that another one left.
@@ -221,7 +223,9 @@ def main() -> None:
     parser.add_argument("--torch", default=os.environ.get("TORCH_PYTHON"), metavar="PYTHON")
     parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each rival")
-    parser.add_argument("--seconds", type=float, default=20, help="after which no further round begins, from the third on")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="after which no further round begins, from the third on"
+    )
     parser.add_argument("--save", metavar="NAME")
     parser.add_argument("--table", nargs="+", type=Path, metavar="FILE")
     options = parser.parse_args()

@@ -57,7 +57,7 @@ def main(rival: str, core: int | None) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            answer = {"load": load, "run": run}[asked.pop("do")](**asked)
+            answer = load(**asked) if asked.pop("do") == "load" else run(**asked)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"[:500]}
         print(json.dumps(answer), file=answers)

@@ -19,7 +19,7 @@ if len(sys.argv) > 2:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 import torchvision
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""Times of steps: in blocks, of which several programs take turns, so that what else the machine does hits them alike."""
+"""Times of steps, in blocks: several programs take turns, so that what else the machine does hits them alike."""
 
 from __future__ import annotations
 

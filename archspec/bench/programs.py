@@ -14,11 +14,10 @@ import numpy as np
 from archspec.bench.clock import Step
 from archspec.graph import Graph
 from archspec.lower import Arrays
-from archspec.xla import Lowered, Mode, lowered
+from archspec.xla import Mode, lowered
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
-    from archspec.spec.train import Train
 
 RATE, MOMENTUM = 1e-4, 0.9
 AUXILIARY = 0.3
@@ -35,7 +34,7 @@ class Program(NamedTuple):
 
 
 def program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> Program:
-    """The training step of a spec's recipe, or the forward pass; of a graph with a plain recipe. As `lowered` has them."""
+    """The training step of a spec's recipe, or the forward pass; of a graph with a plain recipe: as `lowered`."""
     begun = time.perf_counter()
     made = lowered(network, batch, mode, **settings)
     compiled = made.function.lower(*made.shapes).compile()
@@ -121,7 +120,7 @@ def weights(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> Arrays:
 
 
 def drawn(name: str, like: Any) -> jax.Array:
-    """An array of a shape and type, made quickly: scales and variances 1, other vectors 0, kernels as He et al. draw."""
+    """An array of a shape and type, made quickly: scales and variances 1, other vectors 0, kernels as He draws them."""
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         return jax.random.key(0)
     if not jnp.issubdtype(like.dtype, jnp.floating) or (len(like.shape) < 2 and name not in {"scale", "var"}):
@@ -139,6 +138,7 @@ def data(shapes: Mapping[str, Any], classes: Mapping[str, int] | None = None) ->
 def _numbers(shape: tuple[int, ...], kind: np.dtype[Any], most: float = 1) -> jax.Array:
     """Made-up numbers: bytes, whole ones below `most`, or normal ones of that deviation. A few thousand, repeated."""
     few = np.random.default_rng(0)
+    own: np.ndarray
     if kind == np.uint8:
         own = few.integers(0, 256, 65_521)
     elif np.issubdtype(kind, np.integer):

@@ -1,4 +1,4 @@
-"""Networks of the zoo as one writes them by hand in Flax NNX: what `archspec bench --against flax` measures beside ours.
+"""Networks of the zoo as one writes them by hand in Flax NNX, for `archspec bench --against flax`.
 
 Plain `nnx.Conv`, `nnx.BatchNorm`, `nnx.max_pool`, as Flax's own examples have them: no trick either way.
 """

@@ -32,10 +32,15 @@ class FCN8s(nnx.Module):
         self.score_fr = nnx.Conv(4096, 21, kernel_size=(1, 1), rngs=rngs)
         self.score_pool4 = nnx.Conv(512, 21, kernel_size=(1, 1), rngs=rngs)
         self.score_pool3 = nnx.Conv(256, 21, kernel_size=(1, 1), rngs=rngs)
-        up = {"padding": "VALID", "use_bias": False, "rngs": rngs}
-        self.upscore2 = nnx.ConvTranspose(21, 21, kernel_size=(4, 4), strides=(2, 2), **up)
-        self.upscore_pool4 = nnx.ConvTranspose(21, 21, kernel_size=(4, 4), strides=(2, 2), **up)
-        self.upscore8 = nnx.ConvTranspose(21, 21, kernel_size=(16, 16), strides=(8, 8), **up)
+
+        def up(window: int, stride: int) -> nnx.ConvTranspose:
+            return nnx.ConvTranspose(
+                21, 21, kernel_size=(window, window), strides=stride, padding="VALID", use_bias=False, rngs=rngs
+            )
+
+        self.upscore2 = up(4, 2)
+        self.upscore_pool4 = up(4, 2)
+        self.upscore8 = up(16, 8)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         height, width = x.shape[1:3]
