@@ -1,0 +1,48 @@
+"""The kernel's gradient of a convolution in groups as one matrix product for some groups at a time.
+
+With few channels in a group a product of its own is all overhead; of several groups that lie side by side one product
+has all pairs of their channels, of which those within a group, on the diagonal, are taken. The left factor has every
+tap: (taps·channels, B·H2·W2) by (B·H2·W2, filters).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from archspec.lowerings.case import Case, Direction
+
+WIDTH = 32
+"""Groups are put together until they have so many channels."""
+
+
+def fits(case: Case, direction: Direction) -> bool:
+    """Where there are groups, of more channels than one or more filters than one."""
+    return case.groups > 1
+
+
+def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
+    """K̄[t] of each group = Σ x[i·S + d·t − P]ᵀ·ȳ[i], summed in float32."""
+    inner, outer = case.channels // case.groups, case.filters // case.groups
+    together = next(n for n in range(max(1, WIDTH // inner), 0, -1) if case.groups % n == 0)
+    blocks = case.groups // together
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((a, b, 0) for a, b in case.padding), (0, 0, 0)])
+    taps = []
+    for tap in product(*map(range, case.kernel)):
+        first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
+        last = [
+            start + step * (size - 1) + 1 for start, step, size in zip(first, case.stride, case.output, strict=True)
+        ]
+        cut = lax.slice(x, (0, *first, 0), (case.batch, *last, case.channels), (1, *case.stride, 1))
+        taps.append(cut.reshape(-1, blocks, together * inner))
+    pairs = jnp.einsum(
+        "nbti,nbo->btio",
+        jnp.stack(taps, 2),
+        gradient.reshape(-1, blocks, together * outer),
+        preferred_element_type=jnp.float32,
+    ).reshape(blocks, len(taps), together, inner, together, outer)
+    own = jnp.stack([pairs[:, :, at, :, at] for at in range(together)], 1).reshape(case.groups, len(taps), inner, outer)
+    return own.transpose(1, 2, 0, 3).reshape(*case.kernel, inner, case.filters).astype(gradient.dtype)
