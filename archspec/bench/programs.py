@@ -14,6 +14,7 @@ import numpy as np
 from archspec.bench.clock import Step
 from archspec.graph import Graph
 from archspec.lower import Arrays
+from archspec.lowerings.choosing import Lowerings
 from archspec.xla import Mode, lowered
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Program(NamedTuple):
     compiled: Any
     seconds: float
     """What it took to trace and to compile it."""
+    lowerings: Lowerings | None = None
+    """What chose how its operations are computed; nothing where it is written by hand."""
 
 
 def program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> Program:
@@ -45,7 +48,7 @@ def program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> P
         x = made.shapes[2]
         given = data(x if isinstance(x, Mapping) else {"": x})
         x = given if isinstance(x, Mapping) else given[""]
-        return Program(lambda: compiled(params, statistics, x), compiled, seconds)
+        return Program(lambda: compiled(params, statistics, x), compiled, seconds, made.lowerings)
     template, shapes = made.shapes
     assert made.initial is not None
     held = [made.initial(weights(template["params"], template["statistics"]))]
@@ -56,7 +59,7 @@ def program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> P
         held[0], _ = compiled(held[0], given_batch)
         return held[0]["step"]
 
-    return Program(step, compiled, seconds)
+    return Program(step, compiled, seconds, made.lowerings)
 
 
 def by_hand(name: str, size: tuple[int, int], channels: int, batch: int, mode: Mode) -> Program:
