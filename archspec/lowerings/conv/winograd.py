@@ -5,9 +5,10 @@ With tiles d of 4×4 inputs, g of 3×3 taps and ȳ of 2×2 gradients, summed ove
     y = Aᵀ[(Gg Gᵀ) ⊙ (Bᵀd B)]A        K̄ = Gᵀ[(Bᵀd B) ⊙ (A ȳ Aᵀ)]G
 
 and the input's gradient is y of ȳ with the kernel turned round. All constants are 0, ±1 and ±½, so the rounding is
-that of a few more additions. The matrix products are of plain shapes, which every library of them has at full speed, unlike a
-kernel's gradient as a convolution. What makes it fast is that tiles are made block by block, as many as a core's cache
-holds, in a `lax.scan`: all at once they are four times the map, and reading them costs more than the products.
+that of a few more additions. The matrix products are of plain shapes, which every library of them has at full speed,
+unlike a kernel's gradient as a convolution. What makes it fast is that tiles are made block by block, as many as a
+core's cache holds, in a `lax.scan`: all at once they are four times the map, and reading them costs more than the
+products.
 
 A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), arXiv:1509.09308, sections 4.1 and 4.3.
 """
@@ -22,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction, Sides
-from archspec.lowerings.conv._windows import padded
+from archspec.lowerings.conv._windows import made_once, padded
 
 CACHED = 2 << 20
 """Bytes of tiles in a block: what a core's second cache holds."""
@@ -125,7 +126,7 @@ def _laid(x: jax.Array, sides: Sides, blocks: _Blocks, beyond: int) -> jax.Array
         (before, to - size - before) for (before, _), size, to in zip(sides, x.shape[1:3], whole, strict=True)
     )
     # A map of its own: padding within what makes tiles would be asked about at every number of every tile.
-    return lax.optimization_barrier(padded(x, around))
+    return made_once(padded(x, around))
 
 
 def _block(x: jax.Array, index: jax.Array, blocks: _Blocks, beyond: int) -> jax.Array:
@@ -133,7 +134,7 @@ def _block(x: jax.Array, index: jax.Array, blocks: _Blocks, beyond: int) -> jax.
     group, band = index // blocks.bands, index % blocks.bands
     size = (blocks.images, 2 * blocks.high + beyond, x.shape[2], x.shape[3])
     found = lax.dynamic_slice(x, (group * blocks.images, band * 2 * blocks.high, 0, 0), size)
-    return lax.optimization_barrier(found.astype(_sums(x.dtype)))
+    return made_once(found.astype(_sums(x.dtype)))
 
 
 def _grid(x: jax.Array, blocks: _Blocks, side: int) -> list[list[jax.Array]]:
@@ -148,7 +149,7 @@ def _grid(x: jax.Array, blocks: _Blocks, side: int) -> list[list[jax.Array]]:
 
 def _filtered(x: jax.Array, taps: list[jax.Array], sides: Sides, *, transposed: bool) -> jax.Array:
     """y of maps and 16 transformed taps (C, F), or (F, C) where they are transposed."""
-    taps = list(lax.optimization_barrier(tuple(taps)))
+    taps = [made_once(tap) for tap in taps]
     output = tuple(size + sum(pair) - 2 for size, pair in zip(x.shape[1:3], sides, strict=True))
     filters = taps[0].shape[0 if transposed else 1]
     blocks = _blocks(x.shape[0], output, x.shape[3] + filters, 0)
