@@ -31,7 +31,7 @@ CACHED = 2 << 20
 REUSED = 2
 """Of a kernel's gradient: a block's tiles are so many times as large as the sums that they are added to, at least."""
 
-WIDE = 256
+WIDE = 64
 """Channels and filters from which 16 products one by one are faster than one batched product."""
 
 
