@@ -27,10 +27,11 @@ from archspec.runs.folder import CURVES, METRICS, PAGE, RESULT, SPEC, TENSORBOAR
 from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves, scaling
+from archspec.training.ahead import Ahead, compiling
 from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.cutting import is_cut
-from archspec.training.evaluation import Evaluator, Metrics
+from archspec.training.evaluation import Evaluator, Metrics, batch_size_of
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
 from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
@@ -145,6 +146,7 @@ class Loop:
         self.pending = False
         self.workers = workers_for(recipe.workers)
         self.evaluator: Evaluator | None = None
+        self.ahead: Ahead | None = None
         self.begin = int(is_cut(data.train))
         self.feed = feed(data.train, self.orders, recipe.epochs, self.workers)
 
@@ -254,8 +256,21 @@ class Loop:
         finally:
             self.logs.end(())  # those of a run that was stopped
 
+    def compile_ahead(self) -> None:
+        """Begins to compile the steps that come next."""
+        steps = self.steps(self.epoch_of((self.checkpoints.latest or 0) + 1))
+        size = batch_size_of(self.graph, len(self.data.validation))
+        self.ahead = compiling(steps, self.data.train, self.batch, self.data.validation, size)
+
+    def wait_for(self, name: str) -> None:
+        """Waits until a function is compiled that is being compiled, and raises what is wrong with it."""
+        if self.ahead is not None:
+            self.ahead.wait(name)
+
     def _go(self) -> Result:
         with said_when_slow(f"preparing {self.spec.name}") if self.shown else nullcontext():
+            if not self.folder.finished:  # else there may be nothing left to compute
+                self.compile_ahead()
             self.resume()
         # The last record may be lost, with the state that it is of still there.
         self.pending = self.stretch.taken and self.due(self.step)
@@ -315,6 +330,7 @@ class Loop:
                 # Not before: what a stop saves is a state of the epoch that ended.
                 if self.step % self.steps_per_epoch == 0:
                     self.state = self.entering(epoch, self.state)
+                self.wait_for("train")
                 self.state, figures = steps.train(self.state, batch)
                 self.step += 1
                 self.stretch.totals.add(figures)
@@ -422,6 +438,7 @@ class Loop:
 
     def held_out(self, evaluate: Evaluator, weights: tuple[Arrays, Arrays] | None = None) -> Metrics:
         """A part's metrics, of the state or other weights. Raises `DataError` where a loss is not finite."""
+        self.wait_for("evaluate")
         try:
             return evaluate(*(weights or weights_of(self.state)))
         except DataError as error:

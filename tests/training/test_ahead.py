@@ -1,0 +1,107 @@
+"""Steps are compiled once, whatever comes first: ahead of time, for the last batch of an epoch, and when it goes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from archspec.diagnostics import SpecError
+from archspec.inference.run import open as open_run
+from archspec.loading import load
+from archspec.training import ahead, feeding
+from archspec.training.run import train
+
+COMPILED: Counter[str] = Counter()
+"""How often each function was given to the compiler, by name."""
+
+
+def _count(event: str, seconds: float, **about: Any) -> None:
+    if event.endswith("backend_compile_duration"):
+        COMPILED[about.get("fun_name", "").removeprefix("jit(").removesuffix(")")] += 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counting() -> Iterator[None]:
+    jax.monitoring.register_event_duration_secs_listener(_count)
+    yield
+    jax.monitoring.clear_event_listeners()
+
+
+RECIPE = """input: {{height: 6, width: 6, channels: 1}}
+layers: [conv: {{filters: 2, kernel: 3}}, batch_norm, flatten, dense: 3]
+train:
+  dataset: {{npz: {data}}}
+  batch_size: 8
+  epochs: 2
+  optimiser: {{sgd: {{learning_rate: 0.01}}}}
+"""
+
+
+@pytest.fixture
+def spec(write: Callable[..., Path], tmp_path: Path) -> Path:
+    """19 images, of which the last batch of an epoch has 3, and 7 held out."""
+    draw = np.random.default_rng(0)
+    arrays = {
+        f"{name}_{part}": values
+        for part, number in (("train", 19), ("test", 7))
+        for name, values in (
+            ("x", draw.integers(0, 256, (number, 6, 6), np.uint8)),
+            ("y", draw.integers(0, 3, number)),
+        )
+    }
+    np.savez(tmp_path / "data.npz", **arrays)
+    return write(RECIPE.format(data=tmp_path / "data.npz"))
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_every_step_is_compiled_once(
+    on_device: bool, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not on_device:
+        monkeypatch.setattr(feeding, "DEVICE_BYTES", 0)
+    begun: list[ahead.Ahead | None] = []
+
+    def compiling(*all: Any) -> ahead.Ahead | None:
+        begun.append(ahead.compiling(*all))
+        return begun[-1]
+
+    monkeypatch.setattr("archspec.training.loop.compiling", compiling)
+    for epochs in (2, 3):  # the second goes on
+        spec.write_text(spec.read_text().replace("epochs: 2", f"epochs: {epochs}"))
+        COMPILED.clear()
+        train(load(str(spec)), tmp_path / "run", progress=False)
+        assert (COMPILED["train_step"], COMPILED["evaluate_step"]) == (1, 1)
+    assert len(begun) == 1 and begun[0] is not None  # a finished run is compiled when it is seen what is left
+
+
+def test_batches_that_are_not_full_compile_nothing(spec: Path, tmp_path: Path) -> None:
+    train(load(str(spec)), tmp_path / "run", progress=False)
+    run = open_run(tmp_path / "run")
+    images = np.random.default_rng(0).integers(0, 256, (11, 6, 6), np.uint8)
+    COMPILED.clear()
+    run.predict(images, batch_size=4)  # 4, 4 and 3
+    assert COMPILED["whole"] == 1
+    run.predict(images[:9], batch_size=4)  # 4, 4 and 1
+    assert COMPILED["whole"] == 1
+    run.evaluate(part="train")  # 19 in one batch; each evaluation has a function of its own
+    assert COMPILED["evaluate_step"] == 1
+
+
+def test_what_goes_wrong_ahead_is_told_in_words(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*all: object) -> ahead.Ahead:
+        def fail() -> None:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory while compiling")
+
+        return ahead.Ahead({"train": fail, "evaluate": fail})
+
+    monkeypatch.setattr("archspec.training.loop.compiling", full)
+    with pytest.raises(SpecError, match="not enough memory: RESOURCE_EXHAUSTED") as error:
+        train(load(str(spec)), tmp_path / "run", progress=False)
+    assert error.value.diagnostics[0].code == "E902"
+    assert not (tmp_path / "run" / "run.json").exists()  # nothing is in the way of the next attempt
