@@ -17,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def main(runs: int, network: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         draw = np.random.default_rng(0)
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{kind}_{part}": values
             for part in ("train", "test")
             for kind, values in (
