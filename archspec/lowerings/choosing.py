@@ -82,6 +82,19 @@ BY_LIBRARY = Lowerings(None)
 """Leaves everything to JAX and XLA."""
 
 
+Tuned = dict[Case, dict[Direction, Why]]
+
+
+def tuned_for(device: Device) -> Tuned:
+    """What `archspec tune` found for a device."""
+    from archspec.lowerings.tuned import read
+
+    return {
+        case: {direction: Why(own.candidate, "tuned", own.said) for direction, own in found.items()}
+        for case, found in read(device).items()
+    }
+
+
 def of_mode(mode: Mode) -> Lowerings:
     """Those of a setting: this device's, or the library's."""
     return default() if mode == "auto" else BY_LIBRARY
@@ -89,5 +102,6 @@ def of_mode(mode: Mode) -> Lowerings:
 
 @cache
 def default() -> Lowerings:
-    """By the rules for the device that programs run on."""
-    return Lowerings(this_device())
+    """By what was tuned and the rules for the device that programs run on."""
+    device = this_device()
+    return Lowerings(device, tuned=tuned_for(device))

@@ -23,6 +23,8 @@ RUN = "run.json"
 METRICS = "metrics.jsonl"
 TIMES = "times.jsonl"
 CURVES = "curves.png"
+LOWERINGS = "lowerings.json"
+"""How the run's operations were computed: `training/lowered.py`."""
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 REPORT = "report.txt"
@@ -32,7 +34,7 @@ RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
 
-OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, RUN, SPEC)
+OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, LOWERINGS, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
 """What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
 

@@ -37,6 +37,7 @@ from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
+from archspec.training.lowered import Lowered
 from archspec.training.notes import say_notes
 from archspec.training.paging import write_page
 from archspec.training.progress import Progress, of_others
@@ -133,6 +134,7 @@ class Loop:
         self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
+        self.lowered = Lowered(folder, recipe.lowerings, self.checkpoints.latest is not None)
         self.total = recipe.epochs * self.steps_per_epoch
         every = recipe.evaluate_every
         self.every = every.steps if every is not None and every.steps else self.steps_per_epoch
@@ -158,7 +160,13 @@ class Loop:
         if offset not in self.stretches:
             frozen = frozen_at(self.recipe, self.graph, epoch)
             self.stretches[offset] = make_steps(
-                self.spec, self.steps_per_epoch, heads=self.heads, frozen=frozen, offset=offset, begin=self.begin
+                self.spec,
+                self.steps_per_epoch,
+                heads=self.heads,
+                frozen=frozen,
+                offset=offset,
+                begin=self.begin,
+                lowerings=self.lowered.lowerings,
             )
         return self.stretches[offset]
 
@@ -187,7 +195,7 @@ class Loop:
     def resume(self) -> None:
         """Takes the run up at its last sound checkpoint; what is amiss is said and noted."""
         saved = self.saved()
-        notes = list(saved.notes)
+        notes = [*self.lowered.notes, *saved.notes]
         self.step = self.kept_step = saved.step
         records, amiss = self.folder.metrics()
         notes += amiss
@@ -403,6 +411,7 @@ class Loop:
         """Saves the state, with what was summed up since the last record."""
         self.settle()
         about = {**self.stretch.to_plain(), RECORDS: len(self.records), BATCH: self.batch}
+        self.lowered.keep()
         self.checkpoints.save(self.step, self.state, about, self.wanted)
         self.kept_step = self.step
 
