@@ -1,8 +1,7 @@
 """Which candidate is fastest, by device, operation, shape and direction, as measurements showed.
 
 Rules are in tables, a file for each class of operations; the first that holds, and whose candidate fits, counts. What
-no rule speaks of the library computes, so on GPUs and TPUs everything. benchmarks/lowerings.json has the measurements,
-benchmarks/lowerings.py made them, and the tests hold the rules to them.
+no rule speaks of the library computes, so on GPUs and TPUs everything.
 """
 
 from __future__ import annotations
