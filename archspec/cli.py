@@ -44,6 +44,7 @@ COMMANDS = {
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
     "bench": Command("how fast a network is on this device: steps, layers, beside Flax by hand", runs_jax=True),
+    "tune": Command("time the ways to compute a network's operations on this device, and keep the best", runs_jax=True),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
     "lr-find": Command("try rising learning rates on a spec's own recipe, and suggest one", runs_jax=True),
     "eval": Command("evaluate a trained run on its test, validation or training part, or on other data", runs_jax=True),

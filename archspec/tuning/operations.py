@@ -42,15 +42,22 @@ def operations(
     """The operations of a mode's program, in order, for batches of a size. Nothing is compiled.
 
     In training there are all three directions, but for the gradient by an input of the network, which nobody asks for,
-    and by arrays that are `frozen`.
+    and by arrays that are `frozen`. With a 16-bit precision arrays are of that type, as a training step has them, but
+    for those of layers that compute in float32.
     """
     own = graph.pruned(mode)
     pure, *arrays = outline(graph)
+    wide = {node.owner for node in graph.nodes if node.layer.full_precision}
     noting = _Noting()
     found: list[Operation] = []
     train, narrow = mode == "train", None if precision == "float32" else jnp.dtype(precision)
 
     def traced(params: Any, statistics: Any, x: Any, key: Any) -> int:
+        if narrow is not None:
+            params = {
+                name: value if name.rpartition(".")[0] in wide else value.astype(narrow)
+                for name, value in params.items()
+            }
         network = pure.merge(params, statistics)
         for index, _ in network.trace(x, key, train=train, precision=narrow, lowerings=noting):
             node = own.nodes[index]

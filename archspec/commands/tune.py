@@ -1,0 +1,215 @@
+"""Times the candidates for a network's operations on this device, or says which are used and why."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.commands._common import open_checked, positive, spec_options
+from archspec.diagnostics import DataError, SpecError, unwritable
+from archspec.output import as_json, print_as, said_when_slow, say
+from archspec.training.interrupt import loading
+
+if TYPE_CHECKING:
+    from archspec.loading import Spec
+    from archspec.lowerings.choosing import Lowerings
+    from archspec.tuning.operations import Mode, Operation
+    from archspec.tuning.search import Outcome
+    from archspec.tuning.step import Step
+
+MODES: tuple[Mode, ...] = ("train", "eval")
+BATCH = 8
+"""Samples of a step where neither the command line nor a recipe says how many."""
+SLOWER = 1.05
+"""A whole program that takes so many times as long as before has its old choices back."""
+
+
+def options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("spec", metavar="SPEC|RUN")
+    command.add_argument(
+        "--mode", choices=(*MODES, "both"), default="both", help="train is a step of the spec's recipe"
+    )
+    command.add_argument(
+        "--batch", type=positive, metavar="N", help=f"samples of a step; by default the recipe's, or {BATCH}"
+    )
+    command.add_argument(
+        "--seconds", type=positive, metavar="N", default=60, help="how long to time, about (default 60)"
+    )
+    command.add_argument("--again", action="store_true", help="time what was tuned before, too")
+    command.add_argument(
+        "--explain", action="store_true", help="time nothing: what computes each operation, who chose it, and why"
+    )
+    spec_options(command, formats=("table", "json"))
+    command.epilog = "example: archspec tune mobilenet_v2 --batch 16 --input 64x64 --mode train"
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.explain and options.again:
+        raise DataError("E113", "--explain times nothing, so nothing `--again`", help=["leave one out"]).located(None)
+    folder = Path(options.spec)
+    is_run = (folder / "spec.yaml").is_file()
+    spec = open_checked(str(folder / "spec.yaml") if is_run else options.spec, options)
+    modes = MODES if options.mode == "both" else (options.mode,)
+    try:
+        batch, micro = _batch(spec, options, folder if is_run else None)
+        with loading():
+            from archspec.lowerings.choosing import of_mode
+            from archspec.tuning.operations import operations
+
+        recipe = spec.train
+        precision = recipe.precision if recipe is not None else "float32"
+        programs: dict[Mode, list[Operation]] = {}
+        with said_when_slow("tracing the network"):
+            for mode in modes:
+                programs[mode] = (
+                    operations(spec.graph(), mode, batch // micro, precision)
+                    if mode == "train"
+                    else operations(spec.graph(), mode, batch)
+                )
+        if options.explain:
+            return _explain(spec, programs, options, folder if is_run else None)
+        notes = []
+        if recipe is not None and recipe.lowerings == "library":
+            notes.append("the recipe has `lowerings: library`, so that its own runs use nothing of this")
+        if is_run:
+            notes.append("a run that was begun goes on as its lowerings.json says; new ones use this")
+        return _tune(spec, programs, batch, precision, of_mode("auto"), options, notes)
+    except DataError as error:
+        raise error.located(None) from None
+
+
+def _batch(spec: Spec, options: argparse.Namespace, folder: Path | None) -> tuple[int, int]:
+    """Samples of a step, and into how many parts training divides them."""
+    recipe = spec.train
+    micro = recipe.micro_batches if recipe is not None and options.mode != "eval" else 1
+    batch = options.batch
+    if batch is None and recipe is not None:
+        batch = recipe.batch_size if recipe.batch_size != "auto" else _run_batch(folder)
+    batch = batch or BATCH * micro
+    if batch % micro:
+        raise DataError(
+            "E113",
+            f"a batch of {batch} has no {micro} equal `micro_batches`",
+            help=["another `--batch`, or `--set train.micro_batches=1`"],
+        )
+    return batch, micro
+
+
+def _run_batch(folder: Path | None) -> int | None:
+    """What `batch_size: auto` came to in a run."""
+    if folder is None:
+        return None
+    from archspec.runs.folder import RunFolder
+
+    found = RunFolder(folder).about.get("batch_size")
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def _explain(
+    spec: Spec, programs: dict[Mode, list[Operation]], options: argparse.Namespace, folder: Path | None
+) -> int:
+    from archspec.lowerings.choosing import of_mode
+    from archspec.lowerings.device import this_device
+    from archspec.reports.tables import document
+    from archspec.tuning import tables
+    from archspec.tuning.explaining import explained
+
+    asked = "auto" if spec.train is None else spec.train.lowerings
+    lowerings, notes = of_mode(asked), []
+    if folder is not None:
+        from archspec.runs.folder import RunFolder
+        from archspec.training.lowered import Lowered
+
+        run = RunFolder(folder)
+        record = Lowered(run, asked, run.begun)
+        lowerings, notes = record.lowerings, record.notes
+        if lowerings.given:
+            batches = ", ".join(map(str, sorted({case.batch for case in lowerings.given})))
+            notes = [*notes, f"the run has a record of batches of {batches}: `--batch` shows those of another size"]
+    rows = explained(programs, lowerings)
+    device = (lowerings.device or this_device()).said
+    if options.format == "json":
+        print(as_json(tables.explained_to_dict(spec.name, rows, device, notes)))
+    else:
+        print_as(document([tables.explained(spec.name, rows, device, notes)], "table", spec.name), "table")
+    return 0
+
+
+def _tune(
+    spec: Spec,
+    programs: dict[Mode, list[Operation]],
+    batch: int,
+    precision: Any,
+    lowerings: Lowerings,
+    options: argparse.Namespace,
+    notes: list[str],
+) -> int:
+    from archspec.lowerings import choosing, tuned
+    from archspec.programs import unkept
+    from archspec.reports.tables import document
+    from archspec.training.boundary import in_words
+    from archspec.training.reading import shown
+    from archspec.tuning import tables
+    from archspec.tuning.search import asked, search, to_keep
+
+    assert lowerings.device is not None
+    smaller = "a smaller `--batch` or `--input` needs less"
+    with unkept(), in_words(smaller), shown("timing", True) as told:
+        outcome = search(asked(programs), lowerings, seconds=options.seconds, again=options.again, said=told)
+    steps = _steps(spec, tuple(programs), batch, precision, lowerings, outcome, options.seconds, notes)
+    slower = any(step.ratio > SLOWER for step in steps.values())
+    if slower:
+        notes.append("whole programs are slower with these choices, so that the present ones stay")
+    kept = [own for own in outcome.tried if not (slower and own.changed)]
+    file = None
+    if kept:
+        try:
+            file = tuned.keep(lowerings.device, to_keep(kept))
+        except OSError as error:
+            raise unwritable(tuned.file_for(lowerings.device), error) from None
+        choosing.default.cache_clear()
+        say(f"kept in {file}")
+    device = lowerings.device.said
+    if options.format == "json":
+        found = tables.tuned_to_dict(spec.name, outcome, device, steps, notes, None if file is None else str(file))
+        print(as_json(found))
+    else:
+        print_as(document([tables.tuned(spec.name, outcome, device, steps, notes)], "table", spec.name), "table")
+    return 0
+
+
+def _steps(
+    spec: Spec,
+    modes: tuple[Mode, ...],
+    batch: int,
+    precision: Any,
+    lowerings: Lowerings,
+    outcome: Outcome,
+    seconds: float,
+    notes: list[str],
+) -> dict[Mode, Step]:
+    """Whole programs with the choices of before and of now, where some have changed and that takes little."""
+    from archspec.programs import unkept
+    from archspec.training.boundary import in_words
+    from archspec.tuning.search import to_keep
+    from archspec.tuning.step import whole_step, with_tuned
+
+    found: dict[Mode, Step] = {}
+    for mode in modes:
+        changed = [own for own in outcome.changed if mode in own.asked.times]
+        if not changed:
+            continue
+        after = with_tuned(lowerings, to_keep(changed))
+        kind = precision if mode == "train" else "float32"
+        why = "compiling it takes long"
+        try:
+            with unkept(), in_words("a smaller `--batch` needs less"), said_when_slow(f"timing whole steps ({mode})"):
+                step = whole_step(spec, batch, mode, kind, lowerings, after, seconds / 4)
+        except (SpecError, DataError) as error:
+            step, why = None, str(error).splitlines()[0]
+        if step is None:
+            notes.append(f"no whole {mode} program was timed ({why}): `archspec bench` times one")
+        else:
+            found[mode] = step
+    return found
