@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,38 +46,42 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from archspec.programs import unkept
+
     if options.explain and options.again:
         raise DataError("E113", "--explain times nothing, so nothing `--again`", help=["leave one out"]).located(None)
     folder = Path(options.spec)
     is_run = (folder / "spec.yaml").is_file()
     spec = open_checked(str(folder / "spec.yaml") if is_run else options.spec, options)
-    modes = MODES if options.mode == "both" else (options.mode,)
     try:
-        batch, micro = _batch(spec, options, folder if is_run else None)
-        with loading():
-            from archspec.lowerings.choosing import of_mode
-            from archspec.tuning.operations import operations
-
-        recipe = spec.train
-        precision = recipe.precision if recipe is not None else "float32"
-        programs: dict[Mode, list[Operation]] = {}
-        with said_when_slow("tracing the network"):
-            for mode in modes:
-                programs[mode] = (
-                    operations(spec.graph(), mode, batch // micro, precision)
-                    if mode == "train"
-                    else operations(spec.graph(), mode, batch)
-                )
-        if options.explain:
-            return _explain(spec, programs, options, folder if is_run else None)
-        notes = []
-        if recipe is not None and recipe.lowerings == "library":
-            notes.append("the recipe has `lowerings: library`, so that its own runs use nothing of this")
-        if is_run:
-            notes.append("a run that was begun goes on as its lowerings.json says; new ones use this")
-        return _tune(spec, programs, batch, precision, of_mode("auto"), options, notes)
+        # Hundreds of small programs are needed this once: kept, they would take the room of networks' programs.
+        with unkept():
+            return _done(spec, options, folder if is_run else None)
     except DataError as error:
         raise error.located(None) from None
+
+
+def _done(spec: Spec, options: argparse.Namespace, run: Path | None) -> int:
+    batch, micro = _batch(spec, options, run)
+    with loading():
+        from archspec.lowerings.choosing import of_mode
+        from archspec.tuning.operations import operations
+
+    recipe, graph = spec.train, spec.graph()
+    precision = recipe.precision if recipe is not None else "float32"
+    programs: dict[Mode, list[Operation]] = {}
+    with said_when_slow("tracing the network"):
+        for mode in MODES if options.mode == "both" else (options.mode,):
+            own = (batch // micro, precision) if mode == "train" else (batch, "float32")
+            programs[mode] = operations(graph, mode, *own)
+    if options.explain:
+        return _explain(spec, programs, options, run)
+    notes = []
+    if recipe is not None and recipe.lowerings == "library":
+        notes.append("the recipe has `lowerings: library`, so that its own runs use nothing of this")
+    if run is not None:
+        notes.append("a run that was begun goes on as its lowerings.json says; new ones use this")
+    return _tune(spec, programs, batch, precision, of_mode("auto"), options, notes)
 
 
 def _batch(spec: Spec, options: argparse.Namespace, folder: Path | None) -> tuple[int, int]:
@@ -146,7 +151,6 @@ def _tune(
     notes: list[str],
 ) -> int:
     from archspec.lowerings import choosing, tuned
-    from archspec.programs import unkept
     from archspec.reports.tables import document
     from archspec.training.boundary import in_words
     from archspec.training.reading import shown
@@ -154,8 +158,9 @@ def _tune(
     from archspec.tuning.search import asked, search, to_keep
 
     assert lowerings.device is not None
+    notes += _busy()
     smaller = "a smaller `--batch` or `--input` needs less"
-    with unkept(), in_words(smaller), shown("timing", True) as told:
+    with in_words(smaller), shown("timing", True) as told:
         outcome = search(asked(programs), lowerings, seconds=options.seconds, again=options.again, said=told)
     steps = _steps(spec, tuple(programs), batch, precision, lowerings, outcome, options.seconds, notes)
     slower = any(step.ratio > SLOWER for step in steps.values())
@@ -179,6 +184,18 @@ def _tune(
     return 0
 
 
+def _busy() -> list[str]:
+    """A note where other programs have the processors."""
+    if not hasattr(os, "getloadavg"):
+        return []
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < cores / 2:
+        return []
+    return [
+        f"the machine was busy when this began (load {load:.1f}, {cores} processors): times are less sure, `--again`"
+    ]
+
+
 def _steps(
     spec: Spec,
     modes: tuple[Mode, ...],
@@ -190,7 +207,6 @@ def _steps(
     notes: list[str],
 ) -> dict[Mode, Step]:
     """Whole programs with the choices of before and of now, where some have changed and that takes little."""
-    from archspec.programs import unkept
     from archspec.training.boundary import in_words
     from archspec.tuning.search import to_keep
     from archspec.tuning.step import whole_step, with_tuned
@@ -204,7 +220,7 @@ def _steps(
         kind = precision if mode == "train" else "float32"
         why = "compiling it takes long"
         try:
-            with unkept(), in_words("a smaller `--batch` needs less"), said_when_slow(f"timing whole steps ({mode})"):
+            with in_words("a smaller `--batch` needs less"), said_when_slow(f"timing whole steps ({mode})"):
                 step = whole_step(spec, batch, mode, kind, lowerings, after, seconds / 4)
         except (SpecError, DataError) as error:
             step, why = None, str(error).splitlines()[0]

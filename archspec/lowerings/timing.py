@@ -15,8 +15,9 @@ from archspec.lowerings.case import Case, Direction
 
 LONG_ENOUGH = 2e-3
 """Seconds that one measurement takes at least: short operations are run several times in it."""
-HOPELESS = 3.0
-"""A candidate whose first runs all take so many times the least one is run no more."""
+HOPELESS, CHEAP = 3.0, 0.02
+"""A candidate whose first runs all take so many times the least one is run no more, unless they take fewer seconds than
+these: on a busy machine several short ones in a row may be held up."""
 FIRST, FIRST_SECONDS = 3, 0.5
 """First runs of a candidate, after one that does not count: fewer where they take long."""
 
@@ -82,7 +83,7 @@ def compared(
         except jax.errors.JaxRuntimeError:
             programs.pop(name, None)
     begun = time.perf_counter()
-    turns = [name for name in programs if best[name] <= HOPELESS * min(best.values())]
+    turns = [name for name in programs if best[name] <= max(HOPELESS * min(best.values()), CHEAP)]
     for _ in range(rounds):
         for name in turns:
             count = max(1, int(LONG_ENOUGH / max(best[name], 1e-7)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     rule = Rule("product", ("kernel",), lambda case: True, "measured elsewhere")
     monkeypatch.setattr("archspec.lowerings.rules.TABLES", ((rule,),))
     monkeypatch.setattr(timing, "compared", compared)
+    # It would be for the rest of this process.
+    monkeypatch.setattr("archspec.programs.unkept", nullcontext)
     choosing.default.cache_clear()
     yield
     choosing.default.cache_clear()
