@@ -162,7 +162,9 @@ def _tune(
     smaller = "a smaller `--batch` or `--input` needs less"
     with in_words(smaller), shown("timing", True) as told:
         outcome = search(asked(programs), lowerings, seconds=options.seconds, again=options.again, said=told)
-    steps = _steps(spec, tuple(programs), batch, precision, lowerings, outcome, options.seconds, notes)
+    steps: dict[Mode, Step] = {}
+    if not outcome.stopped:
+        steps = _steps(spec, tuple(programs), batch, precision, lowerings, outcome, options.seconds, notes)
     slower = any(step.ratio > SLOWER for step in steps.values())
     if slower:
         notes.append("whole programs are slower with these choices, so that the present ones stay")
@@ -181,6 +183,8 @@ def _tune(
         print(as_json(found))
     else:
         print_as(document([tables.tuned(spec.name, outcome, device, steps, notes)], "table", spec.name), "table")
+    if outcome.stopped:
+        raise KeyboardInterrupt
     return 0
 
 

@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     """What was timed, in the order of the network, and how many directions of cases were not.
 
     `single` have one candidate alone, `known` were tuned before, `failed` are those whose present choice or library
-    cannot be run by itself, and for `left` there was no time.
+    cannot be run by itself, and for `left` there was no time. `stopped` is whether Ctrl-C has ended it.
     """
 
     tried: list[Tried]
@@ -68,6 +68,7 @@ class Outcome(NamedTuple):
     known: int
     failed: int
     left: int
+    stopped: bool = False
 
     def gain(self, mode: Mode) -> float:
         """Seconds that one run of a program should take less."""
@@ -104,13 +105,14 @@ def search(
     """Times the candidates of what programs compute, what has most to do first, until so many seconds are over.
 
     What was tuned before is timed `again` only where that is asked for. One direction of a case is timed in any case.
+    Ctrl-C ends it with what has been found.
     """
     begun = now()
     several = [own for own in items if len(fitting(own.case, own.direction)) > 1]
     due = [own for own in several if again or lowerings.why(own.case, own.direction).source != "tuned"]
     order = sorted(due, key=lambda own: -own.case.macs * sum(own.times.values()))
     found: dict[tuple[Case, Direction], Tried] = {}
-    done = 0
+    done, stopped = 0, False
     for own in order:
         left = seconds - (now() - begun)
         if done and left <= 0:
@@ -120,12 +122,17 @@ def search(
         bound = min(ROUNDS_MOST, max(ROUNDS_LEAST, left / (len(order) - done)))
         present = lowerings.why(own.case, own.direction)
         names = fitting(own.case, own.direction)
-        times = timing.compared(own.case, own.direction, names, lowerings.options, seconds=bound)
+        try:
+            times = timing.compared(own.case, own.direction, names, lowerings.options, seconds=bound)
+        except KeyboardInterrupt:
+            stopped = True
+            break
         if LIBRARY in times and present.candidate in times:
             found[own.case, own.direction] = Tried(own, present, times)
         done += 1
     tried = [found[own.case, own.direction] for own in items if (own.case, own.direction) in found]
-    return Outcome(tried, len(items) - len(several), len(several) - len(due), done - len(tried), len(due) - done)
+    known, failed, unreached = len(several) - len(due), done - len(tried), len(due) - done
+    return Outcome(tried, len(items) - len(several), known, failed, unreached, stopped)
 
 
 def to_keep(tried: Iterable[Tried]) -> dict[Case, dict[Direction, Timed]]:

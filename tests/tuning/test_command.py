@@ -117,6 +117,21 @@ def test_choices_with_which_the_whole_is_slower_are_not_kept(
     assert chosen(spec)[POINT].forward == "library"
 
 
+def test_ctrl_c_keeps_what_has_been_found(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(case: Case, *given: Any, **settings: Any) -> dict[str, float]:
+        if case == POINT:
+            raise KeyboardInterrupt
+        return compared(case, *given, **settings)
+
+    monkeypatch.setattr(timing, "compared", stopped)
+    assert main(["tune", str(write(TINY)), "--mode", "eval", "--batch", "4"]) == 130
+    said = capsys.readouterr()
+    assert "1 not reached" in said.out and "interrupted" in said.err
+    assert tuned.read(this_device()) == {FIRST: {"forward": tuned.Timed("library", 2.0, 2.0)}}
+
+
 def test_it_is_said_what_computes_each_operation_and_why(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     spec = write(TINY)
     tuned.keep(this_device(), {POINT: {"forward": tuned.Timed("product", 1.0, 4.0)}})
