@@ -1,7 +1,7 @@
-"""Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch, in Keras.
+"""Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch.
 
-    python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled,keras]
-        [--cores one|all|both] [--torch PYTHON] [--keras PYTHON] [--rounds N] [--seconds S] [--save NAME]
+    python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled]
+        [--cores one|all|both] [--torch PYTHON] [--rounds N] [--seconds S] [--save NAME]
     python benchmarks/networks.py --table FILE…
 
 Each rival is a process of its own, and they take turns, A B C A B C …, a block of steps each: the ratios are of blocks
@@ -9,9 +9,8 @@ that follow one another. All use SGD with momentum on cross-entropy, the same ba
 device, float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time
 of its threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle one.
 
-PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON; Keras likewise, by `--keras` or
-KERAS_PYTHON. `--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's
-table of such.
+PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON. `--save NAME` keeps the figures as
+benchmarks/results/NAME.json, and `--table` makes README's table of such.
 On a machine with a GPU the processes use it as they are: `--cores all`.
 """
 
@@ -48,7 +47,7 @@ CASES: dict[str, tuple[int, tuple[int, int]]] = {
 """Batch and size of the images of each network."""
 
 OURS = "archspec"
-RIVALS = {"flax": "Flax by hand", "eager": "PyTorch", "compiled": "PyTorch compiled", "keras": "Keras on JAX"}
+RIVALS = {"flax": "Flax by hand", "eager": "PyTorch", "compiled": "PyTorch compiled"}
 MODES = {"train": "training step", "eval": "forward pass"}
 LEAST, MOST_STEPS = 0.15, 100
 """Seconds of a block, and steps."""
@@ -59,7 +58,6 @@ class Rival:
 
     def __init__(self, name: str, python: str, core: int | None) -> None:
         file = "networks_torch.py" if name in ("eager", "compiled") else "networks_jax.py"
-        file = "networks_keras.py" if name == "keras" else file
         words = [python, str(HERE / file), name, *([] if core is None else [str(core)])]
         path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
         self.name = name
@@ -193,7 +191,7 @@ def table(saved: list[dict[str, Any]]) -> str:
 def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
     """Every network, mode after mode."""
     core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
-    pythons = {OURS: sys.executable, "flax": sys.executable, "keras": options.keras}
+    pythons = {OURS: sys.executable, "flax": sys.executable}
     pythons |= {"eager": options.torch, "compiled": options.torch}
     results: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
@@ -221,7 +219,6 @@ def main() -> None:
     parser.add_argument("--rivals", type=lambda text: text.split(","), default=list(RIVALS))
     parser.add_argument("--cores", choices=("one", "all", "both"), default="one")
     parser.add_argument("--torch", default=os.environ.get("TORCH_PYTHON"), metavar="PYTHON")
-    parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each rival")
     parser.add_argument(
         "--seconds", type=float, default=20, help="after which no further round begins, from the third on"

@@ -71,8 +71,8 @@ class GoogLeNet(nnx.Module):
     """Set by `train()` and `eval()`."""
 
     def __init__(self, size: tuple[int, int] = (224, 224), *, rngs: nnx.Rngs) -> None:
-        for _ in range(4):
-            size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+        # Of the maps that the heads take: a convolution rounds halves up, the three poolings down.
+        height, width = ((side + 1) // 2 // 2 // 2 // 2 for side in size)
         self.conv1 = nnx.Conv(3, 64, kernel_size=(7, 7), strides=(2, 2), padding=3, rngs=rngs)
         self.conv2 = nnx.Conv(64, 64, kernel_size=(1, 1), rngs=rngs)
         self.conv3 = nnx.Conv(64, 192, kernel_size=(3, 3), rngs=rngs)
@@ -83,8 +83,8 @@ class GoogLeNet(nnx.Module):
         self.inception = nnx.Dict(modules)
         self.dropout = nnx.Dropout(0.4, rngs=rngs)
         self.fc = nnx.Linear(1024, 1000, rngs=rngs)
-        self.aux1 = Auxiliary(512, size, rngs=rngs)
-        self.aux2 = Auxiliary(528, size, rngs=rngs)
+        self.aux1 = Auxiliary(512, (height, width), rngs=rngs)
+        self.aux2 = Auxiliary(528, (height, width), rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array, jax.Array]:
         x = lrn(pool(nnx.relu(self.conv1(x))))
