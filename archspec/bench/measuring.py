@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +15,7 @@ from archspec.diagnostics import DataError, listed
 from archspec.figures.cost import training_flops
 from archspec.figures.devices import Device
 from archspec.lowerings.choosing import Lowerings, of_mode
+from archspec.profiling import PROFILED, Profile
 from archspec.programs import unkept
 from archspec.xla import Mode, memory_parts, total
 
@@ -139,29 +137,13 @@ def _beside(spec: Spec, batch: int, mode: Mode, lowerings: Lowerings | None, ste
     return Against(found["ours"], found["theirs"])
 
 
-PROFILED = 3
-"""Steps of a profile."""
-
-
 def write_profile(made: Program, folder: Path) -> None:
-    """A trace of some steps, which TensorBoard (its profile plug-in) and Perfetto open: perfetto_trace.json.gz."""
-    with jax.profiler.trace(str(folder), create_perfetto_trace=True):
-        for _ in range(PROFILED - 1):
-            made.step()
-        jax.block_until_ready(made.step())
-    for file in folder.rglob("perfetto_trace.json.gz"):
-        _name_nodes(file, made.compiled.as_text() or "")
-
-
-def _name_nodes(file: Path, program: str) -> None:
-    """Adds to the operations of a trace what XLA knows of them, the nodes' paths: on CPUs it has bare names alone."""
-    known = dict(re.findall(r"%?([\w.\-]+) = [^\n]*metadata=\{[^}\n]*?op_name=\"([^\"]*)\"", program))
-    whole = json.loads(gzip.decompress(file.read_bytes()))
-    for event in whole["traceEvents"] if isinstance(whole, dict) else whole:
-        name = known.get(event.get("args", {}).get("hlo_op", ""))
-        if name is not None:
-            event["name"] = f"{name} ({event['name']})"
-    file.write_bytes(gzip.compress(json.dumps(whole).encode()))
+    """A trace of some steps."""
+    profile = Profile(folder)
+    profile.begin(made.step(), lambda: made.compiled.as_text() or "")
+    for _ in range(PROFILED - 1):
+        made.step()
+    profile.end(made.step())
 
 
 def _forget_peak() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.commands._common import lowerings_option, open_checked, positive, spec_options
 from archspec.diagnostics import DataError
 from archspec.output import as_json, print_as, say
+from archspec.profiling import check_folder, said
 from archspec.training.interrupt import loading
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     recipe = spec.train
     precision: Any = options.precision or (recipe.precision if recipe is not None else "float32")
     try:
+        if options.profile is not None:
+            check_folder(options.profile)
         if options.against:
             check_by_hand(spec)
             if precision != "float32":
@@ -83,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     except DataError as error:
         raise error.located(None) from None
     if options.profile is not None:
-        say(f"profile {options.profile}: `tensorboard --logdir`, or perfetto_trace.json.gz on ui.perfetto.dev")
+        say(said(options.profile))
     if options.format == "json":
         made = [to_dict(item) for item in found]
         for own, rows in zip(made, beside, strict=False):

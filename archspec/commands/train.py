@@ -25,6 +25,9 @@ def options(command: argparse.ArgumentParser) -> None:
         help="run folder (default runs/NAME); auto: a new one, runs/NAME-2 and so on",
     )
     command.add_argument("--overwrite", action="store_true", help="train anew where the run folder holds a run")
+    command.add_argument(
+        "--profile", type=Path, metavar="FOLDER", help="write a trace of steps 2 to 4 for TensorBoard and Perfetto"
+    )
     spec_options(command)
     command.epilog = "example: archspec train lenet5 --set train.epochs=2 --workdir runs/quick"
 
@@ -44,9 +47,23 @@ def run(options: argparse.Namespace) -> int:
     with said_when_slow(f"reading {options.spec}"):
         spec = open_checked(options.spec, options, but=("W307",))  # the error says the same
         _check_paths(spec)
+    if options.profile is not None:
+        from archspec.profiling import check_folder
+
+        try:
+            check_folder(options.profile)
+        except DataError as error:
+            raise error.located(None) from None
     with loading():
         from archspec.training.run import train
 
-    result = train(spec, options.workdir, overwrite=options.overwrite, command=" ".join(sys.argv), page=True)
+    result = train(
+        spec,
+        options.workdir,
+        overwrite=options.overwrite,
+        command=" ".join(sys.argv),
+        page=True,
+        profile=options.profile,
+    )
     print(result.summary())
     return 0

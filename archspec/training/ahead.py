@@ -26,6 +26,8 @@ class Ahead:
 
     def __init__(self, functions: Mapping[str, Callable[[], object]]) -> None:
         self.done = {name: threading.Event() for name in functions}
+        self.made: dict[str, Any] = {}
+        """What they gave."""
         self.error: BaseException | None = None
         self._functions = functions
         threading.Thread(target=self._run, name="archspec-compiling").start()
@@ -34,7 +36,7 @@ class Ahead:
         for name, function in self._functions.items():
             if self.error is None:
                 try:
-                    function()
+                    self.made[name] = function()
                 except BaseException as error:
                     self.error = error
             self.done[name].set()

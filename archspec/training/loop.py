@@ -7,7 +7,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,6 +21,7 @@ from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays
 from archspec.output import said_when_slow
+from archspec.profiling import Profile
 from archspec.runs.changes import Change, epochs_of
 from archspec.runs.checkpoints import AVERAGED, BATCH, Checkpoints, Restored, last_arrays
 from archspec.runs.choosing import goes_on
@@ -33,7 +36,7 @@ from archspec.training.checks import main_classes
 from archspec.training.cutting import is_cut
 from archspec.training.evaluation import Evaluator, Metrics, batch_size_of
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
-from archspec.training.feeding import batch_of, feed
+from archspec.training.feeding import Batch, batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
@@ -110,6 +113,7 @@ class Loop:
         heads: Sequence[Head],
         given: Arrays | None,
         paged: bool,
+        profile: Path | None,
     ) -> None:
         self.spec = spec
         self.graph = graph
@@ -131,6 +135,7 @@ class Loop:
         self.finished = False
         """Whether the run was so before it was taken up."""
         self.paged = paged
+        self.profile = Profile(profile, lambda note: say_notes([note], shown))
         self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
@@ -270,6 +275,15 @@ class Loop:
         size = batch_size_of(self.graph, len(self.data.validation))
         self.ahead = compiling(steps, self.data.train, self.batch, self.data.validation, size)
 
+    def program(self, steps: Steps, batch: Batch) -> str:
+        """The text of the compiled training step."""
+        if self.ahead is not None and len(self.stretches) == 1:
+            made = self.ahead.made["train"]
+        else:
+            train: Any = steps.train
+            made = train.lower(steps.template, batch).compile()
+        return made.as_text() or ""
+
     def wait_for(self, name: str) -> None:
         """Waits until a function is compiled that is being compiled, and raises what is wrong with it."""
         if self.ahead is not None:
@@ -287,6 +301,7 @@ class Loop:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             self.finished = True
+            self.profile.close(self.state)
             return self.result()
         what = "images" if any(kind.is_map for _, kind in self.graph.inputs) else "samples"
         progress = Progress(self.total, self.step, what, self.shown, self.held)
@@ -300,6 +315,7 @@ class Loop:
         try:
             with held_back(signal.SIGINT, signal.SIGTERM) as check:
                 self.train(progress, evaluate, events, check)
+            self.profile.close(self.state)
         except KeyboardInterrupt as stop:
             # A step that still runs when the interpreter ends brings the process down.
             jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
@@ -314,6 +330,7 @@ class Loop:
             )
             raise Stopped(words, stop.number if isinstance(stop, Stopped) else signal.SIGINT) from None
         finally:
+            self.profile.drop()
             progress.close()
             events.close()
         if self.watch.ended and self.step < self.total and self.shown:
@@ -339,6 +356,7 @@ class Loop:
                 if self.step % self.steps_per_epoch == 0:
                     self.state = self.entering(epoch, self.state)
                 self.wait_for("train")
+                self.profile.step(self.state, partial(self.program, steps, batch))
                 self.state, figures = steps.train(self.state, batch)
                 self.step += 1
                 self.stretch.totals.add(figures)

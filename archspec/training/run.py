@@ -65,12 +65,14 @@ def train(
     progress: bool = True,
     command: str | None = None,
     page: bool = False,
+    profile: Path | None = None,
 ) -> Result:
     """Trains a network as its `train:` section says and returns the result.
 
     The run folder is `workdir`, or runs/NAME; with "auto" it is a new one each time, runs/NAME-2 and so on. A run
     that was stopped goes on from its last checkpoint; one that is finished is returned as it is unless `overwrite`
-    is set. `page` says whether run.html is written at the end. Raises `SpecError` when spec, data or folder are
+    is set. `page` says whether run.html is written at the end. A trace of steps 2 to 4 of those that are taken now
+    is written to the folder `profile`, for TensorBoard and Perfetto. Raises `SpecError` when spec, data or folder are
     wrong, and where memory runs out.
     """
 
@@ -79,11 +81,17 @@ def train(
         return what_needs_less(graph, training_memory(graph, spec.train), SMALLER)
 
     with in_words(less):
-        return _train(spec, workdir, overwrite, progress, command, page)
+        return _train(spec, workdir, overwrite, progress, command, page, profile)
 
 
 def _train(
-    spec: Spec, workdir: Path | str | None, overwrite: bool, progress: bool, command: str | None, page: bool
+    spec: Spec,
+    workdir: Path | str | None,
+    overwrite: bool,
+    progress: bool,
+    command: str | None,
+    page: bool,
+    profile: Path | None,
 ) -> Result:
     graph = spec.graph()
     recipe = spec.train
@@ -132,7 +140,7 @@ def _train(
             folder.begin(owner, spec_text, str(report(graph)), about)
         else:
             say_notes(_resumed(folder, data.name, about), progress)
-        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page)
+        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile)
         if asked == AUTO:  # with which the same command begins another run
             run.again = f"the same command with --workdir {folder.path}"
         try:

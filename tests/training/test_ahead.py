@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.inference.run import open as open_run
 from archspec.loading import load
@@ -78,6 +80,24 @@ def test_every_step_is_compiled_once(
         train(load(str(spec)), tmp_path / "run", progress=False)
         assert (COMPILED["train_step"], COMPILED["evaluate_step"]) == (1, 1)
     assert len(begun) == 1 and begun[0] is not None  # a finished run is compiled when it is seen what is left
+
+
+def test_a_profile_has_the_paths_of_nodes_and_compiles_nothing(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    COMPILED.clear()
+    words = ["train", str(spec), "--workdir", str(tmp_path / "run"), "--profile", str(tmp_path / "profile")]
+    assert main(words) == 0
+    assert f"profile {tmp_path / 'profile'}: " in capsys.readouterr().err
+    assert COMPILED["train_step"] == 1
+    (trace,) = (tmp_path / "profile").rglob("perfetto_trace.json.gz")
+    text = gzip.decompress(trace.read_bytes()).decode()
+    assert "jvp(conv1)" in text and "transpose(jvp(dense1))" in text
+    assert main(words) == 0  # a finished run
+    assert "no profile: 0 steps taken" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main([*words[:-1], str(tmp_path / "file")]) == 1
+    assert "E534" in capsys.readouterr().err
 
 
 def test_batches_that_are_not_full_compile_nothing(spec: Path, tmp_path: Path) -> None:
