@@ -100,7 +100,7 @@ class Pair:
         pure, params, statistics = outline(graph)
         self.params = {path: _drawn(path, like.shape) for path, like in params.items()}
         kept = {path: _drawn(path, like.shape) for path, like in statistics.items()}
-        batch = 1 if name in {"fcn8s", "vgg11"} else 4
+        batch = 1 if name in {"fcn8s", "vgg11"} else 2
         images = _drawn("images", (batch, *graph.inputs[0].type.shape))
         network = nnx.eval_shape(lambda: make(name, size, nnx.Rngs(0)))
         set_mode = network.train if train else network.eval
