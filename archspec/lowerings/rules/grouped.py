@@ -31,7 +31,17 @@ def _grouped(case: Case) -> bool:
     return case.groups > 1 and not case.is_depthwise
 
 
+def _few(case: Case) -> bool:
+    """Wide groups, as AlexNet's two."""
+    return 1 < case.groups <= 4 and not case.is_depthwise and not case.is_pointwise
+
+
 RULES: tuple[Rule, ...] = (
+    Rule("split", FORWARD, _few, "groups within the inner loops: 69 → 26 ms (5×5, 27², 96→256 in 2 ×8)", onednn=False),
+    Rule("split", INPUT, _few, "groups within the inner loops: 111 → 27 ms (5×5, 27², 96→256 in 2 ×8)", onednn=False),
+    Rule(
+        "split", KERNEL, _few, "groups within the batch: 437 → 60, with oneDNN 404 → 31 ms (5×5, 27², 96→256 in 2 ×8)"
+    ),
     Rule(
         "shifts",
         FORWARD,
