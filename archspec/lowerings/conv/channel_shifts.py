@@ -1,0 +1,42 @@
+"""A convolution of few channels as products of shifted channels with one tap's weights, added up.
+
+y[i] = Σ over taps t and channels c of x[i·S + d·t − P, c]·K[t, c]: a sum that XLA makes one loop of, which reads each
+number as it lies and keeps what it adds up in registers, filters innermost. Libraries of convolutions put channels side
+by side, and one or three fill no register. The border is written out before, as `shifts` does.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.conv._windows import made_once, padded
+
+TERMS = 80
+"""At most so many products are added up: they are written one by one into the program."""
+
+
+def fits(case: Case, direction: Direction) -> bool:
+    """Where there are few channels and taps, and no groups."""
+    return case.groups == 1 and case.channels * prod(case.kernel) <= TERMS
+
+
+def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
+    """y[i] = Σ x[i·S + d·t − P, c]·K[t, c], summed in float32 at least."""
+    kind = jnp.promote_types(x.dtype, jnp.float32)
+    seen, weights = made_once(padded(x, case.padding)), kernel.astype(kind)
+    total = jnp.zeros((case.batch, *case.output, case.filters), kind)
+    for tap in product(*map(range, case.kernel)):
+        first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
+        last = [
+            start + step * (size - 1) + 1 for start, step, size in zip(first, case.stride, case.output, strict=True)
+        ]
+        cut = lax.slice(seen, (0, *first, 0), (case.batch, *last, case.channels), (1, *case.stride, 1)).astype(kind)
+        for channel in range(case.channels):
+            total = total + cut[..., channel : channel + 1] * weights[tap][channel]
+    return total.astype(x.dtype)

@@ -1,0 +1,363 @@
+"""Times all candidates of convolutions on one core, for shapes of the zoo, beside PyTorch where it is installed.
+
+    python benchmarks/lowerings.py select             # choose shapes anew; what was measured of others is dropped
+    python benchmarks/lowerings.py measure [PART/N]   # what this Python's jax has not been measured for; of N parts one
+    python benchmarks/lowerings.py torch              # PyTorch, where this Python has it
+    python benchmarks/lowerings.py show               # what the rules choose beside the best candidate
+    python benchmarks/lowerings.py table              # what they choose beside PyTorch, as docs/speed.md has it
+
+Times are process times of a process that is bound to one core, so that a busy machine disturbs them little, the least
+of several runs in turns. `lowerings.json` beside this file keeps them, with the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from math import inf, log2, prod
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+FILE = Path(__file__).with_suffix(".json")
+MACS = 200e6
+"""Multiply–adds of a case at most, where it has more than one sample."""
+MOST = 2.5e9
+"""Multiply–adds of a sample at most: larger ones take too long to time."""
+NUMBERS = 2e6
+"""Numbers of a case's input at most, where it has more than one sample."""
+LARGEST = 16
+"""Samples of a batch at most."""
+SHAPES = {"dense": 36, "grouped": 10, "depthwise": 16}
+"""How many classes of each kind are measured."""
+SECONDS = 0.6
+"""How long the candidates of a direction are timed in turns."""
+NETWORKS = (
+    *("lenet5", "alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "mobilenet_v1", "mobilenet_v2", "fcn8s"),
+    *("segnet_basic", "resnext50_32x4d", "shufflenet_v1", "shufflenet_v2", "mobilenet_v3", "squeezenet"),
+    *("densenet121", "xception", "unet", "efficientnet_b0", "convnext_tiny", "wrn_16_4", "mnasnet1_0", "enet"),
+    *("regnet_x_400mf", "yolov3", "inception_v3"),
+)
+"""Whose convolutions are looked at."""
+
+Plain = dict[str, Any]
+
+
+def read() -> Plain:
+    """What is kept."""
+    found: Plain = json.loads(FILE.read_text("utf-8"))
+    return found
+
+
+def write(kept: Plain) -> None:
+    """Keeps it, a line for each shape."""
+    lines = ",\n".join("  " + json.dumps(shape, separators=(",", ":")) for shape in kept["shapes"])
+    machines = json.dumps(kept["machines"], indent=1)
+    FILE.write_text(f'{{"machines": {machines},\n "shapes": [\n{lines}\n]}}\n', "utf-8")
+
+
+def machine() -> Plain:
+    """The processor, as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    about = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = about.get("flags", "").split()
+    wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    return {
+        "processor": about.get("model name", platform.processor()),
+        "family": about.get("cpu family"),
+        "model": about.get("model"),
+        "instructions": [name for name in wanted if name in flags],
+        "cores": 1,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def select() -> None:
+    """Chooses shapes: of the classes of the zoo's convolutions those that the largest shares of networks' multiply–adds
+    are spent on, and of each the shape that has the largest."""
+    from archspec.loading import load
+    from archspec.tuning.operations import operations
+
+    classes: dict[tuple[Any, ...], list[tuple[float, str, Any]]] = {}
+    for name in NETWORKS:
+        graph = load(name).graph()
+        seen: dict[Any, list[str]] = {}
+        for used in operations(graph, "eval", 1):
+            if used.case.operation == "conv":
+                seen.setdefault(used.case, []).append(used.path)
+        total = sum(case.macs * len(paths) for case, paths in seen.items())
+        for case, paths in seen.items():
+            share = case.macs * len(paths) / total
+            classes.setdefault(class_of(case), []).append((share, f"{name} {paths[0]}", case))
+        print(name, len(classes), flush=True)
+    ranked = sorted(classes.items(), key=lambda item: -sum(own[0] for own in item[1]))
+    shapes = []
+    for kind, most in SHAPES.items():
+        largest = [max(own, key=lambda item: item[0]) for key, own in ranked if key[0] == kind]
+        for _, where, case in [own for own in largest if own[2].macs <= MOST][:most]:
+            batch = max(1, min(LARGEST, int(MACS / case.macs), int(NUMBERS / (prod(case.size) * case.channels))))
+            shapes.append({"of": where, "case": case._replace(batch=batch)._asdict(), "ms": {}})
+    write({"machines": {}, "shapes": shapes})
+
+
+def class_of(case: Any) -> tuple[Any, ...]:
+    """Shapes of which one stands for all."""
+    kind = "depthwise" if case.is_depthwise else "grouped" if case.groups > 1 else "dense"
+
+    def about(number: float) -> int:
+        return round(log2(max(1, number)) / 2)
+
+    size = prod(case.size) ** (1 / len(case.size))
+    width = about(case.channels // case.groups if kind == "grouped" else case.channels)
+    wide = about(case.filters) if kind == "dense" else 0
+    return (kind, case.kernel, case.stride, case.dilation, about(size), width, wide)
+
+
+def parted(shapes: list[Plain], part: str) -> Iterator[Plain]:
+    number, _, count = part.partition("/")
+    yield from shapes[int(number) - 1 :: int(count)]
+
+
+def measure(part: str = "1/1") -> None:
+    """Times all candidates of each direction of which one has not been timed yet."""
+    import jax
+
+    from archspec.lowerings.candidates import fitting
+    from archspec.lowerings.case import DIRECTIONS
+    from archspec.lowerings.device import this_device
+    from archspec.lowerings.plain import case_of
+    from archspec.lowerings.timing import compared
+
+    device = this_device()
+    key = device_key(device)
+    results = {}
+    shapes = read()["shapes"]
+    for number, shape in enumerate(parted(shapes, part)):
+        case = case_of(shape["case"])
+        found = dict(shape["ms"].get(key, {}))
+        missing = [one for one in DIRECTIONS if not set(fitting(case, one)) <= set(found.get(one, {}))]
+        if not missing:
+            continue
+        for direction in missing:
+            names = fitting(case, direction)
+            times = compared(case, direction, names, device.options, clock=time.process_time, seconds=SECONDS)
+            found[direction] = {name: significant(1e3 * value) for name, value in times.items()}
+        results[json.dumps(shape["case"])] = found
+        print(
+            f"{number} {shape['of']}: "
+            + "  ".join(
+                f"{name} {min(own.values()):.3g} ({min(own, key=lambda item: own[item])}), library {own['library']:.3g}"
+                for name, own in found.items()
+                if name in missing
+            ),
+            flush=True,
+        )
+        clear: Any = jax.clear_caches
+        clear()
+    keep(key, {**machine(), "jax": jax.__version__, "device": device.said}, results)
+
+
+def device_key(device: Any) -> str:
+    return ".".join(map(str, device.jaxlib)) + ("+onednn" if device.onednn else "")
+
+
+def significant(number: float) -> float:
+    """With three digits."""
+    return float(f"{number:.3g}")
+
+
+def keep(key: str, about: Plain, results: Mapping[str, Plain | None]) -> None:
+    """Adds results to what is kept, whatever another process added meanwhile."""
+    import fcntl
+
+    with open(f"{FILE}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = read()
+        kept["machines"][key] = about
+        for shape in kept["shapes"]:
+            own = results.get(json.dumps(shape["case"]))
+            if own is not None:
+                shape["ms"][key] = own
+        write(kept)
+    os.unlink(f"{FILE}.lock")
+
+
+def torch() -> None:
+    """Times PyTorch's directions, in the better of both layouts."""
+    import torch as pytorch
+
+    pytorch.set_num_threads(1)
+    results: dict[str, Plain | None] = {}
+    for shape in read()["shapes"]:
+        results[json.dumps(shape["case"])] = of_torch(pytorch, shape["case"])
+        print(shape["of"], results[json.dumps(shape["case"])], flush=True)
+    keep("torch", {**machine(), "torch": pytorch.__version__}, results)
+
+
+def of_torch(pytorch: Any, case: Plain) -> Plain | None:
+    """Milliseconds by direction; None where the padding is not the same on both sides."""
+    if any(before != after for before, after in case["padding"]):
+        return None
+    size, kernel = case["size"], case["kernel"]
+    way = (case["stride"], [before for before, _ in case["padding"]], case["dilation"])
+    best: Plain = {}
+    layouts = [pytorch.contiguous_format, pytorch.channels_last] if len(size) == 2 else [pytorch.contiguous_format]
+    for layout in layouts:
+        x = pytorch.randn(case["batch"], case["channels"], *size).to(memory_format=layout)
+        weights = pytorch.randn(case["filters"], case["channels"] // case["groups"], *kernel).to(memory_format=layout)
+        y = pytorch.convolution(x, weights, None, *way, False, [0] * len(size), case["groups"])
+        gradient = pytorch.randn_like(y).to(memory_format=layout)
+
+        def backward(mask: list[bool], given: Any = (gradient, x, weights), way: Any = way) -> Any:
+            return pytorch.ops.aten.convolution_backward(
+                *given, None, *way, False, [0] * len(size), case["groups"], mask
+            )
+
+        rest = (None, *way, False, [0] * len(size), case["groups"])
+        runs: dict[str, Callable[[], Any]] = {
+            "forward": partial(pytorch.convolution, x, weights, *rest),
+            "input": partial(backward, [True, False, False]),
+            "kernel": partial(backward, [False, True, False]),
+        }
+        for direction, run in runs.items():
+            run()
+            spent, rounds = time.perf_counter(), 0
+            least = best.get(direction, float("inf"))
+            while rounds < 7 and (rounds < 2 or time.perf_counter() - spent < 0.5):
+                begun, count = time.process_time(), 0
+                while count == 0 or time.process_time() - begun < 2e-3:
+                    run()
+                    count += 1
+                least = min(least, (time.process_time() - begun) * 1e3 / count)
+                rounds += 1
+            best[direction] = least
+    return {direction: significant(value) for direction, value in best.items()}
+
+
+class Judged(NamedTuple):
+    """A direction of a shape with one version of jaxlib: the rules' choice, and milliseconds of all candidates."""
+
+    of: str
+    kind: str
+    direction: str
+    version: str
+    chosen: str
+    ms: Mapping[str, float]
+    torch: float | None
+
+    @property
+    def best(self) -> str:
+        return min(self.ms, key=lambda name: self.ms[name])
+
+    @property
+    def chosen_ms(self) -> float:
+        """Infinite where what the rules choose has not been measured."""
+        return self.ms.get(self.chosen, inf)
+
+    @property
+    def ratio(self) -> float:
+        """The choice's time by that of the best candidate."""
+        return self.chosen_ms / self.ms[self.best]
+
+    @property
+    def to_torch(self) -> float | None:
+        return self.chosen_ms / self.torch if self.torch else None
+
+
+def judged() -> list[Judged]:
+    """What the rules of today choose for the shapes that have been measured.
+
+    Gradients by a network's input are not among them: nobody asks for these.
+    """
+    from archspec.lowerings.candidates import LIBRARY, fits
+    from archspec.lowerings.device import Device, version_of
+    from archspec.lowerings.plain import case_of
+    from archspec.lowerings.rules import rule_for
+
+    found = []
+    for shape in read()["shapes"]:
+        case, torch_ms = case_of(shape["case"]), shape["ms"].get("torch") or {}
+        for version in sorted(set(shape["ms"]) - {"torch"}):
+            jaxlib, _, onednn = version.partition("+")
+            device = Device("cpu", "cpu", version_of(jaxlib), bool(onednn))
+            for direction, ms in shape["ms"][version].items():
+                if direction == "input" and case.channels <= 3:
+                    continue
+                ms = {name: value for name, value in ms.items() if fits(name, case, direction)}
+                rule = rule_for(case, direction, device)
+                chosen = rule.candidate if rule else LIBRARY
+                found.append(
+                    Judged(shape["of"], kind_of(case), direction, version, chosen, ms, torch_ms.get(direction))
+                )
+    return found
+
+
+def kind_of(case: Any) -> str:
+    """A row of the table."""
+    step = " by 2" if prod(case.stride) > 1 else ""
+    if case.is_depthwise:
+        return f"depthwise{step}"
+    if case.groups > 1:
+        return "grouped 1×1" if case.is_pointwise else "grouped"
+    if case.channels <= 3:
+        return "first layers"
+    if case.is_pointwise:
+        return "1×1"
+    return f"3×3{step}" if case.kernel == (3, 3) else "larger windows"
+
+
+def show() -> None:
+    """Prints the rules' choices, the slowest beside the best candidate first."""
+    for own in sorted(judged(), key=lambda own: -own.ratio):
+        beside = f", PyTorch {own.torch:.3g} (×{own.to_torch:.2f})" if own.torch else ""
+        print(
+            f"×{own.ratio:.2f} {own.version} {own.of}, {own.direction}: {own.chosen} {own.chosen_ms:.3g} ms, "
+            f"{', '.join(f'{name} {ms:.3g}' for name, ms in own.ms.items() if name != own.chosen)}{beside}"
+        )
+
+
+def table() -> None:
+    """Prints how the rules' choices stand beside PyTorch as a table, and the worst."""
+    compared = [own for own in judged() if own.to_torch is not None]
+    versions = sorted({own.version for own in compared}, reverse=True)
+    print("| | |" + "".join(f" {version}: median | ≤ 1.15 | ≤ 1.5 |" for version in versions))
+    print("|---|---|" + "---|---|---|" * len(versions))
+    kinds = [*dict.fromkeys(own.kind for own in compared), ""]
+    for kind in kinds:
+        for direction in ("forward", "input", "kernel") if kind else ("",):
+            cells = [kind or "all", direction]
+            for version in versions:
+                ratios = [
+                    own.to_torch or 0
+                    for own in compared
+                    if own.version == version and kind in ("", own.kind) and direction in ("", own.direction)
+                ]
+                if ratios:
+                    under = [f"{sum(ratio <= most for ratio in ratios)} of {len(ratios)}" for most in (1.15, 1.5)]
+                    cells += [f"{median(ratios):.2f}", *under]
+            if len(cells) > 2:
+                print("| " + " | ".join(cells) + " |")
+    for version in versions:
+        print()
+        worst = sorted((own for own in compared if own.version == version), key=lambda own: -(own.to_torch or 0))
+        for own in worst[:10]:
+            tried = ", ".join(f"{name} {ms:.3g}" for name, ms in own.ms.items())
+            print(f"{version} {own.of}, {own.direction}: ×{own.to_torch:.1f} of {own.torch:.3g} ms: {tried}")
+
+
+if __name__ == "__main__":
+    # One core, of which process time is the measure; before any library makes its threads.
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[int(os.environ.get("CORE", "0"))]})
+    commands = {"select": select, "measure": measure, "torch": torch, "show": show, "table": table}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])
