@@ -16,13 +16,15 @@ import jax.numpy as jnp
 from flax import nnx
 
 from archspec.calling.calls import Call, Foreign, Program, Values, Way, call
+from archspec.calling.convolutions import fold
 from archspec.calling.groups import run
 from archspec.diagnostics import DataError, article, count, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import is_foreign
 from archspec.lowerings.choosing import Lowerings
+from archspec.lowerings.compiling import jit
 from archspec.nn.given import Taken, by_name, too_many
-from archspec.passes import Group
+from archspec.passes import Group, folds
 from archspec.plugins import failure, home_of
 from archspec.programs import keep
 
@@ -88,6 +90,7 @@ class Network(nnx.Module):
         precision: Any = None,
         groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
+        folded: bool = False,
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
         them, but for those of `full_precision`, which compute in float32; outputs are float32. `groups` are what passes
@@ -96,7 +99,7 @@ class Network(nnx.Module):
         """
         program = self._programs[train]
         values = self._given(x)
-        run(range(len(program.steps)), groups, values, self._way(train, key, frozen, precision, lowerings))
+        run(range(len(program.steps)), groups, values, self.way(train, key, frozen, precision, lowerings, folded))
         outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
             outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
@@ -119,21 +122,15 @@ class Network(nnx.Module):
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
         values = self._given(x)
-        way = self._way(train, key, frozen, precision, lowerings)
+        way = self.way(train, key, frozen, precision, lowerings)
         for index in range(len(way.program.steps)):
             call(index, values, way)
             yield index, values[index, False]
 
-    def _way(
-        self,
-        train: bool,
-        key: jax.Array | None,
-        frozen: frozenset[str],
-        precision: Any,
-        lowerings: Lowerings | None,
-    ) -> Way:
+    def way(self, train: bool, *settings: Any) -> Way:
+        """How the program of a mode is run: see `Way`, whose settings after the mode may be given."""
         program = self._programs[train]
-        return Way(program, lambda index: self.at(program.steps[index].path), train, key, frozen, precision, lowerings)
+        return Way(program, lambda index: self.at(program.steps[index].path), train, *settings)
 
     def at(self, path: tuple[str | int, ...]) -> Any:
         """The module at a path."""
@@ -372,12 +369,33 @@ class Pure:
         precision: Any = None,
         groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
+        folded: bool = False,
     ) -> tuple[Outputs, Arrays]:
-        """The network's outputs for x, as calling it takes it, and the statistics afterwards."""
+        """The network's outputs for x, as calling it takes it, and the statistics afterwards.
+
+        `groups` run together: what passes found in the graph pruned to the mode. `folded` says that the arrays are
+        those that the function of `folding` gave for the same groups.
+        """
         network = self.merge(params, statistics)
         x = by_name(x, {}, network._inputs)
-        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings)
+        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded)
         return outputs, split(network)[2]
+
+    def folding(self, groups: Sequence[Group]) -> Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]:
+        """A function of params and statistics that gives them as `apply` takes them with `folded`.
+
+        What `groups` fold is done once, for many calls; names and shapes stay, arrays that nothing is folded in too.
+        """
+        if not folds(groups):
+            return lambda params, statistics: (params, statistics)
+
+        def folded(params: Arrays, statistics: Arrays) -> tuple[Arrays, Arrays]:
+            network = self.merge(params, statistics)
+            fold(groups, network.way(False))
+            return split(network)[1:]
+
+        compiled: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]] = jit(folded)
+        return compiled
 
     def _nested(self, arrays: Arrays) -> dict[Any, Any]:
         nested: dict[Any, Any] = {}

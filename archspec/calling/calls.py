@@ -63,6 +63,8 @@ class Way(NamedTuple):
     frozen: frozenset[str] = frozenset()
     precision: Any = None
     lowerings: Lowerings | None = None
+    folded: bool = False
+    """Whether the arrays are those that the function of `Pure.folding` gave."""
 
     @property
     def outputs(self) -> set[int]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from archspec.calling import recomputed
+from archspec.calling import convolutions, recomputed
 from archspec.calling.calls import Runner, Values, Way, call
 from archspec.passes import Group
 
-RUNNERS: dict[str, Runner] = {"recompute": recomputed.run}
+RUNNERS: dict[str, Runner] = {
+    "fold_batch_norm": convolutions.run,
+    "fuse_pointwise": convolutions.run,
+    "recompute": recomputed.run,
+}
 """How groups are run, by the name of the pass that found them."""
 
 

@@ -43,6 +43,25 @@ def set_option(command: argparse.ArgumentParser, help: str) -> None:
     command.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=help)
 
 
+def passes_option(command: argparse.ArgumentParser) -> None:
+    """The option `--passes`."""
+    command.add_argument(
+        "--passes",
+        type=_passes,
+        metavar="NAMES",
+        help="rewritings for speed: fold_batch_norm,fuse_pointwise or none; the recipe's if left out",
+    )
+
+
+def _passes(text: str) -> tuple[str, ...]:
+    from archspec.passes import chosen
+
+    try:
+        return chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")

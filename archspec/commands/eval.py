@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from archspec.commands._common import check_run, lowerings_option, overrides_of, set_option, write_file
+from archspec.commands._common import (
+    check_run,
+    lowerings_option,
+    overrides_of,
+    passes_option,
+    set_option,
+    write_file,
+)
 from archspec.output import as_json, say
 from archspec.training.interrupt import loading
 
@@ -19,6 +26,7 @@ def options(command: argparse.ArgumentParser) -> None:
         help="which samples; by default test, or what is held out where there is no such part",
     )
     lowerings_option(command)
+    passes_option(command)
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument(
         "--html",
@@ -36,7 +44,14 @@ def run(options: argparse.Namespace) -> int:
         from archspec.inference.evaluating import measured
 
     notes: list[str] = []
-    done = measured(options.folder, overrides=overrides, notes=notes, part=options.part, lowerings=options.lowerings)
+    done = measured(
+        options.folder,
+        overrides=overrides,
+        notes=notes,
+        part=options.part,
+        lowerings=options.lowerings,
+        passes=options.passes,
+    )
     metrics, whose = done.metrics, done.whose
     for note in notes:
         say(f"note: {note}")

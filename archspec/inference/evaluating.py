@@ -16,6 +16,8 @@ from archspec.inference.memory import less
 from archspec.kinds import Kind
 from archspec.loading import Spec, open_spec
 from archspec.lowerings.choosing import Lowerings, Mode, of_mode
+from archspec.passes import PassName
+from archspec.passes import said as what_passes_do
 from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import layout_of, opened, parted, restored
 from archspec.spec.overrides import Override, python_override
@@ -25,7 +27,7 @@ from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluated, Evaluator, Metrics
 from archspec.training.notes import check_labels
 from archspec.training.reading import read_once
-from archspec.training.steps import make_steps
+from archspec.training.steps import steps_of
 
 if TYPE_CHECKING:
     from archspec.lower import Arrays
@@ -50,19 +52,21 @@ def measured(
     notes: list[str] | None = None,
     part: Part | None = None,
     lowerings: Mode | None = None,
+    passes: Sequence[PassName] | None = None,
 ) -> Evaluated:
     """Loss and metrics of a run's last checkpoint on a part of its dataset, test or validation if none is named.
 
     `overrides` may name another dataset and how its images are fitted. What the dataset says of files left out or
     passed over, that its data are others than those of training, and which data were taken where they are not the
     run's own, is added to `notes`. Raises `SpecError` when the folder holds no run, its data cannot be read, or an
-    override would change the network. `lowerings` says otherwise than the run's recipe how operations are computed.
+    override would change the network. `lowerings` and `passes` say otherwise than the run's recipe how operations are
+    computed and which passes are used.
     """
     said: list[str] = []
     with in_words(less(path)):
         folder, spec = opened(path)
         chosen = None if lowerings is None else of_mode(lowerings)
-        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen)
+        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen, passes)
     if notes is not None:
         notes.extend(said)
     return found
@@ -76,6 +80,7 @@ def evaluated(
     notes: list[str],
     part: Part | None = None,
     lowerings: Lowerings | None = None,
+    passes: Sequence[PassName] | None = None,
 ) -> Evaluated:
     """As `evaluate`, of a run that was read."""
     other = any(override.path[:2] == ("train", "dataset") for override in overrides)
@@ -106,6 +111,8 @@ def evaluated(
             )
     data = matched(data, spec, graph)
     notes.extend(data.notes)
+    if passes is not None:
+        notes.append(f"passes: {what_passes_do(graph.pruned('eval'), passes)}")
     try:
         check_data(data, spec, graph)
     except SpecError as error:
@@ -120,7 +127,8 @@ def evaluated(
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
-    steps = make_steps(spec, 1, heads=heads, lowerings=lowerings)
+    recipe = spec.train if passes is None else spec.train.model_copy(update={"passes": tuple(passes)})
+    steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(

@@ -20,6 +20,7 @@ from archspec.inference.shown import Shown
 from archspec.lower import Arrays, Pure
 from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
+from archspec.passes import DEFAULT, groups_of
 from archspec.spec.inputs import Input
 from archspec.training.objective import named_outputs
 
@@ -50,14 +51,15 @@ class Forward:
         shown: Shown,
         others: Mapping[str, Shown],
         lowerings: Lowerings,
+        passes: Sequence[str] = DEFAULT,
     ) -> None:
         compiled = partial(jit, lowerings=lowerings)
-        main = graph.main_output.name
-        nodes = graph.pruned("eval").nodes
+        main, seen = graph.main_output.name, graph.pruned("eval")
+        groups = groups_of(seen, passes)
 
         def outputs_of(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
             x = given(normalised_inputs(batch, inputs))
-            outputs, _ = pure.apply(params, statistics, x, train=False, lowerings=lowerings)
+            outputs, _ = pure.apply(params, statistics, x, train=False, groups=groups, lowerings=lowerings, folded=True)
             return named_outputs(outputs, main)
 
         @compiled
@@ -76,14 +78,15 @@ class Forward:
 
             return of(main, shown), {name: of(name, own) for name, own in others.items()}
 
-        self.whole: Function = whole
+        folded = _once(pure.folding(groups))
+        self.whole: Function = lambda params, statistics, batch: whole(*folded(params, statistics), batch)
         """Every output as the network gives it, and what is shown of the main one."""
-        self.answer: Function = answer
+        self.answer: Function = lambda params, statistics, batch: answer(*folded(params, statistics), batch)
         """What is shown of the main output, and by their names of others; of a map of classes the most probable of each
         pixel alone."""
         self.prepare = jax.jit(lambda batch: normalised_inputs(batch, inputs))
         """A batch as the network takes it, by its inputs' names."""
-        self._pure, self._inputs, self._paths = pure, inputs, [node.path for node in nodes]
+        self._pure, self._inputs, self._paths = pure, inputs, [node.path for node in seen.nodes]
         self._lowerings = lowerings
         self._activations: dict[tuple[str, ...], Function] = {}
 
@@ -103,6 +106,19 @@ class Forward:
 
             self._activations[chosen] = function
         return self._activations[chosen]
+
+
+def _once(fold: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]) -> Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]:
+    """A function that remembers what it gave for the arrays of the last call, as long as they are the same objects."""
+    last: list[Any] = [None, None, None]
+
+    def folded(params: Arrays, statistics: Arrays) -> tuple[Arrays, Arrays]:
+        if last[0] is not params or last[1] is not statistics:
+            last[:] = params, statistics, fold(params, statistics)
+        made: tuple[Arrays, Arrays] = last[2]
+        return made
+
+    return folded
 
 
 def computed(

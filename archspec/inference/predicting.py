@@ -27,6 +27,7 @@ from archspec.inference.shown import Shown
 from archspec.inference.table_samples import is_table, usable_rows
 from archspec.inference.written import VOID, Kind, output_files, write_image, write_numbers
 from archspec.lowerings.choosing import Mode
+from archspec.passes import said as what_passes_do
 from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.spec.inputs import Input
@@ -54,6 +55,7 @@ def predict(
     findings: Findings | None = None,
     notes: list[str] | None = None,
     lowerings: Mode | None = None,
+    passes: Sequence[str] | None = None,
 ) -> list[Answer]:
     """What the network of a run or an import says of files, and of the images in folders.
 
@@ -61,7 +63,8 @@ def predict(
     for segmentation the classes by their shares of the pixels, and a coloured mask of each image in `output`, where
     reconstruction, maps of numbers and the classes along a signal go too. Files of a network with several inputs are
     given as `NAME=FILE`, those of each input in the same order, or as .npz archives with an array for each input.
-    `invert` turns dark ink on light paper into light on dark, as MNIST has it.
+    `invert` turns dark ink on light paper into light on dark, as MNIST has it. `passes` are used in place of the
+    recipe's, and what they do is said in `notes`.
 
     Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
@@ -71,7 +74,7 @@ def predict(
     said: list[str] = []
     try:
         with in_words(less(path)):
-            answers = _answers(path, images, top, threshold, invert, output, collected, said, lowerings)
+            answers = _answers(path, images, top, threshold, invert, output, collected, said, lowerings, passes)
     except DataError as error:
         raise error.located(None) from None
     except (TypeError, ValueError) as error:  # what no input of the network can be made of, in words
@@ -94,8 +97,9 @@ def _answers(
     findings: Findings,
     notes: list[str],
     lowerings: Mode | None,
+    passes: Sequence[str] | None,
 ) -> list[Answer]:
-    run = Run(path, lowerings)
+    run = Run(path, lowerings, passes)
     graph, shown = run.graph, run._shown
     check_outputs(run.spec, graph)
     kind = graph.output_type(graph.main_output)
@@ -118,6 +122,8 @@ def _answers(
         files = output_files(sources, output or Path(usual), written, graph)
     weights = run._weights
     notes.extend([*weights.notes, *reading.notes])
+    if passes is not None:
+        notes.append(f"passes: {what_passes_do(graph.pruned('eval'), run.passes)}")
     if run._run.finished and not run._run.classes and run.classes:
         notes.append(f"{run.folder / RESULT} is damaged, so classes have numbers for names")
     answers: list[Answer] = []

@@ -28,6 +28,7 @@ from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
 from archspec.lowerings.choosing import Lowerings, Mode, of_mode
+from archspec.passes import DEFAULT, chosen
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT, names_in
 from archspec.runs.reading import (
@@ -77,14 +78,19 @@ class Run:
     `network`, or giving other arrays to `apply`, changes neither `params` nor what `predict` says.
     """
 
-    def __init__(self, folder: Path, lowerings: Mode | None = None) -> None:
-        """`lowerings` say how operations are computed, otherwise than the recipe has it.
+    def __init__(self, folder: Path, lowerings: Mode | None = None, passes: str | Sequence[str] | None = None) -> None:
+        """`lowerings` say how operations are computed, `passes` which are used by `predict` and `evaluate`, otherwise
+        than the recipe has it; see `open`.
 
-        Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet.
+        Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet, and `ValueError`
+        for a pass that there is not.
         """
+        own = None if passes is None else chosen(passes)
         self._run, self.spec = opened(folder)
         recipe = self.spec.train
         self._mode: Mode = lowerings or (recipe.lowerings if recipe is not None else "auto")
+        self.passes = own if own is not None else recipe.passes if recipe is not None else DEFAULT
+        """The passes of `predict` and `evaluate`: rewritings that change nothing but speed."""
         self.graph: Graph = self.spec.graph()
         """The network's graph, train-only parts included."""
         try:
@@ -214,6 +220,7 @@ class Run:
                 notes,
                 part,
                 self._lowerings,
+                self.passes,
             )
         _warn(notes, 1)
         return found.metrics
@@ -323,7 +330,8 @@ class Run:
 
     @cached_property
     def _forward(self) -> Forward:
-        return Forward(self.graph, self._weights.pure, self.spec.inputs, self._shown, self._others, self._lowerings)
+        forward = (self._weights.pure, self.spec.inputs, self._shown, self._others, self._lowerings, self.passes)
+        return Forward(self.graph, *forward)
 
     def _missing(self) -> list[str]:
         notes = []
@@ -372,9 +380,11 @@ def _warn(notes: Sequence[str], depth: int) -> None:
         warnings.warn(note, stacklevel=depth + 2)
 
 
-def open(folder: str | Path, *, lowerings: Mode | None = None) -> Run:
+def open(folder: str | Path, *, lowerings: Mode | None = None, passes: str | Sequence[str] | None = None) -> Run:
     """The run, or the import, in a folder. Raises `SpecError` where there is none that can be used.
 
-    `lowerings` are "auto" or "library", as `train.lowerings`, which counts if they are left out.
+    `lowerings` are "auto" or "library", as `train.lowerings`, and `passes` names of rewritings for speed that `predict`
+    and `evaluate` use, or "none", as `train.passes`; what is left out is as the recipe has it. Raises `ValueError` for a
+    pass that there is not.
     """
-    return Run(Path(at_home(str(folder))), lowerings)
+    return Run(Path(at_home(str(folder))), lowerings, passes)

@@ -1,24 +1,97 @@
 """Passes: each finds, in a graph that is pruned to a mode, groups of calls that run together in another way.
 
 A pass is a file with `find`; it is plain data and knows no JAX. `calling/` runs what was found. No pass changes an
-array that a checkpoint, an optimiser or a file of weights sees: kernels are changed or joined while the program runs.
+array that a checkpoint, an optimiser or a file of weights sees: kernels are changed or joined for what runs alone.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Literal, get_args
 
-from archspec.passes import recompute
 from archspec.passes._base import Group as Group
+from archspec.passes._base import outside
 
 if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.passes.recompute import Patterns
 
+PassName = Literal["fold_batch_norm", "fuse_pointwise"]
 
-def groups_of(graph: Graph, remat: Patterns = ()) -> tuple[Group, ...]:
-    """The groups of a graph that is pruned to a mode.
+NAMES: tuple[PassName, ...] = get_args(PassName)
+"""The passes that can be chosen."""
+
+DEFAULT: tuple[PassName, ...] = ("fold_batch_norm",)
+"""Those that are always right and never slower, as docs/speed.md has it."""
+
+
+def groups_of(graph: Graph, names: Collection[str] = DEFAULT, remat: Patterns = ()) -> tuple[Group, ...]:
+    """What passes find in a graph that is pruned to a mode.
 
     Blocks that `remat` names are computed anew in the backward pass. Raises `DataError` where it names no block.
     """
-    return recompute.find(graph, remat) if remat and graph.mode == "train" else ()
+    outer: tuple[Group, ...] = ()
+    if remat and graph.mode == "train":
+        from archspec.passes import recompute
+
+        outer = recompute.find(graph, remat)
+    within = tuple(group._replace(inner=_small(graph, names, group.members)) for group in outer)
+    return (*within, *_small(graph, names, outside(range(len(graph.nodes)), outer)))
+
+
+def _small(graph: Graph, names: Collection[str], scope: Iterable[int]) -> tuple[Group, ...]:
+    """The groups of a few calls among the nodes of a scope."""
+    scope = list(scope)
+    found: tuple[Group, ...] = ()
+    if "fold_batch_norm" in names and graph.mode == "eval":
+        from archspec.passes import fold_batch_norm
+
+        found = fold_batch_norm.find(graph, scope)
+    if "fuse_pointwise" in names:
+        from archspec.passes import fuse_pointwise
+
+        found = fuse_pointwise.find(graph, scope, found)
+    return found
+
+
+def chosen(names: str | Iterable[str]) -> tuple[PassName, ...]:
+    """The passes of these names, given as a list or in one text with commas between them; of `none` none.
+
+    Raises `ValueError` for another name, with what there is.
+    """
+    given = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    if given == ["none"]:
+        return ()
+    for name in given:
+        if name not in NAMES:
+            from archspec.diagnostics import did_you_mean
+
+            hint = did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}; `none` for none of them"
+            raise ValueError(f"there is no pass {name[:60]!r}; {hint}")
+    return tuple(name for name in NAMES if name in given)
+
+
+def said(graph: Graph, names: Collection[str]) -> str:
+    """What passes do with a graph that is pruned to evaluation, in words: what is counted, and what stays as it is."""
+    if not names:
+        return "none: every layer runs by itself"
+    from archspec.diagnostics import count
+
+    groups = groups_of(graph, names)
+    parts = []
+    if "fold_batch_norm" in names:
+        pairs = sum(own.how == "fold_batch_norm" for group in groups for own in (group, *group.inner))
+        left = sum(node.kind == "batch_norm" for node in graph.nodes) - pairs
+        parts.append(
+            f"{count(pairs, 'batch norm')} folded into convolutions" + (f", {left} left as they are" * (left > 0))
+        )
+    if "fuse_pointwise" in names:
+        fused = [group for group in groups if group.how == "fuse_pointwise"]
+        number = sum(len(group.members) - len(group.inner) for group in fused)
+        parts.append(f"{count(number, '1×1 convolution')} computed as {len(fused)}")
+    return "; ".join(parts)
+
+
+def folds(groups: Iterable[Group]) -> bool:
+    """Whether arrays can be folded beforehand for these groups."""
+    return any(group.how == "fold_batch_norm" or folds(group.inner) for group in groups)

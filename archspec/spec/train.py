@@ -24,6 +24,7 @@ from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
 from archspec.metrics import Metric
 from archspec.optimisers import Optimiser, default_optimiser
+from archspec.passes import DEFAULT, PassName
 from archspec.schedules import Schedule
 from archspec.schedules.constant import Constant
 from archspec.spec.network import Section
@@ -106,6 +107,10 @@ def _read_ema(value: Any) -> Any:
 
 def _read_remat(value: Any) -> Any:
     return (value,) if isinstance(value, str) and value != "all" else value
+
+
+def _read_passes(value: Any) -> Any:
+    return () if value == "none" else (value,) if isinstance(value, str) else value
 
 
 class Every(Section):
@@ -206,6 +211,11 @@ class Train(Section):
         BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),
         Field(description="blocks of which nothing is kept for the backward pass: paths, patterns with *, or all"),
     ] = ()
+    passes: Annotated[
+        tuple[PassName, ...],
+        BeforeValidator(_read_passes, json_schema_input_type=tuple[PassName, ...] | PassName | Literal["none"]),
+        Field(description="rewritings of the network that change nothing but its speed: their names, or none"),
+    ] = DEFAULT
     clip: Annotated[
         Clip | None,
         BeforeValidator(_read_clip, json_schema_input_type=Clip | PositiveNumber | None),

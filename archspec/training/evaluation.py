@@ -121,9 +121,10 @@ class Evaluator:
         counts. Raises `DataError` where a loss is not finite.
         """
         sums: list[Any] = []
+        folded = self.steps.folded(params, statistics)
         for inputs, targets in self._batches():
             self.check()
-            sums.append(self.steps.evaluate(params, statistics, inputs, targets))
+            sums.append(self.steps.evaluate(*folded, inputs, targets))
             if self.placed is None and len(sums) > AHEAD:  # so that no more batches wait on the device
                 jax.block_until_ready(sums[-AHEAD])  # type: ignore[no-untyped-call]
         # Added up here, in 64 bits: the pixels of a large split do not fit into 32.

@@ -14,7 +14,7 @@ from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import Sums
-from archspec.passes import groups_of
+from archspec.passes import DEFAULT, groups_of
 from archspec.spec.train import Precision, Remat
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
@@ -76,6 +76,7 @@ class Objective:
         precision: Precision = "float32",
         remat: Remat = (),
         lowerings: Lowerings | None = None,
+        passes: Sequence[str] = DEFAULT,
     ) -> None:
         self.heads = heads
         self.pure = pure
@@ -84,7 +85,7 @@ class Objective:
         self.lowerings = lowerings
         self.type = None if precision == "float32" else jnp.dtype(precision)
         """The 16-bit type that the passes compute with; None for float32."""
-        self.groups = groups_of(graph.pruned("train"), remat)
+        self.groups = groups_of(graph.pruned("train"), passes, remat)
         """What runs together in a step."""
         self._wide = {
             f"{node.owner}.{weight.name}"

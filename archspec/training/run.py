@@ -315,7 +315,7 @@ def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
 def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
     """Raises `SpecError` where what is to be computed anew is not there."""
     try:
-        groups_of(graph.pruned("train"), recipe.remat)
+        groups_of(graph.pruned("train"), remat=recipe.remat)
     except DataError as error:
         raise error.located(spec.place("train", "remat")) from None
 

@@ -15,6 +15,7 @@ from archspec.images.numbers import finished, given, mean_colour, normalised, no
 from archspec.lower import Arrays, Network, Pure, build, outline, split
 from archspec.lowerings.choosing import Lowerings, of_mode
 from archspec.lowerings.compiling import jit
+from archspec.passes import groups_of
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
 from archspec.training import averaging, scaling
@@ -58,8 +59,10 @@ class Steps(NamedTuple):
     """(state, batch) → what `train` gives the network at that state's step."""
     train: Callable[[State, Batch], tuple[State, Figures]]
     """(state, batch) → (state, figures); the state given is used up."""
+    folded: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
+    """(params, statistics) → those that `evaluate` takes, with what passes do to them done once for many batches."""
     evaluate: Callable[[Arrays, Arrays, Named, Named], Sums]
-    """(params, statistics, inputs, targets) → sums; targets below 0 do not count."""
+    """(folded params, folded statistics, inputs, targets) → sums; targets below 0 do not count."""
     normalised: Callable[[Named], Named]
     """Inputs as the network is given them in evaluation."""
     learning_rate: Callable[[int], float]
@@ -122,8 +125,11 @@ def steps_of(
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
     chosen = of_mode(train.lowerings) if lowerings is None else lowerings
-    objective = Objective(graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat, chosen)
+    objective = Objective(
+        graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat, chosen, train.passes
+    )
     scales = train.precision == "float16"
+    groups = groups_of(graph.pruned("eval"), train.passes)
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
     def initial(given: Arrays | None = None) -> State:
@@ -205,7 +211,9 @@ def steps_of(
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
-        outputs, _ = pure.apply(params, statistics, given(inputs), train=False, lowerings=chosen)
+        outputs, _ = pure.apply(
+            params, statistics, given(inputs), train=False, groups=groups, lowerings=chosen, folded=True
+        )
         named = named_outputs(outputs, main.name)
         terms, metrics = [], {}
         for head in evaluated(heads):
@@ -223,6 +231,7 @@ def steps_of(
         continued,
         prepare,
         jit(train_step, chosen, donate_argnums=0),
+        pure.folding(groups),
         jit(evaluate_step, chosen),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
