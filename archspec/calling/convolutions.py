@@ -99,6 +99,8 @@ def _multiplied(index: int, x: jax.Array, kernel: jax.Array, way: Way) -> jax.Ar
     module.kernel, module.bias = nnx.Param(kernel), None
     if isinstance(module, Conv):
         module.out_features = kernel.shape[-1]
+    elif isinstance(module, nnx.Linear):
+        module.use_bias = False
     options = {"lowerings": way.lowerings} if step.uses_lowerings else {}
     with jax.named_scope(step.name):
         y: jax.Array = module(x, **options)

@@ -383,8 +383,8 @@ def _warn(notes: Sequence[str], depth: int) -> None:
 def open(folder: str | Path, *, lowerings: Mode | None = None, passes: str | Sequence[str] | None = None) -> Run:
     """The run, or the import, in a folder. Raises `SpecError` where there is none that can be used.
 
-    `lowerings` are "auto" or "library", as `train.lowerings`, and `passes` names of rewritings for speed that `predict`
-    and `evaluate` use, or "none", as `train.passes`; what is left out is as the recipe has it. Raises `ValueError` for a
-    pass that there is not.
+    `lowerings` are "auto" or "library", as `train.lowerings`. `passes` are names of rewritings for speed, or "none", as
+    `train.passes`, which `predict` and `evaluate` use. What is left out is as the recipe has it. Raises `ValueError`
+    for a pass that there is not.
     """
     return Run(Path(at_home(str(folder))), lowerings, passes)
