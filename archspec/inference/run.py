@@ -85,11 +85,12 @@ class Run:
         Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet, and `ValueError`
         for a pass that there is not.
         """
-        own = None if passes is None else chosen(passes)
+        self._given = None if passes is None else chosen(passes)
         self._run, self.spec = opened(folder)
         recipe = self.spec.train
         self._mode: Mode = lowerings or (recipe.lowerings if recipe is not None else "auto")
-        self.passes = own if own is not None else recipe.passes if recipe is not None else DEFAULT
+        own = recipe.passes if recipe is not None else DEFAULT
+        self.passes = own if self._given is None else self._given
         """The passes of `predict` and `evaluate`: rewritings that change nothing but speed."""
         self.graph: Graph = self.spec.graph()
         """The network's graph, train-only parts included."""
@@ -220,7 +221,7 @@ class Run:
                 notes,
                 part,
                 self._lowerings,
-                self.passes,
+                self._given,
             )
         _warn(notes, 1)
         return found.metrics
