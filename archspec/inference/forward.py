@@ -78,10 +78,10 @@ class Forward:
 
             return of(main, shown), {name: of(name, own) for name, own in others.items()}
 
-        folded = _once(pure.folding(groups))
-        self.whole: Function = lambda params, statistics, batch: whole(*folded(params, statistics), batch)
+        fold = pure.folding(groups)
+        self.whole: Function = _Folding(whole, fold)
         """Every output as the network gives it, and what is shown of the main one."""
-        self.answer: Function = lambda params, statistics, batch: answer(*folded(params, statistics), batch)
+        self.answer: Function = _Folding(answer, fold)
         """What is shown of the main output, and by their names of others; of a map of classes the most probable of each
         pixel alone."""
         self.prepare = jax.jit(lambda batch: normalised_inputs(batch, inputs))
@@ -108,17 +108,19 @@ class Forward:
         return self._activations[chosen]
 
 
-def _once(fold: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]) -> Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]:
-    """A function that remembers what it gave for the arrays of the last call, as long as they are the same objects."""
-    last: list[Any] = [None, None, None]
+class _Folding:
+    """A compiled function that is given folded arrays; they are folded anew only where other dicts of arrays come."""
 
-    def folded(params: Arrays, statistics: Arrays) -> tuple[Arrays, Arrays]:
-        if last[0] is not params or last[1] is not statistics:
-            last[:] = params, statistics, fold(params, statistics)
-        made: tuple[Arrays, Arrays] = last[2]
-        return made
+    def __init__(self, function: Function, fold: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]) -> None:
+        self.function = function
+        self.fold = fold
+        self.last: tuple[Arrays, Arrays] | None = None
+        self.folded: tuple[Arrays, Arrays] = ({}, {})
 
-    return folded
+    def __call__(self, params: Arrays, statistics: Arrays, batch: Batch) -> Any:
+        if self.last is None or self.last[0] is not params or self.last[1] is not statistics:
+            self.last, self.folded = (params, statistics), self.fold(params, statistics)
+        return self.function(*self.folded, batch)
 
 
 def computed(
