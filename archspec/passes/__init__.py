@@ -88,7 +88,8 @@ def said(graph: Graph, names: Collection[str]) -> str:
     if "fuse_pointwise" in names:
         fused = [group for group in groups if group.how == "fuse_pointwise"]
         number = sum(len(group.members) - len(group.inner) for group in fused)
-        parts.append(f"{count(number, '1×1 convolution')} computed as {len(fused)}")
+        own = f"{count(number, '1×1 convolution')} computed as {len(fused)}"
+        parts.append(own if fused else "no 1×1 convolutions share an input")
     return "; ".join(parts)
 
 
