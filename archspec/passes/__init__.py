@@ -22,7 +22,7 @@ NAMES: tuple[PassName, ...] = get_args(PassName)
 """The passes that can be chosen."""
 
 DEFAULT: tuple[PassName, ...] = ("fold_batch_norm",)
-"""Those that are always right, and save the pass over the maps that the norm is; docs/speed.md has what was measured."""
+"""Those that are always right; docs/speed.md has what they save."""
 
 
 def groups_of(graph: Graph, names: Collection[str] = DEFAULT, remat: Patterns = ()) -> tuple[Group, ...]:
