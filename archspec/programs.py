@@ -14,6 +14,7 @@ import os
 import platform
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -47,6 +48,10 @@ def _settings() -> Any:
 
     return jax.config
 
+
+_UNWRITABLE = "Error writing persistent compilation cache entry .*std::bad_alloc"
+"""What JAX warns of where jaxlib cannot write a program down: as of 0.12, one that calls oneDNN on a CPU. Each process
+compiles it anew, which is nothing that a user could see to."""
 
 _asked = threading.Lock()
 _settled = False
@@ -113,6 +118,7 @@ def _begin(folder: Path) -> None:
             super().put(key, value) if other is None else other.put(key, value)
 
     theirs.get_file_cache = lambda path: (Ours(folder, _most()), path) if path == str(folder) else get_file_cache(path)
+    warnings.filterwarnings("ignore", _UNWRITABLE, UserWarning)
     settings.update("jax_compilation_cache_dir", str(folder))
     for name, (usual, ours) in _USUAL.items():
         if getattr(settings, name) == usual and name.upper() not in os.environ:
