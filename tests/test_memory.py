@@ -201,7 +201,7 @@ def test_training_is_within_15_percent_of_what_xla_needs(name: str, batch: int) 
     assert check.xla_bytes is not None
     if check.backend != "cpu":
         pytest.skip("the copies are those of CPUs")
-    assert check.bytes == pytest.approx(check.xla_bytes, rel=TOLERANCE)
+    assert check.bytes == pytest.approx(check.xla_bytes, rel=TOLERANCE), (check.bytes, check.xla_bytes)
 
 
 # See docs/memory.md: XLA's CPU programs keep apart what could run at once, and convolutions that are fused into one
