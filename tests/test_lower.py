@@ -24,6 +24,7 @@ from archspec.graph import Graph, GraphInput, Node, Output, prune
 from archspec.layers import Weight
 from archspec.loading import load
 from archspec.lower import Network, build, outline, split
+from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.nn.pooling import MaxPool, max_pool_with_indices
 from archspec.types import Taps, TensorType
 
@@ -72,7 +73,7 @@ def test_the_compiled_lenet5_is_the_one_written_by_hand() -> None:
     pure, params, statistics = split(build(load("lenet5").graph()))
     definition, state = nnx.split(LeNet5(nnx.Rngs(0)))
     x = jnp.ones((2, 32, 32, 1))
-    ours = primitives(lambda p, x: pure.apply(p, statistics, x, train=False)[0], params, x)
+    ours = primitives(lambda p, x: pure.apply(p, statistics, x, train=False, lowerings=BY_LIBRARY)[0], params, x)
     by_hand = primitives(lambda s, x: nnx.merge(definition, s)(x), state, x)
     assert ours == by_hand
     # The same weights give the same logits.
@@ -94,7 +95,9 @@ def test_gradients_trace_to_the_same_primitives() -> None:
     pure, params, statistics = split(build(load("lenet5").graph()))
     definition, state = nnx.split(LeNet5(nnx.Rngs(0), pool))
     x = jnp.ones((2, 32, 32, 1))
-    ours = primitives(jax.grad(lambda p: pure.apply(p, statistics, x, train=True)[0].sum()), params)
+    ours = primitives(
+        jax.grad(lambda p: pure.apply(p, statistics, x, train=True, lowerings=BY_LIBRARY)[0].sum()), params
+    )
     by_hand = primitives(jax.grad(lambda s: nnx.merge(definition, s)(x).sum()), state)
     assert ours == by_hand
 
