@@ -23,6 +23,7 @@ import numpy as np
 from archspec.graph import Graph
 from archspec.loading import load
 from archspec.lower import outline
+from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.reports import Report, report
 from archspec.zoo import zoo_variants
 from tests.zoo import FIGURES
@@ -142,6 +143,8 @@ def program_of(closed: Any) -> str:
 def traced(graph: Graph) -> tuple[Any, Any, Any]:
     """A network's forward pass in evaluation and its gradient in training, for two samples: their jaxprs.
 
+    Operations are the library's: what else computes them depends on the device.
+
     The third are the shapes of what the gradient returns: (the sum of losses, outputs by name), gradients by name.
     The networks are large, and nothing is computed.
     """
@@ -149,10 +152,10 @@ def traced(graph: Graph) -> tuple[Any, Any, Any]:
     x = jax.ShapeDtypeStruct((2, *graph.input.shape), jnp.float32)
 
     def forward(params: Any, statistics: Any, x: Any) -> Any:
-        return pure.apply(params, statistics, x, train=False)[0]
+        return pure.apply(params, statistics, x, train=False, lowerings=BY_LIBRARY)[0]
 
     def loss(params: Any, statistics: Any, x: Any) -> Any:
-        outputs, _ = pure.apply(params, statistics, x, train=True, key=jax.random.key(1))
+        outputs, _ = pure.apply(params, statistics, x, train=True, key=jax.random.key(1), lowerings=BY_LIBRARY)
         named = outputs if isinstance(outputs, dict) else {graph.outputs[0].name: outputs}
         return sum((jnp.mean(jax.nn.log_softmax(value)) for value in named.values()), jnp.zeros(())), named
 
