@@ -283,7 +283,7 @@ def test_train_only_outputs_are_left_out_of_evaluation(write: Write) -> None:
     graph = load(
         write(
             INPUT
-            + "layers: [{conv: {name: a, filters: 2, kernel: 1}}, {conv: {name: b, filters: 3, kernel: 1, from: a}}]\n"
+            + "layers: [{conv: {name: a, filters: 4, kernel: 3}}, {conv: {name: b, filters: 4, kernel: 3, from: a}}]\n"
             "outputs: {main: a, aux: {from: b, weight: 0.3, train_only: true}}\n"
         )
     ).graph()
