@@ -60,7 +60,8 @@ class Profile:
         import jax
 
         assert self._folder is not None
-        jax.block_until_ready(state)  # type: ignore[no-untyped-call]
+        wait: Any = jax.block_until_ready
+        wait(state)
         self._there = set(self._folder.rglob(TRACE))
         jax.profiler.start_trace(str(self._folder), create_perfetto_trace=True)
         self._program = program
@@ -72,7 +73,8 @@ class Profile:
         program, self._program = self._program, None
         if program is None or self._folder is None:
             return
-        jax.block_until_ready(state)  # type: ignore[no-untyped-call]
+        wait: Any = jax.block_until_ready
+        wait(state)
         jax.profiler.stop_trace()  # type: ignore[no-untyped-call]
         for file in set(self._folder.rglob(TRACE)) - self._there:
             _name_nodes(file, program())
