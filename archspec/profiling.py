@@ -75,7 +75,7 @@ class Profile:
             return
         wait: Any = jax.block_until_ready
         wait(state)
-        jax.profiler.stop_trace()  # type: ignore[no-untyped-call]
+        _stop_trace()
         for file in set(self._folder.rglob(TRACE)) - self._there:
             _name_nodes(file, program())
         self._say(said(self._folder))
@@ -92,7 +92,14 @@ class Profile:
             import jax
 
             self._program = None
-            jax.profiler.stop_trace()  # type: ignore[no-untyped-call]
+            _stop_trace()
+
+
+def _stop_trace() -> None:
+    import jax
+
+    stop: Any = jax.profiler.stop_trace  # which has types in later versions alone
+    stop()
 
 
 def said(folder: Path) -> str:
