@@ -89,8 +89,6 @@ class Profile:
     def drop(self) -> None:
         """Ends a trace that is of no use, where one goes on: a run was stopped, or failed."""
         if self._program is not None:
-            import jax
-
             self._program = None
             _stop_trace()
 
