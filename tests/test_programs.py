@@ -110,7 +110,10 @@ def ran(code: str, **environment: str) -> str:
     """What a fresh process prints, without any word of the tests' own on JAX's cache."""
     own = {name: value for name, value in os.environ.items() if "CACHE" not in name}
     made = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env={**own, **environment}, capture_output=True, text=True
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
     )
     assert made.returncode == 0 and not made.stderr, made.stderr
     return made.stdout.strip()

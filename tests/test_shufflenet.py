@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parent.parent / "specs" / "examples" / "shufflenet_digi
 
 def trained(spec: str, folder: Path, *settings: str) -> list[float]:
     """The loss of each epoch."""
-    options = [word for setting in settings for word in ("--set", setting)]
+    options = [word for setting in (*settings, "train.lowerings=library") for word in ("--set", setting)]
     assert main(["train", spec, "--workdir", str(folder), *options]) == 0
     return [json.loads(line)["train"]["loss"] for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
 

@@ -35,9 +35,9 @@ data/waveforms.py: values
 diagnostics.py: more; word
 drawing/paper_look.py: si(graph.count('trainable'))
 drawing/raster.py: size
-elaborate/unfound.py: len(names)
 elaborate/outputs.py: len(end)
 elaborate/placing.py: high
+elaborate/unfound.py: len(names)
 expressions.py: len(self.types)
 images/limits.py: width
 inference/archives.py: len(there)
@@ -73,6 +73,7 @@ training/beginning.py: len(layers)
 training/checks.py: last
 training/failure.py: scale
 training/notes.py: ways_said(moving)
+tuning/tables.py: WORDS[mode]; case.groups; short(step.ratio)
 """
 """Of each file the values that are never one where the text is said, or begin with no vowel; shapes and rates too."""
 
