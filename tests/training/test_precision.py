@@ -15,6 +15,7 @@ import pytest
 from archspec.diagnostics import SpecError
 from archspec.loading import load
 from archspec.lower import outline
+from archspec.lowerings.device import this_device
 from archspec.training import scaling
 from archspec.training.feeding import Batch
 from archspec.training.freezing import NOTHING
@@ -104,7 +105,9 @@ def test_a_step_is_that_of_numpy_in_16_bits(write: Write, precision: str) -> Non
         room = (0.02 if precision == "bfloat16" else 0.004) * np.abs(own).max()
         np.testing.assert_allclose(moved, own, 0, room, err_msg=name)
         assert state["params"][name].dtype == jnp.float32
-    assert any((exact["params"][name] != value).any() for name, value in state["params"].items())
+    # XLA may keep more digits than a program asks for, and does where oneDNN computes products on a CPU.
+    narrow = any((exact["params"][name] != value).any() for name, value in state["params"].items())
+    assert narrow or (precision == "bfloat16" and this_device().onednn)
 
 
 def test_the_scale_is_pytorchs(monkeypatch: pytest.MonkeyPatch) -> None:
