@@ -424,3 +424,11 @@ def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
         return arrays
 
     return Pure(definition, paths), flat(params), flat(rest[0])
+
+
+def narrowed(graph: Graph, arrays: Arrays, kind: Any) -> Arrays:
+    """Weights of another type, but for those of layers that compute in float32."""
+    wide = {
+        f"{node.owner}.{weight.name}" for node in graph.nodes if node.layer.full_precision for weight in node.weights
+    }
+    return {name: value if name in wide else value.astype(kind) for name, value in arrays.items()}

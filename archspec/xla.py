@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from archspec.tasks import Head
 
 Mode = Literal["eval", "train"]
+PROGRAMS: dict[Mode, str] = {"train": "training step", "eval": "forward pass"}
+"""What the program of a mode is called."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def table(checks: Sequence[CrossCheck]) -> Table:
     first = checks[0]
     rows: list[Row] = []
     for check in checks:
-        program = "forward pass" if check.mode == "eval" else "training step"
+        program = PROGRAMS[check.mode]
         rows.append(_row(f"{program}, FLOPs", check.flops, check.xla_flops, si))
         rows.append(_row(f"{program}, memory", check.bytes, check.xla_bytes, mebibytes))
     head = [f"XLA on {first.backend}, jax {first.jax}", "here", "XLA", "here / XLA"]

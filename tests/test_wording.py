@@ -73,7 +73,7 @@ training/beginning.py: len(layers)
 training/checks.py: last
 training/failure.py: scale
 training/notes.py: ways_said(moving)
-tuning/tables.py: WORDS[mode]; case.groups; short(step.ratio)
+tuning/tables.py: PROGRAMS[mode]; case.groups; short(step.ratio)
 """
 """Of each file the values that are never one where the text is said, or begin with no vowel; shapes and rates too."""
 

@@ -14,8 +14,8 @@ from archspec.figures.roofline import Prediction
 from archspec.figures.units import mebibytes, si
 from archspec.reports.cells import Cell, Row, Table, short
 from archspec.reports.roofline import percent, seconds
+from archspec.xla import PROGRAMS
 
-WORDS = {"train": "training step", "eval": "forward pass"}
 APART = (
     "each layer is a program of its own here: its arrays come from memory and go there, and nothing is fused with its "
     "neighbours; backward is what the gradients take beyond the forward pass"
@@ -61,9 +61,9 @@ def whole(name: str, found: Sequence[Measured]) -> Table:
         f"{name}: batch {first.batch}, {first.precision}, made-up data, jax {jax.__version__} on "
         f"{jax.devices()[0].device_kind}",
         f"peak {si(device.flops[first.precision])}FLOP/s, memory {si(device.bandwidth)}B/s ({device.source})",
-        *(f"{WORDS[own.mode]}: {options_of(own)}" for own in found),
+        *(f"{PROGRAMS[own.mode]}: {options_of(own)}" for own in found),
     ]
-    heads = ["", *(WORDS[own.mode] for own in found)]
+    heads = ["", *(PROGRAMS[own.mode] for own in found)]
     keys = ["figure", *(own.mode for own in found)]
     return Table(heads, rows, [False, *[True] * len(found)], caption, keys=keys)
 
@@ -88,7 +88,7 @@ def layers(item: Measured, times: Sequence[Alone], prediction: Prediction, depth
     update = prediction.update
     made = [*blank[: 2 if training else 0], Cell(seconds(step), step), Cell(seconds(least + update), least + update)]
     foot.append(
-        [f"the whole {WORDS[item.mode]}", "", *made, Cell(short(step / (least + update)), None), Cell("", None)]
+        [f"the whole {PROGRAMS[item.mode]}", "", *made, Cell(short(step / (least + update)), None), Cell("", None)]
     )
     head = ["layer", "kind", "time", "at least", "time/least", "share"]
     keys = ["layer", "kind", "seconds", "least_seconds", "ratio", "share"]
@@ -100,7 +100,7 @@ def layers(item: Measured, times: Sequence[Alone], prediction: Prediction, depth
             [True, True],
         )
     caption = [
-        f"{graph.name}, {WORDS[item.mode]}, layer by layer; at least: the roofline of this device, nothing fused"
+        f"{graph.name}, {PROGRAMS[item.mode]}, layer by layer; at least: the roofline of this device, nothing fused"
     ]
     return Table(head, rows, right, caption, notes=[APART], foot=foot, keys=keys)
 

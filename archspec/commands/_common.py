@@ -43,6 +43,13 @@ def set_option(command: argparse.ArgumentParser, help: str) -> None:
     command.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help=help)
 
 
+def spec_or_run(given: str) -> tuple[str, Path | None]:
+    """The spec that is meant, and the folder of the run or import where it is one's."""
+    folder = Path(given)
+    own = folder / "spec.yaml"
+    return (str(own), folder) if own.is_file() else (given, None)
+
+
 def passes_option(command: argparse.ArgumentParser) -> None:
     """The option `--passes`."""
     command.add_argument(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.commands._common import lowerings_option, open_checked, positive, spec_options
+from archspec.commands._common import lowerings_option, open_checked, positive, spec_options, spec_or_run
 from archspec.diagnostics import DataError
 from archspec.output import as_json, print_as, say
 from archspec.profiling import check_folder, said
@@ -42,8 +42,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    folder = Path(options.spec)
-    target = str(folder / "spec.yaml") if (folder / "spec.yaml").is_file() else options.spec
+    target, _ = spec_or_run(options.spec)
     spec = open_checked(target, options)
     if options.depth is not None and not options.layers:
         raise DataError("E113", "--depth folds the layers of --layers", help=["give both"]).located(None)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.commands._common import open_checked, positive, spec_options
+from archspec.commands._common import open_checked, positive, spec_options, spec_or_run
 from archspec.diagnostics import DataError, SpecError, unwritable
 from archspec.output import as_json, print_as, said_when_slow, say
 from archspec.training.interrupt import loading
@@ -15,9 +15,10 @@ from archspec.training.interrupt import loading
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.lowerings.choosing import Lowerings
-    from archspec.tuning.operations import Mode, Operation
+    from archspec.tuning.operations import Operation
     from archspec.tuning.search import Outcome
     from archspec.tuning.step import Step
+    from archspec.xla import Mode
 
 MODES: tuple[Mode, ...] = ("train", "eval")
 BATCH = 8
@@ -50,13 +51,12 @@ def run(options: argparse.Namespace) -> int:
 
     if options.explain and options.again:
         raise DataError("E113", "--explain times nothing, so nothing `--again`", help=["leave one out"]).located(None)
-    folder = Path(options.spec)
-    is_run = (folder / "spec.yaml").is_file()
-    spec = open_checked(str(folder / "spec.yaml") if is_run else options.spec, options)
+    target, folder = spec_or_run(options.spec)
+    spec = open_checked(target, options)
     try:
         # Hundreds of small programs are needed this once: kept, they would take the room of networks' programs.
         with unkept():
-            return _done(spec, options, folder if is_run else None)
+            return _done(spec, options, folder)
     except DataError as error:
         raise error.located(None) from None
 

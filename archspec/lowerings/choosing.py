@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.lowerings.candidates import LIBRARY, fits
 from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.device import Device, this_device
 from archspec.lowerings.rules import rule_for
+
+if TYPE_CHECKING:
+    from archspec.lowerings.tuned import Found
 
 Mode = Literal["auto", "library"]
 """`library` leaves everything to JAX and XLA as they are; `auto` chooses."""
@@ -89,9 +92,14 @@ def tuned_for(device: Device) -> Tuned:
     """What `archspec tune` found for a device."""
     from archspec.lowerings.tuned import read
 
+    return as_tuned(read(device))
+
+
+def as_tuned(found: Found) -> Tuned:
+    """What was timed, as reasons for a choice."""
     return {
-        case: {direction: Why(own.candidate, "tuned", own.said) for direction, own in found.items()}
-        for case, found in read(device).items()
+        case: {direction: Why(own.candidate, "tuned", own.said) for direction, own in timed.items()}
+        for case, timed in found.items()
     }
 
 

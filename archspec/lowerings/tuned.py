@@ -6,7 +6,6 @@ There is a file for each device and jaxlib; what candidates of other sources did
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +18,7 @@ from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.device import Device
 from archspec.lowerings.plain import case_of, case_to_plain
 from archspec.programs import machine
+from archspec.writing import write
 
 
 class Timed(NamedTuple):
@@ -73,7 +73,9 @@ def read(device: Device) -> Found:
 
 
 def keep(device: Device, more: Mapping[Case, Mapping[Direction, Timed]]) -> Path:
-    """Adds what was found to what is kept, as a whole or not at all. Raises `OSError` where that cannot be written."""
+    """Adds what was found to what is kept, as a whole or not at all. Raises `OSError` where there can be
+    no folder for it, and `DataError` (E534) where it cannot be written.
+    """
     found = read(device)
     for case, own in more.items():
         found[case] = {**found.get(case, {}), **own}
@@ -83,7 +85,5 @@ def keep(device: Device, more: Mapping[Case, Mapping[Direction, Timed]]) -> Path
     ]
     path = file_for(device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps({"candidates": version(), "device": device.said, "choices": choices}), "utf-8")
-    os.replace(partial, path)
+    write(path, json.dumps({"candidates": version(), "device": device.said, "choices": choices}))
     return path

@@ -11,7 +11,7 @@ from jax import lax
 
 from archspec.graph import Graph
 from archspec.images.numbers import given
-from archspec.lower import Arrays, Outputs, Pure
+from archspec.lower import Arrays, Outputs, Pure, narrowed
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import Sums
 from archspec.passes import DEFAULT, groups_of
@@ -87,12 +87,7 @@ class Objective:
         """The 16-bit type that the passes compute with; None for float32."""
         self.groups = groups_of(graph.pruned("train"), passes, remat)
         """What runs together in a step."""
-        self._wide = {
-            f"{node.owner}.{weight.name}"
-            for node in graph.nodes
-            if node.layer.full_precision
-            for weight in node.weights
-        }
+        self._graph = graph
         self.main = next(head for head in heads if head.name == graph.main_output.name)
         self._differentiated = jax.value_and_grad(self._loss, has_aux=True)
         self._shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
@@ -117,7 +112,7 @@ class Objective:
         """Weights as the passes take them."""
         if self.type is None:
             return arrays
-        return {name: value if name in self._wide else value.astype(self.type) for name, value in arrays.items()}
+        return narrowed(self._graph, arrays, self.type)
 
     def gradients(
         self,

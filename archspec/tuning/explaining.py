@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.choosing import Lowerings, Why
-from archspec.tuning.operations import Mode, Operation
+from archspec.tuning.operations import Operation
+from archspec.xla import Mode
 
 
 class Explained(NamedTuple):

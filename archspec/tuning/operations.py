@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from archspec.graph import Graph, is_input
-from archspec.lower import outline
+from archspec.lower import narrowed, outline
 from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.choosing import Choice, Lowerings
-
-Mode = Literal["eval", "train"]
+from archspec.xla import Mode
 
 
 class Operation(NamedTuple):
@@ -47,17 +46,13 @@ def operations(
     """
     own = graph.pruned(mode)
     pure, *arrays = outline(graph)
-    wide = {node.owner for node in graph.nodes if node.layer.full_precision}
     noting = _Noting()
     found: list[Operation] = []
     train, narrow = mode == "train", None if precision == "float32" else jnp.dtype(precision)
 
     def traced(params: Any, statistics: Any, x: Any, key: Any) -> int:
         if narrow is not None:
-            params = {
-                name: value if name.rpartition(".")[0] in wide else value.astype(narrow)
-                for name, value in params.items()
-            }
+            params = narrowed(graph, params, narrow)
         network = pure.merge(params, statistics)
         for index, _ in network.trace(x, key, train=train, precision=narrow, lowerings=noting):
             node = own.nodes[index]

@@ -11,7 +11,8 @@ from archspec.lowerings.candidates import LIBRARY, fitting
 from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.choosing import Lowerings, Why
 from archspec.lowerings.tuned import Timed
-from archspec.tuning.operations import Mode, Operation
+from archspec.tuning.operations import Operation
+from archspec.xla import Mode
 
 NOISE = 0.05
 """A candidate must take this share less than the present choice to take its place."""

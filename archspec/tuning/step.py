@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.bench.clock import timed
 from archspec.bench.programs import program
-from archspec.lowerings.case import Case, Direction
-from archspec.lowerings.choosing import Lowerings, Why
-from archspec.lowerings.tuned import Timed
-from archspec.tuning.operations import Mode
+from archspec.lowerings.choosing import Lowerings, as_tuned
+from archspec.lowerings.tuned import Found
+from archspec.xla import Mode
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -28,11 +26,10 @@ class Step(NamedTuple):
         return self.after / self.before
 
 
-def with_tuned(lowerings: Lowerings, found: Mapping[Case, Mapping[Direction, Timed]]) -> Lowerings:
+def with_tuned(lowerings: Lowerings, found: Found) -> Lowerings:
     """Lowerings that take what was found before what they take else."""
-    tuned: dict[Case, dict[Direction, Why]] = {case: dict(own) for case, own in lowerings.tuned.items()}
-    for case, timed_ in found.items():
-        own = {direction: Why(item.candidate, "tuned", item.said) for direction, item in timed_.items()}
+    tuned = dict(lowerings.tuned)
+    for case, own in as_tuned(found).items():
         tuned[case] = {**tuned.get(case, {}), **own}
     return Lowerings(lowerings.device, tuned=tuned, options=lowerings.options)
 

@@ -13,11 +13,10 @@ from archspec.lowerings.plain import case_to_plain
 from archspec.reports.cells import Cell, Table, short
 from archspec.reports.roofline import seconds
 from archspec.tuning.explaining import Explained
-from archspec.tuning.operations import Mode
 from archspec.tuning.search import NOISE, Outcome, Tried
 from archspec.tuning.step import Step
+from archspec.xla import PROGRAMS, Mode
 
-WORDS: dict[Mode, str] = {"train": "training step", "eval": "forward pass"}
 SOURCES: tuple[Source, ...] = ("recorded", "tuned", "rule", "library")
 NAMED = 2
 """Paths of a row that are named."""
@@ -118,7 +117,7 @@ def summary(outcome: Outcome) -> list[str]:
         f"{100 * NOISE:.0f} % less than the present one"
     ]
     modes: list[Mode] = ["train", "eval"]
-    gains = [f"{seconds(outcome.gain(mode))} a {WORDS[mode]}" for mode in modes if outcome.gain(mode) > 0]
+    gains = [f"{seconds(outcome.gain(mode))} a {PROGRAMS[mode]}" for mode in modes if outcome.gain(mode) > 0]
     if gains:
         lines.append(f"together, by these times: {listed(gains)} less")
     said = [
@@ -132,7 +131,7 @@ def summary(outcome: Outcome) -> list[str]:
 
 def _step(mode: Mode, step: Step) -> str:
     before, after = seconds(step.before), seconds(step.after)
-    return f"a whole {WORDS[mode]}: {before} before, {after} now, {short(step.ratio)} times"
+    return f"a whole {PROGRAMS[mode]}: {before} before, {after} now, {short(step.ratio)} times"
 
 
 def tuned_to_dict(

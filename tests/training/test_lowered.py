@@ -11,10 +11,10 @@ import pytest
 
 from archspec.loading import load
 from archspec.lowerings import tuned
-from archspec.lowerings.case import Case
+from archspec.lowerings.case import DIRECTIONS, Case
 from archspec.lowerings.choosing import Choice, Lowerings, Why, tuned_for
 from archspec.lowerings.device import this_device
-from archspec.lowerings.rules._rule import ALL, Rule
+from archspec.lowerings.rules._rule import Rule
 from archspec.runs.folder import LOWERINGS, RunFolder
 from archspec.training.lowered import Lowered
 from archspec.training.result import Result
@@ -29,7 +29,7 @@ train: {dataset: {npz: %s}, batch_size: 8, epochs: %d, optimiser: {sgd: {learnin
 
 CASE = Case("conv", 8, (4, 4), 1, 5, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, "float32")
 TABLES = "archspec.lowerings.rules.TABLES"
-PRODUCTS = ((Rule("product", ALL, lambda case: True, "a rule"),),)
+PRODUCTS = ((Rule("product", DIRECTIONS, lambda case: True, "a rule"),),)
 
 
 def test_a_run_that_goes_on_takes_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
-"""What candidates share: borders, and arrays that are made once."""
+"""What candidates share: borders, the pixels under a tap, and arrays that are made once."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from archspec.lowerings.case import Sides
+from archspec.lowerings.case import Case, Sides
 
 
 def padded(x: jax.Array, sides: Sides) -> jax.Array:
@@ -14,6 +16,18 @@ def padded(x: jax.Array, sides: Sides) -> jax.Array:
     if not any(map(any, sides)):
         return x
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((before, after, 0) for before, after in sides), (0, 0, 0)])
+
+
+def cut(x: jax.Array, first: Sequence[int], counts: Sequence[int], steps: Sequence[int]) -> jax.Array:
+    """So many pixels of a map from a first one on, in steps."""
+    last = [start + step * (count - 1) + 1 for start, step, count in zip(first, steps, counts, strict=True)]
+    return lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *steps, 1))
+
+
+def under(x: jax.Array, tap: Sequence[int], case: Case) -> jax.Array:
+    """Of a padded map the pixels under one tap of the kernel, (B, H2, W2, C)."""
+    first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
+    return cut(x, first, case.output, case.stride)
 
 
 def made_once(x: jax.Array) -> jax.Array:

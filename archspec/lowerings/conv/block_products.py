@@ -11,9 +11,9 @@ from itertools import product
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.conv._windows import padded, under
 
 WIDTH = 32
 """Groups are put together until they have so many channels."""
@@ -29,15 +29,8 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
     inner, outer = case.channels // case.groups, case.filters // case.groups
     together = next(n for n in range(max(1, WIDTH // inner), 0, -1) if case.groups % n == 0)
     blocks = case.groups // together
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((a, b, 0) for a, b in case.padding), (0, 0, 0)])
-    taps = []
-    for tap in product(*map(range, case.kernel)):
-        first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
-        last = [
-            start + step * (size - 1) + 1 for start, step, size in zip(first, case.stride, case.output, strict=True)
-        ]
-        cut = lax.slice(x, (0, *first, 0), (case.batch, *last, case.channels), (1, *case.stride, 1))
-        taps.append(cut.reshape(-1, blocks, together * inner))
+    x = padded(x, case.padding)
+    taps = [under(x, tap, case).reshape(-1, blocks, together * inner) for tap in product(*map(range, case.kernel))]
     pairs = jnp.einsum(
         "nbti,nbo->btio",
         jnp.stack(taps, 2),

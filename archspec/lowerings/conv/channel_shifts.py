@@ -12,10 +12,9 @@ from math import prod
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from archspec.lowerings.case import Case, Direction
-from archspec.lowerings.conv._windows import made_once, padded
+from archspec.lowerings.conv._windows import made_once, padded, under
 
 TERMS = 80
 """At most so many products are added up: they are written one by one into the program."""
@@ -32,11 +31,7 @@ def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     seen, weights = made_once(padded(x, case.padding)), kernel.astype(kind)
     total = jnp.zeros((case.batch, *case.output, case.filters), kind)
     for tap in product(*map(range, case.kernel)):
-        first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
-        last = [
-            start + step * (size - 1) + 1 for start, step, size in zip(first, case.stride, case.output, strict=True)
-        ]
-        cut = lax.slice(seen, (0, *first, 0), (case.batch, *last, case.channels), (1, *case.stride, 1)).astype(kind)
+        pixels = under(seen, tap, case).astype(kind)
         for channel in range(case.channels):
-            total = total + cut[..., channel : channel + 1] * weights[tap][channel]
+            total = total + pixels[..., channel : channel + 1] * weights[tap][channel]
     return total.astype(x.dtype)

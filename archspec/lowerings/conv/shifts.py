@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from archspec.lowerings.case import Case, Direction, Sides
+from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.conv._windows import cut, made_once, padded, under
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -26,11 +25,8 @@ def fits(case: Case, direction: Direction) -> bool:
 def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     """y[i] = Σ x[i·S + d·t − P]·K[t]; of several filters for a channel each sees a copy of it."""
     x = jnp.repeat(x, case.filters // case.channels, axis=-1)
-    x = _padded(x, case.padding)
-    terms = []
-    for tap in product(*map(range, case.kernel)):
-        first = [spread * place for spread, place in zip(case.dilation, tap, strict=True)]
-        terms.append(_from(x, first, case.output, case.stride) * kernel[tap][0])
+    x = made_once(padded(x, case.padding))
+    terms = [_wide(under(x, tap, case)) * kernel[tap][0] for tap in product(*map(range, case.kernel))]
     return _added(terms).astype(x.dtype)
 
 
@@ -46,14 +42,14 @@ def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Ar
             case.size, case.output, case.kernel, case.stride, case.dilation, [a for a, _ in case.padding], strict=True
         )
     ]
-    gradient = _padded(gradient, tuple((before, after) for before, after, _ in reach))
+    gradient = made_once(padded(gradient, tuple((before, after) for before, after, _ in reach)))
     counts = tuple(-(-size // step) for size, step in zip(case.size, case.stride, strict=True))
     parts = []
     for rests in product(*map(range, case.stride)):
         terms = []
         for places in product(*(axis[2][rest] for axis, rest in zip(reach, rests, strict=True))):
             tap, first = tuple(tap for tap, _ in places), [offset for _, offset in places]
-            terms.append(_from(gradient, first, counts, (1,) * len(counts)) * kernel[tap][0])
+            terms.append(_wide(cut(gradient, first, counts, (1,) * len(counts))) * kernel[tap][0])
         shape = (case.batch, *counts, case.filters)
         parts.append(_added(terms).astype(gradient.dtype) if terms else jnp.zeros(shape, gradient.dtype))
     found = _in_turn(parts, case.stride)
@@ -64,18 +60,9 @@ def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Ar
     return several.sum(-1, dtype=jnp.float32).astype(found.dtype)
 
 
-def _padded(x: jax.Array, sides: Sides) -> jax.Array:
-    """A map with zeros around it, written out."""
-    kept: Any = lax.optimization_barrier
-    padded: jax.Array = kept(lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((a, b, 0) for a, b in sides), (0, 0, 0)]))
-    return padded
-
-
-def _from(x: jax.Array, first: list[int], counts: tuple[int, ...], steps: tuple[int, ...]) -> jax.Array:
-    """So many pixels of a map from a first one on, in float32."""
-    last = [start + step * (count - 1) + 1 for start, step, count in zip(first, steps, counts, strict=True)]
-    cut: jax.Array = lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *steps, 1))
-    return cut.astype(jnp.float32) if x.dtype.itemsize < 4 else cut
+def _wide(x: jax.Array) -> jax.Array:
+    """In float32 at least."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _added(terms: list[jax.Array]) -> jax.Array:

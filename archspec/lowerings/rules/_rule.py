@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from archspec.lowerings.case import DIRECTIONS, Case, Direction
+from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.device import Device
 
 
@@ -40,8 +40,6 @@ class Rule(NamedTuple):
         )
 
 
-ALL = DIRECTIONS
 FORWARD: tuple[Direction, ...] = ("forward",)
 INPUT: tuple[Direction, ...] = ("input",)
 KERNEL: tuple[Direction, ...] = ("kernel",)
-BACKWARD: tuple[Direction, ...] = ("input", "kernel")

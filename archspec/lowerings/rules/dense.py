@@ -11,6 +11,9 @@ from math import prod
 from archspec.lowerings.case import Case
 from archspec.lowerings.rules._rule import FORWARD, INPUT, KERNEL, Rule
 
+WHOLE_MAP = "a convolution with a window of the whole map"
+"""What the library makes of a kernel's gradient."""
+
 
 def _pointwise(case: Case) -> bool:
     return case.groups == 1 and case.is_pointwise
@@ -111,31 +114,31 @@ RULES: tuple[Rule, ...] = (
         "libraries put channels side by side, of which there is one: 0.13 → 0.08 ms (5×5, 32², 1→6 ×16)",
         onednn=True,
     ),
-    Rule("product", KERNEL, _pointwise, "a convolution with a window of the whole map: 75 → 15 ms (28², 512→128 ×8)"),
-    Rule("winograd", KERNEL, _many, "a convolution with a window of the whole map: 110 → 32 ms (14², 512→512 ×8)"),
-    Rule("rows", KERNEL, _few_pixels, "a convolution with a window of the whole map: 23 → 16 ms (13², 512→1024)"),
+    Rule("product", KERNEL, _pointwise, f"{WHOLE_MAP}: 75 → 15 ms (28², 512→128 ×8)"),
+    Rule("winograd", KERNEL, _many, f"{WHOLE_MAP}: 110 → 32 ms (14², 512→512 ×8)"),
+    Rule("rows", KERNEL, _few_pixels, f"{WHOLE_MAP}: 23 → 16 ms (13², 512→1024)"),
     Rule(
         "winograd",
         KERNEL,
         _vast,
-        "a convolution with a window of the whole map: 155 → 65 ms (224², 64→64)",
+        f"{WHOLE_MAP}: 155 → 65 ms (224², 64→64)",
         onednn=False,
     ),
     Rule(
         "winograd",
         KERNEL,
         _some,
-        "a convolution with a window of the whole map: 118 → 24 ms (112², 64→128 ×2)",
+        f"{WHOLE_MAP}: 118 → 24 ms (112², 64→128 ×2)",
         onednn=True,
     ),
-    Rule("rows", KERNEL, _first, "a convolution with a window of the whole map: 23 → 13 ms (224², 3→64 ×2)"),
+    Rule("rows", KERNEL, _first, f"{WHOLE_MAP}: 23 → 13 ms (224², 3→64 ×2)"),
     Rule(
         "rows",
         KERNEL,
         _square,
-        "a convolution with a window of the whole map: 132 → 68 ms (112², 64→128 ×2)",
+        f"{WHOLE_MAP}: 132 → 68 ms (112², 64→128 ×2)",
         onednn=False,
     ),
-    Rule("rows", KERNEL, _strided, "a convolution with a window of the whole map: 22 → 15 ms (28², 256→256 ×8)"),
-    Rule("rows", KERNEL, _tall, "a convolution with a window of the whole map: 15 → 7 ms (7×1, 17², 128→192 ×8)"),
+    Rule("rows", KERNEL, _strided, f"{WHOLE_MAP}: 22 → 15 ms (28², 256→256 ×8)"),
+    Rule("rows", KERNEL, _tall, f"{WHOLE_MAP}: 15 → 7 ms (7×1, 17², 128→192 ×8)"),
 )
