@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import SpecError
@@ -96,8 +97,7 @@ def _answered(words: Sequence[str]) -> int:
     collecting = gc.isenabled() and not runs_jax
     if collecting:
         gc.disable()
-    # Pydantic looks through every installed package for plugins; none is of use here.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _without_plugins()
     options = argparse.Namespace()
     try:
         options = _options(words, chosen)
@@ -139,6 +139,19 @@ def _answered(words: Sequence[str]) -> int:
     finally:
         if collecting:
             gc.enable()
+
+
+def _without_plugins() -> None:
+    """Has Pydantic not look through every installed package for plugins, of which none is of use here.
+
+    Its module that would do so reads the metadata of packages, whose import takes a twentieth of a report's time.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    name = "pydantic.plugin._loader"
+    if os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__" and name not in sys.modules:
+        finds_none = ModuleType(name)
+        vars(finds_none)["get_plugins"] = tuple
+        sys.modules[name] = finds_none
 
 
 def _accounted(status: int, own: Sequence[Stream]) -> int:
@@ -224,8 +237,20 @@ def _option(command: argparse.ArgumentParser, name: str, about: dict[str, Any]) 
         parser.add_argument(name, **about)
 
 
+def _of_any_width(prog: str, **settings: Any) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=80, **settings)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that says what may have been meant by a word that is none of a few."""
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        # Argparse asks for the terminal's width with each option that it is given, and imports `shutil` for that.
+        whole, self.formatter_class = self.formatter_class, _of_any_width
+        try:
+            return super().add_argument(*args, **kwargs)
+        finally:
+            self.formatter_class = whole
 
     def _parse_optional(self, arg_string: str) -> Any:
         # A variant of the spec on standard input is no option.

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.layers import Cost, Layer, Port, Role, Weight
+from archspec.layers import Cost, Kept, Layer, Port, Role, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Node:
     def kind(self) -> str:
         return self.layer.kind
 
-    @property
+    @cached_property
     def ports(self) -> tuple[Port, ...]:
         """What the layer takes of each input."""
         return self.layer.ports(len(self.inputs))
@@ -94,6 +94,11 @@ class Node:
     def weights(self) -> tuple[Weight, ...]:
         """The arrays that are counted at this node: those that it uses, unless an earlier node uses them too."""
         return self.arrays if self.counted else ()
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What its backward pass needs."""
+        return self.layer.kept(self.input_types, self.output)
 
     @cached_property
     def cost(self) -> Cost:

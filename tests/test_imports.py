@@ -56,6 +56,20 @@ def test_a_plain_spec_does_not_pay_for_faults_nor_for_what_it_has_not() -> None:
     loaded_by(code + f"\nassert not [name for name in {unused!r} if name in sys.modules]")
 
 
+def test_a_report_loads_nothing_of_what_loads_data_nor_of_other_formats() -> None:
+    unused = [f"archspec.data.{name}" for name in ("_class_folders", "_columns", "_index", "_reading", "_split")]
+    unused += ["archspec.images.files", "archspec.reports.json", "csv", "html", "json", "shutil", "importlib.metadata"]
+    code = "from archspec.cli import main\nassert main(['report', 'resnet152']) == 0"
+    # The recipe's dataset is one that reads image files.
+    code += "\nassert 'archspec.data.image_folder' in sys.modules"
+    loaded_by(
+        code.replace("from", "before = set(sys.modules)\nfrom", 1)
+        + f"""
+known = sorted(set({unused!r}) & (set(sys.modules) - before))
+assert not known, known"""
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -181,3 +181,15 @@ def test_merge_keys_are_bounded_as_aliases_are() -> None:
     findings = Findings()
     assert read_text("\n".join([*lines, "b: {<<: *a5}"]), "text", findings) is None
     assert [item.code for item in findings.items] == ["E106"]
+
+
+def test_a_file_that_is_read_again_is_what_it_now_says_and_its_faults_are_told_of_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    for text, told in (("a: 1", []), ("a: 1", []), ("a: 2", []), ("a: 2\na: 3", ["E108"]), ("a: 2\na: 3", ["E108"])):
+        file.write_text(text)
+        findings = Findings()
+        value = read_file(file, findings)
+        assert [item.code for item in findings.items] == told
+        assert told or (value is not None and value.plain == {"a": int(text[-1])})
+        source = findings.files[file]
+        assert source is not None and source.text == text

@@ -57,7 +57,6 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from archspec.reports import report
-    from archspec.reports.json import to_dict
     from archspec.reports.tables import render
 
     check_columns(options)
@@ -87,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     if options.html:
         _write_page(specs, options)
     if options.format == "json":
-        plain = [to_dict(item) for item in reports]
+        plain = [item.to_dict() for item in reports]
         for item, lowered in zip(plain, checks, strict=False):
             item["xla"] = [check.to_dict() for check in lowered]
         print(as_json(plain[0] if len(plain) == 1 else plain))

@@ -8,7 +8,6 @@ for nothing there, as it does not here. The rule of one paper's table stands bes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -22,7 +21,6 @@ OWN_NORMS = ("layer_norm", "group_norm", "instance_norm")
 POOLS = ("max_pool", "avg_pool", "global_avg_pool", "adaptive_avg_pool", "global_max_pool", "adaptive_max_pool")
 
 
-@dataclass(frozen=True)
 class Convention:
     """A tool's way to count.
 
@@ -30,11 +28,19 @@ class Convention:
     `summary` gives the names and values that the tool prints of a whole network for a batch.
     """
 
-    name: str
-    word: str
-    rule: str
-    count: Callable[[Node, str], int]
-    summary: Callable[[Graph, int, int], list[tuple[str, str]]]
+    def __init__(
+        self,
+        name: str,
+        word: str,
+        rule: str,
+        count: Callable[[Node, str], int],
+        summary: Callable[[Graph, int, int], list[tuple[str, str]]],
+    ) -> None:
+        self.name = name
+        self.word = word
+        self.rule = rule
+        self.count = count
+        self.summary = summary
 
 
 def multiply_adds(node: Node, mode: str) -> int:

@@ -255,7 +255,7 @@ def _backward(
         extra = (0, 0)
         last = last_of.get(index)
         if depends[index]:
-            kept = node.layer.kept(node.input_types, node.output)
+            kept = node.kept
             for number in (*kept.inputs, *(kept.weight_inputs if own else ())):
                 if node.ports[number] == "value":
                     owner = _owner(owners, node.inputs[number])
@@ -355,7 +355,7 @@ def _drawing(
     for index, node in enumerate(graph.nodes):
         last = last_of.get(index)
         if node.layer.uses_key:
-            drawn = node.layer.kept(node.input_types, node.output).bytes
+            drawn = node.kept.bytes
             source = node.inputs[0]
             taken = 0 if (source, None) in kept or (source, last) in kept else width * node.input_types[0].size
             now = _Backward(own + inner + taken, mask + inner_mask + DRAWN * drawn, turned)

@@ -315,7 +315,7 @@ def work(graph: Graph, dtype: str, batch: int, *, fusion: bool = True) -> list[W
         if not training or not any(asked[index]) or node.layer.is_view:
             works.append(Work(forward))
             continue
-        kept = node.layer.kept(node.input_types, node.output)
+        kept = node.kept
         sizes = [kind.size for kind in node.input_types]
         held = batch * (
             size * (sum(sizes[i] for i in kept.inputs) + kept.output * node.output.size + kept.elements) + kept.bytes

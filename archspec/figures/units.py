@@ -31,6 +31,8 @@ def si(value: float) -> str:
     """Operations with an SI prefix: 416.5 k, 4.089 G."""
     *smaller, largest = ("", " k", " M", " G", " T", " P", " E")
     for power, prefix in enumerate(smaller):
+        if value >= 1000 ** (power + 1):  # a larger prefix, however it is rounded
+            continue
         text = significant(value / 1000**power, 4)
         if abs(float(text)) < 1000:
             return text + prefix

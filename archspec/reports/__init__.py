@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.blocks import Part, folded, tree
 from archspec.figures.conventions import CONVENTIONS, Convention
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from archspec.spec.train import Train
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The figures of one layer, or of a folded block. Operations and bytes are for the whole batch.
 
     `output` is the shape for one sample, of a block that of its last layer. `activation_bytes` are those of all outputs

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import NamedTuple
 
 Raw = str | int | float | bool | None
@@ -102,6 +100,8 @@ def text(table: Table) -> str:
 
 def csv_text(table: Table) -> str:
     """Comma-separated values (RFC 4180, lines ending in a line feed): a head, then raw numbers in base units."""
+    import csv
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.keys or table.head)
@@ -220,6 +220,7 @@ def _sentence(text: str) -> str:
 
 def html(table: Table) -> str:
     """An HTML fragment: a table with a caption, and the notes below it."""
+    from html import escape
 
     def row(cells: Sequence[str], tag: str) -> str:
         return (

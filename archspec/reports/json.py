@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def shapes(graph: Graph) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    fields = asdict(row)
+    fields = row._asdict()
     fields["intensity"] = row.intensity
     if row.counted is None:
         del fields["counted"]

@@ -124,8 +124,7 @@ def _lines(part: Part, known: Mapping[str, Row], graph: Graph) -> list[_Line]:
 def _sum(name: str, kind: str, rows: Sequence[Row], owner: str) -> Row:
     """The figures of several rows as one; the shape and the receptive field are the last's."""
     counted = [row.counted for row in rows if row.counted is not None]
-    return replace(
-        rows[-1],
+    return rows[-1]._replace(
         name=name,
         kind=kind,
         inputs=(),
@@ -144,7 +143,7 @@ def _alike(one: _Line, other: _Line) -> bool:
 
     def same(a: _Line, b: _Line) -> bool:
         known = [
-            replace(line.row, name="", inputs=(), receptive_field=(), other_fields=(), weights_of="") for line in (a, b)
+            line.row._replace(name="", inputs=(), receptive_field=(), other_fields=(), weights_of="") for line in (a, b)
         ]
         return (
             known[0] == known[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from archspec.figures.memory import COPIES
 from archspec.figures.units import inputs_text, mebibytes, si
@@ -151,6 +150,8 @@ caption {{ padding-bottom: .5rem; }}
 
 def page(title: str, fragments: Sequence[str]) -> str:
     """A whole HTML page of fragments."""
+    from html import escape
+
     return _PAGE.format(title=escape(title), body="\n".join(fragments))
 
 

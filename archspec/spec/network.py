@@ -1,8 +1,6 @@
 """The sections of a spec that are plain data: header, input, outputs, published figures."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -79,7 +77,7 @@ class ImageInput(Section):
     ] = "bilinear"
 
     @model_validator(mode="after")
-    def _check(self) -> ImageInput:
+    def _check(self) -> Self:
         if self.range[0] >= self.range[1]:
             raise ValueError("`range` must be [low, high] with low < high")
         for name in ("mean", "std"):
@@ -155,7 +153,7 @@ class WeightSet(Section):
     ] = False
 
     @model_validator(mode="after")
-    def _rules_are_sound(self) -> WeightSet:
+    def _rules_are_sound(self) -> Self:
         for pattern, name in self.names.items():
             wrong = fault(pattern, name)
             if wrong is not None:

@@ -1,8 +1,6 @@
 """The `train:` section."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -57,7 +55,7 @@ class InitFrom(Section):
     ] = None
 
     @model_validator(mode="after")
-    def _check(self) -> InitFrom:
+    def _check(self) -> Self:
         if self.freeze_epochs is not None and not self.freeze:
             raise ValueError("`freeze_epochs` goes with `freeze`")
         return self
@@ -91,7 +89,7 @@ class Clip(Section):
     ] = None
 
     @model_validator(mode="after")
-    def _check(self) -> Clip:
+    def _check(self) -> Self:
         if sum(bound is not None for bound in (self.norm, self.value, self.adaptive)) != 1:
             raise ValueError("give one of `norm`, `value` and `adaptive`")
         return self
@@ -120,7 +118,7 @@ class Every(Section):
     epochs: Annotated[PositiveInt | None, Field(description="at the end of every so many epochs")] = None
 
     @model_validator(mode="after")
-    def _check(self) -> Every:
+    def _check(self) -> Self:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either `steps` or `epochs`")
         return self
@@ -289,7 +287,7 @@ class Train(Section):
         return self.batch_size
 
     @model_validator(mode="after")
-    def _check(self) -> Train:
+    def _check(self) -> Self:
         if self.batch_size != "auto" and self.batch_size % self.micro_batches:
             raise ValueError(f"`batch_size` {self.batch_size} has no {self.micro_batches} equal `micro_batches`")
         return self
