@@ -27,7 +27,7 @@ from archspec.inference.samples import samples_of
 from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
-from archspec.lowerings.choosing import Lowerings, Mode, of_mode
+from archspec.lowerings.choosing import Lowerings, Mode, of_mode, of_one_call
 from archspec.passes import DEFAULT, chosen
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT, names_in
@@ -86,6 +86,8 @@ class Run:
         for a pass that there is not.
         """
         self._given = None if passes is None else chosen(passes)
+        self._once = False
+        """Whether what is compiled is called once, with few samples: the command line says so."""
         self._run, self.spec = opened(folder)
         recipe = self.spec.train
         self._mode: Mode = lowerings or (recipe.lowerings if recipe is not None else "auto")
@@ -327,7 +329,7 @@ class Run:
 
     @cached_property
     def _lowerings(self) -> Lowerings:
-        return of_mode(self._mode)
+        return of_one_call(self._mode) if self._once else of_mode(self._mode)
 
     @cached_property
     def _forward(self) -> Forward:

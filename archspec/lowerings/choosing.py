@@ -108,6 +108,18 @@ def of_mode(mode: Mode) -> Lowerings:
     return default() if mode == "auto" else BY_LIBRARY
 
 
+def of_one_call(mode: Mode) -> Lowerings:
+    """Those of a program that is called once, with few samples: without oneDNN, so that it can be kept.
+
+    jaxlib cannot write down a program that calls oneDNN, and to compile one takes longer than few samples gain.
+    """
+    chosen = of_mode(mode)
+    if chosen.device is None or not chosen.device.onednn:
+        return chosen
+    device = chosen.device._replace(onednn=False)
+    return Lowerings(device, tuned=tuned_for(device))
+
+
 @cache
 def default() -> Lowerings:
     """By what was tuned and the rules for the device that programs run on."""
