@@ -16,10 +16,12 @@ A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks (2016), 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction, Sides
@@ -61,26 +63,38 @@ def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Ar
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
-    """K̄ = Gᵀ[(Bᵀd B) ⊙ (A ȳ Aᵀ)]G, where ⊙ sums over all tiles."""
+    """K̄ = Gᵀ[(Bᵀd B) ⊙ (A ȳ Aᵀ)]G, where ⊙ sums over all tiles.
+
+    The 16 products are taken in a loop, so that one is compiled: its tiles are sums of four parts of a map, with
+    weights and places that are looked up.
+    """
     many = case.channels, case.filters
     blocks = _blocks(case.batch, case.output, sum(many), REUSED * 16 * many[0] * many[1] * 4)
     seen = _laid(x, case.padding, blocks, 2)
     back = _laid(gradient, ((0, 0), (0, 0)), blocks, 0)
+    kind = _sums(gradient.dtype)
 
-    def part(index: jax.Array) -> tuple[jax.Array, ...]:
-        tiles = _listed(_both(_b, _grid(_block(seen, index, blocks, 2), blocks, 4)))
-        parts = _listed(_both(_a_transposed, _grid(_block(back, index, blocks, 0), blocks, 2)))
-        return _products(tiles, parts, 0, 0)
+    def multiplied(tiles: jax.Array, parts: jax.Array, of: _Parts, of_parts: _Parts) -> jax.Array:
+        first, second = _tile(tiles, of, blocks), _tile(parts, of_parts, blocks)
+        return lax.dot_general(first, second, (((0,), (0,)), ((), ())), preferred_element_type=kind)
 
-    shapes = jax.eval_shape(part, jnp.zeros((), jnp.int32))
-    zeros = tuple(jnp.zeros(shape.shape, shape.dtype) for shape in shapes)
+    def add(sums: jax.Array, index: jax.Array) -> tuple[jax.Array, None]:
+        tiles, parts = _block(seen, index, blocks, 2), _block(back, index, blocks, 0)
 
-    def add(sums: tuple[jax.Array, ...], index: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
-        return tuple(one + more for one, more in zip(sums, part(index), strict=True)), None
+        def one(sums: jax.Array, of: tuple[jax.Array, _Parts, _Parts]) -> tuple[jax.Array, None]:
+            place, *found = of
+            own = lax.dynamic_index_in_dim(sums, place, keepdims=False)
+            return lax.dynamic_update_index_in_dim(sums, own + multiplied(tiles, parts, *found), place, 0), None
 
-    sums, _ = lax.scan(add, zeros, jnp.arange(blocks.many)) if blocks.many > 1 else (part(jnp.zeros((), jnp.int32)), 0)
-    found = _both(_g_transposed, _square([value.reshape(-1, *many) for value in sums]))
-    return jnp.stack([jnp.stack(row) for row in found]).astype(gradient.dtype)
+        return lax.scan(one, sums, (jnp.arange(16, dtype=jnp.uint32), _B, _A))
+
+    if blocks.many > 1:
+        sums, _ = lax.scan(add, jnp.zeros((16, *many), kind), jnp.arange(blocks.many))
+    else:
+        tiles, parts = (_block(whole, jnp.zeros((), jnp.int32), blocks, n) for whole, n in ((seen, 2), (back, 0)))
+        sums = lax.map(lambda of: multiplied(tiles, parts, *of), (_B, _A))
+    found = jnp.matmul(np.kron(_G, _G).T.astype(kind), sums.reshape(16, -1))
+    return found.reshape(3, 3, *many).astype(gradient.dtype)
 
 
 def _sums(kind: Any) -> Any:
@@ -194,6 +208,45 @@ def _listed(square: list[list[jax.Array]]) -> list[jax.Array]:
     return [value for row in square for value in row]
 
 
+class _Parts(NamedTuple):
+    """The four parts of a map that a number of transformed tiles is a sum of, for each of the 16 numbers.
+
+    `places` is (16, 4, 4): of a part the offset and the phase of its rows and of its columns, which lie two apart;
+    `weights` is (16, 4).
+    """
+
+    places: Any
+    weights: Any
+
+
+def _parts(rows: Sequence[tuple[int, int, int, int]]) -> _Parts:
+    """Of M·X·Mᵀ, where rows of M have numbers at two places: the places, then the numbers."""
+    places, weights = [], []
+    for down, across in product(rows, rows):
+        for i, j in product(range(2), range(2)):
+            places.append((*divmod(down[i], 2), *divmod(across[j], 2)))
+            weights.append(down[2 + i] * across[2 + j])
+    return _Parts(np.array(places, np.uint32).reshape(16, 4, 4), np.array(weights, np.float32).reshape(16, 4))
+
+
+_B = _parts([(0, 2, 1, -1), (1, 2, 1, 1), (2, 1, 1, -1), (1, 3, 1, -1)])
+_A = _parts([(0, 1, 1, 0), (0, 1, 1, 1), (0, 1, 1, -1), (0, 1, 0, -1)])
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+
+
+def _tile(x: jax.Array, of: _Parts, blocks: _Blocks) -> jax.Array:
+    """One of the 16 numbers of every transformed tile of a block, (tiles, C)."""
+    phases = x.reshape(x.shape[0], x.shape[1] // 2, 2, x.shape[2] // 2, 2, x.shape[3])
+    size = (blocks.images, blocks.high, 1, blocks.wide, 1, x.shape[3])
+    zero = np.uint32(0)
+    total = jnp.zeros((), x.dtype)
+    for part in range(4):
+        down, down_phase, across, across_phase = (of.places[part, own] for own in range(4))
+        at = (zero, down, down_phase, across, across_phase, zero)
+        total = total + of.weights[part].astype(x.dtype) * lax.dynamic_slice(phases, at, size)
+    return total.reshape(-1, x.shape[3])
+
+
 _Line = list[jax.Array]
 
 
@@ -214,12 +267,3 @@ def _g(k: _Line) -> _Line:
 
 def _a(m: _Line) -> _Line:
     return [m[0] + m[1] + m[2], m[1] - m[2] - m[3]]
-
-
-def _a_transposed(y: _Line) -> _Line:
-    return [y[0], y[0] + y[1], y[0] - y[1], -y[1]]
-
-
-def _g_transposed(m: _Line) -> _Line:
-    half, less = 0.5 * (m[1] + m[2]), 0.5 * (m[1] - m[2])
-    return [m[0] + half, less, half + m[3]]
