@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -98,15 +99,15 @@ class Network(nnx.Module):
         `lowerings` choose how operations are computed; by default the rules for this device do.
         """
         program = self._programs[train]
-        values = self._given(x)
+        values = self.given(x)
         run(range(len(program.steps)), groups, values, self.way(train, key, frozen, precision, lowerings, folded))
         outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
             outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
         return next(iter(outputs.values())) if len(self._programs[1].outputs) == 1 else outputs
 
-    def _given(self, x: Inputs) -> Values:
-        """The inputs by the numbers that stand for them in a graph."""
+    def given(self, x: Inputs) -> Values:
+        """The values that a program begins with: the inputs by the numbers that stand for them in a graph."""
         given = x if isinstance(x, Mapping) else {self._inputs[0].name: x}
         return {(input_number(place), False): given[item.name] for place, item in enumerate(self._inputs)}
 
@@ -121,7 +122,7 @@ class Network(nnx.Module):
         lowerings: Lowerings | None = None,
     ) -> Iterator[tuple[int, jax.Array]]:
         """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
-        values = self._given(x)
+        values = self.given(x)
         way = self.way(train, key, frozen, precision, lowerings)
         for index in range(len(way.program.steps)):
             call(index, values, way)
@@ -381,18 +382,23 @@ class Pure:
         outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded)
         return outputs, split(network)[2]
 
-    def folding(self, groups: Sequence[Group]) -> Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]:
+    def folding(
+        self, groups: Sequence[Group], narrow: Callable[[Arrays], Arrays] | None = None
+    ) -> Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]:
         """A function of params and statistics that gives them as `apply` takes them with `folded`.
 
         What `groups` fold is done once, for many calls; names and shapes stay, arrays that nothing is folded in too.
+        The params that come of it are then made of another type by `narrow`, as `narrowing` gives it.
         """
-        if not folds(groups):
+        if not folds(groups) and narrow is None:
             return lambda params, statistics: (params, statistics)
 
         def folded(params: Arrays, statistics: Arrays) -> tuple[Arrays, Arrays]:
-            network = self.merge(params, statistics)
-            fold(groups, network.way(False))
-            return split(network)[1:]
+            if folds(groups):
+                network = self.merge(params, statistics)
+                fold(groups, network.way(False))
+                _, params, statistics = split(network)
+            return (params if narrow is None else narrow(params)), statistics
 
         compiled: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]] = jit(folded)
         return compiled
@@ -424,6 +430,16 @@ def split(network: Network) -> tuple[Pure, Arrays, Arrays]:
         return arrays
 
     return Pure(definition, paths), flat(params), flat(rest[0])
+
+
+def type_of(precision: str) -> Any:
+    """The 16-bit type that a network computes with; None for float32."""
+    return None if precision == "float32" else jnp.dtype(precision)
+
+
+def narrowing(graph: Graph, kind: Any) -> Callable[[Arrays], Arrays] | None:
+    """What makes weights of a 16-bit type; None where the type is None."""
+    return None if kind is None else partial(narrowed, graph, kind=kind)
 
 
 def narrowed(graph: Graph, arrays: Arrays, kind: Any) -> Arrays:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.lowerings.choosing import Lowerings
     from archspec.optimisers import Optimiser
+    from archspec.passes import PassName
     from archspec.spec.inputs import Input
     from archspec.spec.train import Precision, Train
     from archspec.tasks import Head
@@ -128,11 +129,12 @@ class Lowered(NamedTuple):
 def compile_program(network: Spec | Graph, batch: int, mode: Mode, optimiser: Optimiser | None = None) -> Any:
     """The compiled program that `cross_check` asks about: that of the library's operations, which are the ones counted.
 
-    What candidates do beyond these, with other operations and memory of their own, is no matter of the network's.
+    What candidates do beyond these, with other operations and memory of their own, is no matter of the network's, nor
+    is what passes save of a forward pass.
     """
     from archspec.lowerings.choosing import BY_LIBRARY
 
-    made = lowered(network, batch, mode, optimiser, lowerings=BY_LIBRARY)
+    made = lowered(network, batch, mode, optimiser, lowerings=BY_LIBRARY, passes=() if mode == "eval" else None)
     return made.function.lower(*made.shapes).compile()
 
 
@@ -143,11 +145,13 @@ def lowered(
     optimiser: Optimiser | None = None,
     precision: Precision | None = None,
     lowerings: Lowerings | None = None,
+    passes: Sequence[PassName] | None = None,
 ) -> Lowered:
     """The forward pass, or the training step of the spec's recipe, for a batch of so many samples.
 
-    A spec without a recipe, and a graph, are given the default one. `optimiser`, `precision` and `lowerings` take the
-    place of the recipe's; the forward pass is in float32 unless a precision is given.
+    A spec without a recipe, and a graph, are given the default one. `optimiser`, `precision`, `lowerings` and `passes`
+    take the place of the recipe's; the forward pass is in float32 unless a precision is given. It is that of
+    `predict` and `eval`: what passes fold is folded in the arrays that it takes, which are of the precision's type.
     """
     import jax
     import jax.numpy as jnp
@@ -157,19 +161,34 @@ def lowered(
         return make(shape, kind)
 
     if mode == "eval":
-        from archspec.lower import outline
+        from archspec.lower import narrowing, outline, type_of
         from archspec.lowerings.choosing import of_mode
         from archspec.lowerings.compiling import jit
+        from archspec.passes import groups_of, used
 
         graph = network if isinstance(network, Graph) else network.graph()
         pure, *arrays = outline(graph)
-        narrow = None if precision in (None, "float32") else jnp.dtype(precision)
+        kind = type_of(precision or "float32")
+        narrow = narrowing(graph, kind)
+        if narrow is not None:
+            arrays[0] = jax.eval_shape(narrow, arrays[0])
         given = {item.name: shaped((batch, *item.type.shape), jnp.float32) for item in graph.inputs}
         recipe = None if isinstance(network, Graph) else network.train
         chosen = lowerings or of_mode("auto" if recipe is None else recipe.lowerings)
+        groups = groups_of(graph.pruned("eval"), used(recipe, passes))
 
         def forward(params: Any, statistics: Any, x: Any) -> Any:
-            return pure.apply(params, statistics, x, train=False, precision=narrow, lowerings=chosen)[0]
+            given = pure.apply(
+                params,
+                statistics,
+                x,
+                train=False,
+                precision=kind,
+                groups=groups,
+                lowerings=chosen,
+                folded=True,
+            )
+            return given[0]
 
         x = given if len(given) > 1 else next(iter(given.values()))
         return Lowered(jit(forward, chosen), (*arrays, x), chosen)
@@ -179,7 +198,7 @@ def lowered(
     from archspec.training.steps import steps_of
 
     graph, sections, heads, train = _given(network)
-    changed = {"optimiser": optimiser, "precision": precision}
+    changed = {"optimiser": optimiser, "precision": precision, "passes": None if passes is None else tuple(passes)}
     train = train.model_copy(update={name: value for name, value in changed.items() if value is not None})
     # Where an output does not say its target, any name is right.
     heads = [head._replace(target=head.target or LABEL) for head in heads]

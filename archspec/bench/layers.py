@@ -11,9 +11,10 @@ from flax import nnx
 
 from archspec.bench.clock import block, quartiles
 from archspec.bench.programs import drawn, weights
+from archspec.calling.calls import Way, options_of
 from archspec.figures.cost import trained
 from archspec.graph import Graph, Node, is_input
-from archspec.lower import outline
+from archspec.lower import outline, type_of
 from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.types import TensorType
@@ -40,34 +41,24 @@ def alone(graph: Graph, batch: int, lowerings: Lowerings, precision: str, said: 
     pure, *shapes = outline(graph)
     arrays = weights(*shapes)
     network = pure.merge(*({name: arrays[name] for name in part} for part in shapes))
-    steps = network._programs[graph.mode == "train"].steps
+    way = network.way(graph.mode == "train", jax.random.key(0), frozenset(), type_of(precision), lowerings)
     asked = trained(graph)
     keys: list[Any] = []
-    for index, (node, step) in enumerate(zip(graph.nodes, steps, strict=True)):
+    for index, (node, step) in enumerate(zip(graph.nodes, way.program.steps, strict=True)):
         wanted = tuple(not is_input(source) and any(asked[source]) for source, indices in step.inputs if not indices)
         keys.append((repr(node.layer), tuple(map(str, node.input_types)), node.ports, wanted, any(asked[index])))
     found: dict[Any, Alone] = {}
-    for index, (node, step) in enumerate(zip(graph.nodes, steps, strict=True)):
+    for index, node in enumerate(graph.nodes):
         if keys[index] not in found:
             said(node.path)
-            found[keys[index]] = _timed(
-                node, step, network.at(step.path), graph, batch, lowerings, precision, keys[index]
-            )
+            found[keys[index]] = _timed(node, index, way, batch, keys[index])
     return [found[key]._replace(alike=keys.count(key)) for key in keys]
 
 
-def _timed(
-    node: Node, step: Any, module: Any, graph: Graph, batch: int, lowerings: Lowerings, precision: str, key: Any
-) -> Alone:
-    training = graph.mode == "train"
-    options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
-    if step.uses_mode:
-        options["train"] = training
-    if step.uses_key and training:
-        options["key"] = jax.random.key(0)
-    if step.uses_lowerings:
-        options["lowerings"] = lowerings
-    kind = "float32" if step.full_precision else precision
+def _timed(node: Node, index: int, way: Way, batch: int, key: Any) -> Alone:
+    step, module, lowerings = way.program.steps[index], way.module(index), way.lowerings
+    options = options_of(step, way)
+    kind = jnp.float32 if step.full_precision or way.precision is None else way.precision
     kinds = [own for own, port in zip(node.input_types, node.ports, strict=True) if port != "shape"]
     given = [_input(own, indices, batch, kind) for own, (_, indices) in zip(kinds, step.inputs, strict=True)]
     split: Any = nnx.split(module, nnx.Param, ...)
@@ -80,7 +71,7 @@ def _timed(
 
     seconds = _seconds(jit(forward, lowerings), params, rest, given)
     wanted, needed = key[-2:]
-    if not training or not needed:
+    if not way.train or not needed:
         return Alone(seconds, 0.0)
     places = [place for place, (_, indices) in enumerate(step.inputs) if not indices]
     below = [place for place, own in zip(places, wanted, strict=True) if own]
@@ -102,7 +93,7 @@ def _timed(
     return Alone(seconds, max(whole - seconds, 0.0))
 
 
-def _input(kind: TensorType, indices: bool, batch: int, precision: str) -> jax.Array:
+def _input(kind: TensorType, indices: bool, batch: int, precision: Any) -> jax.Array:
     """An input of a layer; indices are of windows' first taps."""
     if indices:
         return jnp.zeros((batch, *kind.shape), kind.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,8 @@ from archspec.diagnostics import DataError, listed
 from archspec.figures.cost import training_flops
 from archspec.figures.devices import Device
 from archspec.lowerings.choosing import Lowerings, of_mode
+from archspec.passes import PassName, used
+from archspec.passes import said as what_passes_do
 from archspec.profiling import PROFILED, Profile
 from archspec.programs import unkept
 from archspec.xla import Mode, memory_parts, total
@@ -50,6 +53,8 @@ class Measured(NamedTuple):
     process_bytes: int | None
     lowerings: Lowerings
     """What chose how its operations are computed, and what was chosen."""
+    passes: str
+    """What passes do, in words."""
     against: Against | None = None
 
     @property
@@ -85,16 +90,20 @@ def measure(
     *,
     precision: Any,
     lowerings: Any,
+    passes: Sequence[PassName] | None = None,
     steps: int | None = None,
     against: bool = False,
     profile: Path | None = None,
 ) -> Measured:
-    """Compiles a program of a spec anew, and times it. Where a folder is given, a profile of some steps lies there."""
+    """Compiles a program of a spec anew, and times it. Where a folder is given, a profile of some steps lies there.
+
+    What is None is as the recipe has it.
+    """
     chosen = None if lowerings is None else of_mode(lowerings)
     with unkept():
         _forget_peak()
         before = _resident()
-        made = program(spec, batch, mode, precision=precision, lowerings=chosen)
+        made = program(spec, batch, mode, precision=precision, lowerings=chosen, passes=passes)
         times = timed({"": made.step}, steps)[""]
         after = _resident()
     if profile is not None:
@@ -102,10 +111,10 @@ def measure(
     graph = spec.graph()
     flops = batch * (graph.pruned("eval").flops if mode == "eval" else training_flops(graph))
     parts = memory_parts(made.compiled)
-    used = None if before is None or after is None else max(after - before, 0)
+    grown = None if before is None or after is None else max(after - before, 0)
     beside = None
     if against:
-        beside = _beside(spec, batch, mode, chosen, steps)
+        beside = _beside(spec, batch, mode, chosen, passes, steps)
     return Measured(
         mode,
         batch,
@@ -115,19 +124,27 @@ def measure(
         flops,
         device,
         total(parts),
-        used,
+        grown,
         made.lowerings or of_mode("library"),
+        what_passes_do(graph.pruned(mode), used(spec.train, passes)),
         beside,
     )
 
 
-def _beside(spec: Spec, batch: int, mode: Mode, lowerings: Lowerings | None, steps: int | None) -> Against:
+def _beside(
+    spec: Spec,
+    batch: int,
+    mode: Mode,
+    lowerings: Lowerings | None,
+    passes: Sequence[PassName] | None,
+    steps: int | None,
+) -> Against:
     from archspec.optimisers.sgd import Sgd
 
     graph = spec.graph()
     height, width, channels = graph.inputs[0].type.shape
     plain = Sgd.plain_default(learning_rate=RATE, momentum=MOMENTUM)
-    ours = program(graph, batch, mode, optimiser=plain, lowerings=lowerings)
+    ours = program(graph, batch, mode, optimiser=plain, lowerings=lowerings, passes=passes)
     name = graph.variant or spec.name
     try:
         theirs = by_hand(name, (height, width), channels, batch, mode)

@@ -18,7 +18,7 @@ from archspec.xla import PROGRAMS
 
 APART = (
     "each layer is a program of its own here: its arrays come from memory and go there, and nothing is fused with its "
-    "neighbours; backward is what the gradients take beyond the forward pass"
+    "neighbours, nor folded or joined by passes; backward is what the gradients take beyond the forward pass"
 )
 
 
@@ -61,7 +61,7 @@ def whole(name: str, found: Sequence[Measured]) -> Table:
         f"{name}: batch {first.batch}, {first.precision}, made-up data, jax {jax.__version__} on "
         f"{jax.devices()[0].device_kind}",
         f"peak {si(device.flops[first.precision])}FLOP/s, memory {si(device.bandwidth)}B/s ({device.source})",
-        *(f"{PROGRAMS[own.mode]}: {options_of(own)}" for own in found),
+        *(f"{PROGRAMS[own.mode]}: {options_of(own)}; passes: {own.passes}" for own in found),
     ]
     heads = ["", *(PROGRAMS[own.mode] for own in found)]
     keys = ["figure", *(own.mode for own in found)]
@@ -137,6 +137,7 @@ def to_dict(item: Measured) -> dict[str, Any]:
         "measured_bytes": item.process_bytes,
         "compile_seconds": item.compile_seconds,
         "lowerings": options_of(item),
+        "passes": item.passes,
     }
     if item.against is not None:
         middle, low, high = item.against.ratio

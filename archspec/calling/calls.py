@@ -81,6 +81,18 @@ Runner = Callable[[Group, Values, Way, Run], None]
 def call(index: int, values: Values, way: Way) -> None:
     """Adds what a call gives to the values."""
     step = way.program.steps[index]
+    options = options_of(step, way)
+    taken = taken_by(index, values, way)
+    # Profilers and dumps of compiled programs show the path, of the backward pass too.
+    with jax.named_scope(step.name):
+        value = _called(way.module(index), taken, options, step)
+    if step.gives_indices:
+        value, values[index, True] = value
+    keep(index, value, values, way)
+
+
+def options_of(step: Call, way: Way) -> dict[str, Any]:
+    """What a call's module is told beside what it takes. Raises `ValueError` where it is random and there is no key."""
     options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
     if step.uses_mode:
         options["train"] = way.train and step.owner not in way.frozen
@@ -94,13 +106,7 @@ def call(index: int, values: Values, way: Way) -> None:
         options["key"] = jax.random.fold_in(way.key, step.hash)
     if step.uses_lowerings:
         options["lowerings"] = way.lowerings
-    taken = taken_by(index, values, way)
-    # Profilers and dumps of compiled programs show the path, of the backward pass too.
-    with jax.named_scope(step.name):
-        value = _called(way.module(index), taken, options, step)
-    if step.gives_indices:
-        value, values[index, True] = value
-    keep(index, value, values, way)
+    return options
 
 
 def _called(module: Any, taken: Sequence[jax.Array], options: Mapping[str, Any], step: Call) -> Any:

@@ -60,6 +60,11 @@ def passes_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def precision_option(command: argparse.ArgumentParser, help: str) -> None:
+    """The option `--precision`."""
+    command.add_argument("--precision", choices=("float32", "bfloat16", "float16"), help=help)
+
+
 def _passes(text: str) -> tuple[str, ...]:
     from archspec.passes import chosen
 

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.commands._common import lowerings_option, open_checked, positive, spec_options, spec_or_run
+from archspec.commands._common import (
+    lowerings_option,
+    open_checked,
+    passes_option,
+    positive,
+    precision_option,
+    spec_options,
+    spec_or_run,
+)
 from archspec.diagnostics import DataError
 from archspec.output import as_json, print_as, say
 from archspec.profiling import check_folder, said
@@ -26,9 +34,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "--mode", choices=(*MODES, "both"), default="both", help="train is a step of the spec's recipe"
     )
     command.add_argument("--batch", type=positive, metavar="N", help="samples of a step (default 8)", default=8)
-    command.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), help="by default the recipe's; float32 without one"
-    )
+    precision_option(command, "by default the recipe's; float32 without one")
     command.add_argument("--steps", type=positive, metavar="N", help="steps of a block; by default a tenth of a second")
     command.add_argument("--layers", action="store_true", help="each layer by itself beside the roofline's least time")
     command.add_argument("--depth", type=positive, metavar="N", help="fold blocks of --layers below this depth")
@@ -37,6 +43,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "--profile", type=Path, metavar="FOLDER", help="write a trace of some steps for TensorBoard and Perfetto"
     )
     lowerings_option(command)
+    passes_option(command)
     spec_options(command, formats=("table", "json", "csv", "markdown"))
     command.epilog = "example: archspec bench resnet50 --batch 8 --input 112x112 --layers --depth 2"
 
@@ -73,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
                     device,
                     precision=precision,
                     lowerings=options.lowerings,
+                    passes=options.passes,
                     steps=options.steps,
                     against=options.against is not None,
                     profile=options.profile,

@@ -10,6 +10,7 @@ from archspec.commands._common import (
     lowerings_option,
     overrides_of,
     passes_option,
+    precision_option,
     set_option,
     write_file,
 )
@@ -27,6 +28,7 @@ def options(command: argparse.ArgumentParser) -> None:
     )
     lowerings_option(command)
     passes_option(command)
+    precision_option(command, "what the network computes in: float32 unless told otherwise, whatever the recipe has")
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument(
         "--html",
@@ -51,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         part=options.part,
         lowerings=options.lowerings,
         passes=options.passes,
+        precision=options.precision or "float32",
     )
     metrics, whose = done.metrics, done.whose
     for note in notes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.commands._common import check_run, lowerings_option, passes_option, positive, show
+from archspec.commands._common import check_run, lowerings_option, passes_option, positive, precision_option, show
 from archspec.diagnostics import Findings
 from archspec.output import as_json, printable, say
 from archspec.training.interrupt import loading
@@ -43,6 +43,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--invert", action="store_true", help="dark ink on light paper, for nets trained on MNIST")
     lowerings_option(command)
     passes_option(command)
+    precision_option(command, "what the network computes in: float32 unless told otherwise, whatever the recipe has")
     command.add_argument("--format", choices=("text", "json", "csv"), default="text")
     command.epilog = "example: archspec predict runs/lenet5 seven.png"
 
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
             notes=notes,
             lowerings=options.lowerings,
             passes=options.passes,
+            precision=options.precision or "float32",
         )
     for note in notes:
         say(f"note: {note}")

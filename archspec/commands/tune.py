@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.commands._common import open_checked, positive, spec_options, spec_or_run
+from archspec.commands._common import open_checked, positive, precision_option, spec_options, spec_or_run
 from archspec.diagnostics import DataError, SpecError, unwritable
 from archspec.output import as_json, print_as, said_when_slow, say
 from archspec.training.interrupt import loading
@@ -38,6 +38,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seconds", type=positive, metavar="N", default=60, help="how long to time, about (default 60)"
     )
+    precision_option(command, "of both programs; by default the recipe's in training, float32 in evaluation")
     command.add_argument("--again", action="store_true", help="time what was tuned before, too")
     command.add_argument(
         "--explain", action="store_true", help="time nothing: what computes each operation, who chose it, and why"
@@ -65,15 +66,19 @@ def _done(spec: Spec, options: argparse.Namespace, run: Path | None) -> int:
     batch, micro = _batch(spec, options, run)
     with loading():
         from archspec.lowerings.choosing import of_mode
+        from archspec.passes import used
         from archspec.tuning.operations import operations
 
     recipe, graph = spec.train, spec.graph()
-    precision = recipe.precision if recipe is not None else "float32"
+    kinds: dict[Mode, Any] = {
+        "train": options.precision or ("float32" if recipe is None else recipe.precision),
+        "eval": options.precision or "float32",
+    }
     programs: dict[Mode, list[Operation]] = {}
     with said_when_slow("tracing the network"):
         for mode in MODES if options.mode == "both" else (options.mode,):
-            own = (batch // micro, precision) if mode == "train" else (batch, "float32")
-            programs[mode] = operations(graph, mode, *own)
+            size = batch // micro if mode == "train" else batch
+            programs[mode] = operations(graph, mode, size, kinds[mode], passes=used(recipe))
     if options.explain:
         return _explain(spec, programs, options, run)
     notes = []
@@ -81,7 +86,7 @@ def _done(spec: Spec, options: argparse.Namespace, run: Path | None) -> int:
         notes.append("the recipe has `lowerings: library`, so that its own runs use nothing of this")
     if run is not None:
         notes.append("a run that was begun goes on as its lowerings.json says; new ones use this")
-    return _tune(spec, programs, batch, precision, of_mode("auto"), options, notes)
+    return _tune(spec, programs, batch, kinds, of_mode("auto"), options, notes)
 
 
 def _batch(spec: Spec, options: argparse.Namespace, folder: Path | None) -> tuple[int, int]:
@@ -147,7 +152,7 @@ def _tune(
     spec: Spec,
     programs: dict[Mode, list[Operation]],
     batch: int,
-    precision: Any,
+    kinds: dict[Mode, Any],
     lowerings: Lowerings,
     options: argparse.Namespace,
     notes: list[str],
@@ -166,7 +171,7 @@ def _tune(
         outcome = search(asked(programs), lowerings, seconds=options.seconds, again=options.again, said=told)
     steps: dict[Mode, Step] = {}
     if not outcome.stopped:
-        steps = _steps(spec, tuple(programs), batch, precision, lowerings, outcome, options.seconds, notes)
+        steps = _steps(spec, tuple(programs), batch, kinds, lowerings, outcome, options.seconds, notes)
     slower = any(step.ratio > SLOWER for step in steps.values())
     if slower:
         notes.append("whole programs are slower with these choices, so that the present ones stay")
@@ -206,7 +211,7 @@ def _steps(
     spec: Spec,
     modes: tuple[Mode, ...],
     batch: int,
-    precision: Any,
+    kinds: dict[Mode, Any],
     lowerings: Lowerings,
     outcome: Outcome,
     seconds: float,
@@ -223,11 +228,10 @@ def _steps(
         if not changed:
             continue
         after = with_tuned(lowerings, to_keep(changed))
-        kind = precision if mode == "train" else "float32"
         why = "compiling it takes long"
         try:
             with in_words("a smaller `--batch` needs less"), said_when_slow(f"timing whole steps ({mode})"):
-                step = whole_step(spec, batch, mode, kind, lowerings, after, seconds / 4)
+                step = whole_step(spec, batch, mode, kinds[mode], lowerings, after, seconds / 4)
         except (SpecError, DataError) as error:
             step, why = None, str(error).splitlines()[0]
         if step is None:

@@ -21,11 +21,12 @@ from archspec.passes import said as what_passes_do
 from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import layout_of, opened, parted, restored
 from archspec.spec.overrides import Override, python_override
+from archspec.spec.train import Precision
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
 from archspec.training.evaluation import Evaluated, Evaluator, Metrics
-from archspec.training.notes import check_labels
+from archspec.training.notes import check_labels, of_precision
 from archspec.training.reading import read_once
 from archspec.training.steps import steps_of
 
@@ -53,6 +54,7 @@ def measured(
     part: Part | None = None,
     lowerings: Mode | None = None,
     passes: Sequence[PassName] | None = None,
+    precision: Precision = "float32",
 ) -> Evaluated:
     """Loss and metrics of a run's last checkpoint on a part of its dataset, test or validation if none is named.
 
@@ -60,13 +62,13 @@ def measured(
     passed over, that its data are others than those of training, and which data were taken where they are not the
     run's own, is added to `notes`. Raises `SpecError` when the folder holds no run, its data cannot be read, or an
     override would change the network. `lowerings` and `passes` say otherwise than the run's recipe how operations are
-    computed and which passes are used.
+    computed and which passes are used. What is computed in 16 bits is said in `notes`.
     """
     said: list[str] = []
     with in_words(less(path)):
         folder, spec = opened(path)
         chosen = None if lowerings is None else of_mode(lowerings)
-        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen, passes)
+        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen, passes, precision)
     if notes is not None:
         notes.extend(said)
     return found
@@ -81,6 +83,7 @@ def evaluated(
     part: Part | None = None,
     lowerings: Lowerings | None = None,
     passes: Sequence[PassName] | None = None,
+    precision: Precision = "float32",
 ) -> Evaluated:
     """As `evaluate`, of a run that was read."""
     other = any(override.path[:2] == ("train", "dataset") for override in overrides)
@@ -113,6 +116,7 @@ def evaluated(
     notes.extend(data.notes)
     if passes is not None:
         notes.append(f"passes: {what_passes_do(graph.pruned('eval'), passes)}")
+    notes.extend(of_precision(precision, evaluation=True))
     try:
         check_data(data, spec, graph)
     except SpecError as error:
@@ -128,7 +132,7 @@ def evaluated(
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
     recipe = spec.train if passes is None else spec.train.model_copy(update={"passes": tuple(passes)})
-    steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings)
+    steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(
@@ -144,7 +148,9 @@ def evaluated(
             evaluate.close()
     except DataError as error:  # a loss that is not finite; what is right for training does not help here
         raise DataError(error.code, error.message, notes=error.notes).located(None) from None
-    return Evaluated(folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes, steps.lowerings)
+    return Evaluated(
+        folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes, steps.lowerings, steps.seen
+    )
 
 
 def _chosen(data: Data, part: Part) -> Split:

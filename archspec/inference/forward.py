@@ -17,11 +17,12 @@ from archspec.images.fitting import Plan
 from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.given import Samples
 from archspec.inference.shown import Shown
-from archspec.lower import Arrays, Pure
+from archspec.lower import Arrays, Pure, narrowing, type_of
 from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.passes import DEFAULT, groups_of
 from archspec.spec.inputs import Input
+from archspec.spec.train import Precision
 from archspec.training.objective import named_outputs
 
 BATCH = 16
@@ -52,14 +53,24 @@ class Forward:
         others: Mapping[str, Shown],
         lowerings: Lowerings,
         passes: Sequence[str] = DEFAULT,
+        precision: Precision = "float32",
     ) -> None:
         compiled = partial(jit, lowerings=lowerings)
         main, seen = graph.main_output.name, graph.pruned("eval")
-        groups = groups_of(seen, passes)
+        groups, kind = groups_of(seen, passes), type_of(precision)
 
         def outputs_of(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
             x = given(normalised_inputs(batch, inputs))
-            outputs, _ = pure.apply(params, statistics, x, train=False, groups=groups, lowerings=lowerings, folded=True)
+            outputs, _ = pure.apply(
+                params,
+                statistics,
+                x,
+                train=False,
+                precision=kind,
+                groups=groups,
+                lowerings=lowerings,
+                folded=True,
+            )
             return named_outputs(outputs, main)
 
         @compiled
@@ -70,20 +81,21 @@ class Forward:
         @compiled
         def answer(
             params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]
-        ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        ) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
             outputs = outputs_of(params, statistics, batch)
+            fine = [jnp.isfinite(own).all(tuple(range(1, own.ndim))) for own in outputs.values()]
 
             def of(name: str, own: Shown) -> jax.Array:
                 return outputs[name].argmax(-1) if own.answer == "mask" else own.linked(outputs[name])
 
-            return of(main, shown), {name: of(name, own) for name, own in others.items()}
+            return of(main, shown), {name: of(name, own) for name, own in others.items()}, jnp.stack(fine, 1).all(1)
 
-        fold = pure.folding(groups)
+        fold = pure.folding(groups, narrowing(graph, kind))
         self.whole: Function = _Folding(whole, fold)
         """Every output as the network gives it, and what is shown of the main one."""
         self.answer: Function = _Folding(answer, fold)
         """What is shown of the main output, and by their names of others; of a map of classes the most probable of each
-        pixel alone."""
+        pixel alone. And whether all outputs are finite."""
         self.prepare = jax.jit(lambda batch: normalised_inputs(batch, inputs))
         """A batch as the network takes it, by its inputs' names."""
         self._pure, self._inputs, self._paths = pure, inputs, [node.path for node in seen.nodes]
@@ -91,7 +103,7 @@ class Forward:
         self._activations: dict[tuple[str, ...], Function] = {}
 
     def activations(self, paths: Sequence[str]) -> Function:
-        """The outputs of the nodes at these paths, in evaluation."""
+        """The outputs of the nodes at these paths, in evaluation and float32."""
         chosen = tuple(paths)
         if chosen not in self._activations:
             numbers = {self._paths.index(path): path for path in chosen}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError, Findings, did_you_mean, listed
+from archspec.diagnostics import DataError, Findings, count, did_you_mean, listed
 from archspec.graph import Graph
 from archspec.images.files import Images
 from archspec.images.masks import write_mask
@@ -32,8 +32,10 @@ from archspec.runs.folder import RESULT
 from archspec.runs.owner import owned
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
+from archspec.spec.train import Precision
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_outputs
+from archspec.training.notes import of_precision
 
 FOLDERS: dict[str, str] = {
     "mask": "masks",
@@ -56,6 +58,7 @@ def predict(
     notes: list[str] | None = None,
     lowerings: Mode | None = None,
     passes: Sequence[str] | None = None,
+    precision: Precision = "float32",
 ) -> list[Answer]:
     """What the network of a run or an import says of files, and of the images in folders.
 
@@ -69,13 +72,17 @@ def predict(
     Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
     for, are said in `notes`. `lowerings` says otherwise than the recipe how operations are computed. What one batch
-    takes, 16 samples, is computed without oneDNN, so that the program is kept from one call to the next.
+    takes, 16 samples, is computed without oneDNN, so that the program is kept from one call to the next. The network
+    computes in `precision`, float32 whatever the recipe's; 16 bits are said in `notes`, with how many answers are no
+    numbers for it.
     """
     collected = Findings() if findings is None else findings
     said: list[str] = []
     try:
         with in_words(less(path)):
-            answers = _answers(path, images, top, threshold, invert, output, collected, said, lowerings, passes)
+            answers = _answers(
+                path, images, top, threshold, invert, output, collected, said, lowerings, passes, precision
+            )
     except DataError as error:
         raise error.located(None) from None
     except (TypeError, ValueError) as error:  # what no input of the network can be made of, in words
@@ -99,8 +106,9 @@ def _answers(
     notes: list[str],
     lowerings: Mode | None,
     passes: Sequence[str] | None,
+    precision: Precision,
 ) -> list[Answer]:
-    run = Run(path, lowerings, passes)
+    run = Run(path, lowerings, passes, precision)
     graph, shown = run.graph, run._shown
     check_outputs(run.spec, graph)
     kind = graph.output_type(graph.main_output)
@@ -126,16 +134,19 @@ def _answers(
     notes.extend([*weights.notes, *reading.notes])
     if passes is not None:
         notes.append(f"passes: {what_passes_do(graph.pruned('eval'), run.passes)}")
+    notes.extend(of_precision(precision, evaluation=True))
     if run._run.finished and not run._run.classes and run.classes:
         notes.append(f"{run.folder / RESULT} is damaged, so classes have numbers for names")
     answers: list[Answer] = []
     rows: list[Computed] = []
+    broken = 0
     # Two at once would write over each other's files.
     with owned(files[0].parent, "masks") if files else nullcontext():
         for row in computed(run._forward.answer, weights.params, weights.statistics, samples, findings):
             file = files[row.place] if files else None
             own = {name: held.names[row.place] for name, held in samples.items()} if len(samples) > 1 else None
-            values, rest = row.values
+            values, rest, fine = row.values
+            broken += not fine
             answer = _answer(run, row._replace(values=values), sources[row.place], own, file, top, threshold)
             if rest:
                 others = [
@@ -144,6 +155,9 @@ def _answers(
                 answer = replace(answer, output=graph.main_output.name, others=others)
             answers.append(answer)
             rows.append(row._replace(values=None))
+    if broken:
+        why = ", in float16, where nothing is above 65,504" if precision == "float16" else ""
+        notes.append(f"what the network gives for {broken} of {count(len(rows), 'sample')} is not finite{why}")
     unwritten = [name for name, own in run._others.items() if _is_large(own, graph, name)]
     if unwritten and answers:
         notes.append(

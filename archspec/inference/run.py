@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args, overload
 
 import jax
 import numpy as np
@@ -28,7 +28,7 @@ from archspec.inference.shown import Shown, others_of, shown_of
 from archspec.loading import Spec
 from archspec.lower import Arrays, Inputs, Network, Outputs, Pure, outline
 from archspec.lowerings.choosing import Lowerings, Mode, of_mode, of_one_call
-from archspec.passes import DEFAULT, chosen
+from archspec.passes import chosen, used
 from archspec.patterns import path_matches
 from archspec.runs.folder import RESULT, names_in
 from archspec.runs.reading import (
@@ -42,6 +42,7 @@ from archspec.runs.reading import (
     restored,
 )
 from archspec.spec.network import ImageInput
+from archspec.spec.train import Precision
 from archspec.training.boundary import in_words
 
 if TYPE_CHECKING:
@@ -78,21 +79,30 @@ class Run:
     `network`, or giving other arrays to `apply`, changes neither `params` nor what `predict` says.
     """
 
-    def __init__(self, folder: Path, lowerings: Mode | None = None, passes: str | Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lowerings: Mode | None = None,
+        passes: str | Sequence[str] | None = None,
+        precision: Precision = "float32",
+    ) -> None:
         """`lowerings` say how operations are computed, `passes` which are used by `predict` and `evaluate`, otherwise
-        than the recipe has it; see `open`.
+        than the recipe has it, and `precision` what these two compute in; see `open`.
 
         Raises `SpecError` where the folder holds no run and no import, or one that has no weights yet, and `ValueError`
-        for a pass that there is not.
+        for a pass or a precision that there is not.
         """
+        if precision not in get_args(Precision):
+            raise ValueError(f"`precision` is one of {listed(get_args(Precision))}, not {precision!r}")
+        self.precision: Precision = precision
+        """What `predict` and `evaluate` compute in."""
         self._given = None if passes is None else chosen(passes)
         self._once = False
         """Whether what is compiled is called once, with few samples: the command line says so."""
         self._run, self.spec = opened(folder)
         recipe = self.spec.train
         self._mode: Mode = lowerings or (recipe.lowerings if recipe is not None else "auto")
-        own = recipe.passes if recipe is not None else DEFAULT
-        self.passes = own if self._given is None else self._given
+        self.passes = used(recipe, self._given)
         """The passes of `predict` and `evaluate`: rewritings that change nothing but speed."""
         self.graph: Graph = self.spec.graph()
         """The network's graph, train-only parts included."""
@@ -224,6 +234,7 @@ class Run:
                 part,
                 self._lowerings,
                 self._given,
+                self.precision,
             )
         _warn(notes, 1)
         return found.metrics
@@ -232,7 +243,8 @@ class Run:
         """What layers give for samples, by the layers' paths: arrays (N, …) of NumPy's, in the network's order.
 
         `paths` are paths of layers, or of blocks for all layers in them, or patterns, in which `*` stands for a part
-        between dots and `**` for any part. Raises `ValueError` for those that name nothing in evaluation.
+        between dots and `**` for any part. Always in float32. Raises `ValueError` for those that name nothing in
+        evaluation.
         """
         chosen = self._chosen([paths] if isinstance(paths, str) else list(paths))
         rows = list(self._computed(self._forward.activations(chosen), images, invert))
@@ -333,8 +345,8 @@ class Run:
 
     @cached_property
     def _forward(self) -> Forward:
-        forward = (self._weights.pure, self.spec.inputs, self._shown, self._others, self._lowerings, self.passes)
-        return Forward(self.graph, *forward)
+        forward = (self._weights.pure, self.spec.inputs, self._shown, self._others, self._lowerings)
+        return Forward(self.graph, *forward, self.passes, self.precision)
 
     def _missing(self) -> list[str]:
         notes = []
@@ -383,11 +395,19 @@ def _warn(notes: Sequence[str], depth: int) -> None:
         warnings.warn(note, stacklevel=depth + 2)
 
 
-def open(folder: str | Path, *, lowerings: Mode | None = None, passes: str | Sequence[str] | None = None) -> Run:
+def open(
+    folder: str | Path,
+    *,
+    lowerings: Mode | None = None,
+    passes: str | Sequence[str] | None = None,
+    precision: Precision = "float32",
+) -> Run:
     """The run, or the import, in a folder. Raises `SpecError` where there is none that can be used.
 
     `lowerings` are "auto" or "library", as `train.lowerings`. `passes` are names of rewritings for speed, or "none", as
-    `train.passes`, which `predict` and `evaluate` use. What is left out is as the recipe has it. Raises `ValueError`
-    for a pass that there is not.
+    `train.passes`, which `predict` and `evaluate` use. What is left out is as the recipe has it. `precision` is what
+    these two compute in, "float32", "bfloat16" or "float16", whatever the recipe's is: with 16 bits layers that have
+    long sums or exponentials stay in float32, as in training, and outputs are float32. Raises `ValueError` for a pass
+    or a precision that there is not.
     """
-    return Run(Path(at_home(str(folder))), lowerings, passes)
+    return Run(Path(at_home(str(folder))), lowerings, passes, precision)

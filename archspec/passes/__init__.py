@@ -15,6 +15,7 @@ from archspec.passes._base import outside
 if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.passes.recompute import Patterns
+    from archspec.spec.train import Train
 
 PassName = Literal["fold_batch_norm", "fuse_pointwise"]
 
@@ -71,10 +72,21 @@ def chosen(names: str | Iterable[str]) -> tuple[PassName, ...]:
     return tuple(name for name in NAMES if name in given)
 
 
+def used(recipe: Train | None, given: Iterable[PassName] | None = None) -> tuple[PassName, ...]:
+    """The passes that are given, else the recipe's, else those that are always right."""
+    if given is not None:
+        return tuple(given)
+    return DEFAULT if recipe is None else recipe.passes
+
+
 def said(graph: Graph, names: Collection[str]) -> str:
-    """What passes do with a graph that is pruned to evaluation, in words: what is counted, and what stays as it is."""
+    """What passes do with a graph that is pruned to a mode, in words: what is counted, and what stays as it is."""
     if not names:
         return "none: every layer runs by itself"
+    if graph.mode == "train":
+        names = [name for name in names if name != "fold_batch_norm"]
+        if not names:
+            return "batch norms are folded in evaluation alone"
     from archspec.diagnostics import count
 
     groups = groups_of(graph, names)

@@ -13,6 +13,7 @@ import numpy as np
 from archspec.data import uncounted
 from archspec.images.numbers import given, normalised_inputs
 from archspec.inference.shown import Shown, shown_by
+from archspec.lower import narrowing
 from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.review._base import Collector, Example
@@ -64,13 +65,16 @@ def look(
     statistics: Arrays,
     names: Mapping[str, Sequence[str]],
     lowerings: Lowerings | None = None,
+    kind: Any = None,
 ) -> list[Look]:
-    """What outputs say of a part, the main one first. `names` are those of each output's classes or numbers.
+    """What outputs say of a part, the main one first. `names` are those of each output's classes or numbers, `kind` the
+    16-bit type that the network computes with, where it does.
 
     The samples are gone through once, in batches; of each a few numbers stay. The few that are shown are read again.
     """
     main = graph.main_output.name
     own = sorted((head for head in evaluated(heads) if head.metrics), key=lambda head: head.name != main)[:OUTPUTS]
+    narrow = narrowing(graph, kind)
     collectors = {head.name: _collector(head, shown_by(head, graph), names.get(head.name, ())) for head in own}
 
     @partial(jit, lowerings=lowerings)
@@ -78,7 +82,9 @@ def look(
         params: Arrays, statistics: Arrays, inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]
     ) -> dict[str, dict[str, Any]]:
         x, y = normalised_inputs(inputs, sections), computed(dict(targets))
-        outputs = named_outputs(pure.apply(params, statistics, given(x), train=False, lowerings=lowerings)[0], main)
+        params = params if narrow is None else narrow(params)
+        made, _ = pure.apply(params, statistics, given(x), train=False, precision=kind, lowerings=lowerings)
+        outputs = named_outputs(made, main)
         return {
             name: collector.of_batch(outputs[name], collector.head.chosen(x, y))
             for name, collector in collectors.items()

@@ -24,7 +24,7 @@ def page_of(done: Evaluated) -> str:
     split = data.parts[done.part]
     named = {head.name: names_of(data, head) for head in heads if not head.train_only}
     names = {name: own.get("classes") or own.get("values") or [] for name, own in named.items()}
-    looks = look(graph, pure, spec.inputs, heads, split, done.params, done.statistics, names, done.lowerings)
+    looks = look(graph, pure, spec.inputs, heads, split, done.params, done.statistics, names, done.lowerings, done.type)
     about = folder.about
     records = folder.metrics().records
     held = about.get("notes")

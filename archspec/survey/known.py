@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cache import cache_folder
 from archspec.data import Column
+from archspec.diagnostics import DataError
 from archspec.survey.facts import DIGEST, Facts, Labels, Moments
+from archspec.writing import write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,15 +89,11 @@ class Known:
         """Writes facts as a whole, or not at all: a cache that cannot be written is none."""
         if not self.usable:
             return
-        partial = self.folder / f"{key}.{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(_to_plain(facts)), "utf-8")
-            os.replace(partial, self.folder / f"{key}.json")
-        except OSError:
+            write(self.folder / f"{key}.json", json.dumps(_to_plain(facts)))
+        except (OSError, DataError):
             self.usable = False
-            with suppress(OSError):
-                partial.unlink()
 
     def tidy(self, keys: Collection[str]) -> None:
         """Deletes facts of files that are not what they were."""

@@ -13,7 +13,7 @@ from archspec.data import Data, InTurn, Loader, Split
 from archspec.diagnostics import DataError
 from archspec.graph import Graph
 from archspec.images.numbers import given
-from archspec.lower import Arrays, Pure
+from archspec.lower import Arrays, Pure, narrowing
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import add
 from archspec.tasks import Head
@@ -52,6 +52,8 @@ class Evaluated(NamedTuple):
     notes: Sequence[str]
     lowerings: Lowerings
     """What chose how operations are computed."""
+    type: Any = None
+    """The 16-bit type that the network computed with; None for float32."""
 
     @property
     def whose(self) -> str:
@@ -150,9 +152,13 @@ class Evaluator:
         """Raises `DataError` with the layer at which a batch goes wrong."""
         start = index * self.size
         inputs, _ = _placed(self.batches(index))
-        network = self.steps.pure.merge(params, statistics)
+        narrow = narrowing(self.graph, self.steps.seen)
+        network = self.steps.pure.merge(params if narrow is None else narrow(params), statistics)
         x = given(self.steps.normalised(inputs))
-        where = first_broken_layer(self.graph, network, x, None, train=False, lowerings=self.steps.lowerings)
+        kind = self.steps.seen
+        where = first_broken_layer(
+            self.graph, network, x, None, train=False, precision=kind, lowerings=self.steps.lowerings
+        )
         last = min(start + self.size, len(self.split))
         raise DataError(
             "E520",

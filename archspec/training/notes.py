@@ -16,7 +16,7 @@ from archspec.images.numbers import normalised
 from archspec.output import say
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
-from archspec.spec.train import Train
+from archspec.spec.train import Precision, Train
 from archspec.spec.training import Limits, active_norms, limits_of
 from archspec.tasks import Head
 from archspec.training.feeding import batch_of
@@ -195,13 +195,16 @@ def of_average(recipe: Train, samples: int) -> list[str]:
     ]
 
 
-def of_precision(recipe: Train) -> list[str]:
-    """That 16 bits are no gain here."""
-    if recipe.precision == "float32" or jax.default_backend() != "cpu":
+def of_precision(precision: Precision, *, evaluation: bool = False) -> list[str]:
+    """That evaluation's figures are of 16 bits, and that these are no gain here."""
+    if precision == "float32":
         return []
-    return [
-        f"{recipe.precision} on a CPU: XLA computes most of it by way of float32, more slowly than in float32 itself"
-    ]
+    said = [f"computed in {precision}: what comes out is not what float32 gives"] if evaluation else []
+    if jax.default_backend() == "cpu":
+        said.append(
+            f"{precision} on a CPU: XLA computes most of it by way of float32, more slowly than in float32 itself"
+        )
+    return said
 
 
 def class_counts(labels: Values, classes: int) -> np.ndarray:

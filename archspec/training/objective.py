@@ -11,7 +11,7 @@ from jax import lax
 
 from archspec.graph import Graph
 from archspec.images.numbers import given
-from archspec.lower import Arrays, Outputs, Pure, narrowed
+from archspec.lower import Arrays, Outputs, Pure, narrowed, type_of
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import Sums
 from archspec.passes import DEFAULT, groups_of
@@ -83,7 +83,7 @@ class Objective:
         self.frozen = frozen
         self.parts = parts
         self.lowerings = lowerings
-        self.type = None if precision == "float32" else jnp.dtype(precision)
+        self.type = type_of(precision)
         """The 16-bit type that the passes compute with; None for float32."""
         self.groups = groups_of(graph.pruned("train"), passes, remat)
         """What runs together in a step."""

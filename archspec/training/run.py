@@ -282,7 +282,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
         *of_average(recipe, len(data.train)),
-        *of_precision(recipe),
+        *of_precision(recipe.precision),
     ]
 
 

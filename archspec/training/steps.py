@@ -12,7 +12,7 @@ import optax
 
 from archspec.graph import Graph
 from archspec.images.numbers import finished, given, mean_colour, normalised, normalised_inputs, scaled
-from archspec.lower import Arrays, Network, Pure, build, outline, split
+from archspec.lower import Arrays, Network, Pure, build, narrowing, outline, split, type_of
 from archspec.lowerings.choosing import Lowerings, of_mode
 from archspec.lowerings.compiling import jit
 from archspec.passes import groups_of
@@ -28,7 +28,7 @@ from archspec.training.updates import factor_of, transformation
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.inputs import Input
-    from archspec.spec.train import Train
+    from archspec.spec.train import Precision, Train
 
 FACTOR = "factor"
 """The state's name of what the learning rate is multiplied by, where a plateau decides that."""
@@ -73,6 +73,8 @@ class Steps(NamedTuple):
     """The network as a step runs it, with the weights of a state in the precision of its passes."""
     type: Any
     """The 16-bit type of the passes; None for float32."""
+    seen: Any
+    """That of evaluation."""
     lowerings: Lowerings
     """What chooses how operations are computed, in training and evaluation."""
 
@@ -119,8 +121,9 @@ def steps_of(
     offset: int = 0,
     begin: int = 0,
     lowerings: Lowerings | None = None,
+    seen_in: Precision = "float32",
 ) -> Steps:
-    """As `make_steps`, of the parts of a spec."""
+    """As `make_steps`, of the parts of a spec. `seen_in` is the precision of evaluation."""
     pure, *shapes = outline(graph)
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
@@ -130,6 +133,7 @@ def steps_of(
     )
     scales = train.precision == "float16"
     groups = groups_of(graph.pruned("eval"), train.passes)
+    seen = type_of(seen_in)
     main, trained = objective.main, partial(trained_of, frozen=frozen)
 
     def initial(given: Arrays | None = None) -> State:
@@ -212,7 +216,14 @@ def steps_of(
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
         outputs, _ = pure.apply(
-            params, statistics, given(inputs), train=False, groups=groups, lowerings=chosen, folded=True
+            params,
+            statistics,
+            given(inputs),
+            train=False,
+            precision=seen,
+            groups=groups,
+            lowerings=chosen,
+            folded=True,
         )
         named = named_outputs(outputs, main.name)
         terms, metrics = [], {}
@@ -231,7 +242,7 @@ def steps_of(
         continued,
         prepare,
         jit(train_step, chosen, donate_argnums=0),
-        pure.folding(groups),
+        pure.folding(groups, narrowing(graph, seen)),
         jit(evaluate_step, chosen),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
@@ -239,6 +250,7 @@ def steps_of(
         objective.parted,
         lambda state: pure.merge(objective.narrowed(state["params"]), state["statistics"]),
         objective.type,
+        seen,
         chosen,
     )
 

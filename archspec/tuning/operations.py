@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from archspec.calling.groups import run
 from archspec.graph import Graph, is_input
-from archspec.lower import narrowed, outline
+from archspec.lower import narrowing, outline, type_of
 from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.choosing import Choice, Lowerings
+from archspec.passes import DEFAULT, groups_of
 from archspec.xla import Mode
 
 
 class Operation(NamedTuple):
-    """An operation of a network: the path of the layer that it is of, and the directions that the mode computes."""
+    """An operation of a network: the path of the layer that it is of, or the paths of those that it computes together
+    with `+` between them, and the directions that the mode computes."""
 
     path: str
     case: Case
@@ -36,9 +39,16 @@ class _Noting(Lowerings):
 
 
 def operations(
-    graph: Graph, mode: Mode, batch: int, precision: str = "float32", frozen: Collection[str] = ()
+    graph: Graph,
+    mode: Mode,
+    batch: int,
+    precision: str = "float32",
+    frozen: Collection[str] = (),
+    passes: Collection[str] = DEFAULT,
 ) -> list[Operation]:
     """The operations of a mode's program, in order, for batches of a size. Nothing is compiled.
+
+    Convolutions that `passes` join are the one operation that is computed of them.
 
     In training there are all three directions, but for the gradient by an input of the network, which nobody asks for,
     and by arrays that are `frozen`. With a 16-bit precision arrays are of that type, as a training step has them, but
@@ -48,20 +58,27 @@ def operations(
     pure, *arrays = outline(graph)
     noting = _Noting()
     found: list[Operation] = []
-    train, narrow = mode == "train", None if precision == "float32" else jnp.dtype(precision)
+    train, kind = mode == "train", type_of(precision)
+    narrow = narrowing(graph, kind)
+    groups = groups_of(own, passes)
+    members = {group.first: group.members for group in groups}
 
     def traced(params: Any, statistics: Any, x: Any, key: Any) -> int:
-        if narrow is not None:
-            params = narrowed(graph, params, narrow)
-        network = pure.merge(params, statistics)
-        for index, _ in network.trace(x, key, train=train, precision=narrow, lowerings=noting):
-            node = own.nodes[index]
+        network = pure.merge(params if narrow is None else narrow(params), statistics)
+        way, values = network.way(train, key, frozenset(), kind, noting, True), network.given(x)
+        for index in range(len(own.nodes)):
+            run((index,), groups, values, way)
+            if not noting.asked:
+                continue
+            nodes = [own.nodes[member] for member in members.get(index, (index,))]
+            computing = [node for node in nodes if node.layer.uses_lowerings]
             directions = DIRECTIONS if train else ("forward",)
-            if all(map(is_input, node.inputs)):
+            if all(map(is_input, nodes[0].inputs)):
                 directions = tuple(item for item in directions if item != "input")
-            if node.owner in frozen:
+            if all(node.owner in frozen for node in computing):
                 directions = tuple(item for item in directions if item != "kernel")
-            found.extend(Operation(node.path, case, directions) for case in noting.asked)
+            path = " + ".join(node.path for node in computing)
+            found.extend(Operation(path, case, directions) for case in noting.asked)
             noting.asked.clear()
         return 0
 

@@ -30,12 +30,13 @@ Import = Callable[..., Path]
 def imported(tmp_path: Path) -> Import:
     """Makes a folder of a spec with weights that are drawn for it: as good as a run to whoever asks it something."""
 
-    def made(text: str, classes: Sequence[str] = ()) -> Path:
+    def made(text: str, classes: Sequence[str] = (), **kernels: np.ndarray) -> Path:
         path, folder = tmp_path / "net.yaml", tmp_path / "net"
         path.write_text("archspec: 1\nname: net\n" + text)
         spec = load(path)
         _, params, statistics = split(build(spec.graph(), seed=1))
         arrays = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
+        arrays |= {f"{name}.kernel": value for name, value in kernels.items()}
         owner = take(folder, "import")
         write_import(owner, spec.to_yaml(), lambda file: write_tensors(file, arrays, {}), {}, classes)
         owner.release()
@@ -204,6 +205,30 @@ def test_numbers_are_given_with_their_names(
     assert main(["predict", str(folder), str(tmp_path / "x.npy"), "-o", "x"]) == 1
     assert main(["predict", str(folder), str(tmp_path / "x.npy"), "--threshold", "0.5"]) == 1
     assert "no use for a threshold" in capsys.readouterr().err
+
+
+def test_sixteen_bits_are_asked_for_and_said(
+    imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 + 2⁻⁹ is 1 in bfloat16, so that a sum that float32 has, Σ(1 + 2⁻⁹) − Σ1 over 256 numbers, is 0 there."""
+    kernel = np.ones((512, 1), np.float32)
+    kernel[:256] += 2**-9
+    text = "task: regression\ninput: {features: 512}\nlayers: [{dense: {name: d, units: 1}}]\ntrain: "
+    folder = imported(f"{text}{{precision: bfloat16, dataset: {{npz: x.npz}}}}", d=kernel)
+    x = np.repeat([[1, -1]], 256).reshape(1, 512).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    for options, wanted in ((), 0.5), (("--precision", "bfloat16"), 0.0), (("--precision", "float32"), 0.5):
+        assert main(["predict", str(folder), str(tmp_path / "x.npy"), *options]) == 0
+        said = capsys.readouterr()
+        assert f" {wanted:.4g}" in said.out
+        assert ("computed in bfloat16: what comes out is not what float32 gives" in said.err) == (wanted == 0)
+    np.save(tmp_path / "x.npy", np.concatenate([x, 300 * abs(x)]))
+    assert main(["predict", str(folder), str(tmp_path / "x.npy"), "--precision", "float16"]) == 0
+    assert (
+        "gives for 1 of 2 samples is not finite, in float16, where nothing is above 65,504" in capsys.readouterr().err
+    )
+    with pytest.raises(ValueError, match="one of float32, bfloat16 and float16, not 'half'"):
+        archspec.open(folder, precision="half")
 
 
 def test_maps_of_numbers_are_written(imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

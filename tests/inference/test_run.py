@@ -286,6 +286,17 @@ def test_eval_takes_other_metrics(trained: Path, capsys: pytest.CaptureFixture[s
     assert {"top1", "macro_f1"} <= set(json.loads(found.out)) and "own data" not in found.err
 
 
+def test_eval_computes_in_16_bits_where_asked(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        assert main(["eval", str(trained), "--precision", precision, "--format", "json"]) == 0
+        found = capsys.readouterr()
+        losses.append(json.loads(found.out)["loss"])
+        assert ("computed in bfloat16" in found.err) == (precision == "bfloat16")
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert archspec.open(trained, precision="bfloat16").evaluate()["loss"] == losses[1]
+
+
 def test_labels_of_other_data_go_by_the_names_of_their_classes(
     trained: Path, tmp_path: Path, pixels: np.ndarray, digits: Path
 ) -> None:

@@ -14,8 +14,10 @@ from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.choosing import Lowerings, Why
 from archspec.lowerings.device import Device
 from archspec.lowerings.tuned import Timed
+from archspec.passes import NAMES
 from archspec.tuning.operations import Operation, operations
 from archspec.tuning.search import Asked, Tried, asked, search, to_keep
+from archspec.xla import Mode, lowered
 
 FIRST = Case("conv", 4, (6, 5), 3, 8, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, "float32")
 SECOND = FIRST._replace(channels=8, filters=8)
@@ -28,6 +30,21 @@ layers:
   - relu
   - conv: {name: third, filters: 8, kernel: 3, pad: same}
   - conv: {name: last, filters: 2, kernel: 1}
+"""
+BRANCHES = """
+input: {height: 6, width: 5, channels: 3}
+layers:
+  - conv: {name: stem, filters: 8, kernel: 3}
+  - batch_norm
+  - parallel:
+      name: m
+      join: concat
+      branches:
+        a: [conv: {filters: 3, kernel: 1, bias: false}, batch_norm]
+        b: [conv: {filters: 4, kernel: 1}]
+        c: [conv: {filters: 2, kernel: 3, pad: same}]
+  - global_avg_pool
+  - dense: {units: 3}
 """
 LIBRARY = Why("library", "library", "")
 
@@ -49,6 +66,18 @@ def test_the_operations_of_a_network(write: Callable[..., Path]) -> None:
         DIRECTIONS,
     ]
     assert [own.case for own in trained] == [own._replace(dtype="bfloat16") for own in (FIRST, SECOND, SECOND, LAST)]
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_they_are_those_of_the_program_that_runs(write: Callable[..., Path], mode: Mode) -> None:
+    """What passes join is one operation here as there."""
+    graph = load(write(BRANCHES)).graph()
+    found = operations(graph, mode, 4, passes=NAMES)
+    assert [own.path for own in found] == ["stem", "m.a.conv1 + m.b.conv1", "m.c.conv1"]
+    assert found[1].case.filters == 7
+    made = lowered(graph, 4, mode, passes=NAMES)
+    made.function.lower(*made.shapes)
+    assert {own.case for own in found} == set(made.lowerings.taken)
 
 
 def test_what_is_alike_is_one(write: Callable[..., Path]) -> None:
