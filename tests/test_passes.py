@@ -178,6 +178,12 @@ def test_pointwise_convolutions_of_one_input_are_one(write: Write) -> None:
     conv, norm = "mixed.a.conv1", "mixed.a.batch_norm1"
     assert fused == [sorted([conv, norm, "mixed.b.conv1", "mixed.c.conv1"]), ["l", "r"]]
     assert said(graph, NAMES) == "2 batch norms folded into convolutions; 5 1×1 convolutions computed as 2"
+    trained = load("lenet5").graph().pruned("train")
+    assert (
+        said(trained, NAMES) == "no 1×1 convolutions share an input"
+        and said(trained, NAMES[:1]) == "nothing in training"
+    )
+    assert said(trained.pruned("eval"), NAMES[:1]) == "no batch norms to fold"
     pure, params, statistics = drawn(network)
     x = sample(graph)
 

@@ -86,7 +86,7 @@ def said(graph: Graph, names: Collection[str]) -> str:
     if graph.mode == "train":
         names = [name for name in names if name != "fold_batch_norm"]
         if not names:
-            return "batch norms are folded in evaluation alone"
+            return "nothing in training"
     from archspec.diagnostics import count
 
     groups = groups_of(graph, names)
@@ -94,9 +94,8 @@ def said(graph: Graph, names: Collection[str]) -> str:
     if "fold_batch_norm" in names:
         pairs = sum(own.how == "fold_batch_norm" for group in groups for own in (group, *group.inner))
         left = sum(node.kind == "batch_norm" for node in graph.nodes) - pairs
-        parts.append(
-            f"{count(pairs, 'batch norm')} folded into convolutions" + (f", {left} left as they are" * (left > 0))
-        )
+        folded = f"{count(pairs, 'batch norm')} folded into convolutions" if pairs or left else "no batch norms to fold"
+        parts.append(folded + f", {left} left as they are" * (left > 0))
     if "fuse_pointwise" in names:
         fused = [group for group in groups if group.how == "fuse_pointwise"]
         number = sum(len(group.members) - len(group.inner) for group in fused)

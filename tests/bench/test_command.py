@@ -36,7 +36,7 @@ def test_figures_layers_and_a_profile(
     assert found["flops"] == 4 * training_flops(load(spec).graph())
     assert found["samples_per_second"] * found["seconds"] == pytest.approx(4)
     assert found["flops_per_second"] * found["seconds"] == pytest.approx(found["flops"])
-    assert found["passes"] == "batch norms are folded in evaluation alone"
+    assert found["passes"] == "nothing in training"
     assert found["steps_per_block"] == 2 and len(found["blocks"]) == 7
     rows = {row["layer"]: row for row in found["layers"]}
     assert list(rows) == ["first", "bn", "act", "flatten1", "fc"]
