@@ -14,7 +14,6 @@ import os
 import platform
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -49,9 +48,10 @@ def _settings() -> Any:
     return jax.config
 
 
-_UNWRITABLE = "Error writing persistent compilation cache entry .*std::bad_alloc"
-"""What JAX warns of where jaxlib cannot write a program down: as of 0.12, one that calls oneDNN on a CPU. Each process
-compiles it anew, which is nothing that a user could see to."""
+_UNWRITABLE = b"__onednn$"
+"""In a program's text where it calls oneDNN on a CPU: convolutions and matrix products alike. jaxlib (as of 0.12) takes
+such a call for another kind of call when it writes a program down, and reads memory that is none of its own, which ends
+in std::bad_alloc at best. Each process compiles such a program anew."""
 
 _asked = threading.Lock()
 _settled = False
@@ -87,6 +87,7 @@ def keep() -> None:
                 settings.update("jax_enable_compilation_cache", False)
         elif not _settled:
             _settled = True
+            _spare_unwritable()
             if settings.jax_compilation_cache_dir is None and settings.jax_enable_compilation_cache:
                 _begin(cache_folder("programs"))
 
@@ -118,11 +119,35 @@ def _begin(folder: Path) -> None:
             super().put(key, value) if other is None else other.put(key, value)
 
     theirs.get_file_cache = lambda path: (Ours(folder, _most()), path) if path == str(folder) else get_file_cache(path)
-    warnings.filterwarnings("ignore", _UNWRITABLE, UserWarning)
     settings.update("jax_compilation_cache_dir", str(folder))
     for name, (usual, ours) in _USUAL.items():
         if getattr(settings, name) == usual and name.upper() not in os.environ:
             settings.update(name, ours)
+
+
+def _spare_unwritable() -> None:
+    """Has JAX not write down what jaxlib cannot, in whichever folder."""
+    try:
+        from jax._src import compilation_cache
+
+        theirs: Any = compilation_cache
+        write = theirs.put_executable_and_time
+    except (ImportError, AttributeError):
+        return
+
+    def put(key: str, name: str, executable: Any, *rest: Any) -> None:
+        if not calls_onednn(executable):
+            write(key, name, executable, *rest)
+
+    theirs.put_executable_and_time = put
+
+
+def calls_onednn(executable: Any) -> bool:
+    """Whether a compiled program calls oneDNN; False where its text cannot be had."""
+    try:
+        return any(_UNWRITABLE in module.as_serialized_hlo_module_proto() for module in executable.hlo_modules())
+    except Exception:  # of whichever type a device's own runtime raises
+        return False
 
 
 @cache

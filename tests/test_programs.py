@@ -187,3 +187,42 @@ def test_no_cache_is_an_option_of_what_compiles(monkeypatch: pytest.MonkeyPatch,
         assert main(["predict", str(tmp_path), "image.png", *more]) == 0
     assert seen == [False, True] and not programs._unwanted
     assert main(["validate", "lenet5", "--no-cache"]) == 2
+
+
+class _Compiled:
+    """A program with a text, as JAX gives it to its cache."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    def hlo_modules(self) -> list[_Compiled]:
+        return [self]
+
+    def as_serialized_hlo_module_proto(self) -> bytes:
+        return self.text
+
+
+def test_a_program_that_jaxlib_cannot_write_down_is_not_given_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from jax._src import compilation_cache
+
+    written: list[str] = []
+    monkeypatch.setattr(compilation_cache, "put_executable_and_time", lambda key, *rest: written.append(key))
+    programs._spare_unwritable()
+    for key, text in (("plain", b"%dot"), ("onednn", b"custom_call_target __onednn$matmul"), ("other", b"onednn")):
+        compilation_cache.put_executable_and_time(key, "jit_f", _Compiled(text), None, 1)
+    assert written == ["plain", "other"]
+
+
+def test_calls_of_onednn_are_seen_in_compiled_programs() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from archspec.lowerings.device import ONEDNN, has_onednn
+
+    def executable(options: dict[str, object] | None = None) -> object:
+        compiled = jax.jit(lambda a: a @ a, compiler_options=options).lower(jnp.ones((512, 512))).compile()
+        return compiled.runtime_executable()
+
+    assert not programs.calls_onednn(executable())
+    if has_onednn(jax.default_backend()):
+        assert programs.calls_onednn(executable(ONEDNN))

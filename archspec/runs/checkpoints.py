@@ -125,7 +125,7 @@ class Checkpoints:
             _compare(state, held)
             # Orbax's arrays are bound to their device, as none of a run that begins are: a state in which some are and
             # others are not is another program's, and its step would be compiled twice.
-            return jax.tree.map(lambda value: jnp.array(np.asarray(value), copy=True), state), about
+            return jax.device_put(jax.tree.map(np.asarray, state), may_alias=False), about
 
         steps = [step for step in reversed(self.steps()) if until is None or step <= until]
         return _first(self.path, read, steps)

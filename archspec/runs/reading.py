@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import jax.numpy as jnp
+import jax
 
 from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
@@ -72,7 +72,8 @@ def restored(folder: RunFolder, spec: Spec, notes: list[str] | None = None) -> A
             from archspec.plugins import changed
 
             notes.extend(changed(folder.plugins, str(folder.path)))
-    return {name: jnp.asarray(value) for name, value in arrays.items()}
+    placed: Arrays = jax.device_put(arrays)  # without a program for each shape
+    return placed
 
 
 def best_step(folder: RunFolder, spec: Spec) -> int | None:

@@ -141,7 +141,7 @@ def steps_of(
         drawn = shapes if whole else split(build(graph, seed=train.seed))[1:]
         laid = [{name: (given or {}).get(name, value) for name, value in part.items()} for part in drawn]
         # The arrays are copied, since the first step uses its state up.
-        return beginning(*jax.tree.map(lambda value: jnp.array(value, copy=True), laid))
+        return beginning(*jax.device_put(laid, may_alias=False))
 
     def beginning(params: Arrays, statistics: Arrays) -> State:
         key = jax.random.fold_in(jax.random.key(train.seed), 1)

@@ -108,7 +108,8 @@ def _steady(made: optax.GradientTransformationExtraArgs) -> optax.GradientTransf
     """
 
     def init(params: Any) -> Any:
-        return jax.tree.map(lambda value: jnp.array(_plain(value), copy=True), made.init(params))
+        state: Any = jax.device_put(jax.tree.map(_plain, made.init(params)), may_alias=False)
+        return state
 
     def update(updates: Any, state: Any, params: Any = None, **more: Any) -> tuple[Any, Any]:
         shapes = jax.eval_shape(made.init, params)
