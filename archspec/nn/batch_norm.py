@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -24,19 +27,65 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(channels))
 
     def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        if train:
-            axes = tuple(range(x.ndim - 1))
-            count = x.size // x.shape[-1]
-            mean = x.mean(axes)
-            var = jnp.mean(lax.square(x - mean), axes)
-            unbiased = lax.stop_gradient(var) * (count / max(1, count - 1))
-            kept = self.momentum
-            self.mean.set_value(kept * self.mean[...] + (1 - kept) * lax.stop_gradient(mean))
-            self.var.set_value(kept * self.var[...] + (1 - kept) * unbiased)
-        else:
-            mean, var = self.mean[...], self.var[...]
-        factor = lax.rsqrt(var + self.epsilon)
-        if self.scale is not None:
-            factor = factor * self.scale[...]
-        y = (x - mean) * factor
-        return y if self.bias is None else y + self.bias[...]
+        scale = None if self.scale is None else self.scale[...]
+        bias = None if self.bias is None else self.bias[...]
+        if not train:
+            return _applied(x, self.mean[...], self.var[...], scale, bias, self.epsilon)
+        y, mean, var = normalised(x, scale, bias, self.epsilon)
+        count = x.size // x.shape[-1]
+        unbiased = var * (count / max(1, count - 1))
+        kept = self.momentum
+        self.mean.set_value(kept * self.mean[...] + (1 - kept) * mean)
+        self.var.set_value(kept * self.var[...] + (1 - kept) * unbiased)
+        return y
+
+
+def _applied(
+    x: jax.Array, mean: jax.Array, var: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
+) -> jax.Array:
+    factor = lax.rsqrt(var + epsilon)
+    if scale is not None:
+        factor = factor * scale
+    y = (x - mean) * factor
+    return y if bias is None else y + bias
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def normalised(
+    x: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """scale·(x − μ)/√(σ² + ε) + bias over all axes but the last, μ and σ²; the last two have no gradient.
+
+    Differentiated step by step, sums for μ and for σ² would each go over the maps again. In closed form two sums do,
+    which are the gradients of bias and scale: with x̂ = (x − μ)/√(σ² + ε) and n numbers for each channel,
+    x̄ = scale/√(σ² + ε) · (ȳ − Σȳ/n − x̂·Σ(ȳ·x̂)/n) (Ioffe & Szegedy 2015, section 3). The variance is the mean of
+    (x − μ)², since E[x²] − μ² loses digits where means are large.
+    """
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axes)
+    var = jnp.mean(lax.square(x - mean), axes)
+    return _applied(x, mean, var, scale, bias, epsilon), mean, var
+
+
+def _forward(
+    x: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[Any, ...]]:
+    made = normalised(x, scale, bias, epsilon)
+    return made, (x, scale, bias is not None, *made[1:])
+
+
+def _backward(
+    epsilon: float, kept: tuple[Any, ...], gradients: tuple[jax.Array, Any, Any]
+) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
+    x, scale, has_bias, mean, var = kept
+    gradient = gradients[0]
+    axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+    inverse = lax.rsqrt(var + epsilon)
+    total = gradient.sum(axes)
+    along = (gradient * (x - mean)).sum(axes) * inverse
+    factor = inverse if scale is None else inverse * scale
+    back = factor * (gradient - total / count - (x - mean) * (inverse * along / count))
+    return back, None if scale is None else along, total if has_bias else None
+
+
+normalised.defvjp(_forward, _backward)

@@ -26,20 +26,53 @@ def layout(x: jax.Array) -> tuple[str, str, str]:
 
 
 def max_pool(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides, dilation: Pair) -> jax.Array:
-    """The maximum of each window; padding counts as −∞."""
+    """The maximum of each window; padding counts as −∞.
+
+    XLA's windows on CPUs are slow (3×3 stride 2 over (8, 55, 55, 96): 2.9 ms). Slices, one for each tap, become one
+    loop (0.5 ms); where the map is padded each of their elements would be tested, so that windows of one axis after the
+    other are faster, as large ones are.
+    """
     low = jnp.asarray(-jnp.inf, x.dtype)
     sides = ((0, 0), *padding, (0, 0))
-    if set(dilation) == {1}:
-        largest: jax.Array = lax.reduce_window(x, -np.inf, lax.max, (1, *window, 1), (1, *stride, 1), sides)
-        return largest
+    plain, padded = set(dilation) == {1}, any(map(any, padding))
     # The gradient of reduce_window does not know dilation; a maximum over the window's taps does.
-    padded = lax.pad(x, low, [(before, after, 0) for before, after in sides])
-    extents = [(taps - 1) * step + 1 for taps, step in zip(window, dilation, strict=True)]
-    sizes = [
-        (size - extent) // step + 1 for size, extent, step in zip(padded.shape[1:-1], extents, stride, strict=True)
-    ]
-    taps = [tap_of(padded, place, sizes, stride, dilation) for place in np.ndindex(*window)]
-    return reduce(jnp.maximum, taps)
+    if not plain or (_on_cpu() and not padded and prod(window) <= MOST_SLICES):
+        # A map that is not padded stays as it is: XLA need not find that out.
+        whole = lax.pad(x, low, [(before, after, 0) for before, after in sides]) if padded else x
+        extents = [(taps - 1) * step + 1 for taps, step in zip(window, dilation, strict=True)]
+        sizes = [
+            (size - extent) // step + 1 for size, extent, step in zip(whole.shape[1:-1], extents, stride, strict=True)
+        ]
+        return reduce(jnp.maximum, [tap_of(whole, place, sizes, stride, dilation) for place in np.ndindex(*window)])
+    if not _on_cpu():
+        return _reduced(x, -np.inf, lax.max, window, stride, padding)
+    return _axis_by_axis(x, -np.inf, lax.max, window, stride, padding)
+
+
+MOST_SLICES = 9
+"""Taps of a window up to which its slices are taken: a 3×3 one's."""
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def _reduced(x: jax.Array, start: float, operation: Any, window: Pair, stride: Pair, padding: Sides) -> jax.Array:
+    found: jax.Array = lax.reduce_window(
+        x, start, operation, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0))
+    )
+    return found
+
+
+def _axis_by_axis(x: jax.Array, start: float, operation: Any, window: Pair, stride: Pair, padding: Sides) -> jax.Array:
+    """The same with windows over one axis after the other."""
+    for axis in range(len(window)):
+
+        def along(values: Sequence[Any], rest: Any, axis: int = axis) -> tuple[Any, ...]:
+            return tuple(value if other == axis else rest for other, value in enumerate(values))
+
+        x = _reduced(x, start, operation, along(window, 1), along(stride, 1), along(padding, (0, 0)))
+    return x
 
 
 def tap_of(padded: jax.Array, place: Pair, sizes: Sequence[int], stride: Pair, dilation: Pair) -> jax.Array:
@@ -97,7 +130,13 @@ def _pool_backward(
     taps: Taps, padding: Sides, numbers: jax.Array, gradients: tuple[jax.Array, Any]
 ) -> tuple[jax.Array]:
     # Each maximum's gradient goes back to where it came from: the indices say it all, the input need not be kept.
-    return (max_unpool(gradients[0], numbers, taps),)
+    gradient = gradients[0]
+    if _on_cpu():
+        # XLA would find the numbers again for each pixel, in one loop with what is below (2×2 over (128, 28, 28, 6):
+        # 3.3 in place of 1.4 ms). It drops barriers, but leaves conditions be. No number is above infinity.
+        never = gradient.reshape(-1)[0] > jnp.inf
+        numbers = lax.cond(never, jnp.zeros_like, lambda numbers: numbers, numbers)
+    return (max_unpool(gradient, numbers, taps),)
 
 
 max_pool_with_indices.defvjp(_pool_forward, _pool_backward)
@@ -151,6 +190,14 @@ def max_unpool(x: jax.Array, numbers: jax.Array, taps: Taps) -> jax.Array:
     return lax.pad(placed, jnp.zeros((), x.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
 
 
+def summed(x: jax.Array, *, window: Pair, stride: Pair, padding: Sides) -> jax.Array:
+    """The sum of each window; on CPUs over one axis after the other where windows overlap (3×3 stride 1 over
+    (8, 28, 28, 192): 0.8 in place of 3.0 ms, and the gradient as well).
+    """
+    overlap = any(step < taps for step, taps in zip(stride, window, strict=True))
+    return (_axis_by_axis if _on_cpu() and overlap else _reduced)(x, 0.0, lax.add, window, stride, padding)
+
+
 def avg_pool(
     x: jax.Array,
     *,
@@ -160,7 +207,7 @@ def avg_pool(
     divisors: tuple[tuple[int, ...], ...],
 ) -> jax.Array:
     """The sum of each window over the number of rows times columns, or of positions, that count in it."""
-    total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
+    total = summed(x, window=window, stride=stride, padding=padding)
     if all(len(set(counts)) == 1 for counts in divisors):
         return total / prod(counts[0] for counts in divisors)
     table = np.ones(())

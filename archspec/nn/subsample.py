@@ -5,9 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax import lax
 
-from archspec.nn.pooling import Pair, Sides
+from archspec.nn.pooling import Pair, Sides, summed
 
 
 class Subsample(nnx.Module):
@@ -22,7 +21,6 @@ class Subsample(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(channels))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        sides = ((0, 0), *self.padding, (0, 0))
-        total: jax.Array = lax.reduce_window(x, 0.0, lax.add, (1, *self.window, 1), (1, *self.stride, 1), sides)
+        total = summed(x, window=self.window, stride=self.stride, padding=self.padding)
         mean = total / self.area
         return mean * self.coefficient[...] + self.bias[...]
