@@ -58,12 +58,13 @@ def test_windows(
     # Few different numbers: many windows have equal maxima, of which the first has the gradient.
     x = draw.integers(0, 4, (2, 7, 8, 3)).astype(np.float32)
     x[0, 3, 3, 0] = np.nan
-    low = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-np.inf)
+    low: np.ndarray = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=-np.inf)
     zero = np.pad(x, ((0, 0), *padding, (0, 0)))
     sizes = [(low.shape[axis + 1] - window[axis]) // stride[axis] + 1 for axis in (0, 1)]
-    largest, total = np.zeros((2, *sizes, 3), np.float32), np.zeros((2, *sizes, 3), np.float32)
-    gradient = draw.integers(1, 9, largest.shape).astype(np.float32)
-    back = np.zeros(low.shape, np.float32)
+    largest: np.ndarray = np.zeros((2, *sizes, 3), np.float32)
+    total: np.ndarray = np.zeros((2, *sizes, 3), np.float32)
+    gradient: np.ndarray = draw.integers(1, 9, largest.shape).astype(np.float32)
+    back: np.ndarray = np.zeros(low.shape, np.float32)
     for batch, row, column, channel in np.ndindex(*largest.shape):
         place = np.s_[
             batch,
@@ -74,9 +75,9 @@ def test_windows(
         largest[batch, row, column, channel] = low[place].max()
         total[batch, row, column, channel] = zero[place].sum()
         # NumPy too takes the first of equals, and not-a-number as the largest.
-        tap = np.unravel_index(low[place].argmax(), window)
-        window_of = np.asarray(back[place])  # a view
-        window_of[tap] += gradient[batch, row, column, channel]
+        down, across = divmod(int(low[place].argmax()), window[1])
+        from_there = (batch, row * stride[0] + down, column * stride[1] + across, channel)
+        back[from_there] += gradient[batch, row, column, channel]
     taps = Taps((7, 8, 3), window, stride, (padding[0][0], padding[1][0]), (1, 1))
     np.testing.assert_array_equal(
         max_pool(jnp.asarray(x), window=window, stride=stride, padding=padding, dilation=(1, 1)), largest
