@@ -1,8 +1,8 @@
-"""Times all candidates of convolutions on one core, for shapes of the zoo, beside PyTorch where it is installed.
+"""Times all candidates of convolutions and poolings on one core, for shapes of the zoo, beside PyTorch where installed.
 
-    python benchmarks/lowerings.py select             # choose shapes anew; what was measured of others is dropped
+    python benchmarks/lowerings.py select [KIND…]     # choose shapes anew; what was measured of others is dropped
     python benchmarks/lowerings.py measure [PART/N]   # what this Python's jax has not been measured for; of N parts one
-    python benchmarks/lowerings.py torch              # PyTorch, where this Python has it
+    python benchmarks/lowerings.py torch              # what PyTorch has not been measured for, where this Python has it
     python benchmarks/lowerings.py show               # what the rules choose beside the best candidate
     python benchmarks/lowerings.py table              # what they choose beside PyTorch, as docs/speed.md has it
 
@@ -33,7 +33,7 @@ NUMBERS = 2e6
 """Numbers of a case's input at most, where it has more than one sample."""
 LARGEST = 16
 """Samples of a batch at most."""
-SHAPES = {"dense": 36, "grouped": 10, "depthwise": 16}
+SHAPES = {"dense": 36, "grouped": 10, "depthwise": 16, "max_pool": 8, "sum_pool": 5}
 """How many classes of each kind are measured."""
 SECONDS = 0.6
 """How long the candidates of a direction are timed in turns."""
@@ -44,6 +44,8 @@ NETWORKS = (
     *("regnet_x_400mf", "yolov3", "inception_v3"),
 )
 """Whose convolutions are looked at."""
+
+OPERATIONS = ("conv", "max_pool", "sum_pool")
 
 Plain = dict[str, Any]
 
@@ -81,37 +83,48 @@ def machine() -> Plain:
     }
 
 
-def select() -> None:
-    """Chooses shapes: of the classes of the zoo's convolutions those that the largest shares of networks' multiply–adds
-    are spent on, and of each the shape that has the largest."""
+def select(*kinds: str) -> None:
+    """Chooses shapes: of the classes of the zoo's operations those that the largest shares of networks' multiply–adds
+    are spent on, and of each the shape that has the largest. Shapes of kinds that are not among those named stay."""
     from archspec.loading import load
     from archspec.tuning.operations import operations
 
+    chosen = kinds or tuple(SHAPES)
     classes: dict[tuple[Any, ...], list[tuple[float, str, Any]]] = {}
     for name in NETWORKS:
         graph = load(name).graph()
         seen: dict[Any, list[str]] = {}
         for used in operations(graph, "eval", 1):
-            if used.case.operation == "conv":
-                seen.setdefault(used.case, []).append(used.path)
-        total = sum(case.macs * len(paths) for case, paths in seen.items())
+            seen.setdefault(used.case, []).append(used.path)
+        total = {of: sum(case.macs * len(seen[case]) for case in seen if case.operation == of) for of in OPERATIONS}
         for case, paths in seen.items():
-            share = case.macs * len(paths) / total
+            share = case.macs * len(paths) / total[case.operation]
             classes.setdefault(class_of(case), []).append((share, f"{name} {paths[0]}", case))
         print(name, len(classes), flush=True)
     ranked = sorted(classes.items(), key=lambda item: -sum(own[0] for own in item[1]))
-    shapes = []
-    for kind, most in SHAPES.items():
+    kept = read()
+    shapes = [shape for shape in kept["shapes"] if class_of(plain_case(shape))[0] not in chosen]
+    measured = {json.dumps(shape["case"]): shape["ms"] for shape in kept["shapes"]}
+    for kind in chosen:
         largest = [max(own, key=lambda item: item[0]) for key, own in ranked if key[0] == kind]
-        for _, where, case in [own for own in largest if own[2].macs <= MOST][:most]:
+        for _, where, case in [own for own in largest if own[2].macs <= MOST][: SHAPES[kind]]:
             batch = max(1, min(LARGEST, int(MACS / case.macs), int(NUMBERS / (prod(case.size) * case.channels))))
-            shapes.append({"of": where, "case": case._replace(batch=batch)._asdict(), "ms": {}})
-    write({"machines": {}, "shapes": shapes})
+            plain = case._replace(batch=batch)._asdict()
+            shapes.append({"of": where, "case": plain, "ms": measured.get(json.dumps(plain), {})})
+    write({"machines": kept["machines"], "shapes": shapes})
+
+
+def plain_case(shape: Plain) -> Any:
+    """A kept shape's case."""
+    from archspec.lowerings.plain import case_of
+
+    return case_of(shape["case"])
 
 
 def class_of(case: Any) -> tuple[Any, ...]:
     """Shapes of which one stands for all."""
     kind = "depthwise" if case.is_depthwise else "grouped" if case.groups > 1 else "dense"
+    kind = kind if case.operation == "conv" else case.operation
 
     def about(number: float) -> int:
         return round(log2(max(1, number)) / 2)
@@ -131,8 +144,7 @@ def measure(part: str = "1/1") -> None:
     """Times all candidates of each direction of which one has not been timed yet."""
     import jax
 
-    from archspec.lowerings.candidates import fitting
-    from archspec.lowerings.case import DIRECTIONS
+    from archspec.lowerings.candidates import directions, fitting
     from archspec.lowerings.device import this_device
     from archspec.lowerings.plain import case_of
     from archspec.lowerings.timing import compared
@@ -144,7 +156,8 @@ def measure(part: str = "1/1") -> None:
     for number, shape in enumerate(parted(shapes, part)):
         case = case_of(shape["case"])
         found = dict(shape["ms"].get(key, {}))
-        missing = [one for one in DIRECTIONS if not set(fitting(case, one)) <= set(found.get(one, {}))]
+        ways = directions(case.operation)
+        missing = [one for one in ways if not set(fitting(case, one)) <= set(found.get(one, {}))]
         if not missing:
             continue
         for direction in missing:
@@ -192,12 +205,14 @@ def keep(key: str, about: Plain, results: Mapping[str, Plain | None]) -> None:
 
 
 def torch() -> None:
-    """Times PyTorch's directions, in the better of both layouts."""
+    """Times PyTorch's directions, in the better of both layouts, of shapes for which it has not been timed yet."""
     import torch as pytorch
 
     pytorch.set_num_threads(1)
     results: dict[str, Plain | None] = {}
     for shape in read()["shapes"]:
+        if "torch" in shape["ms"]:
+            continue
         results[json.dumps(shape["case"])] = of_torch(pytorch, shape["case"])
         print(shape["of"], results[json.dumps(shape["case"])], flush=True)
     keep("torch", {**machine(), "torch": pytorch.__version__}, results)
@@ -207,27 +222,11 @@ def of_torch(pytorch: Any, case: Plain) -> Plain | None:
     """Milliseconds by direction; None where the padding is not the same on both sides."""
     if any(before != after for before, after in case["padding"]):
         return None
-    size, kernel = case["size"], case["kernel"]
-    way = (case["stride"], [before for before, _ in case["padding"]], case["dilation"])
     best: Plain = {}
-    layouts = [pytorch.contiguous_format, pytorch.channels_last] if len(size) == 2 else [pytorch.contiguous_format]
+    maps = len(case["size"]) == 2
+    layouts = [pytorch.contiguous_format, pytorch.channels_last] if maps else [pytorch.contiguous_format]
     for layout in layouts:
-        x = pytorch.randn(case["batch"], case["channels"], *size).to(memory_format=layout)
-        weights = pytorch.randn(case["filters"], case["channels"] // case["groups"], *kernel).to(memory_format=layout)
-        y = pytorch.convolution(x, weights, None, *way, False, [0] * len(size), case["groups"])
-        gradient = pytorch.randn_like(y).to(memory_format=layout)
-
-        def backward(mask: list[bool], given: Any = (gradient, x, weights), way: Any = way) -> Any:
-            return pytorch.ops.aten.convolution_backward(
-                *given, None, *way, False, [0] * len(size), case["groups"], mask
-            )
-
-        rest = (None, *way, False, [0] * len(size), case["groups"])
-        runs: dict[str, Callable[[], Any]] = {
-            "forward": partial(pytorch.convolution, x, weights, *rest),
-            "input": partial(backward, [True, False, False]),
-            "kernel": partial(backward, [False, True, False]),
-        }
+        runs = torch_runs(pytorch, case, layout)
         for direction, run in runs.items():
             run()
             spent, rounds = time.perf_counter(), 0
@@ -241,6 +240,43 @@ def of_torch(pytorch: Any, case: Plain) -> Plain | None:
                 rounds += 1
             best[direction] = least
     return {direction: significant(value) for direction, value in best.items()}
+
+
+def torch_runs(pytorch: Any, case: Plain, layout: Any) -> dict[str, Callable[[], Any]]:
+    """What PyTorch calls for each direction."""
+    size, kernel = case["size"], case["kernel"]
+    stride, padding, dilation = case["stride"], [before for before, _ in case["padding"]], case["dilation"]
+    x = pytorch.randn(case["batch"], case["channels"], *size).to(memory_format=layout)
+    if case["operation"] == "max_pool":
+        window = (kernel, stride, padding, dilation)
+        way = pytorch.ops.aten.max_pool2d_with_indices
+        gradient = pytorch.randn_like(way(x, *window)[0]).to(memory_format=layout)
+
+        def both() -> Any:
+            back = pytorch.ops.aten.max_pool2d_with_indices_backward
+            return back(gradient, x, *window, False, way(x, *window)[1])
+
+        return {"forward": partial(pytorch.nn.functional.max_pool2d, x, *window), "input": both}
+    if case["operation"] == "sum_pool":
+        sums = (kernel, stride, padding, False, True, 1)
+        gradient = pytorch.randn_like(pytorch.nn.functional.avg_pool2d(x, *sums)).to(memory_format=layout)
+        return {
+            "forward": partial(pytorch.nn.functional.avg_pool2d, x, *sums),
+            "input": partial(pytorch.ops.aten.avg_pool2d_backward, gradient, x, *sums),
+        }
+    weights = pytorch.randn(case["filters"], case["channels"] // case["groups"], *kernel).to(memory_format=layout)
+    rest = (None, stride, padding, dilation, False, [0] * len(size), case["groups"])
+    y = pytorch.convolution(x, weights, *rest)
+    gradient = pytorch.randn_like(y).to(memory_format=layout)
+
+    def backward(mask: list[bool]) -> Any:
+        return pytorch.ops.aten.convolution_backward(gradient, x, weights, *rest, mask)
+
+    return {
+        "forward": partial(pytorch.convolution, x, weights, *rest),
+        "input": partial(backward, [True, False, False]),
+        "kernel": partial(backward, [False, True, False]),
+    }
 
 
 class Judged(NamedTuple):
@@ -304,6 +340,8 @@ def judged() -> list[Judged]:
 def kind_of(case: Any) -> str:
     """A row of the table."""
     step = " by 2" if prod(case.stride) > 1 else ""
+    if case.operation != "conv":
+        return {"max_pool": "maxima", "sum_pool": "sums of windows"}[case.operation]
     if case.is_depthwise:
         return f"depthwise{step}"
     if case.groups > 1:
@@ -357,7 +395,13 @@ def table() -> None:
 if __name__ == "__main__":
     # One core, of which process time is the measure; before any library makes its threads.
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[int(os.environ.get("CORE", "0"))]})
-    commands = {"select": select, "measure": measure, "torch": torch, "show": show, "table": table}
+    commands: dict[str, Callable[..., None]] = {
+        "select": select,
+        "measure": measure,
+        "torch": torch,
+        "show": show,
+        "table": table,
+    }
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -24,8 +24,10 @@ from archspec.graph import Graph, GraphInput, Node, Output, prune
 from archspec.layers import Weight
 from archspec.loading import load
 from archspec.lower import Network, build, outline, split
-from archspec.lowerings.choosing import BY_LIBRARY
-from archspec.nn.pooling import MaxPool, max_pool_with_indices
+from archspec.lowerings.choosing import BY_LIBRARY, Choice
+from archspec.lowerings.places import placed
+from archspec.lowerings.pooling import maxima_with_places, pooling
+from archspec.nn.pooling import MaxPool
 from archspec.types import Taps, TensorType
 
 Write = Callable[..., Path]
@@ -89,8 +91,7 @@ def test_gradients_trace_to_the_same_primitives() -> None:
     """But for the gradient of pooling, which is this project's own."""
 
     def pool(x: jax.Array, window: tuple[int, int], stride: tuple[int, int]) -> jax.Array:
-        taps = Taps(x.shape[1:], window, stride, (0, 0), (1, 1))
-        return max_pool_with_indices(x, taps, ((0, 0), (0, 0)))[0]
+        return maxima_with_places(x, pooling("max_pool", x, window, stride, ((0, 0), (0, 0)), (1, 1)), Choice())[0]
 
     pure, params, statistics = split(build(load("lenet5").graph()))
     definition, state = nnx.split(LeNet5(nnx.Rngs(0), pool))
@@ -142,10 +143,11 @@ def test_the_gradient_of_pooling_is_that_of_xla(shape: tuple[int, int], window: 
     # Whole numbers: many maxima are equal, and sums are exact in any order.
     x = jnp.floor(jax.random.normal(jax.random.key(0), (2, *shape, 3)) * 2)
     weights = jnp.floor(10 * jax.random.normal(jax.random.key(1), module(x).shape))
-    gradients = [
-        jax.jit(jax.grad(lambda x, train=train: (module(x, train=train) * weights).sum()))(x) for train in (False, True)
-    ]
-    assert jnp.array_equal(*gradients)
+    xla, ours, training = (
+        jax.jit(jax.grad(lambda x, options=options: (module(x, **options) * weights).sum()))(x)
+        for options in ({"lowerings": BY_LIBRARY}, {}, {"train": True})
+    )
+    assert jnp.array_equal(xla, ours) and jnp.array_equal(xla, training)
     assert jnp.array_equal(module(x), module(x, train=True))
 
 
@@ -317,20 +319,20 @@ def test_the_worked_convolution_of_the_lectures(write: Write) -> None:
 
 def test_unpooling_costs_the_indices_and_the_output() -> None:
     """Memory of the compiled functions, by XLA's own account: no copies of the output for each tap."""
-    from archspec.nn.pooling import max_pool_with_indices, max_unpool
-    from archspec.types import Taps
-
     taps = Taps((45, 60, 64), (2, 2), (2, 2), (0, 0), (1, 1))
     pooled = jax.ShapeDtypeStruct((4, 23, 30, 64), jnp.float32)
     indices = jax.ShapeDtypeStruct((4, 23, 30, 64), jnp.uint8)
     output_bytes = 4 * 4 * 45 * 60 * 64
-    forward = jax.jit(lambda x, i: max_unpool(x, i, taps)).lower(pooled, indices).compile().memory_analysis()
+    forward = jax.jit(lambda x, i: placed(x, i, taps)).lower(pooled, indices).compile().memory_analysis()
     assert forward is not None
     assert forward.output_size_in_bytes == output_bytes
     assert forward.temp_size_in_bytes <= output_bytes
     # Backward through the pooling, only the indices are kept of the forward pass.
     x = jax.ShapeDtypeStruct((4, 45, 60, 64), jnp.float32)
-    _, vjp = jax.eval_shape(lambda x: jax.vjp(lambda x: max_pool_with_indices(x, taps, ((0, 1), (0, 0)))[0], x), x)
+    case = pooling("max_pool", x, (2, 2), (2, 2), ((0, 1), (0, 0)), (1, 1))
+    _, vjp = jax.eval_shape(
+        lambda x: jax.vjp(lambda x: maxima_with_places(x, case, Choice("slices", "slices"))[0], x), x
+    )
     kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(vjp))
     assert kept == 4 * 23 * 30 * 64
 

@@ -26,6 +26,7 @@ class AvgPool(Pool):
     ] = True
 
     full_precision: ClassVar[bool] = True
+    uses_lowerings: ClassVar[bool] = True
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (

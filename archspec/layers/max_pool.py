@@ -27,6 +27,7 @@ class MaxPool(Pool):
 
     within: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
+    uses_lowerings: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"window": 3, "stride": 2, "rounding": "ceil"}),

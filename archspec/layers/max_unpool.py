@@ -72,7 +72,7 @@ class MaxUnpool(Layer):
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial
 
+        from archspec.lowerings.places import placed
         from archspec.nn.apply import Apply
-        from archspec.nn.pooling import max_unpool
 
-        return Apply(partial(max_unpool, taps=self._taps(inputs[1])))
+        return Apply(partial(placed, taps=self._taps(inputs[1])))

@@ -20,6 +20,7 @@ class Subsample(Pool):
     """
 
     full_precision: ClassVar[bool] = True
+    uses_lowerings: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example({"window": [2, 3], "stride": 2, "pad": 1}),

@@ -2,6 +2,8 @@
 
 A candidate has `fits(case, direction)`, whether it computes what the library does there, and functions for one or more
 directions: `forward(x, kernel, case)`, `input_gradient(gradient, kernel, case)`, `kernel_gradient(x, gradient, case)`.
+Poolings have no kernel: `forward(x, case)`, and `input_gradient(gradient, case)` of sums, `input_gradient(gradient, x,
+case)` of maxima, which is computed together with these where a gradient is taken.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.case import DIRECTIONS, Case, Direction
 
 LIBRARY = "library"
 """The candidate that every operation has, for all directions: what JAX and XLA do by themselves."""
@@ -34,6 +36,12 @@ def function(operation: str, name: str, direction: Direction) -> Callable[..., A
         import_module(f"archspec.lowerings.{operation}.{name}"), FUNCTIONS[direction], None
     )
     return found
+
+
+@cache
+def directions(operation: str) -> tuple[Direction, ...]:
+    """The directions of an operation that candidates are chosen for: those that the library has a function for."""
+    return tuple(own for own in DIRECTIONS if function(operation, LIBRARY, own) is not None)
 
 
 def fits(name: str, case: Case, direction: Direction) -> bool:

@@ -17,7 +17,8 @@ class Case(NamedTuple):
     """An operation as it stands in a program: shapes and settings, known while it is traced.
 
     `size` is (H, W) of the input, of a signal (L,), as are `kernel`, `stride` and `dilation`; `padding` has (before,
-    after) of each axis. `operation` is the folder of candidates, `dtype` the name of the input's type.
+    after) of each axis. `operation` is the folder of candidates, `dtype` the name of the input's type. A pooling, which
+    looks at each channel by itself, has as many filters and groups as channels, and its window for a kernel.
     """
 
     operation: str

@@ -33,19 +33,19 @@ def shapes_of(case: Case) -> dict[str, tuple[int, ...]]:
     }
 
 
-TAKEN: Mapping[Direction, tuple[str, str]] = {
-    "forward": ("x", "kernel"),
-    "input": ("gradient", "kernel"),
-    "kernel": ("x", "gradient"),
+TAKEN: Mapping[str, Mapping[Direction, tuple[str, ...]]] = {
+    "conv": {"forward": ("x", "kernel"), "input": ("gradient", "kernel"), "kernel": ("x", "gradient")},
+    "max_pool": {"forward": ("x",), "input": ("gradient", "x")},
+    "sum_pool": {"forward": ("x",), "input": ("gradient",)},
 }
-"""What a direction is computed of."""
+"""What the directions of operations are computed of, in the order of their functions' arguments."""
 
 
 def arrays_for(case: Case, direction: Direction) -> tuple[jax.Array, ...]:
     """Random numbers of the shapes that a direction takes."""
     draw = np.random.default_rng(0)
-    shapes = shapes_of(case)
-    return tuple(jnp.asarray(draw.standard_normal(shapes[name], np.float32), case.dtype) for name in TAKEN[direction])
+    shapes = [shapes_of(case)[name] for name in TAKEN[case.operation][direction]]
+    return tuple(jnp.asarray(draw.standard_normal(shape, np.float32), case.dtype) for shape in shapes)
 
 
 def compiled(case: Case, direction: Direction, name: str, options: Mapping[str, Any]) -> Any:
@@ -53,8 +53,8 @@ def compiled(case: Case, direction: Direction, name: str, options: Mapping[str, 
     compute = function(case.operation, name, direction)
     assert compute is not None
     make: Any = jax.ShapeDtypeStruct
-    given = [make(shapes_of(case)[own], case.dtype) for own in TAKEN[direction]]
-    whole = jax.jit(lambda one, other: compute(one, other, case), compiler_options=dict(options) or None)
+    given = [make(shapes_of(case)[own], case.dtype) for own in TAKEN[case.operation][direction]]
+    whole = jax.jit(lambda *given: compute(*given, case), compiler_options=dict(options) or None)
     return whole.lower(*given).compile()
 
 

@@ -31,7 +31,8 @@ class BatchNorm(nnx.Module):
         bias = None if self.bias is None else self.bias[...]
         if not train:
             return _applied(x, self.mean[...], self.var[...], scale, bias, self.epsilon)
-        y, mean, var = normalised(x, scale, bias, self.epsilon)
+        y, *statistics = normalised(x, scale, bias, self.epsilon)
+        mean, var = map(lax.stop_gradient, statistics)
         count = x.size // x.shape[-1]
         unbiased = var * (count / max(1, count - 1))
         kept = self.momentum
@@ -50,16 +51,12 @@ def _applied(
     return y if bias is None else y + bias
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def normalised(
+def defined(
     x: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """scale·(x − μ)/√(σ² + ε) + bias over all axes but the last, μ and σ²; the last two have no gradient.
+    """scale·(x − μ)/√(σ² + ε) + bias over all axes but the last, μ and σ².
 
-    Differentiated step by step, sums for μ and for σ² would each go over the maps again. In closed form two sums do,
-    which are the gradients of bias and scale: with x̂ = (x − μ)/√(σ² + ε) and n numbers for each channel,
-    x̄ = scale/√(σ² + ε) · (ȳ − Σȳ/n − x̂·Σ(ȳ·x̂)/n) (Ioffe & Szegedy 2015, section 3). The variance is the mean of
-    (x − μ)², since E[x²] − μ² loses digits where means are large.
+    The variance is the mean of (x − μ)², since E[x²] − μ² loses digits where means are large.
     """
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axes)
@@ -67,17 +64,31 @@ def normalised(
     return _applied(x, mean, var, scale, bias, epsilon), mean, var
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def normalised(
+    x: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """As `defined`, with its gradient in closed form; μ and σ² have none as results.
+
+    Differentiated step by step, sums for μ and for σ² would each go over the maps again. In closed form two sums do,
+    which are the gradients of bias and scale: with x̂ = (x − μ)/√(σ² + ε) and n numbers for each channel,
+    x̄ = scale/√(σ² + ε) · (ȳ − Σȳ/n − x̂·Σ(ȳ·x̂)/n) (Ioffe & Szegedy 2015, section 3).
+    """
+    return defined(x, scale, bias, epsilon)
+
+
 def _forward(
     x: jax.Array, scale: jax.Array | None, bias: jax.Array | None, epsilon: float
 ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[Any, ...]]:
-    made = normalised(x, scale, bias, epsilon)
-    return made, (x, scale, bias is not None, *made[1:])
+    # A second derivative goes through the statistics that are kept: they are of the function as it is defined.
+    made = defined(x, scale, bias, epsilon)
+    return made, (x, scale, bias, *made[1:])
 
 
 def _backward(
     epsilon: float, kept: tuple[Any, ...], gradients: tuple[jax.Array, Any, Any]
 ) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
-    x, scale, has_bias, mean, var = kept
+    x, scale, bias, mean, var = kept
     gradient = gradients[0]
     axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
     inverse = lax.rsqrt(var + epsilon)
@@ -85,7 +96,11 @@ def _backward(
     along = (gradient * (x - mean)).sum(axes) * inverse
     factor = inverse if scale is None else inverse * scale
     back = factor * (gradient - total / count - (x - mean) * (inverse * along / count))
-    return back, None if scale is None else along, total if has_bias else None
+    return (
+        back.astype(x.dtype),
+        None if scale is None else along.astype(scale.dtype),
+        None if bias is None else total.astype(bias.dtype),
+    )
 
 
 normalised.defvjp(_forward, _backward)

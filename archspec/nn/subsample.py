@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from archspec.lowerings.choosing import Lowerings
 from archspec.nn.pooling import Pair, Sides, summed
 
 
@@ -20,7 +21,7 @@ class Subsample(nnx.Module):
         self.coefficient = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        total = summed(x, window=self.window, stride=self.stride, padding=self.padding)
+    def __call__(self, x: jax.Array, *, lowerings: Lowerings | None = None) -> jax.Array:
+        total = summed(x, window=self.window, stride=self.stride, padding=self.padding, lowerings=lowerings)
         mean = total / self.area
         return mean * self.coefficient[...] + self.bias[...]

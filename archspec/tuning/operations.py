@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from archspec.calling.groups import run
 from archspec.graph import Graph, is_input
 from archspec.lower import narrowing, outline, type_of
-from archspec.lowerings.case import DIRECTIONS, Case, Direction
+from archspec.lowerings.candidates import directions
+from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.choosing import Choice, Lowerings
 from archspec.passes import DEFAULT, groups_of
 from archspec.xla import Mode
@@ -72,13 +73,15 @@ def operations(
                 continue
             nodes = [own.nodes[member] for member in members.get(index, (index,))]
             computing = [node for node in nodes if node.layer.uses_lowerings]
-            directions = DIRECTIONS if train else ("forward",)
+            unasked: set[Direction] = set() if train else {"input", "kernel"}
             if all(map(is_input, nodes[0].inputs)):
-                directions = tuple(item for item in directions if item != "input")
+                unasked.add("input")
             if all(node.owner in frozen for node in computing):
-                directions = tuple(item for item in directions if item != "kernel")
+                unasked.add("kernel")
             path = " + ".join(node.path for node in computing)
-            found.extend(Operation(path, case, directions) for case in noting.asked)
+            for case in noting.asked:
+                wanted = tuple(item for item in directions(case.operation) if item not in unasked)
+                found.append(Operation(path, case, wanted))
             noting.asked.clear()
         return 0
 

@@ -11,11 +11,13 @@ from jax import lax
 from archspec.lowerings.case import Case, Sides
 
 
-def padded(x: jax.Array, sides: Sides) -> jax.Array:
-    """Maps or signals with zeros around them; a negative number cuts away."""
+def padded(x: jax.Array, sides: Sides, value: float = 0) -> jax.Array:
+    """Maps or signals with a border of zeros, or of another value; a negative number cuts away."""
     if not any(map(any, sides)):
         return x
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((before, after, 0) for before, after in sides), (0, 0, 0)])
+    return lax.pad(
+        x, jnp.asarray(value, x.dtype), [(0, 0, 0), *((before, after, 0) for before, after in sides), (0, 0, 0)]
+    )
 
 
 def cut(x: jax.Array, first: Sequence[int], counts: Sequence[int], steps: Sequence[int]) -> jax.Array:

@@ -1,0 +1,1 @@
+"""Candidates for the maximum of each window. Padding counts as −∞."""

@@ -1,0 +1,1 @@
+"""Candidates for the sum of each window. Padding counts as 0."""
