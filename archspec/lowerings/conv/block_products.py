@@ -20,8 +20,8 @@ WIDTH = 32
 
 
 def fits(case: Case, direction: Direction) -> bool:
-    """Where there are groups, of more channels than one or more filters than one."""
-    return case.groups > 1
+    """Where there are groups of several channels."""
+    return case.groups > 1 and not case.is_depthwise
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
