@@ -11,7 +11,6 @@ MOST = 1.25
 
 ONEDNN = "0.12.0+onednn"
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
-    (ONEDNN, "alexnet conv4", "kernel"): "one image; of a batch of 8 the choice is the faster one",
     (ONEDNN, "enet bottleneck1.0.conv3", "kernel"): "the only shape of 16 channels: no rule of one measurement",
     (ONEDNN, "enet bottleneck2.1.conv1", "input"): "no wide convolution; others as narrow are slower as a product",
     (ONEDNN, "googlenet conv3.conv", "forward"): "Winograd forward wins at some sizes and loses at others: for `tune`",
