@@ -1,7 +1,7 @@
-"""Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch.
+"""Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch, in Keras.
 
-    python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled]
-        [--cores one|all|both] [--torch PYTHON] [--rounds N] [--seconds S] [--save NAME]
+    python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled,keras]
+        [--cores one|all|both] [--torch PYTHON] [--keras PYTHON] [--rounds N] [--seconds S] [--save NAME]
     python benchmarks/networks.py --table FILE…
 
 Each rival is a process of its own, and they take turns, A B C A B C …, a block of steps each: the ratios are of blocks
@@ -9,8 +9,9 @@ that follow one another. All use SGD with momentum on cross-entropy, the same ba
 device, float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time
 of its threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle one.
 
-PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON. `--save NAME` keeps the figures as
-benchmarks/results/NAME.json, and `--table` makes README's table of such.
+PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON, and Keras with JAX as its backend by
+`--keras` or KERAS_PYTHON. Its networks are held to have as many parameters as archspec's, and outputs of their shape.
+`--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's table of such.
 On a machine with a GPU the processes use it as they are: `--cores all`.
 """
 
@@ -47,7 +48,9 @@ CASES: dict[str, tuple[int, tuple[int, int]]] = {
 """Batch and size of the images of each network."""
 
 OURS = "archspec"
-RIVALS = {"flax": "Flax by hand", "eager": "PyTorch", "compiled": "PyTorch compiled"}
+RIVALS = {"flax": "Flax by hand", "keras": "Keras", "eager": "PyTorch", "compiled": "PyTorch compiled"}
+FILES = {"eager": "networks_torch.py", "compiled": "networks_torch.py", "keras": "networks_keras.py"}
+"""Where a rival's networks are, unless in `networks_jax.py`."""
 MODES = {"train": "training step", "eval": "forward pass"}
 LEAST, MOST_STEPS = 0.15, 100
 """Seconds of a block, and steps."""
@@ -57,8 +60,7 @@ class Rival:
     """A process that computes."""
 
     def __init__(self, name: str, python: str, core: int | None) -> None:
-        file = "networks_torch.py" if name in ("eager", "compiled") else "networks_jax.py"
-        words = [python, str(HERE / file), name, *([] if core is None else [str(core)])]
+        words = [python, str(HERE / FILES.get(name, "networks_jax.py")), name, *([] if core is None else [str(core)])]
         path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
         self.name = name
         self.process = subprocess.Popen(
@@ -96,8 +98,12 @@ def measure(rivals: list[Rival], network: str, mode: str, rounds: int, limit: fl
     batch, size = CASES[network]
     found: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
+    same: dict[str, Any] = {}
     for rival in rivals:
         answer = rival.ask("load", network=network, batch=batch, size=list(size), mode=mode)
+        for what in {"parameters", "logits"} & set(answer):
+            if same.setdefault(what, answer[what]) != answer[what]:
+                answer["error"] = f"another network: {what} {answer[what]}, not {same[what]}"
         for _ in range(2):  # the first step is slower
             if "error" not in answer:
                 answer |= rival.ask("run", steps=1)
@@ -170,8 +176,11 @@ def table(saved: list[dict[str, Any]]) -> str:
         about = file["versions"].get(OURS, {})
         what = "one core" if file["cores"] == "one" else f"{file['machine']['cores']} cores"
         place = f"{what} of {file['machine']['processor']}" if about.get("device") == "cpu" else about.get("device")
-        torch = next((own["torch"] for own in file["versions"].values() if "torch" in own), None)
-        versions = f"jax {about.get('jax')}" + (f", PyTorch {torch}" if torch else "")
+        versions = f"jax {about.get('jax')}"
+        for name, words in (("torch", "PyTorch"), ("keras", "Keras")):
+            known = next((own for own in file["versions"].values() if name in own), None)
+            if known is not None:
+                versions += f", {words} {known[name]}" + (f" (jax {known['jax']})" if "jax" in known else "")
         lines += [f"{place}; {versions}:", ""]
         head = ["network", "batch", "pass", "archspec", *(f"/ {RIVALS[name]}" for name in rivals)]
         lines += ["| " + " | ".join(head) + " |", "|---|---|---|" + "--:|" * (len(head) - 3)]
@@ -192,7 +201,7 @@ def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
     """Every network, mode after mode."""
     core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
     pythons = {OURS: sys.executable, "flax": sys.executable}
-    pythons |= {"eager": options.torch, "compiled": options.torch}
+    pythons |= {"eager": options.torch, "compiled": options.torch, "keras": options.keras}
     results: list[dict[str, Any]] = []
     versions: dict[str, Any] = {}
     clock = "cpu" if cores == "one" else "wall"
@@ -219,6 +228,7 @@ def main() -> None:
     parser.add_argument("--rivals", type=lambda text: text.split(","), default=list(RIVALS))
     parser.add_argument("--cores", choices=("one", "all", "both"), default="one")
     parser.add_argument("--torch", default=os.environ.get("TORCH_PYTHON"), metavar="PYTHON")
+    parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each rival")
     parser.add_argument(
         "--seconds", type=float, default=20, help="after which no further round begins, from the third on"

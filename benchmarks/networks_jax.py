@@ -41,7 +41,11 @@ def main(rival: str, core: int | None) -> None:
         else:
             made = by_hand(network, (size[0], size[1]), graph.inputs[0].type.channels, batch, mode)
         held.append(made)
-        return {"compile_seconds": made.seconds}
+        about: dict[str, Any] = {"compile_seconds": made.seconds}
+        if rival == "archspec":
+            about["parameters"] = graph.pruned("train").count("trainable")
+            about["logits"] = list(graph.output_type(graph.main_output).shape)
+        return about
 
     def run(steps: int) -> dict[str, Any]:
         wall, cpu = block(held[0].step, steps)
