@@ -22,6 +22,7 @@ CASES = [
     Case("conv", 2, (7, 7), 4, 8, (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 4, "float32"),
     Case("conv", 2, (7,), 4, 6, (3,), (2,), ((1, 0),), (1,), 2, "float32"),
     Case("conv", 2, (6,), 3, 4, (1,), (2,), ((0, 0),), (1,), 1, "float32"),
+    Case("conv", 2, (9,), 2, 4, (3,), (2,), ((1, 2),), (2,), 2, "float32"),
 ]
 """Together they have what candidates are told apart by: 1×1, strides, borders, dilation, groups, depthwise, signals."""
 

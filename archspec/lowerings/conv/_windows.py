@@ -36,3 +36,14 @@ def made_once(x: jax.Array) -> jax.Array:
     """An array that XLA writes to memory, where it would compute it anew for each number that is made of it."""
     kept: jax.Array = lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     return kept
+
+
+def as_map(case: Case) -> Case:
+    """The case of a signal as one of a map that is one pixel wide."""
+    return case._replace(
+        size=(*case.size, 1),
+        kernel=(*case.kernel, 1),
+        stride=(*case.stride, 1),
+        padding=(*case.padding, (0, 0)),
+        dilation=(*case.dilation, 1),
+    )

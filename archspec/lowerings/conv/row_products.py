@@ -14,18 +14,21 @@ import jax.numpy as jnp
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.conv._windows import as_map
 
 ROWS = 8
 """At most so many rows at a time."""
 
 
 def fits(case: Case, direction: Direction) -> bool:
-    """Where each channel of a map is convolved by itself, with one filter or more."""
-    return case.is_depthwise and len(case.size) == 2
+    """Where each channel of a map or a signal is convolved by itself, with one filter or more."""
+    return case.is_depthwise and len(case.size) <= 2
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
-    """K̄[t] = Σ x[i·S + d·t − P]·ȳ[i], summed in float32."""
+    """K̄[t] = Σ x[i·S + d·t − P]·ȳ[i], summed in float32. A signal is a map with columns of one number."""
+    if len(case.size) == 1:
+        return kernel_gradient(x[:, :, None], gradient[:, :, None], as_map(case))[:, 0]
     (height, width), filters = case.output, case.filters
     times = -(-height // ROWS)
     rows = -(-height // times)

@@ -19,6 +19,10 @@ def _depthwise(case: Case) -> bool:
     return case.is_depthwise
 
 
+def _signal(case: Case) -> bool:
+    return case.is_depthwise and len(case.size) == 1
+
+
 def _strided(case: Case) -> bool:
     return case.is_depthwise and prod(case.stride) > 1
 
@@ -77,6 +81,9 @@ RULES: tuple[Rule, ...] = (
         onednn=False,
     ),
     Rule("shifts", INPUT, _strided, "oneDNN lacks spread gradients: 108 → 1.5 ms (3×3 by 2, 56², 144 ×4)", onednn=True),
+    Rule("shifts", FORWARD, _signal, "oneDNN is not asked for signals: 45 → 0.5 ms (31, 1024, 64 ×4)", onednn=True),
+    Rule("shifts", INPUT, _signal, "oneDNN is not asked for signals: 44 → 0.5 ms (31, 1024, 64 ×4)", onednn=True),
+    Rule("row_products", KERNEL, _signal, "groups within the batch: 110 → 1 ms (5, 1024, 512 ×2)", onednn=True),
     Rule("row_products", KERNEL, _depthwise, "groups within the batch: 128 → 8 ms (3×3, 56², 128 ×4)", onednn=False),
     Rule("row_products", KERNEL, _large, "groups within the batch: 104 → 2 ms (3×3, 56², 128 ×4)", onednn=True),
     Rule("map_as_kernel", KERNEL, _depthwise, "groups within the batch: 61 → 0.24 ms (3×3, 7², 960 ×4)", onednn=True),
