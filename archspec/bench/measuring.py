@@ -111,7 +111,8 @@ def measure(
     graph = spec.graph()
     flops = batch * (graph.pruned("eval").flops if mode == "eval" else training_flops(graph))
     parts = memory_parts(made.compiled)
-    grown = None if before is None or after is None else max(after - before, 0)
+    # No more than was there already, and so nothing that is known of it.
+    grown = None if before is None or after is None or after <= before else after - before
     beside = None
     if against:
         beside = _beside(spec, batch, mode, chosen, passes, steps)

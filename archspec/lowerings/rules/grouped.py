@@ -19,6 +19,11 @@ def _depthwise(case: Case) -> bool:
     return case.is_depthwise
 
 
+def _several(case: Case) -> bool:
+    """Not so few channels that a vector of them is mostly empty."""
+    return case.is_depthwise and case.filters >= 16
+
+
 def _signal(case: Case) -> bool:
     return case.is_depthwise and len(case.size) == 1
 
@@ -84,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     Rule("shifts", FORWARD, _signal, "oneDNN is not asked for signals: 45 → 0.5 ms (31, 1024, 64 ×4)", onednn=True),
     Rule("shifts", INPUT, _signal, "oneDNN is not asked for signals: 44 → 0.5 ms (31, 1024, 64 ×4)", onednn=True),
     Rule("row_products", KERNEL, _signal, "groups within the batch: 110 → 1 ms (5, 1024, 512 ×2)", onednn=True),
-    Rule("row_products", KERNEL, _depthwise, "groups within the batch: 128 → 8 ms (3×3, 56², 128 ×4)", onednn=False),
+    Rule("row_products", KERNEL, _several, "groups within the batch: 128 → 8 ms (3×3, 56², 128 ×4)", onednn=False),
     Rule("row_products", KERNEL, _large, "groups within the batch: 104 → 2 ms (3×3, 56², 128 ×4)", onednn=True),
     Rule("map_as_kernel", KERNEL, _depthwise, "groups within the batch: 61 → 0.24 ms (3×3, 7², 960 ×4)", onednn=True),
     Rule("crossed", KERNEL, _grouped, "groups within the batch: 3112 → 5 ms (3×3, 28², 256 in 32 ×4)"),
