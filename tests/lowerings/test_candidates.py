@@ -78,7 +78,7 @@ def settings() -> Iterator[Any]:
     for case in CASES:
         for name in names(case.operation):
             for direction in DIRECTIONS:
-                if fits(name, case, direction):
+                if fits(name, case, direction) or fits(name, case._replace(dtype="bfloat16"), direction):
                     label = f"{name}-{direction}-{'x'.join(map(str, (*case.kernel, *case.stride)))}-{case.groups}"
                     yield pytest.param(case, name, direction, id=label)
 

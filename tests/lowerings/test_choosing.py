@@ -100,6 +100,19 @@ def test_onednn_is_called_where_the_compiler_takes_its_options(monkeypatch: pyte
     assert not has_onednn("cpu")
 
 
+def test_what_onednn_lacks_is_known() -> None:
+    """Groups of bfloat16, of which it has no fast convolution, and signals, which it is not asked for."""
+    device = Device("cpu", "cpu", (0, 12, 0), True)
+    groups = Case("conv", 2, (14, 14), 128, 128, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 32, "bfloat16")
+    signal = Case("conv", 2, (1024,), 512, 512, (5,), (1,), ((2, 2),), (1,), 512, "float32")
+
+    def chosen(case: Case, device: Device = device) -> Choice:
+        return Lowerings(device).of(case)
+
+    assert chosen(groups)[:2] == ("widened", "widened") and chosen(signal) == ("shifts", "shifts", "row_products")
+    assert chosen(groups._replace(dtype="float32"))[:2] == chosen(groups, CPU)[:2] == ("library", "library")
+
+
 def test_a_recipe_can_leave_everything_to_the_library(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     from archspec.loading import load
     from archspec.training.steps import make_steps
