@@ -67,15 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
     Without `argv` it is the command line of this process, which then ends here where Python's own tidying up would only
-    do harm: after Ctrl-C, which libraries' threads take badly and a second Ctrl-C would fall into, and after commands
-    that only read, whose many objects it would take apart one by one.
+    do harm: after Ctrl-C, which libraries' threads take badly and a second Ctrl-C would fall into, after commands that
+    only read, whose many objects it would take apart one by one, and after an error while steps are being compiled.
     """
     try:
         with streams() as own:
             status = _accounted(_answered(list(sys.argv[1:] if argv is None else argv)), own)
     except KeyboardInterrupt:  # a second one, while the first was answered
         status = INTERRUPTED
-    if argv is None and (status in (INTERRUPTED, TERMINATED) or _only_reads()):
+    if argv is None and (status in (INTERRUPTED, TERMINATED) or _only_reads() or (status and _compiles())):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
@@ -87,6 +87,12 @@ def _only_reads() -> bool:
     """Whether the command line's own command leaves nothing to be seen to; debuggers and profilers have more to do."""
     watched = sys.gettrace() is not None or sys.getprofile() is not None or "ARCHSPEC_DEBUG" in os.environ
     return not watched and not any(name in sys.modules for name in ("jax", "torch", "coverage"))
+
+
+def _compiles() -> bool:
+    """Whether steps are still being compiled, whose end nobody waits for after an error."""
+    ahead = sys.modules.get("archspec.training.ahead")
+    return ahead is not None and bool(ahead.goes_on())
 
 
 def _answered(words: Sequence[str]) -> int:

@@ -66,7 +66,7 @@ FEATURES: dict[str, str] = {
 
 WATCHED = """
 import os, sys
-from archspec.training import loop
+from archspec.training import early, loop
 from archspec.runs import checkpoints
 
 order = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -84,7 +84,7 @@ def watched(*args, **named):
     train.lower = steps.train.lower  # what is compiled ahead of the first step is the same
     return steps._replace(train=train)
 
-loop.make_steps = watched
+loop.make_steps = early.make_steps = watched
 save = checkpoints.Checkpoints.save
 
 def told(self, *args, **named):

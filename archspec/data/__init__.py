@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archspec.data._cutting import Cut, CutColumn, cuttable
     from archspec.data._files import picked
     from archspec.data._parts import loaded, untrained
-    from archspec.data._reading import Reading
+    from archspec.data._reading import Reading, told_of_parts
     from archspec.data._split import Data, Split
     from archspec.data._workers import Loader, Read, each, workers_for
 
@@ -26,7 +26,7 @@ _HOMES = {
     "Column": "_columns",
     **dict.fromkeys(("Cut", "CutColumn", "cuttable"), "_cutting"),
     "Data": "_split",
-    "Reading": "_reading",
+    **dict.fromkeys(("Reading", "told_of_parts"), "_reading"),
     "Split": "_split",
     "UnlikeError": "_columns",
     "Values": "_columns",
@@ -65,6 +65,7 @@ __all__ = [
     "mapped",
     "picked",
     "pieces",
+    "told_of_parts",
     "uncounted",
     "untrained",
     "workers_for",

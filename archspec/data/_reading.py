@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 
 SHARE = 4
 """Samples that would take more than one such part of the machine's memory are streamed."""
+
+
+_listener: ContextVar[Callable[[Sequence[Split]], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def told_of_parts(listener: Callable[[Sequence[Split]], None]) -> Iterator[None]:
+    """Meanwhile, `listener` is given the parts of a dataset whose samples are about to be read into memory."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
 
 
 class Reading(NamedTuple):
@@ -97,6 +112,9 @@ def read_in(
     """
     if not any(split.is_streamed for split in splits) or how.streams(sum(split.nbytes for split in splits)):
         return list(splits)
+    listener = _listener.get()
+    if listener is not None:
+        listener(splits)
     counted: dict[int, tuple[Source, Counter[str]]] = {}
     failed: list[tuple[str, DataError]] = []
     unlike: list[UnlikeError] = []

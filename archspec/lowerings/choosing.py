@@ -108,6 +108,14 @@ def of_mode(mode: Mode) -> Lowerings:
     return default() if mode == "auto" else BY_LIBRARY
 
 
+def of_new_run(mode: Mode) -> Lowerings:
+    """Those of a run that begins, which keeps them as they are: its own, which have what was chosen for it alone."""
+    if mode == "library":
+        return Lowerings(None)
+    device = this_device()
+    return Lowerings(device, tuned=tuned_for(device))
+
+
 def of_one_call(mode: Mode) -> Lowerings:
     """Those of a program that is called once, with few samples: without oneDNN, so that it can be kept.
 

@@ -1,4 +1,5 @@
-"""Steps are compiled while weights are drawn, what is measured is placed and the processes that read begin.
+"""Steps are compiled while data are read (`early.py`), weights are drawn, what is measured is placed and the processes
+that read begin.
 
 They are lowered and compiled from shapes alone in a thread of their own; XLA works there without Python's lock. JAX
 finds what was compiled when the step is first called with arrays of these shapes, so nothing is compiled twice.
@@ -18,6 +19,8 @@ from archspec.data import Split, Values
 from archspec.training.feeding import Batch
 from archspec.training.steps import Steps, weights_of
 
+THREAD = "archspec-compiling"
+
 _SHAPE: Any = jax.ShapeDtypeStruct
 
 
@@ -30,7 +33,7 @@ class Ahead:
         """What they gave."""
         self.error: BaseException | None = None
         self._functions = functions
-        threading.Thread(target=self._run, name="archspec-compiling").start()
+        threading.Thread(target=self._run, name=THREAD).start()
 
     def _run(self) -> None:
         for name, function in self._functions.items():
@@ -47,6 +50,11 @@ class Ahead:
             pass
         if self.error is not None:
             raise self.error
+
+
+def goes_on() -> bool:
+    """Whether something is being compiled, which nothing can end but the process's end."""
+    return any(thread.name == THREAD for thread in threading.enumerate())
 
 
 def compiling(steps: Steps, train: Split, batch: int, held_out: Split, size: int) -> Ahead | None:

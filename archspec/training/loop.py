@@ -34,6 +34,7 @@ from archspec.training.ahead import Ahead, compiling
 from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.cutting import is_cut
+from archspec.training.early import Early
 from archspec.training.evaluation import Evaluator, Metrics, batch_size_of
 from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
 from archspec.training.feeding import Batch, batch_of, feed
@@ -114,7 +115,9 @@ class Loop:
         given: Arrays | None,
         paged: bool,
         profile: Path | None,
+        early: Early | None = None,
     ) -> None:
+        """`early` has steps that are being compiled already, for just these data, where a run begins."""
         self.spec = spec
         self.graph = graph
         self.recipe = recipe
@@ -140,6 +143,9 @@ class Loop:
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path)
         self.lowered = Lowered(folder, recipe.lowerings, self.checkpoints.latest is not None)
+        self.ahead: Ahead | None = None
+        if early is not None and early.steps is not None and self.checkpoints.latest is None:
+            self.ahead, self.stretches[0], self.lowered.lowerings = early.ahead, early.steps, early.lowerings
         self.total = recipe.epochs * self.steps_per_epoch
         every = recipe.evaluate_every
         self.every = every.steps if every is not None and every.steps else self.steps_per_epoch
@@ -153,7 +159,6 @@ class Loop:
         self.pending = False
         self.workers = workers_for(recipe.workers)
         self.evaluator: Evaluator | None = None
-        self.ahead: Ahead | None = None
         self.begin = int(is_cut(data.train))
         self.feed = feed(data.train, self.orders, recipe.epochs, self.workers)
 
@@ -270,7 +275,9 @@ class Loop:
             self.logs.end(())  # those of a run that was stopped
 
     def compile_ahead(self) -> None:
-        """Begins to compile the steps that come next."""
+        """Begins to compile the steps that come next, unless they are being compiled already."""
+        if self.ahead is not None:
+            return
         steps = self.steps(self.epoch_of((self.checkpoints.latest or 0) + 1))
         size = batch_size_of(self.graph, len(self.data.validation))
         self.ahead = compiling(steps, self.data.train, self.batch, self.data.validation, size)

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from archspec.lowerings.case import DIRECTIONS
-from archspec.lowerings.choosing import Choice, Lowerings, Mode, tuned_for
+from archspec.lowerings.choosing import Choice, Lowerings, Mode, of_new_run, tuned_for
 from archspec.lowerings.device import Device, this_device
 from archspec.lowerings.plain import choices_of, choices_to_plain
 from archspec.runs.folder import LOWERINGS, RunFolder, read_object
@@ -29,14 +29,10 @@ class Lowered:
         self.folder = folder
         self.notes: list[str] = []
         self._written = -1
-        if mode == "library":
-            self.lowerings = Lowerings(None)
+        self.lowerings = of_new_run(mode)
+        if mode == "library" or not begun:
             return
-        device = this_device()
-        self.lowerings = Lowerings(device, tuned=tuned_for(device))
-        path = folder.path / LOWERINGS
-        if not begun:
-            return
+        device, path = this_device(), folder.path / LOWERINGS
         try:
             found = read_object(path)
             was, options, choices = _device_of(found["device"]), found["options"], choices_of(found["choices"])

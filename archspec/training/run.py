@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from archspec.data import Data, Reading, loaded
+from archspec.data import Data, Reading, loaded, told_of_parts
 from archspec.diagnostics import DataError, listed
 from archspec.fields import at_home
 from archspec.graph import Graph
@@ -36,6 +36,7 @@ from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
 from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.digest import DATA, digest_of
+from archspec.training.early import Early
 from archspec.training.freezing import frozen_at
 from archspec.training.loop import Loop
 from archspec.training.naming import names_of, value_names
@@ -54,6 +55,9 @@ BATCH_SIZE = "batch_size"
 CUT = "cut_from_files"
 """Under this name run.json says that random resized crops are boxes of the files' own pixels."""
 OF_FILES, OF_IMAGES = "out of the files' own pixels", "out of images at the input's size"
+OTHER_DATA = (
+    "the data are not as they looked before they were read: the steps that were compiled meanwhile are compiled anew"
+)
 SMALLER = "a smaller `train.batch_size` needs less; `archspec report SPEC --memory 16GiB` says what fits"
 
 
@@ -108,7 +112,8 @@ def _train(
     except DataError as error:
         raise error.located(None) from None
     _check_watched(recipe, spec, graph)  # before data are read, which can take hours
-    data, digest = read_data(spec, graph, recipe, progress)
+    early = Early(spec, graph, recipe) if overwrite or not folder.begun else None
+    data, digest = read_data(spec, graph, recipe, progress, early)
     heads = fitted_heads(spec, data)
     data = cut_from_files(data, spec, heads)
     try:
@@ -123,6 +128,9 @@ def _train(
         recipe, chosen = with_batch(recipe, spec, graph, data, heads, None if overwrite else folder)
         notes = [*data.notes, *chosen, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
+        if early is not None and early.assumed is not None and not early.fits(data, heads):
+            say_notes([OTHER_DATA], progress)
+            early = None
         folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
     except DataError as error:
         raise error.located(None) from None
@@ -140,7 +148,7 @@ def _train(
             folder.begin(owner, spec_text, str(report(graph)), about)
         else:
             say_notes(_resumed(folder, data.name, about), progress)
-        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile)
+        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile, early)
         if asked == AUTO:  # with which the same command begins another run
             run.again = f"the same command with --workdir {folder.path}"
         try:
@@ -162,8 +170,10 @@ def _train(
         owner.release()
 
 
-def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[Data, str]:
+def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool, early: Early | None = None) -> tuple[Data, str]:
     """The data of a recipe as the network takes them, and their digest; what is to be said of them is.
+
+    `early` is told what they look like before their samples are read.
 
     Raises `SpecError` where they cannot be read, or are not the network's.
     """
@@ -171,8 +181,15 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool) -> tuple[
         path = getattr(recipe.dataset, "path", None)
         what = f"reading the data: {recipe.dataset.kind}{f' {path}' if path else ''}"
         with said_when_slow(what) if progress else nullcontext():
-            once = partial(read_once, spec=spec, dataset=recipe.dataset, progress=progress)
-            data = loaded(recipe.dataset, recipe.validation, recipe.seed, once, Reading(recipe.stream, recipe.workers))
+
+            def once(data: Data) -> Data:
+                if early is not None and any(split.is_streamed for split in data.parts.values()):
+                    early.of_data(data)
+                return read_once(data, spec, recipe.dataset, progress)
+
+            with told_of_parts(early.of_parts) if early is not None else nullcontext():
+                how = Reading(recipe.stream, recipe.workers)
+                data = loaded(recipe.dataset, recipe.validation, recipe.seed, once, how)
     except DataError as error:
         raise spec.data_error(error) from None
     data = counted(data, graph, spec)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.inference.run import open as open_run
 from archspec.loading import load
+from archspec.runs.folder import read_object
 from archspec.training import ahead, feeding
 from archspec.training.run import train
 
@@ -125,3 +129,82 @@ def test_what_goes_wrong_ahead_is_told_in_words(spec: Path, tmp_path: Path, monk
         train(load(str(spec)), tmp_path / "run", progress=False)
     assert error.value.diagnostics[0].code == "E902"
     assert not (tmp_path / "run" / "run.json").exists()  # nothing is in the way of the next attempt
+
+
+@pytest.fixture
+def folders(write: Callable[..., Path], tmp_path: Path) -> Path:
+    """A recipe with image files: three classes, of each eight to train on and three held out."""
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    for part, number in (("train", 8), ("val", 3)):
+        for name in ("a", "b", "c"):
+            folder = tmp_path / "images" / part / name
+            folder.mkdir(parents=True)
+            for place in range(number):
+                Image.fromarray(draw.integers(0, 256, (6, 6), np.uint8)).save(folder / f"{place}.png")
+    recipe = RECIPE.format(data="").replace("npz: ", f"image_folder: {{path: {tmp_path / 'images'}, grey: true}}")
+    return write(recipe.replace("epochs: 2", "epochs: 1"))
+
+
+def _compiled_before(monkeypatch: pytest.MonkeyPatch, where: str) -> list[int]:
+    """Has what reads samples wait until the training step has been compiled, and says how often it had been."""
+    module, _, name = where.rpartition(".")
+    reads, found = getattr(importlib.import_module(module), name), []
+
+    def read(*all: Any, **named: Any) -> Any:
+        end = time.monotonic() + 60
+        while not COMPILED["train_step"] and time.monotonic() < end:
+            time.sleep(0.01)
+        found.append(COMPILED["train_step"])
+        return reads(*all, **named)
+
+    monkeypatch.setattr(where, read)
+    return found
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_steps_are_compiled_before_samples_are_read(
+    stream: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = {"never": "archspec.data._reading._in_memory", "always": "archspec.training.reading.survey"}
+    folders.write_text(folders.read_text() + f"  stream: {stream}\n  workers: 0\n")
+    COMPILED.clear()
+    found = _compiled_before(monkeypatch, reads[stream])
+    train(load(str(folders)), tmp_path / "run", progress=False)
+    assert found and set(found) == {1}
+    assert (COMPILED["train_step"], COMPILED["evaluate_step"]) == (1, 1)
+    assert read_object(tmp_path / "run" / "lowerings.json")["choices"]  # of the steps that were compiled early
+
+
+def test_steps_that_do_not_fit_the_data_are_compiled_anew(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that cannot be read is left out: seen only once it is read."""
+    (tmp_path / "images" / "train" / "b" / "3.png").write_bytes(b"no image")
+    folders.write_text(folders.read_text().replace("grey: true", "grey: true, on_error: skip").replace("8\n", "1\n"))
+    COMPILED.clear()
+    _compiled_before(monkeypatch, "archspec.data._reading._in_memory")
+    made = train(load(str(folders)), tmp_path / "run", progress=True)
+    assert COMPILED["train_step"] == 2
+    assert "the data are not as they looked before they were read" in capsys.readouterr().err
+    assert made.metrics[-1]["step"] == 23
+
+
+def test_an_error_in_the_data_is_not_kept_waiting_for_the_compiler(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+    thread = threading.Thread(target=going_on.wait, name=ahead.THREAD)
+    thread.start()
+    try:
+        assert ahead.goes_on()
+        code: list[int] = []
+        monkeypatch.setattr("os._exit", code.append)
+        words = ["train", str(folders), "--set", "train.dataset.image_folder.path=no"]
+        monkeypatch.setattr("sys.argv", ["archspec", *words])
+        assert main() == 1 and code == [1]
+    finally:
+        going_on.set()
+        thread.join()
+    assert not ahead.goes_on()
