@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import jax
@@ -94,6 +95,8 @@ def bin_matrix(size: int, bins: int) -> np.ndarray:
 
 def adaptive_avg_pool(x: jax.Array, *, size: Pair) -> jax.Array:
     """The mean of each of size[0]×size[1] bins that cover the map, or of size[0] bins of a signal."""
+    if x.shape[1:-1] == size:
+        return x
     if x.ndim == 3:
         bins = bin_matrix(x.shape[1], size[0]).astype(x.dtype)
         return jnp.einsum("il,blc->bic", bins, x, precision=lax.Precision.HIGHEST)
@@ -103,8 +106,29 @@ def adaptive_avg_pool(x: jax.Array, *, size: Pair) -> jax.Array:
 
 def _first_maximum(x: jax.Array, axis: int) -> jax.Array:
     """The maximum along an axis. Of equal ones the first has the gradient, for which its place alone is kept."""
-    places = jnp.expand_dims(jnp.argmax(lax.stop_gradient(x), axis), axis)
-    return jnp.take_along_axis(x, places, axis).squeeze(axis)
+    return _largest(x, axis, x.shape[axis])
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _largest(x: jax.Array, axis: int, length: int) -> jax.Array:
+    return x.max(axis)
+
+
+def _largest_forward(x: jax.Array, axis: int, length: int) -> tuple[jax.Array, jax.Array]:
+    # The least of the places where it is: `argmax` goes number by number on CPUs (7², 2048 ×8: 2.2 in place of 0.1 ms).
+    largest = x.max(axis)
+    here = (x == jnp.expand_dims(largest, axis)) | jnp.isnan(x)
+    places = jnp.where(here, lax.broadcasted_iota(jnp.int32, x.shape, axis), length).min(axis)
+    return largest, places
+
+
+def _largest_backward(axis: int, length: int, places: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
+    shape = (*gradient.shape[:axis], length, *gradient.shape[axis:])
+    here = lax.broadcasted_iota(jnp.int32, shape, axis) == jnp.expand_dims(places, axis)
+    return (jnp.where(here, jnp.expand_dims(gradient, axis), jnp.zeros((), gradient.dtype)),)
+
+
+_largest.defvjp(_largest_forward, _largest_backward)
 
 
 def global_max_pool(x: jax.Array, *, keep_dims: bool) -> jax.Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from archspec.nn.batch_norm import defined, normalised
+from archspec.nn.pooling import global_max_pool
 
 
 @pytest.mark.parametrize(("has_scale", "has_bias", "middle"), [(True, True, 0.0), (False, False, 300.0)])
@@ -65,3 +66,16 @@ def test_batch_norm_in_16_bits_and_its_second_derivative() -> None:
     for ours, theirs in zip(narrow, narrow_as_defined, strict=True):
         assert ours.dtype == jnp.bfloat16
         np.testing.assert_allclose(np.asarray(ours, np.float32), np.asarray(theirs, np.float32), rtol=0, atol=0.1)
+
+
+def test_of_equal_global_maxima_the_first_has_the_gradient() -> None:
+    x = np.random.default_rng(0).integers(0, 3, (2, 4, 5, 3)).astype(np.float32)
+    gradient = np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3)
+    y, back = jax.vjp(lambda x: global_max_pool(x, keep_dims=False), x)
+    wanted = np.zeros((2, 20, 3), np.float32)
+    for sample, channel in np.ndindex(2, 3):
+        wanted[sample, x[sample, ..., channel].argmax(), channel] = gradient[sample, channel]
+    np.testing.assert_array_equal(y, x.max((1, 2)))
+    np.testing.assert_array_equal(back(gradient)[0], wanted.reshape(x.shape))
+    x[1, 2, 3, 0] = np.nan
+    assert np.isnan(global_max_pool(jnp.asarray(x), keep_dims=True)[1, 0, 0, 0])
