@@ -103,7 +103,7 @@ RULES: tuple[Rule, ...] = (
     Rule("row_products", KERNEL, _several, "groups within the batch: 128 → 8 ms (3×3, 56², 128 ×4)", onednn=False),
     Rule("row_products", KERNEL, _large, "groups within the batch: 104 → 2 ms (3×3, 56², 128 ×4)", onednn=True),
     Rule("map_as_kernel", KERNEL, _depthwise, "groups within the batch: 61 → 0.24 ms (3×3, 7², 960 ×4)", onednn=True),
-    Rule("crossed", KERNEL, _grouped, "groups within the batch: 3112 → 5 ms (3×3, 28², 256 in 32 ×4)"),
+    Rule("crossed", KERNEL, _grouped, "groups within the batch: 3112 → 9 ms (3×3, 28², 256 in 32 ×4)"),
     Rule("block_products", KERNEL, _grouped, "groups within the batch: 31 → 1.4 ms (1×1, 7², 960→240 in 3 ×16)"),
     Rule(
         "widened",
