@@ -116,7 +116,6 @@ def evaluated(
     notes.extend(data.notes)
     if passes is not None:
         notes.append(f"passes: {what_passes_do(graph.pruned('eval'), passes)}")
-    notes.extend(of_precision(precision, evaluation=True))
     try:
         check_data(data, spec, graph)
     except SpecError as error:
@@ -133,6 +132,7 @@ def evaluated(
     heads = fitted_heads(spec, data)
     recipe = spec.train if passes is None else spec.train.model_copy(update={"passes": tuple(passes)})
     steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
+    notes.extend(of_precision(precision, steps.lowerings, evaluation=True))
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
     if other:
         notes.append(

@@ -134,7 +134,7 @@ def _answers(
     notes.extend([*weights.notes, *reading.notes])
     if passes is not None:
         notes.append(f"passes: {what_passes_do(graph.pruned('eval'), run.passes)}")
-    notes.extend(of_precision(precision, evaluation=True))
+    notes.extend(of_precision(precision, run._lowerings, evaluation=True))
     if run._run.finished and not run._run.classes and run.classes:
         notes.append(f"{run.folder / RESULT} is damaged, so classes have numbers for names")
     answers: list[Answer] = []

@@ -13,7 +13,7 @@ from archspec.data import Data, Split, Values, pieces
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.images.numbers import normalised
-from archspec.lowerings.device import this_device
+from archspec.lowerings.choosing import Lowerings
 from archspec.output import say
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
@@ -196,12 +196,13 @@ def of_average(recipe: Train, samples: int) -> list[str]:
     ]
 
 
-def of_precision(precision: Precision, *, evaluation: bool = False) -> list[str]:
-    """That evaluation's figures are of 16 bits, and that these are no gain here."""
+def of_precision(precision: Precision, lowerings: Lowerings, *, evaluation: bool = False) -> list[str]:
+    """That evaluation's figures are of 16 bits, and what these gain here as operations are computed."""
     if precision == "float32":
         return []
     said = [f"computed in {precision}: what comes out is not what float32 gives"] if evaluation else []
-    if jax.default_backend() == "cpu" and precision == "bfloat16" and this_device().onednn:
+    onednn = lowerings.device is not None and lowerings.device.onednn
+    if jax.default_backend() == "cpu" and precision == "bfloat16" and onednn:
         words = "only where the processor multiplies it (AMX)" + ("" if evaluation else ", and gradients are not")
         said.append(f"bfloat16 on a CPU: faster than float32 {words}")
     elif jax.default_backend() == "cpu":

@@ -18,6 +18,7 @@ from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.kinds import is_foreign
 from archspec.lower import outline
+from archspec.lowerings.choosing import of_mode
 from archspec.output import said_when_slow, say
 from archspec.passes import groups_of
 from archspec.plugins import changed, used_by
@@ -299,7 +300,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
         *of_average(recipe, len(data.train)),
-        *of_precision(recipe.precision),
+        *of_precision(recipe.precision, of_mode(recipe.lowerings)),
     ]
 
 
