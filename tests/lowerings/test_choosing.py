@@ -110,7 +110,7 @@ def test_what_onednn_lacks_is_known() -> None:
         return Lowerings(device).of(case)
 
     assert chosen(groups)[:2] == ("widened", "widened") and chosen(signal) == ("shifts", "shifts", "row_products")
-    assert chosen(groups._replace(dtype="float32"))[:2] == chosen(groups, CPU)[:2] == ("library", "library")
+    assert "widened" not in (*chosen(groups._replace(dtype="float32")), *chosen(groups, CPU))
 
 
 def test_a_recipe_can_leave_everything_to_the_library(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

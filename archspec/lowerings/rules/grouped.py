@@ -24,6 +24,11 @@ def _several(case: Case) -> bool:
     return case.is_depthwise and case.filters >= 16
 
 
+def _rows_of_taps(case: Case) -> bool:
+    """Kernels of one row or column, and large strides: oneDNN does not take such as a convolution by the map."""
+    return case.is_depthwise and (min(case.kernel) == 1 or max(case.stride) > 2)
+
+
 def _signal(case: Case) -> bool:
     return case.is_depthwise and len(case.size) == 1
 
@@ -102,6 +107,9 @@ RULES: tuple[Rule, ...] = (
     Rule("row_products", KERNEL, _signal, "groups within the batch: 110 → 1 ms (5, 1024, 512 ×2)", onednn=True),
     Rule("row_products", KERNEL, _several, "groups within the batch: 128 → 8 ms (3×3, 56², 128 ×4)", onednn=False),
     Rule("row_products", KERNEL, _large, "groups within the batch: 104 → 2 ms (3×3, 56², 128 ×4)", onednn=True),
+    Rule(
+        "row_products", KERNEL, _rows_of_taps, "groups within the batch: 5.6 → 0.8 ms (1×5 by 3, 271 ×7)", onednn=True
+    ),
     Rule("map_as_kernel", KERNEL, _depthwise, "groups within the batch: 61 → 0.24 ms (3×3, 7², 960 ×4)", onednn=True),
     Rule("crossed", KERNEL, _grouped, "groups within the batch: 3112 → 9 ms (3×3, 28², 256 in 32 ×4)"),
     Rule("block_products", KERNEL, _grouped, "groups within the batch: 31 → 1.4 ms (1×1, 7², 960→240 in 3 ×16)"),
