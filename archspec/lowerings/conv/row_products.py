@@ -8,6 +8,7 @@ all is read as it lies, and what is summed up is as wide as the map. Columns are
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,9 @@ from archspec.lowerings.conv._windows import as_map
 
 ROWS = 8
 """At most so many rows at a time."""
+
+UNROLLED = 9
+"""Up to so many taps are written out; more, a row of the kernel at a time, in a loop, which compiles far sooner."""
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -32,7 +36,8 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
     (height, width), filters = case.output, case.filters
     times = -(-height // ROWS)
     rows = -(-height // times)
-    taps = list(product(*map(range, case.kernel)))
+    high = case.kernel[0] if prod(case.kernel) <= UNROLLED else 1
+    turns, taps = case.kernel[0] // high, list(product(range(high), range(case.kernel[1])))
     # Rows are made up to a whole number of times by zeros; rows and columns that no window sees fall away.
     needed = [
         (count - 1) * step + spread * (size - 1) + 1
@@ -52,20 +57,26 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
     def added(at: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
         sample, first = at // times, at % times * rows
         place = (sample, first * case.stride[0], 0, 0)
-        inputs = lax.dynamic_slice(x, place, (1, seen, *x.shape[2:]))[0].astype(jnp.float32)
-        back = lax.dynamic_slice(gradient, (sample, first, 0, 0), (1, rows, width, filters))[0].astype(jnp.float32)
-        made = []
-        for total, (down, across) in zip(sums, taps, strict=True):
-            down, across = down * case.dilation[0], across * case.dilation[1]
-            columns = slice(across, across + (width - 1) * case.stride[1] + 1, case.stride[1])
-            terms = [inputs[row * case.stride[0] + down, columns] * back[row] for row in range(rows)]
-            own = terms[0]
-            for term in terms[1:]:
-                own = own + term
-            made.append(total + own)
-        return made
+        inputs = lax.dynamic_slice(x, place, (1, seen, *x.shape[2:]))[0]
+        back = lax.dynamic_slice(gradient, (sample, first, 0, 0), (1, rows, width, filters))[0]
 
-    zero = jnp.zeros((width, filters), jnp.float32)
+        def of_rows(turn: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
+            size = ((rows - 1) * case.stride[0] + (high - 1) * case.dilation[0] + 1, *inputs.shape[1:])
+            under = lax.dynamic_slice(inputs, (turn * high * case.dilation[0], 0, 0), size)
+            made = []
+            for total, (down, across) in zip(sums, taps, strict=True):
+                down, across = down * case.dilation[0], across * case.dilation[1]
+                columns = slice(across, across + (width - 1) * case.stride[1] + 1, case.stride[1])
+                own = lax.dynamic_index_in_dim(total, turn, keepdims=False)
+                for row in range(rows):
+                    pixels = under[row * case.stride[0] + down, columns]
+                    own = own + pixels.astype(jnp.float32) * back[row].astype(jnp.float32)
+                made.append(lax.dynamic_update_index_in_dim(total, own, turn, 0))
+            return made
+
+        return lax.fori_loop(0, turns, of_rows, sums)
+
+    zero = jnp.zeros((turns, width, filters), jnp.float32)
     sums = lax.fori_loop(0, case.batch * times, added, [zero] * len(taps))
-    found = jnp.stack([total.sum(0) for total in sums])
+    found = jnp.stack([total.sum(1) for total in sums], 1)  # (turns, taps of a turn, filters)
     return found.reshape(*case.kernel, 1, filters).astype(gradient.dtype)
