@@ -50,10 +50,15 @@ def test_outputs_and_gradients(name: str) -> None:
     case = CASES[name]
     module = with_weights(read(case.entry), (TensorType(case.shape),))
     x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
-    close(module(x), f"{name}.output")
-    close(jax.grad(lambda x: jnp.sin(module(x)).sum())(x), f"{name}.gradient")
     definition, params, *rest = nnx.split(module, nnx.Param, ...)
-    gradients = jax.grad(lambda params: jnp.sin(nnx.merge(definition, params, *rest)(x)).sum())(params)
+
+    def summed(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        y = nnx.merge(definition, params, *rest, copy=True)(x)
+        return jnp.sin(y).sum(), y
+
+    (_, y), (gradients, gradient) = jax.jit(jax.value_and_grad(summed, (0, 1), has_aux=True))(params, x)
+    close(y, f"{name}.output")
+    close(gradient, f"{name}.gradient")
     named = {str(path[-1]): jax.tree.leaves(value)[0] for path, value in nnx.to_flat_state(gradients)}
     for number, weight in enumerate(read(case.entry).weights(TensorType(case.shape))):
         close(named[weight.name], f"{name}.weight{number}")

@@ -147,15 +147,23 @@ def test_fields_are_over_every_input_that_a_layer_sees(write: Any) -> None:
     x = {item.name: jnp.ones((1, *item.type.shape)) for item in graph.inputs}
     several = {}
     predicted = fields_of(graph)
+    middles = {
+        output.name: tuple(size // 2 for size in graph.nodes[output.node].output.spatial) for output in graph.outputs
+    }
+
+    def of_middles(x: Any) -> dict[str, jax.Array]:
+        found: Any = pure.apply(positive, statistics, x, train=False)[0]
+        return {name: found[name][(0, *place)].sum() for name, place in middles.items()}
+
+    @jax.jit  # one program for all outputs
+    def gradients_of(x: Any) -> dict[str, Any]:
+        values, back = jax.vjp(of_middles, x)
+        return {name: back({other: jnp.ones(()) * (other == name) for other in values})[0] for name in values}
+
+    found = gradients_of(x)
     for output in graph.outputs:
-        node = graph.nodes[output.node]
-        middle = tuple(size // 2 for size in node.output.spatial)
-
-        def one(x: Any, name: str = output.name, place: tuple[int, ...] = middle) -> jax.Array:
-            found: Any = pure.apply(positive, statistics, x, train=False)[0]
-            return found[name][(0, *place)].sum()
-
-        gradients = {name: np.asarray(value)[0].any(-1) for name, value in jax.grad(one)(x).items()}
+        node, middle = graph.nodes[output.node], middles[output.name]
+        gradients = {name: np.asarray(value)[0].any(-1) for name, value in found[output.name].items()}
         seen = [name for name, value in gradients.items() if value.ndim and value.any()]
         fields = {graph.source_name(source): field for source, field in predicted[output.node].items()}
         assert seen == sorted(fields), node.path

@@ -20,6 +20,7 @@ import pytest
 from archspec.graph import Graph, Node
 from archspec.loading import load, open_spec
 from archspec.lower import build, outline, split
+from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.zoo import zoo_variants
 from tests.zoo import FIGURES, FILES, Gradients, sampled
 
@@ -94,10 +95,13 @@ def test_a_missed_figure_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def objective(graph: Graph, pure: Any, statistics: Any, x: jax.Array) -> Any:
-    """A function of the parameters: the outputs of training, all of them, as one number; and what each of them is."""
+    """A function of the parameters: the outputs of training, all of them, as one number; and what each of them is.
+
+    Operations are the library's: candidates for them have tests of their own, and take longer to compile.
+    """
 
     def loss(params: Any) -> tuple[jax.Array, Any]:
-        outputs, _ = pure.apply(params, statistics, x, train=True, key=jax.random.key(1))
+        outputs, _ = pure.apply(params, statistics, x, train=True, key=jax.random.key(1), lowerings=BY_LIBRARY)
         named = outputs if isinstance(outputs, dict) else {"output": outputs}
         return sum((jnp.mean(jax.nn.log_softmax(value)) for value in named.values()), jnp.zeros(())), named
 
@@ -117,12 +121,13 @@ def test_gradients_are_finite(name: str, gradients: Gradients) -> None:
     graph = load(name, **gradients.set).graph((gradients.size, gradients.size))
     pure, *shapes = outline(graph)
     params, statistics = ({key: numbers(key, leaf.shape) for key, leaf in part.items()} for part in shapes)
-    x = jax.random.normal(jax.random.key(0), (2, *graph.input.shape))
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((2, *graph.input.shape)), jnp.float32)
     gradient = jax.jit(jax.value_and_grad(objective(graph, pure, statistics, x), has_aux=True))
-    (value, _), found = gradient(params)
-    assert jnp.isfinite(value)
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in found.values())
-    assert sum(bool(jnp.any(leaf != 0)) for leaf in found.values()) > 0.9 * len(found)
+    # By NumPy: JAX would compile each question for each shape.
+    (value, _), found = jax.device_get(gradient(params))
+    assert np.isfinite(value)
+    assert all(np.isfinite(leaf).all() for leaf in found.values())
+    assert sum(bool(leaf.any()) for leaf in found.values()) > 0.9 * len(found)
 
 
 def test_auxiliary_heads_are_pruned_in_evaluation_and_kept_where_they_are_evaluated() -> None:
@@ -143,11 +148,11 @@ def test_examples_are_valid() -> None:
 
 def test_the_rbf_centres_are_ten_different_digits() -> None:
     _, _, statistics = split(build(load("lenet5_1998").graph()))
-    centres = statistics["output.centres"]
+    centres = np.asarray(statistics["output.centres"])
     assert centres.shape == (10, 84)
-    assert set(map(float, jnp.unique(centres))) == {-1.0, 1.0}
-    distances = jnp.sum(jnp.square(centres[:, None] - centres[None]), axis=-1)
-    assert float(jnp.where(jnp.eye(10) > 0, 1e9, distances).min()) > 20
+    assert set(np.unique(centres)) == {-1.0, 1.0}
+    distances = np.square(centres[:, None] - centres[None]).sum(-1)
+    assert np.where(np.eye(10) > 0, 1e9, distances).min() > 20
 
 
 def by_inputs(nodes: Sequence[Node]) -> list[Node]:

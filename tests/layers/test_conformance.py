@@ -127,12 +127,13 @@ def test_jit_and_gradients(name: str, example: Example) -> None:
     layer, inputs = from_example(name, example)
     definition, params, *rest = nnx.split(layer.build(inputs, nnx.Rngs(0)), nnx.Param, ...)
     kinds = taken(layer, inputs)
-    keys = jax.random.split(jax.random.key(0), len(kinds))
+    # Drawn and looked at by NumPy: JAX would compile that for each shape.
+    draw = np.random.default_rng(0)
     arrays = [
-        jax.random.randint(key, (3, *kind.shape), 0, 4, kind.dtype)
+        jnp.asarray(draw.integers(0, 4, (3, *kind.shape)), kind.dtype)
         if kind.taps
-        else jax.random.normal(key, (3, *kind.shape))
-        for key, kind in zip(keys, kinds, strict=True)
+        else jnp.asarray(draw.standard_normal((3, *kind.shape)), jnp.float32)
+        for kind in kinds
     ]
 
     def loss(params: Any, arrays: list[jax.Array]) -> jax.Array:
@@ -140,11 +141,11 @@ def test_jit_and_gradients(name: str, example: Example) -> None:
         return jnp.sum(jnp.sin(out))
 
     value, gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), allow_int=True))(params, arrays)
-    assert jnp.isfinite(value)
+    assert np.isfinite(value)
     leaves = [leaf for leaf in jax.tree.leaves(gradients) if leaf.dtype != jax.dtypes.float0]
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in leaves)
     eager = loss(params, arrays)
-    assert jnp.allclose(value, eager, rtol=1e-4, atol=1e-4)
+    assert np.allclose(value, eager, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "example"), CASES)

@@ -74,7 +74,8 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
                 made.append(lax.dynamic_update_index_in_dim(total, own, turn, 0))
             return made
 
-        return lax.fori_loop(0, turns, of_rows, sums)
+        every: list[jax.Array] = lax.fori_loop(0, turns, of_rows, sums)
+        return every
 
     zero = jnp.zeros((turns, width, filters), jnp.float32)
     sums = lax.fori_loop(0, case.batch * times, added, [zero] * len(taps))
