@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from archspec.nn.batch_norm import defined, normalised
+from archspec.nn.lrn import lrn
 from archspec.nn.pooling import global_max_pool
 
 
@@ -79,3 +80,14 @@ def test_of_equal_global_maxima_the_first_has_the_gradient() -> None:
     np.testing.assert_array_equal(back(gradient)[0], wanted.reshape(x.shape))
     x[1, 2, 3, 0] = np.nan
     assert np.isnan(global_max_pool(jnp.asarray(x), keep_dims=True)[1, 0, 0, 0])
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.75, 0.6])
+def test_local_response_normalisation_by_roots(beta: float) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 1)).astype(np.float32) * 3
+    y, back = jax.vjp(lambda x: lrn(x, size=1, alpha=2.0, beta=beta, k=1.0), x)
+    wide = x.astype(np.float64)
+    base = 1 + 2 * wide**2
+    np.testing.assert_allclose(y, wide * base**-beta, rtol=1e-6)
+    slope = base**-beta - 4 * beta * wide**2 * base ** (-beta - 1)
+    np.testing.assert_allclose(back(np.ones_like(x))[0], slope, rtol=1e-5, atol=1e-6)
