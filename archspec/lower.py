@@ -317,6 +317,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
             index in indexed,
             node.layer.uses_mode,
             node.layer.uses_key,
+            node.layer.varying,
             node.layer.uses_lowerings,
             node.layer.full_precision,
             crc32(node.path.encode()),

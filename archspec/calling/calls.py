@@ -35,6 +35,7 @@ class Call(NamedTuple):
     gives_indices: bool
     uses_mode: bool
     uses_key: bool
+    varying: tuple[str, ...]
     uses_lowerings: bool
     full_precision: bool
     hash: int
@@ -66,10 +67,16 @@ class Way(NamedTuple):
     folded: bool = False
     """Whether the arrays are those that the function of `Pure.folding` gave."""
 
+    varying: Mapping[int, Mapping[str, jax.Array]] = {}
+    """By a call's index, numbers that differ among the rounds of a loop: its `hash`, and fields that are `varying`."""
+
     @property
     def outputs(self) -> set[int]:
         return {index for _, index in self.program.outputs}
 
+
+HASH = "hash"
+"""What a call's key is made with, among what is `varying`."""
 
 Run = Callable[[Iterable[int], Sequence[Group], Values, Way], None]
 """Adds to the values what calls give, some of which are in groups: `groups.run`."""
@@ -81,7 +88,7 @@ Runner = Callable[[Group, Values, Way, Run], None]
 def call(index: int, values: Values, way: Way) -> None:
     """Adds what a call gives to the values."""
     step = way.program.steps[index]
-    options = options_of(step, way)
+    options = options_of(step, way, way.varying.get(index, {}))
     taken = taken_by(index, values, way)
     # Profilers and dumps of compiled programs show the path, of the backward pass too.
     with jax.named_scope(step.name):
@@ -91,9 +98,12 @@ def call(index: int, values: Values, way: Way) -> None:
     keep(index, value, values, way)
 
 
-def options_of(step: Call, way: Way) -> dict[str, Any]:
-    """What a call's module is told beside what it takes. Raises `ValueError` where it is random and there is no key."""
-    options: dict[str, Any] = {"indices": True} if step.gives_indices else {}
+def options_of(step: Call, way: Way, varying: Mapping[str, jax.Array] = {}) -> dict[str, Any]:
+    """What a call's module is told beside what it takes; in a loop numbers that vary. Raises `ValueError` where it is random and there is no key."""
+    options: dict[str, Any] = dict(varying)
+    number = options.pop(HASH, step.hash)
+    if step.gives_indices:
+        options["indices"] = True
     if step.uses_mode:
         options["train"] = way.train and step.owner not in way.frozen
     if step.uses_key and way.train:
@@ -103,7 +113,7 @@ def options_of(step: Call, way: Way) -> dict[str, Any]:
                 "key=jax.random.key(0)), another one for each step"
             )
         # A layer's key depends on its own path alone, so other layers can come and go.
-        options["key"] = jax.random.fold_in(way.key, step.hash)
+        options["key"] = jax.random.fold_in(way.key, number)
     if step.uses_lowerings:
         options["lowerings"] = way.lowerings
     return options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from archspec.calling import convolutions, recomputed
+from archspec.calling import convolutions, recomputed, scanned
 from archspec.calling.calls import Runner, Values, Way, call
 from archspec.passes import Group
 
@@ -12,6 +12,7 @@ RUNNERS: dict[str, Runner] = {
     "fold_batch_norm": convolutions.run,
     "fuse_pointwise": convolutions.run,
     "recompute": recomputed.run,
+    "scan_blocks": scanned.run,
 }
 """How groups are run, by the name of the pass that found them."""
 

@@ -20,25 +20,27 @@ def run(group: Group, values: Values, way: Way, inner: Run) -> None:
     own: Any = [way.module(index) for index in group.members]
     definition, state = nnx.split(own)
 
-    def compute(state: Any, given: list[jax.Array], key: jax.Array | None) -> tuple[list[jax.Array], Any]:
+    def compute(state: Any, given: list[jax.Array], drawn: Any) -> tuple[list[jax.Array], Any]:
         modules = dict(zip(group.members, nnx.merge(definition, state), strict=True))
         within: Values = dict(zip(taken, given, strict=True))
-        inner(group.members, group.inner, within, way._replace(module=modules.__getitem__, key=key))
+        key, varying = drawn
+        own_way = way._replace(module=modules.__getitem__, key=key, varying=varying)
+        inner(group.members, group.inner, within, own_way)
         return [within[source] for source in wanted], nnx.state(list(modules.values()), nnx.Not(nnx.Param))
 
-    made, after = _run_again(compute, state, [values[source] for source in taken], way.key)
+    made, after = _run_again(compute, state, [values[source] for source in taken], (way.key, way.varying))
     values.update(zip(wanted, made, strict=True))
     nnx.update(own, after)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _run_again(run: Callable[..., Any], state: Any, given: list[jax.Array], key: jax.Array | None) -> Any:
-    """run(state, given, key), of which the backward pass keeps the arguments and computes the rest anew.
+def _run_again(run: Callable[..., Any], state: Any, given: list[jax.Array], drawn: Any) -> Any:
+    """run(state, given, drawn), of which the backward pass keeps the arguments and computes the rest anew.
 
     What it computes from depends on the gradient that comes in, so that no compiler takes it for what the forward pass
     has computed: XLA on CPUs drops the barriers of `jax.checkpoint`, keeps one of both, and saves nothing.
     """
-    return run(state, given, key)
+    return run(state, given, drawn)
 
 
 def _forward(run: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
@@ -46,7 +48,7 @@ def _forward(run: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
 
 
 def _backward(run: Callable[..., Any], arguments: Any, gradients: Any) -> tuple[Any, ...]:
-    state, given, key = arguments
+    state, given, drawn = arguments
     first = next(value for value in jax.tree.leaves(gradients) if jnp.issubdtype(value.dtype, jnp.floating))
     # No number is above infinity.
     never = first.reshape(-1)[0] > jnp.inf
@@ -58,8 +60,8 @@ def _backward(run: Callable[..., Any], arguments: Any, gradients: Any) -> tuple[
             return wrapped
         return jnp.where(never, jnp.zeros((), value.dtype), value)
 
-    given, key = jax.tree.map(late, (given, key))
-    _, back = jax.vjp(lambda state, given: run(state, given, key), state, given)
+    given, drawn = jax.tree.map(late, (given, drawn))
+    _, back = jax.vjp(lambda state, given: run(state, given, drawn), state, given)
     return (*back(gradients), None)
 
 

@@ -135,6 +135,9 @@ class Layer(Kind):
     """The lowered module takes `train=`, a Python bool."""
     uses_key: ClassVar[bool] = False
     """The lowered module takes `key=`, a JAX random key while training and None otherwise."""
+    varying: ClassVar[tuple[str, ...]] = ()
+    """Fields in which layers may differ that are one call within a loop: numbers that are attributes of the lowered
+    module, which takes them as options of a call too, as arrays without axes."""
     uses_lowerings: ClassVar[bool] = False
     """The lowered module takes `lowerings=`, which choose how its operations are computed."""
 

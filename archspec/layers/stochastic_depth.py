@@ -32,6 +32,7 @@ class StochasticDepth(Layer):
     within: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
+    varying: ClassVar[tuple[str, ...]] = ("rate",)
     in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(0.2),

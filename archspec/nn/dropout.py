@@ -14,11 +14,15 @@ class Dropout(nnx.Module):
         self.rate = rate
         self.whole = whole
 
-    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
-        if not train or self.rate == 0:
+    def __call__(
+        self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None, rate: jax.Array | None = None
+    ) -> jax.Array:
+        """A `rate` that is an array takes the place of the module's own; where it is 0 all elements are kept."""
+        chosen = self.rate if rate is None else rate
+        if not train or (rate is None and self.rate == 0):
             return x
         if key is None:
             raise ValueError("dropout needs a key while training")
         shape = tuple(1 if axis in self.whole else size for axis, size in enumerate(x.shape))
-        keep = jax.random.bernoulli(key, 1 - self.rate, shape)
-        return jnp.where(keep, x / (1 - self.rate), 0)
+        keep = jax.random.bernoulli(key, 1 - chosen, shape)
+        return jnp.where(keep, x / (1 - chosen), 0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archspec.passes.recompute import Patterns
     from archspec.spec.train import Train
 
-PassName = Literal["fold_batch_norm", "fuse_pointwise"]
+PassName = Literal["fold_batch_norm", "fuse_pointwise", "scan_blocks"]
 
 NAMES: tuple[PassName, ...] = get_args(PassName)
 """The passes that can be chosen."""
@@ -26,18 +26,32 @@ DEFAULT: tuple[PassName, ...] = ("fold_batch_norm",)
 """Those that are always right; docs/speed.md has what they save."""
 
 
-def groups_of(graph: Graph, names: Collection[str] = DEFAULT, remat: Patterns = ()) -> tuple[Group, ...]:
+def groups_of(
+    graph: Graph, names: Collection[str] = DEFAULT, remat: Patterns = (), frozen: Collection[str] = ()
+) -> tuple[Group, ...]:
     """What passes find in a graph that is pruned to a mode.
 
-    Blocks that `remat` names are computed anew in the backward pass. Raises `DataError` where it names no block.
+    In evaluation nothing is folded or fused within the blocks of a loop. Blocks that `remat` names are computed anew in
+    the backward pass; `frozen` are names of arrays and paths of layers that training leaves as they are. Raises
+    `DataError` where `remat` names no block.
     """
     outer: tuple[Group, ...] = ()
     if remat and graph.mode == "train":
         from archspec.passes import recompute
 
         outer = recompute.find(graph, remat)
+    if "scan_blocks" in names and graph.mode == "eval":
+        from archspec.passes import scan_blocks
+
+        loops = scan_blocks.find(graph)
+        return (*loops, *_small(graph, names, outside(range(len(graph.nodes)), loops)))
     within = tuple(group._replace(inner=_small(graph, names, group.members)) for group in outer)
-    return (*within, *_small(graph, names, outside(range(len(graph.nodes)), outer)))
+    found = (*within, *_small(graph, names, outside(range(len(graph.nodes)), outer)))
+    if "scan_blocks" in names:
+        from archspec.passes import scan_blocks
+
+        return scan_blocks.find(graph, found, frozen)
+    return found
 
 
 def _small(graph: Graph, names: Collection[str], scope: Iterable[int]) -> tuple[Group, ...]:
@@ -101,6 +115,10 @@ def said(graph: Graph, names: Collection[str]) -> str:
         number = sum(len(group.members) - len(group.inner) for group in fused)
         own = f"{count(number, '1×1 convolution')} computed as {len(fused)}"
         parts.append(own if fused else "no 1×1 convolutions share an input")
+    if "scan_blocks" in names:
+        loops = [group.rounds for group in groups if group.how == "scan_blocks"]
+        own = f"{count(sum(loops), 'block')} computed in {count(len(loops), 'loop')}"
+        parts.append(own if loops else "no three alike blocks follow one another")
     return "; ".join(parts)
 
 

@@ -23,7 +23,9 @@ class Group(NamedTuple):
     inner: tuple[Group, ...] = ()
     """Groups of its members that run together within it."""
     path: str = ""
-    """The block that it is, where it is one."""
+    """The block that it is, or begins with, where it is one."""
+    rounds: int = 1
+    """How many alike blocks its members make, one after the other; the inner groups are those of the second."""
 
     @property
     def first(self) -> int:

@@ -85,7 +85,7 @@ class Objective:
         self.lowerings = lowerings
         self.type = type_of(precision)
         """The 16-bit type that the passes compute with; None for float32."""
-        self.groups = groups_of(graph.pruned("train"), passes, remat)
+        self.groups = groups_of(graph.pruned("train"), passes, remat, frozen.arrays | frozen.layers)
         """What runs together in a step."""
         self._graph = graph
         self.main = next(head for head in heads if head.name == graph.main_output.name)
