@@ -75,11 +75,13 @@ def _places(values: list[jax.Array], rounds: int) -> list[jax.Array]:
     # No number is above infinity, so the loop has no rounds.
     more = (lax.stop_gradient(known).reshape(-1)[0] > jnp.inf).astype(jnp.int32)
     begun = (more, [jnp.asarray(place, jnp.int32) for place in range(rounds)])
-    return lax.while_loop(lambda at: at[0] > 0, lambda at: (at[0] - 1, [place ^ 1 for place in at[1]]), begun)[1]
+    ended = lax.while_loop(lambda at: at[0] > 0, lambda at: (at[0] - 1, [place ^ 1 for place in at[1]]), begun)
+    return list(ended[1])
 
 
 def _at(stacked: jax.Array, place: jax.Array) -> jax.Array:
-    return lax.dynamic_index_in_dim(stacked, place, keepdims=False)
+    part: jax.Array = lax.dynamic_index_in_dim(stacked, place, keepdims=False)
+    return part
 
 
 @jax.custom_vjp
