@@ -152,6 +152,13 @@ CODES = (
         "The same command goes on from the last checkpoint; fewer `train.workers` need less, and 0 reads in threads.",
     ),
     Code(
+        "E524",
+        "`remat: auto` finds no blocks with which a training step fits",
+        "Even where the blocks are computed anew with which it needs least, it needs more than `memory`, or than what is "
+        "free: the weights with the optimiser's state, the largest block, or layers in no block take too much.",
+        "A smaller `batch_size`, more `micro_batches`, or a larger `memory`.",
+    ),
+    Code(
         "E529",
         "a package that `train.log` needs is not installed",
         "Writers for other tools need the packages of these; archspec itself needs none of them.",

@@ -130,7 +130,9 @@ def evaluated(
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
-    recipe = spec.train if passes is None else spec.train.model_copy(update={"passes": tuple(passes)})
+    # Nothing is kept in evaluation, so nothing is computed anew.
+    changed: dict[str, Any] = {"remat": ()} if passes is None else {"remat": (), "passes": tuple(passes)}
+    recipe = spec.train.model_copy(update=changed)
     steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
     notes.extend(of_precision(precision, steps.lowerings, evaluation=True))
     params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))

@@ -77,6 +77,8 @@ class Report:
     budget: int | None = None
     recipe: Train | None = None
     """Whose micro-batches, averages and blocks computed anew training's memory is for."""
+    anew: str = ""
+    """How the recipe came to these blocks, where they were chosen for it."""
 
     @property
     def optimiser_name(self) -> str:
@@ -193,7 +195,23 @@ def report(
     fields = sizes_seen(seen) if sum(not item.type.is_vector for item in seen.inputs) > 1 else None
     rows = tuple(_row(part, owner, seen, fields, batch, dtype, chosen) for part in parts)
     recipe = None if isinstance(network, Graph) else network.train
-    return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory, recipe)
+    anew = ""
+    if recipe is not None and recipe.remat == "auto":
+        recipe, anew = _settled(recipe, graph)
+    return Report(seen, graph, batch, rows, dtype, optimiser, chosen, memory, recipe, anew)
+
+
+def _settled(recipe: Train, graph: Graph) -> tuple[Train, str]:
+    """The recipe with the blocks that `remat: auto` comes to by prediction where a limit is given, and a note on them."""
+    if recipe.memory is None:
+        return (
+            recipe,
+            "remat: auto: training asks the device what is free, and counts here as without; `memory` says it",
+        )
+    from archspec.spec.fitting import fitted
+
+    found = fitted(graph, recipe, recipe.memory)
+    return recipe.model_copy(update={"remat": found.blocks}), found.said
 
 
 def _given(network: Spec | Graph, optimiser: Optimiser | None) -> tuple[Graph, Optimiser | None]:

@@ -94,6 +94,8 @@ def memory(report: Report) -> Table:
         notes = [f"training counts {' and '.join(amounts)} (float32) of copies that only XLA on CPUs makes"]
     if report.recipe is not None and (said := kept_by(report.whole, report.recipe)):
         notes.append(f"training as `train` has it: {said}")
+    if report.anew:
+        notes.append(report.anew)
     if training.alone is not None:
         # The parts' sums are of the moment when a batch needs most.
         notes.append(f"arrays are shared: training's fixed part and that per sample are of a batch of {report.batch}")

@@ -9,6 +9,7 @@ from archspec.augmentations import Augmentation
 from archspec.data import Dataset
 from archspec.data.mnist5k import Mnist5k
 from archspec.fields import (
+    Count,
     FilePath,
     Flag,
     NonNegativeInt,
@@ -62,7 +63,7 @@ class InitFrom(Section):
 
 
 Precision = Literal["float32", "bfloat16", "float16"]
-Remat = tuple[Text, ...] | Literal["all"]
+Remat = tuple[Text, ...] | Literal["all", "auto"]
 
 
 class Ema(Section):
@@ -104,7 +105,18 @@ def _read_ema(value: Any) -> Any:
 
 
 def _read_remat(value: Any) -> Any:
-    return (value,) if isinstance(value, str) and value != "all" else value
+    return (value,) if isinstance(value, str) and value not in ("all", "auto") else value
+
+
+def _read_memory(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    from archspec.figures.units import read_bytes
+
+    try:
+        return read_bytes(value)
+    except ValueError:
+        raise PydanticCustomError("memory", "must be a size with its unit, such as 16GiB, 512MiB or 80GB") from None
 
 
 def _read_passes(value: Any) -> Any:
@@ -207,8 +219,19 @@ class Train(Section):
     remat: Annotated[
         Remat,
         BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),
-        Field(description="blocks of which nothing is kept for the backward pass: paths, patterns with *, or all"),
+        Field(
+            description="blocks of which nothing is kept for the backward pass: paths, patterns with *, all, or auto: as "
+            "few as `memory` needs"
+        ),
     ] = ()
+    memory: Annotated[
+        Count | None,
+        BeforeValidator(_read_memory, json_schema_input_type=Count | Text | None),
+        Field(
+            description="what a step may need, for `remat: auto` and `batch_size: auto`: 16GiB, 512MiB, or bytes; what is "
+            "free on the device if left out"
+        ),
+    ] = None
     passes: Annotated[
         tuple[PassName, ...],
         BeforeValidator(_read_passes, json_schema_input_type=tuple[PassName, ...] | PassName | Literal["none"]),
@@ -290,4 +313,9 @@ class Train(Section):
     def _check(self) -> Self:
         if self.batch_size != "auto" and self.batch_size % self.micro_batches:
             raise ValueError(f"`batch_size` {self.batch_size} has no {self.micro_batches} equal `micro_batches`")
+        automatic = [name for name in ("batch_size", "remat") if getattr(self, name) == "auto"]
+        if len(automatic) > 1:
+            raise ValueError("one of `batch_size` and `remat` can be auto: the one is chosen so that the other fits")
+        if self.memory is not None and not automatic:
+            raise ValueError("`memory` is a limit for `remat: auto` or `batch_size: auto`, and neither is there")
         return self

@@ -71,6 +71,14 @@ def check_training(
                 place("train", "augment"),
                 help=["a larger `batch_size`", "or remove it"],
             )
+    if train is not None and train.remat == "auto" and train.memory is not None:
+        from archspec.spec.fitting import fitted
+
+        try:
+            # What XLA makes on CPUs only is no reason against a run elsewhere.
+            fitted(graph, train, train.memory, copies=False).check()
+        except DataError as error:
+            _refuse(error, place("train", "memory"), findings)
     if train is not None and (train.rates or train.decays):
         from archspec.spec.factors import check_factors
 

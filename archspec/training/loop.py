@@ -46,7 +46,7 @@ from archspec.training.notes import say_notes
 from archspec.training.paging import write_page
 from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
-from archspec.training.steps import FACTOR, State, Steps, evaluated, make_steps, weights_of
+from archspec.training.steps import FACTOR, State, Steps, evaluated, steps_of, weights_of
 from archspec.training.totals import Totals
 from archspec.watching import MEASURED, Figure, Watch, best_of
 from archspec.writing import write
@@ -169,10 +169,12 @@ class Loop:
         offset = until * self.steps_per_epoch if until and epoch > until else 0
         if offset not in self.stretches:
             frozen = frozen_at(self.recipe, self.graph, epoch)
-            self.stretches[offset] = make_steps(
-                self.spec,
+            self.stretches[offset] = steps_of(
+                self.graph,
+                self.spec.inputs,
+                self.heads,
+                self.recipe,
                 self.steps_per_epoch,
-                heads=self.heads,
                 frozen=frozen,
                 offset=offset,
                 begin=self.begin,

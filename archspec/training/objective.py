@@ -15,7 +15,8 @@ from archspec.lower import Arrays, Outputs, Pure, narrowed, type_of
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import Sums
 from archspec.passes import DEFAULT, groups_of
-from archspec.spec.train import Precision, Remat
+from archspec.passes.recompute import Patterns
+from archspec.spec.train import Precision
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
 from archspec.training.feeding import Named
@@ -74,7 +75,7 @@ class Objective:
         frozen: FrozenParts,
         parts: int = 1,
         precision: Precision = "float32",
-        remat: Remat = (),
+        remat: Patterns = (),
         lowerings: Lowerings | None = None,
         passes: Sequence[str] = DEFAULT,
     ) -> None:

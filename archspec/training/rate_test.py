@@ -22,7 +22,7 @@ from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.feeding import batch_of, feed
 from archspec.training.freezing import frozen_at
 from archspec.training.notes import say_notes
-from archspec.training.run import read_data, with_batch
+from archspec.training.run import read_data, with_batch, with_blocks
 from archspec.training.steps import Figures, steps_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def rate_test(
     data = cut_from_files(data, spec, heads)
     try:
         recipe, sizes = with_batch(recipe, spec, graph, data, heads)
-        say_notes(sizes, progress)
+        recipe, blocks = with_blocks(recipe, spec, graph, data, heads)
+        say_notes([*sizes, *blocks], progress)
         batch = batch_of(recipe, len(data.train))
         frozen = frozen_at(recipe, graph, 1)
         given = None if recipe.init_from is None else initial_weights(recipe.init_from, spec, graph).arrays

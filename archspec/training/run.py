@@ -29,7 +29,7 @@ from archspec.runs.folder import RUN, RunFolder
 from archspec.runs.owner import unusable
 from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
-from archspec.spec.needs import training_memory
+from archspec.spec.needs import named, training_memory
 from archspec.survey.words import in_one_line
 from archspec.tasks import Head
 from archspec.training.beginning import begin_with
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = "batch_size"
 """Under this name run.json has the size that `batch_size: auto` came to."""
+REMAT = "remat"
+"""Under this name run.json has the blocks that `remat: auto` came to."""
 CUT = "cut_from_files"
 """Under this name run.json says that random resized crops are boxes of the files' own pixels."""
 OF_FILES, OF_IMAGES = "out of the files' own pixels", "out of images at the input's size"
@@ -126,8 +128,10 @@ def _train(
         _check_foreign(graph)
         for writer in recipe.log or ():
             writer.check()
-        recipe, chosen = with_batch(recipe, spec, graph, data, heads, None if overwrite else folder)
-        notes = [*data.notes, *chosen, *_notes(spec, graph, recipe, data, heads)]
+        begun = None if overwrite else folder
+        recipe, chosen = with_batch(recipe, spec, graph, data, heads, begun)
+        recipe, anew = with_blocks(recipe, spec, graph, data, heads, begun)
+        notes = [*data.notes, *chosen, *anew, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         if early is not None and early.assumed is not None and not early.fits(data, heads):
             say_notes([OTHER_DATA], progress)
@@ -143,6 +147,7 @@ def _train(
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         about = {**made_of(recipe.seed, command), **_record(spec, graph, data, heads, notes), DATA: digest}
         about |= {BATCH_SIZE: recipe.samples} if chosen else {}
+        about |= {REMAT: list(recipe.remat)} if anew else {}
         about |= {CUT: True} if is_cut(data.train) else {}
         if overwrite or not folder.begun:
             folder.clear()
@@ -221,6 +226,31 @@ def with_batch(
     from archspec.training.sizing import sized
 
     recipe, note = sized(recipe, spec, graph, data, heads)
+    return recipe, [note]
+
+
+def with_blocks(
+    recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], folder: RunFolder | None = None
+) -> tuple[Train, list[str]]:
+    """The recipe with the blocks that `remat: auto` comes to, and what to say of them: the run's own where it goes on.
+
+    Raises `SpecError` where no step fits.
+    """
+    if recipe.remat != "auto":
+        return recipe, []
+    own = folder.about.get(REMAT) if folder is not None and folder.begun else None
+    if isinstance(own, list):
+        kept = recipe.model_copy(update={"remat": tuple(map(str, own))})
+        with suppress(DataError):  # of a file that was changed by hand
+            groups_of(graph.pruned("train"), remat=kept.remat)
+            return kept, [f"remat: auto is {count(len(own), 'block')} computed anew, as the run began with"]
+    from archspec.training.fitting import chosen
+
+    try:
+        recipe, note = chosen(recipe, spec, graph, data, heads)
+    except DataError as error:
+        where = "remat" if recipe.memory is None else "memory"
+        raise error.located(spec.place("train", where)) from None
     return recipe, [note]
 
 
@@ -333,7 +363,7 @@ def _check_frozen(recipe: Train, spec: Spec, graph: Graph) -> None:
 def _check_remat(recipe: Train, spec: Spec, graph: Graph) -> None:
     """Raises `SpecError` where what is to be computed anew is not there."""
     try:
-        groups_of(graph.pruned("train"), remat=recipe.remat)
+        groups_of(graph.pruned("train"), remat=named(recipe))
     except DataError as error:
         raise error.located(spec.place("train", "remat")) from None
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from archspec.data import Data
 from archspec.diagnostics import DataError, count
+from archspec.figures.units import mebibytes
 from archspec.graph import Graph
 from archspec.images.limits import machine_memory
 from archspec.spec.needs import training_memory
@@ -51,12 +52,9 @@ class Room(NamedTuple):
 
 def sized(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[Head]) -> tuple[Train, str]:
     """The recipe with the batch size that fits, and a note on it. Raises `DataError` (E902) where no sample does."""
-    room = room_for(data)
+    room = room_of(recipe, data)
     samples = len(data.train)
-    shapes = [
-        {name: (array.shape[1:], array.dtype) for name, array in arrays.items()}
-        for arrays in (data.train.inputs, data.train.targets)
-    ]
+    shapes = shapes_in(data)
 
     def needed(batch: int) -> int | None:
         return compiled_bytes(spec, recipe, heads, batch, *shapes)
@@ -81,11 +79,19 @@ def sized(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[H
     return recipe.model_copy(update={"batch_size": best}), f"{note}: {count(steps, 'step')} an epoch; {rate}"
 
 
-def room_for(data: Data) -> Room:
+def room_of(recipe: Train, data: Data | None) -> Room:
+    """What a step may take: what the recipe says, or what is free."""
+    if recipe.memory is not None:
+        return Room(recipe.memory, f"`memory`, {mebibytes(recipe.memory)}")
+    return room_for(data)
+
+
+def room_for(data: Data | None) -> Room:
     """What is free on the device, less what the data will take there."""
     device = jax.local_devices()[0]
     stats = device.memory_stats() or {}
-    held = sum(split.nbytes for split in (data.train, data.validation) if fits_on_device(split))
+    splits = () if data is None else (data.train, data.validation)
+    held = sum(split.nbytes for split in splits if fits_on_device(split))
     limit = stats.get("bytes_limit", 0)
     if limit:
         free, where = limit - stats.get("bytes_in_use", 0), device.device_kind
@@ -166,6 +172,15 @@ def compiled_bytes(
         return None
     held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes + analysis.temp_size_in_bytes
     return int(held - analysis.alias_size_in_bytes)
+
+
+def shapes_in(data: Data) -> tuple[Shapes, Shapes]:
+    """Shapes of inputs and targets as the data have them."""
+    inputs, targets = (
+        {name: (array.shape[1:], array.dtype) for name, array in arrays.items()}
+        for arrays in (data.train.inputs, data.train.targets)
+    )
+    return inputs, targets
 
 
 def shapes_of(inputs: Mapping[str, Input], targets: Shapes) -> tuple[Shapes, Shapes]:

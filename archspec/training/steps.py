@@ -123,7 +123,12 @@ def steps_of(
     lowerings: Lowerings | None = None,
     seen_in: Precision = "float32",
 ) -> Steps:
-    """As `make_steps`, of the parts of a spec. `seen_in` is the precision of evaluation."""
+    """As `make_steps`, of the parts of a spec. `seen_in` is the precision of evaluation.
+
+    The blocks of `remat: auto` have been chosen, by `fitting.py`.
+    """
+    if train.remat == "auto":
+        raise ValueError("the blocks of `remat: auto` are not chosen yet")
     pure, *shapes = outline(graph)
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
