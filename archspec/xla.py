@@ -281,19 +281,23 @@ def _given(network: Spec | Graph) -> tuple[Graph, Mapping[str, Input], Sequence[
 
     if not isinstance(network, Graph):
         heads = tuple(map(_fitted, network.heads()))
-        return network.graph(), network.inputs, heads, _settled(network.train or TrainSection(), network.graph())
+        return network.graph(), network.inputs, heads, _settled(network.train or TrainSection(), network)
     inputs = {item.name: section_of(item.type) for item in network.inputs}
     task = Segmentation.plain_default() if network.output_type(network.main_output).is_map else default_task()
     return network, inputs, heads_of(network, task, inputs), TrainSection()
 
 
-def _settled(train: Train, graph: Graph) -> Train:
-    """The recipe with the blocks that `remat: auto` comes to by prediction. Raises `DataError` where no step fits."""
+def _settled(train: Train, spec: Spec) -> Train:
+    """The recipe with the blocks that `remat: auto` comes to by prediction. Raises `SpecError` where no step fits."""
     if train.remat != "auto":
         return train
+    from archspec.diagnostics import DataError
     from archspec.training.fitting import settled
 
-    return settled(train, graph)[0]
+    try:
+        return settled(train, spec.graph())
+    except DataError as error:
+        raise error.located(spec.place("train", "remat")) from None
 
 
 def _fitted(head: Head) -> Head:

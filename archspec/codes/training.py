@@ -154,8 +154,8 @@ CODES = (
     Code(
         "E524",
         "`remat: auto` finds no blocks with which a training step fits",
-        "Even where the blocks are computed anew with which it needs least, it needs more than `memory`, or than what is "
-        "free: the weights with the optimiser's state, the largest block, or layers in no block take too much.",
+        "Even where the blocks are computed anew with which it needs least, it needs more than `memory`, or than what "
+        "is free: the weights with the optimiser's state, the largest block, or layers in no block take too much.",
         "A smaller `batch_size`, more `micro_batches`, or a larger `memory`.",
     ),
     Code(

@@ -202,7 +202,7 @@ def report(
 
 
 def _settled(recipe: Train, graph: Graph) -> tuple[Train, str]:
-    """The recipe with the blocks that `remat: auto` comes to by prediction where a limit is given, and a note on them."""
+    """The recipe with the blocks that `remat: auto` comes to by prediction, where a limit is given, and a note."""
     if recipe.memory is None:
         return (
             recipe,

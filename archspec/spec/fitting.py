@@ -2,10 +2,10 @@
 
 Which set of blocks fits with the least multiply–adds is a knapsack problem. It is solved greedily: blocks are taken by
 the bytes that each saves alone for a multiply–add that it costs (Dantzig 1957, "Discrete-variable extremum problems";
-Capuchin calls the ratio memory saving per second, Peng et al. 2020, §4.4), until the predicted memory is no more than
-the limit; then those are given back, the costliest first, without which it still is. This is done with the blocks at each
+Capuchin calls the ratio memory saving per second, Peng et al. 2020), until the predicted memory is no more than the
+limit; then those are given back, the costliest first, without which it still is. This is done with the blocks at each
 depth of the network, since of a larger block less is kept (Chen et al. 2016) and more is there at once while it is
-computed anew. Of the sets that fit the one with the fewest multiply–adds is taken, of those the one with the fewest bytes.
+computed anew. Of the sets that fit that with the fewest multiply–adds is taken, of several that with the fewest bytes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Fitted(NamedTuple):
     """The blocks that are computed anew, by path, and what a training step needs.
 
-    `before` and `after` are predicted bytes for a batch, without and with them; `macs` the multiply–adds of a sample that
-    are computed once more, of which a forward pass has `of`.
+    `before` and `after` are predicted bytes for a batch, without and with them; `macs` the multiply–adds of a sample
+    that are computed once more, of which a forward pass has `of`.
     """
 
     blocks: tuple[str, ...]
@@ -44,12 +44,12 @@ class Fitted(NamedTuple):
     @property
     def said(self) -> str:
         """What was chosen, in words."""
-        needs = f"the step needs {mebibytes(self.before)} by prediction, and may {mebibytes(self.limit)}"
+        needs = f"a step needs {mebibytes(self.before)} by prediction, the limit is {mebibytes(self.limit)}"
         if not self.blocks:
             return f"remat: auto: no block is computed anew: {needs}"
         share = 100 * self.macs / max(1, self.of)
         more = f"{si(self.macs)} multiply–adds a sample once more ({share:.0f} % of the forward pass)"
-        then = f"then {mebibytes(self.after)}" + (", which is too much" if not self.fits else "")
+        then = f"then {mebibytes(self.after)}" + ("" if self.fits else ", which is too much")
         return f"remat: auto: {count(len(self.blocks), 'block')} computed anew: {needs}; {then}, for {more}"
 
     def check(self) -> None:
@@ -57,7 +57,7 @@ class Fitted(NamedTuple):
         if self.fits:
             return
         least = (
-            f"with {count(len(self.blocks), 'block')} computed anew, where it needs least, it is {mebibytes(self.after)}"
+            f"with {count(len(self.blocks), 'block')} computed anew, the least, it is {mebibytes(self.after)}"
             if self.blocks
             else "there is no block that could be computed anew for less"
         )
@@ -72,8 +72,8 @@ class Fitted(NamedTuple):
 def fitted(graph: Graph, train: Train, limit: int, copies: bool = True) -> Fitted:
     """The blocks that are computed anew so that a step of the recipe needs at most so many bytes, by prediction.
 
-    Without `copies` those are left out that XLA makes on CPUs only. Where no set of blocks is enough, that is given with
-    which least is needed. The recipe's batch size is a number.
+    Without `copies` those are left out that XLA makes on CPUs only. Where no set of blocks is enough, that is given
+    with which least is needed. The recipe's batch size is a number.
     """
     seen = graph.pruned("train")
     macs = [node.cost.macs for node in seen.nodes]
@@ -113,7 +113,7 @@ def _levels(root: Part) -> Iterator[list[Part]]:
 def _tried(
     costs: dict[str, int], needed: Callable[[tuple[str, ...]], int], before: int, limit: int
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The set of these blocks that fits with few multiply–adds; where none does, all that were tried; with its bytes."""
+    """Sets of these blocks that were tried, with their bytes; the last, if any, is the one that fits."""
     # What costs nothing counts as one multiply–add, so that of such blocks those come first that save most.
     saved = {path: (before - needed((path,))) / max(1, cost) for path, cost in costs.items()}
     order = sorted(costs, key=lambda path: -saved[path])

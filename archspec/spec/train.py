@@ -220,16 +220,16 @@ class Train(Section):
         Remat,
         BeforeValidator(_read_remat, json_schema_input_type=Remat | Text),
         Field(
-            description="blocks of which nothing is kept for the backward pass: paths, patterns with *, all, or auto: as "
-            "few as `memory` needs"
+            description="blocks of which nothing is kept for the backward pass: paths, patterns with *, all, or auto: "
+            "as few as `memory` needs"
         ),
     ] = ()
     memory: Annotated[
         Count | None,
         BeforeValidator(_read_memory, json_schema_input_type=Count | Text | None),
         Field(
-            description="what a step may need, for `remat: auto` and `batch_size: auto`: 16GiB, 512MiB, or bytes; what is "
-            "free on the device if left out"
+            description="what a step may need, for `remat: auto` and `batch_size: auto`: 16GiB, 512MiB, or bytes; "
+            "what is free on the device if left out"
         ),
     ] = None
     passes: Annotated[

@@ -30,12 +30,12 @@ CERTAIN = 0.5
 are within a fifth of its figures (docs/memory.md)."""
 
 
-def settled(recipe: Train, graph: Graph, data: Data | None = None) -> tuple[Train, Fitted]:
+def settled(recipe: Train, graph: Graph) -> Train:
     """The recipe with the blocks that are computed anew by prediction, so that a step fits into its `memory`, or else
     into what is free on the device. Raises `DataError` (E524) where no step does."""
-    found = _fitted(recipe, graph, sizing.room_of(recipe, data).bytes)
+    found = _fitted(recipe, graph, sizing.room_of(recipe, None).bytes)
     found.check()
-    return recipe.model_copy(update={"remat": found.blocks}), found
+    return recipe.model_copy(update={"remat": found.blocks})
 
 
 def _fitted(recipe: Train, graph: Graph, limit: int) -> Fitted:

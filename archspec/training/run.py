@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from archspec.data import Data, Reading, loaded, told_of_parts
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, count, listed
 from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.kinds import is_foreign
