@@ -84,8 +84,8 @@ def test_what_a_spec_says(write: Write) -> None:
     assert "blocks computed anew, up to" in text
     assert load(write(found.to_yaml(), "again.yaml", whole=True)).train == found.train
     assert "training asks the device what is free" in str(report(load(spec("batch_size: 64, remat: auto"))))
-    (warning,) = load(spec("batch_size: 64, remat: auto, memory: 3MiB")).warnings
-    assert warning.code == "W307" and "with 8 blocks computed anew, the least, it is" in warning.message
+    (warning,) = load(spec("batch_size: 64, remat: auto, memory: 3MiB")).diagnostics
+    assert warning.code == "W307" and "with 6 blocks computed anew, the least, it is" in warning.message
     for recipe, message in (
         ("remat: auto, batch_size: auto", "one of `batch_size` and `remat` can be auto"),
         ("memory: 1GiB", "`memory` is a limit for `remat: auto` or `batch_size: auto`"),
