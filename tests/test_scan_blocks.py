@@ -106,19 +106,13 @@ def test_evaluation_is_the_same(write: Write) -> None:
     np.testing.assert_allclose(cast(Any, looped), cast(Any, plain), 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        "",
-        pytest.param(", remat: [unit*], micro_batches: 2", marks=pytest.mark.slow),
-    ],
-)
-def test_steps_are_the_same_with_batch_norm_and_rates_of_dropout(write: Write, more: str) -> None:
+@pytest.mark.slow
+def test_steps_are_the_same_with_batch_norm_and_rates_of_dropout(write: Write) -> None:
     """Dropout drops the same elements: others would make losses and statistics differ in the first digit."""
     batch = a_batch()
     found, norms = [], []
     for passes in ("none", "[scan_blocks]"):
-        steps = make_steps(load(write(network(passes, more))), 1)
+        steps = make_steps(load(write(network(passes, ", remat: [unit*], micro_batches: 2"))), 1)
         state = steps.initial(None)
         norms.append(str(jax.make_jaxpr(cast(Any, steps.train))(state, batch)).count("rsqrt"))
         for _ in range(2):
@@ -133,10 +127,14 @@ def test_steps_are_the_same_with_batch_norm_and_rates_of_dropout(write: Write, m
 
 
 def gradients(
-    write: Write, passes: tuple[str, ...], precision: Precision = "float32", frozen: FrozenParts = NOTHING
+    write: Write,
+    passes: tuple[str, ...],
+    precision: Precision = "float32",
+    frozen: FrozenParts = NOTHING,
+    rates: tuple[float, ...] = (0, 0.3, 0.5),
 ) -> dict[str, np.ndarray]:
     """Of the loss at the first weights, and the new statistics."""
-    spec = load(write(network("none")))
+    spec = load(write(network("none", rates=rates)))
     graph = spec.graph()
     pure, params, statistics = split(build(graph, seed=0))
     objective = Objective(graph, spec.heads(), pure, frozen, 1, precision, passes=passes, lowerings=BY_LIBRARY)
@@ -164,18 +162,18 @@ def test_what_is_frozen_stays_and_the_rest_has_the_same_gradients(write: Write) 
 def test_bfloat16_is_as_near_to_float32_with_a_loop_as_without(write: Write) -> None:
     """What goes from round to round is rounded in other places, so both are held to float32 and not to each other.
 
-    Relative errors of all gradients together, jax 0.10.2: 2.7 % without, 3.2 % with a loop; 16 bits have 0.4 %.
+    Of all gradients together the relative error is a few percent: 16 bits have 0.4 %, and some rectifiers turn.
     """
 
     def error(passes: tuple[str, ...]) -> float:
-        found = gradients(write, passes, "bfloat16")
-        names = [name for name in right if not name.endswith(("mean", "var"))]
+        found = gradients(write, passes, "bfloat16", rates=(0, 0, 0))
         off = sum(float(((found[name] - right[name]) ** 2).sum()) for name in names)
         return float(np.sqrt(off / sum(float((right[name] ** 2).sum()) for name in names)))
 
-    right = gradients(write, ())
-    plain, looped = error(()), error(("scan_blocks",))
-    assert 0.004 < looped < 1.5 * plain < 0.08
+    right = gradients(write, (), rates=(0, 0, 0))
+    names = [name for name in right if not name.endswith(("mean", "var"))]
+    for passes in ((), ("scan_blocks",)):
+        assert 0.001 < error(passes) < 0.08, passes
 
 
 @pytest.mark.slow
