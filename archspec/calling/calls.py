@@ -99,7 +99,10 @@ def call(index: int, values: Values, way: Way) -> None:
 
 
 def options_of(step: Call, way: Way, varying: Mapping[str, jax.Array] = {}) -> dict[str, Any]:
-    """What a call's module is told beside what it takes; in a loop numbers that vary. Raises `ValueError` where it is random and there is no key."""
+    """What a call's module is told beside what it takes, in a loop also numbers that vary.
+
+    Raises `ValueError` where it is random and there is no key.
+    """
     options: dict[str, Any] = dict(varying)
     number = options.pop(HASH, step.hash)
     if step.gives_indices:
