@@ -29,7 +29,8 @@ def measured(name: str, size: int, batch: int, lowerings: str, passes: tuple[str
     from archspec.training.feeding import Batch
     from archspec.training.steps import steps_of
 
-    jax.config.update("jax_enable_compilation_cache", False)
+    config: Any = jax.config
+    config.update("jax_enable_compilation_cache", False)
     spec = load(name)
     graph, own = spec.graph((size, size)), spec.train or Train()
     recipe = own.model_copy(update={"batch_size": batch, "passes": passes, "lowerings": lowerings})

@@ -98,7 +98,7 @@ def test_what_a_spec_says(write: Write) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "batch", "share"), [("resnet20", 64, 0.6), ("mobilenet_v2", 8, 0.75)])
 def test_xla_compiles_what_is_chosen_to_what_was_predicted(name: str, batch: int, share: float) -> None:
-    """The step needs less, by XLA's figures, by as much as was predicted."""
+    """Ratios of jax 0.10.2: 1.01, 1.00."""
     spec = load(name)
     graph = spec.graph()
     recipe = (spec.train or Train()).model_copy(update={"batch_size": batch, "lowerings": "library"})
@@ -107,7 +107,6 @@ def test_xla_compiles_what_is_chosen_to_what_was_predicted(name: str, batch: int
     settled = recipe.model_copy(update={"remat": own.blocks})
     shapes = shapes_of(spec.inputs, {LABEL: ((), "int32")})
     needs = compiled_bytes(spec, settled, spec.heads(), batch, *shapes)
-    print(name, own, needs)
     assert needs is not None and 0.85 < own.after / needs < 1.2
 
 
