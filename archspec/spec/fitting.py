@@ -64,7 +64,7 @@ class Fitted(NamedTuple):
         raise DataError(
             "E524",
             f"`remat: auto`: a training step needs {mebibytes(self.before)} by prediction, more than the "
-            f"{mebibytes(self.limit)} that it may; {least}",
+            f"limit of {mebibytes(self.limit)}; {least}",
             help=["a smaller `batch_size` or more `micro_batches` need less, or a larger `memory` lets it"],
         )
 
