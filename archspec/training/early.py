@@ -77,7 +77,7 @@ class Early:
         targets = [values for split in data.parts.values() for values in split.targets.values()]
         if (
             self.assumed is not None
-            or recipe.batch_size == "auto"
+            or "auto" in (recipe.batch_size, recipe.remat)
             or jax.process_count() > 1
             or not all(map(len, data.parts.values()))
             or any(isinstance(values, Column) for values in targets)  # losses and checks may look at all of them
