@@ -29,7 +29,7 @@ def said(case: Case) -> str:
     if set(case.stride) != {1}:
         words += f" by {case.stride[0] if len(set(case.stride)) == 1 else '×'.join(map(str, case.stride))}"
     is_conv = case.operation == "conv"
-    wide = f"{case.channels}→{case.filters}" if is_conv else f"{case.channels} channels"
+    wide = f"{case.channels}→{case.filters}" if is_conv else count(case.channels, "channel")
     parts = [words, size, wide, f"batch {case.batch}"]
     if set(case.dilation) != {1}:
         parts.append(f"dilation {'×'.join(map(str, case.dilation))}")
