@@ -1,6 +1,8 @@
 """Times all candidates of convolutions and poolings on one core, for shapes of the zoo, beside PyTorch where installed.
 
     python benchmarks/lowerings.py select [KIND…]     # choose shapes anew; what was measured of others is dropped
+    python benchmarks/lowerings.py extend             # the shapes that are named in it, beside what is there
+    python benchmarks/lowerings.py measure chosen     # only where the rules choose what has not been measured
     python benchmarks/lowerings.py measure [PART/N]   # what this Python's jax has not been measured for; of N parts one
     python benchmarks/lowerings.py torch              # what PyTorch has not been measured for, where this Python has it
     python benchmarks/lowerings.py show               # what the rules choose beside the best candidate
@@ -45,7 +47,26 @@ NETWORKS = (
 )
 """Whose convolutions are looked at."""
 
-OPERATIONS = ("conv", "max_pool", "sum_pool")
+MORE: dict[str, tuple[int, int, int, int, int, int, int]] = {
+    "resnet18 layer4.1.conv2 at 64x64": (16, 2, 512, 512, 3, 1, 1),
+    "resnet18 layer4.0.conv1 at 64x64": (8, 4, 256, 512, 3, 2, 1),
+    "resnet18 layer4.1.conv2 at 112x112": (8, 4, 512, 512, 3, 1, 1),
+    "vgg16 conv5_1 at 112x112": (2, 7, 512, 512, 3, 1, 1),
+    "fcn8s fc6 of 1024 filters": (1, 7, 512, 1024, 7, 1, 0),
+    "fcn8s fc7 at 128x128": (1, 5, 4096, 4096, 1, 1, 0),
+    "lenet5 c5": (128, 5, 16, 120, 5, 1, 0),
+}
+"""Shapes beside those of the classes, small maps above all: batch, side, channels, filters, kernel, stride, padding."""
+TRANSPOSED: dict[str, tuple[int, int, int, int, int, int, int]] = {
+    "fcn8s upscore2 at 128x128": (1, 10, 21, 21, 4, 2, 0),
+    "fcn8s upscore8 at 128x128": (1, 26, 21, 21, 16, 8, 0),
+    "unet stage of 28x28": (1, 28, 512, 256, 2, 2, 0),
+    "unet stage of 100x100": (1, 100, 128, 64, 2, 2, 0),
+    "4x4 by 2 of 16x16, as DCGAN's": (8, 16, 256, 128, 4, 2, 1),
+}
+"""Transposed convolutions, likewise."""
+
+OPERATIONS = ("conv", "max_pool", "sum_pool", "transposed_conv")
 
 Plain = dict[str, Any]
 
@@ -112,6 +133,22 @@ def select(*kinds: str) -> None:
             plain = case._replace(batch=batch)._asdict()
             shapes.append({"of": where, "case": plain, "ms": measured.get(json.dumps(plain), {})})
     write({"machines": kept["machines"], "shapes": shapes})
+    extend(measured)
+
+
+def extend(measured: Mapping[str, Plain] | None = None) -> None:
+    """Adds the shapes beside those of the classes; what was measured stays."""
+    from archspec.lowerings.case import Case
+
+    kept = read()
+    more = [("conv", *item) for item in MORE.items()] + [("transposed_conv", *item) for item in TRANSPOSED.items()]
+    for operation, where, (batch, side, channels, filters, kernel, stride, pad) in more:
+        sizes = ((side, side), channels, filters, (kernel, kernel), (stride, stride), ((pad, pad), (pad, pad)))
+        plain = Case(operation, batch, *sizes, (1, 1), 1, "float32")._asdict()
+        if all(shape["of"] != where for shape in kept["shapes"]):
+            ms = (measured or {}).get(json.dumps(plain), {})
+            kept["shapes"].append({"of": where, "case": plain, "ms": ms})
+    write(kept)
 
 
 def plain_case(shape: Plain) -> Any:
@@ -144,20 +181,26 @@ def measure(part: str = "1/1") -> None:
     """Times all candidates of each direction of which one has not been timed yet."""
     import jax
 
-    from archspec.lowerings.candidates import directions, fitting
+    from archspec.lowerings.candidates import LIBRARY, directions, fitting
     from archspec.lowerings.device import this_device
     from archspec.lowerings.plain import case_of
+    from archspec.lowerings.rules import rule_for
     from archspec.lowerings.timing import compared
 
     device = this_device()
     key = device_key(device)
     results = {}
     shapes = read()["shapes"]
-    for number, shape in enumerate(parted(shapes, part)):
+    for number, shape in enumerate(shapes if part == "chosen" else parted(shapes, part)):
         case = case_of(shape["case"])
         found = dict(shape["ms"].get(key, {}))
         ways = directions(case.operation)
-        missing = [one for one in ways if not set(fitting(case, one)) <= set(found.get(one, {}))]
+        missing = []
+        for one in ways:
+            rule = rule_for(case, one, device) if part == "chosen" else None
+            due = {rule.candidate if rule else LIBRARY} if part == "chosen" else set(fitting(case, one))
+            if not due <= set(found.get(one, {})):
+                missing.append(one)
         if not missing:
             continue
         for direction in missing:
@@ -174,9 +217,9 @@ def measure(part: str = "1/1") -> None:
             ),
             flush=True,
         )
+        keep(key, {**machine(), "jax": jax.__version__, "device": device.said}, results)
         clear: Any = jax.clear_caches
         clear()
-    keep(key, {**machine(), "jax": jax.__version__, "device": device.said}, results)
 
 
 def device_key(device: Any) -> str:
@@ -264,8 +307,10 @@ def torch_runs(pytorch: Any, case: Plain, layout: Any) -> dict[str, Callable[[],
             "forward": partial(pytorch.nn.functional.avg_pool2d, x, *sums),
             "input": partial(pytorch.ops.aten.avg_pool2d_backward, gradient, x, *sums),
         }
-    weights = pytorch.randn(case["filters"], case["channels"] // case["groups"], *kernel).to(memory_format=layout)
-    rest = (None, stride, padding, dilation, False, [0] * len(size), case["groups"])
+    transposed = case["operation"] == "transposed_conv"
+    own = (case["channels"], case["filters"]) if transposed else (case["filters"], case["channels"])
+    weights = pytorch.randn(own[0], own[1] // case["groups"], *kernel).to(memory_format=layout)
+    rest = (None, stride, padding, dilation, transposed, [0] * len(size), case["groups"])
     y = pytorch.convolution(x, weights, *rest)
     gradient = pytorch.randn_like(y).to(memory_format=layout)
 
@@ -341,7 +386,7 @@ def kind_of(case: Any) -> str:
     """A row of the table."""
     step = " by 2" if prod(case.stride) > 1 else ""
     if case.operation != "conv":
-        return {"max_pool": "maxima", "sum_pool": "sums of windows"}[case.operation]
+        return {"max_pool": "maxima", "sum_pool": "sums of windows", "transposed_conv": "transposed"}[case.operation]
     if case.is_depthwise:
         return f"depthwise{step}"
     if case.groups > 1:
@@ -397,6 +442,7 @@ if __name__ == "__main__":
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[int(os.environ.get("CORE", "0"))]})
     commands: dict[str, Callable[..., None]] = {
         "select": select,
+        "extend": extend,
         "measure": measure,
         "torch": torch,
         "show": show,

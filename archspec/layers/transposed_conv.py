@@ -32,6 +32,7 @@ class TransposedConv(Layer):
 
     main: ClassVar[str] = "filters"
     transposes: ClassVar[bool] = True
+    uses_lowerings: ClassVar[bool] = True
 
     filters: Annotated[PositiveInt, Field(description="output channels")]
     kernel: Annotated[Pair, Field(description="kernel size in pixels")]

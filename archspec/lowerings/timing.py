@@ -28,13 +28,14 @@ def shapes_of(case: Case) -> dict[str, tuple[int, ...]]:
     """The shapes of an operation's input, its kernel and the gradient of its output."""
     return {
         "x": (case.batch, *case.size, case.channels),
-        "kernel": (*case.kernel, case.channels // case.groups, case.filters),
+        "kernel": case.kernel_shape,
         "gradient": (case.batch, *case.output, case.filters),
     }
 
 
 TAKEN: Mapping[str, Mapping[Direction, tuple[str, ...]]] = {
     "conv": {"forward": ("x", "kernel"), "input": ("gradient", "kernel"), "kernel": ("x", "gradient")},
+    "transposed_conv": {"forward": ("x", "kernel"), "input": ("gradient", "kernel"), "kernel": ("x", "gradient")},
     "max_pool": {"forward": ("x",), "input": ("gradient", "x")},
     "sum_pool": {"forward": ("x",), "input": ("gradient",)},
 }

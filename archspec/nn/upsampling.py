@@ -14,7 +14,10 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from archspec.nn.pooling import Pair, Sides, layout
+from archspec.lowerings.case import Case
+from archspec.lowerings.choosing import Lowerings, default
+from archspec.lowerings.convolution import convolve
+from archspec.nn.pooling import Pair, Sides
 
 
 def repeated(x: jax.Array, *, factor: Pair) -> jax.Array:
@@ -100,70 +103,33 @@ class TransposedConv(nnx.Module):
         self.kernel = nnx.Param(kernel_init(rngs.params(), (*kernel, channels, filters // groups)))
         self.bias = nnx.Param(bias_init(rngs.params(), (filters,))) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, lowerings: Lowerings | None = None) -> jax.Array:
         kernel: Any = self.kernel[...]
-        y = self._by_phases(x, kernel) if set(self.dilation) == {1} else self._by_dilation(x, kernel)
+        case = self.case(x)
+        y = convolve(x, kernel, case, (lowerings or default()).of(case))
         return y if self.bias is None else y + self.bias[...]
 
-    def _grouped(self, kernel: jax.Array) -> jax.Array:
-        """(F, F, C, O/G) as (F, F, C/G, G, O/G): what each group's filters see."""
+    def case(self, x: jax.Array) -> Case:
+        """What the transposed convolution of an input is."""
+        kernel: Any = self.kernel[...]
         *taps, channels, filters = kernel.shape
-        grouped = kernel.reshape(*taps, self.groups, channels // self.groups, filters)
-        return jnp.swapaxes(grouped, -3, -2)
-
-    def _by_dilation(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
-        """A convolution over the input with zeros between its pixels."""
-        sides = []
-        for axis in range(len(self.stride)):
-            extent = (kernel.shape[axis] - 1) * self.dilation[axis] + 1
-            before = extent - 1 - self.padding[axis][0]
-            reach = (x.shape[axis + 1] - 1) * self.stride[axis] + 1
-            sides.append((before, self.output[axis] - 1 - reach + extent - before))
-        flipped = self._grouped(lax.rev(kernel, range(len(sides))))
-        return lax.conv_general_dilated(
-            x,
-            flipped.reshape(*flipped.shape[:-2], -1),
-            (1,) * len(sides),
-            sides,
-            lhs_dilation=self.stride,
-            rhs_dilation=self.dilation,
-            dimension_numbers=layout(x),
-            feature_group_count=self.groups,
+        whole = (
+            (size - 1) * step + spread * (count - 1) + 1
+            for size, step, spread, count in zip(x.shape[1:-1], self.stride, self.dilation, taps, strict=True)
         )
-
-    def _by_phases(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
-        """A plain convolution whose filters are the kernel's phases, one for each place of an output pixel between
-        two steps: S² times fewer operations than with zeros between the pixels.
-        """
-        axes = range(len(self.stride))
-        taps = [-(-size // step) for size, step in zip(kernel.shape[:-2], self.stride, strict=True)]
-        missing = [(0, taps[axis] * self.stride[axis] - kernel.shape[axis]) for axis in axes]
-        phased = self._grouped(jnp.pad(kernel, (*missing, (0, 0), (0, 0))))
-        inner, groups, filters = phased.shape[-3:]
-        # Taps and phases of each axis; then all taps, what a group sees, groups, all phases, filters.
-        split = [size for axis in axes for size in (taps[axis], self.stride[axis])]
-        phased = lax.rev(phased.reshape(*split, inner, groups, filters), [2 * axis for axis in axes])
-        last = len(split)
-        order = (*range(0, last, 2), last, last + 1, *range(1, last, 2), last + 2)
-        phased = phased.transpose(order).reshape(*taps, inner, -1)
-        y = lax.conv_general_dilated(
-            x,
-            phased,
-            (1,) * len(axes),
-            [(count - 1, count - 1) for count in taps],
-            dimension_numbers=layout(x),
-            feature_group_count=self.groups,
+        return Case(
+            "transposed_conv",
+            x.shape[0],
+            tuple(x.shape[1:-1]),
+            channels,
+            filters * self.groups,
+            tuple(taps),
+            self.stride,
+            tuple(
+                (before, size - before - output)
+                for (before, _), size, output in zip(self.padding, whole, self.output, strict=True)
+            ),
+            self.dilation,
+            self.groups,
+            x.dtype.name,
         )
-        batch, *sizes, _ = y.shape
-        # The phases of each axis go beside its positions.
-        y = y.reshape(batch, *sizes, groups, *self.stride, filters)
-        count = len(sizes)
-        order = (0, *(place for axis in axes for place in (axis + 1, count + 2 + axis)), count + 1, 2 * count + 2)
-        y = y.transpose(order)
-        y = y.reshape(batch, *(sizes[axis] * self.stride[axis] for axis in axes), groups * filters)
-        # Output padding may reach beyond what the kernel writes.
-        config = [(0, 0, 0)]
-        for axis in axes:
-            before = self.padding[axis][0]
-            config.append((-before, self.output[axis] - (y.shape[axis + 1] - before), 0))
-        return lax.pad(y, jnp.zeros((), y.dtype), [*config, (0, 0, 0)])

@@ -24,6 +24,11 @@ CASES = [
     Case("conv", 2, (7,), 4, 6, (3,), (2,), ((1, 0),), (1,), 2, "float32"),
     Case("conv", 2, (6,), 3, 4, (1,), (2,), ((0, 0),), (1,), 1, "float32"),
     Case("conv", 2, (9,), 2, 4, (3,), (2,), ((1, 2),), (2,), 2, "float32"),
+    Case("transposed_conv", 2, (3, 4), 3, 4, (4, 3), (2, 2), ((1, 0), (0, -1)), (1, 1), 1, "float32"),
+    Case("transposed_conv", 2, (3, 2), 4, 6, (3, 2), (2, 1), ((1, -1), (0, 0)), (2, 1), 2, "float32"),
+    Case("transposed_conv", 2, (3, 4), 3, 4, (2, 3), (2, 3), ((0, 1), (0, -1)), (1, 1), 1, "float32"),
+    Case("transposed_conv", 2, (5,), 4, 6, (4,), (3,), ((0, 1),), (1,), 2, "float32"),
+    Case("transposed_conv", 2, (5,), 3, 2, (2,), (2,), ((0, 1),), (1,), 1, "float32"),
 ]
 """Together they have what candidates are told apart by: 1×1, strides, borders, dilation, groups, depthwise, signals."""
 
@@ -36,6 +41,11 @@ TOLERANCE = {"float32": 1e-6, "bfloat16": 1e-2, "float16": 2e-3}
 
 def places(case: Case) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
     """(output pixel, tap, input pixel) of all products of a convolution."""
+    if case.is_transposed:
+        # Those of the convolution that it undoes, whose input is its output.
+        undone = case._replace(operation="conv", size=case.output)
+        yield from ((pixel, tap, at) for at, tap, pixel in places(undone))
+        return
     for at in np.ndindex(*case.output):
         for tap in np.ndindex(*case.kernel):
             pixel = tuple(
@@ -57,13 +67,14 @@ def summed(case: Case, direction: Direction, x: np.ndarray, kernel: np.ndarray, 
         there: Any = (slice(None), *at)
         for group in range(case.groups):
             own, theirs = np.s_[group * inner : (group + 1) * inner], np.s_[group * outer : (group + 1) * outer]
-            seen, weights, back = x[here][:, own], kernel[tap][:, theirs], gradient[there][:, theirs]
+            part: Any = np.s_[own] if case.is_transposed else np.s_[:, theirs]
+            seen, weights, back = x[here][:, own], kernel[tap][part], gradient[there][:, theirs]
             if direction == "forward":
                 made[there][:, theirs] += seen @ weights
             elif direction == "input":
                 made[here][:, own] += back @ weights.T
             else:
-                made[tap][:, theirs] += seen.T @ back
+                made[tap][part] += seen.T @ back
     return made
 
 
@@ -72,7 +83,7 @@ def arrays(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     draw = np.random.default_rng(prod(case.size))
     shapes = (
         (case.batch, *case.size, case.channels),
-        (*case.kernel, case.channels // case.groups, case.filters),
+        case.kernel_shape,
         (case.batch, *case.output, case.filters),
     )
     return tuple(draw.integers(-32, 33, shape) / 16 for shape in shapes)  # type: ignore[return-value]
@@ -85,7 +96,8 @@ def settings() -> Iterator[Any]:
                 continue
             for direction in DIRECTIONS:
                 if fits(name, case, direction) or fits(name, case._replace(dtype="bfloat16"), direction):
-                    label = f"{name}-{direction}-{'x'.join(map(str, (*case.kernel, *case.stride)))}-{case.groups}"
+                    numbers = "x".join(map(str, (*case.kernel, *case.stride)))
+                    label = f"{case.operation}-{name}-{direction}-{numbers}-{case.groups}"
                     yield pytest.param(case, name, direction, id=label)
 
 
@@ -103,11 +115,12 @@ def test_a_candidate_computes_its_direction(case: Case, name: str, direction: Di
 
 
 def test_every_candidate_is_tried_in_each_of_its_directions() -> None:
-    tried = {(name, direction) for _, name, direction in (setting.values for setting in settings())}
+    tried = {(case.operation, name, direction) for case, name, direction in (own.values for own in settings())}
     has = {
-        (name, direction)
-        for name in names("conv")
+        (operation, name, direction)
+        for operation in {case.operation for case in CASES}
+        for name in names(operation)
         for direction in DIRECTIONS
-        if function("conv", name, direction) is not None
+        if function(operation, name, direction) is not None
     }
     assert tried == has

@@ -9,10 +9,10 @@ from __future__ import annotations
 from archspec.lowerings.candidates import fits
 from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.device import Device
-from archspec.lowerings.rules import dense, grouped, pooling
+from archspec.lowerings.rules import dense, grouped, pooling, transposed
 from archspec.lowerings.rules._rule import Rule
 
-TABLES: tuple[tuple[Rule, ...], ...] = (grouped.RULES, dense.RULES, pooling.RULES)
+TABLES: tuple[tuple[Rule, ...], ...] = (grouped.RULES, dense.RULES, pooling.RULES, transposed.RULES)
 
 
 def rule_for(case: Case, direction: Direction, device: Device) -> Rule | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archspec.lowerings.case import Case
+from archspec.lowerings.case import DIRECTIONS, Case
 from archspec.lowerings.rules._rule import FORWARD, INPUT, KERNEL, Rule
 
 WHOLE_MAP = "a convolution with a window of the whole map"
@@ -73,6 +73,28 @@ def _grey(case: Case) -> bool:
     return case.channels == 1 and case.filters <= 32
 
 
+def _small(case: Case) -> bool:
+    """Windows on maps so small that reading the kernel is the work, or that the kernel reaches beyond."""
+    beyond = any(
+        spread * (taps - 1) >= size for spread, taps, size in zip(case.dilation, case.kernel, case.output, strict=True)
+    )
+    wide = min(case.channels, case.filters) >= 192 and _pixels(case) < 512
+    return case.dtype == "float32" and (wide or beyond)
+
+
+def _small_pointwise(case: Case) -> bool:
+    return _pointwise(case) and min(case.channels, case.filters) >= 192 and _pixels(case) <= 256
+
+
+def _picture(case: Case) -> bool:
+    """Windows larger than 3×3 of a picture."""
+    return case.dtype == "float32" and case.channels <= 4 and min(case.kernel) > 3
+
+
+def _larger_windows(case: Case) -> bool:
+    return case.dtype == "float32" and case.channels > 4 and min(case.kernel) >= 7 and set(case.stride) == {1}
+
+
 def _first(case: Case) -> bool:
     """3×3 windows of a picture, for as many filters as a register or two hold."""
     return case.dtype == "float32" and case.channels <= 4 and case.filters >= 16 and case.kernel == (3, 3)
@@ -126,6 +148,13 @@ RULES: tuple[Rule, ...] = (
         "libraries put channels side by side, of which there is one: 0.13 → 0.08 ms (5×5, 32², 1→6 ×16)",
         onednn=True,
     ),
+    Rule("product", FORWARD, _small_pointwise, "kernels laid out anew: 62 → 15 ms (1×1, 5², 4096→4096)", onednn=True),
+    Rule(
+        "patches",
+        DIRECTIONS,
+        _small,
+        "no fast convolution where the kernel is larger than the map: 495 → 3 ms (3×3, 2², 512→512 ×16)",
+    ),
     Rule("product", KERNEL, _pointwise, f"{WHOLE_MAP}: 75 → 15 ms (28², 512→128 ×8)"),
     Rule("winograd", KERNEL, _many, f"{WHOLE_MAP}: 110 → 32 ms (14², 512→512 ×8)"),
     Rule("rows", KERNEL, _few_pixels, f"{WHOLE_MAP}: 23 → 16 ms (13², 512→1024)"),
@@ -143,7 +172,10 @@ RULES: tuple[Rule, ...] = (
         f"{WHOLE_MAP}: 118 → 24 ms (112², 64→128 ×2)",
         onednn=True,
     ),
-    Rule("rows", KERNEL, _first, f"{WHOLE_MAP}: 23 → 13 ms (224², 3→64 ×2)"),
+    Rule("planes", KERNEL, _first, f"{WHOLE_MAP}: 24 → 15 ms (3×3, 224², 3→64 ×2)", onednn=True),
+    Rule("rows", KERNEL, _first, f"{WHOLE_MAP}: 23 → 13 ms (224², 3→64 ×2)", onednn=False),
+    Rule("planes", KERNEL, _picture, f"{WHOLE_MAP}: 27 → 12 ms (7×7 by 2, 224², 3→64 ×4)"),
+    Rule("planes", KERNEL, _larger_windows, f"{WHOLE_MAP}: 100 → 41 ms (7×7, 90², 64→64)", onednn=True),
     Rule(
         "rows",
         KERNEL,
