@@ -18,8 +18,8 @@ class Case(NamedTuple):
 
     `size` is (H, W) of the input, of a signal (L,), as are `kernel`, `stride` and `dilation`; `padding` has (before,
     after) of each axis, of a transposed convolution what is taken away of its output, with output padding subtracted.
-    `operation` is the folder of candidates, `dtype` the name of the input's type. A pooling, which looks at each channel
-    by itself, has as many filters and groups as channels, and its window for a kernel.
+    `operation` is the folder of candidates, `dtype` the name of the input's type. A pooling, which looks at each
+    channel by itself, has as many filters and groups as channels, and its window for a kernel.
     """
 
     operation: str

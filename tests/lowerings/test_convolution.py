@@ -22,6 +22,7 @@ layers:
   - conv: {filters: 4, kernel: 1}
   - conv: {filters: 4, kernel: 3, pad: 1, stride: 2}
   - conv: {filters: 2, kernel: 1, stride: 2, bias: false}
+  - transposed_conv: {filters: 3, kernel: [2, 3], stride: [2, 3], pad: [[0, 0], [0, 1]]}
 """
 
 
@@ -60,4 +61,5 @@ def test_chosen_candidates_have_the_librarys_values_and_gradients(write: Write) 
     assert taken == {
         (1, 1): Choice("product", "product", "product"),
         (3, 3): Choice(),
+        (2, 3): Choice("product", "product", "product"),
     }  # what does not fit is not taken

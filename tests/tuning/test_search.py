@@ -142,7 +142,7 @@ def test_the_largest_come_first_and_what_is_not_reached_is_counted(timed: Callab
         *(Asked(LAST, direction, ("last",), {"train": 1}) for direction in DIRECTIONS),
         Asked(FIRST, "kernel", ("first",), {"train": 1}),
         Asked(SECOND, "input", ("second", "third"), {"train": 2}),
-        Asked(FIRST._replace(channels=16, dilation=(2, 2)), "forward", ("spread",), {"train": 1}),
+        Asked(FIRST._replace(size=(60, 50), channels=16, dilation=(2, 2)), "forward", ("spread",), {"train": 1}),
     ]
     fake = timed(0.002)
     outcome = search(items, lowerings, seconds=2, now=lambda: fake.clock)
