@@ -57,7 +57,7 @@ def _some(case: Case) -> bool:
 
 def _large(case: Case) -> bool:
     """Both maps together are larger than a core's second cache, which they stay in otherwise."""
-    return case.batch * (prod(case.size) * case.channels + prod(case.output) * case.filters) >= 900_000
+    return case.batch * (prod(case.size) * case.channels + prod(case.output) * case.filters) >= 800_000
 
 
 def _vast(case: Case) -> bool:
