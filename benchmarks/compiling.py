@@ -1,76 +1,104 @@
-"""What programs take to be traced, lowered and compiled, with chosen lowerings and with the library's alone.
+"""What training steps take to be traced, lowered and compiled: by the library, by candidates, with loops of blocks.
 
-    python benchmarks/compiling.py [NETWORK…] [--rounds N] [--eval]
+    python benchmarks/compiling.py [NETWORK…] [--kinds library,auto,loops] [--size N] [--batch N] [--rounds N]
 
-Processor seconds of all threads, which hold on a busy machine too, the least of some rounds in turns; nothing is read
-from a cache of programs. Training steps of the networks' batches and sizes below.
+`library` leaves all operations to JAX, `auto` is what archspec does by itself, `loops` that with the pass
+`scan_blocks`. The step is that of the network's recipe. Processor seconds of all threads, which hold on a busy machine
+too; each measurement is a process of its own, which neither reads nor keeps compiled programs, the kinds by turns.
+What is printed are the least seconds, their sum by that of the first kind, and the memory that XLA says the step needs
+beside its state. Figures are in docs/speed.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import time
 from itertools import pairwise
+from typing import Any
 
-import jax
-
-from archspec.loading import load
-from archspec.lowerings.choosing import Mode as LoweringMode
-from archspec.lowerings.choosing import of_mode
-from archspec.xla import Mode, lowered
-
-CASES: dict[str, tuple[int, tuple[int, int]]] = {
-    "resnet18": (16, (112, 112)),
-    "convnext_tiny": (2, (64, 64)),
-    "mobilenet_v3_small": (16, (64, 64)),
-    "densenet121": (4, (64, 64)),
-    "googlenet": (8, (112, 112)),
-    "vgg11": (2, (224, 224)),
+CASES: dict[str, tuple[int, int]] = {
+    "resnet18": (16, 112),
+    "convnext_tiny": (2, 64),
+    "mobilenet_v3_small": (16, 64),
+    "densenet121": (4, 64),
+    "googlenet": (8, 112),
+    "vgg11": (2, 224),
+    "resnet152": (2, 64),
 }
-"""Batch and size of the images of each network."""
+"""Batch, and height and width of the images."""
 
+KINDS: dict[str, dict[str, Any]] = {
+    "library": {"lowerings": "library", "passes": ()},
+    "auto": {"lowerings": "auto", "passes": ()},
+    "loops": {"lowerings": "auto", "passes": ("scan_blocks",)},
+}
 PARTS = ("trace", "lower", "compile")
 
 
-def seconds(name: str, how: LoweringMode, mode: Mode) -> tuple[list[float], int]:
-    """Of each part, and characters of the program as it is given to the compiler."""
-    batch, size = CASES[name]
-    graph = load(name).graph(size)
-    made = lowered(
-        graph, batch, "eval" if mode == "eval" else "train", lowerings=of_mode("auto" if how == "auto" else "library")
-    )
-    jax.clear_caches()  # type: ignore[no-untyped-call]
+def measured(name: str, kind: str, batch: int, size: int) -> dict[str, float]:
+    """Processor seconds of each part, and MiB beside the state."""
+    import jax
+    import jax.numpy as jnp
+
+    from archspec.loading import load
+    from archspec.spec.train import Train
+    from archspec.training.feeding import Batch
+    from archspec.training.steps import steps_of
+
+    jax.config.update("jax_enable_compilation_cache", False)  # type: ignore[no-untyped-call]
+    spec = load(name)
+    graph = spec.graph((size, size))
+    recipe = (spec.train or Train()).model_copy(update={"batch_size": batch, **KINDS[kind]})
     at = [time.process_time()]
-    traced = made.function.trace(*made.shapes)
+    steps: Any = steps_of(graph, spec.inputs, spec.heads(), recipe, 1)
+    make: Any = jax.ShapeDtypeStruct
+    inputs = {item.name: make((batch, *item.type.shape), jnp.uint8) for item in graph.inputs}
+    given = Batch(inputs, {"label": make((batch,), jnp.int32)}, make((batch,), jnp.int32))
+    traced = steps.train.trace(steps.template, given)
     at.append(time.process_time())
-    low = traced.lower()
+    lowered = traced.lower()
     at.append(time.process_time())
-    low.compile()
+    compiled = lowered.compile()
     at.append(time.process_time())
-    return [after - before for before, after in pairwise(at)], len(low.as_text())
+    parts = {part: after - before for part, (before, after) in zip(PARTS, pairwise(at), strict=True)}
+    return parts | {"memory": compiled.memory_analysis().temp_size_in_bytes / 2**20}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("networks", nargs="*", default=list(CASES), metavar="NETWORK")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default=["library", "auto"])
+    parser.add_argument("--size", type=int, help="height and width of the images")
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--eval", action="store_true")
     given = parser.parse_args()
-    mode: Mode = "eval" if given.eval else "train"
-    jax.config.update("jax_enable_compilation_cache", False)  # type: ignore[no-untyped-call]
-    print(f"jax {jax.__version__}, {jax.default_backend()}; processor seconds: {', '.join(PARTS)}")
-    seconds("vgg11", "library", "eval")
-    both: tuple[LoweringMode, ...] = ("library", "auto")
+    for kind in given.kinds:
+        if kind not in KINDS:
+            parser.error(f"there is no kind {kind}; there are {', '.join(KINDS)}")
     for name in given.networks:
-        runs = [{how: seconds(name, how, mode) for how in both} for _ in range(given.rounds)]
-        totals = {}
-        for how in both:
-            parts = [min(run[how][0][part] for run in runs) for part in range(len(PARTS))]
-            totals[how] = sum(parts)
-            said = " + ".join(f"{part:5.2f}" for part in parts)
-            print(f"{name:20} {how:8} {sum(parts):6.2f} = {said}  {runs[0][how][1]:>9,} characters", flush=True)
-        print(f"{name:20} ratio    {totals['auto'] / totals['library']:6.2f}", flush=True)
+        batch, size = CASES.get(name, (2, 64))
+        words = [name, str(given.batch or batch), str(given.size or size)]
+        runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in given.kinds}
+        for kind in given.kinds * given.rounds:
+            done = subprocess.run([sys.executable, __file__, "--one", kind, *words], check=True, capture_output=True)
+            runs[kind].append(json.loads(done.stdout.splitlines()[-1]))
+        first = 0.0
+        for kind, own in runs.items():
+            least = {part: min(run[part] for run in own) for part in (*PARTS, "memory")}
+            total = sum(least[part] for part in PARTS)
+            first = first or total
+            said = " + ".join(f"{least[part]:5.2f}" for part in PARTS)
+            print(
+                f"{name:20} {kind:8} {total:6.2f} s = {said}  ×{total / first:.2f}  {least['memory']:.0f} MiB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measured(sys.argv[3], sys.argv[2], int(sys.argv[4]), int(sys.argv[5]))))
+    else:
+        main()
