@@ -71,20 +71,21 @@ from archspec.runs import checkpoints
 
 order = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 saving = sys.argv.pop(1)
-made = loop.make_steps
 
-def watched(*args, **named):
-    steps = made(*args, **named)
-    def train(state, batch):
-        import numpy as np
-        step = int(state["step"])
-        line = f"{step} {' '.join(map(str, np.asarray(batch.index)))}\\n"
-        os.write(order, line.encode())
-        return steps.train(state, batch)
-    train.lower = steps.train.lower  # what is compiled ahead of the first step is the same
-    return steps._replace(train=train)
+def watched(make):
+    def made(*args, **named):
+        steps = make(*args, **named)
+        def train(state, batch):
+            import numpy as np
+            step = int(state["step"])
+            line = f"{step} {' '.join(map(str, np.asarray(batch.index)))}\\n"
+            os.write(order, line.encode())
+            return steps.train(state, batch)
+        train.lower = steps.train.lower  # what is compiled ahead of the first step is the same
+        return steps._replace(train=train)
+    return made
 
-loop.make_steps = early.make_steps = watched
+loop.steps_of, early.make_steps = watched(loop.steps_of), watched(early.make_steps)
 save = checkpoints.Checkpoints.save
 
 def told(self, *args, **named):

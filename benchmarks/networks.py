@@ -48,7 +48,7 @@ CASES: dict[str, tuple[int, tuple[int, int]]] = {
 """Batch and size of the images of each network."""
 
 OURS = "archspec"
-RIVALS = {"flax": "Flax by hand", "keras": "Keras", "eager": "PyTorch", "compiled": "PyTorch compiled"}
+RIVALS = {"flax": "Flax", "keras": "Keras", "eager": "PyTorch", "compiled": "compiled"}
 FILES = {"eager": "networks_torch.py", "compiled": "networks_torch.py", "keras": "networks_keras.py"}
 """Where a rival's networks are, unless in `networks_jax.py`."""
 MODES = {"train": "training step", "eval": "forward pass"}
@@ -169,9 +169,10 @@ def line(result: dict[str, Any], clock: str) -> str:
 
 def table(saved: list[dict[str, Any]]) -> str:
     """README's table: archspec's time of a step over each rival's, by network and mode; below 1 archspec is faster."""
-    rivals = [name for name in RIVALS if any(name in own["times"] for file in saved for own in file["results"])]
     lines: list[str] = []
     for file in saved:
+        rivals = [name for name in RIVALS if any(name in own["times"] for own in file["results"])]
+        modes = [mode for mode in MODES if any(own["mode"] == mode for own in file["results"])]
         clock = "cpu" if file["cores"] == "one" else "wall"
         about = file["versions"].get(OURS, {})
         what = "one core" if file["cores"] == "one" else f"{file['machine']['cores']} cores"
@@ -182,23 +183,27 @@ def table(saved: list[dict[str, Any]]) -> str:
             if known is not None:
                 versions += f", {words} {known[name]}" + (f" (jax {known['jax']})" if "jax" in known else "")
         lines += [f"{place}; {versions}:", ""]
-        head = ["network", "batch", "pass", "archspec", *(f"/ {RIVALS[name]}" for name in rivals)]
-        lines += ["| " + " | ".join(head) + " |", "|---|---|---|" + "--:|" * (len(head) - 3)]
-        for own in file["results"]:
-            figures = compared(own, clock)
-            if OURS not in figures:
-                continue
-            size = "×".join(map(str, own["size"]))
-            cells = [own["network"], f"{own['batch']} × {size}", MODES[own["mode"]]]
-            cells.append(f"{1e3 * figures[OURS]['seconds']:.3g} ms")
-            cells += [f"{figures[name]['ratio']:.2f}" if name in figures else "–" for name in rivals]
+        head = ["network", "images"]
+        for mode in modes:
+            head += [MODES[mode], *(f"/ {RIVALS[name]}" for name in rivals)]
+        lines += ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
+        for network in dict.fromkeys(own["network"] for own in file["results"]):
+            of_mode = {own["mode"]: own for own in file["results"] if own["network"] == network}
+            some = next(iter(of_mode.values()))
+            cells = [network, f"{some['batch']} × {'×'.join(map(str, some['size']))}"]
+            for mode in modes:
+                figures = compared(of_mode[mode], clock) if mode in of_mode else {}
+                cells.append(f"{1e3 * figures[OURS]['seconds']:.3g} ms" if OURS in figures else "–")
+                cells += [
+                    f"{figures[name]['ratio']:.2f}" if "ratio" in figures.get(name, {}) else "–" for name in rivals
+                ]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines).rstrip()
 
 
-def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
-    """Every network, mode after mode."""
+def run(options: argparse.Namespace, cores: str) -> None:
+    """Every network, mode after mode; what is to be saved is saved after each network."""
     core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
     pythons = {OURS: sys.executable, "flax": sys.executable}
     pythons |= {"eager": options.torch, "compiled": options.torch, "keras": options.keras}
@@ -218,7 +223,11 @@ def run(options: argparse.Namespace, cores: str) -> dict[str, Any]:
             print(line(results[-1], clock), flush=True)
         for rival in rivals:
             rival.close()
-    return {"machine": machine(), "cores": cores, "versions": versions, "results": results}
+        if options.save:
+            RESULTS.mkdir(exist_ok=True)
+            made = {"machine": machine(), "cores": cores, "versions": versions, "results": results}
+            name = f"{options.save}_{cores}" if options.cores == "both" else options.save
+            (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
 
 
 def main() -> None:
@@ -246,11 +255,7 @@ def main() -> None:
     if options.rounds < 3:
         parser.error("at least 3 rounds, of which a median can be told")
     for cores in ("one", "all") if options.cores == "both" else (options.cores,):
-        made = run(options, cores)
-        if options.save:
-            RESULTS.mkdir(exist_ok=True)
-            suffix = f"_{cores}" if options.cores == "both" else ""
-            (RESULTS / f"{options.save}{suffix}.json").write_text(json.dumps(made, indent=1) + "\n")
+        run(options, cores)
 
 
 if __name__ == "__main__":

@@ -26,23 +26,24 @@ import os, sys, time
 import archspec.training.early as early
 import archspec.training.loop as loop
 begun = float(sys.argv[1])
-make = loop.make_steps
-def made(*all, **named):
-    steps = make(*all, **named)
-    def train(state, batch):
-        after = steps.train(state, batch)
-        handed = time.time() - begun
-        import jax
-        jax.block_until_ready(after[1])
-        print(handed, time.time() - begun, flush=True)
-        os._exit(0)
-    return steps._replace(train=Step(steps.train, train))
+def watched(make):
+    def made(*all, **named):
+        steps = make(*all, **named)
+        def train(state, batch):
+            after = steps.train(state, batch)
+            handed = time.time() - begun
+            import jax
+            jax.block_until_ready(after[1])
+            print(handed, time.time() - begun, flush=True)
+            os._exit(0)
+        return steps._replace(train=Step(steps.train, train))
+    return made
 class Step:
     def __init__(self, compiled, call):
         self.lower, self.call = compiled.lower, call
     def __call__(self, *all):
         return self.call(*all)
-loop.make_steps = early.make_steps = made
+loop.steps_of, early.make_steps = watched(loop.steps_of), watched(early.make_steps)
 from archspec.cli import main
 main(sys.argv[2:])
 """

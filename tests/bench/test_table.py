@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+README = Path(__file__).parents[2] / "README.md"
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "networks.py"
 
 
@@ -29,12 +30,21 @@ def test_the_table_has_medians_of_ratios(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, "--table", *files], capture_output=True, text=True, check=True, timeout=60
     )
-    head = "| network | batch | pass | archspec | / Flax by hand | / PyTorch |\n|---|---|---|--:|--:|--:|\n"
+    head = (
+        "| network | images | training step | / Flax | / PyTorch | forward pass | / Flax | / PyTorch |\n"
+        "|---|---|--:|--:|--:|--:|--:|--:|\n"
+    )
     assert done.stdout == (
         f"one core of A processor; jax 1.2, PyTorch 3.4:\n\n{head}"
-        "| lenet5 | 128 × 32×28 | training step | 200 ms | 1.00 | 1.00 |\n"
-        "| lenet5 | 128 × 32×28 | forward pass | 200 ms | – | – |\n\n"
+        "| lenet5 | 128 × 32×28 | 200 ms | 1.00 | 1.00 | 200 ms | – | – |\n\n"
         f"4 cores of A processor; jax 1.2, PyTorch 3.4:\n\n{head}"
-        "| lenet5 | 128 × 32×28 | training step | 1e+03 ms | 1.00 | 1.00 |\n"
-        "| lenet5 | 128 × 32×28 | forward pass | 1e+03 ms | – | – |\n"
+        "| lenet5 | 128 × 32×28 | 1e+03 ms | 1.00 | 1.00 | 1e+03 ms | – | – |\n"
     )
+
+
+def test_readme_has_the_table_of_the_figures_that_are_kept() -> None:
+    """One after the other, as `--table` writes them."""
+    files = sorted((SCRIPT.parent / "results").glob("*.json"))
+    assert files
+    done = subprocess.run([sys.executable, SCRIPT, "--table", *files], capture_output=True, text=True, check=True)
+    assert done.stdout in README.read_text()

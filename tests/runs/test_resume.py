@@ -21,7 +21,7 @@ from archspec.runs.reading import best_step, opened, restored
 from archspec.training import loop as module
 from archspec.training.result import Result
 from archspec.training.run import train
-from archspec.training.steps import make_steps
+from archspec.training.steps import steps_of
 from tests.runs.stopping import stopped_after
 
 NET = """archspec: 1
@@ -103,10 +103,10 @@ def test_a_step_is_compiled_once_where_a_run_goes_on_too(
     made: list[Any] = []
 
     def make(*own: Any, **more: Any) -> Any:
-        made.append(make_steps(*own, **more))
+        made.append(steps_of(*own, **more))
         return made[-1]
 
-    monkeypatch.setattr(module, "make_steps", make)
+    monkeypatch.setattr(module, "steps_of", make)
     for epochs in (1, 3):
         train(load(spec_of(place, data, epochs, "plateau")), tmp_path / "run", progress=False)
     assert [steps.train._cache_size() for steps in made] == [1, 1]

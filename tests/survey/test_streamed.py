@@ -88,8 +88,8 @@ def test_a_file_that_goes_bad_after_it_was_read_is_named(
     file = streamed(pets(tmp_path, {"on_error": "skip"}), workers=workers)
     whole = reading.read_once
 
-    def then_damaged(data: Data, **ways: Any) -> Data:
-        made = whole(data, **ways)
+    def then_damaged(data: Data, *ways: Any) -> Data:
+        made = whole(data, *ways)
         (tmp_path / "pets" / "train" / "dog" / "2.png").unlink()
         return made
 
