@@ -72,7 +72,10 @@ class Early:
             self.of_data(Data(self.recipe.dataset.kind, parts[0], parts[1], {}))
 
     def of_data(self, data: Data) -> None:
-        """Begins with data whose samples have not been read. What is wrong with them is told when they have been."""
+        """Begins with data whose samples have not been read.
+
+        What is wrong with them, or with what the recipe asks for, is told once they have been, at its own place.
+        """
         recipe = self.recipe
         targets = [values for split in data.parts.values() for values in split.targets.values()]
         if (
@@ -89,18 +92,18 @@ class Early:
             data = data.map(lambda split: fitted(split, self.spec.inputs))
             heads = fitted_heads(self.spec, data)
             data = cut_from_files(data, self.spec, heads)
-            frozen = frozen_at(recipe, self.graph, 1)
+            assumed = Assumed.of(data, heads)
+            self.steps = make_steps(
+                self.spec,
+                Orders(recipe.seed, len(data.train), size).steps,
+                heads=heads,
+                frozen=frozen_at(recipe, self.graph, 1),
+                begin=int(assumed.cut),
+                lowerings=self.lowerings,
+            )
         except (DataError, SpecError):
             return
-        self.assumed = Assumed.of(data, heads)
-        self.steps = make_steps(
-            self.spec,
-            Orders(recipe.seed, len(data.train), size).steps,
-            heads=heads,
-            frozen=frozen,
-            begin=int(self.assumed.cut),
-            lowerings=self.lowerings,
-        )
+        self.assumed = assumed
         measured = batch_size_of(self.graph, len(data.validation))
         self.ahead = compiling(self.steps, data.train, size, data.validation, measured)
 

@@ -191,6 +191,16 @@ def test_steps_that_do_not_fit_the_data_are_compiled_anew(
     assert made.metrics[-1]["step"] == 23
 
 
+@pytest.mark.parametrize("wrong", ["remat: [nothing]", "rates: {nothing: 0.5}"])
+def test_what_is_wrong_with_the_recipe_is_told_at_its_own_place(folders: Path, tmp_path: Path, wrong: str) -> None:
+    """Not at the data's, before whose reading steps are made of it."""
+    folders.write_text(f"{folders.read_text()}  {wrong}\n")
+    with pytest.raises(SpecError) as error:
+        train(load(str(folders)), tmp_path / "run", progress=False)
+    (told,) = error.value.diagnostics
+    assert told.primary is not None and told.primary.span.line == len(folders.read_text().splitlines())
+
+
 def test_an_error_in_the_data_is_not_kept_waiting_for_the_compiler(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
