@@ -45,7 +45,7 @@ def directions(operation: str) -> tuple[Direction, ...]:
 
 
 def fits(name: str, case: Case, direction: Direction) -> bool:
-    """Whether a candidate can stand for the library in a case and direction."""
+    """Whether a candidate can stand for the library in a case and direction. A batch has a sample at least."""
     if name not in names(case.operation) or function(case.operation, name, direction) is None:
         return False
     return bool(import_module(f"archspec.lowerings.{case.operation}.{name}").fits(case, direction))

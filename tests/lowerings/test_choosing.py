@@ -42,6 +42,21 @@ def test_a_record_comes_before_what_was_tuned_and_that_before_the_rules(monkeypa
     assert BY_LIBRARY.of(POINTWISE) == Choice()
 
 
+def test_what_is_called_once_does_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its program can be kept; what was tuned for such programs counts, and nothing else is other."""
+    with_onednn = CPU._replace(jaxlib=(0, 12), onednn=True)
+    tuned = {with_onednn._replace(onednn=False): {POINTWISE: {"forward": Why("shifts", "tuned", "1 ms")}}}
+    monkeypatch.setattr(choosing, "default", lambda: Lowerings(with_onednn))
+    monkeypatch.setattr(choosing, "tuned_for", lambda device: tuned[device])
+    once = choosing.of_one_call("auto")
+    assert once.device == with_onednn._replace(onednn=False) and once.options == {} != Lowerings(with_onednn).options
+    assert once.tuned == tuned[once.device]
+    assert choosing.of_one_call("library") is BY_LIBRARY
+    default = Lowerings(CPU)
+    monkeypatch.setattr(choosing, "default", lambda: default)
+    assert choosing.of_one_call("auto") is default
+
+
 def test_a_rule_speaks_of_its_own_devices_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = Rule("product", ("kernel",), lambda case: case.batch == 2, "", since=(0, 11), before=(0, 12, 1), onednn=True)
     monkeypatch.setattr("archspec.lowerings.rules.TABLES", ((rule,),))
