@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax import lax
 
-from archspec.nn.pooling import Pair, Sides, layout
+from archspec.lowerings.case import Case
+from archspec.lowerings.conv import library
+from archspec.nn.pooling import Pair, Sides
 
 
 class PartialConv(nnx.Module):
@@ -49,12 +50,18 @@ class PartialConv(nnx.Module):
         filters = np.repeat(np.arange(len(self.connections)), [len(seen) for seen in self.connections])
         dense = jnp.zeros((*kernel.shape[:-1], self.channels, len(self.connections)), kernel.dtype)
         dense = dense.at[..., sources, filters].set(kernel)
-        y = lax.conv_general_dilated(
-            x,
-            dense,
+        case = Case(
+            "conv",
+            x.shape[0],
+            tuple(x.shape[1:-1]),
+            self.channels,
+            len(self.connections),
+            kernel.shape[:-1],
             self.stride,
             self.padding,
-            rhs_dilation=self.dilation,
-            dimension_numbers=layout(x),
+            self.dilation,
+            1,
+            x.dtype.name,
         )
+        y = library.forward(x, dense, case)
         return y if self.bias is None else y + self.bias[...]

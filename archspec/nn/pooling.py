@@ -21,11 +21,6 @@ Pair = tuple[int, ...]
 Sides = tuple[tuple[int, int], ...]
 
 
-def layout(x: jax.Array) -> tuple[str, str, str]:
-    """The orders of the axes of a convolution's input, kernel and output."""
-    return ("NHWC", "HWIO", "NHWC") if x.ndim == 4 else ("NWC", "WIO", "NWC")
-
-
 def tap_of(padded: jax.Array, place: Pair, sizes: Sequence[int], stride: Pair, dilation: Pair) -> jax.Array:
     """What each of so many windows has at one of its places."""
     slices = (

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from archspec.nn.batch_norm import defined, normalised
 from archspec.nn.lrn import lrn
+from archspec.nn.partial_conv import PartialConv
 from archspec.nn.pooling import global_max_pool
 
 
@@ -91,3 +93,23 @@ def test_local_response_normalisation_by_roots(beta: float) -> None:
     np.testing.assert_allclose(y, wide * base**-beta, rtol=1e-6)
     slope = base**-beta - 4 * beta * wide**2 * base ** (-beta - 1)
     np.testing.assert_allclose(back(np.ones_like(x))[0], slope, rtol=1e-5, atol=1e-6)
+
+
+def test_the_gradient_of_a_border_longer_than_the_kernel_reaches() -> None:
+    """y[i] = x[i − 2] + x[i − 1] for i up to the length: the last number is in one sum, all others are in two."""
+    module = PartialConv(
+        8,
+        (tuple(range(8)),) * 8,
+        kernel=(2,),
+        stride=(1,),
+        padding=((2, 0),),
+        dilation=(1,),
+        use_bias=False,
+        kernel_init=nnx.initializers.ones,
+        bias_init=nnx.initializers.zeros,
+        rngs=nnx.Rngs(0),
+    )
+    # With a factor that the compiler does not know, or it computes all by itself.
+    found = jax.jit(jax.grad(lambda x, ones: (module(x) * ones).sum()))(jnp.zeros((2, 6, 8)), jnp.ones((2, 7, 8)))
+    for sample in found:
+        np.testing.assert_array_equal(sample, np.outer([16, 16, 16, 16, 16, 8], np.ones(8)))

@@ -20,6 +20,19 @@ def padded(x: jax.Array, sides: Sides, value: float = 0) -> jax.Array:
     )
 
 
+def bordered(x: jax.Array, sides: Sides, kernel: Sequence[int], dilation: Sequence[int]) -> tuple[jax.Array, Sides]:
+    """Maps, and the border that is left for XLA's convolution to make of them.
+
+    A border before the map that is longer than the kernel reaches, D·(F − 1), or that cuts away, is written out, and
+    none is left: where a convolution begins within the map and ends beyond it, as that one or its gradient does then,
+    YNNPACK's (jaxlib 0.10) reads memory that is none of the map's.
+    """
+    reaches = (spread * (taps - 1) for taps, spread in zip(kernel, dilation, strict=True))
+    if all(0 <= before <= reach for (before, _), reach in zip(sides, reaches, strict=True)):
+        return x, sides
+    return padded(x, sides), ((0, 0),) * len(sides)
+
+
 def cut(x: jax.Array, first: Sequence[int], counts: Sequence[int], steps: Sequence[int]) -> jax.Array:
     """So many pixels of a map from a first one on, in steps."""
     last = [start + step * (count - 1) + 1 for start, step, count in zip(first, steps, counts, strict=True)]

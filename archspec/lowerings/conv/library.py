@@ -8,6 +8,7 @@ import jax
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.conv._windows import bordered
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -18,11 +19,12 @@ def fits(case: Case, direction: Direction) -> bool:
 def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     """y[i] = Σ x[i·S + d·t − P]·K[t]."""
     maps = len(case.size) == 2
+    x, sides = bordered(x, case.padding, case.kernel, case.dilation)
     y: jax.Array = lax.conv_general_dilated(
         x,
         kernel,
         case.stride,
-        case.padding,
+        sides,
         rhs_dilation=case.dilation,
         dimension_numbers=("NHWC", "HWIO", "NHWC") if maps else ("NWC", "WIO", "NWC"),
         feature_group_count=case.groups,

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.case import Case, Direction, Sides
+from archspec.lowerings.conv._windows import bordered
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -64,14 +65,16 @@ def _grouped(kernel: jax.Array, case: Case) -> jax.Array:
 
 def _by_dilation(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     """A convolution over the input with zeros between its pixels."""
-    sides = []
+    sides: Sides = ()
     for axis in range(len(case.stride)):
         extent = (case.kernel[axis] - 1) * case.dilation[axis] + 1
         before = extent - 1 - case.padding[axis][0]
         reach = (case.size[axis] - 1) * case.stride[axis] + 1
-        sides.append((before, case.output[axis] - 1 - reach + extent - before))
+        sides += ((before, case.output[axis] - 1 - reach + extent - before),)
     flipped = _grouped(lax.rev(kernel, range(len(sides))), case)
     flipped = flipped.reshape(*flipped.shape[:-2], -1)
+    if set(case.stride) == {1}:  # zeros between pixels YNNPACK does not take
+        x, sides = bordered(x, sides, case.kernel, case.dilation)
     return _convolved(x, flipped, sides, case, lhs_dilation=case.stride, rhs_dilation=case.dilation)
 
 
