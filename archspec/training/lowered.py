@@ -58,7 +58,8 @@ class Lowered:
 
     def keep(self) -> None:
         """Writes what was chosen so far, where that is more than was written."""
-        device, taken = self.lowerings.device, self.lowerings.taken
+        # A copy: programs that are compiled ahead are traced in another thread.
+        device, taken = self.lowerings.device, dict(self.lowerings.taken)
         if device is None or len(taken) == self._written:
             return
         choices: dict[Any, Choice] = {**self.lowerings.given, **taken}

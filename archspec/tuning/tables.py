@@ -28,12 +28,12 @@ def said(case: Case) -> str:
     words = f"{case.operation} {kernel}"
     if set(case.stride) != {1}:
         words += f" by {case.stride[0] if len(set(case.stride)) == 1 else '×'.join(map(str, case.stride))}"
-    is_conv = case.operation == "conv"
-    wide = f"{case.channels}→{case.filters}" if is_conv else count(case.channels, "channel")
+    pools = case.operation in ("max_pool", "sum_pool")  # each channel by itself, which goes without saying
+    wide = count(case.channels, "channel") if pools else f"{case.channels}→{case.filters}"
     parts = [words, size, wide, f"batch {case.batch}"]
     if set(case.dilation) != {1}:
         parts.append(f"dilation {'×'.join(map(str, case.dilation))}")
-    if is_conv and case.groups != 1:
+    if case.groups != 1 and not pools:
         parts.append("depthwise" if case.is_depthwise else f"{case.groups} groups")
     if case.dtype != "float32":
         parts.append(case.dtype)

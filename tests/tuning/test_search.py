@@ -17,6 +17,7 @@ from archspec.lowerings.tuned import Timed
 from archspec.passes import NAMES
 from archspec.tuning.operations import Operation, operations
 from archspec.tuning.search import Asked, Tried, asked, search, to_keep
+from archspec.tuning.tables import said
 from archspec.xla import Mode, lowered
 
 FIRST = Case("conv", 4, (6, 5), 3, 8, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, "float32")
@@ -155,3 +156,14 @@ def test_the_largest_come_first_and_what_is_not_reached_is_counted(timed: Callab
     outcome = search(items, lowerings, seconds=60, again=True, now=lambda: fake.clock)
     assert (outcome.known, outcome.left, outcome.failed) == (0, 0, 4)
     assert [own.asked.direction for own in outcome.tried] == ["forward"]
+
+
+def test_operations_are_said_with_what_tells_them_apart() -> None:
+    plain = FIRST._replace(channels=8, kernel=(4, 4), stride=(2, 2))
+    window = plain._replace(operation="max_pool", groups=8)
+    assert [said(case) for case in (plain, plain._replace(groups=2), plain._replace(groups=8))] == [
+        f"conv 4×4 by 2, 6×5, 8→8, batch 4{end}" for end in ("", ", 2 groups", ", depthwise")
+    ]
+    grown = plain._replace(operation="transposed_conv", filters=4, groups=2, dilation=(2, 1), dtype="bfloat16")
+    assert said(grown) == "transposed_conv 4×4 by 2, 6×5, 8→4, batch 4, dilation 2×1, 2 groups, bfloat16"
+    assert said(window) == "max_pool 4×4 by 2, 6×5, 8 channels, batch 4"
