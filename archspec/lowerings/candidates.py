@@ -38,6 +38,14 @@ def function(operation: str, name: str, direction: Direction) -> Callable[..., A
     return found
 
 
+def computing(case: Case, name: str, direction: Direction) -> Callable[..., Any]:
+    """The function by which a candidate computes a direction of a case. Raises `ValueError` where it has none."""
+    found = function(case.operation, name, direction)
+    if found is None:
+        raise ValueError(f"the candidate `{name}` of {case.operation} has no {direction} direction")
+    return found
+
+
 @cache
 def directions(operation: str) -> tuple[Direction, ...]:
     """The directions of an operation that candidates are chosen for: those that the library has a function for."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
-from archspec.lowerings.candidates import LIBRARY, function
-from archspec.lowerings.case import Case, Direction, Sides
+from archspec.lowerings.candidates import LIBRARY, computing
+from archspec.lowerings.case import Case, Sides
 from archspec.lowerings.choosing import Choice
 from archspec.lowerings.places import placed, places, taps_of
 
@@ -34,18 +34,11 @@ def pooling(operation: str, x: jax.Array, window: Pair, stride: Pair, padding: S
     )
 
 
-def _of(case: Case, name: str, direction: Direction) -> Any:
-    found = function(case.operation, name, direction)
-    if found is None:
-        raise ValueError(f"the candidate `{name}` of {case.operation} has no {direction} direction")
-    return found
-
-
 def maxima(x: jax.Array, case: Case, choice: Choice) -> jax.Array:
     """The maximum of each window; of equals the first has the gradient, row by row, as in PyTorch."""
     undilated = set(case.dilation) == {1}
     if undilated and (choice.forward == choice.input == LIBRARY or not taps_of(case).few):
-        y: jax.Array = _of(case, choice.forward, "forward")(x, case)
+        y: jax.Array = computing(case, choice.forward, "forward")(x, case)
         return y
     # Without a gradient nobody asks for the numbers, and XLA drops what finds them.
     return maxima_with_places(x, case, choice)[0]
@@ -62,7 +55,7 @@ def maxima_with_places(x: jax.Array, case: Case, choice: Choice) -> tuple[jax.Ar
 
 
 def _with_places(x: jax.Array, case: Case, name: str) -> tuple[jax.Array, jax.Array]:
-    largest: jax.Array = _of(case, name, "forward")(x, case)
+    largest: jax.Array = computing(case, name, "forward")(x, case)
     return largest, places(x, largest, case, written=name != LIBRARY)
 
 
@@ -83,14 +76,14 @@ maxima_with_places.defvjp(_places_forward, _places_backward)
 def sums(x: jax.Array, case: Case, choice: Choice) -> jax.Array:
     """The sum of each window, of which each direction is computed by the candidate that the choice names."""
     if choice.forward == choice.input == LIBRARY:
-        y: jax.Array = _of(case, LIBRARY, "forward")(x, case)
+        y: jax.Array = computing(case, LIBRARY, "forward")(x, case)
         return y
     return _sums(x, case, choice)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _sums(x: jax.Array, case: Case, choice: Choice) -> jax.Array:
-    y: jax.Array = _of(case, choice.forward, "forward")(x, case)
+    y: jax.Array = computing(case, choice.forward, "forward")(x, case)
     return y
 
 
@@ -99,7 +92,7 @@ def _sums_forward(x: jax.Array, case: Case, choice: Choice) -> tuple[jax.Array, 
 
 
 def _sums_backward(case: Case, choice: Choice, kept: None, gradient: jax.Array) -> tuple[jax.Array]:
-    return (_of(case, choice.input, "input")(gradient, case),)
+    return (computing(case, choice.input, "input")(gradient, case),)
 
 
 _sums.defvjp(_sums_forward, _sums_backward)
