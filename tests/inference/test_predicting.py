@@ -14,9 +14,12 @@ from PIL import Image
 
 import archspec
 from archspec.cli import main
+from archspec.inference.forward import BATCH
+from archspec.inference.predicting import predict
 from archspec.inference.predictions import Classes, Labels, Masks, Numbers, Remade
 from archspec.loading import load
 from archspec.lower import build, split
+from archspec.lowerings.choosing import BY_LIBRARY, Lowerings
 from archspec.runs.imports import write_import
 from archspec.runs.owner import take
 from archspec.training.run import train
@@ -229,6 +232,25 @@ def test_sixteen_bits_are_asked_for_and_said(
     )
     with pytest.raises(ValueError, match="one of float32, bfloat16 and float16, not 'half'"):
         archspec.open(folder, precision="half")
+
+
+def test_few_samples_are_computed_by_a_program_that_can_be_kept(
+    imported: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to one batch without oneDNN; of more, what is faster."""
+    folder = imported("task: regression\ninput: {features: 3}\nlayers: [{dense: 1}]")
+    asked: list[str] = []
+
+    def by_library(name: str) -> Lowerings:
+        asked.append(name)
+        return BY_LIBRARY
+
+    for name in ("of_one_call", "of_mode"):
+        monkeypatch.setattr(f"archspec.inference.run.{name}", lambda mode, own=name: by_library(own))
+    for number in (BATCH, BATCH + 1):
+        np.save(tmp_path / "x.npy", np.zeros((number, 3), np.float32))
+        assert len(predict(folder, [tmp_path / "x.npy"])) == number
+    assert asked == ["of_one_call", "of_mode"]
 
 
 def test_maps_of_numbers_are_written(imported: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
