@@ -46,14 +46,18 @@ def file_for(device: Device) -> Path:
     return cache_folder("lowerings") / f"{name}-{digest}-jaxlib-{jaxlib}.json"
 
 
+def sources() -> list[Path]:
+    """What candidates are made of: all files of this package but the rules, which only choose."""
+    here = Path(__file__).parent
+    return [path for path in sorted(here.rglob("*.py")) if path.parent.name != "rules"]
+
+
 @cache
 def version() -> str:
     """A digest of the candidates' sources: what was timed of others says nothing of these."""
-    digest = sha256()
-    here = Path(__file__).parent
-    for path in sorted(here.glob("*/*.py")):
-        if path.parent.name != "rules":
-            digest.update(f"{path.relative_to(here).as_posix()} ".encode() + path.read_bytes())
+    digest, here = sha256(), Path(__file__).parent
+    for path in sources():
+        digest.update(f"{path.relative_to(here).as_posix()} ".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

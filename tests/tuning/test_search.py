@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from archspec.loading import load
-from archspec.lowerings import timing
+from archspec.lowerings import timing, tuned
 from archspec.lowerings.case import DIRECTIONS, Case, Direction
 from archspec.lowerings.choosing import Lowerings, Why
 from archspec.lowerings.device import Device
@@ -167,3 +168,18 @@ def test_operations_are_said_with_what_tells_them_apart() -> None:
     grown = plain._replace(operation="transposed_conv", filters=4, groups=2, dilation=(2, 1), dtype="bfloat16")
     assert said(grown) == "transposed_conv 4×4 by 2, 6×5, 8→4, batch 4, dilation 2×1, 2 groups, bfloat16"
     assert said(window) == "max_pool 4×4 by 2, 6×5, 8 channels, batch 4"
+
+
+def test_what_was_timed_is_of_all_that_candidates_are_made_of() -> None:
+    """Of what they import beside themselves too, but not of the rules, which only choose."""
+    here = Path(tuned.__file__).parent
+    own = {path.relative_to(here).with_suffix("").as_posix() for path in tuned.sources()}
+    assert {"conv/_windows", "max_pool/slices", "sum_pool/shifts", "transposed_conv/_undone"} <= own
+    imported = {
+        name.replace(".", "/")
+        for path in tuned.sources()
+        if path.parent != here
+        for name in re.findall(r"^from archspec\.lowerings\.(\S+) import", path.read_text(), re.MULTILINE)
+    }
+    assert "places" in imported and {name for name in imported if not (here / name).is_dir()} <= own
+    assert not any(name.startswith("rules") for name in own)
