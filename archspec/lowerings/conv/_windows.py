@@ -23,14 +23,14 @@ def padded(x: jax.Array, sides: Sides, value: float = 0) -> jax.Array:
 def bordered(x: jax.Array, sides: Sides, kernel: Sequence[int], dilation: Sequence[int]) -> tuple[jax.Array, Sides]:
     """Maps, and the border that is left for XLA's convolution to make of them.
 
-    A border before the map that is longer than the kernel reaches, D·(F − 1), or that cuts away, is written out, and
-    none is left: where a convolution begins within the map and ends beyond it, as that one or its gradient does then,
-    YNNPACK's (jaxlib 0.10) reads memory that is none of the map's.
+    Where a convolution begins within the map and ends beyond it, YNNPACK's (jaxlib 0.10) reads memory that is none of
+    the map's. The gradient by the input does so where the border before is longer than the kernel reaches,
+    D·(F − 1), and that after is shorter. All of such a border is written out, and none is left.
     """
     reaches = (spread * (taps - 1) for taps, spread in zip(kernel, dilation, strict=True))
-    if all(0 <= before <= reach for (before, _), reach in zip(sides, reaches, strict=True)):
-        return x, sides
-    return padded(x, sides), ((0, 0),) * len(sides)
+    if any(before < 0 < after or before > reach > after for (before, after), reach in zip(sides, reaches, strict=True)):
+        return padded(x, sides), ((0, 0),) * len(sides)
+    return x, sides
 
 
 def cut(x: jax.Array, first: Sequence[int], counts: Sequence[int], steps: Sequence[int]) -> jax.Array:
