@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from archspec.loading import load
-from archspec.lower import build, split
+from archspec.lower import Arrays, build, split
 from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.passes import groups_of, recompute, scan_blocks
 from archspec.spec.train import Precision
@@ -89,7 +89,7 @@ def test_runs_are_found() -> None:
 
 
 def test_evaluation_is_the_same(write: Write) -> None:
-    """Within a loop nothing is folded; outside of it the stem's batch norm is."""
+    """Within a loop nothing is folded; outside of it the stem's batch norm is, within the program or beforehand."""
     text = network("none").replace("name: stem}\n", "name: stem}\n  - batch_norm: {name: stem_norm}\n")
     graph = load(write(text)).graph()
     pure, params, statistics = split(build(graph, seed=0))
@@ -100,10 +100,19 @@ def test_evaluation_is_the_same(write: Write) -> None:
         ("fold_batch_norm", 1, 0),
     }
     arrays = {name: value + 0.1 for name, value in statistics.items()}
-    plain, looped = jax.jit(
-        lambda *given: [pure.apply(*given, train=False, groups=own, lowerings=BY_LIBRARY)[0] for own in ((), groups)]
-    )(params, arrays, x)
-    np.testing.assert_allclose(cast(Any, looped), cast(Any, plain), 1e-5, 1e-6)
+    folded = pure.folding(groups)(params, arrays)
+
+    @jax.jit
+    def outputs(given: tuple[Arrays, Arrays], folded: tuple[Arrays, Arrays], x: jax.Array) -> list[Any]:
+        cases = ((given, (), False), (given, groups, False), (folded, groups, True))
+        return [
+            pure.apply(*own, x, train=False, groups=found, lowerings=BY_LIBRARY, folded=beforehand)[0]
+            for own, found, beforehand in cases
+        ]
+
+    plain, looped, beforehand = outputs((params, arrays), folded, x)
+    np.testing.assert_allclose(looped, plain, 1e-5, 1e-6)
+    np.testing.assert_allclose(beforehand, plain, 1e-5, 1e-6)
 
 
 @pytest.mark.slow

@@ -72,9 +72,12 @@ def folded(unit: Unit, way: Way) -> tuple[jax.Array, jax.Array | None]:
 def fold(groups: Iterable[Group], way: Way) -> None:
     """Folds what groups fold in the modules themselves, for programs that are run with `folded`.
 
-    The kernel becomes K·f, and the mean of the batch norm minus what is added: no other call uses these arrays.
+    The kernel becomes K·f, and the mean of the batch norm minus what is added: no other call uses these arrays. Groups
+    of other passes, as loops are, hold no convolutions that are folded.
     """
     for group in groups:
+        if group.how not in ("fold_batch_norm", "fuse_pointwise"):
+            continue
         for unit in units_of(group):
             kernel, shift = folded(unit, way)
             if unit.norm is not None and shift is not None:
