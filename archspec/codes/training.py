@@ -95,10 +95,10 @@ CODES = (
     ),
     Code(
         "E515",
-        "`freeze` or `exclude` names nothing, or layers that use the arrays of others",
-        "A pattern that names no layer with weights is nearly always misspelt. Shared arrays go by the layer that has "
-        "them.",
-        "`archspec report` lists the paths of layers.",
+        "`freeze`, `exclude`, `rates`, `decays` or `remat` names nothing, or layers that use the arrays of others",
+        "A pattern that names no layer with weights, or of `remat` no block, is nearly always misspelt. Shared arrays "
+        "go by the layer that has them.",
+        "`archspec report` lists the paths of layers, with `--depth 1` those of the outermost blocks.",
     ),
     Code(
         "E516",

@@ -33,7 +33,7 @@ def find(graph: Graph, patterns: Patterns) -> tuple[Group, ...]:
         for pattern in patterns:
             if not any(compiled(pattern).fullmatch(part.path) for part in blocks):
                 names = [part.path for part in blocks]
-                hint = did_you_mean(pattern, names)
+                hint = did_you_mean(pattern, [*names, "all", "auto"])
                 raise DataError(
                     "E515",
                     f"`remat` names `{pattern[:100]}`, which is no block of {graph.name}",

@@ -5,6 +5,7 @@ Imported once a spec has such a fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from archspec.located import Mapping as LocatedMapping
 from archspec.refused import SELF_EXPLAINING, choices, reason
 from archspec.spec.hints import choice_hint
 from archspec.spec.reading import fields_of
+from archspec.spec.sections import place_of
 
 
 class Read(NamedTuple):
@@ -97,7 +99,8 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         )
         return
     if not loc:
-        findings.error("E206", f"{what}: {reason(detail)}", owner)
+        said = reason(detail)
+        findings.error("E206", f"{what}: {said}", _first_named(said, node) or owner)
         return
     name, place = _name_and_place(detail, node)
     plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
@@ -118,6 +121,12 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         place.span if place is not None else owner,
         help=[hint for hint in hints if hint],
     )
+
+
+def _first_named(said: str, node: LocatedMapping) -> Span | None:
+    """Where the first of the fields is written that a fault of several names: what was added may be elsewhere."""
+    names = (name for name in re.findall(r"`(\w+)`", said) if name in node.entries)
+    return next((place_of(node, name) for name in names), None)
 
 
 def _inside(node: Located | None, part: int | str) -> Located | None:

@@ -71,6 +71,13 @@ def check_training(
                 place("train", "augment"),
                 help=["a larger `batch_size`", "or remove it"],
             )
+    if train is not None and train.remat and train.remat != "auto":
+        from archspec.passes import recompute
+
+        try:
+            recompute.find(graph.pruned("train"), train.remat)
+        except DataError as error:
+            findings.error(error.code, error.message, place("train", "remat"), help=list(error.help))
     if train is not None and train.remat == "auto" and train.memory is not None:
         from archspec.spec.fitting import fitted
 

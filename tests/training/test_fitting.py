@@ -86,13 +86,19 @@ def test_what_a_spec_says(write: Write) -> None:
     assert "training asks the device what is free" in str(report(load(spec("batch_size: 64, remat: auto"))))
     (warning,) = load(spec("batch_size: 64, remat: auto, memory: 3MiB")).diagnostics
     assert warning.code == "W307" and "with 6 blocks computed anew, the least, it is" in warning.message
+    assert "by prediction, without the copies that only XLA on CPUs makes, more than" in warning.message
     for recipe, message in (
         ("remat: auto, batch_size: auto", "one of `batch_size` and `remat` can be auto"),
         ("memory: 1GiB", "`memory` is a limit for `remat: auto` or `batch_size: auto`"),
         ("remat: auto, memory: 16 apples", "must be a size with its unit"),
+        ("remat: layr2", r"E515.: `remat` names `layr2`, which is no block of net(.|\n)*did you mean `layer2`"),
+        ("remat: atuo", "did you mean `auto`"),
     ):
         with pytest.raises(SpecError, match=message):
-            load(spec(recipe))
+            load(spec(recipe)).graph()
+    # Of several fields the one is shown that is named first, and written.
+    with pytest.raises(SpecError, match=r"yaml:4:25\n"):
+        load(spec("batch_size: 64, memory: 1GiB"))
 
 
 @pytest.mark.slow
