@@ -27,9 +27,7 @@ def options_of(item: Measured) -> str:
     chosen = sum(any(name != "library" for name in choice) for choice in item.lowerings.taken.values())
     options = ", ".join(f"{name.removeprefix('xla_')}={value}" for name, value in item.lowerings.options.items())
     shapes = len(item.lowerings.taken)
-    return (
-        f"not left to the library: {chosen} of {shapes} shapes of convolutions; compiler options: {options or 'none'}"
-    )
+    return f"not left to the library: {chosen} of {shapes} shapes of operations; compiler options: {options or 'none'}"
 
 
 def whole(name: str, found: Sequence[Measured]) -> Table:
@@ -45,9 +43,12 @@ def whole(name: str, found: Sequence[Measured]) -> Table:
     row("samples a second", [Cell(short(own.rate), own.rate) for own in found])
     row("FLOP/s", [Cell(si(own.achieved), own.achieved) for own in found])
     row("share of the peak", [Cell(percent(own.share), own.share) for own in found])
-    for title, key in (("memory, XLA's figure", "xla_bytes"), ("memory, measured", "process_bytes")):
+    for title, key, none in (
+        ("memory, XLA's figure", "xla_bytes", "not said"),
+        ("memory, measured", "process_bytes", "not seen"),
+    ):
         sizes = [getattr(own, key) for own in found]
-        row(title, [Cell("not said" if size is None else mebibytes(size), size) for size in sizes])
+        row(title, [Cell(none if size is None else mebibytes(size), size) for size in sizes])
     row("tracing and compiling", [Cell(seconds(own.compile_seconds), own.compile_seconds) for own in found])
     if any(own.against for own in found):
         both = [own.against for own in found if own.against]

@@ -56,7 +56,8 @@ def passes_option(command: argparse.ArgumentParser) -> None:
         "--passes",
         type=_passes,
         metavar="NAMES",
-        help="rewritings for speed: fold_batch_norm,fuse_pointwise or none; the recipe's if left out",
+        help="rewritings for speed, with commas between them: fold_batch_norm, fuse_pointwise, scan_blocks; or none; "
+        "the recipe's if left out",
     )
 
 

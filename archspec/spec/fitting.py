@@ -36,6 +36,8 @@ class Fitted(NamedTuple):
     macs: int
     of: int
     limit: int
+    copies: bool = True
+    """Whether the bytes have those that XLA makes on CPUs only."""
 
     @property
     def fits(self) -> bool:
@@ -61,10 +63,11 @@ class Fitted(NamedTuple):
             if self.blocks
             else "there is no block that could be computed anew for less"
         )
+        without = "" if self.copies else ", without the copies that only XLA on CPUs makes"
         raise DataError(
             "E524",
-            f"`remat: auto`: a training step needs {mebibytes(self.before)} by prediction, more than the "
-            f"limit of {mebibytes(self.limit)}; {least}",
+            f"`remat: auto`: a training step needs {mebibytes(self.before)} by prediction{without}, more "
+            f"than the limit of {mebibytes(self.limit)}; {least}",
             help=["a smaller `batch_size` or more `micro_batches` need less, or a larger `memory` lets it"],
         )
 
@@ -83,7 +86,7 @@ def fitted(graph: Graph, train: Train, limit: int, copies: bool = True) -> Fitte
         return (memory if copies else memory.portable()).at(train.samples)
 
     before = needed(())
-    none = Fitted((), before, before, 0, sum(macs), limit)
+    none = Fitted((), before, before, 0, sum(macs), limit, copies)
     if none.fits:
         return none
     found = [none]
@@ -92,7 +95,7 @@ def fitted(graph: Graph, train: Train, limit: int, copies: bool = True) -> Fitte
         for blocks, after in _tried(costs, needed, before, limit):
             # Which of the paths come first in the network says nothing; the order of the spec is easier to read.
             own = tuple(path for path in costs if path in blocks)
-            found.append(Fitted(own, before, after, sum(costs[path] for path in own), sum(macs), limit))
+            found.append(Fitted(own, before, after, sum(costs[path] for path in own), sum(macs), limit, copies))
     fitting = [own for own in found if own.fits]
     if fitting:
         return min(fitting, key=lambda own: (own.macs, own.after))

@@ -243,7 +243,8 @@ def with_blocks(
         kept = recipe.model_copy(update={"remat": tuple(map(str, own))})
         with suppress(DataError):  # of a file that was changed by hand
             groups_of(graph.pruned("train"), remat=kept.remat)
-            return kept, [f"remat: auto is {count(len(own), 'block')} computed anew, as the run began with"]
+            own = f"{count(len(own), 'block')} computed anew" if own else "no block is computed anew"
+            return kept, [f"remat: auto: {own}, as the run began"]
     from archspec.training.fitting import chosen
 
     try:
