@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODES: tuple[Mode, ...] = ("train", "eval")
 BATCH = 8
 """Samples of a step where neither the command line nor a recipe says how many."""
+SECONDS = 60
 SLOWER = 1.05
 """A whole program that takes so many times as long as before has its old choices back."""
 
@@ -35,9 +36,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--batch", type=positive, metavar="N", help=f"samples of a step; by default the recipe's, or {BATCH}"
     )
-    command.add_argument(
-        "--seconds", type=positive, metavar="N", default=60, help="how long to time, about (default 60)"
-    )
+    command.add_argument("--seconds", type=positive, metavar="N", help=f"how long to time, about (default {SECONDS})")
     precision_option(command, "of both programs; by default the recipe's in training, float32 in evaluation")
     command.add_argument("--again", action="store_true", help="time what was tuned before, too")
     command.add_argument(
@@ -50,8 +49,10 @@ def options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from archspec.programs import unkept
 
-    if options.explain and options.again:
-        raise DataError("E113", "--explain times nothing, so nothing `--again`", help=["leave one out"]).located(None)
+    for name, given in (("again", options.again), ("seconds", options.seconds)):
+        if options.explain and given:
+            said = f"`--explain` times nothing: it has no use for `--{name}`"
+            raise DataError("E113", said, help=["leave one out"]).located(None)
     target, folder = spec_or_run(options.spec)
     spec = open_checked(target, options)
     try:
@@ -165,13 +166,14 @@ def _tune(
     from archspec.tuning.search import asked, search, to_keep
 
     assert lowerings.device is not None
-    notes += _busy()
+    busy, seconds = _busy(), options.seconds or SECONDS
     smaller = "a smaller `--batch` or `--input` needs less"
     with in_words(smaller), shown("timing", True) as told:
-        outcome = search(asked(programs), lowerings, seconds=options.seconds, again=options.again, said=told)
+        outcome = search(asked(programs), lowerings, seconds=seconds, again=options.again, said=told)
     steps: dict[Mode, Step] = {}
     if not outcome.stopped:
-        steps = _steps(spec, tuple(programs), batch, kinds, lowerings, outcome, options.seconds, notes)
+        steps = _steps(spec, tuple(programs), batch, kinds, lowerings, outcome, seconds, notes)
+    notes += busy if outcome.tried else []
     slower = any(step.ratio > SLOWER for step in steps.values())
     if slower:
         notes.append("whole programs are slower with these choices, so that the present ones stay")
@@ -221,6 +223,7 @@ def _steps(
     from archspec.training.boundary import in_words
     from archspec.tuning.search import to_keep
     from archspec.tuning.step import whole_step, with_tuned
+    from archspec.xla import PROGRAMS
 
     found: dict[Mode, Step] = {}
     for mode in modes:
@@ -228,14 +231,14 @@ def _steps(
         if not changed:
             continue
         after = with_tuned(lowerings, to_keep(changed))
-        why = "compiling it takes long"
+        why = "compiling one takes more than a quarter of `--seconds`"
         try:
             with in_words("a smaller `--batch` needs less"), said_when_slow(f"timing whole steps ({mode})"):
                 step = whole_step(spec, batch, mode, kinds[mode], lowerings, after, seconds / 4)
         except (SpecError, DataError) as error:
             step, why = None, str(error).splitlines()[0]
         if step is None:
-            notes.append(f"no whole {mode} program was timed ({why}): `archspec bench` times one")
+            notes.append(f"no whole {PROGRAMS[mode]} was timed ({why}): `archspec bench` times one")
         else:
             found[mode] = step
     return found

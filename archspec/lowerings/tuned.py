@@ -31,6 +31,8 @@ class Timed(NamedTuple):
     @property
     def said(self) -> str:
         """In words."""
+        if self.candidate == "library":
+            return f"{self.ms:.3g} ms, and no other is faster"
         return f"{self.ms:.3g} ms, the library {self.library_ms:.3g}"
 
 

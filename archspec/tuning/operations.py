@@ -62,7 +62,7 @@ def operations(
     train, kind = mode == "train", type_of(precision)
     narrow = narrowing(graph, kind)
     groups = groups_of(own, passes)
-    members = {group.first: group.members for group in groups}
+    begins = {group.first: group for group in groups}
 
     def traced(params: Any, statistics: Any, x: Any, key: Any) -> int:
         network = pure.merge(params if narrow is None else narrow(params), statistics)
@@ -71,14 +71,17 @@ def operations(
             run((index,), groups, values, way)
             if not noting.asked:
                 continue
-            nodes = [own.nodes[member] for member in members.get(index, (index,))]
+            group = begins.get(index)
+            nodes = [own.nodes[member] for member in (group.members if group else (index,))]
             computing = [node for node in nodes if node.layer.uses_lowerings]
             unasked: set[Direction] = set() if train else {"input", "kernel"}
             if all(map(is_input, nodes[0].inputs)):
                 unasked.add("input")
             if all(node.owner in frozen for node in computing):
                 unasked.add("kernel")
-            path = " + ".join(node.path for node in computing)
+            paths = [node.path for node in computing]
+            # A loop may have hundreds, whose rounds are traced as one.
+            path = " + ".join(paths) if group is None or group.rounds == 1 else f"{paths[0]} … {paths[-1]}"
             for case in noting.asked:
                 wanted = tuple(item for item in directions(case.operation) if item not in unasked)
                 found.append(Operation(path, case, wanted))

@@ -28,8 +28,8 @@ def said(case: Case) -> str:
     words = f"{case.operation} {kernel}"
     if set(case.stride) != {1}:
         words += f" by {case.stride[0] if len(set(case.stride)) == 1 else '×'.join(map(str, case.stride))}"
-    pools = case.operation in ("max_pool", "sum_pool")  # each channel by itself, which goes without saying
-    wide = count(case.channels, "channel") if pools else f"{case.channels}→{case.filters}"
+    is_conv = case.operation in ("conv", "transposed_conv")
+    wide = f"{case.channels}→{case.filters}" if is_conv else count(case.channels, "channel")
     parts = [words, size, wide, f"batch {case.batch}"]
     if set(case.dilation) != {1}:
         parts.append(f"dilation {'×'.join(map(str, case.dilation))}")
@@ -87,11 +87,14 @@ def explained_to_dict(name: str, rows: Sequence[Explained], device: str, notes: 
 def tuned(name: str, outcome: Outcome, device: str, steps: Mapping[Mode, Step], notes: Sequence[str]) -> Table:
     """A row for each direction of a case that was timed, in the network's order."""
     rows = [_row(own) for own in outcome.tried]
+    caption = [f"{name} on {device}", *summary(outcome), *(_step(mode, step) for mode, step in steps.items())]
+    if not rows:
+        return Table([], [], [], caption, notes=notes)
     return Table(
         ["layers", "operation", "direction", "so far", "time", "best", "time", "library"],
         rows,
         [False, False, False, False, True, False, True, True],
-        [f"{name} on {device}", *summary(outcome), *(_step(mode, step) for mode, step in steps.items())],
+        caption,
         notes=notes,
     )
 
@@ -114,10 +117,8 @@ def _row(own: Tried) -> list[str | Cell]:
 def summary(outcome: Outcome) -> list[str]:
     """In lines: how many were timed, how many have another candidate now, and what was not timed."""
     timed, changed = len(outcome.tried), outcome.changed
-    lines = [
-        f"{count(timed, 'direction')} of operations timed, {len(changed)} with a candidate that takes at least "
-        f"{100 * NOISE:.0f} % less than the present one"
-    ]
+    faster = f", {len(changed)} with a candidate that takes at least {100 * NOISE:.0f} % less than the present one"
+    lines = [f"{count(timed, 'direction')} of operations timed" + faster * (timed > 0)]
     modes: list[Mode] = ["train", "eval"]
     gains = [f"{seconds(outcome.gain(mode))} a {PROGRAMS[mode]}" for mode in modes if outcome.gain(mode) > 0]
     if gains:

@@ -100,7 +100,8 @@ def test_the_next_program_has_what_was_found(
     assert chosen(spec) == {**before, POINT: Choice("product", "library", "product")}
     # A second time there is nothing left to time, unless it is asked for.
     assert main(["tune", str(spec), "--mode", "eval", "--batch", "4"]) == 0
-    assert "2 tuned before" in capsys.readouterr().out
+    again = capsys.readouterr().out
+    assert "0 directions of operations timed\n2 tuned before" in again and "so far" not in again
     assert main(["tune", str(spec), "--mode", "eval", "--batch", "4", "--again"]) == 0
     assert "2 directions of operations timed, 0 with" in capsys.readouterr().out
 
@@ -173,7 +174,8 @@ def test_of_a_run_what_its_folder_records(write: Write, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--explain", "--again"], "E113"),
+        (["--explain", "--again"], "no use for `--again`"),
+        (["--explain", "--seconds", "60"], "no use for `--seconds`"),
         (["--batch", "3"], "a batch of 3 has no 2 equal `micro_batches`"),
         (["--set", "train.batch_size=nine"], "batch_size"),
         (["--input", "2x2", "--batch", "2"], "first"),

@@ -82,6 +82,20 @@ def test_they_are_those_of_the_program_that_runs(write: Callable[..., Path], mod
     assert {own.case for own in found} == set(made.lowerings.taken)
 
 
+def test_a_loop_goes_by_its_ends(write: Callable[..., Path]) -> None:
+    """However many rounds it has, of which one is traced."""
+    block = "{times: 9, name: body, layers: [conv: {filters: 3, kernel: 1}, relu, conv: {filters: 3, kernel: 1}]}"
+    text = f"input: {{height: 4, width: 4, channels: 3}}\nlayers:\n  - repeat: {block}\n  - flatten\n  - dense: 2\n"
+    found = operations(load(write(text)).graph(), "eval", 1, passes=["scan_blocks"])
+    assert "body.1.conv1 … body.8.conv2" in {own.path for own in found}
+
+
+def test_operations_in_words() -> None:
+    up = Case("transposed_conv", 2, (4, 4), 8, 6, (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), 2, "float32")
+    assert said(up) == "transposed_conv 2×2 by 2, 4×4, 8→6, batch 2, 2 groups"
+    assert Timed("library", 0.105, 0.105).said == "0.105 ms, and no other is faster"
+
+
 def test_what_is_alike_is_one(write: Callable[..., Path]) -> None:
     graph = load(write(NETWORK)).graph()
     found = asked({"train": operations(graph, "train", 4), "eval": operations(graph, "eval", 4)})
