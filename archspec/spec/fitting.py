@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.blocks import Part, tree
-from archspec.diagnostics import DataError, count
+from archspec.diagnostics import DataError, count, listed
 from archspec.figures.units import mebibytes, si
 from archspec.spec.needs import training_memory
 
@@ -52,7 +52,8 @@ class Fitted(NamedTuple):
         share = 100 * self.macs / max(1, self.of)
         more = f"{si(self.macs)} multiply–adds a sample once more ({share:.0f} % of the forward pass)"
         then = f"then {mebibytes(self.after)}" + ("" if self.fits else ", which is too much")
-        return f"remat: auto: {count(len(self.blocks), 'block')} computed anew: {needs}; {then}, for {more}"
+        blocks = f"{count(len(self.blocks), 'block')} ({listed(self.blocks, 4)})"
+        return f"remat: auto: {blocks} computed anew: {needs}; {then}, for {more}"
 
     def check(self) -> None:
         """Raises `DataError` (E524) where it does not fit."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import jax
 
 from archspec.data import Data
-from archspec.diagnostics import DataError, count, listed
+from archspec.diagnostics import DataError, count
 from archspec.figures.units import mebibytes
 from archspec.graph import Graph
 from archspec.spec.fitting import Fitted, fitted
@@ -73,5 +73,4 @@ def chosen(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[
 
 
 def _note(own: Fitted, room: sizing.Room, xla: str) -> str:
-    blocks = f" ({listed(own.blocks, 4)})" if own.blocks else ""
-    return f"{own._replace(limit=room.bytes).said}{blocks}" + (f"; {xla}" if xla else "")
+    return own._replace(limit=room.bytes).said + (f"; {xla}" if xla else "")

@@ -80,7 +80,8 @@ def test_what_a_spec_says(write: Write) -> None:
     found = load(spec("batch_size: 64, remat: auto, memory: 100MiB"))
     assert found.train is not None and found.train.memory == 100 * 2**20 and found.train.remat == "auto"
     text = str(report(found))
-    assert "remat: auto: 3 blocks computed anew: a step needs 144 MiB by prediction, the limit is 100 MiB; then" in text
+    blocks = "remat: auto: 3 blocks (layer1.0, layer1.1 and layer1.2) computed anew"
+    assert f"{blocks}: a step needs 144 MiB by prediction, the limit is 100 MiB; then" in text
     assert "blocks computed anew, up to" in text
     assert load(write(found.to_yaml(), "again.yaml", whole=True)).train == found.train
     assert "training asks the device what is free" in str(report(load(spec("batch_size: 64, remat: auto"))))
