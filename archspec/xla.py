@@ -297,7 +297,7 @@ def _settled(train: Train, spec: Spec) -> Train:
     try:
         return settled(train, spec.graph())
     except DataError as error:
-        raise error.located(spec.place("train", "remat")) from None
+        raise error.located(spec.place("train", "remat" if train.memory is None else "memory")) from None
 
 
 def _fitted(head: Head) -> Head:

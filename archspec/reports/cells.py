@@ -86,7 +86,9 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
 
 
 def text(table: Table) -> str:
-    """Columns of equal width under a rule."""
+    """Columns of equal width under a rule; of a table without columns the lines around it."""
+    if not table.head:
+        return "\n".join([*table.caption, *table.notes])
     lines = aligned([list(table.head), *_shown(table.rows), *_shown(table.foot)], table.right)
     rule = "─" * max(map(len, lines))
     split = 1 + len(table.rows)
