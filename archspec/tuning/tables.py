@@ -33,7 +33,7 @@ def said(case: Case) -> str:
     parts = [words, size, wide, f"batch {case.batch}"]
     if set(case.dilation) != {1}:
         parts.append(f"dilation {'×'.join(map(str, case.dilation))}")
-    if case.groups != 1 and not pools:
+    if case.groups != 1 and is_conv:
         parts.append("depthwise" if case.is_depthwise else f"{case.groups} groups")
     if case.dtype != "float32":
         parts.append(case.dtype)
