@@ -63,11 +63,15 @@ def chosen(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[
             return settled, _note(own, room, f"XLA compiles it to {mebibytes(needs)}")
         said = f"; XLA compiles it to {mebibytes(needs)}"
         limit = min(limit - 1, int(own.after * room.bytes / needs))
-    least = f"with {count(len(own.blocks), 'block')} computed anew, " if own.blocks else ""
+    with_none = (
+        f"with {count(len(own.blocks), 'block')} computed anew; it needs {mebibytes(own.before)} with none"
+        if own.blocks
+        else "and there is no block that could be computed anew for less"
+    )
     raise DataError(
         "E524",
-        f"`remat: auto`: a training step does not fit into {room.said}: {least}it needs {mebibytes(own.after)} by "
-        f"prediction{said}, and {mebibytes(own.before)} with none",
+        f"`remat: auto`: a training step does not fit into {room.said}: it needs {mebibytes(own.after)} by "
+        f"prediction{said}, {with_none}",
         help=["a smaller `batch_size` or more `micro_batches` need less, or a larger `memory` lets it"],
     )
 

@@ -215,7 +215,10 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool, early: Ea
 def with_batch(
     recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], folder: RunFolder | None = None
 ) -> tuple[Train, list[str]]:
-    """The recipe with a batch size that is a number, and what to say of it: the run's own where it goes on."""
+    """The recipe with a batch size that is a number, and what to say of it: the run's own where it goes on.
+
+    Raises `SpecError` where no sample fits.
+    """
     if recipe.batch_size != "auto":
         return recipe, []
     own = None
@@ -225,7 +228,11 @@ def with_batch(
         return recipe.model_copy(update={"batch_size": own}), [f"batch_size: auto is {own:,}, as the run began with"]
     from archspec.training.sizing import sized
 
-    recipe, note = sized(recipe, spec, graph, data, heads)
+    try:
+        recipe, note = sized(recipe, spec, graph, data, heads)
+    except DataError as error:
+        where = "batch_size" if recipe.memory is None else "memory"
+        raise error.located(spec.place("train", where)) from None
     return recipe, [note]
 
 

@@ -66,7 +66,7 @@ def sized(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[H
     if not best:
         raise DataError(
             "E902",
-            f"`batch_size: auto`: not even {count(parts, 'sample')} fit into {room.said}",
+            f"`batch_size: auto`: a step of {count(parts, 'sample')}, the least, does not fit into {room.said}",
             help=["a smaller input or network needs less; `remat` and `micro_batches` may do, too"],
         )
     steps = -(-samples // best)
