@@ -300,6 +300,16 @@ def _settled(train: Train, spec: Spec) -> Train:
         raise error.located(spec.place("train", "remat" if train.memory is None else "memory")) from None
 
 
+def memory_kept_by(spec: Spec) -> str:
+    """What the recipe of a spec does in a step for less memory, or needs more for, in words; "" where nothing.
+
+    Raises `SpecError` where no step fits with `remat: auto`.
+    """
+    from archspec.spec.needs import kept_by
+
+    return "" if spec.train is None else kept_by(spec.graph(), _settled(spec.train, spec))
+
+
 def _fitted(head: Head) -> Head:
     """The head with a loss as if it had seen the data: weights of classes, which are counted there, are any here."""
     if head.task.form != "classes":

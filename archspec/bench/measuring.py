@@ -20,7 +20,7 @@ from archspec.passes import PassName, used
 from archspec.passes import said as what_passes_do
 from archspec.profiling import PROFILED, Profile
 from archspec.programs import unkept
-from archspec.xla import Mode, memory_parts, total
+from archspec.xla import Mode, memory_kept_by, memory_parts, total
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -55,6 +55,8 @@ class Measured(NamedTuple):
     """What chose how its operations are computed, and what was chosen."""
     passes: str
     """What passes do, in words."""
+    kept_by: str = ""
+    """What the recipe does for less memory, in words."""
     against: Against | None = None
 
     @property
@@ -128,6 +130,7 @@ def measure(
         grown,
         made.lowerings or of_mode("library"),
         what_passes_do(graph.pruned(mode), used(spec.train, passes)),
+        memory_kept_by(spec) if mode == "train" else "",
         beside,
     )
 

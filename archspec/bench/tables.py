@@ -62,7 +62,10 @@ def whole(name: str, found: Sequence[Measured]) -> Table:
         f"{name}: batch {first.batch}, {first.precision}, made-up data, jax {jax.__version__} on "
         f"{jax.devices()[0].device_kind}",
         f"peak {si(device.flops[first.precision])}FLOP/s, memory {si(device.bandwidth)}B/s ({device.source})",
-        *(f"{PROGRAMS[own.mode]}: {options_of(own)}; passes: {own.passes}" for own in found),
+        *(
+            f"{PROGRAMS[own.mode]}: {options_of(own)}; passes: {own.passes}" + f"; {own.kept_by}" * bool(own.kept_by)
+            for own in found
+        ),
     ]
     heads = ["", *(PROGRAMS[own.mode] for own in found)]
     keys = ["figure", *(own.mode for own in found)]
@@ -139,6 +142,7 @@ def to_dict(item: Measured) -> dict[str, Any]:
         "compile_seconds": item.compile_seconds,
         "lowerings": options_of(item),
         "passes": item.passes,
+        "kept_by": item.kept_by,
     }
     if item.against is not None:
         middle, low, high = item.against.ratio

@@ -29,14 +29,14 @@ layers:
 def test_figures_layers_and_a_profile(
     write: Callable[..., Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    spec, folder = write(TINY), tmp_path / "profile"
+    spec, folder = write(f"{TINY}train: {{ema: 0.9}}\n"), tmp_path / "profile"
     words = ["bench", str(spec), "--mode", "train", "--batch", "4", "--steps", "2", "--layers", "--format", "json"]
     assert main([*words, "--profile", str(folder)]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found["flops"] == 4 * training_flops(load(spec).graph())
     assert found["samples_per_second"] * found["seconds"] == pytest.approx(4)
     assert found["flops_per_second"] * found["seconds"] == pytest.approx(found["flops"])
-    assert found["passes"] == "nothing in training"
+    assert found["passes"] == "nothing in training" and found["kept_by"] == "averages of the weights"
     assert found["steps_per_block"] == 2 and len(found["blocks"]) == 7
     rows = {row["layer"]: row for row in found["layers"]}
     assert list(rows) == ["first", "bn", "act", "flatten1", "fc"]
