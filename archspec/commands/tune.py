@@ -139,7 +139,8 @@ def _explain(
             batches = ", ".join(map(str, sorted({case.batch for case in lowerings.given})))
             notes = [*notes, f"the run has a record of batches of {batches}: `--batch` shows those of another size"]
     if "eval" in programs and lowerings.device is not None and lowerings.device.onednn:
-        notes = [*notes, "`archspec predict` of up to 16 samples does without oneDNN: its program can then be kept"]
+        once = "`archspec predict` of up to 16 samples does without oneDNN in float32: its program can then be kept"
+        notes = [*notes, once]
     rows = explained(programs, lowerings)
     device = (lowerings.device or this_device()).said
     if options.format == "json":

@@ -72,9 +72,9 @@ def predict(
     Raises `SpecError` for a folder without weights, and for all files that cannot be used, once the others are done;
     with `findings`, such files are added there instead. What was passed over, and images that `input.fit` has no answer
     for, are said in `notes`. `lowerings` says otherwise than the recipe how operations are computed. What one batch
-    takes, 16 samples, is computed without oneDNN, so that the program is kept from one call to the next. The network
-    computes in `precision`, float32 whatever the recipe's; 16 bits are said in `notes`, with how many answers are no
-    numbers for it.
+    takes, 16 samples, is computed without oneDNN in float32, so that the program is kept from one call to the next.
+    The network computes in `precision`, float32 whatever the recipe's; 16 bits are said in `notes`, with how many
+    answers are no numbers for it.
     """
     collected = Findings() if findings is None else findings
     said: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -145,3 +146,28 @@ def test_a_recipe_can_leave_everything_to_the_library(write: Write, monkeypatch:
         steps["library"].evaluate, template["params"], template["statistics"], x, {"label": np.zeros(3, np.int32)}
     )
     assert BY_LIBRARY.taken == {Case("conv", 3, (4, 4), 3, 4, *POINTWISE[5:]): Choice()}
+
+
+def test_programs_that_are_called_once_do_without_onednn_in_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "default", lambda: Lowerings(CPU._replace(jaxlib=(0, 12, 0), onednn=True)))
+    assert choosing.of_one_call("auto").options == {} and choosing.of_one_call("auto", "bfloat16").options == ONEDNN
+    assert choosing.of_one_call("library", "bfloat16").options == {}
+
+
+def test_a_mean_over_a_map_of_bfloat16_is_a_number() -> None:
+    """With the reductions of jaxlib 0.12 that take in what comes before them it is not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 8, 8, 64))
+    kernels = rng.normal(size=(2, 3, 3, 64, 64)) / 24
+    ours = choosing.of_one_call("auto", "bfloat16")
+
+    @partial(jit, lowerings=ours)
+    def mean(x: jax.Array, kernels: jax.Array) -> jax.Array:
+        for kernel in kernels:
+            y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x = jax.nn.relu(y)
+        return x.astype(np.float32).mean((1, 2))
+
+    bits = jax.numpy.bfloat16
+    found = mean(jax.numpy.asarray(x, bits), jax.numpy.asarray(kernels, bits))
+    assert np.isfinite(found).all() and 0.1 < float(found.mean()) < 1

@@ -84,7 +84,7 @@ def test_a_run_keeps_what_was_chosen(write: Write, tmp_path: Path, monkeypatch: 
     assert result.metrics[-1]["step"] == 3 * -(-500 // chosen)
     assert json.loads((folder / RUN).read_text())["batch_size"] == chosen
     room = sizing.Room(1000, "next to nothing")
-    with pytest.raises(SpecError, match=r"a step of 2 samples, the least, does not fit into next to nothing\n.*yaml:\d+"):
+    with pytest.raises(SpecError, match=r"of 2 samples, the least, does not fit into next to nothing\n.*yaml:\d+"):
         train(load(write(TEXT.format(data=data, epochs=1))), tmp_path / "other", progress=False)
 
 
