@@ -246,7 +246,7 @@ def test_few_samples_are_computed_by_a_program_that_can_be_kept(
         return BY_LIBRARY
 
     for name in ("of_one_call", "of_mode"):
-        monkeypatch.setattr(f"archspec.inference.run.{name}", lambda mode, own=name: by_library(own))
+        monkeypatch.setattr(f"archspec.inference.run.{name}", lambda *_, own=name: by_library(own))
     for number in (BATCH, BATCH + 1):
         np.save(tmp_path / "x.npy", np.zeros((number, 3), np.float32))
         assert len(predict(folder, [tmp_path / "x.npy"])) == number
