@@ -167,6 +167,12 @@ def line(result: dict[str, Any], clock: str) -> str:
     return f"{result['network']:16} {result['mode']:5} " + "  ".join(parts + ratios)
 
 
+def milliseconds(seconds: float) -> str:
+    """Three digits, and no more zeros than it has."""
+    taken = 1e3 * seconds
+    return f"{taken:,.0f} ms" if taken >= 1000 else f"{taken:.3g} ms"
+
+
 def table(saved: list[dict[str, Any]]) -> str:
     """README's table: archspec's time of a step over each rival's, by network and mode; below 1 archspec is faster."""
     lines: list[str] = []
@@ -193,7 +199,7 @@ def table(saved: list[dict[str, Any]]) -> str:
             cells = [network, f"{some['batch']} × {'×'.join(map(str, some['size']))}"]
             for mode in modes:
                 figures = compared(of_mode[mode], clock) if mode in of_mode else {}
-                cells.append(f"{1e3 * figures[OURS]['seconds']:.3g} ms" if OURS in figures else "–")
+                cells.append(milliseconds(figures[OURS]["seconds"]) if OURS in figures else "–")
                 cells += [
                     f"{figures[name]['ratio']:.2f}" if "ratio" in figures.get(name, {}) else "–" for name in rivals
                 ]

@@ -38,7 +38,7 @@ def test_the_table_has_medians_of_ratios(tmp_path: Path) -> None:
         f"one core of A processor; jax 1.2, PyTorch 3.4:\n\n{head}"
         "| lenet5 | 128 × 32×28 | 200 ms | 1.00 | 1.00 | 200 ms | – | – |\n\n"
         f"4 cores of A processor; jax 1.2, PyTorch 3.4:\n\n{head}"
-        "| lenet5 | 128 × 32×28 | 1e+03 ms | 1.00 | 1.00 | 1e+03 ms | – | – |\n"
+        "| lenet5 | 128 × 32×28 | 1,000 ms | 1.00 | 1.00 | 1,000 ms | – | – |\n"
     )
 
 

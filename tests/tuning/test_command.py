@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,8 @@ def test_it_is_said_what_computes_each_operation_and_why(write: Write, capsys: p
     assert main(["tune", str(spec), "--batch", "4", "--explain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "5 directions of operations: tuned 1, rule 1, library 3"
-    rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[5:]]
+    # Below the table it may stand that few samples are predicted without oneDNN.
+    rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in takewhile(bool, lines[5:])]
     first, point = "conv 3×3, 6×5, 3→4, batch 4", "conv 1×1, 4×3, 4→2, batch 4"
     nobody = ["library", "library", "no rule for cpu knows a faster one"]
     assert rows == [
