@@ -5,15 +5,15 @@ It reads a line of JSON after the other and answers each with one: `load` a netw
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any
 
+from answering import answer, answers
+
 
 def main(rival: str, core: int | None) -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print is no answer
+    to = answers()
     if core is not None:
         os.sched_setaffinity(0, {core})  # before JAX looks how many cores there are
     import jax
@@ -57,14 +57,7 @@ def main(rival: str, core: int | None) -> None:
         import flax
 
         about["flax"] = flax.__version__
-    print(json.dumps(about), file=answers)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            answer = load(**asked) if asked.pop("do") == "load" else run(**asked)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), file=answers)
+    answer(to, about, load, run)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ so waits for the device each time.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ if len(sys.argv) > 2:
 import jax
 import keras
 import numpy as np
+from answering import answer, answers
 from keras import layers, ops
 
 RATE, MOMENTUM, AUXILIARY = 1e-4, 0.9, 0.3
@@ -291,8 +291,7 @@ class Program:
 
 
 def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print is no answer
+    to = answers()
     held: list[Program] = []
 
     def load(network: str, batch: int, size: list[int], mode: str) -> dict[str, Any]:
@@ -311,14 +310,7 @@ def main() -> None:
         return {"wall": wall, "cpu": cpu}
 
     about = {"python": sys.version.split()[0], "keras": keras.__version__, "jax": jax.__version__}
-    print(json.dumps({**about, "device": jax.devices()[0].device_kind}), file=answers)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            answer = {"load": load, "run": run}[asked.pop("do")](**asked)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), file=answers)
+    answer(to, {**about, "device": jax.devices()[0].device_kind}, load, run)
 
 
 if __name__ == "__main__":

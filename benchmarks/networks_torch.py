@@ -7,7 +7,6 @@ It answers as `networks_jax.py` does. Of both orders of an image's numbers in me
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -21,6 +20,7 @@ if len(sys.argv) > 2:
 import torch
 import torch.nn.functional as F  # noqa: N812
 import torchvision
+from answering import answer, answers
 from torch import nn
 
 RATE, MOMENTUM, AUXILIARY = 1e-4, 0.9, 0.3
@@ -234,8 +234,7 @@ class Program:
 
 
 def main(rival: str, pinned: bool) -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print is no answer
+    to = answers()
     torch.manual_seed(0)
     if pinned:
         torch.set_num_threads(1)
@@ -264,14 +263,7 @@ def main(rival: str, pinned: bool) -> None:
         return {"wall": wall, "cpu": cpu}
 
     about = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
-    print(json.dumps({**about, "threads": torch.get_num_threads()}), file=answers)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            answer = {"load": load, "run": run}[asked.pop("do")](**asked)
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), file=answers)
+    answer(to, {**about, "threads": torch.get_num_threads()}, load, run)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.conv._windows import bordered
+from archspec.lowerings.linear import gradient_of
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -34,15 +33,9 @@ def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
 
 def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     """x̄[j] = Σ ȳ[i]·K[t] over all i and t with i·S + d·t − P = j."""
-    make: Any = jax.ShapeDtypeStruct
-    shape = make((case.batch, *case.size, case.channels), gradient.dtype)
-    found: jax.Array = jax.linear_transpose(lambda x: forward(x, kernel, case), shape)(gradient)[0]
-    return found
+    return gradient_of(lambda x: forward(x, kernel, case), (case.batch, *case.size, case.channels), gradient)
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
     """K̄[t] = Σ x[i·S + d·t − P]·ȳ[i] over batch and i."""
-    make: Any = jax.ShapeDtypeStruct
-    shape = make((*case.kernel, case.channels // case.groups, case.filters), gradient.dtype)
-    found: jax.Array = jax.linear_transpose(lambda kernel: forward(x, kernel, case), shape)(gradient)[0]
-    return found
+    return gradient_of(lambda kernel: forward(x, kernel, case), case.kernel_shape, gradient)

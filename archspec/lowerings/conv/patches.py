@@ -7,7 +7,6 @@ kernel is all the work. XLA on CPUs has no fast gradient by the input where the 
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from jax import lax
 
 from archspec.lowerings.case import Case, Direction
 from archspec.lowerings.conv._windows import made_once, padded
+from archspec.lowerings.linear import gradient_of
 
 PIXELS = 64
 """Output pixels for each tap of the kernel at most."""
@@ -38,9 +38,7 @@ def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Ar
     made = jnp.matmul(
         gradient.reshape(-1, case.filters), kernel.reshape(-1, case.filters).T, preferred_element_type=kind
     )
-    make: Any = jax.ShapeDtypeStruct
-    shape = make((case.batch, *case.size, case.channels), kind)
-    found: jax.Array = jax.linear_transpose(lambda x: _patches(x, case), shape)(made_once(made))[0]
+    found = gradient_of(lambda x: _patches(x, case), (case.batch, *case.size, case.channels), made_once(made))
     return found.astype(gradient.dtype)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from jax import lax
 
 from archspec.lowerings.case import Case, Direction
+from archspec.lowerings.linear import gradient_of
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -25,7 +24,4 @@ def forward(x: jax.Array, case: Case) -> jax.Array:
 
 def input_gradient(gradient: jax.Array, case: Case) -> jax.Array:
     """x̄[j] = Σ ȳ[i] over all i and t with i·S + t − P = j."""
-    make: Any = jax.ShapeDtypeStruct
-    shape = make((case.batch, *case.size, case.channels), gradient.dtype)
-    found: jax.Array = jax.linear_transpose(lambda x: forward(x, case), shape)(gradient)[0]
-    return found
+    return gradient_of(lambda x: forward(x, case), (case.batch, *case.size, case.channels), gradient)

@@ -14,6 +14,7 @@ from jax import lax
 
 from archspec.lowerings.case import Case, Direction, Sides
 from archspec.lowerings.conv._windows import bordered
+from archspec.lowerings.linear import gradient_of
 
 
 def fits(case: Case, direction: Direction) -> bool:
@@ -28,18 +29,12 @@ def forward(x: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
 
 def input_gradient(gradient: jax.Array, kernel: jax.Array, case: Case) -> jax.Array:
     """x̄[i] = Σ ȳ[i·S + d·t − P]·K[t]ᵀ."""
-    make: Any = jax.ShapeDtypeStruct
-    shape = make((case.batch, *case.size, case.channels), gradient.dtype)
-    found: jax.Array = jax.linear_transpose(lambda x: forward(x, kernel, case), shape)(gradient)[0]
-    return found
+    return gradient_of(lambda x: forward(x, kernel, case), (case.batch, *case.size, case.channels), gradient)
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, case: Case) -> jax.Array:
     """K̄[t] = Σ x[i]ᵀ·ȳ[i·S + d·t − P]."""
-    make: Any = jax.ShapeDtypeStruct
-    shape = make(case.kernel_shape, gradient.dtype)
-    found: jax.Array = jax.linear_transpose(lambda kernel: forward(x, kernel, case), shape)(gradient)[0]
-    return found
+    return gradient_of(lambda kernel: forward(x, kernel, case), case.kernel_shape, gradient)
 
 
 def _convolved(x: jax.Array, kernel: jax.Array, sides: Any, case: Case, **more: Any) -> jax.Array:
