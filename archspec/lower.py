@@ -25,6 +25,7 @@ from archspec.kinds import is_foreign
 from archspec.lowerings.choosing import Lowerings
 from archspec.lowerings.compiling import jit
 from archspec.nn.given import Taken, by_name, too_many
+from archspec.nn.shards import Shards
 from archspec.passes import Group, folds
 from archspec.plugins import failure, home_of
 from archspec.programs import keep
@@ -92,15 +93,22 @@ class Network(nnx.Module):
         groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
         folded: bool = False,
+        shards: Shards | None = None,
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
         them, but for those of `full_precision`, which compute in float32; outputs are float32. `groups` are what passes
         found in the graph that is pruned to the mode: their calls run together.
-        `lowerings` choose how operations are computed; by default the rules for this device do.
+        `lowerings` choose how operations are computed; by default the rules for this device do. `shards` say of which
+        part of a batch the arrays are.
         """
         program = self._programs[train]
         values = self.given(x)
-        run(range(len(program.steps)), groups, values, self.way(train, key, frozen, precision, lowerings, folded))
+        run(
+            range(len(program.steps)),
+            groups,
+            values,
+            self.way(train, key, frozen, precision, lowerings, folded, shards),
+        )
         outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
             outputs = {name: value.astype(jnp.float32) for name, value in outputs.items()}
@@ -319,6 +327,7 @@ def _program(graph: Graph, tree: Mapping[str, Any]) -> Program:
             node.layer.uses_key,
             node.layer.varying,
             node.layer.uses_lowerings,
+            node.layer.uses_shards,
             node.layer.full_precision,
             crc32(node.path.encode()),
             Foreign(type(node.layer), node.span) if is_foreign(type(node.layer)) else None,
@@ -372,15 +381,17 @@ class Pure:
         groups: Sequence[Group] = (),
         lowerings: Lowerings | None = None,
         folded: bool = False,
+        shards: Shards | None = None,
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards.
 
         `groups` run together: what passes found in the graph pruned to the mode. `folded` says that the arrays are
-        those that the function of `folding` gave for the same groups.
+        those that the function of `folding` gave for the same groups. `shards` say how the batch is divided, where this
+        is called within `jax.shard_map`.
         """
         network = self.merge(params, statistics)
         x = by_name(x, {}, network._inputs)
-        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded)
+        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded, shards)
         return outputs, split(network)[2]
 
     def folding(

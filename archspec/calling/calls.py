@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from archspec.diagnostics import Span
 from archspec.kinds import Kind
 from archspec.lowerings.choosing import Lowerings
+from archspec.nn.shards import Shards
 from archspec.passes import Group
 from archspec.plugins import failure
 
@@ -37,6 +38,7 @@ class Call(NamedTuple):
     uses_key: bool
     varying: tuple[str, ...]
     uses_lowerings: bool
+    uses_shards: bool
     full_precision: bool
     hash: int
     foreign: Foreign | None
@@ -66,6 +68,8 @@ class Way(NamedTuple):
     lowerings: Lowerings | None = None
     folded: bool = False
     """Whether the arrays are those that the function of `Pure.folding` gave."""
+    shards: Shards | None = None
+    """How the batch is divided, within `jax.shard_map`; None where this is all of it."""
 
     varying: Mapping[int, Mapping[str, jax.Array]] = {}
     """By a call's index, numbers that differ among the rounds of a loop: its `hash`, and fields that are `varying`."""
@@ -119,6 +123,8 @@ def options_of(step: Call, way: Way, varying: Mapping[str, jax.Array] = {}) -> d
         options["key"] = jax.random.fold_in(way.key, number)
     if step.uses_lowerings:
         options["lowerings"] = way.lowerings
+    if step.uses_shards:
+        options["shards"] = way.shards
     return options
 
 

@@ -140,6 +140,9 @@ class Layer(Kind):
     module, which takes them as options of a call too, as arrays without axes."""
     uses_lowerings: ClassVar[bool] = False
     """The lowered module takes `lowerings=`, which choose how its operations are computed."""
+    uses_shards: ClassVar[bool] = False
+    """The lowered module takes `shards=`, which say how its batch is divided over devices, and None where it is not:
+    what it gives depends on other samples, or on a sample's place in the batch."""
 
     def referred(self) -> dict[str, Port]:
         """The fields that name another layer and are given."""
@@ -213,7 +216,7 @@ class Layer(Kind):
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         """The Flax module; called with one array of shape (batch, *shape) per input, returns one.
 
-        A kind with `uses_mode` is also given `train=`, one with `uses_key` `key=`, and one with `uses_lowerings`
-        `lowerings=`.
+        A kind with `uses_mode` is also given `train=`, one with `uses_key` `key=`, one with `uses_lowerings`
+        `lowerings=`, and one with `uses_shards` `shards=`.
         """
         raise NotImplementedError

@@ -15,6 +15,7 @@ FREE = (
         for name in ("evaluate_every", "early_stopping", "best", "keep", "save_minutes", "log", "source")
     ),
     *(f"train.{name}" for name in ("workers", "stream")),
+    *(f"train.mesh.{name}" for name in ("data", "fsdp", "spatial", "shard")),
     *("title", "paper", "notes", "lineage", "published"),
 )
 """What may change in the course of a run, besides more epochs: none of it changes what a step computes."""

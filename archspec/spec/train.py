@@ -21,6 +21,7 @@ from archspec.fields import (
 )
 from archspec.kinds import kind_of, kinds_of
 from archspec.losses import Loss
+from archspec.mesh import Mesh, read_mesh
 from archspec.metrics import Metric
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.passes import DEFAULT, PassName
@@ -77,6 +78,36 @@ class Ema(Section):
     ] = False
 
 
+class MeshSection(Section):
+    """The devices that a step is divided over."""
+
+    data: Annotated[
+        PositiveInt | Literal["auto"],
+        Field(description="devices that divide the samples of a batch; auto: all that the other axes leave"),
+    ] = 1
+    fsdp: Annotated[
+        PositiveInt,
+        Field(description="devices that divide samples, and parameters with their optimiser state too (fully sharded)"),
+    ] = 1
+    spatial: Annotated[PositiveInt, Field(description="devices that divide the rows of large maps")] = 1
+    per_device: Annotated[
+        Flag, Field(description="batch normalisation by what a device has of the batch, in place of the whole batch")
+    ] = False
+    shard: Annotated[
+        dict[Text, Text],
+        Field(
+            description="which axis of arrays `fsdp` divides, by path pattern: a letter of HWIO, IO, …, or none; the "
+            "largest that it divides if left out. The last that fits counts"
+        ),
+    ] = {}
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh, once `data` is a number."""
+        assert self.data != "auto"
+        return Mesh(self.data, self.fsdp, self.spatial, self.per_device)
+
+
 class Clip(Section):
     """A bound on gradients, which are scaled or cut down to it before everything else."""
 
@@ -98,6 +129,15 @@ class Clip(Section):
 
 def _read_clip(value: Any) -> Any:
     return {"norm": value} if isinstance(value, float | int) and not isinstance(value, bool) else value
+
+
+def _read_mesh(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_mesh(value)
+    except ValueError as error:
+        raise PydanticCustomError("mesh", "is no mesh: {reason}", {"reason": str(error)}) from None
 
 
 def _read_ema(value: Any) -> Any:
@@ -230,6 +270,14 @@ class Train(Section):
         Field(
             description="what a step may need, for `remat: auto` and `batch_size: auto`: 16GiB, 512MiB, or bytes; "
             "what is free on the device if left out"
+        ),
+    ] = None
+    mesh: Annotated[
+        MeshSection | None,
+        BeforeValidator(_read_mesh, json_schema_input_type=MeshSection | Text | None),
+        Field(
+            description="devices that a step is divided over: data=8, or data=4,fsdp=2; one if left out, and where "
+            "several processes train together all, over `data`"
         ),
     ] = None
     passes: Annotated[
