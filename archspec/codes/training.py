@@ -159,6 +159,13 @@ CODES = (
         "A smaller `batch_size`, more `micro_batches`, or a larger `memory`.",
     ),
     Code(
+        "E525",
+        "the devices of `mesh` are not those that are there, or cannot divide the network or the batch",
+        "A mesh is a product of devices along its axes: of samples (data, fsdp), parameters (fsdp) and rows (spatial). "
+        "Several processes use all devices that they have together.",
+        "`--mesh data=auto`, or the devices that there are; `archspec plan` says what each mesh costs.",
+    ),
+    Code(
         "E529",
         "a package that `train.log` needs is not installed",
         "Writers for other tools need the packages of these; archspec itself needs none of them.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 from jax import lax
 
 from archspec.mesh import AXES, SAMPLES, Mesh
+
+Values = TypeVar("Values")
 
 
 class Shards(NamedTuple):
@@ -26,9 +28,9 @@ class Shards(NamedTuple):
     mesh: Mesh
     rows: bool = False
 
-    def total(self, value: jax.Array) -> jax.Array:
-        """The sum over all devices."""
-        summed: jax.Array = lax.psum(value, AXES)
+    def total(self, values: Values) -> Values:
+        """The sums over all devices, of an array or of each of a tree."""
+        summed: Values = lax.psum(values, AXES)  # type: ignore[no-untyped-call]
         return summed
 
     @property

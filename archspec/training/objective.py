@@ -13,7 +13,9 @@ from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure, narrowed, type_of
 from archspec.lowerings.choosing import Lowerings
+from archspec.mesh import SAMPLES
 from archspec.metrics import Sums
+from archspec.nn.shards import Shards
 from archspec.passes import DEFAULT, groups_of
 from archspec.passes.recompute import Patterns
 from archspec.spec.train import Precision
@@ -63,6 +65,12 @@ class Objective:
     With a 16-bit `precision` the passes take a copy of the weights in that type (Micikevicius et al. 2018); layers with
     long sums or exponentials, statistics, outputs and losses are float32, and gradients are as soon as they are there.
 
+    Where the batch is one device's part of a larger one, `shards` say so, within `jax.shard_map`. Losses are then this
+    device's shares of the whole batch's, whose weights are summed over all devices before the first pass, and gradients
+    are those of all shares by what this device has. `rows` say which layers have a part of a map's rows; what an output
+    has of them is held against the same rows of its target. What comes of a pass is summed over devices but for the
+    gradients, which `steps.py` sums.
+
     Of the blocks that `remat` names only what goes in is kept for the backward pass (Chen et al. 2016). Operations are
     computed as `lowerings` choose.
     """
@@ -78,6 +86,7 @@ class Objective:
         remat: Patterns = (),
         lowerings: Lowerings | None = None,
         passes: Sequence[str] = DEFAULT,
+        shards: Shards | None = None,
     ) -> None:
         self.heads = heads
         self.pure = pure
@@ -88,6 +97,7 @@ class Objective:
         """The 16-bit type that the passes compute with; None for float32."""
         self.groups = groups_of(graph.pruned("train"), passes, remat, frozen.arrays | frozen.layers)
         """What runs together in a step."""
+        self.shards = shards
         self._graph = graph
         self.main = next(head for head in heads if head.name == graph.main_output.name)
         self._differentiated = jax.value_and_grad(self._loss, has_aux=True)
@@ -132,10 +142,14 @@ class Objective:
         if self.parts > 1:
             gradients, found = self._added(trainable, params, statistics, batch, scale)
         else:
+            whole = None if self.shards is None else self._weights(batch)
             (_, (loss, output, after, losses, weights)), gradients = self._differentiated(
-                trainable, params, statistics, *batch, None, scale
+                trainable, params, statistics, *batch, whole, scale
             )
             gradients, found = self._widened(gradients), Found(loss, after, losses, weights, output)
+        if self.shards is not None:
+            loss, losses, weights = self.shards.total((found.loss, found.losses, found.weights))
+            found = found._replace(loss=loss, losses=losses, weights=weights)
         if scale is not None:
             gradients = {name: value / scale for name, value in gradients.items()}
         return gradients, found
@@ -173,7 +187,8 @@ class Objective:
             trainable = {name: _scaled_back(value, 1 / scale) for name, value in trainable.items()}
         trainable, params = self.narrowed(trainable), self.narrowed(params)
         if self.parts == 1:
-            total = self._loss(trainable, params, statistics, *batch)[0]
+            whole = None if self.shards is None else self._weights(batch)
+            total = self._loss(trainable, params, statistics, *batch, whole)[0]
             return total if scale is None else _scaled_back(total, scale)
         weights = self._weights(batch)
 
@@ -220,13 +235,14 @@ class Objective:
             precision=self.type,
             groups=self.groups,
             lowerings=self.lowerings,
+            shards=self.shards,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())
         losses: list[jax.Array] = []
         counts: list[jax.Array] = []
         for head in self.heads:
-            for share, value, weight in self.terms_of(head, named[head.name], head.chosen(inputs, targets)):
+            for share, value, weight in self._own_terms(head, named[head.name], head.chosen(inputs, targets)):
                 whole = weight if weights is None else weights[len(counts)]
                 # A batch without a label that counts has no loss.
                 total = total + head.weight * share * value / jnp.maximum(whole, TINY)
@@ -271,14 +287,28 @@ class Objective:
         for head in self.heads:
             target = head.chosen(batch.inputs, batch.targets)
             output = jnp.zeros((target.shape[0], *head.type.shape))
-            found.extend(weight for _, _, weight in self.terms_of(head, output, target))
-        return found
+            found.extend(weight for _, _, weight in self._own_terms(head, output, target))
+        return found if self.shards is None else list(self.shards.total(found))
+
+    def _own_terms(self, head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
+        """As `terms_of`, of which this device has its share: what all devices of `spatial` have alike counts once."""
+        terms = self.terms_of(head, output, target)
+        if self.shards is None or self.shards.mesh.spatial == 1:
+            return terms
+        own = 1 / self.shards.mesh.spatial
+        return [(share, value * own, weight * own) for share, value, weight in terms]
 
     def _running(self, output: jax.Array, inputs: Named, targets: Named) -> Sums:
         if not self.main.running:
             return {}
         measure = self.main.running.build(self.main.loss)
         return measure(self.measured(self.main, output), self.main.chosen(inputs, targets))
+
+    def running_over_devices(self, running: Sums) -> Sums:
+        """Sums of the whole batch, of those of this device's part."""
+        assert self.shards is not None
+        summed: Sums = lax.psum(running, SAMPLES)  # type: ignore[no-untyped-call]
+        return summed
 
 
 @jax.custom_vjp

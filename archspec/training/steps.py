@@ -15,14 +15,17 @@ from archspec.images.numbers import finished, given, mean_colour, normalised, no
 from archspec.lower import Arrays, Network, Pure, build, narrowing, outline, split, type_of
 from archspec.lowerings.choosing import Lowerings, of_mode
 from archspec.lowerings.compiling import jit
+from archspec.nn.shards import Shards
 from archspec.passes import groups_of
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
 from archspec.training import averaging, scaling
 from archspec.training.augmentation import Changed, augmented, epoch_key
+from archspec.training.device_mesh import DeviceMesh, device_mesh
+from archspec.training.divided import Divided
 from archspec.training.feeding import Batch, Named
 from archspec.training.freezing import NOTHING, FrozenParts
-from archspec.training.objective import Objective, Prepared, named_outputs, trained_of
+from archspec.training.objective import Found, Objective, Prepared, named_outputs, trained_of
 from archspec.training.updates import factor_of, transformation
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ class Steps(NamedTuple):
     continued: Callable[[State], State]
     """A state of another stretch of training → the same with an optimiser that begins anew."""
     prepare: Callable[[State, Batch], Prepared]
-    """(state, batch) → what `train` gives the network at that state's step."""
+    """(state, batch) → what `train` gives the network at that state's step; of whole arrays on one device."""
     train: Callable[[State, Batch], tuple[State, Figures]]
     """(state, batch) → (state, figures); the state given is used up."""
     folded: Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
@@ -77,6 +80,8 @@ class Steps(NamedTuple):
     """That of evaluation."""
     lowerings: Lowerings
     """What chooses how operations are computed, in training and evaluation."""
+    devices: DeviceMesh | None = None
+    """The devices that steps are divided over; None where it is one. States and batches lie as it says."""
 
 
 def make_steps(
@@ -133,9 +138,20 @@ def steps_of(
     factor = factor_of(train, steps_per_epoch)
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
     chosen = of_mode(train.lowerings) if lowerings is None else lowerings
+    devices = device_mesh(train, graph)
     objective = Objective(
-        graph, heads, pure, frozen, train.micro_batches, train.precision, train.remat, chosen, train.passes
+        graph,
+        heads,
+        pure,
+        frozen,
+        train.micro_batches,
+        train.precision,
+        train.remat,
+        chosen,
+        train.passes,
+        None if devices is None else Shards(devices.mesh),
     )
+    over = None if devices is None else Divided(devices, objective.narrowed)
     scales = train.precision == "float16"
     groups = groups_of(graph.pruned("eval"), train.passes)
     seen = type_of(seen_in)
@@ -145,6 +161,9 @@ def steps_of(
         whole = given is not None and all(name in given for part in shapes for name in part)
         drawn = shapes if whole else split(build(graph, seed=train.seed))[1:]
         laid = [{name: (given or {}).get(name, value) for name, value in part.items()} for part in drawn]
+        if devices is not None:
+            placed = (devices.put(part, devices.shardings(part)) for part in laid)
+            return over_devices(beginning, *placed)
         # The arrays are copied, since the first step uses its state up.
         return beginning(*jax.device_put(laid, may_alias=False))
 
@@ -161,8 +180,18 @@ def steps_of(
             **({FACTOR: jnp.ones((), jnp.float32)} if train.schedule.kind == "plateau" else {}),
         }
 
-    def continued(state: State) -> State:
+    def over_devices(function: Callable[..., State], *given: Any) -> State:
+        """What a function of arrays on the devices gives, each array where it is to lie."""
+        assert devices is not None
+        wanted = devices.shardings(jax.eval_shape(function, *given))
+        made: State = jax.jit(function, out_shardings=wanted)(*given)
+        return made
+
+    def begun_anew(state: State) -> State:
         return {**state, "optimiser": optimiser.init(trained(state["params"]))}
+
+    def continued(state: State) -> State:
+        return begun_anew(state) if devices is None else over_devices(begun_anew, state)
 
     def prepare(state: State, batch: Batch) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
@@ -183,22 +212,27 @@ def steps_of(
         return Prepared(made, targets, key)
 
     def train_step(state: State, batch: Batch) -> tuple[State, Figures]:
-        prepared = prepare(state, batch)
         before = trained(state["params"])
         scale = state["scaling"]["scale"] if scales else None
-        gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
+        if over is None:
+            prepared = prepare(state, batch)
+            gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
+
+            def value(arrays: Arrays) -> jax.Array:
+                return objective.value(arrays, state["params"], state["statistics"], prepared, scale)
+        else:
+            gradients, found = over.passes(passed, before, state, batch, scale)
+
+            def value(arrays: Arrays) -> jax.Array:
+                return over.value(valued, arrays, state, batch, scale)
+
         updates, optimiser_state = optimiser.update(
-            gradients,
-            state["optimiser"],
-            before,
-            value=found.loss,
-            grad=gradients,
-            value_fn=lambda arrays: objective.value(arrays, state["params"], state["statistics"], prepared, scale),
+            gradients, state["optimiser"], before, value=found.loss, grad=gradients, value_fn=value
         )
         if FACTOR in state:
             updates = jax.tree.map(lambda update: update * state[FACTOR], updates)
         after = optax.apply_updates(before, updates)
-        running = objective.running(found, prepared)
+        running = objective.running(found, prepared) if over is None else found.running
         new = {
             "params": {name: after.get(name, value) for name, value in state["params"].items()},
             "statistics": found.statistics,
@@ -217,6 +251,17 @@ def steps_of(
             new = {**kept, "step": new["step"], "scaling": scaling.after(state["scaling"], fine)}
             finite &= ~scaling.exhausted(new["scaling"])
         return new, {"losses": found.losses, "weights": found.weights, "running": running, "finite": finite}
+
+    def passed(before: Arrays, state: State, batch: Batch, scale: jax.Array | None) -> tuple[Arrays, Found]:
+        """A device's gradients, and what is found over all devices."""
+        prepared = prepare(state, batch)
+        gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
+        running = objective.running_over_devices(objective.running(found, prepared))
+        return gradients, found._replace(running=running, output=None)
+
+    def valued(arrays: Arrays, state: State, batch: Batch, scale: jax.Array | None) -> jax.Array:
+        """A device's share of the loss."""
+        return objective.value(arrays, state["params"], state["statistics"], prepare(state, batch), scale)
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
@@ -239,24 +284,46 @@ def steps_of(
                 output = objective.measured(head, output)
                 metrics[head.name] = [metric.build(head.loss)(output, target) for metric in head.metrics]
         _, losses, weights = zip(*terms, strict=True)
-        return {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}
+        sums = {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}
+        return sums if devices is None else over_all(sums)
+
+    def over_all(sums: Sums) -> Sums:
+        """The sums of a batch over all devices."""
+        assert devices is not None
+        shards = Shards(devices.mesh)
+        return shards.total(sums)
+
+    def train_over_devices() -> Any:
+        if devices is None:
+            return jit(train_step, chosen, donate_argnums=0)
+        # Where the state lies is said, so that the next step is the same program.
+        return jit(train_step, chosen, donate_argnums=0, out_shardings=(template_shardings, devices.whole))
+
+    def network(state: State) -> Network:
+        own = (objective.narrowed(state["params"]), state["statistics"])
+        return pure.merge(*(own if devices is None else devices.local(own)))
+
+    folding = pure.folding(groups, narrowing(graph, seen))
+    template = jax.eval_shape(beginning, *shapes)
+    template_shardings = None if devices is None else devices.shardings(template)
 
     return Steps(
         initial,
-        jax.eval_shape(beginning, *shapes),
+        template if devices is None else devices.shaped(template),
         continued,
         prepare,
-        jit(train_step, chosen, donate_argnums=0),
-        pure.folding(groups, narrowing(graph, seen)),
-        jit(evaluate_step, chosen),
+        train_over_devices(),
+        folding if devices is None else lambda params, statistics: folding(*devices.gathered((params, statistics))),
+        jit(evaluate_step if over is None else over.evaluation(evaluate_step), chosen),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
         objective.parted,
-        lambda state: pure.merge(objective.narrowed(state["params"]), state["statistics"]),
+        network,
         objective.type,
         seen,
         chosen,
+        devices,
     )
 
 
