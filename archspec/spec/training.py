@@ -86,6 +86,10 @@ def check_training(
             fitted(graph, train, train.memory, copies=False).check()
         except DataError as error:
             _refuse(error, place("train", "memory"), findings)
+    if train is not None and train.mesh is not None:
+        from archspec.spec.meshing import check_mesh
+
+        check_mesh(graph, train, place, findings)
     if train is not None and (train.rates or train.decays):
         from archspec.spec.factors import check_factors
 

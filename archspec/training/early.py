@@ -24,7 +24,7 @@ from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.evaluation import batch_size_of
 from archspec.training.feeding import batch_of
 from archspec.training.freezing import frozen_at
-from archspec.training.steps import Steps, make_steps
+from archspec.training.steps import Steps, steps_of
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -93,10 +93,12 @@ class Early:
             heads = fitted_heads(self.spec, data)
             data = cut_from_files(data, self.spec, heads)
             assumed = Assumed.of(data, heads)
-            self.steps = make_steps(
-                self.spec,
+            self.steps = steps_of(
+                self.graph,
+                self.spec.inputs,
+                heads,
+                recipe,
                 Orders(recipe.seed, len(data.train), size).steps,
-                heads=heads,
                 frozen=frozen_at(recipe, self.graph, 1),
                 begin=int(assumed.cut),
                 lowerings=self.lowerings,

@@ -36,6 +36,7 @@ from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
 from archspec.training.cutting import cut_from_files, is_cut
+from archspec.training.device_mesh import settled
 from archspec.training.digest import DATA, digest_of
 from archspec.training.early import Early
 from archspec.training.freezing import frozen_at
@@ -108,6 +109,10 @@ def _train(
             f"{spec.name} has no `train:` section",
             help=["for example `train: {dataset: {npz: FILE}, epochs: 10}`, in a spec that `extends` this one"],
         ).located(None)
+    try:
+        recipe = settled(recipe)
+    except DataError as error:
+        raise error.located(spec.place("train", "mesh")) from None
     spec_text = spec.to_yaml()
     asked = Path(at_home(str(workdir))) if workdir is not None else None
     try:

@@ -1,0 +1,60 @@
+"""Whether the mesh of a recipe can divide its network and its batch. Imported once a recipe has a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Findings, Span, count
+from archspec.patterns import path_matches
+from archspec.sharding.arrays import axes_of
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+    from archspec.spec.train import Train
+
+
+def batch_sizes(wanted: int, parts: int) -> list[int]:
+    """The batch sizes next to one that so many parts divide, of 1 or more."""
+    below = wanted - wanted % parts
+    return [size for size in (below, below + parts) if size]
+
+
+def check_mesh(graph: Graph, train: Train, place: Callable[..., Span | None], findings: Findings) -> None:
+    """Refuses a mesh that cannot divide the batch or an array as `shard` says, and patterns that name nothing."""
+    own = train.mesh
+    if own is None:
+        return
+    names = [
+        f"{node.owner}.{weight.name}" for node in graph.nodes for weight in node.weights if weight.role != "statistics"
+    ]
+    for pattern in own.shard:
+        if not any(path_matches(pattern, name) for name in names):
+            findings.error(
+                "E515",
+                f"`{pattern[:100]}` names no array of {graph.name}",
+                place("train", "mesh", "shard", pattern),
+                help=['a path, a scope, an array or a pattern: fc6, fc6.kernel, "**.bias"'],
+            )
+    if own.shard and own.fsdp == 1:
+        findings.warning(
+            "W308",
+            "`shard` of `mesh` says how `fsdp` divides arrays, and fsdp is 1",
+            place("train", "mesh", "shard"),
+            help=["fsdp: 2 or more, or remove it"],
+        )
+    if own.data == "auto":
+        return
+    try:
+        axes_of(graph, own.mesh, own.shard)
+    except ValueError as error:
+        findings.error("E525", f"`shard` of `mesh`: {error}", place("train", "mesh", "shard"))
+    parts = own.mesh.batches * train.micro_batches
+    if train.batch_size != "auto" and train.batch_size % parts:
+        of = f", each with {train.micro_batches} `micro_batches`" if train.micro_batches > 1 else ""
+        findings.error(
+            "E525",
+            f"a batch of {count(train.batch_size, 'sample')} cannot be divided among {own.mesh.batches} devices{of}",
+            place("train", "mesh") or place("train", "batch_size"),
+            help=[" or ".join(f"`batch_size: {size}`" for size in batch_sizes(train.batch_size, parts))],
+        )
