@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,9 +10,16 @@ import jax
 from archspec.lowerings.choosing import Lowerings, default
 
 
-def jit(function: Callable[..., Any], lowerings: Lowerings | None = None, **settings: Any) -> Any:
+def jit(
+    function: Callable[..., Any],
+    lowerings: Lowerings | None = None,
+    options: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
     """`jax.jit` of a program of a whole network, with the compiler options of its lowerings; by default this device's.
 
-    It asks for the device: at the top of a module it would do so when that is imported.
+    Further `options` are the program's own. It asks for the device: at the top of a module it would do so when that is
+    imported.
     """
-    return jax.jit(function, compiler_options=(lowerings or default()).options or None, **settings)
+    own = {**(lowerings or default()).options, **(options or {})}
+    return jax.jit(function, compiler_options=own or None, **settings)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 Tree = Any
 
+PATIENCE = {"xla_cpu_collective_timeout_seconds": 1800, "xla_cpu_collective_call_terminate_timeout_seconds": 1800}
+"""Options with which programs for CPUs wait for one another. Without them a device whose thread comes 40 s late ends
+the process, as simulated ones do on a busy machine; a process that is lost is for `lookout.py` to notice."""
+
 
 class DeviceMesh:
     """Devices along the axes of a mesh.
@@ -32,6 +36,11 @@ class DeviceMesh:
         self.axes = dict(axes)
         devices = jax.devices()[: mesh.devices]
         self.own = jax.make_mesh(mesh.sizes, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Compiler options of programs with collectives."""
+        return dict(PATIENCE) if self.own.devices.flat[0].platform == "cpu" else {}
 
     def along(self, *axes: Any) -> NamedSharding:
         """Arrays whose axes are divided over these of the mesh, in order."""
@@ -94,7 +103,7 @@ class DeviceMesh:
 
     @cached_property
     def _identity(self) -> Any:
-        return jax.jit(lambda tree: tree, out_shardings=self.whole)
+        return jax.jit(lambda tree: tree, out_shardings=self.whole, compiler_options=self.options or None)
 
     def local(self, tree: Tree) -> Tree:
         """Whole copies on this process's first device alone. All processes must ask."""

@@ -184,7 +184,7 @@ def steps_of(
         """What a function of arrays on the devices gives, each array where it is to lie."""
         assert devices is not None
         wanted = devices.shardings(jax.eval_shape(function, *given))
-        made: State = jax.jit(function, out_shardings=wanted)(*given)
+        made: State = jit(function, chosen, devices.options, out_shardings=wanted)(*given)
         return made
 
     def begun_anew(state: State) -> State:
@@ -297,7 +297,8 @@ def steps_of(
         if devices is None:
             return jit(train_step, chosen, donate_argnums=0)
         # Where the state lies is said, so that the next step is the same program.
-        return jit(train_step, chosen, donate_argnums=0, out_shardings=(template_shardings, devices.whole))
+        shardings = (template_shardings, devices.whole)
+        return jit(train_step, chosen, devices.options, donate_argnums=0, out_shardings=shardings)
 
     def network(state: State) -> Network:
         own = (objective.narrowed(state["params"]), state["statistics"])
@@ -314,7 +315,9 @@ def steps_of(
         prepare,
         train_over_devices(),
         folding if devices is None else lambda params, statistics: folding(*devices.gathered((params, statistics))),
-        jit(evaluate_step if over is None else over.evaluation(evaluate_step), chosen),
+        jit(evaluate_step, chosen)
+        if devices is None or over is None
+        else jit(over.evaluation(evaluate_step), chosen, devices.options),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
