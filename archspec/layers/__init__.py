@@ -7,12 +7,14 @@ from archspec.layers._base import (
     Cost,
     Example,
     Family,
+    Halo,
     Kept,
     Layer,
+    OnRows,
     Port,
     Role,
     Weight,
     Window,
 )
 
-__all__ = ["Cost", "Example", "Family", "Kept", "Layer", "Port", "Role", "Weight", "Window"]
+__all__ = ["Cost", "Example", "Family", "Halo", "Kept", "Layer", "OnRows", "Port", "Role", "Weight", "Window"]

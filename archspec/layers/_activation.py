@@ -18,6 +18,7 @@ class Activation(Layer):
     family: ClassVar[Family] = "activation"
 
     in_place: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
 
     from_output: ClassVar[bool] = False
     """Its derivative is a function of its output, which the next layer mostly keeps anyway; else of its input."""

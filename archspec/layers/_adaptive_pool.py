@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Pair
-from archspec.layers._base import Cost, Example, Family, Layer, Window
+from archspec.layers._base import Cost, Example, Family, Layer, OnRows, Window
 from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
@@ -34,6 +34,10 @@ class AdaptivePool(Layer):
         (x,) = inputs
         require_places(x, self.kind)
         return TensorType((*on_axes(self.size, x, "size"), x.channels), x.dtype)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
+        # Bin i + h/parts begins H/parts rows after bin i, and no bin reaches beyond its part.
+        return OnRows(self.model_copy(update={"size": (output.shape[0] // parts, output.shape[1])}))
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size * prod(largest_bins(inputs[0].spatial, output.spatial)))

@@ -83,6 +83,37 @@ class Window(NamedTuple):
     pad: tuple[float, float] = (0, 0)
 
 
+class Halo(NamedTuple):
+    """Rows of the neighbours' parts that a layer takes beside its own part of a map's rows.
+
+    `top` are the last rows of the part above, `bottom` the first of the part below; `beyond` is what stands beyond the
+    whole map: zeros, the least number that there is, or the edge's row again.
+    """
+
+    top: int = 0
+    bottom: int = 0
+    beyond: Literal["zeros", "least", "edge"] = "zeros"
+
+
+class OnRows(NamedTuple):
+    """How one of several devices computes a layer from its own part of the rows of maps, equal parts in order."""
+
+    layer: Layer | None = None
+    """What the layer is there: with its own rows and the halo as the input, and no padding above and below. None where
+    its module does, whatever the height is."""
+    halo: Halo = Halo()
+    whole: tuple[int, ...] = ()
+    """The inputs, by their number, that it takes whole all the same."""
+    cut: tuple[int, int] = (0, 0)
+    """Rows that are left out above and below of what `layer` gives."""
+    sums: tuple[int, ...] = ()
+    """Numbers of one sample in each sum over the parts that its module makes, as `shards` tell it to."""
+    gathers: tuple[int, ...] = ()
+    """Numbers of one sample that each part gives where its module gathers them of all."""
+    divides: bool = True
+    """Whether it gives its own part of the output's rows; otherwise all devices have the whole output."""
+
+
 class Example(NamedTuple):
     """A use of a kind for the documentation and the conformance tests: fields as the language writes them.
 
@@ -140,9 +171,12 @@ class Layer(Kind):
     module, which takes them as options of a call too, as arrays without axes."""
     uses_lowerings: ClassVar[bool] = False
     """The lowered module takes `lowerings=`, which choose how its operations are computed."""
+    pointwise: ClassVar[bool] = False
+    """A place of the output depends on the same place of the inputs, and on no other: its module takes maps of any
+    height. What a kind needs of all places or samples beside, as batch normalisation does, `shards` give it."""
     uses_shards: ClassVar[bool] = False
     """The lowered module takes `shards=`, which say how its batch is divided over devices, and None where it is not:
-    what it gives depends on other samples, or on a sample's place in the batch."""
+    what it gives depends on other samples or rows, or on a sample's place in the batch."""
 
     def referred(self) -> dict[str, Port]:
         """The fields that name another layer and are given."""
@@ -204,6 +238,13 @@ class Layer(Kind):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window | None:
         """For the receptive field; None when every output depends on the whole map."""
         return Window()
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        """How each of so many devices computes its own part of the rows of maps; None where all rows are needed.
+
+        `sharding/rows.py` asks it, and sees to it that the parts are equal and that halos are no larger than they are.
+        """
+        return OnRows() if self.pointwise else None
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         """What is allowed here but probably not meant."""

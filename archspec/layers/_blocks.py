@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError, count
 from archspec.fields import PositiveInt
-from archspec.layers._base import Family, Layer
+from archspec.layers._base import Family, Layer, OnRows
 from archspec.types import TensorType
 
 
@@ -30,6 +30,9 @@ class Blocks(Layer):
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
+        return OnRows()
 
     def require_places(self, x: TensorType) -> None:
         """Raises `ShapeError` for a vector."""

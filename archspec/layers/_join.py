@@ -19,6 +19,7 @@ class Join(Layer):
     """A layer of two or more inputs, of one shape unless the kind says otherwise."""
 
     family: ClassVar[Family] = "join"
+    pointwise: ClassVar[bool] = True
 
     min_inputs: ClassVar[int] = 2
     max_inputs: ClassVar[int | None] = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag, PositiveNumber
-from archspec.layers._base import Cost, Family, Kept, Layer, Weight
+from archspec.layers._base import Cost, Family, Kept, Layer, OnRows, Weight
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Normalisation(Layer):
 
     full_precision: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
+    uses_shards: ClassVar[bool] = True
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5
     scale: Annotated[Flag, Field(description="trainable factors")] = True
@@ -50,6 +51,11 @@ class Normalisation(Layer):
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # Beside the input, a mean and a factor of each set of values.
         return Kept(inputs=(0,), elements=2 * (inputs[0].size // self.values(inputs[0])))
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        # Two sums for each set of values: for its mean, and for its variance.
+        sets = inputs[0].size // self.values(inputs[0])
+        return OnRows(sums=(sets, sets))
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         if self.values(inputs[0]) > 1:

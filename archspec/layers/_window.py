@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, NamedTuple, TypeVar
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
 from archspec.diagnostics import ShapeError, count
 from archspec.fields import Padding, Rounding, Sides
-from archspec.layers._base import Layer, Window
+from archspec.layers._base import Halo, Layer, OnRows, Window
 from archspec.types import TensorType
 
 _T = TypeVar("_T")
@@ -160,6 +160,8 @@ class Windowed(Layer):
 
     extent_field: ClassVar[str] = "kernel"
     """The field with the window's size, for messages."""
+    beyond: ClassVar[Literal["zeros", "least"]] = "zeros"
+    """What windows see in the padding."""
 
     pad: Annotated[
         Padding,
@@ -275,6 +277,18 @@ class Windowed(Layer):
             [axis.step for axis in axes],
             [fit.before for fit in self.fit(inputs[0])],
         )
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        """The windows whose first tap, on the padded map, lies at own rows, where these are stride·own outputs."""
+        x = inputs[0]
+        rows, columns = self.fit(x)
+        axis = self.along(x)[0]
+        extent = (axis.taps - 1) * axis.spread + 1
+        if x.shape[0] != axis.step * rows.output:
+            return None
+        sides = (columns.before, columns.after + columns.overhang)
+        layer = self.model_copy(update={"pad": ((0, 0), sides), "rounding": "floor"})
+        return OnRows(layer, Halo(rows.before, max(0, extent - axis.step - rows.before), self.beyond))
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         x = inputs[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layers._base import Example
+from archspec.layers._base import Example, OnRows
 from archspec.layers._pool import Pool
 from archspec.types import TensorType
 
@@ -46,6 +46,20 @@ class AvgPool(Pool):
             # A window over nothing but padding that does not count sums up to 0, and so is its mean.
             counts.append(tuple(max(1, min(start + axis.taps, high) - max(start, low)) for start in starts))
         return tuple(counts)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        # Where rows of the padding do not count, the parts at the edges would divide by other numbers.
+        x = inputs[0]
+        own = super().on_rows(parts, inputs, output)
+        if own is None or set(self.divisors(x)[0]) != {self.along(x)[0].taps}:
+            return None
+        rows, columns = self.fit(x)
+        if not columns.overhang:
+            return own
+        # What ceil rounding adds does not count either, so it stays what it is; of rows it would add some.
+        if self.window[0] < self.steps[0] + rows.before:
+            return None
+        return own._replace(layer=self.model_copy(update={"pad": ((0, 0), (columns.before, columns.after))}))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -22,6 +22,7 @@ class BatchNorm(Layer):
     """
 
     full_precision: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, added to the variance")] = 1e-5

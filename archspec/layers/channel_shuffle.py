@@ -28,6 +28,7 @@ class ChannelShuffle(Layer):
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     reorders: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example(2),
         Example(3, ((4, 5, 6),)),

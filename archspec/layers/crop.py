@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Offset, Pair, Sides, Text
-from archspec.layers._base import Example, Layer, Port, Window
+from archspec.layers._base import Example, Layer, OnRows, Port, Window
 from archspec.layers._window import axes_of, on_axes, require_alike, window
 from archspec.types import TensorType
 
@@ -100,6 +100,10 @@ class Crop(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         pad = [-first for first, _ in self.taken(*inputs)]
         return window([1] * len(pad), [1] * len(pad), pad)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        rows, columns = self.taken(*inputs)
+        return OnRows(Crop(sides=((0, 0), columns))) if rows == (0, 0) else None
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

@@ -25,6 +25,7 @@ class Dropout(Layer):
     rate: Annotated[Probability, Field(description="probability that an element is dropped")] = 0.5
 
     within: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
     varying: ClassVar[tuple[str, ...]] = ("rate",)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layers._base import Cost, Example, Family, Layer
+from archspec.layers._base import Cost, Example, Family, Layer, OnRows
 from archspec.layers._window import require_places
 from archspec.types import TensorType
 
@@ -25,6 +25,7 @@ class GlobalAvgPool(Layer):
 
     within: ClassVar[bool] = True
     linear: ClassVar[bool] = True
+    uses_shards: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}), Example({}, ((9, 3),)))
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -38,8 +39,13 @@ class GlobalAvgPool(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
 
-    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
-        from archspec.nn.apply import Apply
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
+        return OnRows(sums=(output.size,), divides=False)
 
-        axes = tuple(range(1, len(inputs[0].shape)))
-        return Apply(lambda x: x.mean(axes, keepdims=self.keep_dims))
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        from functools import partial
+
+        from archspec.nn.apply import Apply
+        from archspec.nn.pooling import global_avg_pool
+
+        return Apply(partial(global_avg_pool, keep_dims=self.keep_dims))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from archspec.fields import Flag
-from archspec.layers._base import Cost, Example, Family, Kept, Layer
+from archspec.layers._base import Cost, Example, Family, Kept, Layer, OnRows
 from archspec.layers._window import require_places
 from archspec.types import TensorType
 
@@ -26,6 +26,7 @@ class GlobalMaxPool(Layer):
     keep_dims: Annotated[Flag, Field(description="gives 1×1×C, or 1×C of a signal, instead of a vector")] = False
 
     within: ClassVar[bool] = True
+    uses_shards: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"keep_dims": True}), Example({}, ((9, 3),)))
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -42,6 +43,9 @@ class GlobalMaxPool(Layer):
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
+        return OnRows(gathers=(output.size,), divides=False)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

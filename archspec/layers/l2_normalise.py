@@ -21,6 +21,7 @@ class L2Normalise(Layer):
     """
 
     full_precision: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     epsilon: Annotated[PositiveNumber, Field(description="ε, the least length that is divided by")] = 1e-12

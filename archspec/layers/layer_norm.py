@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.layers._base import Example
+from archspec.layers._base import Example, OnRows
 from archspec.layers._normalisation import Normalisation
 from archspec.types import TensorType
 
@@ -40,6 +40,10 @@ class LayerNorm(Normalisation):
 
     def weight_shape(self, x: TensorType) -> tuple[int, ...]:
         return (x.channels,) if self.axes == "channels" else x.shape
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        # Over all axes it has a factor and a summand for each place.
+        return OnRows() if self.axes == "channels" else None
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], None if self.axes == "channels" else 1)

@@ -27,6 +27,7 @@ class LayerScale(Layer):
     initial: Annotated[Number, Field(description="the factors' initial value")] = 1e-6
 
     in_place: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example(0.1, ((9, 4),)), Example({}, ((7,),)))
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:

@@ -61,6 +61,9 @@ class LocallyConnected(Convolution):
         # The windows side by side, and their gradient.
         return (prod(output.spatial) * self._seen(inputs[0]),) * 2
 
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> None:
+        return None
+
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.locally_connected import LocallyConnected as Module
 

@@ -23,6 +23,7 @@ class Lrn(Layer):
     """
 
     full_precision: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     family: ClassVar[Family] = "normalisation"
 
     main: ClassVar[str] = "size"

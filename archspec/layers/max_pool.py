@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ class MaxPool(Pool):
 
     dilation: Annotated[Pair, Field(description="distance between the window's taps in pixels")] = (1, 1)
 
+    beyond: ClassVar[Literal["zeros", "least"]] = "least"
     within: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_lowerings: ClassVar[bool] = True

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Text
-from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
+from archspec.layers._base import Cost, Example, Family, Halo, Layer, OnRows, Port, Window
 from archspec.layers._window import window
 from archspec.types import Taps, TensorType
 
@@ -68,6 +68,15 @@ class MaxUnpool(Layer):
             for before, size, step in zip(taps.before, taps.window, taps.stride, strict=True)
         ]
         return window([1] * len(pad), [1 / step for step in taps.stride], pad)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        """Row y is tap o of the window at i where y + before = i·S + o: windows that reach into own rows are taken."""
+        taps = self._taps(inputs[1])
+        step, before = taps.stride[0], taps.before[0]
+        if output.shape[0] != step * inputs[0].shape[0]:
+            return None
+        last = (taps.window[0] - 1) * taps.dilation[0]
+        return OnRows(self, Halo(max(0, (last - before) // step), -(-before // step)))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

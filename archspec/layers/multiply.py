@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from archspec.layers._base import Cost, Example
+from archspec.layers._base import Cost, Example, OnRows
 from archspec.layers._join import Join, require_equal
 from archspec.types import TensorType
 
@@ -37,6 +37,10 @@ class Multiply(Join):
             rest = list(inputs)
         require_equal(rest or [whole], self.kind)
         return whole
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        gates = [index for index, x in enumerate(inputs) if x.is_map and x.shape[0] < output.shape[0]]
+        return OnRows(whole=tuple(gates))
 
     @property
     def passes_bounds(self) -> bool:

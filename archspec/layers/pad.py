@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import Border, Number
-from archspec.layers._base import Example, Layer, Window
+from archspec.layers._base import Example, Layer, OnRows, Window
 from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
@@ -69,6 +69,9 @@ class Pad(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         before = [first for first, _ in on_axes(self.sides, inputs[0], "sides")]
         return window([1] * len(before), [1] * len(before), before)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        return OnRows() if self.sides[0] == (0, 0) else None
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         import jax.numpy as jnp

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from archspec.diagnostics import ShapeError, count
 from archspec.fields import Pair, PositiveInt
-from archspec.layers._base import Example, Layer, Window
+from archspec.layers._base import Example, Layer, OnRows, Window
 from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
@@ -49,6 +49,9 @@ class PadChannels(Layer):
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> Window:
         steps = on_axes(self.stride, inputs[0], "stride")
         return window([1] * len(steps), steps, [0] * len(steps))
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        return OnRows() if inputs[0].shape[0] == self.stride[0] * output.shape[0] else None
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         import jax.numpy as jnp

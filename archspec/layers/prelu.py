@@ -23,6 +23,7 @@ class Prelu(Layer):
     slope: Annotated[Number, Field(description="the slopes' initial value")] = 0.25
 
     in_place: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example({"shared": True, "slope": 0.1}, ((7,),)))
 
     def weights(self, *inputs: TensorType) -> tuple[Weight, ...]:

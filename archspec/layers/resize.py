@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import MAX_SIZE, Flag, Pair, Text
-from archspec.layers._base import Cost, Example, Family, Layer, Port, Window
+from archspec.layers._base import Cost, Example, Family, Halo, Layer, OnRows, Port, Window
 from archspec.layers._window import on_axes, require_alike, window
 from archspec.types import TensorType
 
@@ -111,6 +111,23 @@ class Resize(Layer):
             strides.append(stride)
             pads.append((kernel - 1) / 2 - first)
         return window(kernels, strides, pads)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        before, after = inputs[0].shape[0], output.shape[0]
+        own = {"factor": None, "like": None, "size": (after // parts, output.shape[1])}
+        if self.mode == "nearest" or before == after:
+            return OnRows(self.model_copy(update=own))
+        if self.align_corners:
+            return None
+        if before > after:
+            # Each row lies between two of its part.
+            return OnRows(self.model_copy(update=own))
+        if after % before:
+            return None
+        # Beyond the edge is the edge again, and a row more on both sides makes `factor` rows more.
+        factor = after // before
+        own["size"] = ((before // parts + 2) * factor, output.shape[1])
+        return OnRows(self.model_copy(update=own), Halo(1, 1, "edge"), cut=(factor, factor))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.diagnostics import ShapeError
 from archspec.fields import MAX_SIZE
-from archspec.layers._base import Example, Layer, Window
+from archspec.layers._base import Example, Layer, OnRows, Window
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -107,6 +107,12 @@ class Slice(Layer):
         first = [place.start for place in places] + [0, 0]
         steps = [place.step for place in places] + [1, 1]
         return Window(stride=(steps[0], steps[1]), pad=(-first[0], -first[1]))
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        rows = self.places(inputs[0])[0]
+        if inputs[0].shape[0] != rows.step * output.shape[0]:
+            return None
+        return OnRows(self.model_copy(update={"rows": (rows.start, None, rows.step)}))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

@@ -26,6 +26,7 @@ class SpatialDropout(Layer):
     rate: Annotated[Probability, Field(description="probability that a channel is dropped")] = 0.5
 
     within: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
     varying: ClassVar[tuple[str, ...]] = ("rate",)

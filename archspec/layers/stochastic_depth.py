@@ -30,6 +30,7 @@ class StochasticDepth(Layer):
     ] = "row"
 
     within: ClassVar[bool] = True
+    pointwise: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
     varying: ClassVar[tuple[str, ...]] = ("rate",)

@@ -13,7 +13,7 @@ from archspec.fields import Border, Flag, Offset, Pair, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
-from archspec.layers._base import Cost, Example, Family, Kept, Layer, Weight, Window
+from archspec.layers._base import Cost, Example, Family, Halo, Kept, Layer, OnRows, Weight, Window
 from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
@@ -121,6 +121,20 @@ class TransposedConv(Layer):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
+        """Row j takes rows i where j = i·S + D·t − P for one of the taps t: own ones, and what reaches into them."""
+        x = inputs[0]
+        (kernel, step, spread, (before, _), _), (*_, across, more) = self._along(x)
+        if output.shape[0] != step * x.shape[0]:
+            return None
+        last = (kernel - 1) * spread
+        top, bottom = max(0, (last - before) // step), -(-before // step)
+        taken = before + top * step
+        size = (x.shape[0] // parts + top + bottom - 1) * step + last + 1
+        after = size - taken - output.shape[0] // parts
+        update = {"pad": ((taken, max(0, after)), across), "output_pad": (max(0, -after), more)}
+        return OnRows(self.model_copy(update=update), Halo(top, bottom))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.upsampling import TransposedConv as Module

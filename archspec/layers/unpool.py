@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.fields import Pair
-from archspec.layers._base import Cost, Example, Family, Layer, Window
+from archspec.layers._base import Cost, Example, Family, Layer, OnRows, Window
 from archspec.layers._window import on_axes, require_places, window
 from archspec.types import TensorType
 
@@ -52,6 +52,9 @@ class Unpool(Layer):
         stride = [1 / factor for factor in on_axes(self.factor, inputs[0], "factor")]
         pad = [0.0 if self.mode == "bed_of_nails" else (1 - step) / 2 for step in stride]
         return window([1] * len(stride), stride, pad)
+
+    def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
+        return OnRows()
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size)

@@ -7,6 +7,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from archspec.nn.rows import mean_of_parts
+from archspec.nn.shards import Shards
+
 
 class Normalisation(nnx.Module):
     """scale·(x − μ)/√(σ² + ε) + bias; μ and σ² over the last axis, or over all axes of each group of channels."""
@@ -19,16 +22,21 @@ class Normalisation(nnx.Module):
         self.scale = nnx.Param(jnp.ones(shape)) if use_scale else None
         self.bias = nnx.Param(jnp.zeros(shape)) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, shards: Shards | None = None) -> jax.Array:
         if self.groups is None:
-            y = self._normalised(x, (-1,))
+            y = self._normalised(x, (-1,), None)
         else:
             parts = x.reshape(*x.shape[:-1], self.groups, -1)
-            y = self._normalised(parts, (*range(1, x.ndim - 1), -1)).reshape(x.shape)
+            y = self._normalised(parts, (*range(1, x.ndim - 1), -1), shards).reshape(x.shape)
         if self.scale is not None:
             y = y * self.scale[...]
         return y if self.bias is None else y + self.bias[...]
 
-    def _normalised(self, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-        centred = x - x.mean(axes, keepdims=True)
-        return centred * lax.rsqrt(jnp.mean(lax.square(centred), axes, keepdims=True) + self.epsilon)
+    def _normalised(self, x: jax.Array, axes: tuple[int, ...], shards: Shards | None) -> jax.Array:
+        centred = x - _mean(x, axes, shards)
+        return centred * lax.rsqrt(_mean(lax.square(centred), axes, shards) + self.epsilon)
+
+
+def _mean(x: jax.Array, axes: tuple[int, ...], shards: Shards | None) -> jax.Array:
+    """The mean over axes, of which devices may have equal parts of the rows."""
+    return mean_of_parts(x.mean(axes, keepdims=True), shards)

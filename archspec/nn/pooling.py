@@ -14,6 +14,8 @@ from jax import lax
 
 from archspec.lowerings.choosing import Lowerings, default
 from archspec.lowerings.pooling import maxima, maxima_with_places, pooling, sums
+from archspec.nn.rows import gathered, mean_of_parts
+from archspec.nn.shards import Shards
 from archspec.types import Taps
 
 Pair = tuple[int, ...]
@@ -126,9 +128,17 @@ def _largest_backward(axis: int, length: int, places: jax.Array, gradient: jax.A
 _largest.defvjp(_largest_forward, _largest_backward)
 
 
-def global_max_pool(x: jax.Array, *, keep_dims: bool) -> jax.Array:
+def global_avg_pool(x: jax.Array, *, keep_dims: bool, shards: Shards | None = None) -> jax.Array:
+    """The mean of each channel."""
+    return mean_of_parts(x.mean(tuple(range(1, x.ndim - 1)), keepdims=keep_dims), shards)
+
+
+def global_max_pool(x: jax.Array, *, keep_dims: bool, shards: Shards | None = None) -> jax.Array:
     """The maximum of each channel."""
     y = _first_maximum(x.reshape(x.shape[0], -1, x.shape[-1]), 1)
+    if shards is not None and shards.rows:
+        # Of equal ones of several parts the first part's is the first.
+        y = _first_maximum(gathered(y[:, None]), 1)
     return y.reshape(x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if keep_dims else y
 
 
