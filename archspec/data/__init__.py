@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.data._base import INPUT, LABEL, MAX_CLASSES, RELATIVE, Dataset
 
 if TYPE_CHECKING:
-    from archspec.data._batches import Gathered, InTurn, Orders, epoch_order, uncounted
+    from archspec.data._batches import Gathered, InTurn, Orders, Ranges, epoch_order, in_blocks, uncounted
     from archspec.data._columns import Column, UnlikeError, Values, as_array, mapped, pieces
     from archspec.data._cutting import Cut, CutColumn, cuttable
     from archspec.data._files import picked
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archspec.data._workers import Loader, Read, each, workers_for
 
 _HOMES = {
-    **dict.fromkeys(("Gathered", "InTurn", "Orders", "epoch_order", "uncounted"), "_batches"),
+    **dict.fromkeys(("Gathered", "InTurn", "Orders", "Ranges", "epoch_order", "in_blocks", "uncounted"), "_batches"),
     **dict.fromkeys(("Loader", "Read", "each", "workers_for"), "_workers"),
     "Column": "_columns",
     **dict.fromkeys(("Cut", "CutColumn", "cuttable"), "_cutting"),
@@ -52,6 +52,7 @@ __all__ = [
     "InTurn",
     "Loader",
     "Orders",
+    "Ranges",
     "Read",
     "Reading",
     "Split",
@@ -61,6 +62,7 @@ __all__ = [
     "cuttable",
     "each",
     "epoch_order",
+    "in_blocks",
     "loaded",
     "mapped",
     "picked",

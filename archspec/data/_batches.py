@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.data._columns import Values
 from archspec.data._cutting import CutColumn
 from archspec.data._split import Split
-from archspec.diagnostics import DataError, count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +28,31 @@ def epoch_order(seed: int, epoch: int, count: int, batch: int) -> np.ndarray:
     return np.concatenate([order, ~order[: -count % batch]]).reshape(-1, batch).astype(np.int32)
 
 
+Ranges = tuple[tuple[int, int], ...]
+"""Places of a batch, from … to before …, one range after another."""
+
+
+def in_blocks(order: np.ndarray, parts: int, micro_batches: int) -> np.ndarray:
+    """Batches (…, B) as devices have them that each take one of `parts` blocks of a batch, and of it one of
+    `micro_batches` blocks after another.
+
+    So that a micro-batch over all devices has the samples that it has on one: sample j of the part d of micro-batch k,
+    at k·B/n + d·B/(n·D) + j on one device, is at d·B/D + k·B/(n·D) + j.
+    """
+    import numpy as np
+
+    apart = order.reshape(*order.shape[:-1], micro_batches, parts, -1)
+    return np.swapaxes(apart, -3, -2).reshape(order.shape)
+
+
 class Orders(NamedTuple):
-    """The orders of all epochs of a run: `epoch_order` of each."""
+    """The orders of all epochs of a run: `epoch_order` of each, which devices divide as `in_blocks` says."""
 
     seed: int
     samples: int
     batch: int
+    parts: int = 1
+    micro_batches: int = 1
 
     @property
     def steps(self) -> int:
@@ -43,42 +61,29 @@ class Orders(NamedTuple):
 
     def of(self, epoch: int) -> np.ndarray:
         """An epoch's order, (steps, batch)."""
-        return epoch_order(self.seed, epoch, self.samples, self.batch)
-
-
-def own_part(order: np.ndarray, process: int, processes: int) -> np.ndarray:
-    """The part (…, batch/processes) of batches (…, batch) that one of several processes loads, one after another.
-
-    Raises `DataError` where a batch cannot be divided so.
-    """
-    batch = order.shape[-1]
-    if batch % processes:
-        raise DataError(
-            "E507",
-            f"a batch of {count(batch, 'sample')} cannot be divided among {count(processes, 'process')}",
-            help=[f"`train.batch_size: {processes * -(-batch // processes)}`"],
-        )
-    own = batch // processes
-    return order[..., process * own : (process + 1) * own]
+        order = epoch_order(self.seed, epoch, self.samples, self.batch)
+        return in_blocks(order, self.parts, self.micro_batches)
 
 
 class Gathered:
     """The batches of an order, or of a run's orders one epoch after another, by the number of the step.
 
     A batch is a dict of `inputs` and `targets` by name, and `index`: each sample's number, ~n of what only fills up,
-    whose targets are those that count for nothing. Of several processes each has its part of every batch.
+    whose targets are those that count for nothing. With `own` it has the samples at these places of each batch alone.
     """
 
-    def __init__(self, split: Split, order: np.ndarray | Orders, process: int = 0, processes: int = 1) -> None:
+    def __init__(self, split: Split, order: np.ndarray | Orders, own: Ranges | None = None) -> None:
         self.split = Split(split.inputs, split.targets)  # names are of no use here
         self.order = order
-        self.process, self.processes = process, processes
+        self.own = own
         self._last: tuple[int, Any] = (0, None)
-        own_part(order.of(1)[:1] if isinstance(order, Orders) else order[:1], process, processes)
 
     def __call__(self, step: int) -> dict[str, Any]:
-        epoch, order = self._chosen(step)
-        chosen = own_part(order, self.process, self.processes)
+        import numpy as np
+
+        epoch, chosen = self._chosen(step)
+        if self.own is not None:
+            chosen = np.concatenate([chosen[begin:end] for begin, end in self.own])
         fills = chosen < 0
         places = chosen ^ -fills.astype(chosen.dtype)  # ~n where it is below 0
         targets = {name: values[places] for name, values in self.split.targets.items()}
@@ -113,12 +118,13 @@ def _read(values: Values, places: np.ndarray, epoch: int | None) -> np.ndarray:
 
 class InTurn:
     """Batches of one size (inputs, targets) one after another, again and again; what fills up the last is 0 and does
-    not count.
+    not count. With `own` they have the samples at these places alone.
     """
 
-    def __init__(self, split: Split, size: int) -> None:
+    def __init__(self, split: Split, size: int, own: Ranges | None = None) -> None:
         self.split = Split(split.inputs, split.targets)
         self.size = size
+        self.own = ((0, size),) if own is None else own
 
     def __len__(self) -> int:
         return -(-len(self.split) // self.size)
@@ -136,12 +142,12 @@ class InTurn:
     def _filled(self, values: Values, start: int, fill: float) -> np.ndarray:
         import numpy as np
 
-        own = values[start : start + self.size]
-        missing = self.size - len(own)
-        if not missing:
-            return own
-        whole: np.ndarray = np.concatenate([own, np.full((missing, *own.shape[1:]), fill, own.dtype)])
-        return whole
+        parts = []
+        for begin, end in self.own:
+            own = values[start + begin : start + end]
+            missing = end - begin - len(own)
+            parts += [own, np.full((missing, *own.shape[1:]), fill, own.dtype)] if missing else [own]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def uncounted(kind: np.dtype[Any]) -> float:

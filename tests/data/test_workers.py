@@ -15,11 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspec.data import Column, Gathered, InTurn, Loader, Orders, Reading, Split, each, epoch_order
-from archspec.data._batches import own_part
+from archspec.data import Column, Gathered, InTurn, Loader, Orders, Reading, Split, each, epoch_order, in_blocks
 from archspec.data._reading import ImageFiles
 from archspec.data.image_folder import ImageFolder
-from archspec.diagnostics import DataError
 from archspec.images.preparation import Preparation
 
 
@@ -72,13 +70,29 @@ def test_what_fills_up_the_last_batch_in_turn_does_not_count(folder: Path) -> No
         assert batch["targets"]["label"].tolist() == [1] * 6 + [-1] * 4
 
 
-def test_several_processes_have_all_of_each_batch_between_them() -> None:
-    order = epoch_order(0, 1, 22, 8)
-    parts = [own_part(order, process, 4) for process in range(4)]
-    assert [part.shape for part in parts] == [(3, 2)] * 4 and np.array_equal(np.concatenate(parts, axis=1), order)
-    with pytest.raises(DataError, match="8 samples cannot be divided among 3 processes") as found:
-        own_part(order, 0, 3)
-    assert found.value.help == ("`train.batch_size: 9`",)
+def test_batches_have_the_samples_at_own_places_alone(folder: Path) -> None:
+    split, orders = streamed(folder), Orders(3, 26, 8)
+    own = ((2, 4), (6, 7))
+    for whole, part in (
+        (Gathered(split, orders)(5), Gathered(split, orders, own)(5)),
+        (Gathered(split, orders)(3), Gathered(split, orders, own)(3)),  # with what fills up
+        (InTurn(split, 8)(3), InTurn(split, 8, own)(3)),
+    ):
+        for name, values in (*whole["inputs"].items(), *whole["targets"].items()):
+            mine = {**part["inputs"], **part["targets"]}[name]
+            assert np.array_equal(mine, values[[2, 3, 6]], equal_nan=values.dtype.kind == "f")
+    assert Gathered(split, orders, own)(5)["index"].tolist() == Gathered(split, orders)(5)["index"][[2, 3, 6]].tolist()
+
+
+def test_a_micro_batch_over_all_devices_is_the_one_of_one_device() -> None:
+    order = epoch_order(0, 1, 40, 24)
+    laid = in_blocks(order, 4, 3)
+    assert sorted(laid.ravel().tolist()) == sorted(order.ravel().tolist())
+    for step in range(len(order)):
+        devices = laid[step].reshape(4, 3, 2)  # each has its block, of which it takes one third after another
+        for micro in range(3):
+            assert devices[:, micro].ravel().tolist() == order[step].reshape(3, 8)[micro].tolist()
+    assert np.array_equal(in_blocks(order, 1, 3), order) and np.array_equal(in_blocks(order, 4, 1), order)
 
 
 class Facts:
