@@ -3,6 +3,9 @@
 A checkpoint is of a step, which may lie within an epoch. It has with it what was summed up since the last record
 until there, and a digest of every array and of what it says of itself, so that a damaged or exchanged one is found when
 it is read, and the one before is taken. It counts only where Orbax has marked it as written to its end.
+
+Of several processes each writes what its devices have, and process 0 all else. What is saved are whole arrays, whatever
+devices they were divided over, and so are their digests: each process reads them whole, and lays them on its devices.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from archspec.diagnostics import DataError
+from archspec.peers import ALONE, Peers
 from archspec.runs.folder import CHECKPOINTS, UNFINISHED
 from archspec.runs.stored import read_plainly
 
@@ -42,6 +47,9 @@ BATCH = "batch"
 """Under this name a checkpoint says how many samples its steps had, of which `batch_size: auto` says nothing."""
 
 
+GONE = "it is gone"
+
+
 class Restored(NamedTuple):
     """What could be read: of which step, 0 where there is no checkpoint yet, and what could not be read before.
 
@@ -59,10 +67,14 @@ class DamagedError(Exception):
 
 
 class Checkpoints:
-    """The checkpoints of a run by their steps, of which the last few are kept, and what else is wanted."""
+    """The checkpoints of a run by their steps, of which the last few are kept, and what else is wanted.
 
-    def __init__(self, folder: Path) -> None:
+    Of several processes all have to save, read and tidy alike.
+    """
+
+    def __init__(self, folder: Path, peers: Peers = ALONE) -> None:
         self.path = (folder / CHECKPOINTS).resolve()
+        self.peers = peers
         self._writer: Any = None
 
     @property
@@ -91,7 +103,10 @@ class Checkpoints:
             self.tidy(wanted)
             ocp = orbax()
             if self._writer is None:
-                self._writer = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
+                # Barriers of these go through the coordinator, and not through devices.
+                all_of = ocp.options.MultiprocessingOptions(active_processes=set(range(self.peers.count)))
+                handler = ocp.StandardCheckpointHandler(multiprocessing_options=all_of)
+                self._writer = ocp.AsyncCheckpointer(handler, multiprocessing_options=all_of)
             at = self.path / str(step)
             self._writer.save(at, args=ocp.args.StandardSave(copied), force=True, custom_metadata=about)
         except Exception as error:
@@ -117,18 +132,18 @@ class Checkpoints:
             if isinstance(held, dict) and set(held) != own:
                 names = [*(sorted(own - set(held))), *sorted(set(held) - own)]
                 raise DamagedError(f"it has other arrays than this network and recipe, such as {names[0][:100]}")
-            ocp = orbax()
-            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-                state = reader.restore(self.path / str(step), args=ocp.args.StandardRestore(abstract))
+            plain = jax.tree.map(lambda _: orbax().RestoreArgs(restore_type=np.ndarray), wanted)
+            how = orbax().args.PyTreeRestore(item=wanted, restore_args=plain)
+            with _reader() as reader:
+                state = reader.restore(self.path / str(step), args=how)
             _check_step(int(state["step"]), step)
+            _check_shapes(state, wanted)
             _compare(state, held)
-            # Orbax's arrays are bound to their device, as none of a run that begins are: a state in which some are and
-            # others are not is another program's, and its step would be compiled twice.
-            return jax.device_put(jax.tree.map(np.asarray, state), may_alias=False), about
+            return state, about
 
         steps = [step for step in reversed(self.steps()) if until is None or step <= until]
-        return _first(self.path, read, steps)
+        found = _first(self.path, read, self.peers.chosen("checkpoints", lambda: steps), self.peers)
+        return found._replace(state=_laid(found.state, like(found.step))) if found.step else found
 
     def about(self, step: int) -> dict[str, Any]:
         """What a checkpoint says of itself. Raises `DamagedError`."""
@@ -146,6 +161,8 @@ class Checkpoints:
     def drop_after(self, step: int) -> None:
         """Deletes the checkpoints after a step, whose work is done again, and what killed processes left behind."""
         assert self._writer is None
+        if not self.peers.is_first:
+            return
         for later in self.steps():
             if later > step:
                 self._delete(later)
@@ -155,6 +172,8 @@ class Checkpoints:
 
     def tidy(self, wanted: Callable[[Sequence[int]], set[int]]) -> None:
         """Deletes the checkpoints that are not among those that `wanted` chooses."""
+        if not self.peers.is_first:
+            return
         steps = [step for step in self.steps() if (self.path / str(step) / COMMITTED).is_file()]
         chosen = wanted(steps)
         for step in steps:
@@ -194,8 +213,25 @@ class Checkpoints:
 
 
 def digests(state: Any) -> dict[str, str]:
-    """A digest of every array of a state, by its place in it."""
-    return {name: _digest(np.asarray(value)) for name, value in _named(state)}
+    """A digest of every array of a state, whole, by its place in it. All processes must ask."""
+    return {name: _digest(whole(value)) for name, value in _named(state)}
+
+
+def whole(value: Any) -> np.ndarray:
+    """An array with what lies on other processes' devices, which all processes must ask for together."""
+    if isinstance(value, jax.Array) and not (value.is_fully_addressable or value.is_fully_replicated):
+        assert isinstance(value.sharding, NamedSharding)
+        value = _gathering(value.sharding.mesh)(value).addressable_data(0)
+    return np.asarray(value)
+
+
+@cache
+def _gathering(mesh: Any) -> Callable[[jax.Array], jax.Array]:
+    spec: Any = PartitionSpec  # which JAX has no types for
+    gathering: Callable[[jax.Array], jax.Array] = jax.jit(
+        lambda value: value, out_shardings=NamedSharding(mesh, spec())
+    )
+    return gathering
 
 
 def digest_names(state: Any) -> set[str]:
@@ -211,13 +247,13 @@ class Arrays(NamedTuple):
     step: int
 
 
-def last_arrays(folder: Path, best: int | None = None) -> Arrays:
+def last_arrays(folder: Path, best: int | None = None, peers: Peers = ALONE) -> Arrays:
     """Parameters and statistics by name, of the last checkpoint that is as it was saved, and notes on others.
 
     The one of step `best` comes first, if that is given. Where a state has averages (`ema`), these are they, which a
     note says. What is read and how it lies is taken from the checkpoint's own description of itself, so that no
-    optimiser has to be built for a state of the same structure; nothing is written. Raises `DataError` (E513) where
-    there is none to be read.
+    optimiser has to be built for a state of the same structure; nothing is written. Processes that ask together get the
+    same. Raises `DataError` (E513) where there is none to be read.
     """
     path = (folder / CHECKPOINTS).resolve()
 
@@ -228,7 +264,7 @@ def last_arrays(folder: Path, best: int | None = None) -> Arrays:
         if plain_state is not None:
             return taken(plain_state, about, step)
         ocp = orbax()
-        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+        with _reader() as reader:
             tree = reader.metadata(at).item_metadata.tree
             wanted = {name: tree[name] for name in ((EMA,) if EMA in tree else PARTS)} | {"step": tree["step"]}
             plain = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
@@ -246,7 +282,7 @@ def last_arrays(folder: Path, best: int | None = None) -> Arrays:
     steps = _steps(path)[::-1]
     if best in steps:
         steps = [best, *(step for step in steps if step != best)]
-    saved = _first(path, read, steps)
+    saved = _first(path, read, peers.chosen("checkpoints", lambda: steps), peers)
     if not saved.step:
         raise _unsaved(folder)
     return Arrays(saved.state, [*saved.notes, *([AVERAGED] if averages[-1] else [])], saved.step)
@@ -283,19 +319,51 @@ def _unsaved(folder: Path) -> DataError:
     return DataError("E513", f"{folder} has no checkpoint yet", help=["`archspec train` goes on with it"])
 
 
-def _first(path: Path, read: Callable[[int], tuple[Any, dict[str, Any]]], steps: Collection[int]) -> Restored:
-    """The first of some checkpoints that can be read."""
+def _reader() -> Any:
+    """Orbax's reader of whole arrays into this process's memory, which waits for no other process."""
+    ocp, own = orbax(), jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
+def _laid(state: Any, wanted: Any) -> Any:
+    """Arrays that were read on the devices where they are wanted."""
+
+    def laid(value: np.ndarray, like: Any) -> jax.Array:
+        return jax.make_array_from_callback(value.shape, like.sharding, lambda place: value[place])
+
+    if all(leaf.sharding is None for leaf in jax.tree.leaves(wanted)):
+        # Not bound to a device, as those of a run that begins: a state in which some arrays are bound and others are
+        # not is another program's, and its step would be compiled twice.
+        return jax.device_put(state, may_alias=False)
+    return jax.tree.map(laid, state, wanted)
+
+
+def _first(
+    path: Path,
+    read: Callable[[int], tuple[Any, dict[str, Any]]],
+    steps: Collection[int],
+    peers: Peers = ALONE,
+) -> Restored:
+    """The first of some checkpoints that can be read, by all processes."""
     notes: list[str] = []
     reasons: list[str] = []
     for step in steps:
         at = path / str(step)
+        reason: str | None = None
         try:
             state, about = read(step)
         except Exception as error:
             # Orbax and what it stands on raise anything on damaged files, plain Exception included.
+            reason = _reason(error)
             if not at.is_dir():
-                continue  # deleted meanwhile, by the run that writes here
-            reasons.append(_reason(error))
+                reason = GONE if peers.count == 1 else f"process {peers.index} does not see it"
+        told = [one for one in peers.gathered("read", reason) if one is not None]
+        if told and told[0] == GONE:
+            continue  # deleted meanwhile, by the run that writes here
+        if told:
+            reasons.append(told[0])
             notes.append(f"the checkpoint {at} is damaged, or is not one of this network: {reasons[-1]}")
             continue
         return Restored(step, state, [*notes, *([f"the one of step {step} is taken"] if notes else [])], about)
@@ -333,6 +401,12 @@ def _about(path: Path) -> dict[str, Any]:
     return about
 
 
+def _check_shapes(state: Any, wanted: Any) -> None:
+    for (name, value), (_, like) in zip(_named(state), _named(wanted), strict=True):
+        if (value.shape, value.dtype) != (like.shape, like.dtype):
+            raise DamagedError(f"{name[:100]} is {value.dtype}{list(value.shape)}, not {like.dtype}{list(like.shape)}")
+
+
 def _check_step(said: int, step: int) -> None:
     if said != step:
         raise DamagedError(f"it is of step {said}")
@@ -347,7 +421,7 @@ def _compare(state: Any, held: object) -> None:
     """Raises `DamagedError` where an array is not as its digest says."""
     if not isinstance(held, dict):
         return
-    changed = [name for name, value in _named(state) if held.get(name) != _digest(np.asarray(value))]
+    changed = [name for name, value in _named(state) if held.get(name) != _digest(whole(value))]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise DamagedError(f"{changed[0][:100]}{more} is not as it was saved")

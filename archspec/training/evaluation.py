@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from archspec.data import Data, InTurn, Loader, Split
@@ -17,8 +16,9 @@ from archspec.lower import Arrays, Pure, narrowing
 from archspec.lowerings.choosing import Lowerings
 from archspec.metrics import add
 from archspec.tasks import Head
+from archspec.training.device_mesh import DeviceMesh
 from archspec.training.failure import first_broken_layer
-from archspec.training.feeding import Named, fits_on_device
+from archspec.training.feeding import Named, Placing, fits_on_device
 from archspec.training.notes import check_labels
 from archspec.training.steps import Steps, evaluated
 from archspec.training.totals import losses_of
@@ -61,10 +61,11 @@ class Evaluated(NamedTuple):
         return self.data.whose(self.part)
 
 
-def batch_size_of(graph: Graph, samples: int) -> int:
-    """How many of so many samples are evaluated at once."""
+def batch_size_of(graph: Graph, samples: int, devices: DeviceMesh | None = None) -> int:
+    """How many of so many samples are evaluated at once: as many on each device."""
     largest = max(node.output.bytes for node in graph.nodes)
-    return max(1, min(BATCH, BATCH_BYTES // (2 * largest), samples))
+    size = max(1, min(BATCH, BATCH_BYTES // (2 * largest), samples))
+    return size if devices is None else size + -size % devices.mesh.devices
 
 
 class Evaluator:
@@ -90,17 +91,18 @@ class Evaluator:
         self.steps = steps
         self.graph = graph.pruned("eval")
         self.heads = evaluated(heads)
-        size = batch_size_of(graph, len(split))
+        size = batch_size_of(graph, len(split), steps.devices)
         self.missing = -len(split) % size
         self.size = size
         self.split = split
-        self.batches = InTurn(split, size)
+        self.placing = Placing(None if steps.devices is None else steps.devices.every, size)
+        self.batches = InTurn(split, size, self.placing.own)
         # As many as will ever be asked for: processes that read go on from one evaluation to the next.
         self.loader: Loader[Any] = Loader(self.batches, 10**6 * len(self.batches), workers if split.is_streamed else 0)
         self.evaluations = 0
         self.placed = None
-        if fits_on_device(split):
-            self.placed = [_placed(self.batches(number)) for number in range(len(self.batches))]
+        if fits_on_device(split, steps.devices, divided=True):
+            self.placed = [self._placed(self.batches(number)) for number in range(len(self.batches))]
 
     def _batches(self) -> Iterator[tuple[Named, Named]]:
         if self.placed is not None:
@@ -109,7 +111,10 @@ class Evaluator:
         first = self.evaluations * len(self.batches)
         self.evaluations += 1
         for own in self.loader.between(first, first + len(self.batches)):
-            yield _placed(own)
+            yield self._placed(own)
+
+    def _placed(self, batch: dict[str, dict[str, np.ndarray]]) -> tuple[Named, Named]:
+        return self.placing.named(batch["inputs"]), self.placing.named(batch["targets"])
 
     def close(self) -> None:
         """Ends the processes that read."""
@@ -151,7 +156,9 @@ class Evaluator:
     def _fail(self, params: Arrays, statistics: Arrays, index: int) -> None:
         """Raises `DataError` with the layer at which a batch goes wrong."""
         start = index * self.size
-        inputs, _ = _placed(self.batches(index))
+        inputs, _ = self._placed(self.batches(index))
+        if self.steps.devices is not None:  # the layer is looked for on one device
+            inputs, params, statistics = self.steps.devices.local((inputs, params, statistics))
         narrow = narrowing(self.graph, self.steps.seen)
         network = self.steps.pure.merge(params if narrow is None else narrow(params), statistics)
         x = given(self.steps.normalised(inputs))
@@ -165,8 +172,3 @@ class Evaluator:
             f"the {self.whose} loss is not finite, among the samples {start + 1} to {last}; {where}",
             help=["a smaller learning rate, or a warm-up, often helps"],
         )
-
-
-def _placed(batch: dict[str, dict[str, np.ndarray]]) -> tuple[Named, Named]:
-    inputs, targets = ({name: jnp.asarray(own) for name, own in batch[part].items()} for part in ("inputs", "targets"))
-    return inputs, targets

@@ -41,14 +41,16 @@ class Batch(NamedTuple):
     index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
-def fits_on_device(split: Split, devices: DeviceMesh | None = None) -> bool:
-    """Whether a split is in memory, and small enough to stay whole on each device of this process."""
+def fits_on_device(split: Split, devices: DeviceMesh | None = None, *, divided: bool = False) -> bool:
+    """Whether a split is in memory, and small enough to stay whole on each device of this process, or `divided` among
+    all.
+    """
     if split.is_streamed:
         return False
     local = jax.local_devices()[:1] if devices is None else devices.own.local_devices
+    own = split.nbytes / devices.mesh.devices if divided and devices is not None else split.nbytes
     # CPU devices of a process have one memory.
-    copies = len(local) if local[0].platform == "cpu" else 1
-    return copies * split.nbytes <= min(map(_room, local))
+    return own * (len(local) if local[0].platform == "cpu" else 1) <= min(map(_room, local))
 
 
 def _room(device: jax.Device) -> int:
@@ -105,7 +107,7 @@ def as_on_one(batch: Batch, orders: Orders) -> Batch:
     return own
 
 
-def _gather(
+def _gathered(
     inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array], order: jax.Array, step: jax.Array
 ) -> Batch:
     chosen = order[step]
@@ -123,7 +125,7 @@ def _gather(
     )
 
 
-_gather_on_one = jax.jit(_gather)
+_gather = jax.jit(_gathered)
 
 
 class Placing:
@@ -179,12 +181,12 @@ class DeviceFeed:
             {name: _laid(as_array(values), whole) for name, values in own.items()}
             for own in (split.inputs, split.targets)
         )
-        self.gather: Any = _gather_on_one
+        self.gather: Any = _gather
         if devices is not None:
             batch, every = devices.batch.spec, devices.whole.spec
             self.blocks = devices.along(None, *batch)
             given = every, every, self.blocks.spec, every
-            within = jax.shard_map(_gather, mesh=devices.own, in_specs=given, out_specs=batch, check_vma=False)
+            within = jax.shard_map(_gathered, mesh=devices.own, in_specs=given, out_specs=batch, check_vma=False)
             self.gather = jax.jit(within)
 
     def batches(self, order: np.ndarray, start: int = 0, epoch: int | None = None) -> Iterator[Batch]:
