@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from archspec.diagnostics import DataError
+
 PATIENCE = 24 * 3600.0
 """Seconds that one process waits for another: reading or writing may take one of them hours longer. A process that is
 lost is found by other means."""
@@ -49,21 +51,26 @@ class Peers:
         self._forget(key, f"{key}/{self.index}")
         return found
 
-    def of_first(self, what: str, make: Callable[[], bytes]) -> bytes:
-        """What process 0 makes, which alone calls the function."""
+    def chosen(self, what: str, make: Callable[[], Any]) -> Any:
+        """What process 0 makes, which alone calls the function: a value of JSON's. A `DataError` there is raised in all
+        of them."""
         if self.count == 1:
             return make()
         key = self._key(what)
+        told: dict[str, Any]
         if self.is_first:
-            self._put(key, made := make())
+            try:
+                told = {"made": make()}
+            except DataError as error:
+                told = {"error": [error.code, error.message, error.notes, error.help]}
+            self._put(key, json.dumps(told).encode())
         else:
-            made = self._get(key)
+            told = json.loads(self._get(key))
         self._forget(key, key if self.is_first else None)
-        return made
-
-    def chosen(self, what: str, make: Callable[[], Any]) -> Any:
-        """As `of_first`, of a value of JSON's."""
-        return json.loads(self.of_first(what, lambda: json.dumps(make()).encode())) if self.count > 1 else make()
+        if "error" in told:
+            code, message, notes, help = told["error"]
+            raise DataError(code, message, notes=notes, help=help)
+        return told["made"]
 
     def gathered(self, what: str, own: Any) -> list[Any]:
         """As `exchange`, of values of JSON's."""

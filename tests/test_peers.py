@@ -9,6 +9,7 @@ from tests.together import together
 
 TELLS = """
 import json
+from archspec.diagnostics import DataError
 from archspec.peers import PIECE, peers
 own = peers()
 large = bytes([own.index + 1]) * (2 * PIECE + 7)
@@ -20,6 +21,12 @@ found = {
     "nothing": [len(one) for one in own.exchange("nothing", b"")],
     "first": own.chosen("first", lambda: f"by {own.index}"),
 }
+def refused():
+    raise DataError("E511", "it is not free", notes=["a note"], help=["take another"])
+try:
+    own.chosen("refused", refused if own.is_first else lambda: 1 / 0)
+except DataError as error:
+    found["refused"] = [error.code, error.message, error.notes, error.help]
 own.wait("end")
 print(json.dumps({**found, "left": own._client.key_value_dir_get("archspec/")}))
 """
@@ -35,6 +42,7 @@ def test_of_two_processes() -> None:
         "sizes": [[length, 1, 1], [length, 2, 2]],
         "nothing": [0, 0],
         "first": "by 0",
+        "refused": ["E511", "it is not free", ["a note"], ["take another"]],
         "left": [],
     }
 

@@ -142,7 +142,7 @@ class InTurn:
     def _filled(self, values: Values, start: int, fill: float) -> np.ndarray:
         import numpy as np
 
-        parts = []
+        parts: list[np.ndarray] = []
         for begin, end in self.own:
             own = values[start + begin : start + end]
             missing = end - begin - len(own)

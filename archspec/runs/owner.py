@@ -103,6 +103,19 @@ class Owner:
         self._descriptor = -1
 
 
+class Guest(Owner):
+    """This process in a folder that another process of the same run owns: it looks after nothing there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, -1, [], {})
+
+    def says(self, **values: Any) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
 def take(folder: Path, purpose: Purpose, **values: Any) -> Owner:
     """Makes the folder where there is none, and becomes the one who writes it.
 

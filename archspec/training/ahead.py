@@ -58,15 +58,18 @@ def goes_on() -> bool:
 
 
 def compiling(steps: Steps, train: Split, batch: int, held_out: Split, size: int) -> Ahead | None:
-    """The training step of so many samples and the evaluation of so many, being compiled.
-
-    None where several processes compute together: where their arrays lie is seen from the arrays alone.
-    """
-    if jax.process_count() > 1:
-        return None
-    given = Batch(_shapes(train.inputs, batch), _shapes(train.targets, batch), _SHAPE((batch,), np.int32))
+    """The training step of so many samples and the evaluation of so many, being compiled."""
+    devices = steps.devices
+    batches, every = (None, None) if devices is None else (devices.batch, devices.every)
+    given = Batch(
+        _shapes(train.inputs, batch, batches),
+        _shapes(train.targets, batch, batches),
+        _SHAPE((batch,), np.int32, sharding=batches),
+    )
     weights = weights_of(steps.template)
-    measured = _shapes(held_out.inputs, size), _shapes(held_out.targets, size)
+    if devices is not None:  # gathered for evaluation
+        weights = jax.tree.map(lambda own: _SHAPE(own.shape, own.dtype, sharding=devices.whole), weights)
+    measured = _shapes(held_out.inputs, size, every), _shapes(held_out.targets, size, every)
     train_step, evaluate_step = _lowered(steps.train), _lowered(steps.evaluate)
     with suppress(RuntimeError):  # no more threads can be had: each is compiled when it is first called
         return Ahead(
@@ -83,9 +86,9 @@ def _lowered(function: Any) -> Callable[..., Any]:
     return lower
 
 
-def _shapes(arrays: Mapping[str, Values], size: int) -> dict[str, Any]:
-    """A batch's arrays as they are on the device, where 64 bits become 32."""
+def _shapes(arrays: Mapping[str, Values], size: int, sharding: Any) -> dict[str, Any]:
+    """A batch's arrays as they are on the devices, where 64 bits become 32."""
     return {
-        name: _SHAPE((size, *values.shape[1:]), jax.dtypes.canonicalize_dtype(values.dtype))
+        name: _SHAPE((size, *values.shape[1:]), jax.dtypes.canonicalize_dtype(values.dtype), sharding=sharding)
         for name, values in arrays.items()
     }

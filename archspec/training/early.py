@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-
-from archspec.data import Column, Data, Orders, Split, Values
+from archspec.data import Column, Data, Split, Values
 from archspec.diagnostics import DataError, SpecError
 from archspec.graph import Graph
 from archspec.lowerings.choosing import Lowerings, of_new_run
@@ -22,7 +20,7 @@ from archspec.training.ahead import Ahead, compiling
 from archspec.training.checks import fitted, fitted_heads, matched
 from archspec.training.cutting import cut_from_files, is_cut
 from archspec.training.evaluation import batch_size_of
-from archspec.training.feeding import batch_of
+from archspec.training.feeding import orders_of
 from archspec.training.freezing import frozen_at
 from archspec.training.steps import Steps, steps_of
 
@@ -81,13 +79,12 @@ class Early:
         if (
             self.assumed is not None
             or "auto" in (recipe.batch_size, recipe.remat)
-            or jax.process_count() > 1
             or not all(map(len, data.parts.values()))
             or any(isinstance(values, Column) for values in targets)  # losses and checks may look at all of them
         ):
             return
         try:
-            size = batch_of(recipe, len(data.train))
+            orders = orders_of(recipe, len(data.train))
             data = matched(replace(data, classes={}), self.spec, self.graph)
             data = data.map(lambda split: fitted(split, self.spec.inputs))
             heads = fitted_heads(self.spec, data)
@@ -98,7 +95,7 @@ class Early:
                 self.spec.inputs,
                 heads,
                 recipe,
-                Orders(recipe.seed, len(data.train), size).steps,
+                orders.steps,
                 frozen=frozen_at(recipe, self.graph, 1),
                 begin=int(assumed.cut),
                 lowerings=self.lowerings,
@@ -106,8 +103,8 @@ class Early:
         except (DataError, SpecError):
             return
         self.assumed = assumed
-        measured = batch_size_of(self.graph, len(data.validation))
-        self.ahead = compiling(self.steps, data.train, size, data.validation, measured)
+        measured = batch_size_of(self.graph, len(data.validation), self.steps.devices)
+        self.ahead = compiling(self.steps, data.train, orders.batch, data.validation, measured)
 
     def fits(self, data: Data, heads: Sequence[Head]) -> bool:
         """Whether the data are as they were assumed to be."""

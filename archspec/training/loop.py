@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from archspec.data import Data, Orders, workers_for
-from archspec.diagnostics import DataError, SpecError, count, listed
+from archspec.data import Data, workers_for
+from archspec.diagnostics import DataError, SpecError, count
 from archspec.graph import Graph
-from archspec.images.numbers import given
 from archspec.lower import Arrays
 from archspec.output import said_when_slow
+from archspec.peers import peers
 from archspec.profiling import Profile
 from archspec.runs.changes import Change, epochs_of
 from archspec.runs.checkpoints import AVERAGED, BATCH, Checkpoints, Restored, last_arrays
@@ -34,10 +34,11 @@ from archspec.training.ahead import Ahead, compiling
 from archspec.training.beginning import begin_with
 from archspec.training.checks import main_classes
 from archspec.training.cutting import is_cut
+from archspec.training.device_mesh import device_mesh
 from archspec.training.early import Early
 from archspec.training.evaluation import Evaluator, Metrics, batch_size_of
-from archspec.training.failure import ALL_FINITE, broken_arrays, first_broken_layer, in_words
-from archspec.training.feeding import Batch, batch_of, feed
+from archspec.training.failure import failed, not_finite
+from archspec.training.feeding import Batch, feed, orders_of
 from archspec.training.freezing import frozen_at
 from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
@@ -100,7 +101,11 @@ class Stretch:
 
 
 class Loop:
-    """A run in its folder, step by step: begun or gone on with, watched, kept in checkpoints, and ended."""
+    """A run in its folder, step by step: begun or gone on with, watched, kept in checkpoints, and ended.
+
+    Of several processes each has a loop, and all of them take the same steps, evaluate, save and end alike: whatever
+    that hangs on follows from what is the same in all, or process 0 says it. It alone reads and writes the records.
+    """
 
     def __init__(
         self,
@@ -125,8 +130,10 @@ class Loop:
         self.folder = folder
         self.owner = owner
         self.shown = shown
-        self.batch = batch_of(recipe, len(data.train))
-        self.orders = Orders(recipe.seed, len(data.train), self.batch)
+        self.peers = peers()
+        self.devices = device_mesh(recipe, graph)
+        self.orders = orders_of(recipe, len(data.train))
+        self.batch = self.orders.batch
         self.steps_per_epoch = self.orders.steps
         self.heads = heads
         self.again = "the same command"
@@ -138,10 +145,10 @@ class Loop:
         self.finished = False
         """Whether the run was so before it was taken up."""
         self.paged = paged
-        self.profile = Profile(profile, lambda note: say_notes([note], shown))
+        self.profile = Profile(profile if self.peers.is_first else None, lambda note: say_notes([note], shown))
         self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
-        self.checkpoints = Checkpoints(folder.path)
+        self.checkpoints = Checkpoints(folder.path, self.peers)
         self.lowered = Lowered(folder, recipe.lowerings, self.checkpoints.latest is not None)
         self.ahead: Ahead | None = None
         if early is not None and early.steps is not None and self.checkpoints.latest is None:
@@ -160,7 +167,7 @@ class Loop:
         self.workers = workers_for(recipe.workers)
         self.evaluator: Evaluator | None = None
         self.begin = int(is_cut(data.train))
-        self.feed = feed(data.train, self.orders, recipe.epochs, self.workers)
+        self.feed = feed(data.train, self.orders, recipe.epochs, self.workers, self.devices)
 
     def steps(self, epoch: int) -> Steps:
         """The compiled functions of an epoch; they change where what was frozen thaws."""
@@ -209,6 +216,31 @@ class Loop:
         saved = self.saved()
         notes = [*self.lowered.notes, *saved.notes]
         self.step = self.kept_step = saved.step
+        before = saved.about.get(BATCH, self.batch)
+        if before != self.batch:
+            raise DataError(
+                "E510",
+                f"the run in {self.folder.path} has steps of {count(before, 'sample')}, and would have {self.batch:,} "
+                "with these devices",
+                help=["with devices of which as many parts divide a batch it goes on", "--overwrite trains anew"],
+            )
+        self.records = self.peers.chosen("records", lambda: self.kept_records(saved, notes))
+        self.checkpoints.drop_after(self.step)
+        self.state = saved.state if self.step else self.state_at(0)
+        for record in self.records:
+            self.watch.see(record)
+        self.follow()
+        self.stretch = Stretch(self.heads, self.main.name, self.step)
+        if self.step and (not self.records or self.records[-1]["step"] < self.step):
+            self.stretch.take(saved.about)
+        if self.peers.is_first:
+            found = goes_on(self.folder.spec_text, self.spec.to_yaml())
+            notes += self.changed(found) if found else []
+            say_notes(notes, self.shown)
+            self.folder.note(notes)
+
+    def kept_records(self, saved: Restored, notes: list[str]) -> list[dict[str, Any]]:
+        """The records until the step of a checkpoint, which alone are kept; what is amiss is added to the notes."""
         records, amiss = self.folder.metrics()
         notes += amiss
         # A kill leaves a record or two more than there are checkpoints.
@@ -222,20 +254,7 @@ class Loop:
         there = sum(record["step"] < self.step for record in records)
         kept = self.folder.keep_metrics(self.step, wanted if there < before else ())
         notes += [note for note in kept.notes if note not in notes]
-        self.checkpoints.drop_after(self.step)
-        self.state = saved.state if self.step else self.state_at(0)
-        self.records = kept.records
-        for record in self.records:
-            self.watch.see(record)
-        self.follow()
-        self.stretch = Stretch(self.heads, self.main.name, self.step)
-        if self.step and (not self.records or self.records[-1]["step"] < self.step):
-            self.stretch.take(saved.about)
-        found = goes_on(self.folder.spec_text, self.spec.to_yaml())
-        if found:
-            notes += self.changed(found)
-        say_notes(notes, self.shown)
-        self.folder.note(notes)
+        return kept.records
 
     def changed(self, found: Sequence[Change]) -> list[str]:
         """Goes on with changed settings, and gives notes on them: more epochs may change the learning rate."""
@@ -259,7 +278,12 @@ class Loop:
     def follow(self) -> None:
         """Has the state's factor of the learning rate be what the records so far make of it."""
         if FACTOR in self.state:
-            self.state = {**self.state, FACTOR: jnp.asarray(self.watch.factor, jnp.float32)}
+            self.state = {**self.state, FACTOR: self.laid(np.float32(self.watch.factor))}
+
+    def laid(self, value: Any) -> jax.Array:
+        """An array whole on every device."""
+        placed: jax.Array = jnp.asarray(value) if self.devices is None else self.devices.put(value, self.devices.whole)
+        return placed
 
     def entering(self, epoch: int, state: State) -> State:
         """The state at the start of an epoch: where what was frozen thaws, the optimiser begins anew."""
@@ -281,7 +305,7 @@ class Loop:
         if self.ahead is not None:
             return
         steps = self.steps(self.epoch_of((self.checkpoints.latest or 0) + 1))
-        size = batch_size_of(self.graph, len(self.data.validation))
+        size = batch_size_of(self.graph, len(self.data.validation), self.devices)
         self.ahead = compiling(steps, self.data.train, self.batch, self.data.validation, size)
 
     def program(self, steps: Steps, batch: Batch) -> str:
@@ -300,13 +324,13 @@ class Loop:
 
     def _go(self) -> Result:
         with said_when_slow(f"preparing {self.spec.name}") if self.shown else nullcontext():
-            if not self.folder.finished:  # else there may be nothing left to compute
+            if not self.was_finished():  # else there may be nothing left to compute
                 self.compile_ahead()
             self.resume()
         # The last record may be lost, with the state that it is of still there.
         self.pending = self.stretch.taken and self.due(self.step)
         done = self.step >= self.total or self.watch.ended
-        if self.folder.finished and done and not self.pending:
+        if self.was_finished() and done and not self.pending:
             if self.shown:
                 print(f"{self.folder.path} is trained already; --overwrite trains anew")
             self.finished = True
@@ -319,8 +343,10 @@ class Loop:
         steps = self.steps(self.epoch_of(self.step + 1))
         whose = self.data.whose("validation")
         evaluate = self.evaluator = Evaluator(steps, self.data.validation, self.heads, self.graph, whose, self.workers)
-        events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
-        self.logs = Logs.of_run(self, self.records)
+        events: Events | None = None
+        if self.peers.is_first:
+            events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
+            self.logs = Logs.of_run(self, self.records)
         try:
             with held_back(signal.SIGINT, signal.SIGTERM) as check:
                 self.train(progress, evaluate, events, check)
@@ -341,12 +367,17 @@ class Loop:
         finally:
             self.profile.drop()
             progress.close()
-            events.close()
+            if events is not None:
+                events.close()
         if self.watch.ended and self.step < self.total and self.shown:
             progress.say(self.watch.said)
         return self.result()
 
-    def train(self, progress: Progress, evaluate: Evaluator, events: Events, check: Callable[[], None]) -> None:
+    def was_finished(self) -> bool:
+        """Whether the folder's run has ended before."""
+        return bool(self.peers.chosen("finished", lambda: self.folder.finished))
+
+    def train(self, progress: Progress, evaluate: Evaluator, events: Events | None, check: Callable[[], None]) -> None:
         """Trains to the end, with evaluations and checkpoints on the way; `check` is called between steps.
 
         A stop within an evaluation leaves a state whose record is not yet made, which comes first when it is taken up.
@@ -395,7 +426,7 @@ class Loop:
         samples = len(self.data.train)
         return epochs * samples + min(steps * self.batch, samples)
 
-    def evaluated(self, progress: Progress, evaluate: Evaluator, events: Events) -> None:
+    def evaluated(self, progress: Progress, evaluate: Evaluator, events: Events | None) -> None:
         """Evaluates the state, and records and saves it."""
         self.settle()
         seconds = self.stretch.seconds
@@ -421,12 +452,14 @@ class Loop:
             "images_per_second": round(trained / seconds, 1) if seconds else None,
         }
         self.owner.check()
-        self.folder.add_metrics(record, times)
+        if self.peers.is_first:
+            self.folder.add_metrics(record, times)
         self.records.append(record)
         self.watch.see(record)
         self.follow()
         self.save()
-        events.add({**record, **times})
+        if events is not None:
+            events.add({**record, **times})
         self.logs.record({**record, **times})
         main = self.main.name if self.others else ""
         rest = of_others(self.others, record[MEASURED])
@@ -438,7 +471,8 @@ class Loop:
         """Saves the state, with what was summed up since the last record."""
         self.settle()
         about = {**self.stretch.to_plain(), RECORDS: len(self.records), BATCH: self.batch}
-        self.lowered.keep()
+        if self.peers.is_first:
+            self.lowered.keep()
         self.checkpoints.save(self.step, self.state, about, self.wanted)
         self.kept_step = self.step
 
@@ -455,7 +489,9 @@ class Loop:
         self.stretch.totals.settle()
         if self.stretch.totals.failed is not None:
             self.fail(self.stretch.totals.failed)
-        self.check_finite(self.state, self.step)
+        wrong = not_finite(self, self.state, self.step)
+        if wrong is not None:
+            raise wrong
 
     def timed(self) -> list[dict[str, Any]]:
         """The records so far with what they took."""
@@ -481,27 +517,6 @@ class Loop:
             message = f"after {self.at(self.step)} {error.message}; {self.good()}"
             raise DataError(error.code, message, notes=error.notes, help=error.help) from None
 
-    def check_finite(self, state: State, step: int) -> None:
-        """Raises `DataError` unless all that a checkpoint would hold is finite."""
-        broken = broken_arrays({**state["params"], **state["statistics"]})
-        what = listed(broken, 4)
-        if not broken:
-            broken = broken_arrays(_by_name(state["optimiser"]))
-            if broken:  # a line search begins with an infinite error, to which one that fails comes back
-                begun = broken_arrays(_by_name(self.steps(self.epoch_of(step)).continued(state)["optimiser"]))
-                broken = [name for name in broken if name not in begun]
-            # The last word of where it lies is the parameter.
-            what = f"what the optimiser keeps of {listed(dict.fromkeys(name.split()[-1] for name in broken), 4)}"
-        if broken:
-            rate = self.steps(self.epoch_of(step)).learning_rate(step - 1)
-            where = f", the last of epoch {self.epoch_of(step)}," if step % self.steps_per_epoch == 0 else ""
-            raise DataError(
-                "E520",
-                f"after step {step}{where} {what} "
-                f"{'is' if len(broken) == 1 else 'are'} not finite, though the losses were; {self.good()}",
-                help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps"],
-            )
-
     def good(self) -> str:
         """What is left of a run that failed, in words."""
         self.checkpoints.wait()
@@ -512,43 +527,8 @@ class Loop:
         return f"the last good checkpoint is that of {self.at(done)}, in {self.folder.path}"
 
     def fail(self, step: int) -> None:
-        """Does the failing steps again from the last checkpoint to find the layer, then raises `DataError`.
-
-        A plateau's factor is in the checkpoint, and no evaluation lies between it and the failing step.
-        """
-        self.checkpoints.wait()
-        state = self.state_at(self.checkpoints.latest or 0)
-        at = int(state["step"])  # of an earlier one where the last is damaged
-        epoch = self.epoch_of(step + 1)
-        while True:
-            now = at // self.steps_per_epoch + 1
-            steps = self.steps(now)
-            if at % self.steps_per_epoch == 0:
-                state = self.entering(now, state)
-            batches = self.feed.batches(self.orders.of(now), at % self.steps_per_epoch, now)
-            for batch in islice(batches, step - at):
-                state, _ = steps.train(state, batch)
-                at += 1
-            if now == epoch:
-                break
-        prepared = steps.prepare(state, next(batches))
-        network, graph = steps.network(state), self.graph.pruned("train")
-        frozen = frozen_at(self.recipe, self.graph, epoch).layers
-        broken = (
-            first_broken_layer(
-                graph, network, given(part.inputs), part.key, frozen, precision=steps.type, lowerings=steps.lowerings
-            )
-            for part in steps.parts(prepared)
-        )
-        where = next((layer for layer in broken if layer != ALL_FINITE), ALL_FINITE)
-        rate = steps.learning_rate(step)
-        scale = float(state["scaling"]["scale"]) if "scaling" in state else None
-        what, where, help = in_words(self.recipe.precision, scale, where)
-        raise DataError(
-            "E520",
-            f"{what} at step {step + 1} (epoch {epoch}); {where}; {self.good()}",
-            help=[f"the learning rate there is {rate:.4g}: a smaller one, or a warm-up, often helps", *help],
-        )
+        """Raises `DataError` with the layer at which a step goes wrong."""
+        raise failed(self, step)
 
     def result(self) -> Result:
         """Writes what a finished run ends with."""
@@ -556,6 +536,8 @@ class Loop:
         self.owner.check()
         self.checkpoints.tidy(self.wanted)
         result = self.made()
+        if not self.peers.is_first:
+            return result
         title = f"{self.spec.name} on {self.data.name}"
         curves.draw(self.records, title, self.folder.path / CURVES, self.main, self.held, self.watch.best)
         about = {"part": result.part, **result.headlines, "epochs": self.records[-1]["epoch"], "step": result.step}
@@ -569,8 +551,9 @@ class Loop:
 
     def say(self, note: str) -> None:
         """Says a note and keeps it."""
-        say_notes([note], self.shown)
-        self.folder.note([note])
+        if self.peers.is_first:
+            say_notes([note], self.shown)
+            self.folder.note([note])
 
     def made(self) -> Result:
         """What came of the run: the last state, or the best where the recipe says by what."""
@@ -578,12 +561,13 @@ class Loop:
         best = None if self.watch.best is None else self.best(self.watch.best)
         params, statistics = weights_of(self.state)
         if best is not None and best != self.step:
-            found, notes, step = last_arrays(self.folder.path, best)
+            found, notes, step = last_arrays(self.folder.path, best, self.peers)
             say_notes([note for note in notes if note != AVERAGED], self.shown)
             record = next((record for record in self.records if record["step"] == step), record)
-            params, statistics = ({name: jnp.asarray(found[name]) for name in part} for part in (params, statistics))
-        params, statistics = jax.tree.map(jnp.asarray, (params, statistics))
+            params, statistics = ({name: self.laid(found[name]) for name in part} for part in (params, statistics))
         test = self.tested((params, statistics), record["step"])
+        if self.devices is not None:  # whoever has the result has one device's arrays
+            params, statistics = self.devices.local((params, statistics))
         chose = self.watch.best is not None or self.watch.patience is not None or self.watch.following is not None
         return Result(
             self.folder.path,
@@ -600,7 +584,7 @@ class Loop:
 
     def best(self, figure: Figure) -> int | None:
         """The best step of those whose states are there; where a better one is not any more, that is said."""
-        best = best_of(self.records, figure, self.checkpoints.steps())
+        best = best_of(self.records, figure, self.peers.chosen("steps", self.checkpoints.steps))
         ever = best_of(self.records, figure)
         if ever is not None and ever != best:
             self.say(
@@ -613,7 +597,7 @@ class Loop:
         """The figures of the test part, which is measured once: result.json keeps them. None where there is none."""
         if self.data.test is None:
             return None
-        kept = read_object(self.folder.path / RESULT)
+        kept = self.peers.chosen("result", lambda: read_object(self.folder.path / RESULT))
         if kept.get("step") == step and isinstance(kept.get("test"), dict):
             return dict(kept["test"])
         self.close_feeds()  # their processes would be in the way of those that read the test part
@@ -643,10 +627,3 @@ class Loop:
     def close(self) -> None:
         self.close_feeds()
         self.checkpoints.close()
-
-
-def _by_name(optimiser: Any) -> Arrays:
-    """The floating-point arrays of an optimiser's state, by where they lie in it."""
-    leaves, _ = jax.tree.flatten_with_path(optimiser)
-    floating = (leaf for leaf in leaves if jnp.issubdtype(leaf[1].dtype, jnp.floating))
-    return {jax.tree_util.keystr(path, simple=True, separator=" "): value for path, value in floating}

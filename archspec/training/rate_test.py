@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from archspec.data import Orders, workers_for
+from archspec.data import workers_for
 from archspec.diagnostics import DataError
 from archspec.diagnostics import count as counted
 from archspec.output import say
@@ -19,7 +19,7 @@ from archspec.training import scaling
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
 from archspec.training.cutting import cut_from_files, is_cut
-from archspec.training.feeding import batch_of, feed
+from archspec.training.feeding import feed, orders_of
 from archspec.training.freezing import frozen_at
 from archspec.training.notes import say_notes
 from archspec.training.run import read_data, with_batch, with_blocks
@@ -89,10 +89,9 @@ def rate_test(
         recipe, sizes = with_batch(recipe, spec, graph, data, heads)
         recipe, blocks = with_blocks(recipe, spec, graph, data, heads)
         say_notes([*sizes, *blocks], progress)
-        batch = batch_of(recipe, len(data.train))
         frozen = frozen_at(recipe, graph, 1)
         given = None if recipe.init_from is None else initial_weights(recipe.init_from, spec, graph).arrays
-        orders = Orders(recipe.seed, len(data.train), batch)
+        orders = orders_of(recipe, len(data.train))
         rising = _Rising(lowest=lowest, highest=highest, over=steps, peak=recipe.optimiser.learning_rate)
         swept = recipe.model_copy(update={"schedule": rising})
         begin = int(is_cut(data.train))
@@ -101,11 +100,13 @@ def rate_test(
         raise error.located(spec.place("train")) from None
     # Twice as many as are needed, since steps in float16 may be left out.
     epochs = -(-2 * steps // orders.steps)
-    source = feed(data.train, orders, epochs, workers_for(recipe.workers))
+    source = feed(data.train, orders, epochs, workers_for(recipe.workers), compiled.devices)
     batches = (own for epoch in range(1, epochs + 1) for own in source.batches(orders.of(epoch), epoch=epoch))
     state = compiled.initial(given)
     if progress:
-        say(f"{counted(steps, 'step')} of {batch}, at rates from {lowest:g} to {highest:g}; compiling the step …")
+        say(
+            f"{counted(steps, 'step')} of {orders.batch}, at rates from {lowest:g} to {highest:g}; compiling the step …"
+        )
     losses: list[float] = []
     ended = "all rates were tried"
     left_out = 0

@@ -21,12 +21,13 @@ from archspec.lower import outline
 from archspec.lowerings.choosing import of_mode
 from archspec.output import said_when_slow, say
 from archspec.passes import groups_of
+from archspec.peers import peers
 from archspec.plugins import changed, used_by
 from archspec.reports import report
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.choosing import AUTO, choose_folder, take_folder
 from archspec.runs.folder import RUN, RunFolder
-from archspec.runs.owner import unusable
+from archspec.runs.owner import Guest, Owner, unusable
 from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.spec.needs import named, training_memory
@@ -113,20 +114,27 @@ def _train(
         recipe = settled(recipe)
     except DataError as error:
         raise error.located(spec.place("train", "mesh")) from None
+    others = peers()
+    progress = progress and others.is_first
     spec_text = spec.to_yaml()
     asked = Path(at_home(str(workdir))) if workdir is not None else None
+
+    def choose() -> str:
+        return str(choose_folder(spec.run_name, spec_text, asked, overwrite).path)
+
     try:
-        folder = choose_folder(spec.run_name, spec_text, asked, overwrite)
+        folder = RunFolder(Path(others.chosen("folder", choose)))
     except DataError as error:
         raise error.located(None) from None
+    anew = others.chosen("anew", lambda: overwrite or not folder.begun)
     _check_watched(recipe, spec, graph)  # before data are read, which can take hours
-    early = Early(spec, graph, recipe) if overwrite or not folder.begun else None
+    early = Early(spec, graph, recipe) if anew else None
     data, digest = read_data(spec, graph, recipe, progress, early)
     heads = fitted_heads(spec, data)
     data = cut_from_files(data, spec, heads)
     try:
         # Everything that can be wrong is looked at before a folder is touched.
-        given = begin_with(recipe, spec, graph, folder, progress) if overwrite or not folder.begun else None
+        given = begin_with(recipe, spec, graph, folder, progress) if anew else None
         _check_frozen(recipe, spec, graph)
         _check_remat(recipe, spec, graph)
         _check_updates(recipe, spec, graph)
@@ -134,14 +142,22 @@ def _train(
         for writer in recipe.log or ():
             writer.check()
         begun = None if overwrite else folder
-        recipe, chosen = with_batch(recipe, spec, graph, data, heads, begun)
-        recipe, anew = with_blocks(recipe, spec, graph, data, heads, begun)
-        notes = [*data.notes, *chosen, *anew, *_notes(spec, graph, recipe, data, heads)]
+        recipe, batch_said = with_batch(recipe, spec, graph, data, heads, begun)
+        recipe, blocks_said = with_blocks(recipe, spec, graph, data, heads, begun)
+        notes = [*data.notes, *batch_said, *blocks_said, *_notes(spec, graph, recipe, data, heads)]
         say_notes(notes[len(data.notes) :], progress)
         if early is not None and early.assumed is not None and not early.fits(data, heads):
             say_notes([OTHER_DATA], progress)
             early = None
-        folder, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
+        owners: list[Owner] = []
+
+        def take() -> str:
+            taken, owner = take_folder(spec.run_name, spec_text, asked, overwrite)
+            owners.append(owner)
+            return str(taken.path)
+
+        folder = RunFolder(Path(others.chosen("taken", take)))
+        owner = owners[0] if owners else Guest(folder.path)
     except DataError as error:
         raise error.located(None) from None
     try:
@@ -151,14 +167,18 @@ def _train(
             other = folder.path.with_name(spec.run_name)
             print(f"{other} holds another run, whose spec or settings differ; this one is in {folder.path}")
         about = {**made_of(recipe.seed, command), **_record(spec, graph, data, heads, notes), DATA: digest}
-        about |= {BATCH_SIZE: recipe.samples} if chosen else {}
-        about |= {REMAT: list(recipe.remat)} if anew else {}
+        about |= {BATCH_SIZE: recipe.samples} if batch_said else {}
+        about |= {REMAT: list(recipe.remat)} if blocks_said else {}
         about |= {CUT: True} if is_cut(data.train) else {}
-        if overwrite or not folder.begun:
-            folder.clear()
-            folder.begin(owner, spec_text, str(report(graph)), about)
-        else:
-            say_notes(_resumed(folder, data.name, about), progress)
+
+        def begin() -> None:
+            if overwrite or not folder.begun:
+                folder.clear()
+                folder.begin(owner, spec_text, str(report(graph)), about)
+            else:
+                say_notes(_resumed(folder, data.name, about), progress)
+
+        others.chosen("begun", begin)
         run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile, early)
         if asked == AUTO:  # with which the same command begins another run
             run.again = f"the same command with --workdir {folder.path}"
@@ -166,14 +186,15 @@ def _train(
             return run.go()
         finally:
             run.close()
-            if run.failed_early:
+            if run.failed_early and others.is_first:
                 with suppress(DataError, OSError):
                     folder.clear()  # nothing in it is of use, and it would be in the way of the next attempt
     except (DataError, OSError) as error:
         try:
             owner.check()
         except DataError as moved:
-            folder.clear_rest()
+            if others.is_first:
+                folder.clear_rest()
             raise moved.located(None) from None
         told = unusable(folder.path, error) if isinstance(error, OSError) else error
         raise told.located(None) from None
