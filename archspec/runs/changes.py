@@ -19,6 +19,8 @@ FREE = (
     *("title", "paper", "notes", "lineage", "published"),
 )
 """What may change in the course of a run, besides more epochs: none of it changes what a step computes."""
+WITHOUT = {"train.mesh.per_device": False}
+"""What settings are where the section that they are in is not there."""
 
 LONGEST = 60
 """A value that is longer is cut when it is said."""
@@ -64,7 +66,7 @@ def changes(held: str, text: str) -> list[Change] | None:
         return None
     old, new = (dict(_leaves("", tree.plain)) for tree in trees if tree is not None)
     paths = [*new, *(path for path in old if path not in new)]
-    found = [Change(path, old.get(path, LACKING), new.get(path, LACKING)) for path in paths]
+    found = [Change(path, *(tree.get(path, WITHOUT.get(path, LACKING)) for tree in (old, new))) for path in paths]
     return [change for change in found if _other(change.old, change.new)]
 
 

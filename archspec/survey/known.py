@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.cache import cache_folder
 from archspec.data import Column
 from archspec.diagnostics import DataError
-from archspec.survey.facts import DIGEST, Facts, Labels, Moments
+from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments
 from archspec.writing import write
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ class Known:
         self.begun = time.time()
         self.usable = True
 
-    def keys(self, parts: Mapping[str, Split], pieces: Pieces) -> dict[int, str]:
-        """The keys of the pieces whose files are all known by name and have not just changed."""
+    def keys(self, parts: Mapping[str, Split], pieces: Pieces, numbers: Iterable[int]) -> dict[int, str]:
+        """The keys of those of some pieces whose files are all known by name and have not just changed."""
         own = {part: [*_files_of(split)] for part, split in parts.items()}
         made = {}
-        for number, (part, begin, end) in enumerate(pieces.places):
+        for number in numbers:
+            part, begin, end = pieces.places[number]
             if own[part] and (key := self._key(own[part], begin, end, pieces[number].inputs)) is not None:
                 made[number] = key
         return made
@@ -79,7 +80,7 @@ class Known:
         if self.fresh:
             return None
         try:
-            facts = _from_plain(json.loads((self.folder / f"{key}.json").read_text("utf-8")))
+            facts = from_plain(json.loads((self.folder / f"{key}.json").read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         whole = len(facts.digests) == facts.count == length
@@ -91,7 +92,7 @@ class Known:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write(self.folder / f"{key}.json", json.dumps(_to_plain(facts)))
+            write(self.folder / f"{key}.json", json.dumps(to_plain(facts)))
         except (OSError, DataError):
             self.usable = False
 
@@ -118,7 +119,8 @@ def _unpacked(text: str) -> list[bytes]:
     return [data[place : place + DIGEST] for place in range(0, len(data), DIGEST)]
 
 
-def _to_plain(facts: Facts) -> dict[str, Any]:
+def to_plain(facts: Facts) -> dict[str, Any]:
+    """Facts in terms of JSON."""
     return {
         "count": facts.count,
         "digests": _packed(facts.digests),
@@ -135,6 +137,7 @@ def _to_plain(facts: Facts) -> dict[str, Any]:
         },
         "files": facts.files,
         "seen": facts.seen,
+        "bad": [list(bad) for bad in facts.bad],
     }
 
 
@@ -156,7 +159,8 @@ def _moments(plain: Mapping[str, Any]) -> Moments:
     return Moments(arrays[0], plain["count"], arrays[1], arrays[2], plain["low"], plain["high"])
 
 
-def _from_plain(plain: Mapping[str, Any]) -> Facts:
+def from_plain(plain: Mapping[str, Any]) -> Facts:
+    """The facts that `to_plain` wrote."""
     import numpy as np
 
     targets = {
@@ -176,4 +180,6 @@ def _from_plain(plain: Mapping[str, Any]) -> Facts:
         targets,
         Counter(plain["files"]),
         {name: Counter(own) for name, own in plain["seen"].items()},
+        # Those that were kept by an earlier version have no such name; of what is kept nothing is bad.
+        [Bad(*own[:4], tuple(own[4]), *own[5:]) for own in plain.get("bad", ())],
     )

@@ -1,7 +1,8 @@
 """Reading every sample of a dataset once, in worker processes: what there is to know before the first step.
 
 Of samples that are read from files anew each time, the facts are kept under XDG_CACHE_HOME/archspec, by the names,
-sizes and times of the files, so that a second run on the same files need not read them (`known.py`).
+sizes and times of the files, so that a second run on the same files need not read them (`known.py`). Of several
+processes that compute together each reads its share of the pieces, and all get the facts of all.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from archspec.data import Column, Data, Split, UnlikeError
 from archspec.diagnostics import DataError, count, listed
 from archspec.images.limits import cores
+from archspec.peers import ALONE, Peers
 from archspec.survey.facts import DIGEST, Bad, Facts, Labels, Moments, digest
-from archspec.survey.known import Known
+from archspec.survey.known import Known, from_plain, to_plain
 from archspec.survey.processes import Ended, over
 
 if TYPE_CHECKING:
@@ -69,21 +71,24 @@ def survey(
     known: Known | None = None,
     about: bool = False,
     told: Callable[[int, int], None] | None = None,
+    peers: Peers = ALONE,
 ) -> Survey:
     """Reads each sample once. What cannot be read is among the facts; nothing is raised for it.
 
     `fits` has how images of an input come to the network's size, for the pixels' mean and deviation. With `about`,
     files are asked for their size, mode and format. `told` is called with how many samples are done, and of how many.
     Of many samples as many processes as there are cores read each its share, but no more than `most`, or one where that
-    is 0: not this process, which a damaged file may end. `workers` says how many in any case.
+    is 0: not this process, which a damaged file may end. `workers` says how many in any case. All `peers` must ask for
+    the same, and each reads one piece in as many as they are; `told` is of its own.
     """
     parts = dict(data.parts)
     reader = Reader(parts, fits or {}, about)
     pieces = Pieces(parts)
     found: dict[int, Facts] = {}
-    total = sum(map(len, parts.values()))
+    share = range(peers.index, len(pieces), peers.count)
+    total = sum(map(pieces.length, share))
     done = from_before = 0
-    keys = known.keys(parts, pieces) if known else {}
+    keys = known.keys(parts, pieces, share) if known else {}
     for number, key in keys.items():
         assert known is not None
         facts = known.facts(key, pieces.length(number))
@@ -91,7 +96,7 @@ def survey(
             found[number] = facts
             from_before += facts.count
     done += from_before
-    left = [number for number in range(len(pieces)) if number not in found]
+    left = [number for number in share if number not in found]
     lazy = any(split.is_streamed for split in parts.values())
     if workers is None:
         workers = cores() if lazy and total - done > FEW else 0
@@ -107,6 +112,11 @@ def survey(
         done += facts.count
         if told:
             told(done, total)
+    for index, theirs in enumerate(_of_peers(peers, found, keys, from_before)):
+        if index != peers.index:
+            found |= {int(number): from_plain(facts) for number, facts in theirs["facts"].items()}
+            keys |= {int(number): key for number, key in theirs["keys"].items()}
+            from_before += theirs["known"]
     if known:
         known.tidy(keys.values())
     whole = {part: Facts(0) for part in parts}
@@ -115,6 +125,14 @@ def survey(
     for part, split in parts.items():
         _add_labels(whole[part], split, data)
     return Survey(whole, from_before)
+
+
+def _of_peers(peers: Peers, found: Mapping[int, Facts], keys: Mapping[int, str], known: int) -> list[Any]:
+    """What each of several processes found, in terms of JSON."""
+    if peers.count == 1:
+        return []
+    facts = {number: to_plain(own) for number, own in found.items()}
+    return peers.gathered("survey", {"facts": facts, "keys": keys, "known": known})
 
 
 class Pieces(Sequence[Piece]):

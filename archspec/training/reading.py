@@ -16,6 +16,7 @@ from archspec.diagnostics import DataError, Diagnostic, SpecError, count
 from archspec.images.fitting import Plan, plan
 from archspec.kinds import is_foreign
 from archspec.output import say
+from archspec.peers import peers
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.survey.known import Known
@@ -74,13 +75,15 @@ def read_once(data: Data, spec: Spec, dataset: Dataset, progress: bool) -> Data:
     """Data whose samples are streamed, once each has been read; others as they are.
 
     Samples that cannot be read are left out where the dataset says so. Raises `DataError` with all of them otherwise.
+    Processes that compute together read their shares, and raise the same.
     """
     if not any(split.is_streamed for split in data.parts.values()):
         return data
     fits = fits_of(data, spec)
     known = None if is_foreign(type(dataset)) else Known(settings_of(dataset, fits))
     with shown(f"reading {data.name} once", progress) as told:
-        found = survey(data, fits=fits, most=spec.train.workers if spec.train else None, known=known, told=told)
+        most = spec.train.workers if spec.train else None
+        found = survey(data, fits=fits, most=most, known=known, told=told, peers=peers())
     data = replace(data, notes=(*data.notes, *_of_seen(data, found)))
     if known is not None and found.known and progress:
         say(
