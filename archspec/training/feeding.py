@@ -47,8 +47,10 @@ def fits_on_device(split: Split, devices: DeviceMesh | None = None, *, divided: 
     """
     if split.is_streamed:
         return False
-    local = jax.local_devices()[:1] if devices is None else devices.own.local_devices
-    own = split.nbytes / devices.mesh.devices if divided and devices is not None else split.nbytes
+    if devices is None:
+        return split.nbytes <= _room(jax.local_devices()[0])
+    local = devices.own.local_devices
+    own = split.nbytes / devices.mesh.devices if divided else split.nbytes
     # CPU devices of a process have one memory.
     return own * (len(local) if local[0].platform == "cpu" else 1) <= min(map(_room, local))
 
