@@ -44,6 +44,7 @@ COMMANDS = {
     "draw": Command("draw a network: SVG, PNG, PDF or DOT"),
     "compare": Command("networks side by side; two of them layer by layer"),
     "roofline": Command("how fast a network can be on a device at best"),
+    "plan": Command("which mesh of many devices a network trains on best, and what bounds it there"),
     "bench": Command("how fast a network is on this device: steps, layers, beside Flax by hand", runs_jax=True),
     "tune": Command("time the ways to compute a network's operations on this device, and keep the best", runs_jax=True),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),

@@ -283,14 +283,14 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """`1 error`, `2 errors`, `2 classes`, `3 axes`, `4 entries`, `5 branches`, `6 epochs`."""
+    """`1 error`, `2 errors`, `2 classes`, `3 axes`, `3 meshes`, `4 entries`, `5 branches`, `6 epochs`."""
     if number == 1:
         return f"1 {word}"
     if word.endswith("is"):
         return f"{number:,} {word[:-2]}es"
     if word.endswith("ry"):
         return f"{number:,} {word[:-1]}ies"
-    return f"{number:,} {word}" + ("es" if word.endswith(("s", "x", "ch")) and not word.endswith("poch") else "s")
+    return f"{number:,} {word}" + ("es" if word.endswith(("s", "x", "ch", "sh")) and not word.endswith("poch") else "s")
 
 
 def article(word: str) -> str:

@@ -39,6 +39,7 @@ def loaded_by(code: str) -> set[str]:
         ["compare", "lenet5", "lenet1", "alexnet", "--format", "latex"],
         ["roofline", "lenet5", "--device", "a100", "--mode", "train", "--devices", "8", "--batch", "64"],
         ["roofline", "--list"],
+        ["plan", "resnet50", "--device", "h200", "--devices", "64", "--batch", "8192"],
     ],
 )
 def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:

@@ -86,7 +86,7 @@ CODES = (
     Code(
         "W401",
         "a batch that does not fit into a device's memory",
-        "The prediction of `archspec roofline` is for a device that could not hold it.",
+        "The prediction of `archspec roofline` or `archspec plan` is for a device that could not hold it.",
         "The largest batch that fits is named.",
     ),
 )

@@ -1,12 +1,13 @@
-"""Devices that `archspec roofline` knows, and processors written as `cpu:8x3.0,avx2,50GB/s`."""
+"""Devices that `archspec roofline` and `plan` know, and processors written as `cpu:8x3.0,avx2,50GB/s`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from archspec.diagnostics import DataError, Findings, count, did_you_mean, listed
 
@@ -23,7 +24,10 @@ CPU_FORM = "cpu:CORESxGHZ,INSTRUCTIONS,BANDWIDTH[,MEMORY], as cpu:8x3.0,avx2,50G
 class Device:
     """A device's peaks: operations a second by type of number, bytes a second, bytes of memory.
 
-    `interconnect` is bytes a second out of the device to others. What is not known is None.
+    `interconnect` is bytes a second out of the device to the `linked` others that it reaches so, itself among them.
+    Hosts are as their vendors build them: `per_host` devices in each, and `network` bytes a second out of a host to
+    others, by `host_source`. `achieved` is what part of the roofline training reaches by type of number, and
+    `kernel` the seconds that the least of its kernels takes, where that was measured. What is not known is None.
     """
 
     name: str
@@ -33,6 +37,13 @@ class Device:
     source: str
     memory: float | None = None
     interconnect: float | None = None
+    linked: int | None = None
+    per_host: int | None = None
+    network: float | None = None
+    host_source: str | None = None
+    achieved: Mapping[str, float] = field(default_factory=dict)
+    kernel: float | None = None
+    achieved_source: str | None = None
 
     @property
     def is_cpu(self) -> bool:
@@ -69,9 +80,27 @@ def devices() -> Mapping[str, Device]:
             row["source"],
             giga * row["memory"],
             giga * row["interconnect"] if "interconnect" in row else None,
+            row.get("linked", row.get("host", {}).get("devices")),
+            **_host(row.get("host", {})),
+            **_measured(row.get("training", {})),
         )
         for name, row in table.plain.items()
     }
+
+
+def _host(row: Mapping[str, Any]) -> dict[str, Any]:
+    network = row.get("network")
+    return {
+        "per_host": row.get("devices"),
+        "network": None if network is None else 1e9 / 8 * network,
+        "host_source": row.get("source"),
+    }
+
+
+def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
+    if not row:
+        return {}
+    return {"achieved": row["achieved"], "kernel": 1e-6 * row["kernel"], "achieved_source": row["source"]}
 
 
 def find_device(text: str) -> Device:

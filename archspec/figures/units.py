@@ -59,6 +59,15 @@ def read_bytes(text: str) -> int:
     return int(float(match[1]) * units[match[2].lower()])
 
 
+def read_rate(text: str) -> float:
+    """Bytes a second of a rate with its unit: 400Gb/s (bits), 50 GB/s. Raises ValueError for anything else."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([KMGT])(b|B)/s", text.strip())
+    rate = 0.0 if match is None else float(match[1]) * _BYTES[f"{match[2]}B"] / (8 if match[3] == "b" else 1)
+    if not rate:
+        raise ValueError(f"{text!r} is not a rate with its unit, such as 400Gb/s (bits) or 50GB/s (bytes)")
+    return rate
+
+
 def size_text(kind: TensorType) -> str:
     """A type with what its axes are: `32×32×1 (H×W×C)`, `800×1 (L×C)`, `10 (features)`."""
     axes = "H×W×C" if kind.is_map else "L×C" if kind.is_signal else "features"

@@ -61,6 +61,13 @@ class Metric(Kind):
         """What a batch gives, as a function of outputs and targets; the loss says what an output's numbers mean."""
         raise NotImplementedError
 
+    def sizes(self, output: TensorType) -> Mapping[str, int] | None:
+        """How many numbers of 32 bits each of a batch's sums has; None where a kind does not say.
+
+        Those of metrics that are measured in training say so: a step over several devices adds them up.
+        """
+        return None
+
     def result(self, totals: Totals) -> Values:
         """The figures, from the totals of all batches."""
         raise NotImplementedError

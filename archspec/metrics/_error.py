@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from archspec.losses import Form, Loss
@@ -10,6 +10,8 @@ from archspec.metrics._base import Metric, Sums
 
 if TYPE_CHECKING:
     import jax
+
+    from archspec.types import TensorType
 
 
 class ErrorMetric(Metric):
@@ -36,3 +38,6 @@ class ErrorMetric(Metric):
             return {"error": jnp.sum(self.of(error)), "count": jnp.sum(counts)}
 
         return per_batch
+
+    def sizes(self, output: TensorType) -> Mapping[str, int]:
+        return {"error": 1, "count": 1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archspec.losses import Loss
@@ -11,6 +11,8 @@ from archspec.metrics._counting import exclusive, labels_of, truths_of
 
 if TYPE_CHECKING:
     import jax
+
+    from archspec.types import TensorType
 
 
 class Accuracy(Metric):
@@ -32,6 +34,9 @@ class Accuracy(Metric):
             return {"right": jnp.sum(counts & right), "labels": jnp.sum(counts)}
 
         return per_batch
+
+    def sizes(self, output: TensorType) -> Mapping[str, int]:
+        return {"right": 1, "labels": 1}
 
     def result(self, totals: Totals) -> Values:
         return {"accuracy": share(totals["right"], totals["labels"])}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.optimisers import Optimiser
     from archspec.passes.recompute import Patterns
+    from archspec.sharding.collectives import Step
     from archspec.spec.train import Train
 
 
@@ -36,6 +37,26 @@ def training_memory(
         parts=train.micro_batches,
         averaged=train.ema is not None,
         recomputed=stretches,
+    )
+
+
+def divided_step(graph: Graph, train: Train | None, plain: Step) -> Step:
+    """A step over several devices as the recipe has it, where `plain` does not say otherwise.
+
+    Raises `DataError` where `remat` names no block.
+    """
+    if train is None:
+        return plain
+    from archspec.passes import groups_of
+
+    frozen = {*plain.frozen_arrays, *plain.frozen_layers}
+    return plain._replace(
+        optimiser=plain.optimiser or train.optimiser,
+        parts=train.micro_batches,
+        averaged=train.ema is not None,
+        groups=groups_of(graph.pruned("train"), train.passes, named(train), frozen),
+        axes={} if train.mesh is None else train.mesh.shard,
+        norms=train.clip is not None and train.clip.norm is not None,
     )
 
 
