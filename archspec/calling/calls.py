@@ -120,7 +120,10 @@ def options_of(step: Call, way: Way, varying: Mapping[str, jax.Array] = {}) -> d
                 "key=jax.random.key(0)), another one for each step"
             )
         # A layer's key depends on its own path alone, so other layers can come and go.
-        options["key"] = jax.random.fold_in(way.key, number)
+        key = jax.random.fold_in(way.key, number)
+        # What is not told of shards would draw the same for the samples of every device.
+        alone = way.shards is not None and not step.uses_shards
+        options["key"] = jax.random.fold_in(key, way.shards.sample_part()) if way.shards and alone else key
     if step.uses_lowerings:
         options["lowerings"] = way.lowerings
     if step.uses_shards:

@@ -12,8 +12,9 @@ from jax import lax
 from archspec.calling.calls import HASH, Run, Values, Way, given_to
 from archspec.passes import Group
 
-KEPT = {"conv_general_dilated", "dot_general", "reduce_sum"}
-"""Operations of JAX whose results a round keeps for the backward pass; it computes all others anew."""
+KEPT = {"conv_general_dilated", "dot_general", "reduce_sum", "psum"}
+"""Operations of JAX whose results a round keeps for the backward pass; it computes all others anew. Sums over devices
+are kept, since to ask them again costs more than to compute."""
 
 
 def run(group: Group, values: Values, way: Way, inner: Run) -> None:

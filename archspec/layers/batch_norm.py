@@ -34,6 +34,7 @@ class BatchNorm(Layer):
 
     in_place: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
+    uses_shards: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}),
         Example({"epsilon": 0.001, "momentum": 0.99, "scale": False}),

@@ -28,6 +28,7 @@ class Dropout(Layer):
     pointwise: ClassVar[bool] = True
     uses_mode: ClassVar[bool] = True
     uses_key: ClassVar[bool] = True
+    uses_shards: ClassVar[bool] = True
     varying: ClassVar[tuple[str, ...]] = ("rate",)
     in_place: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example({}), Example(0.25, ((7,),)))
