@@ -19,6 +19,7 @@ from flax import nnx
 from archspec.calling.calls import Call, Foreign, Program, Values, Way, call
 from archspec.calling.convolutions import fold
 from archspec.calling.groups import run
+from archspec.calling.rows import take_variables
 from archspec.diagnostics import DataError, article, count, listed
 from archspec.graph import Graph, Node, input_number
 from archspec.kinds import is_foreign
@@ -29,6 +30,7 @@ from archspec.nn.shards import Shards
 from archspec.passes import Group, folds
 from archspec.plugins import failure, home_of
 from archspec.programs import keep
+from archspec.sharding.rows import Rows
 
 Arrays = dict[str, jax.Array]
 """Arrays by node path and attribute: `layer1.0.conv2.kernel`."""
@@ -94,12 +96,14 @@ class Network(nnx.Module):
         lowerings: Lowerings | None = None,
         folded: bool = False,
         shards: Shards | None = None,
+        rows: Rows | None = None,
     ) -> Outputs:
         """As a call, of arrays by name. With a 16-bit `precision` layers pass on numbers of that type and compute with
         them, but for those of `full_precision`, which compute in float32; outputs are float32. `groups` are what passes
         found in the graph that is pruned to the mode: their calls run together.
         `lowerings` choose how operations are computed; by default the rules for this device do. `shards` say of which
-        part of a batch the arrays are.
+        part of a batch the arrays are, and `rows` how layers divide the rows of maps over `spatial`: inputs are whole
+        all the same, outputs those that `rows` names a device's own rows.
         """
         program = self._programs[train]
         values = self.given(x)
@@ -107,7 +111,7 @@ class Network(nnx.Module):
             range(len(program.steps)),
             groups,
             values,
-            self.way(train, key, frozen, precision, lowerings, folded, shards),
+            self.way(train, key, frozen, precision, lowerings, folded, shards, rows),
         )
         outputs = {name: values[index, False] for name, index in program.outputs}
         if precision is not None:
@@ -250,19 +254,8 @@ def _sharing(node: Node, owner: nnx.Module) -> nnx.Module:
     It is a module of its own, since more than arrays can depend on a layer's input: padding on its size, for one.
     """
     own = _Outlines.traced(node)
-    _take_variables(own, owner)
+    take_variables(own, owner)
     return own
-
-
-def _take_variables(module: Any, owner: Any) -> None:
-    for name, value in list(vars(module).items()):
-        if isinstance(value, nnx.Variable):
-            setattr(module, name, getattr(owner, name))
-        elif isinstance(value, nnx.List):
-            for item, theirs in zip(value, getattr(owner, name), strict=True):
-                _take_variables(item, theirs)
-        elif isinstance(value, nnx.Module):
-            _take_variables(value, getattr(owner, name))
 
 
 def _check_arrays(graph: Graph, params: Arrays, others: Arrays) -> None:
@@ -382,16 +375,18 @@ class Pure:
         lowerings: Lowerings | None = None,
         folded: bool = False,
         shards: Shards | None = None,
+        rows: Rows | None = None,
     ) -> tuple[Outputs, Arrays]:
         """The network's outputs for x, as calling it takes it, and the statistics afterwards.
 
         `groups` run together: what passes found in the graph pruned to the mode. `folded` says that the arrays are
         those that the function of `folding` gave for the same groups. `shards` say how the batch is divided, where this
-        is called within `jax.shard_map`.
+        is called within `jax.shard_map`, and `rows` how the rows of maps are: of outputs that they name, a device has
+        its own rows.
         """
         network = self.merge(params, statistics)
         x = by_name(x, {}, network._inputs)
-        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded, shards)
+        outputs = network.computed(x, train, key, frozen, precision, groups, lowerings, folded, shards, rows)
         return outputs, split(network)[2]
 
     def folding(

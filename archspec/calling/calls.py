@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from archspec.calling import rows as on_rows
+from archspec.calling.rows import Formed
 from archspec.diagnostics import Span
 from archspec.kinds import Kind
 from archspec.lowerings.choosing import Lowerings
 from archspec.nn.shards import Shards
 from archspec.passes import Group
 from archspec.plugins import failure
+from archspec.sharding.rows import Rows, Source
 
 
 class Foreign(NamedTuple):
@@ -51,8 +54,9 @@ class Program(NamedTuple):
     outputs: tuple[tuple[str, int], ...]
 
 
-Values = dict[tuple[int, bool], jax.Array]
-"""What nodes give, by index, and their indices of maxima, where the second is true."""
+Values = dict[Source | Formed, jax.Array]
+"""What nodes give, by index, and their indices of maxima, where the second is true; both in other forms too, where
+rows are divided."""
 
 
 class Way(NamedTuple):
@@ -70,6 +74,8 @@ class Way(NamedTuple):
     """Whether the arrays are those that the function of `Pure.folding` gave."""
     shards: Shards | None = None
     """How the batch is divided, within `jax.shard_map`; None where this is all of it."""
+    rows: Rows | None = None
+    """How the rows of maps are divided too, over the devices of `spatial`."""
 
     varying: Mapping[int, Mapping[str, jax.Array]] = {}
     """By a call's index, numbers that differ among the rounds of a loop: its `hash`, and fields that are `varying`."""
@@ -93,10 +99,17 @@ def call(index: int, values: Values, way: Way) -> None:
     """Adds what a call gives to the values."""
     step = way.program.steps[index]
     options = options_of(step, way, way.varying.get(index, {}))
-    taken = taken_by(index, values, way)
+    module = way.module(index)
     # Profilers and dumps of compiled programs show the path, of the backward pass too.
     with jax.named_scope(step.name):
-        value = _called(way.module(index), taken, options, step)
+        taken = taken_by(index, values, way)
+        if way.rows is None:
+            value = _called(module, taken, options, step)
+        else:
+            if step.uses_shards and way.shards is not None:
+                options["shards"] = way.shards._replace(rows=way.rows.places[index].on is not None)
+            value = _called(on_rows.module_on(index, module, way.rows), taken, options, step)
+            value = value if step.gives_indices else on_rows.cut(index, value, way.rows)
     if step.gives_indices:
         value, values[index, True] = value
     keep(index, value, values, way)
@@ -146,7 +159,11 @@ def _called(module: Any, taken: Sequence[jax.Array], options: Mapping[str, Any],
 def taken_by(index: int, values: Values, way: Way) -> list[jax.Array]:
     """What a call takes, in the precision that it computes in."""
     step = way.program.steps[index]
-    taken = [values[source] for source in step.inputs]
+    taken = (
+        [values[source] for source in step.inputs]
+        if way.rows is None
+        else on_rows.taken(index, step.inputs, values, way.rows)
+    )
     if way.precision is None:
         return taken
     wanted = jnp.float32 if step.full_precision else way.precision

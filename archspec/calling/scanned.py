@@ -10,11 +10,13 @@ from flax import nnx
 from jax import lax
 
 from archspec.calling.calls import HASH, Run, Values, Way, given_to
+from archspec.calling.rows import formed
 from archspec.passes import Group
+from archspec.sharding.rows import NONE, unrolled
 
-KEPT = {"conv_general_dilated", "dot_general", "reduce_sum", "psum"}
-"""Operations of JAX whose results a round keeps for the backward pass; it computes all others anew. Sums over devices
-are kept, since to ask them again costs more than to compute."""
+KEPT = {"conv_general_dilated", "dot_general", "reduce_sum", "psum", "ppermute", "all_gather"}
+"""Operations of JAX whose results a round keeps for the backward pass; it computes all others anew. What devices send
+one another is kept, since to ask for it again costs more than to compute."""
 
 
 def run(group: Group, values: Values, way: Way, inner: Run) -> None:
@@ -24,12 +26,18 @@ def run(group: Group, values: Values, way: Way, inner: Run) -> None:
     while the program runs, so nothing else knows of it; new statistics are taken apart again. A layer's key is made
     with the number of its own path, as everywhere, which is therefore a number of its round.
     """
+    if way.rows is not None and not way.rows.alike(group):
+        inner(group.members, unrolled(group), values, way)
+        return
     size = len(group.members) // group.rounds
     first, block = group.members[:size], group.members[size : 2 * size]
     before = range(first[0], first[0] + size)
     taken = given_to(block, way.program)
     handed = [source for source in taken if source[0] in before]
-    begun = [values[source] for source in _begun(handed, first, block, way)]
+    begun = [
+        values[source] if way.rows is None or not way.rows.divided(other[0]) else formed(source, NONE, values, way.rows)
+        for source, other in zip(_begun(handed, first, block, way), handed, strict=True)
+    ]
     fixed = {source: values[source] for source in taken if source[0] not in before}
     modules = [
         [way.module(index) for index in group.members[begin : begin + size]]

@@ -286,6 +286,9 @@ class Windowed(Layer):
         extent = (axis.taps - 1) * axis.spread + 1
         if x.shape[0] != axis.step * rows.output:
             return None
+        if not rows.before + rows.after + rows.overhang:
+            # Each window lies within a part, and its module pads no rows.
+            return OnRows()
         sides = (columns.before, columns.after + columns.overhang)
         layer = self.model_copy(update={"pad": ((0, 0), sides), "rounding": "floor"})
         return OnRows(layer, Halo(rows.before, max(0, extent - axis.step - rows.before), self.beyond))

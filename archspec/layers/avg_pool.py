@@ -55,7 +55,8 @@ class AvgPool(Pool):
             return None
         rows, columns = self.fit(x)
         if not columns.overhang:
-            return own
+            # Its module may hold a number for each of all windows.
+            return own._replace(layer=own.layer or self)
         # What ceil rounding adds does not count either, so it stays what it is; of rows it would add some.
         if self.window[0] < self.steps[0] + rows.before:
             return None

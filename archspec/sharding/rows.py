@@ -125,7 +125,7 @@ class Rows:
         `groups` are those that run together. A value that several nodes take in the same form is exchanged once, but
         within blocks that are computed anew and loops once more.
         """
-        scopes = _scopes(groups, (0, False, 1))
+        scopes = self._scopes(groups, (0, False, 1))
         seen: set[tuple[int, Source, Form]] = set()
         found = []
         for index, (node, place) in enumerate(zip(self.graph.nodes, self.places, strict=True)):
@@ -148,6 +148,41 @@ class Rows:
                 ]
         return tuple(found)
 
+    def _scopes(self, groups: Sequence[Group], outer: Scope) -> dict[int, Scope]:
+        found: dict[int, Scope] = {}
+        for group in groups:
+            own, members, within = outer, group.members, group.inner
+            if group.how == "recompute":
+                own = (group.first + 1, True, outer[2])
+            elif group.how == "scan_blocks" and self.alike(group):
+                own = (group.first + 1, outer[1], outer[2] * group.rounds)
+                # The second block stands for all.
+                size = len(members) // group.rounds
+                found.update(dict.fromkeys(members, (0, False, 0)))
+                members = members[size : 2 * size]
+            elif group.how == "scan_blocks":
+                within = unrolled(group)
+            found.update(dict.fromkeys(members, own))
+            found.update(self._scopes(within, own))
+        return found
+
+    def alike(self, loop: Group) -> bool:
+        """Whether the blocks of a loop are placed alike, so that it can be one; otherwise they run one by one."""
+        size = len(loop.members) // loop.rounds
+        blocks = [loop.members[begin : begin + size] for begin in range(0, len(loop.members), size)]
+        second = blocks[1]
+        for own in blocks:
+            for index, other in zip(own, second, strict=True):
+                mine, theirs = self.places[index], self.places[other]
+                if (mine.inputs, mine.output, mine.divided) != (theirs.inputs, theirs.output, theirs.divided):
+                    return False
+        # What the first block takes from above can become its part of what the others hand on, but not the whole.
+        return not any(
+            self.divided(begun) and not self.divided(handed)
+            for index, other in zip(blocks[0], second, strict=True)
+            for begun, handed in zip(self.graph.nodes[index].inputs, self.graph.nodes[other].inputs, strict=True)
+        )
+
 
 def _of(form: Form, own: TensorType, parts: int) -> list[tuple[Literal["down", "up", "gather"], int, int]]:
     """The collectives that bring a divided value, of which a device has `own`, into a form."""
@@ -162,22 +197,15 @@ Scope = tuple[int, bool, int]
 """The number of a stretch of calls in which values are exchanged once, whether it is computed anew, and its rounds."""
 
 
-def _scopes(groups: Sequence[Group], outer: Scope) -> dict[int, Scope]:
-    found: dict[int, Scope] = {}
-    for group in groups:
-        own = outer
-        if group.how == "recompute":
-            own = (group.first + 1, True, outer[2])
-        members = group.members
-        if group.how == "scan_blocks":
-            own = (group.first + 1, outer[1], outer[2] * group.rounds)
-            # The second block stands for all.
-            size = len(members) // group.rounds
-            found.update(dict.fromkeys(members, (0, False, 0)))
-            members = members[size : 2 * size]
-        found.update(dict.fromkeys(members, own))
-        found.update(_scopes(group.inner, own))
-    return found
+def unrolled(group: Group) -> tuple[Group, ...]:
+    """The groups within all rounds of a loop, whose own are those within the second."""
+    size = len(group.members) // group.rounds
+    return tuple(_moved(inner, (turn - 1) * size) for turn in range(group.rounds) for inner in group.inner)
+
+
+def _moved(group: Group, by: int) -> Group:
+    members = tuple(index + by for index in group.members)
+    return group._replace(members=members, inner=tuple(_moved(inner, by) for inner in group.inner))
 
 
 def rows_of(graph: Graph, mesh: Mesh) -> Rows:
