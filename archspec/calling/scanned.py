@@ -38,7 +38,7 @@ def run(group: Group, values: Values, way: Way, inner: Run) -> None:
         values[source] if way.rows is None or not way.rows.divided(other[0]) else formed(source, NONE, values, way.rows)
         for source, other in zip(_begun(handed, first, block, way), handed, strict=True)
     ]
-    fixed = {source: values[source] for source in taken if source[0] not in before}
+    fixed: Values = {source: values[source] for source in taken if source[0] not in before}
     modules = [
         [way.module(index) for index in group.members[begin : begin + size]]
         for begin in range(0, len(group.members), size)

@@ -29,6 +29,9 @@ class Loss(Kind):
     takes_shares: ClassVar[bool] = False
     """Whether numbers, where it takes them, are shares or truths of classes, from 0 to 1."""
 
+    by_position: ClassVar[bool] = False
+    """Whether each position of a map has a loss of its own, so that parts of a map add up to the loss of the whole."""
+
     @property
     def forms(self) -> tuple[Form, ...]:
         """The forms of target that it understands."""

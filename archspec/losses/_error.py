@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class ErrorLoss(Loss):
     """A function of output − target, number by number."""
 
+    by_position: ClassVar[bool] = True
     takes: ClassVar[tuple[Form, ...]] = ("numbers",)
 
     def of(self, error: jax.Array) -> jax.Array:

@@ -22,6 +22,7 @@ class BinaryCrossEntropy(Loss):
     Targets t are 0 and 1, or shares between them; of classes, each is told from the rest. σ is the sigmoid.
     """
 
+    by_position: ClassVar[bool] = True
     takes: ClassVar[tuple[Form, ...]] = ("numbers", "classes")
     takes_shares: ClassVar[bool] = True
 

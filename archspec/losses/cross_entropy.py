@@ -23,6 +23,7 @@ class CrossEntropy(Loss):
     is −Σ w·t·log p, and it weighs Σ w·t.
     """
 
+    by_position: ClassVar[bool] = True
     takes: ClassVar[tuple[Form, ...]] = ("classes", "numbers")
     takes_shares: ClassVar[bool] = True
 

@@ -25,6 +25,7 @@ class Focal(Loss):
     divides by the number of its objects; here, as everywhere, the loss is the mean over what counts.
     """
 
+    by_position: ClassVar[bool] = True
     main = "gamma"
     takes: ClassVar[tuple[Form, ...]] = ("classes", "numbers")
     takes_shares: ClassVar[bool] = True

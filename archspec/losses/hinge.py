@@ -21,6 +21,7 @@ class Hinge(Loss):
     has a loss of its own, and the loss is their mean. The weight decay of the optimiser is the SVM's ½|w|²/C.
     """
 
+    by_position: ClassVar[bool] = True
     main = "power"
     takes: ClassVar[tuple[Form, ...]] = ("classes", "numbers")
     takes_shares: ClassVar[bool] = True

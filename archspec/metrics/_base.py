@@ -35,6 +35,9 @@ class Metric(Kind):
     joined: ClassVar[bool] = False
     """Whether batches are joined, sample by sample, instead of added up."""
 
+    by_position: ClassVar[bool] = False
+    """Whether what parts of a map give adds up to what the whole gives."""
+
     @property
     def headline(self) -> str:
         """The name of its first figure."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class ErrorMetric(Metric):
     """A function of output − target, number by number, added up; the output is what the loss makes of it."""
 
+    by_position: ClassVar[bool] = True
     forms: ClassVar[tuple[Form, ...]] = ("numbers",)
     better: ClassVar[Literal["higher", "lower"]] = "lower"
     percent = False

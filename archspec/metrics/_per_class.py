@@ -20,6 +20,7 @@ class PerClass(Metric):
     A class that occurs, but of which the share has nothing to be of, has 0.
     """
 
+    by_position: ClassVar[bool] = True
     each: ClassVar[str]
     """The name of the list of the classes' shares."""
     mean: ClassVar[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.losses import Loss
 from archspec.metrics._base import Metric, Sums, Totals, Values, share
@@ -20,6 +20,8 @@ class Accuracy(Metric):
 
     Of several labels at once, each counts by itself, and is right where the output is on its side of the threshold.
     """
+
+    by_position: ClassVar[bool] = True
 
     def build(self, loss: Loss) -> Callable[[Any, Any], Sums]:
         import jax.numpy as jnp

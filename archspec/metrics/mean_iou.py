@@ -20,6 +20,7 @@ class MeanIou(Metric):
     over the classes that occur as label or guess (Everingham et al. 2015; Long et al. 2015).
     """
 
+    by_position: ClassVar[bool] = True
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
 
     @property

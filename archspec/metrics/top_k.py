@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class TopK(Metric):
     """The share of labels among the k classes with the largest outputs; of equal ones the first comes first."""
 
+    by_position: ClassVar[bool] = True
     main = "k"
     forms: ClassVar[tuple[Form, ...]] = ("classes",)
 

@@ -49,7 +49,7 @@ def _least(x: jax.Array) -> jax.Array:
     return jnp.asarray(-jnp.inf, x.dtype)
 
 
-def part_of(x: jax.Array, parts: int, top: int, bottom: int, beyond: Beyond) -> jax.Array:
+def part_of(x: jax.Array, parts: int, top: int = 0, bottom: int = 0, beyond: Beyond = "zeros") -> jax.Array:
     """The part of a map that is whole on every device, with so many rows beside it."""
     own = x.shape[1] // parts
     if top or bottom:

@@ -37,6 +37,13 @@ class Shards(NamedTuple):
         summed: Values = lax.psum(values, AXES)  # type: ignore[no-untyped-call]
         return summed
 
+    def together(self, sums: dict[str, jax.Array], joined: bool, axes: tuple[str, ...]) -> dict[str, jax.Array]:
+        """What a metric gives of a batch, of what it gives of the parts along some axes: added up, or joined."""
+        if joined:
+            return {name: lax.all_gather(value, axes, axis=0, tiled=True) for name, value in sums.items()}
+        added: dict[str, jax.Array] = lax.psum(sums, axes)  # type: ignore[no-untyped-call]
+        return added
+
     @property
     def devices(self) -> int:
         return prod(self.mesh.sizes)

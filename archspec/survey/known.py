@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -159,6 +159,10 @@ def _moments(plain: Mapping[str, Any]) -> Moments:
     return Moments(arrays[0], plain["count"], arrays[1], arrays[2], plain["low"], plain["high"])
 
 
+def _bad(place: int, code: str, name: str, reason: str, help: Sequence[str] = (), unlike: bool = False) -> Bad:
+    return Bad(place, code, name, reason, tuple(help), unlike)
+
+
 def from_plain(plain: Mapping[str, Any]) -> Facts:
     """The facts that `to_plain` wrote."""
     import numpy as np
@@ -181,5 +185,5 @@ def from_plain(plain: Mapping[str, Any]) -> Facts:
         Counter(plain["files"]),
         {name: Counter(own) for name, own in plain["seen"].items()},
         # Those that were kept by an earlier version have no such name; of what is kept nothing is bad.
-        [Bad(*own[:4], tuple(own[4]), *own[5:]) for own in plain.get("bad", ())],
+        [_bad(*own) for own in plain.get("bad", ())],
     )

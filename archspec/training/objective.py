@@ -13,11 +13,13 @@ from archspec.graph import Graph
 from archspec.images.numbers import given
 from archspec.lower import Arrays, Outputs, Pure, narrowed, type_of
 from archspec.lowerings.choosing import Lowerings
-from archspec.mesh import SAMPLES
+from archspec.mesh import AXES, SAMPLES
 from archspec.metrics import Sums
-from archspec.nn.shards import Shards
+from archspec.nn.rows import gathered, part_of
+from archspec.nn.shards import Shards, averaged
 from archspec.passes import DEFAULT, groups_of
 from archspec.passes.recompute import Patterns
+from archspec.sharding.rows import Rows
 from archspec.spec.train import Precision
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
@@ -87,6 +89,7 @@ class Objective:
         lowerings: Lowerings | None = None,
         passes: Sequence[str] = DEFAULT,
         shards: Shards | None = None,
+        rows: Rows | None = None,
     ) -> None:
         self.heads = heads
         self.pure = pure
@@ -98,8 +101,17 @@ class Objective:
         self.groups = groups_of(graph.pruned("train"), passes, remat, frozen.arrays | frozen.layers)
         """What runs together in a step."""
         self.shards = shards
+        self.rows = rows
         self._graph = graph
         self.main = next(head for head in heads if head.name == graph.main_output.name)
+        self._of_batches = [
+            f"{node.owner}.{weight.name}"
+            for node in graph.pruned("train").nodes
+            if node.layer.uses_shards and node.owner not in frozen.layers
+            for weight in node.weights
+            if weight.role == "statistics"
+        ]
+        """Statistics that a step changes, by what it sees of the batch."""
         self._differentiated = jax.value_and_grad(self._loss, has_aux=True)
         self._shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
 
@@ -114,10 +126,15 @@ class Objective:
 
     def running(self, found: Found, batch: Prepared) -> Sums:
         """What the main output of a batch is measured by in training; empty where it is by nothing."""
-        if found.running is not None:
-            return found.running
-        assert found.output is not None
-        return self._running(found.output, batch.inputs, batch.targets)
+        running = found.running
+        if running is None:
+            assert found.output is not None
+            running = self._running(found.output, batch.inputs, batch.targets)
+        metric = self.main.running
+        if self.shards is None or metric is None:
+            return running
+        own = self.rows is not None and self.main.name in self.rows.outputs and metric.by_position
+        return self.shards.together(running, metric.joined, AXES if own else SAMPLES)
 
     def narrowed(self, arrays: Arrays) -> Arrays:
         """Weights as the passes take them."""
@@ -149,7 +166,10 @@ class Objective:
             gradients, found = self._widened(gradients), Found(loss, after, losses, weights, output)
         if self.shards is not None:
             loss, losses, weights = self.shards.total((found.loss, found.losses, found.weights))
-            found = found._replace(loss=loss, losses=losses, weights=weights)
+            after = found.statistics
+            if self.shards.mesh.per_device:
+                after = {**after, **averaged({name: after[name] for name in self._of_batches}, self.shards)}
+            found = found._replace(loss=loss, losses=losses, weights=weights, statistics=after)
         if scale is not None:
             gradients = {name: value / scale for name, value in gradients.items()}
         return gradients, found
@@ -236,13 +256,14 @@ class Objective:
             groups=self.groups,
             lowerings=self.lowerings,
             shards=self.shards,
+            rows=self.rows,
         )
         named = named_outputs(outputs, self.main.name)
         total = jnp.zeros(())
         losses: list[jax.Array] = []
         counts: list[jax.Array] = []
         for head in self.heads:
-            for share, value, weight in self._own_terms(head, named[head.name], head.chosen(inputs, targets)):
+            for share, value, weight in self._shares_of(head, named[head.name], head.chosen(inputs, targets)):
                 whole = weight if weights is None else weights[len(counts)]
                 # A batch without a label that counts has no loss.
                 total = total + head.weight * share * value / jnp.maximum(whole, TINY)
@@ -287,28 +308,41 @@ class Objective:
         for head in self.heads:
             target = head.chosen(batch.inputs, batch.targets)
             output = jnp.zeros((target.shape[0], *head.type.shape))
-            found.extend(weight for _, _, weight in self._own_terms(head, output, target))
+            found.extend(weight for _, _, weight in self._shares_of(head, output, target))
         return found if self.shards is None else list(self.shards.total(found))
 
-    def _own_terms(self, head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
-        """As `terms_of`, of which this device has its share: what all devices of `spatial` have alike counts once."""
-        terms = self.terms_of(head, output, target)
+    def _shares_of(self, head: Head, output: jax.Array, target: jax.Array) -> list[tuple[float, jax.Array, jax.Array]]:
+        """As `terms_of`, of which this device has its share: what all devices of `spatial` have alike counts once.
+
+        An output of own rows is held against the same rows of its target, or where a loss is none of positions, made
+        whole. One that is whole, as when weights are asked for, may be of an output of own rows.
+        """
         if self.shards is None or self.shards.mesh.spatial == 1:
-            return terms
-        own = 1 / self.shards.mesh.spatial
-        return [(share, value * own, weight * own) for share, value, weight in terms]
+            return self.terms_of(head, output, target)
+        parts = self.shards.mesh.spatial
+        if self.rows is not None and head.name in self.rows.outputs:
+            if all(term.by_position for term, _ in head.loss.terms):
+                own = output.shape[1] < head.type.shape[0]
+                output = output if own else part_of(output, parts)
+                return self.terms_of(head, output, part_of(target, parts))
+            output = self._made_whole(head, output)
+        return [(share, value / parts, weight / parts) for share, value, weight in self.terms_of(head, output, target)]
+
+    def _made_whole(self, head: Head, output: jax.Array) -> jax.Array:
+        """An output of all rows, of one of own rows."""
+        return gathered(output) if output.shape[1] < head.type.shape[0] else output
 
     def _running(self, output: jax.Array, inputs: Named, targets: Named) -> Sums:
-        if not self.main.running:
+        metric = self.main.running
+        if metric is None:
             return {}
-        measure = self.main.running.build(self.main.loss)
-        return measure(self.measured(self.main, output), self.main.chosen(inputs, targets))
-
-    def running_over_devices(self, running: Sums) -> Sums:
-        """Sums of the whole batch, of those of this device's part."""
-        assert self.shards is not None
-        summed: Sums = lax.psum(running, SAMPLES)  # type: ignore[no-untyped-call]
-        return summed
+        target = self.main.chosen(inputs, targets)
+        own = self.rows is not None and self.main.name in self.rows.outputs
+        if self.rows is not None and own and metric.by_position:
+            target = part_of(target, self.rows.parts)
+        elif own:
+            output = self._made_whole(self.main, output)
+        return metric.build(self.main.loss)(self.measured(self.main, output), target)
 
 
 @jax.custom_vjp

@@ -15,8 +15,10 @@ from archspec.images.numbers import finished, given, mean_colour, normalised, no
 from archspec.lower import Arrays, Network, Pure, build, narrowing, outline, split, type_of
 from archspec.lowerings.choosing import Lowerings, of_mode
 from archspec.lowerings.compiling import jit
+from archspec.mesh import AXES
 from archspec.nn.shards import Shards
 from archspec.passes import groups_of
+from archspec.sharding.rows import rows_of
 from archspec.spec.network import ImageInput
 from archspec.tasks import Head
 from archspec.training import averaging, scaling
@@ -139,6 +141,8 @@ def steps_of(
     optimiser = transformation(train, graph, (lambda step: factor(step + offset)) if offset else factor)
     chosen = of_mode(train.lowerings) if lowerings is None else lowerings
     devices = device_mesh(train, graph)
+    shards = None if devices is None else Shards(devices.mesh)
+    rows = rows_of(graph, devices.mesh) if devices is not None and devices.mesh.spatial > 1 else None
     objective = Objective(
         graph,
         heads,
@@ -149,7 +153,8 @@ def steps_of(
         train.remat,
         chosen,
         train.passes,
-        None if devices is None else Shards(devices.mesh),
+        shards,
+        rows,
     )
     over = None if devices is None else Divided(devices, objective.narrowed)
     scales = train.precision == "float16"
@@ -256,8 +261,7 @@ def steps_of(
         """A device's gradients, and what is found over all devices."""
         prepared = prepare(state, batch)
         gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
-        running = objective.running_over_devices(objective.running(found, prepared))
-        return gradients, found._replace(running=running, output=None)
+        return gradients, found._replace(running=objective.running(found, prepared), output=None)
 
     def valued(arrays: Arrays, state: State, batch: Batch, scale: jax.Array | None) -> jax.Array:
         """A device's share of the loss."""
@@ -284,14 +288,13 @@ def steps_of(
                 output = objective.measured(head, output)
                 metrics[head.name] = [metric.build(head.loss)(output, target) for metric in head.metrics]
         _, losses, weights = zip(*terms, strict=True)
-        sums = {"losses": jnp.stack(losses), "weights": jnp.stack(weights), "metrics": metrics}
-        return sums if devices is None else over_all(sums)
-
-    def over_all(sums: Sums) -> Sums:
-        """The sums of a batch over all devices."""
-        assert devices is not None
-        shards = Shards(devices.mesh)
-        return shards.total(sums)
+        sums = {"losses": jnp.stack(losses), "weights": jnp.stack(weights)}
+        if shards is not None:
+            sums = shards.total(sums)
+            for head in evaluated(heads):
+                own = zip(metrics.get(head.name, ()), head.metrics, strict=False)
+                metrics |= {head.name: [shards.together(part, metric.joined, AXES) for part, metric in own]}
+        return {**sums, "metrics": metrics}
 
     def train_over_devices() -> Any:
         if devices is None:

@@ -73,7 +73,7 @@ class Pass:
 
         run = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))
         (_, (outputs, statistics)), gradients = run(self.params, self.inputs)
-        return Results(outputs, *gradients, statistics)
+        return Results(outputs, gradients[0], gradients[1], statistics)
 
     def divided(self, mesh: Mesh) -> tuple[Any, Results]:
         """The compiled program too."""
