@@ -18,6 +18,7 @@ from jax.sharding import NamedSharding
 from archspec.data import Gathered, Loader, Orders, Ranges, Split, as_array, in_blocks, uncounted
 from archspec.data import epoch_order as epoch_order  # beside the feeds whose orders it makes
 from archspec.diagnostics import DataError, count
+from archspec.spec.meshing import batch_sizes
 
 if TYPE_CHECKING:
     from archspec.spec.train import Train
@@ -71,7 +72,7 @@ def batch_of(recipe: Train, samples: int) -> int:
     """Samples of a step: `batch_size`, or where there are fewer, all that `micro_batches` and devices divide.
 
     Raises `DataError` where there are fewer samples than parts of a batch (E519), and where devices do not divide a
-    batch (E507).
+    batch (E525).
     """
     devices = parts_of(recipe)
     parts = recipe.micro_batches * devices
@@ -84,14 +85,11 @@ def batch_of(recipe: Train, samples: int) -> int:
             help=[f"`micro_batches: {samples}` or fewer" if devices == 1 else "fewer devices"],
         )
     if recipe.samples <= samples and recipe.samples % parts:
-        least = recipe.samples - recipe.samples % parts
+        sizes = batch_sizes(recipe.samples, parts)
         raise DataError(
-            "E507",
+            "E525",
             f"a batch of {count(recipe.samples, 'sample')} cannot be divided among {devices:,} parts of the mesh{each}",
-            help=[
-                " or ".join(f"`train.batch_size: {size}`" for size in (least, least + parts) if size)
-                + f": a multiple of {parts}"
-            ],
+            help=[" or ".join(f"`batch_size: {size}`" for size in sizes)],
         )
     return min(recipe.samples, samples - samples % parts)
 

@@ -20,7 +20,7 @@ from archspec.spec.network import ImageInput
 from archspec.spec.train import Precision, Train
 from archspec.spec.training import Limits, active_norms, limits_of
 from archspec.tasks import Head
-from archspec.training.feeding import batch_of
+from archspec.training.feeding import batch_of, parts_of
 
 NAMED = 8
 """Classes that are named before the rest is only counted."""
@@ -157,7 +157,7 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
         notes.append(
             f"batch_size is {recipe.samples:,}, but there {'is' if samples == 1 else 'are'} "
             f"{count(samples, 'sample')} to train on: a step has "
-            + ("all of them" if batch == samples else f"{batch:,}, which {recipe.micro_batches} `micro_batches` divide")
+            + ("all of them" if batch == samples else f"{batch:,}, which {_dividing(recipe)} divide")
         )
     norms = active_norms(recipe, graph)
     parts = recipe.micro_batches
@@ -173,13 +173,23 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"and {missing:,} that {'was' if missing == 1 else 'were'} trained on already "
             f"{'fills' if missing == 1 else 'fill'} it up, for batch normalisation's statistics alone"
         )
-    single = [path for path, values in norms.items() if batch // parts * values == 1]
+    alone = parts_of(recipe) if recipe.mesh is not None and recipe.mesh.per_device else 1
+    single = [path for path, values in norms.items() if batch // (parts * alone) * values == 1]
     if single and recipe.samples > 1:  # otherwise the spec's own warning says so
         notes.append(
             f"batch normalisation over one value, which makes it 0, in {listed(single, NAMED)}: "
-            f"a {'step' if parts == 1 else 'micro-batch'} has one sample"
+            f"a {'step' if parts == 1 else 'micro-batch'} has one sample" + " on each device" * (alone > 1)
         )
     return notes
+
+
+def _dividing(recipe: Train) -> str:
+    """What divides a batch, in words."""
+    devices = parts_of(recipe)
+    own = [f"{devices:,} devices"] * (devices > 1) + [f"{recipe.micro_batches} `micro_batches`"] * (
+        devices == 1 or recipe.micro_batches > 1
+    )
+    return " of ".join(own)
 
 
 def of_average(recipe: Train, samples: int) -> list[str]:

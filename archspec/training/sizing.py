@@ -18,11 +18,12 @@ from archspec.diagnostics import DataError, count
 from archspec.figures.units import mebibytes
 from archspec.graph import Graph
 from archspec.images.limits import machine_memory
+from archspec.peers import peers
 from archspec.spec.needs import training_memory
 from archspec.spec.train import Train
 from archspec.tasks import Head
 from archspec.training.boundary import OUT_OF_MEMORY
-from archspec.training.feeding import Batch, Named, fits_on_device
+from archspec.training.feeding import Batch, Named, fits_on_device, parts_of
 from archspec.training.freezing import frozen_at
 from archspec.training.steps import steps_of
 
@@ -61,8 +62,9 @@ def sized(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[H
 
     memory = training_memory(graph, recipe)
     memory = memory if jax.default_backend() == "cpu" else memory.portable()
-    parts = recipe.micro_batches
-    best = largest(needed, memory.fixed, memory.largest_batch(room.bytes), room.bytes, parts, samples)
+    parts = recipe.micro_batches * parts_of(recipe)
+    first = memory.largest_batch(room.bytes) * parts_of(recipe)
+    best = largest(needed, memory.fixed, first, room.bytes, parts, samples)
     if not best:
         raise DataError(
             "E902",
@@ -80,15 +82,19 @@ def sized(recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[H
 
 
 def room_of(recipe: Train, data: Data | None) -> Room:
-    """What a step may take: what the recipe says, or what is free."""
+    """What a step may take on each device: what the recipe says, or what is free, in the process that has least."""
     if recipe.memory is not None:
         return Room(recipe.memory, f"`memory`, {mebibytes(recipe.memory)}")
-    return room_for(data)
+    own = room_for(data) if recipe.mesh is None else room_for(data, None)
+    return min(Room(*of_one) for of_one in peers().gathered("room", own))
 
 
-def room_for(data: Data | None) -> Room:
-    """What is free on the device, less what the data will take there."""
-    device = jax.local_devices()[0]
+def room_for(data: Data | None, most: int | None = 1) -> Room:
+    """What is free on the device, less what the data will take there; of so many devices of this process, or all, on
+    each.
+    """
+    devices = jax.local_devices()[:most]
+    device = devices[0]
     stats = device.memory_stats() or {}
     splits = () if data is None else (data.train, data.validation)
     held = sum(split.nbytes for split in splits if fits_on_device(split))
@@ -96,7 +102,8 @@ def room_for(data: Data | None) -> Room:
     if limit:
         free, where = limit - stats.get("bytes_in_use", 0), device.device_kind
     else:
-        free, where = free_memory(), "this machine's memory"
+        free, where = free_memory() // len(devices), "this machine's memory"
+        where += f" for each of {count(len(devices), 'device')}" * (len(devices) > 1)
     share = USED.get(device.platform, USED_ELSEWHERE)
     bytes = int(share * (free - held))
     return Room(max(0, bytes), f"{bytes / 2**30:,.3g} GiB of {where} ({100 * share:.0f} % of what is free)")
@@ -150,18 +157,22 @@ def largest(needed: Any, fixed: int, first: int, room: int, parts: int, samples:
 def compiled_bytes(
     spec: Spec, recipe: Train, heads: Sequence[Head], batch: int, inputs: Shapes, targets: Shapes
 ) -> int | None:
-    """Bytes of a compiled training step, as XLA counts them; nothing is allocated. None where XLA does not say."""
+    """Bytes of a compiled training step on each device, as XLA counts them; nothing is allocated. None where XLA does
+    not say.
+    """
     make: Any = jax.ShapeDtypeStruct
-
-    def shaped(shapes: Shapes) -> Named:
-        return {name: make((batch, *shape), kind) for name, (shape, kind) in shapes.items()}
 
     graph, begin = spec.graph(), recipe.init_from
     # As it is once most is trained.
     thawed = (begin.freeze_epochs or 0) + 1 if begin is not None else 1
     frozen = frozen_at(recipe, graph, max(recipe.epochs, thawed))
     steps: Any = steps_of(graph, spec.inputs, heads, recipe, 1, frozen=frozen)
-    given = Batch(shaped(inputs), shaped(targets), make((batch,), jnp.int32))
+    divided = None if steps.devices is None else steps.devices.batch
+
+    def shaped(shapes: Shapes) -> Named:
+        return {name: make((batch, *shape), kind, sharding=divided) for name, (shape, kind) in shapes.items()}
+
+    given = Batch(shaped(inputs), shaped(targets), make((batch,), jnp.int32, sharding=divided))
     try:
         analysis = steps.train.lower(steps.template, given).compile().memory_analysis()
     except jax.errors.JaxRuntimeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from archspec.data import Orders, Split
+from archspec.data import Column, Orders, Reading, Split
+from archspec.data.image_folder import ImageFolder
 from archspec.mesh import Mesh
 from archspec.peers import peers
 from archspec.runs.checkpoints import Checkpoints, digests, last_arrays
+from archspec.survey.known import to_plain
+from archspec.survey.reading import survey
 from archspec.training.device_mesh import DeviceMesh
 from archspec.training.feeding import Batch, DeviceFeed, HostFeed, as_on_one
 from archspec.training.run import train
@@ -135,6 +139,23 @@ def one_process(folder: str) -> None:
     save(folder, "2,4,1", "-", "1,8,1")
     restore(folder, "-", "8,1,1", "2,2,2", "1,4,1")
     print(json.dumps({"done": True}))
+
+
+def read_once(folder: str) -> None:
+    """Reads a streamed folder once, and says what this process read of it, and what is known of all."""
+    reads: list[str] = []
+    sample = Column.sample
+
+    def counting(column: Column, place: int, seen: Counter[str] | None = None) -> np.ndarray:
+        reads.append(column.name(place))
+        return sample(column, place, seen)
+
+    Column.sample = counting
+    data = ImageFolder(path=folder).reading(Reading("always", 0)).load()
+    reads.clear()
+    found = survey(data, workers=0, peers=peers())
+    facts = {part: to_plain(own) for part, own in found.parts.items()}
+    print(json.dumps({"reads": reads, "facts": facts, "bad": [own.reason for _, own in found.bad]}, sort_keys=True))
 
 
 COMPILED: list[str] = []

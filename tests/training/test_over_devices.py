@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import pytest
 from PIL import Image
 
 from archspec.data import epoch_order
+from archspec.diagnostics import DataError
+from archspec.loading import load
 from archspec.runs.folder import RunFolder
+from archspec.spec.train import MeshSection, Train
+from archspec.training.feeding import batch_of, parts_of
 from tests.together import together
 
 DOES = "from tests.training.over_devices import main\nmain()"
@@ -45,6 +50,36 @@ def test_two_processes_save_what_one_and_four_restore(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:-40])
     for of_process in does(2, 2, "restore", str(tmp_path), "2,2,1"):
         assert [own["step"] for own in of_process] == [1] and "is damaged" in of_process[0]["notes"][0]
+
+
+@pytest.mark.slow
+def test_each_process_reads_its_share_once_and_all_know_the_same(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "images")
+    (tmp_path / "images" / "train" / "dog" / "3.png").write_bytes(b"no image")
+    one, two = (does(count, 1, "read_once", str(tmp_path / "images")) for count in (1, 2))
+    assert two[0][0]["facts"] == two[1][0]["facts"] == one[0][0]["facts"]
+    assert two[0][0]["bad"] == two[1][0]["bad"] == one[0][0]["bad"] and "3.png" in one[0][0]["bad"][0]
+    # One column of pixels: 26 in pieces of 16 and 10, and 9.
+    assert [len(own[0]["reads"]) for own in (*one, *two)] == [35, 25, 10]
+    assert sorted(name for own in two for name in own[0]["reads"]) == sorted(one[0][0]["reads"])
+
+
+def test_a_batch_that_devices_do_not_divide_is_refused_with_the_next_sizes() -> None:
+    own = load("lenet5").train
+    assert own is not None
+
+    def recipe(batch: int, micro: int) -> Train:
+        mesh = MeshSection(data=4, fsdp=2, spatial=3)
+        return own.model_copy(update={"mesh": mesh, "batch_size": batch, "micro_batches": micro})
+
+    assert (batch_of(recipe(64, 4), 100), batch_of(recipe(200, 4), 100), parts_of(recipe(64, 1))) == (64, 96, 8)
+    with pytest.raises(
+        DataError, match="a batch of 40 samples cannot be divided among 8 parts of the mesh of 4"
+    ) as found:
+        batch_of(recipe(40, 4), 100)
+    assert found.value.code == "E525" and found.value.help == ("`batch_size: 32` or `batch_size: 64`",)
+    with pytest.raises(DataError, match=r"7 samples, .* has no 8 parts for the devices of the mesh"):
+        batch_of(recipe(40, 1), 7)
 
 
 SPEC = """archspec: 1
