@@ -1,7 +1,7 @@
 """The command line. Each command is a file in `commands/`, and imports what it needs when it runs.
 
 Exit status: 0 fine (warnings allowed), 1 an error with a code or output that was lost, 2 the command line cannot be
-parsed, 70 a fault of archspec itself, 130 interrupted.
+parsed, 70 a fault of archspec itself, 75 another process of a run was lost, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -69,14 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without `argv` it is the command line of this process, which then ends here where Python's own tidying up would only
     do harm: after Ctrl-C, which libraries' threads take badly and a second Ctrl-C would fall into, after commands that
-    only read, whose many objects it would take apart one by one, and after an error while steps are being compiled.
+    only read, whose many objects it would take apart one by one, and after an error while steps are being compiled, or
+    JAX has joined other processes.
     """
     try:
         with streams() as own:
             status = _accounted(_answered(list(sys.argv[1:] if argv is None else argv)), own)
     except KeyboardInterrupt:  # a second one, while the first was answered
         status = INTERRUPTED
-    if argv is None and (status in (INTERRUPTED, TERMINATED) or _only_reads() or (status and _compiles())):
+    if argv is None and (status in (INTERRUPTED, TERMINATED) or _only_reads() or (status and _is_held())):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
@@ -90,10 +91,10 @@ def _only_reads() -> bool:
     return not watched and not any(name in sys.modules for name in ("jax", "torch", "coverage"))
 
 
-def _compiles() -> bool:
-    """Whether steps are still being compiled, whose end nobody waits for after an error."""
-    ahead = sys.modules.get("archspec.training.ahead")
-    return ahead is not None and bool(ahead.goes_on())
+def _is_held() -> bool:
+    """Whether steps are still being compiled, or JAX would wait for other processes: nobody does after an error."""
+    ahead, hosts = (sys.modules.get(f"archspec.training.{name}") for name in ("ahead", "hosts"))
+    return (ahead is not None and bool(ahead.goes_on())) or (hosts is not None and bool(hosts.is_left()))
 
 
 def _answered(words: Sequence[str]) -> int:
@@ -130,7 +131,7 @@ def _answered(words: Sequence[str]) -> int:
         from archspec.commands._common import show
 
         show(error.diagnostics, options)
-        return 1
+        return getattr(error, "status", 1)
     except KeyboardInterrupt as error:
         say(str(error) or "interrupted")
         return getattr(error, "status", INTERRUPTED)

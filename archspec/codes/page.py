@@ -15,6 +15,7 @@ GROUPS = {
     "E53": "Weights and files that are written",
     "E54": "Weights and files that are written",
     "E56": "Drawings",
+    "E57": "Processes that train together",
     "E9": "What went wrong outside the spec",
     "W2": "Warnings of the language",
     "W3": "Warnings of shapes",
@@ -26,8 +27,8 @@ _HEAD = """# Diagnostics
 
 Everything that is wrong with a spec is reported at once, each finding with its place, the reason and a way out.
 `--format json` prints the same as data. The exit status is 0 (fine, warnings allowed), 1 (something that has a code
-below, or output that was lost), 2 (the command line cannot be parsed), 70 (E901, a fault of archspec itself) or 130
-(Ctrl-C); `--strict` makes warnings errors.
+below, or output that was lost), 2 (the command line cannot be parsed), 70 (E901, a fault of archspec itself), 75 (E573,
+another process of a run is gone) or 130 (Ctrl-C); `--strict` makes warnings errors.
 
 Where a terminal cannot show a character, one like it stands in its place; JSON, YAML, SVG and HTML have escapes and
 references instead, and mean the same. Control characters in specs and file names are replaced, so that they cannot

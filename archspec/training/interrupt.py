@@ -10,16 +10,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from archspec.output import LOADING, said_when_slow
 
+if TYPE_CHECKING:
+    from archspec.training.lookout import Turn
+
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM, which waited for its moment. `status` is the exit status that says which."""
+    """Ctrl-C or SIGTERM, which waited for its moment. `status` is the exit status that says which.
 
-    def __init__(self, words: str = "", number: int = signal.SIGINT) -> None:
+    With `by_all` all processes of a run stopped at the same step, since one was told to.
+    """
+
+    def __init__(self, words: str = "", number: int = signal.SIGINT, *, by_all: bool = False) -> None:
         super().__init__(words)
         self.number = number
+        self.by_all = by_all
 
     @property
     def status(self) -> int:
@@ -27,15 +35,25 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def held_back(*signals: signal.Signals) -> Iterator[Callable[[], None]]:
+def held_back(*signals: signal.Signals, turn: Turn | None = None) -> Iterator[Callable[[], None]]:
     """Holds Ctrl-C, or the signals named, back until the function that this gives is called, which raises `Stopped`.
 
-    A second one of them acts at once.
+    A second one of them acts at once. With `turn` all processes of a run stop at the same one of these calls, a signal
+    to any of them.
     """
-    if not _main_thread():
-        yield lambda: None  # signals reach the main thread only
-        return
     asked: list[int] = []
+
+    def check() -> None:
+        number = asked[0] if asked else 0
+        if turn is None or turn.star is None:
+            if asked:
+                raise Stopped(number=number)
+        elif turn.due(bool(asked), number, f"got {signal.Signals(number).name}" if asked else ""):
+            raise Stopped(turn.said, number or turn.number, by_all=True)
+
+    if not _main_thread():
+        yield check  # signals reach the main thread only
+        return
     before = {number: signal.getsignal(number) for number in signals or (signal.SIGINT,)}
 
     def restore() -> None:
@@ -46,10 +64,6 @@ def held_back(*signals: signal.Signals) -> Iterator[Callable[[], None]]:
     def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
         restore()
-
-    def check() -> None:
-        if asked:
-            raise Stopped(number=asked[0])
 
     for number in before:
         signal.signal(number, note)

@@ -40,6 +40,7 @@ from archspec.training.evaluation import Evaluator, Metrics, batch_size_of
 from archspec.training.failure import failed, not_finite
 from archspec.training.feeding import Batch, feed, orders_of
 from archspec.training.freezing import frozen_at
+from archspec.training.hosts import current, turn
 from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
 from archspec.training.lowered import Lowered
@@ -348,12 +349,14 @@ class Loop:
             events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
             self.logs = Logs.of_run(self, self.records)
         try:
-            with held_back(signal.SIGINT, signal.SIGTERM) as check:
+            with held_back(signal.SIGINT, signal.SIGTERM, turn=turn("stop")) as check:
                 self.train(progress, evaluate, events, check)
             self.profile.close(self.state)
         except KeyboardInterrupt as stop:
-            # A step that still runs when the interpreter ends brings the process down.
-            jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
+            # A step that still runs when the interpreter ends brings the process down. Where this process alone stops,
+            # it ends otherwise, and its steps may wait for others without end.
+            if isinstance(stop, Stopped) or current() is None:
+                jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
             if isinstance(stop, Stopped) and self.step > self.kept_step:
                 self.save()
             self.checkpoints.close()
@@ -363,7 +366,10 @@ class Loop:
                 if last
                 else "stopped before the first checkpoint"
             )
-            raise Stopped(words, stop.number if isinstance(stop, Stopped) else signal.SIGINT) from None
+            if not isinstance(stop, Stopped):
+                raise Stopped(words) from None
+            words += f" ({stop})" if str(stop) else ""
+            raise Stopped(words, stop.number, by_all=stop.by_all) from None
         finally:
             self.profile.drop()
             progress.close()
@@ -387,6 +393,7 @@ class Loop:
             self.evaluated(progress, evaluate, events)
         self.stretch.begin()
         last_saved = time.monotonic()
+        saving, failing = turn("save"), turn("fail")
         while self.step < self.total and not self.watch.ended:
             epoch = self.step // self.steps_per_epoch + 1
             steps = self.steps(epoch)
@@ -400,8 +407,8 @@ class Loop:
                 self.state, figures = steps.train(self.state, batch)
                 self.step += 1
                 self.stretch.totals.add(figures)
-                if self.stretch.totals.failed is not None:
-                    self.fail(self.stretch.totals.failed)
+                if failing.due(self.stretch.totals.failed is not None):
+                    self.settle()  # figures are looked at now and then, in each process at other steps
                 if progress.wants_figures:
                     self.show(progress, epoch)
                 if self.due(self.step):
@@ -409,7 +416,7 @@ class Loop:
                     last_saved = time.monotonic()
                     if self.watch.ended:
                         return
-                elif time.monotonic() - last_saved >= 60 * self.recipe.save_minutes:
+                elif saving.due(time.monotonic() - last_saved >= 60 * self.recipe.save_minutes):
                     self.save()
                     last_saved = time.monotonic()
 

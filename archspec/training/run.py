@@ -41,6 +41,7 @@ from archspec.training.device_mesh import settled
 from archspec.training.digest import DATA, digest_of
 from archspec.training.early import Early
 from archspec.training.freezing import frozen_at
+from archspec.training.hosts import gathered
 from archspec.training.loop import Loop
 from archspec.training.naming import names_of, value_names
 from archspec.training.notes import check_labels, of_augment, of_average, of_batches, of_data, of_precision, say_notes
@@ -89,7 +90,7 @@ def train(
         graph = spec.graph()
         return what_needs_less(graph, training_memory(graph, spec.train), SMALLER)
 
-    with in_words(less):
+    with in_words(less), gathered(spec.to_yaml()):
         return _train(spec, workdir, overwrite, progress, command, page, profile)
 
 
