@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,8 +39,11 @@ from archspec.types import Taps, TensorType
 from tests.layers.test_conformance import from_example, kind_of, read
 from tests.sharding.on_devices import BATCH, Pass, differences
 
-FAST = ["every_kind", "segnet_basic", "exchanges_are_those_of_the_program"]
-SLOW = ["every_kind_on_four", "resnet20", "unet", "enet", "computed_anew", "loops", "in_16_bits"]
+FAST = ["equal_maxima", "exchanges_are_those_of_the_program"]
+SLOW = [
+    *("every_kind", "every_kind_on_four", "odd_heights", "further_layers", "further_layers_on_four"),
+    *("segnet_basic", "resnet20", "unet", "enet", "computed_anew", "loops", "in_16_bits"),
+]
 
 
 def outcomes(names: list[str]) -> dict[str, str]:
@@ -205,41 +209,55 @@ UNPOOLED = [
 """How windows of a pooling lay that is undone."""
 
 
-def kinds(parts: int, heights: tuple[int | None, ...]) -> None:
+PACK = 8
+"""Cases in one program: one of all would take longer to compile than all of these."""
+
+
+def kinds(parts: int, height: int | None, further: bool = False) -> None:
+    """Examples of all kinds with maps of a height, and those of `FURTHER` and `UNPOOLED`, where they are asked for."""
+    chosen = [(path, layer, types, False) for path, layer, types in cases(height)]
+    if further:
+        chosen = [(f"further{number}", read(own), (TensorType(of),), True) for number, (own, of) in enumerate(FURTHER)]
+        for number, (taps, shape) in enumerate(UNPOOLED):
+            types = (TensorType(shape), TensorType(shape, "uint8", taps))
+            chosen.append((f"unpooled{number}", read({"max_unpool": "pool"}), types, True))
+    for begin in range(0, len(chosen), PACK):
+        own = Kinds()
+        for path, layer, types, divides in chosen[begin : begin + PACK]:
+            own.case(path, layer, types)
+            place = rows_of(own.graph(), Mesh(spatial=parts)).places[-1]
+            assert not divides or place.divided, (layer, place.why)
+        alike(Pass(own.graph()), Mesh(data=2, spatial=parts))
+
+
+def equal_maxima() -> None:
+    """Of equal maxima on several devices the first has the gradient."""
     own = Kinds()
-    further = []
-    for number, (written, shape) in enumerate(FURTHER):
-        own.case(f"further{number}", read(written), (TensorType(shape),))
-        further.append(len(own.nodes) - 1)
-    for number, (taps, shape) in enumerate(UNPOOLED):
-        layer = read({"max_unpool": "pool"})
-        own.case(f"unpooled{number}", layer, (TensorType(shape), TensorType(shape, "uint8", taps)))
-        further.append(len(own.nodes) - 1)
-    for height in heights:
-        for path, layer, types in cases(height):
-            own.case(f"{path}h{height or ''}", layer, types)
     own.case("ties", GlobalMaxPool(), (TensorType((8, 3, 2)),))
-    graph = own.graph()
-    rows = rows_of(graph, Mesh(spatial=parts))
-    for index in further:
-        assert rows.places[index].divided, (graph.nodes[index].layer, rows.places[index].why)
-    local = {type(graph.nodes[index].layer).kind for index in rows.maps if rows.places[index].on is not None}
-    whole = {type(graph.nodes[index].layer).kind for index in rows.maps} - local
-    # Whoever changes this set says what is divided no longer, or now.
-    assert whole == {"flatten", "locally_connected", "reshape", "self_attention"}, whole
-    # Of equal maxima on several devices the first has the gradient.
-    tested = Pass(graph)
+    tested = Pass(own.graph())
     tested.params["ties.in0.pre.kernel"] = jnp.eye(2)[None, None]
     tested.inputs["ties_in0"] = jnp.round(tested.inputs["ties_in0"])
-    alike(tested, Mesh(data=2, spatial=parts))
+    alike(tested, Mesh(data=2, spatial=2), Mesh(data=2, spatial=4))
 
 
 def every_kind() -> None:
-    kinds(2, (8,))
+    kinds(2, 8)
 
 
 def every_kind_on_four() -> None:
-    kinds(4, (16, 24, None))
+    kinds(4, 16)
+
+
+def odd_heights() -> None:
+    kinds(2, None)
+
+
+def further_layers() -> None:
+    kinds(2, None, further=True)
+
+
+def further_layers_on_four() -> None:
+    kinds(4, None, further=True)
 
 
 def segnet_basic() -> None:
@@ -341,6 +359,18 @@ def named(own: Pass, parts: int, samples: int) -> Counter[tuple[str, int]]:
     return found
 
 
+def test_kinds_that_are_divided() -> None:
+    """Whoever changes what is divided says so here: of maps with 16 rows, or of `FURTHER`, on two devices."""
+    local, whole = set(), set()
+    examples = [(layer, types) for _, layer, types in cases(16)]
+    examples += [(read(own), (TensorType(shape),)) for own, shape in FURTHER]
+    for layer, types in examples:
+        own = Kinds()
+        own.case("one", layer, types)
+        (local if rows_of(own.graph(), Mesh(spatial=2)).places[-1].on else whole).add(layer.kind)
+    assert whole - local == {"flatten", "locally_connected", "reshape", "self_attention"}
+
+
 CASES: dict[str, Callable[[], None]] = {name: globals()[name] for name in (*FAST, *SLOW)}
 
 if __name__ == "__main__":
@@ -348,7 +378,9 @@ if __name__ == "__main__":
     ended = {}
     for name in sys.argv[1:] or CASES:
         try:
+            began = time.monotonic()
             CASES[name]()
+            print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
             ended[name] = ""
         except Exception:  # of whichever type: it is told of
             ended[name] = traceback.format_exc()
