@@ -108,12 +108,12 @@ def failed(loop: Loop, step: int) -> DataError:
             at += 1
         if now == epoch:
             break
-    batch = next(batches)
+    batch, network = next(batches), steps.network(state)
     if steps.devices is not None:  # the layer is looked for on one device, which has the whole batch
         state, batch = steps.devices.local((state, batch))
         batch = as_on_one(batch, loop.orders)
     prepared = steps.prepare(state, batch)
-    network, graph = steps.network(state), loop.graph.pruned("train")
+    graph = loop.graph.pruned("train")
     frozen = frozen_at(loop.recipe, loop.graph, epoch).layers
     broken = (
         first_broken_layer(

@@ -319,7 +319,7 @@ def gathered(spec_text: str) -> Iterator[Hosts | None]:
     others = peers()
     hosts = Hosts(Star(others.index, others.count))
     if hosts.is_first:
-        hosts.star.listen(None, 0)
+        hosts.star.listen(None, _free_port())  # one for IPv4 and IPv6 alike, which 0 would not be
     port = others.chosen("star", lambda: hosts.star.port)
     with _led(hosts):
         try:

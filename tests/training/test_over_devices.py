@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,7 @@ from archspec.loading import load
 from archspec.runs.folder import RunFolder
 from archspec.spec.train import MeshSection, Train
 from archspec.training.feeding import batch_of, parts_of
-from tests.together import together
+from tests.together import ended, started, together
 
 DOES = "from tests.training.over_devices import main\nmain()"
 
@@ -198,3 +199,17 @@ def test_runs_over_devices_and_processes_equal_one_device(tmp_path: Path, data: 
     assert Counter(again[0][-1]["compiled"])["jit(train_step)"] == 1
     assert again[0][-1]["digests"] == again[1][-1]["digests"] == two[0][-1]["digests"]
     assert RunFolder(tmp_path / "again").metrics().records == RunFolder(tmp_path / "21").metrics().records
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_is_told_alike_by_all(tmp_path: Path, data: Path) -> None:
+    """The failing step is done again by all, and the layer looked for on one device of each."""
+    path = spec(tmp_path, data, stream="never", micro=2)
+    told = []
+    for count, devices, mesh in ((1, 1, ()), (2, 2, ("train.mesh=data=2,fsdp=2",))):
+        folder = tmp_path / str(count)
+        given = ("run", path, str(folder), "0", "train.optimiser.adam.learning_rate=1e30", *mesh)
+        made = ended(started(DOES, count, given, devices))
+        assert all(own.status for own in made) and not folder.exists()
+        told += [re.findall("error.E520.*", own.err) for own in made]
+    assert told[0] == told[1] == told[2] and "the first layer whose output is not finite is" in told[0][0]
