@@ -202,7 +202,8 @@ def lowered(
     train = train.model_copy(update={name: value for name, value in changed.items() if value is not None})
     # Where an output does not say its target, any name is right.
     heads = [head._replace(target=head.target or LABEL) for head in heads]
-    steps = steps_of(graph, sections, heads, train, 1, lowerings=lowerings)
+    # Of one device, as the figures are that these are set beside.
+    steps = steps_of(graph, sections, heads, train.on_one_device, 1, lowerings=lowerings)
     # Images are bytes as data have them.
     inputs = {
         item.name: shaped((batch, *item.type.shape), jnp.uint8 if item.type.is_map else jnp.float32)

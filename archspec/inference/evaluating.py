@@ -130,8 +130,9 @@ def evaluated(
     except DataError as error:
         raise spec.data_error(error) from None
     heads = fitted_heads(spec, data)
-    # Nothing is kept in evaluation, so nothing is computed anew.
-    changed: dict[str, Any] = {"remat": ()} if passes is None else {"remat": (), "passes": tuple(passes)}
+    # Nothing is kept in evaluation, so nothing is computed anew; whatever devices trained it, one measures it.
+    changed: dict[str, Any] = {"remat": (), "mesh": None}
+    changed |= {} if passes is None else {"passes": tuple(passes)}
     recipe = spec.train.model_copy(update=changed)
     steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
     notes.extend(of_precision(precision, steps.lowerings, evaluation=True))

@@ -352,6 +352,11 @@ class Train(Section):
     ] = 0
 
     @property
+    def on_one_device(self) -> Self:
+        """The recipe without its mesh."""
+        return self if self.mesh is None else self.model_copy(update={"mesh": None})
+
+    @property
     def samples(self) -> int:
         """Samples per step, once they are a number."""
         assert self.batch_size != "auto"
