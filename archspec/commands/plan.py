@@ -160,7 +160,9 @@ def _check(plan: Plan, mesh: Mesh | None) -> None:
     if mesh is not None:
         why = plan.why_not(mesh)
         if why is not None:
-            raise DataError("E525", f"`{mesh.said}`: {why}", help=_batches(plan, mesh.batches))
+            divides = plan.batch % (mesh.batches * plan.step.parts) == 0
+            help = ["leave `spatial` out, or choose rows that it divides"] if divides else _batches(plan, mesh.batches)
+            raise DataError("E525", f"`{mesh.said}`: {why}", help=help)
         return
     if not plan.meshes(plan.devices):
         raise DataError(

@@ -27,7 +27,7 @@ class Device:
     `interconnect` is bytes a second out of the device to the `linked` others that it reaches so, itself among them.
     Hosts are as their vendors build them: `per_host` devices in each, and `network` bytes a second out of a host to
     others, by `host_source`. `achieved` is what part of the roofline training reaches by type of number, and
-    `kernel` the seconds that the least of its kernels takes, where that was measured. What is not known is None.
+    `kernel` the seconds that each kernel takes beyond that, where that was measured. What is not known is None.
     """
 
     name: str

@@ -22,6 +22,11 @@ MATTERS = 0.1
 LARGE_BATCH = 8192
 """Images of a batch up to which the linear rule kept ResNet-50's accuracy (Goyal et al. 2017, figure 1)."""
 
+LEAST_BATCH = 16
+"""Samples below which batch normalisation loses accuracy (Wu & He 2018, figure 1)."""
+NO_FASTER = 0.9
+"""The part of the speed from which on fewer devices are named."""
+
 WORDS = {
     "small parts": "too few samples a device: kernels, weights and update cost as much as of many",
     "parameters": "gathering weights",
@@ -259,12 +264,12 @@ def limits(planned: Planned) -> list[str]:
     if begin is not None:
         word = "the input pipeline" if limit == "input" else WORDS[limit]
         lines.append(f"from {count(begin, 'device')} on the largest loss is {word}")
-    rest = max(losses["computing"], 0.0)
-    if losses.get("batch norm", 0.0) >= MATTERS * chosen.seconds and rest:
+    if losses.get("batch norm", 0.0) >= MATTERS * chosen.seconds and chosen.samples >= LEAST_BATCH:
         lines.append(
-            "`train.mesh.per_device: true` has batch normalisation by a device's samples: "
+            "`train.mesh.per_device: true` has batch normalisation by a device's samples, and so without these sums: "
             f"{chosen.samples} each in place of {plan.batch:,}"
         )
+    lines += _of_fewer(planned)
     hosts = plan.hosts(chosen.mesh.devices)
     needed = chosen.throughput / hosts
     said = f"input pipeline: each host has to read {needed:,.0f} samples a second"
@@ -277,6 +282,18 @@ def limits(planned: Planned) -> list[str]:
     lines.append(said)
     lines += _of_the_batch(planned)
     return lines
+
+
+def _of_fewer(planned: Planned) -> list[str]:
+    """Whether fewer devices are as fast."""
+    if planned.fixed or planned.best is None:
+        return []
+    rate = planned.throughput(planned.best)
+    for number, placed, _ in planned.scaling[:-1]:
+        if placed is not None and planned.throughput(placed) >= NO_FASTER * rate:
+            part = planned.throughput(placed) / rate
+            return [f"{count(number, 'device')} with {placed.mesh.said} give {percent(part)} of these samples a second"]
+    return []
 
 
 def _by_size(item: tuple[str, float]) -> float:
@@ -306,7 +323,7 @@ def assumptions(planned: Planned) -> list[str]:
     links, pace = plan.links, plan.pace
     lines = [
         f"computing: the roofline's time over {pace.achieved:g}"
-        + (f", and at least {seconds(pace.kernel)} a kernel" if pace.kernel else "")
+        + (f", and {seconds(pace.kernel)} more a kernel" if pace.kernel else "")
         + f" ({pace.source})",
         f"peaks: {plan.device.source}",
     ]

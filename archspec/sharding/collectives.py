@@ -118,7 +118,7 @@ def collectives(graph: Graph, mesh: Mesh, step: Step, samples: int = 1) -> tuple
         *_gathers(seen, mesh, divided, step),
         *_statistics(seen, mesh, step),
         *_rows(seen, mesh, step, samples // step.parts),
-        *_losses(mesh, step),
+        *_losses(seen, mesh, step, samples // step.parts),
         *_gradients(seen, mesh, divided, step),
         *_norms(divided, step),
     )
@@ -190,10 +190,8 @@ def _rows(graph: Graph, mesh: Mesh, step: Step, samples: int) -> Iterator[Collec
                 yield Collective("collective-permute", "rows", ("spatial",), of, given, kind, times)
         elif item.kind == "gather":
             yield Collective("all-gather", "rows", ("spatial",), of, whole, kind, ahead)
-            if back and step.scatters:
-                yield Collective("reduce-scatter", "rows", ("spatial",), of, given, kind, times)
-            elif back:
-                yield Collective("all-reduce", "rows", ("spatial",), of, whole, kind, times)
+            if back:
+                yield _parted("rows", of, whole, mesh.spatial, kind, step, times)
         else:
             yield Collective("all-reduce", "rows", ("spatial",), of, whole, kind, ahead)
             if back:
@@ -208,15 +206,34 @@ def _anew(groups: Sequence[Group]) -> Iterator[tuple[int, int]]:
             yield from _anew(group.inner)
 
 
-def _losses(mesh: Mesh, step: Step) -> Iterator[Collective]:
-    """What the labels weigh, the losses, and what the main output is measured by in training."""
+def _losses(graph: Graph, mesh: Mesh, step: Step, samples: int) -> Iterator[Collective]:
+    """What the labels weigh, the losses, and what the main output is measured by in training.
+
+    An output of own rows is made whole for a loss that is none of positions.
+    """
     terms = sum(len(head.loss.terms) for head in step.heads)
     # Weights before the passes; after them the loss, and losses and weights of each term.
     yield Collective("all-reduce", "loss", over(mesh), "loss", terms + 1 + 2 * terms)
+    divided = rows(graph, mesh.spatial).outputs if mesh.spatial > 1 else frozenset()
     for head in step.heads:
-        sizes = head.running.sizes(head.type) if head.running is not None else None
-        if sizes and over(mesh, SAMPLES):
-            yield Collective("all-reduce", "loss", over(mesh, SAMPLES), head.name, sum(sizes.values()), "int32")
+        if head.name in divided and not all(term.by_position for term, _ in head.loss.terms):
+            whole = samples * head.type.size
+            yield Collective("all-gather", "rows", ("spatial",), head.name, whole, times=step.parts)
+            yield _parted("rows", head.name, whole, mesh.spatial, "float32", step)
+        metric = head.running
+        sizes = None if metric is None else metric.sizes(head.type)
+        if metric is not None and sizes:
+            axes = over(mesh, AXES if head.name in divided and metric.by_position else SAMPLES)
+            if axes:
+                yield Collective("all-reduce", "loss", axes, head.name, sum(sizes.values()), "int32")
+
+
+def _parted(purpose: Purpose, of: str, whole: int, parts: int, dtype: str, step: Step, times: int = 0) -> Collective:
+    """A sum over `spatial` of which each device keeps its part; on CPUs it has all of it."""
+    times = times or step.parts
+    if step.scatters:
+        return Collective("reduce-scatter", purpose, ("spatial",), of, whole // parts, dtype, times)
+    return Collective("all-reduce", purpose, ("spatial",), of, whole, dtype, times)
 
 
 def _gradients(graph: Graph, mesh: Mesh, divided: Mapping[str, int], step: Step) -> Iterator[Collective]:

@@ -33,8 +33,9 @@ ALIKE = 0.01
 
 
 class Pace(NamedTuple):
-    """How near a device comes to its roofline: `achieved` of it, and no kernel in less than `kernel` seconds.
+    """How near a device comes to its roofline: `achieved` of it, and `kernel` seconds more for each kernel.
 
+    The second are what starting, filling and emptying a device takes, which weighs where a device has few samples.
     `source` says where both are from. Of the sums of gradients the part `overlap` of the backward pass's time hides as
     much.
     """
@@ -196,7 +197,7 @@ class Plan:
         return found
 
     def _timed(self, least: float, kernels: int) -> float:
-        return max(least / self.pace.achieved, kernels * self.pace.kernel) if least else 0.0
+        return least / self.pace.achieved + kernels * self.pace.kernel if least else 0.0
 
     def update(self, mesh: Mesh) -> float:
         """Seconds of the optimiser's update of a device's parts: weights and state read and written, gradients read."""

@@ -57,6 +57,7 @@ def program(path: str, batch: int) -> Any:
     """The compiled step of a spec's recipe, whose mesh divides it over the devices of this process."""
     import jax
     import jax.numpy as jnp
+    import numpy as np
 
     from archspec.loading import open_spec
     from archspec.lowerings.choosing import BY_LIBRARY
@@ -64,7 +65,11 @@ def program(path: str, batch: int) -> Any:
     from archspec.training.steps import make_steps
 
     spec = open_spec(path)
-    steps = make_steps(spec, 1, lowerings=BY_LIBRARY)
+    # Weights of classes are counted in the data; here they are any.
+    heads = [
+        head._replace(loss=head.loss.fitted(np.zeros((1, 1), np.int32), head.type.channels)) for head in spec.heads()
+    ]
+    steps = make_steps(spec, 1, heads=heads, lowerings=BY_LIBRARY)
     assert steps.devices is not None
 
     def shaped(shape: tuple[int, ...], kind: Any) -> Any:
@@ -73,7 +78,7 @@ def program(path: str, batch: int) -> Any:
 
     graph = spec.graph()
     inputs = {item.name: shaped(item.type.shape, jnp.uint8) for item in graph.inputs}
-    targets = {"label": shaped(spec.heads()[0].type.spatial, jnp.int32)}
+    targets = {"label": shaped(heads[0].type.spatial, jnp.int32)}
     return steps.train.lower(steps.template, Batch(inputs, targets, shaped((), jnp.int32))).compile()
 
 

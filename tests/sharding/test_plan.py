@@ -140,7 +140,7 @@ def test_a_step_by_hand() -> None:
     # Behind the whole backward pass all sums of gradients hide, and nothing else does.
     hiding = plan(pace=Pace(0.5, 0.0, "half", overlap=1.0)).placed(Mesh(data=64))
     assert placed.seconds - hiding.seconds == pytest.approx(placed.communication["gradients"])
-    # A kernel that has a floor takes at least that.
+    # Each kernel takes a second more.
     floored = plan(pace=Pace(0.5, 1.0, "a second")).placed(Mesh(data=64))
     assert floored.passes.forward > 100
 

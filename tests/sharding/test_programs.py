@@ -79,19 +79,26 @@ ENTRY %main (p: f32[8]) -> f32[8] {
     assert read(text) == {"all-reduce": 3 * (4 * 8 + 4), "all-gather": 2 * 8}
 
 
-def test_a_small_network_has_the_collectives_that_are_planned_and_no_other(write: Write) -> None:
-    recipes = [
-        'mesh: "data=8"',
-        'mesh: "data=4,fsdp=2", optimiser: {adam: 0.001}, clip: 1.0',
-        'mesh: "data=2,fsdp=2", micro_batches: 2, remat: block',
-        'mesh: "fsdp=8", ema: 0.9',
-    ]
+FEW = ['mesh: "data=4,fsdp=2", optimiser: {adam: 0.001}, clip: 1.0', 'mesh: "data=2,fsdp=2,spatial=2", remat: block']
+MORE = [
+    'mesh: "data=8"',
+    'mesh: "data=2,fsdp=2", micro_batches: 2, remat: block',
+    "mesh: {data: 2, fsdp: 4, per_device: true}, ema: 0.9",
+    'mesh: "data=4,spatial=2"',
+]
+
+
+@pytest.mark.parametrize("recipes", [FEW, pytest.param(MORE, marks=pytest.mark.slow)])
+def test_a_small_network_has_the_collectives_that_are_planned_and_no_other(write: Write, recipes: list[str]) -> None:
     holds(
-        [(write(SMALL.format(recipe=f"batch_size: 16, {recipe}"), f"{i}.yaml"), 16) for i, recipe in enumerate(recipes)]
+        [
+            (write(SMALL.format(recipe=f"batch_size: 16, {recipe}"), f"{number}.yaml"), 16)
+            for number, recipe in enumerate(recipes)
+        ]
     )
 
 
-MESHES = ["data=8", "data=4,fsdp=2", "fsdp=8"]
+MESHES = ["data=8", "data=4,fsdp=2", "fsdp=8", "spatial=2,data=4"]
 
 
 @pytest.mark.slow
