@@ -257,8 +257,10 @@ def table(checks: Sequence[CrossCheck]) -> Table:
         rows.append(_row(f"{program}, FLOPs", check.flops, check.xla_flops, si))
         rows.append(_row(f"{program}, memory", check.bytes, check.xla_bytes, mebibytes))
     head = [f"XLA on {first.backend}, jax {first.jax}", "here", "XLA", "here / XLA"]
-    note = f"batch {first.batch}, float32; XLA counts and keeps other things: docs/memory.md says which"
-    return Table(head, rows, [False, True, True, True], notes=[note], keys=["figure", "here", "xla", "ratio"])
+    notes = [f"batch {first.batch}, float32; XLA counts and keeps other things: docs/memory.md says which"]
+    if first.backend == "gpu":
+        notes.append("on GPUs XLA does not count the operations of convolutions that cuDNN computes")
+    return Table(head, rows, [False, True, True, True], notes=notes, keys=["figure", "here", "xla", "ratio"])
 
 
 def _row(name: str, here: int, xla: int | None, written: Callable[[int], str]) -> Row:

@@ -1,18 +1,24 @@
 """Training steps and forward passes of eleven networks: as archspec lowers them, by hand in Flax, in PyTorch, in Keras.
 
     python benchmarks/networks.py [NETWORK…] [--mode train|eval|both] [--rivals flax,eager,compiled,keras]
-        [--cores one|all|both] [--torch PYTHON] [--keras PYTHON] [--rounds N] [--seconds S] [--save NAME]
+        [--cores one|all|both] [--device cpu|gpu] [--precision float32|bfloat16] [--torch PYTHON] [--keras PYTHON]
+        [--rounds N] [--seconds S] [--save NAME]
     python benchmarks/networks.py --table FILE…
 
 Each rival is a process of its own, and they take turns, A B C A B C …, a block of steps each: the ratios are of blocks
 that follow one another. All use SGD with momentum on cross-entropy, the same batch and size, data that lie on the
-device, float32. With `--cores one` every process is pinned to one core and has one thread, and what counts is the time
-of its threads on that core, which holds on a busy machine too; with `all` it is the time by the clock, on an idle one.
+device, float32 unless `--precision` says bfloat16. With `--cores one` every process is pinned to one core and has one
+thread, and what counts is the time of its threads on that core, which holds on a busy machine too; with `all` it is the
+time by the clock, on an idle one.
 
 PyTorch is used where a Python that has it is given, by `--torch` or TORCH_PYTHON, and Keras with JAX as its backend by
 `--keras` or KERAS_PYTHON. Its networks are held to have as many parameters as archspec's, and outputs of their shape.
 `--save NAME` keeps the figures as benchmarks/results/NAME.json, and `--table` makes README's table of such.
-On a machine with a GPU the processes use it as they are: `--cores all`.
+
+`--device gpu` has all compute on the GPU, with larger batches, by the clock. There float32 is what both libraries have
+for speed: products and convolutions may round their factors to TensorFloat-32, in PyTorch by
+`set_float32_matmul_precision("high")`. In bfloat16 a step keeps its weights in float32, PyTorch's by autocast, and a
+forward pass has weights of 16 bits; the networks by hand in Flax and Keras are of float32 alone.
 """
 
 from __future__ import annotations
@@ -32,7 +38,9 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
-CASES: dict[str, tuple[int, tuple[int, int]]] = {
+Case = tuple[int, tuple[int, int]]
+
+CASES: dict[str, Case] = {
     "lenet5": (128, (32, 32)),
     "alexnet": (8, (227, 227)),
     "vgg11": (2, (224, 224)),
@@ -47,20 +55,37 @@ CASES: dict[str, tuple[int, tuple[int, int]]] = {
 }
 """Batch and size of the images of each network."""
 
+ON_GPU: dict[str, Case] = {
+    "lenet5": (1024, (32, 32)),
+    "alexnet": (256, (227, 227)),
+    "vgg11": (64, (224, 224)),
+    "vgg16": (64, (224, 224)),
+    "googlenet": (128, (224, 224)),
+    "resnet18": (128, (224, 224)),
+    "resnet50": (128, (224, 224)),
+    "mobilenet_v2": (128, (224, 224)),
+    "resnext50_32x4d": (64, (224, 224)),
+    "fcn8s": (4, (256, 256)),
+    "segnet_basic": (16, (360, 480)),
+}
+"""The same of a GPU, which small batches would leave idle."""
+
 OURS = "archspec"
 RIVALS = {"flax": "Flax", "keras": "Keras", "eager": "PyTorch", "compiled": "compiled"}
 FILES = {"eager": "networks_torch.py", "compiled": "networks_torch.py", "keras": "networks_keras.py"}
 """Where a rival's networks are, unless in `networks_jax.py`."""
 MODES = {"train": "training step", "eval": "forward pass"}
+SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""JAX's processes take of a GPU's memory what they need, for there are several."""
 LEAST, MOST_STEPS = 0.15, 100
 """Seconds of a block, and steps."""
 
 
 class Rival:
-    """A process that computes."""
+    """A process that computes: on one core, which has a number, on `all` of them, or on the `gpu`."""
 
-    def __init__(self, name: str, python: str, core: int | None) -> None:
-        words = [python, str(HERE / FILES.get(name, "networks_jax.py")), name, *([] if core is None else [str(core)])]
+    def __init__(self, name: str, python: str, place: str) -> None:
+        words = [python, str(HERE / FILES.get(name, "networks_jax.py")), name, place]
         path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
         self.name = name
         self.process = subprocess.Popen(
@@ -68,7 +93,7 @@ class Rival:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path if name in (OURS, "flax") else ""},
+            env={**os.environ, **SHARED, "PYTHONPATH": path if name in (OURS, "flax") else ""},
         )
         self.about = self._answer()
 
@@ -93,14 +118,16 @@ class Rival:
         self.process.wait()
 
 
-def measure(rivals: list[Rival], network: str, mode: str, rounds: int, limit: float) -> dict[str, Any]:
+def measure(
+    rivals: list[Rival], network: str, case: Case, mode: str, precision: str, rounds: int, limit: float
+) -> dict[str, Any]:
     """Blocks of each rival, in turns: seconds of a step, by the clock and on cores."""
-    batch, size = CASES[network]
+    batch, size = case
     found: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
     same: dict[str, Any] = {}
     for rival in rivals:
-        answer = rival.ask("load", network=network, batch=batch, size=list(size), mode=mode)
+        answer = rival.ask("load", network=network, batch=batch, size=list(size), mode=mode, precision=precision)
         for what in {"parameters", "logits"} & set(answer):
             if same.setdefault(what, answer[what]) != answer[what]:
                 answer["error"] = f"another network: {what} {answer[what]}, not {same[what]}"
@@ -183,6 +210,8 @@ def table(saved: list[dict[str, Any]]) -> str:
         about = file["versions"].get(OURS, {})
         what = "one core" if file["cores"] == "one" else f"{file['machine']['cores']} cores"
         place = f"{what} of {file['machine']['processor']}" if about.get("device") == "cpu" else about.get("device")
+        if file.get("precision", "float32") != "float32":
+            place = f"{place}, {file['precision']}"
         versions = f"jax {about.get('jax')}"
         for name, words in (("torch", "PyTorch"), ("keras", "Keras")):
             known = next((own for own in file["versions"].values() if name in own), None)
@@ -210,7 +239,9 @@ def table(saved: list[dict[str, Any]]) -> str:
 
 def run(options: argparse.Namespace, cores: str) -> None:
     """Every network, mode after mode; what is to be saved is saved after each network."""
-    core = sorted(os.sched_getaffinity(0))[-1] if cores == "one" else None
+    on_gpu = options.device == "gpu"
+    place = "gpu" if on_gpu else str(sorted(os.sched_getaffinity(0))[-1]) if cores == "one" else "all"
+    cases = ON_GPU if on_gpu else CASES
     pythons = {OURS: sys.executable, "flax": sys.executable}
     pythons |= {"eager": options.torch, "compiled": options.torch, "keras": options.keras}
     results: list[dict[str, Any]] = []
@@ -219,21 +250,23 @@ def run(options: argparse.Namespace, cores: str) -> None:
     for network in options.networks or CASES:
         # Anew for each network, so that none has the memory that another one left.
         wanted = [OURS, *(name for name in options.rivals if pythons[name])]
-        rivals = [Rival(name, str(pythons[name]), core) for name in wanted]
+        rivals = [Rival(name, str(pythons[name]), place) for name in wanted]
         for rival in [rival for rival in rivals if "error" in rival.about]:
             print(f"    {rival.name}: {rival.about['error']}", file=sys.stderr)
             rivals.remove(rival)
         versions |= {rival.name: rival.about for rival in rivals}
         for mode in MODES if options.mode == "both" else [options.mode]:
-            results.append(measure(rivals, network, mode, options.rounds, options.seconds))
+            results.append(
+                measure(rivals, network, cases[network], mode, options.precision, options.rounds, options.seconds)
+            )
             print(line(results[-1], clock), flush=True)
         for rival in rivals:
             rival.close()
         if options.save:
             RESULTS.mkdir(exist_ok=True)
-            made = {"machine": machine(), "cores": cores, "versions": versions, "results": results}
+            made = {"machine": machine(), "cores": cores, "precision": options.precision, "versions": versions}
             name = f"{options.save}_{cores}" if options.cores == "both" else options.save
-            (RESULTS / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+            (RESULTS / f"{name}.json").write_text(json.dumps({**made, "results": results}, indent=1) + "\n")
 
 
 def main() -> None:
@@ -241,7 +274,9 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(CASES)}; all if left out")
     parser.add_argument("--mode", choices=(*MODES, "both"), default="both")
     parser.add_argument("--rivals", type=lambda text: text.split(","), default=list(RIVALS))
-    parser.add_argument("--cores", choices=("one", "all", "both"), default="one")
+    parser.add_argument("--cores", choices=("one", "all", "both"), help="one, unless they compute on a GPU")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--torch", default=os.environ.get("TORCH_PYTHON"), metavar="PYTHON")
     parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=7, help="blocks of each rival")
@@ -258,6 +293,9 @@ def main() -> None:
         for name in names:
             if name not in known:
                 parser.error(f"there is no {name}; there are {', '.join(known)}")
+    if options.device == "gpu" and options.cores not in (None, "all"):
+        parser.error("a GPU's time is by the clock: leave --cores out")
+    options.cores = options.cores or ("all" if options.device == "gpu" else "one")
     if options.rounds < 3:
         parser.error("at least 3 rounds, of which a median can be told")
     for cores in ("one", "all") if options.cores == "both" else (options.cores,):

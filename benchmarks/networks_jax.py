@@ -12,10 +12,12 @@ from typing import Any
 from answering import answer, answers
 
 
-def main(rival: str, core: int | None) -> None:
+def main(rival: str, place: str) -> None:
     to = answers()
-    if core is not None:
-        os.sched_setaffinity(0, {core})  # before JAX looks how many cores there are
+    if place.isdigit():
+        os.sched_setaffinity(0, {int(place)})  # before JAX looks how many cores there are
+    if place != "gpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
     from jaxlib import version
 
@@ -25,10 +27,14 @@ def main(rival: str, core: int | None) -> None:
     from archspec.optimisers.sgd import Sgd
     from archspec.spec.overrides import parse_input
 
+    if place == "gpu" and jax.default_backend() != "gpu":
+        raise SystemExit(f"JAX has no GPU here, but {jax.default_backend()}")
     held: list[Program] = []
 
-    def load(network: str, batch: int, size: list[int], mode: Any) -> dict[str, Any]:
+    def load(network: str, batch: int, size: list[int], mode: Any, precision: Any) -> dict[str, Any]:
         held.clear()
+        if rival == "flax" and precision != "float32":
+            raise ValueError("float32 alone")
         from archspec.diagnostics import Findings
 
         findings = Findings()
@@ -37,7 +43,7 @@ def main(rival: str, core: int | None) -> None:
         graph = spec.graph()
         if rival == "archspec":
             plain = Sgd.plain_default(learning_rate=RATE, momentum=MOMENTUM)
-            made = program(graph, batch, mode, optimiser=plain)
+            made = program(graph, batch, mode, optimiser=plain, precision=precision)
         else:
             made = by_hand(network, (size[0], size[1]), graph.inputs[0].type.channels, batch, mode)
         held.append(made)
@@ -61,4 +67,4 @@ def main(rival: str, core: int | None) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(sys.argv[1], sys.argv[2])

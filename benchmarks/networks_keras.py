@@ -1,6 +1,6 @@
 """A process of `networks.py` that computes with Keras 3 on JAX: functional models, trained by `train_on_batch`.
 
-    python benchmarks/networks_keras.py keras [CORE]
+    python benchmarks/networks_keras.py keras CORE|all|gpu
 
 It answers as `networks_jax.py` does. The images' numbers lie on the device. Keras gives each step's loss to Python, and
 so waits for the device each time.
@@ -15,8 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
-if len(sys.argv) > 2:
+if sys.argv[2].isdigit():
     os.sched_setaffinity(0, {int(sys.argv[2])})
+if sys.argv[2] != "gpu":
+    os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
 import keras
@@ -292,10 +294,14 @@ class Program:
 
 def main() -> None:
     to = answers()
+    if sys.argv[2] == "gpu" and jax.default_backend() != "gpu":
+        raise SystemExit(f"JAX has no GPU here, but {jax.default_backend()}")
     held: list[Program] = []
 
-    def load(network: str, batch: int, size: list[int], mode: str) -> dict[str, Any]:
+    def load(network: str, batch: int, size: list[int], mode: str, precision: str) -> dict[str, Any]:
         held.clear()
+        if precision != "float32":
+            raise ValueError("float32 alone")
         begun = time.perf_counter()
         held.append(Program(network, batch, size, mode))
         held[0].step()

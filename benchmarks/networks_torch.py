@@ -1,8 +1,9 @@
 """A process of `networks.py` that computes with PyTorch: networks of torchvision where it has the same, others by hand.
 
-    python benchmarks/networks_torch.py eager|compiled [CORE]
+    python benchmarks/networks_torch.py eager|compiled CORE|all|gpu
 
-It answers as `networks_jax.py` does. Of both orders of an image's numbers in memory the faster one counts.
+It answers as `networks_jax.py` does. Of both orders of an image's numbers in memory the faster one counts. On a GPU
+cuDNN chooses its kernels by timing them, and float32 products may round their factors to TensorFloat-32, as JAX's do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-if len(sys.argv) > 2:
+if sys.argv[2].isdigit():
     os.sched_setaffinity(0, {int(sys.argv[2])})
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -24,6 +25,8 @@ from answering import answer, answers
 from torch import nn
 
 RATE, MOMENTUM, AUXILIARY = 1e-4, 0.9, 0.3
+PLACE = sys.argv[2]
+DEVICE = "cuda" if PLACE == "gpu" else "cpu"
 
 
 class LeNet5(nn.Module):
@@ -189,18 +192,27 @@ CHANNELS = {"lenet5": 1}
 
 
 class Program:
-    """A network with its data, whose steps can be run."""
+    """A network with its data, whose steps can be run.
 
-    def __init__(self, network: str, batch: int, size: list[int], mode: str, compiled: bool, last: bool) -> None:
-        self.model = NETWORKS[network](size[0])
+    In 16 bits a training step keeps its weights in float32 and computes by autocast; a forward pass has all in 16 bits.
+    """
+
+    def __init__(
+        self, network: str, batch: int, size: list[int], mode: str, kind: torch.dtype, compiled: bool, last: bool
+    ) -> None:
+        self.model = NETWORKS[network](size[0]).to(DEVICE)
+        if mode == "eval":
+            self.model = self.model.to(kind)
+        self.kind = kind
         self.last = last
         if last:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.train = mode == "train"
         self.model.train(self.train)
         shape = (batch, *size, CHANNELS.get(network, 3))
-        self.images = torch.randint(0, 256, shape, dtype=torch.uint8)
-        self.x = self._ordered(torch.randn(shape).permute(0, 3, 1, 2))
+        self.images = torch.randint(0, 256, shape, dtype=torch.uint8, device=DEVICE)
+        x = torch.randn(shape, device=DEVICE).permute(0, 3, 1, 2)
+        self.x = self._ordered(x.to(kind) if mode == "eval" else x)
         self.called = torch.compile(self.model) if compiled else self.model
         if self.train:
             self.optimiser = torch.optim.SGD(self.model.parameters(), RATE, MOMENTUM)
@@ -208,7 +220,7 @@ class Program:
                 self.model.eval()
                 logits = self.model(self.x[:1])
                 self.model.train()
-            self.labels = torch.randint(0, logits.shape[1], (batch, *logits.shape[2:]))
+            self.labels = torch.randint(0, logits.shape[1], (batch, *logits.shape[2:]), device=DEVICE)
 
     def _ordered(self, x: torch.Tensor) -> torch.Tensor:
         return x.contiguous(memory_format=torch.channels_last if self.last else torch.contiguous_format)
@@ -220,9 +232,10 @@ class Program:
             return
         x = self._ordered(self.images.permute(0, 3, 1, 2).float().div_(255))
         self.optimiser.zero_grad(set_to_none=True)
-        outputs = self.called(x)
-        heads = outputs if isinstance(outputs, tuple) else (outputs,)
-        losses = [F.cross_entropy(logits, self.labels) for logits in heads]
+        with torch.autocast(DEVICE, self.kind, enabled=self.kind != torch.float32):
+            outputs = self.called(x)
+            heads = outputs if isinstance(outputs, tuple) else (outputs,)
+            losses = [F.cross_entropy(logits, self.labels) for logits in heads]
         (losses[0] + AUXILIARY * sum(losses[1:])).backward()
         self.optimiser.step()
 
@@ -230,27 +243,34 @@ class Program:
         cpu, wall = time.process_time(), time.perf_counter()
         for _ in range(steps):
             self.step()
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
         return (time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps
 
 
-def main(rival: str, pinned: bool) -> None:
+def main(rival: str) -> None:
     to = answers()
     torch.manual_seed(0)
-    if pinned:
+    if PLACE.isdigit():
         torch.set_num_threads(1)
+    if DEVICE == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     held: list[Program] = []
 
-    def load(network: str, batch: int, size: list[int], mode: str) -> dict[str, Any]:
+    def load(network: str, batch: int, size: list[int], mode: str, precision: str) -> dict[str, Any]:
         held.clear()
+        kind: torch.dtype = getattr(torch, precision)
         begun = time.perf_counter()
         tried = []
+        clock = 0 if DEVICE == "cuda" else 1
         for last in (True, False):
-            made = Program(network, batch, size, mode, compiled=False, last=last)
+            made = Program(network, batch, size, mode, kind, compiled=False, last=last)
             made.step()
-            tried.append((min(made.block(1)[1], made.block(1)[1]), last))
+            tried.append((min(made.block(1)[clock], made.block(1)[clock]), last))
             del made
         last = min(tried)[1]
-        made = Program(network, batch, size, mode, compiled=rival == "compiled", last=last)
+        made = Program(network, batch, size, mode, kind, compiled=rival == "compiled", last=last)
         made.step()
         held.append(made)
         return {
@@ -263,8 +283,10 @@ def main(rival: str, pinned: bool) -> None:
         return {"wall": wall, "cpu": cpu}
 
     about = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
+    if DEVICE == "cuda":
+        about["device"] = torch.cuda.get_device_name()
     answer(to, {**about, "threads": torch.get_num_threads()}, load, run)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], len(sys.argv) > 2)
+    main(sys.argv[1])

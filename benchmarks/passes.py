@@ -1,11 +1,13 @@
-"""Time of a network with and without passes: python benchmarks/passes.py NETWORK BATCH eval|train.
+"""Time of a network with and without passes: python benchmarks/passes.py NETWORK BATCH eval|train [PRECISION].
 
 CPU time on one pinned core, or wall time on other devices; the minimum of interleaved runs, after one that compiles.
+JAX_PLATFORMS=cpu leaves a GPU out.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -16,16 +18,18 @@ import jax
 import jax.numpy as jnp
 
 from archspec.loading import load
-from archspec.lower import build, split
+from archspec.lower import build, narrowing, split, type_of
 from archspec.lowerings.compiling import jit
 from archspec.passes import NAMES, groups_of
+from archspec.spec.train import Precision
 
 RUNS = 7
 
 
-def main(name: str, batch: int, mode: str) -> None:
+def main(name: str, batch: int, mode: str, precision: Precision = "float32") -> None:
     """Prints milliseconds and the ratio to the network without passes, for each pass and for all."""
     on_cpu = jax.default_backend() == "cpu"
+    kind = type_of(precision)
     graph = load(name).graph()
     pure, params, statistics = split(build(graph))
     key = jax.random.key(0)
@@ -33,35 +37,38 @@ def main(name: str, batch: int, mode: str) -> None:
     functions: dict[str, Callable[[], Any]] = {}
     for names in ((), *((name,) for name in NAMES), NAMES):
         groups = groups_of(graph.pruned(mode), names)
-        folded = pure.folding(groups)(params, statistics)
+        folded = pure.folding(groups, narrowing(graph, kind) if mode == "eval" else None)(params, statistics)
 
-        def forward(params: Any, statistics: Any, groups: Any = groups) -> Any:
-            return pure.apply(params, statistics, x, train=False, groups=groups, folded=True)[0]
+        def forward(params: Any, statistics: Any, x: Any, groups: Any = groups) -> Any:
+            return pure.apply(params, statistics, x, train=False, precision=kind, groups=groups, folded=True)[0]
 
-        def step(params: Any, statistics: Any, groups: Any = groups) -> Any:
+        def step(params: Any, statistics: Any, x: Any, groups: Any = groups) -> Any:
             def loss(params: Any) -> Any:
-                y = pure.apply(params, statistics, x, train=True, key=key, groups=groups)[0]
+                y = pure.apply(params, statistics, x, train=True, key=key, precision=kind, groups=groups)[0]
                 return sum(jnp.sum(value**2) for value in jax.tree.leaves(y))
 
             return jax.value_and_grad(loss)(params)
 
         compiled = jit(forward if mode == "eval" else step)
-        functions["+".join(names) or "none"] = partial(compiled, *folded)
+        functions["+".join(names) or "none"] = partial(compiled, *folded, x)
     clock = time.process_time if on_cpu else time.perf_counter
     best = dict.fromkeys(functions, float("inf"))
     for run in functions.values():
-        jax.tree.map(jax.Array.block_until_ready, run())
+        jax.block_until_ready(run())
     for _ in range(RUNS):
         for label, run in functions.items():
             start = clock()
-            jax.tree.map(jax.Array.block_until_ready, run())
+            jax.block_until_ready(run())
             best[label] = min(best[label], clock() - start)
-    print(f"{name}, batch {batch}, {mode}, jax {jax.__version__}, {jax.devices()[0].device_kind}")
+    print(f"{name}, batch {batch}, {mode}, {precision}, jax {jax.__version__}, {jax.devices()[0].device_kind}")
     for label, seconds in best.items():
         print(f"  {label:32} {1e3 * seconds:9.2f} ms  {seconds / best['none']:.3f}")
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity"):
+    # Before JAX looks how many cores there are. One would compile for a GPU for minutes.
+    if hasattr(os, "sched_setaffinity") and (
+        os.environ.get("JAX_PLATFORMS") == "cpu" or not shutil.which("nvidia-smi")
+    ):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,12 @@ def test_a_backend_may_be_silent(found: Any) -> None:
     check = CrossCheck("eval", 1, "tpu", 10, None, 20, total({}), {}, "0")
     assert check.flops_ratio is None and check.bytes_ratio is None
     assert text(table([check])).count("not said") == 2
+
+
+def test_what_is_not_counted_on_a_gpu_is_said() -> None:
+    check = CrossCheck("eval", 1, "gpu", 10, 2, 20, 20, {}, "0")
+    assert "XLA does not count" in text(table([check]))
+    assert "XLA does not count" not in text(table([dataclasses.replace(check, backend="cpu")]))
 
 
 def test_the_report_shows_both(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from archspec.bench.clock import Step
 from archspec.graph import Graph
 from archspec.lower import Arrays
 from archspec.lowerings.choosing import Lowerings
-from archspec.xla import Mode, lowered
+from archspec.xla import Lowered, Mode, lowered
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -38,17 +39,28 @@ class Program(NamedTuple):
 
 def program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> Program:
     """The training step of a spec's recipe, or the forward pass; of a graph with a plain recipe: as `lowered`."""
+    return compiled_program(network, batch, mode, **settings)()
+
+
+def compiled_program(network: Spec | Graph, batch: int, mode: Mode, **settings: Any) -> Callable[[], Program]:
+    """What gives `program` its arrays, compiled but with none yet: until then others can be compiled and run."""
     begun = time.perf_counter()
     made = lowered(network, batch, mode, **settings)
     compiled = made.function.lower(*made.shapes).compile()
     seconds = time.perf_counter() - begun
-    if mode == "eval":
-        arrays = weights(*made.shapes[:2])
-        params, statistics = ({name: arrays[name] for name in part} for part in made.shapes[:2])
-        x = made.shapes[2]
-        given = data(x if isinstance(x, Mapping) else {"": x})
-        x = given if isinstance(x, Mapping) else given[""]
-        return Program(lambda: compiled(params, statistics, x), compiled, seconds, made.lowerings)
+    return partial(_forward if mode == "eval" else _training_step, made, compiled, seconds, batch)
+
+
+def _forward(made: Lowered, compiled: Any, seconds: float, batch: int) -> Program:
+    arrays = weights(*made.shapes[:2])
+    params, statistics = ({name: arrays[name] for name in part} for part in made.shapes[:2])
+    x = made.shapes[2]
+    given = data(x if isinstance(x, Mapping) else {"": x})
+    x = given if isinstance(x, Mapping) else given[""]
+    return Program(lambda: compiled(params, statistics, x), compiled, seconds, made.lowerings)
+
+
+def _training_step(made: Lowered, compiled: Any, seconds: float, batch: int) -> Program:
     template, shapes = made.shapes
     assert made.initial is not None
     held = [made.initial(weights(template["params"], template["statistics"]))]
