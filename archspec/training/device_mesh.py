@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -36,6 +37,25 @@ class DeviceMesh:
         self.axes = dict(axes)
         devices = jax.devices()[: mesh.devices]
         self.own = jax.make_mesh(mesh.sizes, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+
+    def connect(self) -> None:
+        """Has the devices of all processes connect, along each set of axes. All must ask, at about the same time.
+
+        On CPUs a collective connects at its first run, and gloo waits 30 s for the others there, whatever its time-outs
+        are. Programs of which one is compiled later than that would never run.
+        """
+        axes = [axis for axis in AXES if self.mesh.size(axis) > 1]
+        sets = [chosen for size in range(len(axes)) for chosen in combinations(axes, size + 1)]
+
+        def summed(x: jax.Array) -> list[jax.Array]:
+            return [jax.lax.psum(x, chosen) for chosen in sets]
+
+        places: Any = PartitionSpec
+        every: Any = jax.jit(
+            jax.shard_map(summed, mesh=self.own, in_specs=places(), out_specs=[places()] * len(sets), check_vma=False),
+            compiler_options=self.options or None,
+        )
+        jax.block_until_ready(every(self.put(np.ones(()), self.whole)))
 
     @property
     def options(self) -> dict[str, Any]:

@@ -24,8 +24,16 @@ from archspec.training.interrupt import Stopped
 from archspec.training.lookout import Lookout, Turn, first_line
 from archspec.training.star import SILENT, Star
 
-CLUSTERS = ("auto", "none", "slurm", "ompi", "k8s", "tpu", "mpi4py")
-"""What detects a cluster, by JAX's names; `none` trains alone."""
+CLUSTERS = {
+    "slurm": ("SlurmCluster",),
+    "ompi": ("OmpiCluster",),
+    "k8s": ("K8sCluster",),
+    "tpu": ("GceTpuCluster", "GkeTpuCluster"),
+    "mpi4py": ("Mpi4pyCluster",),
+}
+"""What detects a cluster: JAX's classes, of whose own names that of Kubernetes is empty and those of TPUs are two."""
+CHOICES = ("auto", "none", *CLUSTERS)
+"""What `--cluster` may say; `none` trains alone."""
 JOIN = 300
 """Seconds that processes wait for one another to come, as in JAX."""
 INITIALISE, SHUTDOWN = 60, 30
@@ -47,8 +55,8 @@ class Place(NamedTuple):
 
 def place_of(coordinator: str | None, total: int | None, index: int | None, cluster: str) -> Place | None:
     """What options say; None where they say nothing. Raises `DataError` where they do not go together."""
-    if cluster not in CLUSTERS:
-        raise DataError("E571", f"there is no --cluster {cluster}", help=[f"there are {', '.join(CLUSTERS)}"])
+    if cluster not in CHOICES:
+        raise DataError("E571", f"there is no --cluster {cluster}", help=[f"there are {', '.join(CHOICES)}"])
     given = {"--coordinator": coordinator, "--processes": total, "--process-id": index}
     lacking = [name for name, value in given.items() if value is None]
     if len(lacking) == len(given):
@@ -90,7 +98,8 @@ def detected(cluster: str, seconds: int) -> Place | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            there = (kind for kind in kinds if cluster == kind.name or (cluster == "auto" and _may_be(kind)))
+            named = CLUSTERS.get(cluster, ())
+            there = (kind for kind in kinds if kind.__name__ in named or (cluster == "auto" and _may_be(kind)))
             found = next((kind for kind in there if kind.is_env_present()), None)
         if found is None:
             if cluster != "auto":
@@ -98,7 +107,7 @@ def detected(cluster: str, seconds: int) -> Place | None:
             _check_unknown()
             return None
         total = int(found.get_process_count())
-        if total == 1 or (cluster == "auto" and _is_alone(found.name, total)):
+        if total == 1 or (cluster == "auto" and _is_alone(found, total)):
             return None
         address = os.environ.get("JAX_COORDINATOR_ADDRESS") or found.get_coordinator_address(
             timeout_secs=seconds, override_coordinator_port=os.environ.get("JAX_COORDINATOR_PORT")
@@ -117,13 +126,14 @@ _BY_HAND = "--coordinator HOST:PORT --processes N --process-id I say it; --clust
 
 def _may_be(kind: Any) -> bool:
     """Whether a cluster is looked for unasked: of Kubernetes only an indexed job has processes with numbers."""
-    return not kind.opt_in_only_method and (kind.name != "k8s" or "JOB_COMPLETION_INDEX" in os.environ)
+    known = kind.__name__ not in CLUSTERS["k8s"] or "JOB_COMPLETION_INDEX" in os.environ
+    return known and not kind.opt_in_only_method
 
 
-def _is_alone(cluster: str, total: int) -> bool:
+def _is_alone(kind: Any, total: int) -> bool:
     """Whether SLURM started this process alone, in an allocation of several tasks."""
     own = os.environ.get("SLURM_STEP_NUM_TASKS")
-    if cluster != "slurm" or own is None or int(own) == total:
+    if kind.__name__ not in CLUSTERS["slurm"] or own is None or int(own) == total:
         return False
     say(f"note: this job of SLURM has {total} tasks, and this step {own}: it trains alone; `srun archspec train` joins")
     return True

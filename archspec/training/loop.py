@@ -133,6 +133,9 @@ class Loop:
         self.shown = shown
         self.peers = peers()
         self.devices = device_mesh(recipe, graph)
+        if self.devices is not None and self.peers.count > 1:
+            self.peers.wait("connect")
+            self.devices.connect()
         self.orders = orders_of(recipe, len(data.train))
         self.batch = self.orders.batch
         self.steps_per_epoch = self.orders.steps
@@ -348,33 +351,34 @@ class Loop:
         if self.peers.is_first:
             events = Events(self.folder.path / TENSORBOARD, self.timed(), self.classes)
             self.logs = Logs.of_run(self, self.records)
-        try:
-            with held_back(signal.SIGINT, signal.SIGTERM, turn=turn("stop")) as check:
+        # While the state is saved too: where all stop since another process got a signal, this one's own comes later.
+        with held_back(signal.SIGINT, signal.SIGTERM, turn=turn("stop")) as check:
+            try:
                 self.train(progress, evaluate, events, check)
-            self.profile.close(self.state)
-        except KeyboardInterrupt as stop:
-            # A step that still runs when the interpreter ends brings the process down. Where this process alone stops,
-            # it ends otherwise, and its steps may wait for others without end.
-            if isinstance(stop, Stopped) or current() is None:
-                jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
-            if isinstance(stop, Stopped) and self.step > self.kept_step:
-                self.save()
-            self.checkpoints.close()
-            last = self.checkpoints.latest
-            words = (
-                f"stopped; {self.again} goes on after {self.at(last)}"
-                if last
-                else "stopped before the first checkpoint"
-            )
-            if not isinstance(stop, Stopped):
-                raise Stopped(words) from None
-            words += f" ({stop})" if str(stop) else ""
-            raise Stopped(words, stop.number, by_all=stop.by_all) from None
-        finally:
-            self.profile.drop()
-            progress.close()
-            if events is not None:
-                events.close()
+                self.profile.close(self.state)
+            except KeyboardInterrupt as stop:
+                # A step that still runs when the interpreter ends brings the process down. Where this process alone
+                # stops, it ends otherwise, and its steps may wait for others without end.
+                if isinstance(stop, Stopped) or current() is None:
+                    jax.block_until_ready(jax.live_arrays())  # type: ignore[no-untyped-call]
+                if isinstance(stop, Stopped) and self.step > self.kept_step:
+                    self.save()
+                self.checkpoints.close()
+                last = self.checkpoints.latest
+                words = (
+                    f"stopped; {self.again} goes on after {self.at(last)}"
+                    if last
+                    else "stopped before the first checkpoint"
+                )
+                if not isinstance(stop, Stopped):
+                    raise Stopped(words) from None
+                words += f" ({stop})" if str(stop) else ""
+                raise Stopped(words, stop.number, by_all=stop.by_all) from None
+            finally:
+                self.profile.drop()
+                progress.close()
+                if events is not None:
+                    events.close()
         if self.watch.ended and self.step < self.total and self.shown:
             progress.say(self.watch.said)
         return self.result()

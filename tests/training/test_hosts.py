@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from archspec.diagnostics import DataError, SpecError
 from archspec.training import star as stars
 from archspec.training.agreement import SPEC, Agreement, packed
-from archspec.training.hosts import Place, detected, place_of
+from archspec.training.hosts import CLUSTERS, Place, detected, place_of
 from archspec.training.lookout import Turn
 from archspec.training.star import LostError, Star
 from tests.together import free_port
@@ -156,6 +157,20 @@ class TestDetection:
         monkeypatch.setitem(sys.modules, "kubernetes", None)
         assert detected("auto", 5) is None
         assert "the package kubernetes" in capsys.readouterr().err
+
+    def test_kubernetes_with_its_package_in_what_is_no_indexed_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As in a notebook's pod: there is nobody to ask, nor anything to be asked for."""
+        self.given(monkeypatch, KUBERNETES_SERVICE_HOST="10.0.0.1")
+        monkeypatch.setitem(sys.modules, "kubernetes", types.ModuleType("kubernetes"))
+        assert detected("auto", 5) is None
+        with pytest.raises(DataError, match="what JAX detects of the cluster does not do"):
+            detected("k8s", 5)
+
+    def test_names_are_those_of_jaxs_classes(self) -> None:
+        from jax._src import clusters
+
+        there = {kind.__name__ for kind in clusters.ClusterEnv._cluster_types}
+        assert {name for names in CLUSTERS.values() for name in names} <= there
 
     def test_what_was_asked_for_is_not_there(self) -> None:
         with pytest.raises(DataError, match="--cluster slurm: nothing of it is found here"):
@@ -434,3 +449,45 @@ def test_a_signal_to_one_stops_all_at_one_step() -> None:
     assert last == same
     assert f"PID {running.own[1].pid}) got SIGTERM" in said
     assert f"PID {running.own[1].pid}) got SIGTERM" in also
+
+
+LATE = """
+import sys, time
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec as P
+from archspec.mesh import Mesh
+from archspec.peers import peers
+from archspec.training.device_mesh import DeviceMesh
+from archspec.training.hosts import Place, joined
+
+port, index = map(int, sys.argv[1:])
+with joined(Place("127.0.0.1", port, 2, index), 60, "name: late"):
+    mesh = DeviceMesh(Mesh(data=2, fsdp=2), {})
+    peers().wait("connect")
+    mesh.connect()
+    time.sleep(40 * index)
+    over = lambda x: jax.lax.psum(jax.lax.psum(x, "fsdp"), "data") + jax.lax.psum(x, ("data", "fsdp", "spatial"))
+    summed = jax.shard_map(over, mesh=mesh.own, in_specs=P(), out_specs=P(), check_vma=False)
+    whole = jax.jit(summed, compiler_options=mesh.options)(mesh.put(np.ones(()), mesh.whole))
+    print(float(whole.addressable_data(0)))
+"""
+
+
+@pytest.mark.slow
+def test_one_that_compiles_longer_than_gloo_waits_is_waited_for() -> None:
+    port = free_port()
+    flags = "--xla_force_host_platform_device_count=2"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", LATE, str(port), str(index)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for index in range(2)
+    ]
+    found = [process.communicate(timeout=120) for process in both]
+    assert [(process.returncode, out) for process, (out, _) in zip(both, found, strict=True)] == [(0, "8.0\n")] * 2

@@ -98,3 +98,50 @@ def test_an_import_that_an_interrupt_broke_is_an_interrupt(
 
 def _missing(*args: object, **options: object) -> None:
     raise ImportError("no such module")
+
+
+def test_a_signal_that_comes_while_all_save_for_anothers_is_no_second_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch systems send SIGTERM to all processes of a run, and to some a moment later than to others."""
+    from archspec.loading import load
+    from archspec.training import loop
+    from archspec.training.lookout import Turn
+    from archspec.training.run import train
+    from tests.digits import some_digits
+
+    class Elsewhere(Turn):
+        """Another process stops the run at the third step."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__(None, name)
+            if name == "stop":
+                self.star, self.said, self.number = True, "process 1 got SIGTERM", signal.SIGTERM  # type: ignore[assignment]
+
+        def due(self, wanted: bool, number: int = 0, why: str = "") -> bool:
+            self.calls += 1
+            return self.name == "stop" and self.calls == 3
+
+    killed: list[object] = []
+    save = loop.Loop.save
+
+    def saved(self: loop.Loop) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        save(self)
+
+    monkeypatch.setattr(loop, "turn", Elsewhere)
+    monkeypatch.setattr(loop.Loop, "save", saved)
+    before = signal.signal(signal.SIGTERM, lambda *_: killed.append("at once"))
+    try:
+        some_digits(tmp_path, 100)
+        (tmp_path / "net.yaml").write_text(
+            "archspec: 1\nname: net\ninput: {height: 28, width: 28, channels: 1}\n"
+            "layers: [flatten, {dense: {name: out, units: 10}}]\n"
+            "train: {dataset: {npz: digits.npz}, epochs: 2, batch_size: 4}\n"
+        )
+        with pytest.raises(Stopped, match="goes on after step 2"):
+            train(load(str(tmp_path / "net.yaml")), tmp_path / "run", progress=False)
+        assert not killed
+        assert signal.getsignal(signal.SIGTERM) is not before
+    finally:
+        signal.signal(signal.SIGTERM, before)
