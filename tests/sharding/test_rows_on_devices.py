@@ -227,7 +227,8 @@ def kinds(parts: int, height: int | None, further: bool = False) -> None:
             own.case(path, layer, types)
             place = rows_of(own.graph(), Mesh(spatial=parts)).places[-1]
             assert not divides or place.divided, (layer, place.why)
-        alike(Pass(own.graph()), Mesh(data=2, spatial=parts))
+        # Before a batch norm most of a gradient cancels, and what is left has fewer right digits.
+        alike(Pass(own.graph()), Mesh(data=2, spatial=parts), within=1e-4)
 
 
 def equal_maxima() -> None:
