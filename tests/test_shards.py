@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -26,10 +28,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.sharding import PartitionSpec
 
+from archspec.augmentations.cutmix import Cutmix
+from archspec.augmentations.horizontal_flip import HorizontalFlip
+from archspec.augmentations.mixup import Mixup
+from archspec.diagnostics import DataError
+from archspec.layers import Layer
+from archspec.loading import load
+from archspec.losses import Form, Loss
+from archspec.losses.binary_cross_entropy import BinaryCrossEntropy
+from archspec.losses.mse import Mse
 from archspec.mesh import AXES, SAMPLES, Mesh
+from archspec.metrics import Metric, add
+from archspec.metrics.accuracy import Accuracy
+from archspec.metrics.mean_average_precision import MeanAveragePrecision
+from archspec.metrics.r2 import R2
+from archspec.nn.apply import Apply
 from archspec.nn.batch_norm import BatchNorm
 from archspec.nn.dropout import Dropout
 from archspec.nn.shards import Shards, _bits, _places, _product, averaged
+from archspec.tasks import Head
+from archspec.tasks.regression import Regression
+from archspec.training.alone import check_losses, of_layers
+from archspec.training.augmentation import Changed, augmented
+from archspec.training.feeding import Batch
+from archspec.training.steps import make_steps
+from archspec.types import TensorType
 
 DEVICES = 8
 CASES: dict[str, Callable[[], None]] = {}
@@ -246,6 +269,125 @@ def bits_at_places_are_those_of_the_whole_array() -> None:
         assert (np.asarray(found) == np.asarray(jax.random.bits(key, whole))[2:4]).all()
 
 
+def laid(array: np.ndarray, devices: int, parts: int) -> np.ndarray:
+    """Samples in the order in which devices have them: of each part of a batch a share each."""
+    stretches = array.reshape(parts, devices, -1, *array.shape[1:])
+    return np.swapaxes(stretches, 0, 1).reshape(array.shape)
+
+
+@case
+def samples_are_mixed_with_those_of_other_devices() -> None:
+    """And the last that counts with the first, wherever it is."""
+    draw = np.random.default_rng(0)
+    inputs = {"image": draw.uniform(size=(16, 4, 5, 3)).astype(np.float32)}
+    targets = {
+        "label": draw.integers(7, size=16).astype(np.int32),
+        "map": draw.integers(5, size=(16, 4, 5), dtype=np.int32),
+    }
+    targets["label"][5] = -1
+    changed = Changed({"image": np.full(3, 0.5, np.float32)}, {"map"}, {"label": 7})
+    chain = [Mixup(alpha=1.0, probability=0.5), HorizontalFlip(), Cutmix(alpha=1.0)]
+    run = partial(augmented, chain=chain, changed=changed, key=jax.random.key(3))
+    undivided = jax.jit(run)
+    # The last sample of one device has something of the first of the next.
+    other = {"image": inputs["image"] * (np.arange(16) != 2).reshape(16, 1, 1, 1)}
+    first, second = (np.asarray(undivided(own, targets, np.arange(16))[0]["image"])[1] for own in (inputs, other))
+    assert not np.array_equal(first, second)
+    for mesh, parts, filled in [(Mesh(8), 1, 0), (Mesh(2, 2, 2), 2, 0), (Mesh(2, 2, 2), 2, 7), (Mesh(1, 1, 2), 2, 0)]:
+        index = np.where(np.arange(16) < 16 - filled, np.arange(100, 116), ~np.arange(16)).astype(np.int32)
+        wanted = undivided(inputs, targets, index)
+        lay = partial(laid, devices=mesh.batches, parts=parts)
+        spec = PartitionSpec(SAMPLES)
+        own = partial(run, shards=Shards(mesh), parts=parts)
+        found = on_devices(mesh, own, (spec, spec, spec), spec)(*jax.tree.map(lay, (inputs, targets, index)))
+        for made, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_allclose(made, lay(np.asarray(other)), rtol=0, atol=1e-6)
+
+
+@case
+def metrics_of_parts_are_those_of_the_whole() -> None:
+    draw = np.random.default_rng(0)
+    output = draw.standard_normal((16, 4, 3)).astype(np.float32)
+    numbers = draw.standard_normal(output.shape).astype(np.float32)
+    truths = draw.integers(-1, 2, output.shape).astype(np.float32)
+    mesh = Mesh(2, 2, 2)
+    cases: list[tuple[Metric, Any, Any]] = [
+        (Accuracy(), BinaryCrossEntropy(), truths),
+        (MeanAveragePrecision(), BinaryCrossEntropy(), truths),
+        (R2(), Mse(), numbers),
+    ]
+    for metric, loss, target in cases:
+        measure = metric.build(loss)
+        wanted = metric.result(add(metric, [jax.device_get(measure(output, target))]))
+        assert metric.by_position
+        for axes, spec in [(AXES, PartitionSpec(AXES)), (SAMPLES, divided(False)), (AXES, divided(True))]:
+
+            def run(*given: jax.Array, metric: Metric = metric, measure: Any = measure, axes: Any = axes) -> Any:
+                return Shards(Mesh(2, 2, 2)).together(measure(*given), metric.joined, axes)
+
+            sums = on_devices(mesh, run, (spec, spec), WHOLE)(output, target)
+            found = metric.result(add(metric, [jax.device_get(sums)]))
+            assert str(found.keys()) == str(wanted.keys())
+            for name, value in found.items():
+                np.testing.assert_allclose(value, wanted[name], rtol=1e-5)
+
+
+STEP = """
+archspec: 1
+name: small
+input: {channels: 3, height: 6, width: 6, mean: [0.5, 0.5, 0.5]}
+layers:
+  - conv: {filters: 4, kernel: 3, pad: same, bias: false}
+  - batch_norm
+  - relu
+  - stochastic_depth: 0.4
+  - spatial_dropout: 0.3
+  - global_avg_pool
+  - dropout: 0.2
+  - dense: 5
+train:
+  dataset: mnist5k
+  batch_size: 16
+  epochs: 1
+  micro_batches: 2
+  augment: [{mixup: {alpha: 0.4, probability: 0.5}}, cutmix]
+  optimiser: {sgd: {learning_rate: 0.1, momentum: 0.9}}
+"""
+
+
+@case
+def steps_of_devices_are_those_of_one() -> None:
+    """Two steps with all of it, in micro-batches; momentum has the first one's gradients."""
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (2, 16, 6, 6, 3), dtype=np.uint8)
+    labels = draw.integers(5, size=(2, 16)).astype(np.int32)
+    index = np.arange(32, dtype=np.int32).reshape(2, 16)
+    index[1, 12:] = ~index[1, 12:]
+    labels[1, 12:] = -1
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "spec.yaml")
+        states, figures = {}, {}
+        for mesh in (None, Mesh(8), Mesh(2, 2, 2)):
+            section = (
+                "" if mesh is None else f"  mesh: {{data: {mesh.data}, fsdp: {mesh.fsdp}, spatial: {mesh.spatial}}}\n"
+            )
+            path.write_text(STEP + section)
+            steps = make_steps(load(path), 2)
+            state = steps.initial(None)
+            for own in zip(images, labels, index, strict=True):
+                lay = partial(laid, devices=1 if mesh is None else mesh.batches, parts=2)
+                x, y, which = (jnp.asarray(lay(array)) for array in own)
+                batch = Batch({"input": x}, {"label": y}, which)
+                if steps.devices is not None:
+                    batch = jax.device_put(batch, steps.devices.batch)
+                state, said = steps.train(state, batch)
+            states[mesh], figures[mesh] = jax.device_get((state, said))
+    for mesh in list(states)[1:]:
+        for part in ("params", "statistics", "optimiser"):
+            near(states[mesh][part], states[None][part], 2e-6)
+        near(figures[mesh], figures[None], 2e-6)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_on_simulated_devices(name: str, outcomes: dict[str, str]) -> None:
     if outcomes[name]:
@@ -273,6 +415,52 @@ def test_places_are_those_of_the_whole_array(data: st.DataObject, sizes: list[in
 def test_places_have_64_bits(numbers: list[int], factor: int) -> None:
     high, low = _product(jnp.asarray(np.asarray(numbers, np.uint32)), factor)
     assert [(int(a) << 32) + int(b) for a, b in zip(high, low, strict=True)] == [number * factor for number in numbers]
+
+
+class Batched(Loss):
+    """A loss of another's that has one number for all samples."""
+
+    takes: ClassVar[tuple[Form, ...]] = ("numbers",)
+
+    def build(self) -> Callable[[Any, Any], tuple[Any, Any]]:
+        return lambda output, target: (jnp.abs(output - target).mean(), jnp.ones(()))
+
+
+class Centred(Layer):
+    """A layer of another's that takes the mean over samples away."""
+
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        return Apply(lambda x: x - x.mean(0))
+
+
+class Halved(Layer):
+    def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
+        return Apply(lambda x: x / 2)
+
+
+class Noisy(Halved):
+    uses_key: ClassVar[bool] = True
+
+
+def test_a_loss_of_another_s_that_looks_across_samples_is_refused() -> None:
+    kind = TensorType((4,))
+    head = Head("out", kind, 1.0, False, Regression(), Batched(), None, False, (), None)
+    with pytest.raises(DataError, match="samples together other losses"):
+        check_losses([head], Mesh(2))
+    check_losses([head], Mesh(1))
+    check_losses([head._replace(loss=Mse())], Mesh(2))
+
+
+def test_layers_of_others_that_are_not_told_are_named() -> None:
+    kinds = {"a": Centred(), "b": Halved(), "c": Noisy()}
+    nodes = [
+        SimpleNamespace(path=path, layer=layer, weights=(), input_types=(TensorType((4,)),))
+        for path, layer in kinds.items()
+    ]
+    graph: Any = SimpleNamespace(nodes=nodes)
+    random, across = of_layers(graph, Mesh(2))
+    assert random.startswith("c draws on each device") and across.startswith("a looks at a device's samples")
+    assert of_layers(graph, Mesh()) == []
 
 
 def main() -> None:

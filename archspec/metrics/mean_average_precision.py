@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.losses import Loss
 from archspec.metrics._base import Metric, Sums, Totals, Values, known_of, per_class
@@ -22,6 +22,7 @@ class MeanAveragePrecision(Metric):
     boxes. All scores of the held-out part are kept: a number and a truth for each.
     """
 
+    by_position: ClassVar[bool] = True
     joined = True
 
     @property

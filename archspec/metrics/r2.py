@@ -18,6 +18,7 @@ class R2(Metric):
     1 is exact, 0 what the targets' own mean would give. A number whose targets are all alike has none.
     """
 
+    by_position: ClassVar[bool] = True
     forms: ClassVar[tuple[Form, ...]] = ("numbers",)
     percent = False
     joined = True  # each batch has its own mean

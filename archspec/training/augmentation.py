@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from archspec.augmentations import Augmentation, Mixing
 from archspec.data import uncounted
+from archspec.mesh import SAMPLES
+from archspec.nn.shards import Shards
 from archspec.tasks import COUNTS
 from archspec.training.feeding import Named
 
@@ -47,6 +50,8 @@ def augmented(
     key: jax.Array,
     traces: list[Trace] | None = None,
     begin: int = 0,
+    shards: Shards | None = None,
+    parts: int = 1,
 ) -> tuple[Named, Named]:
     """Inputs, whose images (N, H, W, C) have pixels from 0 to 1, and targets, after one augmentation after another.
 
@@ -55,6 +60,12 @@ def augmented(
     what was drawn once, since they may show one thing, and maps of its targets go with them. Signals, vectors and all
     other targets stay, unless samples are mixed, and so does everything where there is no image. What happens is put
     into `traces`, where such are given; what stands before `begin` in the chain has been done.
+
+    With `shards` the samples are one device's: of each of `parts` equal stretches of the batch, one after the other,
+    the device's share. Each is what it would be on one device. What is mixed comes from the next device then: for each
+    `Mixing` of the chain, every image and target, and 4 bytes whether it counts, of the first sample of each stretch
+    goes to the device before (a permutation over `SAMPLES`), and that of the batch's first sample to all (a sum over
+    `SAMPLES`); one sum more, of 4 bytes, says how many samples count.
     """
     inputs, targets = dict(inputs), dict(targets)
     images = [name for name in inputs if name in changed.means]
@@ -66,6 +77,7 @@ def augmented(
     if mixing:
         targets = {name: _mixable(name, target, changed) for name, target in targets.items()}
     mixed = jnp.zeros(len(index), jnp.bool_)
+    number, following = _following(index, shards, parts) if mixing else (None, None)
     for place, kind in list(enumerate(chain))[begin:]:
         own = _folded(keys, place)
         size = _size(inputs[images[0]])
@@ -73,7 +85,9 @@ def augmented(
         happens = None if kind.probability == 1 else jax.vmap(jax.random.uniform)(_folded(own, 0)) < kind.probability
         if isinstance(kind, Mixing):
             may = jnp.ones(len(index), jnp.bool_) if happens is None else happens
-            done = _mix(inputs, targets, images, maps, kind, drawn, may & ~mixed, index)
+            assert number is not None and following is not None
+            may = may & ~mixed & (number > 1)
+            done = _mix(inputs, targets, images, maps, kind, drawn, may, index, following)
             mixed = mixed | done
             _keep(traces, drawn, done)
             continue
@@ -123,6 +137,35 @@ def _mixable(name: str, target: jax.Array, changed: Changed) -> jax.Array:
     return target
 
 
+Following = Callable[[jax.Array], jax.Array]
+"""Of numbers for each of a device's samples, those of the samples that are mixed with them."""
+
+
+def _following(index: jax.Array, shards: Shards | None, parts: int) -> tuple[jax.Array, Following]:
+    """How many samples of a batch count, and what gives of each the next, of the last that counts the first."""
+    own = (index >= 0).sum()
+    if shards is None or shards.mesh.batches == 1:
+        other = (jnp.arange(len(index)) + 1) % jnp.maximum(own, 1)
+        return own, lambda values: values[other]
+    number = lax.psum(own, SAMPLES)  # type: ignore[no-untyped-call]
+    devices, device = shards.mesh.batches, shards.sample_part()
+    size = len(index) // parts
+    places = (jnp.arange(parts)[:, None] * devices + device) * size + jnp.arange(size)
+    is_last = places.reshape(-1) == number - 1
+
+    def following(values: jax.Array) -> jax.Array:
+        parted = values.reshape(parts, size, *values.shape[1:])
+        before = [(own, (own - 1) % devices) for own in range(devices)]
+        passed = lax.ppermute(parted[:, 0], SAMPLES, before)  # type: ignore[no-untyped-call]
+        # After the last device's share of a stretch comes the first one's of the next.
+        passed = jnp.where(device == devices - 1, jnp.roll(passed, -1, 0), passed)
+        shifted = jnp.concatenate([parted[:, 1:], passed[:, None]], 1).reshape(values.shape)
+        first = lax.psum(jnp.where(device == 0, values[0], jnp.zeros_like(values[0])), SAMPLES)  # type: ignore[no-untyped-call]
+        return _where(is_last, jnp.broadcast_to(first, values.shape), shifted)
+
+    return number, following
+
+
 def _mix(
     inputs: Named,
     targets: Named,
@@ -132,27 +175,27 @@ def _mix(
     drawn: Any,
     may: jax.Array,
     index: jax.Array,
+    following: Following,
 ) -> jax.Array:
     """Mixes samples with those after them in the batch, the last that counts with the first; says which were mixed.
 
     A sample is mixed when it may be and both have labels that count: what fills up a batch is no sample's other.
     """
-    number = (index >= 0).sum()
-    other = (jnp.arange(len(index)) + 1) % jnp.maximum(number, 1)
     counts = index >= 0
     for name, target in targets.items():
         if name != COUNTS:
             known = ~jnp.isnan(target) if jnp.issubdtype(target.dtype, jnp.floating) else target >= 0
             counts = counts & known.reshape(len(index), -1).any(1)
-    which = may & counts & counts[other] & (number > 1)
+    which = may & counts & (following(counts.astype(jnp.int32)) > 0)
     share = jax.vmap(lambda one: kind.share(one, _size(inputs[images[0]])))(drawn)
     for part, names in ((inputs, images), (targets, maps)):
         for name in names:
             before = part[name]
             wide = before if before.ndim == 4 else before[..., None]
-            part[name] = _where(which, jax.vmap(kind.mixed)(drawn, wide, wide[other]).reshape(before.shape), before)
+            made = jax.vmap(kind.mixed)(drawn, wide, following(wide)).reshape(before.shape)
+            part[name] = _where(which, made, before)
     for name, target in targets.items():
         if name not in maps and name != COUNTS:
             own = jnp.expand_dims(share, range(1, target.ndim))
-            targets[name] = _where(which, own * target + (1 - own) * target[other], target)
+            targets[name] = _where(which, own * target + (1 - own) * following(target), target)
     return which

@@ -20,6 +20,7 @@ from archspec.nn.shards import Shards, averaged
 from archspec.passes import DEFAULT, groups_of
 from archspec.passes.recompute import Patterns
 from archspec.sharding.rows import Rows
+from archspec.sharding.statistics import averaged_of
 from archspec.spec.train import Precision
 from archspec.spec.training import gives_shares
 from archspec.tasks import Head
@@ -104,14 +105,8 @@ class Objective:
         self.rows = rows
         self._graph = graph
         self.main = next(head for head in heads if head.name == graph.main_output.name)
-        self._of_batches = [
-            f"{node.owner}.{weight.name}"
-            for node in graph.pruned("train").nodes
-            if node.layer.uses_shards and node.owner not in frozen.layers
-            for weight in node.weights
-            if weight.role == "statistics"
-        ]
-        """Statistics that a step changes, by what it sees of the batch."""
+        self._moved = () if shards is None else averaged_of(graph, shards.mesh, frozen.layers)
+        """Statistics of which a step ends with the mean over devices."""
         self._differentiated = jax.value_and_grad(self._loss, has_aux=True)
         self._shares = {output.name for output in graph.outputs if gives_shares(graph, output)}
 
@@ -167,8 +162,7 @@ class Objective:
         if self.shards is not None:
             loss, losses, weights = self.shards.total((found.loss, found.losses, found.weights))
             after = found.statistics
-            if self.shards.mesh.per_device:
-                after = {**after, **averaged({name: after[name] for name in self._of_batches}, self.shards)}
+            after = {**after, **averaged({name: after[name] for name in self._moved}, self.shards)}
             found = found._replace(loss=loss, losses=losses, weights=weights, statistics=after)
         if scale is not None:
             gradients = {name: value / scale for name, value in gradients.items()}

@@ -33,6 +33,7 @@ from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.spec.needs import named, training_memory
 from archspec.survey.words import in_one_line
 from archspec.tasks import Head
+from archspec.training.alone import check_losses, of_layers
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, main_classes, matched, of_scales
@@ -140,6 +141,8 @@ def _train(
         _check_remat(recipe, spec, graph)
         _check_updates(recipe, spec, graph)
         _check_foreign(graph)
+        if recipe.mesh is not None:
+            check_losses(heads, recipe.mesh.mesh)
         for writer in recipe.log or ():
             writer.check()
         begun = None if overwrite else folder
@@ -366,6 +369,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_batches(recipe, graph, len(data.train)),
         *of_average(recipe, len(data.train)),
         *of_precision(recipe.precision, of_mode(recipe.lowerings)),
+        *(of_layers(graph, recipe.mesh.mesh) if recipe.mesh is not None else ()),
     ]
 
 

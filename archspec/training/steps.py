@@ -198,7 +198,7 @@ def steps_of(
     def continued(state: State) -> State:
         return begun_anew(state) if devices is None else over_devices(begun_anew, state)
 
-    def prepare(state: State, batch: Batch) -> Prepared:
+    def prepare(state: State, batch: Batch, shards: Shards | None = None) -> Prepared:
         key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
         targets = computed(batch.targets)
         if not train.augment:
@@ -209,7 +209,9 @@ def steps_of(
         changed = Changed(means, maps_of(heads, targets), classes_of(heads, targets))
         # A key of its own, not of the step's: what a sample is in an epoch does not depend on where its step is.
         epoch = epoch_key(train.seed, state["step"] // steps_per_epoch)
-        inputs, targets = augmented(inputs, targets, batch.index, train.augment, changed, epoch, begin=begin)
+        inputs, targets = augmented(
+            inputs, targets, batch.index, train.augment, changed, epoch, None, begin, shards, train.micro_batches
+        )
         made = {
             name: finished(inputs[name], images[name]) if name in images else normalised(inputs[name], input)
             for name, input in sections.items()
@@ -259,13 +261,13 @@ def steps_of(
 
     def passed(before: Arrays, state: State, batch: Batch, scale: jax.Array | None) -> tuple[Arrays, Found]:
         """A device's gradients, and what is found over all devices."""
-        prepared = prepare(state, batch)
+        prepared = prepare(state, batch, shards)
         gradients, found = objective.gradients(before, state["params"], state["statistics"], prepared, scale)
         return gradients, found._replace(running=objective.running(found, prepared), output=None)
 
     def valued(arrays: Arrays, state: State, batch: Batch, scale: jax.Array | None) -> jax.Array:
         """A device's share of the loss."""
-        return objective.value(arrays, state["params"], state["statistics"], prepare(state, batch), scale)
+        return objective.value(arrays, state["params"], state["statistics"], prepare(state, batch, shards), scale)
 
     def evaluate_step(params: Arrays, statistics: Arrays, inputs: Named, targets: Named) -> Sums:
         inputs, targets = normalised_inputs(inputs, sections), computed(targets)
