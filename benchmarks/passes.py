@@ -71,4 +71,5 @@ if __name__ == "__main__":
         os.environ.get("JAX_PLATFORMS") == "cpu" or not shutil.which("nvidia-smi")
     ):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
+    given: list[Any] = sys.argv[3:]
+    main(sys.argv[1], int(sys.argv[2]), *given)

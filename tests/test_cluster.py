@@ -65,8 +65,8 @@ def parsed(words: list[str]) -> argparse.Namespace:
 def launched(folder: Path, script: str, *words: str, status: int = 0, **variables: str) -> tuple[int, list[Any]]:
     """The script's exit status, and what it had each archspec do, by the number of the process."""
     standins, seen = folder / "bin", folder / "seen"
-    for made in (standins, seen, folder / "archspec" / "bin"):
-        made.mkdir(parents=True, exist_ok=True)
+    for needed in (standins, seen, folder / "archspec" / "bin"):
+        needed.mkdir(parents=True, exist_ok=True)
     for name, text in STANDINS.items():
         for path in (standins / name, folder / "archspec" / "bin" / name):
             path.write_text(f"#!{sys.executable}\nimport json, os, subprocess, sys\n{text}")

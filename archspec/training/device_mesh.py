@@ -48,14 +48,14 @@ class DeviceMesh:
         sets = [chosen for size in range(len(axes)) for chosen in combinations(axes, size + 1)]
 
         def summed(x: jax.Array) -> list[jax.Array]:
-            return [jax.lax.psum(x, chosen) for chosen in sets]
+            return [jax.lax.psum(x, chosen) for chosen in sets]  # type: ignore[no-untyped-call]
 
         places: Any = PartitionSpec
         every: Any = jax.jit(
             jax.shard_map(summed, mesh=self.own, in_specs=places(), out_specs=[places()] * len(sets), check_vma=False),
             compiler_options=self.options or None,
         )
-        jax.block_until_ready(every(self.put(np.ones(()), self.whole)))
+        jax.block_until_ready(every(self.put(np.ones(()), self.whole)))  # type: ignore[no-untyped-call]
 
     @property
     def options(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def program(path: str, batch: int) -> Any:
     heads = [
         head._replace(loss=head.loss.fitted(np.zeros((1, 1), np.int32), head.type.channels)) for head in spec.heads()
     ]
-    steps = make_steps(spec, 1, heads=heads, lowerings=BY_LIBRARY)
+    steps: Any = make_steps(spec, 1, heads=heads, lowerings=BY_LIBRARY)
     assert steps.devices is not None
 
     def shaped(shape: tuple[int, ...], kind: Any) -> Any:

@@ -147,7 +147,7 @@ def pooling(taps: Taps, pooled: TensorType) -> MaxPool:
             taps.before, pooled.spatial, taps.stride, taps.window, taps.dilation, taps.map[:-1], strict=True
         )
     )
-    return MaxPool(window=taps.window, stride=taps.stride, dilation=taps.dilation, pad=pad)  # type: ignore[arg-type]
+    return MaxPool(window=taps.window, stride=taps.stride, dilation=taps.dilation, pad=pad)
 
 
 def cases(height: int | None) -> Iterator[tuple[str, Layer, tuple[TensorType, ...]]]:
@@ -219,8 +219,8 @@ def kinds(parts: int, height: int | None, further: bool = False) -> None:
     if further:
         chosen = [(f"further{number}", read(own), (TensorType(of),), True) for number, (own, of) in enumerate(FURTHER)]
         for number, (taps, shape) in enumerate(UNPOOLED):
-            types = (TensorType(shape), TensorType(shape, "uint8", taps))
-            chosen.append((f"unpooled{number}", read({"max_unpool": "pool"}), types, True))
+            given = (TensorType(shape), TensorType(shape, "uint8", taps))
+            chosen.append((f"unpooled{number}", read({"max_unpool": "pool"}), given, True))
     for begin in range(0, len(chosen), PACK):
         own = Kinds()
         for path, layer, types, divides in chosen[begin : begin + PACK]:
@@ -362,7 +362,8 @@ def named(own: Pass, parts: int, samples: int) -> Counter[tuple[str, int]]:
 
 def test_kinds_that_are_divided() -> None:
     """Whoever changes what is divided says so here: of maps with 16 rows, or of `FURTHER`, on two devices."""
-    local, whole = set(), set()
+    local: set[str] = set()
+    whole: set[str] = set()
     examples = [(layer, types) for _, layer, types in cases(16)]
     examples += [(read(own), (TensorType(shape),)) for own, shape in FURTHER]
     for layer, types in examples:

@@ -150,7 +150,8 @@ def read_once(folder: str) -> None:
         reads.append(column.name(place))
         return sample(column, place, seen)
 
-    Column.sample = counting
+    column: Any = Column
+    column.sample = counting
     data = ImageFolder(path=folder).reading(Reading("always", 0)).load()
     reads.clear()
     found = survey(data, workers=0, peers=peers())
