@@ -295,7 +295,7 @@ def loops() -> None:
     assert any(group.how == "scan_blocks" for group in groups)
     alike(Pass(graph, groups), Mesh(data=2, spatial=2))
     # Convolutions that share an input run as one on own rows.
-    graph = load("googlenet").graph(input=(64, 64))
+    graph = load("googlenet").graph(input=(96, 96))
     groups = groups_of(graph.pruned("train"), ("fuse_pointwise",))
     assert any(group.how == "fuse_pointwise" for group in groups)
     alike(Pass(graph, groups), Mesh(data=2, spatial=2))
