@@ -97,7 +97,9 @@ def header(planned: Planned) -> list[str]:
         "predicted from the graph, not measured; the assumptions are below",
     ]
     where = f"{count(hosts, 'host')} of {count(min(links.per_host, plan.devices), 'device')}"
-    within = f"{gigabytes(links.interconnect)}/s out of a device to the {links.linked:,} that are joined"
+    within = f"{gigabytes(links.interconnect)}/s out of a device to others of the {links.linked:,} that are joined"
+    if links.linked == 1:
+        within = "nothing joins devices within a host"
     lines.append(f"{where}; {within}, {si(8 * links.network)}b/s out of a host")
     return lines
 
@@ -292,7 +294,8 @@ def _of_fewer(planned: Planned) -> list[str]:
     for number, placed, _ in planned.scaling[:-1]:
         if placed is not None and planned.throughput(placed) >= NO_FASTER * rate:
             part = planned.throughput(placed) / rate
-            return [f"{count(number, 'device')} with {placed.mesh.said} give {percent(part)} of these samples a second"]
+            said = f"{count(number, 'device')} with {placed.mesh.said}"
+            return [f"{said}: {percent(part)} of these samples a second, so more devices are of little use here"]
     return []
 
 
@@ -306,8 +309,8 @@ def _of_the_batch(planned: Planned) -> list[str]:
     if usual is not None and usual != plan.batch:
         factor = plan.batch / usual
         lines.append(
-            f"batch: the recipe's learning rate is for {usual:,} samples; for {plan.batch:,} the linear rule takes "
-            f"{short(factor)} times as much, after a warm-up (Goyal et al. 2017)"
+            f"batch: the recipe's learning rate is for {count(usual, 'sample')}; for {plan.batch:,} the linear rule "
+            f"takes {short(factor)} times as much{', after a warm-up' if factor > 1 else ''} (Goyal et al. 2017)"
         )
     if plan.batch > LARGE_BATCH:
         lines.append(
