@@ -21,13 +21,13 @@ from archspec.loading import load
 from archspec.lower import build, narrowing, split, type_of
 from archspec.lowerings.compiling import jit
 from archspec.passes import NAMES, groups_of
-from archspec.spec.train import Precision
 
 RUNS = 7
 
 
-def main(name: str, batch: int, mode: str, precision: Precision = "float32") -> None:
+def main(name: str, batch: int, mode: str, precision: str = "float32") -> None:
     """Prints milliseconds and the ratio to the network without passes, for each pass and for all."""
+    ready: Any = jax.block_until_ready
     on_cpu = jax.default_backend() == "cpu"
     kind = type_of(precision)
     graph = load(name).graph()
@@ -54,11 +54,11 @@ def main(name: str, batch: int, mode: str, precision: Precision = "float32") -> 
     clock = time.process_time if on_cpu else time.perf_counter
     best = dict.fromkeys(functions, float("inf"))
     for run in functions.values():
-        jax.block_until_ready(run())
+        ready(run())
     for _ in range(RUNS):
         for label, run in functions.items():
             start = clock()
-            jax.block_until_ready(run())
+            ready(run())
             best[label] = min(best[label], clock() - start)
     print(f"{name}, batch {batch}, {mode}, {precision}, jax {jax.__version__}, {jax.devices()[0].device_kind}")
     for label, seconds in best.items():
