@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import base64
 import platform
+import time
 import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archspec import __version__
 from archspec.diagnostics import DataError, listed
+from archspec.peers import Peers
 from archspec.runs.changes import changes, lines
+from archspec.runs.owner import marker_of
 from archspec.training.star import Message, Star
+
+if TYPE_CHECKING:
+    from archspec.data import Data
+    from archspec.spec.train import Train
 
 SPEC = "spec"
 """Under this name facts have the elaborated spec, of which only the settings that differ are said."""
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+SHOWN = 30.0
+"""Seconds after which a file that another host wrote is to be seen."""
 SAID = 12
 """So many mismatches are said before the rest is only counted."""
 
@@ -31,6 +42,34 @@ def versions() -> dict[str, str]:
     """Of what the bits of a step may depend on."""
     own = {"archspec": __version__, "Python": platform.python_version()}
     return own | {name: version(name) for name in PACKAGES}
+
+
+def facts_of(digest: str, data: Data, recipe: Train) -> dict[str, str]:
+    """Of the data as they were read, and of the devices that each process has."""
+    import jax
+
+    devices = jax.local_devices()
+    kind = f"{devices[0].platform} {devices[0].device_kind}"
+    return {
+        "data": digest[:16],
+        "samples": listed(f"{len(split):,} of the {part} part" for part, split in data.parts.items()),
+        "devices": f"{len(devices)} × {kind}",
+        "mesh": recipe.mesh.mesh.said if recipe.mesh is not None else "none",
+        "batch size": f"{recipe.samples}",
+    }
+
+
+def seen(folder: Path, peers: Peers) -> str:
+    """What this process sees of the run folder, which all have to share: the marker that process 0 wrote there.
+
+    A file system of a network may show it later.
+    """
+    written = peers.chosen("marker", lambda: marker_of(folder))
+    end = time.monotonic() + SHOWN
+    while (there := marker_of(folder)) != written and time.monotonic() < end:
+        time.sleep(0.2)
+    shared = f"{folder}, as process 0 wrote it"
+    return shared if there == written else f"{folder} without what process 0 wrote there: it is not shared"
 
 
 class Agreement:

@@ -33,6 +33,7 @@ from archspec.runs.surroundings import made_of, other_surroundings, surroundings
 from archspec.spec.needs import named, training_memory
 from archspec.survey.words import in_one_line
 from archspec.tasks import Head
+from archspec.training.agreement import facts_of, seen
 from archspec.training.alone import check_losses, of_layers
 from archspec.training.beginning import begin_with
 from archspec.training.boundary import in_words, what_needs_less
@@ -42,7 +43,7 @@ from archspec.training.device_mesh import settled
 from archspec.training.digest import DATA, digest_of
 from archspec.training.early import Early
 from archspec.training.freezing import frozen_at
-from archspec.training.hosts import gathered
+from archspec.training.hosts import current, gathered
 from archspec.training.loop import Loop
 from archspec.training.naming import names_of, value_names
 from archspec.training.notes import check_labels, of_augment, of_average, of_batches, of_data, of_precision, say_notes
@@ -153,6 +154,9 @@ def _train(
         if early is not None and early.assumed is not None and not early.fits(data, heads):
             say_notes([OTHER_DATA], progress)
             early = None
+        hosts = current()
+        if hosts is not None:
+            hosts.agree("data", facts_of(digest, data, recipe))
         owners: list[Owner] = []
 
         def take() -> str:
@@ -162,6 +166,8 @@ def _train(
 
         folder = RunFolder(Path(others.chosen("taken", take)))
         owner = owners[0] if owners else Guest(folder.path)
+        if hosts is not None:
+            hosts.agree("folder", {"run folder": seen(folder.path, others)})
     except DataError as error:
         raise error.located(None) from None
     try:
