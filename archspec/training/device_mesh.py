@@ -109,7 +109,7 @@ class DeviceMesh:
         )
 
     def put(self, tree: Tree, shardings: Tree) -> Tree:
-        """Arrays that every process has whole, each where it is to lie. They are copied."""
+        """Arrays that every process has whole, each where it is to lie. On CPUs devices may share their memory."""
 
         def placed(value: Any, sharding: NamedSharding) -> jax.Array:
             own = np.asarray(value)

@@ -33,6 +33,12 @@ Passed = Callable[[Arrays, State, Batch, jax.Array | None], tuple[Arrays, Found]
 Valued = Callable[[Arrays, State, Batch, jax.Array | None], jax.Array]
 
 
+def scatters(devices: DeviceMesh) -> bool:
+    """Whether gradients are summed and divided in one go. On CPUs that fails after 30 s of waiting whatever its
+    time-outs say (jax-ml/jax#40831), so there all are summed whole."""
+    return bool(devices.own.devices.flat[0].platform != "cpu")
+
+
 class Divided:
     """Passes over the devices of a mesh. `narrowed` gives weights as the passes take them, so that 16-bit ones are
     gathered as such."""
@@ -40,9 +46,7 @@ class Divided:
     def __init__(self, devices: DeviceMesh, narrowed: Callable[[Arrays], Arrays]) -> None:
         self.devices = devices
         self.narrowed = narrowed
-        self.scatters = devices.own.devices.flat[0].platform != "cpu"
-        """Whether gradients are summed and divided in one go. On CPUs that fails after 30 s of waiting whatever its
-        time-outs say (jax-ml/jax#40831), so there all are summed whole."""
+        self.scatters = scatters(devices)
 
     def passes(
         self, function: Passed, trained: Arrays, state: State, batch: Batch, scale: jax.Array | None

@@ -15,6 +15,7 @@ from archspec.data._batches import in_blocks
 from archspec.diagnostics import Findings
 from archspec.loading import Spec, open_spec
 from archspec.spec.overrides import parse_override
+from archspec.training import divided
 from archspec.training.feeding import Batch
 from archspec.training.steps import Steps, make_steps
 
@@ -68,7 +69,9 @@ def difference(one: dict[str, Any], other: dict[str, Any]) -> float:
 
 def main() -> None:
     """For each mesh of a spec: how far parameters, statistics and losses are from one device's after some steps."""
-    path, size, number, settings, *meshes = sys.argv[1:]
+    path, size, number, settings, scatters, *meshes = sys.argv[1:]
+    if json.loads(scatters):
+        divided.scatters = lambda devices: True
     spec = opened(path, *json.loads(settings))
     given = list(batches(spec, int(size), int(number)))
     assert spec.train is not None

@@ -46,8 +46,10 @@ PIXELS = """  - transposed_conv: {filters: 8, kernel: 2, stride: 2}
 """
 
 
-def compared(path: Path | str, size: int, steps: int, settings: list[str], *meshes: str) -> list[dict[str, Any]]:
-    arguments = (str(path), str(size), str(steps), json.dumps(settings), *meshes)
+def compared(
+    path: Path | str, size: int, steps: int, settings: list[str], *meshes: str, scatters: bool = False
+) -> list[dict[str, Any]]:
+    arguments = (str(path), str(size), str(steps), json.dumps(settings), json.dumps(scatters), *meshes)
     (out,) = together("from tests.training.on_meshes import main\nmain()", 1, arguments, 8, timeout=900)
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
@@ -66,12 +68,43 @@ def check(found: list[dict[str, Any]], meshes: int, bound: float = 1e-4) -> None
         assert own["running"], own
 
 
+TINY = """
+archspec: 1
+name: tiny
+input: {height: 8, width: 4, channels: 3}
+layers:
+  - conv: {filters: 64, kernel: 3, pad: same}
+  - batch_norm
+  - relu
+  - dropout: 0.3
+  - flatten
+  - dense: 5
+train: {batch_size: 16, optimiser: {sgd: {learning_rate: 0.01, momentum: 0.9}}}
+"""
+
+
+def test_a_step_over_all_axes(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    check(compared(path, 16, 3, [], "data=2,fsdp=2,spatial=2"), 1)
+
+
+@pytest.mark.slow
+def test_gradients_that_are_summed_and_divided_in_one_go(tmp_path: Path) -> None:
+    """As on GPUs and TPUs; on CPUs that is not asked for."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    check(compared(path, 16, 3, [], "data=2,fsdp=2,spatial=2", "fsdp=8", scatters=True), 2)
+
+
+@pytest.mark.slow
 def test_classes_with_micro_batches_mixing_and_clipping(tmp_path: Path) -> None:
     recipe = "micro_batches: 2\n  clip: 1.0\n  ema: 0.9\n  optimiser: {adam: 0.0003}"
     path = written(tmp_path, CLASSES, recipe, ", {mixup: 0.4}")
     check(compared(path, 16, 4, [], "data=2,fsdp=2,spatial=2", "fsdp=8"), 2)
 
 
+@pytest.mark.slow
 def test_pixels_with_rows_divided(tmp_path: Path) -> None:
     path = written(tmp_path, PIXELS, "optimiser: {sgd: {learning_rate: 0.01, momentum: 0.9}}")
     check(compared(path, 16, 4, [], "data=2,spatial=4"), 1)
