@@ -30,6 +30,9 @@ class Optimiser(Kind):
         Literal["weights", "all"], Field(description="what decays: weights spares biases and norms, all spares nothing")
     ] = "weights"
 
+    by_number: ClassVar[bool] = False
+    """Whether each number of an array changes by its own gradient and state alone, and by no norm of the array."""
+
     @property
     def slots(self) -> int:
         """Numbers that the state holds for each trained weight.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ USUAL_RATE = 0.001
 
 class Adam(Optimiser):
     """Adam (Kingma & Ba 2015); weight decay is L2."""
+
+    by_number: ClassVar[bool] = True
 
     learning_rate: Annotated[PositiveNumber, Field(description="peak step size, scaled by the schedule")] = USUAL_RATE
     beta1: Annotated[Probability, Field(description="decay of the mean gradient")] = 0.9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.optimisers.adam import Adam
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class Adamw(Adam):
     """Adam with weight decay decoupled from the gradient and scaled by the learning rate (Loshchilov & Hutter 2019)."""
+
+    by_number: ClassVar[bool] = True
 
     def build(self, schedule: Callable[[Any], Any]) -> optax.GradientTransformation:
         import optax

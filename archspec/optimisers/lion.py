@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class Lion(Optimiser):
     """Lion, which steps by the sign of an interpolated momentum (Chen et al. 2023); weight decay is decoupled."""
+
+    by_number: ClassVar[bool] = True
 
     beta1: Annotated[Probability, Field(description="weight of the momentum in the step's direction")] = 0.9
     beta2: Annotated[Probability, Field(description="decay of the momentum")] = 0.99

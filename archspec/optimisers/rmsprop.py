@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class Rmsprop(Optimiser):
     which Inception, MobileNet and EfficientNet were trained, adds it within the root and begins at 1. In both, momentum
     comes after the division; PyTorch's is of directions, which the learning rate then scales, TensorFlow's of steps.
     """
+
+    by_number: ClassVar[bool] = True
 
     smoothing: Annotated[Probability, Field(description="decay of the mean squared gradient")] = 0.99
     momentum: Annotated[Probability, Field(description="share of the last step that is kept")] = 0.0

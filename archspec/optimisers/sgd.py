@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class Sgd(Optimiser):
     """Stochastic gradient descent with momentum; weight decay is L2 (PyTorch's form of the update)."""
+
+    by_number: ClassVar[bool] = True
 
     momentum: Annotated[Probability, Field(description="share of the last step's direction that is kept")] = 0.9
     nesterov: Annotated[Flag, Field(description="looks ahead along the momentum (Nesterov 1983)")] = False

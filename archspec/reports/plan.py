@@ -12,7 +12,7 @@ from archspec.figures.units import inputs_text, mebibytes, si
 from archspec.reports.cells import Cell, Row, Table, short
 from archspec.reports.json import shapes
 from archspec.reports.roofline import gigabytes, percent, seconds
-from archspec.sharding.collectives import Total
+from archspec.sharding.collectives import Total, uncounted
 from archspec.sharding.plan import JOINED, Placed, Plan
 
 MOST = 12
@@ -30,6 +30,7 @@ NO_FASTER = 0.9
 WORDS = {
     "small parts": "too few samples a device: kernels, weights and update cost as much as of many",
     "parameters": "gathering weights",
+    "mixing": "samples to mix with",
     "batch norm": "sums of batch normalisation",
     "rows": "exchanging rows",
     "loss": "sums of losses",
@@ -348,6 +349,8 @@ def assumptions(planned: Planned) -> list[str]:
         f"overlap: the sums of gradients hide behind {hides} (--overlap); XLA on GPUs hides only with "
         "--xla_gpu_enable_latency_hiding_scheduler=true, which is off by itself"
     )
+    if planned.best is not None and (more := uncounted(plan.graph, planned.best.mesh, plan.step)):
+        lines.append(f"not counted: {'; '.join(more)}")
     lines.append("left out: evaluation, checkpoints, starting, devices that are slower than others or fail")
     return lines
 

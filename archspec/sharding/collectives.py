@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["all-reduce", "all-gather", "reduce-scatter", "collective-permute", "all-to-all"]
 """What a collective does, as XLA's HLO calls it."""
-Purpose = Literal["parameters", "batch norm", "rows", "loss", "gradients", "optimiser"]
-"""What it is for: arrays that `fsdp` divides, made whole; statistics of the batch; rows of neighbours and whole maps
-under `spatial`; the loss with its weights and metrics; gradients; norms over all gradients."""
+Purpose = Literal["parameters", "mixing", "batch norm", "rows", "loss", "gradients", "optimiser"]
+"""What it is for: arrays that `fsdp` divides, made whole; samples that are mixed with those of the next device;
+statistics of the batch; rows of neighbours and whole maps under `spatial`; the loss with its weights and metrics;
+gradients; norms over all gradients."""
 
 
 class Collective(NamedTuple):
@@ -78,8 +79,9 @@ class Step(NamedTuple):
 
     `frozen_layers` run as in evaluation, `frozen_arrays` have no gradients. `groups` are the calls, in the graph pruned
     to training, that run together, `parts` the micro-batches. `heads` are the outputs'. `axes` say by pattern which
-    axis of an array `fsdp` divides. `norms` says whether gradients are clipped by the norm of them all. `scatters` is
-    False on CPUs, where sums of which a device keeps its part are made whole.
+    axis of an array `fsdp` divides. `norms` says whether gradients are clipped by the norm of them all, `adaptive`
+    whether by those of units. `mixings` is how often `augment` mixes samples. `scatters` is False on CPUs, where sums
+    of which a device keeps its part are made whole.
     """
 
     dtype: str = "float32"
@@ -92,6 +94,8 @@ class Step(NamedTuple):
     heads: Sequence[Head] = ()
     axes: Mapping[str, str] = {}
     norms: bool = False
+    adaptive: bool = False
+    mixings: int = 0
     scatters: bool = True
 
     @property
@@ -116,6 +120,7 @@ def collectives(graph: Graph, mesh: Mesh, step: Step, samples: int = 1) -> tuple
     divided = axes_of(seen, mesh, step.axes)
     return (
         *_gathers(seen, mesh, divided, step),
+        *_mixing(seen, mesh, step),
         *_statistics(seen, mesh, step),
         *_rows(seen, mesh, step, samples // step.parts),
         *_losses(seen, mesh, step, samples // step.parts),
@@ -204,6 +209,40 @@ def _anew(groups: Sequence[Group]) -> Iterator[tuple[int, int]]:
             yield group.first, group.last
         else:
             yield from _anew(group.inner)
+
+
+def _mixing(graph: Graph, mesh: Mesh, step: Step) -> Iterator[Collective]:
+    """What samples are mixed with that another device has: of each micro-batch the first sample of the next device's
+    share, and the batch's first sample, which follows the last that counts."""
+    if not step.mixings or mesh.batches == 1 or not any(item.type.is_map for item in graph.inputs):
+        return
+    axes = over(mesh, SAMPLES)
+    yield Collective("all-reduce", "mixing", axes, "count", 1, "int32")
+    mixed: dict[str, tuple[int, str]] = {"counts": (1, "int32")}
+    mixed |= {item.name: (item.type.size, "float32") for item in graph.inputs if item.type.is_map}
+    for head in step.heads:
+        if not head.remakes:
+            classes = head.task.answer == "classes"
+            own = (head.type.size // head.type.channels, "int32") if classes and head.type.is_map else None
+            mixed[f"target of {head.name if head.target is None else head.target}"] = own or (head.type.size, "float32")
+    for of, (numbers, dtype) in mixed.items():
+        yield Collective("collective-permute", "mixing", axes, of, step.parts * numbers, dtype, step.mixings)
+        yield Collective("all-reduce", "mixing", axes, of, numbers, dtype, step.mixings)
+
+
+def uncounted(graph: Graph, mesh: Mesh, step: Step) -> list[str]:
+    """What a step asks of other devices besides, or may: of kinds that do not say."""
+    found = []
+    divided = axes_of(graph.pruned("train"), mesh, step.axes)
+    if divided and step.optimiser is not None and not step.optimiser.by_number:
+        found.append(f"what `{step.optimiser.kind}` asks of arrays that fsdp divides, such as their norms")
+    if divided and step.adaptive:
+        found.append("norms of units of arrays that fsdp divides, for `clip: {adaptive: …}`")
+    if divided and step.dtype == "float16":
+        found.append("whether the gradients of divided arrays are finite, a bit each")
+    if any(head.running is not None and not head.running.sizes(head.type) for head in step.heads):
+        found.append("the sums of the main output's metric")
+    return found
 
 
 def _losses(graph: Graph, mesh: Mesh, step: Step, samples: int) -> Iterator[Collective]:

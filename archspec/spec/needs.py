@@ -47,6 +47,7 @@ def divided_step(graph: Graph, train: Train | None, plain: Step) -> Step:
     """
     if train is None:
         return plain
+    from archspec.augmentations import Mixing
     from archspec.passes import groups_of
 
     frozen = {*plain.frozen_arrays, *plain.frozen_layers}
@@ -57,6 +58,8 @@ def divided_step(graph: Graph, train: Train | None, plain: Step) -> Step:
         groups=groups_of(graph.pruned("train"), train.passes, named(train), frozen),
         axes={} if train.mesh is None else train.mesh.shard,
         norms=train.clip is not None and train.clip.norm is not None,
+        adaptive=train.clip is not None and train.clip.adaptive is not None,
+        mixings=sum(isinstance(kind, Mixing) for kind in train.augment or ()),
     )
 
 

@@ -28,9 +28,8 @@ def collectives(text: str) -> dict[str, int]:
             entry = head[2] if head[1] else entry
         elif computations:
             own.append(line)
-    found: Counter[str] = Counter()
 
-    def walk(name: str, times: int) -> None:
+    def walk(name: str, times: int, found: Counter[str]) -> Counter[str]:
         for line in computations.get(name, []):
             made = COLLECTIVE.match(line)
             if made and made[3] != "-start":
@@ -38,12 +37,14 @@ def collectives(text: str) -> dict[str, int]:
                 found[made[2]] += times * sum(WIDTHS[kind] * numbers(axes) for kind, axes in shapes)
             for called in CALLED.findall(line):
                 rounds = re.search(r'"known_trip_count":\{"n":"(\d+)"\}', line)
-                assert rounds or " while(" not in line, line
                 for inner in re.findall(r"[\w.-]+", called):
-                    walk(inner, times * (int(rounds[1]) if rounds else 1))
+                    if " while(" in line and not rounds:
+                        # Of loops whose rounds are not known, as those that draw numbers are, none may exchange.
+                        assert not walk(inner, 1, Counter()), line
+                    walk(inner, times * (int(rounds[1]) if rounds else 1), found)
+        return found
 
-    walk(entry, 1)
-    return dict(found)
+    return dict(walk(entry, 1, Counter()))
 
 
 def numbers(axes: str) -> int:

@@ -85,6 +85,7 @@ MORE = [
     'mesh: "data=2,fsdp=2", micro_batches: 2, remat: block',
     "mesh: {data: 2, fsdp: 4, per_device: true}, ema: 0.9",
     'mesh: "data=4,spatial=2"',
+    'mesh: "data=2,fsdp=2,spatial=2", micro_batches: 2, augment: [horizontal_flip, {mixup: 0.4}]',
 ]
 
 
