@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from archspec.spec.train import Train
 
 
+MOST_LABELS = 2**31 - 1
+"""A step over several devices has batches in which more labels could be."""
+
+
 def batch_sizes(wanted: int, parts: int) -> list[int]:
     """The batch sizes next to one that so many parts divide, of 1 or more."""
     below = wanted - wanted % parts
@@ -43,6 +47,17 @@ def check_mesh(graph: Graph, train: Train, place: Callable[..., Span | None], fi
             place("train", "mesh", "shard"),
             help=["fsdp: 2 or more, or remove it"],
         )
+    for output in graph.outputs:
+        size = graph.output_type(output)
+        labels = 0 if train.batch_size == "auto" else train.batch_size * (size.size // size.channels)
+        if labels > MOST_LABELS:
+            findings.error(
+                "E525",
+                f"a step has {labels:,} labels of output `{output.name}`, and counts them in 32 bits, up to "
+                f"{MOST_LABELS:,}",
+                place("train", "batch_size") or place("train", "mesh"),
+                help=["a smaller `batch_size`"],
+            )
     if own.data == "auto":
         return
     try:
