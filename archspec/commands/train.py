@@ -37,7 +37,7 @@ def options(command: argparse.ArgumentParser) -> None:
 def _host_options(command: argparse.ArgumentParser) -> None:
     """The options of a run over several devices and hosts."""
     command.add_argument(
-        "--mesh", metavar="AXES", help="devices that share the work, as --set train.mesh: data=8, data=4,fsdp=2"
+        "--mesh", metavar="AXES", help="devices that share the work, in place of train.mesh's: data=8, data=4,fsdp=2"
     )
     command.add_argument(
         "--coordinator",
@@ -67,6 +67,17 @@ def _place_of(options: argparse.Namespace) -> Place | None:
         raise error.located(None) from None
 
 
+def _axes(text: str) -> list[str]:
+    """What sets all axes of `train.mesh`, and leaves what else it says, as `per_device`. Raises `SpecError`."""
+    from archspec.mesh import AXES, read_mesh
+
+    try:
+        axes = read_mesh(text)
+    except ValueError as error:
+        raise DataError("E113", f"`--mesh {text[:60]}`: {error}").located(None) from None
+    return [f"train.mesh.{axis}={axes.get(axis, 1)}" for axis in AXES]
+
+
 def _counted(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
@@ -86,7 +97,7 @@ def _check_paths(spec: Spec) -> None:
 def run(options: argparse.Namespace) -> int:
     say_soon()
     if options.mesh is not None:
-        options.overrides.append(f"train.mesh={options.mesh}")
+        options.overrides += _axes(options.mesh)
     place = _place_of(options)
     with said_when_slow(f"reading {options.spec}"):
         spec = open_checked(options.spec, options, but=("W307",))  # the error says the same
