@@ -77,14 +77,15 @@ def fitted(graph: Graph, train: Train, limit: int, copies: bool = True) -> Fitte
     """The blocks that are computed anew so that a step of the recipe needs at most so many bytes, by prediction.
 
     Without `copies` those are left out that XLA makes on CPUs only. Where no set of blocks is enough, that is given
-    with which least is needed. The recipe's batch size is a number.
+    with which least is needed. The recipe's batch size is a number. Over several devices it is a step of one, which has
+    its share of the samples, and is taken to have all parameters and all rows.
     """
     seen = graph.pruned("train")
     macs = [node.cost.macs for node in seen.nodes]
 
     def needed(blocks: tuple[str, ...]) -> int:
         memory = training_memory(graph, train.model_copy(update={"remat": blocks}))
-        return (memory if copies else memory.portable()).at(train.samples)
+        return (memory if copies else memory.portable()).at(train.samples // train.blocks)
 
     before = needed(())
     none = Fitted((), before, before, 0, sum(macs), limit, copies)

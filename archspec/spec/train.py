@@ -96,8 +96,8 @@ class MeshSection(Section):
     shard: Annotated[
         dict[Text, Text],
         Field(
-            description="which axis of arrays `fsdp` divides, by path pattern: a letter of HWIO, IO, …, or none; the "
-            "largest that it divides if left out. The last that fits counts"
+            description="which axis of arrays `fsdp` divides, by path pattern: a letter of HWIO, of a dense layer CO, "
+            "…, or none; the largest that it divides if left out. The last that fits counts"
         ),
     ] = {}
 
@@ -350,6 +350,11 @@ class Train(Section):
     seed: Annotated[
         NonNegativeInt, Field(description="fixes initial weights, order of the data, dropout and augmentation")
     ] = 0
+
+    @property
+    def blocks(self) -> int:
+        """Blocks that devices divide a batch into, once the axes of the mesh are numbers; 1 until then."""
+        return 1 if self.mesh is None or self.mesh.data == "auto" else self.mesh.mesh.batches
 
     @property
     def on_one_device(self) -> Self:

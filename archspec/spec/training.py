@@ -78,7 +78,8 @@ def check_training(
             recompute.find(graph.pruned("train"), train.remat)
         except DataError as error:
             findings.error(error.code, error.message, place("train", "remat"), help=list(error.help))
-    if train is not None and train.remat == "auto" and train.memory is not None:
+    counted = train is not None and (train.mesh is None or train.mesh.data != "auto")
+    if train is not None and train.remat == "auto" and train.memory is not None and counted:
         from archspec.spec.fitting import fitted
 
         try:

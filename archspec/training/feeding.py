@@ -65,7 +65,7 @@ def _room(device: jax.Device) -> int:
 
 def parts_of(recipe: Train) -> int:
     """Blocks that devices divide a batch into, by a mesh whose axes are numbers."""
-    return 1 if recipe.mesh is None or recipe.mesh.data == "auto" else recipe.mesh.mesh.batches
+    return recipe.blocks
 
 
 def batch_of(recipe: Train, samples: int) -> int:
