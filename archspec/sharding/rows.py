@@ -97,6 +97,8 @@ class Rows:
     @property
     def said(self) -> str:
         """`12 of 45 layers with maps are computed whole on every device: pool5, …`."""
+        if not self.maps:
+            return "no layer has maps whose rows could be divided: every device computes all"
         if not self.whole:
             return f"the rows of all {count(len(self.maps), 'layer')} with maps are divided by {self.parts}"
         names = listed([self.graph.nodes[index].path for index in self.whole], 8)

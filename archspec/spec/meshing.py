@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Findings, Span, count
+from archspec.mesh import Mesh
 from archspec.patterns import path_matches
 from archspec.sharding.arrays import axes_of
 
@@ -58,12 +59,12 @@ def check_mesh(graph: Graph, train: Train, place: Callable[..., Span | None], fi
                 place("train", "batch_size") or place("train", "mesh"),
                 help=["a smaller `batch_size`"],
             )
-    if own.data == "auto":
-        return
     try:
-        axes_of(graph, own.mesh, own.shard)
+        axes_of(graph, Mesh(fsdp=own.fsdp), own.shard)
     except ValueError as error:
         findings.error("E525", f"`shard` of `mesh`: {error}", place("train", "mesh", "shard"))
+    if own.data == "auto":
+        return
     parts = own.mesh.batches * train.micro_batches
     if train.batch_size != "auto" and train.batch_size % parts:
         of = f", each with {train.micro_batches} `micro_batches`" if train.micro_batches > 1 else ""

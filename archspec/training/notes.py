@@ -15,6 +15,7 @@ from archspec.graph import Graph
 from archspec.images.numbers import normalised
 from archspec.lowerings.choosing import Lowerings
 from archspec.output import say
+from archspec.sharding.rows import rows_of
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 from archspec.spec.train import Precision, Train
@@ -181,6 +182,13 @@ def of_batches(recipe: Train, graph: Graph, samples: int) -> list[str]:
             f"a {'step' if parts == 1 else 'micro-batch'} has one sample" + " on each device" * (alone > 1)
         )
     return notes
+
+
+def of_rows(recipe: Train, graph: Graph) -> list[str]:
+    """Which layers every device of `spatial` computes whole."""
+    if recipe.mesh is None or recipe.mesh.spatial == 1:
+        return []
+    return [f"spatial={recipe.mesh.spatial}: {rows_of(graph, recipe.mesh.mesh).said}"]
 
 
 def _dividing(recipe: Train) -> str:

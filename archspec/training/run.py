@@ -46,7 +46,16 @@ from archspec.training.freezing import frozen_at
 from archspec.training.hosts import current, gathered
 from archspec.training.loop import Loop
 from archspec.training.naming import names_of, value_names
-from archspec.training.notes import check_labels, of_augment, of_average, of_batches, of_data, of_precision, say_notes
+from archspec.training.notes import (
+    check_labels,
+    of_augment,
+    of_average,
+    of_batches,
+    of_data,
+    of_precision,
+    of_rows,
+    say_notes,
+)
 from archspec.training.reading import read_once
 from archspec.training.result import Result
 from archspec.training.updates import factor_of, transformation
@@ -373,6 +382,7 @@ def _notes(spec: Spec, graph: Graph, recipe: Train, data: Data, heads: Sequence[
         *of_data(data, graph, heads, spec.inputs),
         *of_augment(recipe, data, heads),
         *of_batches(recipe, graph, len(data.train)),
+        *of_rows(recipe, graph),
         *of_average(recipe, len(data.train)),
         *of_precision(recipe.precision, of_mode(recipe.lowerings)),
         *(of_layers(graph, recipe.mesh.mesh) if recipe.mesh is not None else ()),
