@@ -120,7 +120,9 @@ def _markdown(text: str) -> str:
 
 
 def markdown(table: Table) -> str:
-    """A table of GitHub-flavoured Markdown, padded so that the source reads well too."""
+    """A table of GitHub-flavoured Markdown, padded so that the source reads well too; without columns the lines alone."""
+    if not table.head:
+        return "\n\n".join(map(_markdown, [*table.caption, *table.notes]))
     cells = [[_markdown(cell) for cell in row] for row in [list(table.head), *_shown([*table.rows, *table.foot])]]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(table.head))]
     lines = [
@@ -171,7 +173,12 @@ def latex_escape(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """A table for the booktabs package; one that may break over pages, for longtable, where it is long."""
+    """A table for the booktabs package; one that may break over pages, for longtable, where it is long.
+
+    Of a table without columns the lines around it, a paragraph each: LaTeX stops at a tabular without columns.
+    """
+    if not table.head:
+        return "\n\n".join(map(latex_escape, [*table.caption, *table.notes]))
     columns = "".join("r" if flush else "l" for flush in table.right)
     head, *rows = (
         " & ".join(map(latex_escape, row)) + r" \\" for row in [list(table.head), *_shown([*table.rows, *table.foot])]
@@ -221,8 +228,11 @@ def _sentence(text: str) -> str:
 
 
 def html(table: Table) -> str:
-    """An HTML fragment: a table with a caption, and the notes below it."""
+    """An HTML fragment: a table with a caption, and the notes below it; without columns the lines alone."""
     from html import escape
+
+    if not table.head:
+        return "".join(f"<p>{escape(line)}</p>" for line in [*table.caption, *table.notes])
 
     def row(cells: Sequence[str], tag: str) -> str:
         return (

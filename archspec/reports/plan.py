@@ -86,6 +86,11 @@ class Planned:
         return found
 
 
+def _exact(samples: float) -> str:
+    """A number of samples: 1,024 and not 1,020; with a part of one where rows are divided."""
+    return f"{samples:,.0f}" if samples.is_integer() else short(samples, 4)
+
+
 def header(planned: Planned) -> list[str]:
     """What is predicted, and of which devices."""
     plan = planned.plan
@@ -156,7 +161,7 @@ def _mesh_row(planned: Planned, placed: Placed) -> Row:
     each = placed.samples / placed.mesh.spatial
     return [
         placed.mesh.said,
-        Cell(short(each), each),
+        Cell(_exact(each), each),
         Cell(gigabytes(placed.needed), placed.needed),
         Cell(mebibytes(int(placed.sent)), int(placed.sent)),
         Cell(seconds(placed.passes.seconds), placed.passes.seconds),
@@ -228,7 +233,7 @@ def scaling(planned: Planned) -> Table:
             [
                 *lead,
                 placed.mesh.said,
-                Cell(short(each), each),
+                Cell(_exact(each), each),
                 Cell(seconds(placed.seconds), placed.seconds),
                 Cell(f"{rate:,.0f}", rate),
                 Cell(percent(plan.efficiency(placed)), plan.efficiency(placed)),

@@ -96,6 +96,13 @@ def test_text_is_aligned_and_free_of_control_characters() -> None:
     assert "\x1b" not in text(Table(("a",), [("\x1b[31mred\nline",)], (False,)))
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "html"])
+def test_lines_without_columns_make_no_table(form: str) -> None:
+    said = WRITERS[form](Table([], [], [], ["assumptions", "- a < b"], ["50 %"]))
+    assert "assumptions" in said and "50" in said
+    assert "|" not in said and "tabular" not in said and "<table" not in said
+
+
 def test_transposed_tables_have_the_same_cells() -> None:
     turned = TABLE.transposed("layer")
     assert list(turned.head) == ["layer", "a|b_c", "50 % & more, \\ {x}"]

@@ -227,6 +227,14 @@ def test_what_cannot_be_is_said(capsys: pytest.CaptureFixture[str], words: list[
     assert said in say(capsys, *words, "--device", "h200", status=1)
 
 
+def test_samples_of_a_device_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    csv = ["--format", "csv"]
+    for more in ([], csv):
+        said = say(capsys, "lenet5", "--device", "h200", "--mesh", "data=8", "--batch", "8192", *more)
+        (line,) = (line for line in said.splitlines() if line.startswith("data=8 ") or line.startswith("data=8,"))
+        assert "1,024" in line or "1024" in line
+
+
 def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["vgg16", "--device", "l4", "--devices", "2", "--batch", "4096"]
     said = say(capsys, *words)
