@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import DataError, SpecError, listed
@@ -106,6 +107,7 @@ class Star:
         self._heard: dict[int, float] = {}
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._servers: list[asyncio.Server] = []
         self._closing = False
         self._until = 0.0
         self._loop = asyncio.new_event_loop()
@@ -250,6 +252,11 @@ class Star:
         self._loop.call_soon_threadsafe(begin)
 
     async def _end(self) -> None:
+        # What passes on JAX's bytes is left open: JAX would end the process with a dump of its stack, were it closed.
+        # That it never comes to its end is not to be said.
+        self._loop.set_exception_handler(lambda loop, context: None)
+        for server in self._servers:
+            server.close()
         for writer in self._writers.values():
             with suppress(OSError):
                 await asyncio.wait_for(writer.drain(), 1)
@@ -259,7 +266,14 @@ class Star:
                 task.cancel()
 
     async def _listen(self, host: str | None, port: int) -> None:
-        server = await asyncio.start_server(self._accepted, host, port, reuse_address=True)
+        try:
+            server = await asyncio.start_server(self._accepted, host, port, reuse_address=True)
+        except OSError as error:
+            if host != "localhost" or error.errno != errno.EADDRNOTAVAIL:
+                raise
+            # Containers name ::1 so and often do not have it, which Python passes over from 3.13 on.
+            server = await asyncio.start_server(self._accepted, "127.0.0.1", port, reuse_address=True)
+        self._servers.append(server)
         self.port = server.sockets[0].getsockname()[1]
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -269,17 +283,16 @@ class Star:
             if first != MAGIC:
                 await _passed_on(first, reader, writer, "127.0.0.1", self.behind, keep=False)
                 return
-            hello = await asyncio.wait_for(_read(reader), SILENT)
-            member = Member(int(hello["index"]), str(hello["host"]), int(hello["process"]))
-            refused = self._refused(member, int(hello["total"]))
-            if refused is not None:
-                _send(writer, {"kind": "fail", "message": refused.message, "help": list(refused.help)})
-                await writer.drain()
-                writer.close()
-                if not self._complete:
-                    self._fail(refused)
+            member, total = _introduced(await asyncio.wait_for(_read(reader), SILENT))
+            refused = self._refused(member, total)
+            if refused is None:
+                await self._serve(member, reader, writer)
                 return
-            await self._serve(member, reader, writer)
+            _send(writer, {"kind": "fail", "message": refused.message, "help": list(refused.help)})
+            await writer.drain()
+            if not self._complete:
+                self._fail(refused)
+        writer.close()
 
     def _refused(self, member: Member, total: int) -> DataError | None:
         if total != self.total:
@@ -305,14 +318,14 @@ class Star:
         index = member.number
         with self.changed:
             self.members[index] = member
-            self.address = writer.get_extra_info("sockname")[0]
+            self._reached(writer.get_extra_info("sockname")[0])
             self._writers[index] = writer
             self._heard[index] = time.monotonic()
             if len(self.members) == self.total:
                 self._complete = True
                 all = [list(own) for own in self.members.values()]
                 for other in self._writers:
-                    self._write(other, {"kind": "all", "members": all})
+                    self._write(other, {"kind": "all", "members": all, "address": self.address})
             self.changed.notify_all()
         try:
             while True:
@@ -377,6 +390,7 @@ class Star:
         """Of what process 0 says."""
         kind = message.get("kind")
         if kind == "all":
+            self._reached(str(message["address"]))
             with self.changed:
                 self.members = {own[0]: Member(*own) for own in message["members"]}
                 self._complete = True
@@ -389,6 +403,15 @@ class Star:
             self._ended(0, message.get("words"))
         else:
             self._handle(0, message)
+
+    def _reached(self, address: str) -> None:
+        """Takes an address of this host, unless one is known at which others reach it too.
+
+        A process on process 0's host may connect to it at 127.0.0.1, or at 127.0.1.1 where the host's name is that, so
+        what process 0 is reached at by others is told.
+        """
+        if ip_address(self.address).is_loopback:
+            self.address = address
 
     def _fail(self, error: DataError) -> None:
         with self.changed:
@@ -410,7 +433,8 @@ class Star:
                 member = self.members.get(index, Member(index, "unknown", 0))
                 self.lost = Lost(member, reason, words)
                 for other in self._writers if not self.index else ():
-                    if other != index:
+                    # One that was only silent may go on, and is told what it is taken for.
+                    if other != index or words is None:
                         self._write(other, {"kind": "lost", "index": index, "reason": reason, "words": words})
             self.changed.notify_all()
 
@@ -457,6 +481,7 @@ class Star:
                 await _passed_on(b"", reader, writer, host, port, keep=True)
 
         server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        self._servers.append(server)
         self.port = server.sockets[0].getsockname()[1]
 
 
@@ -506,12 +531,23 @@ def _send(writer: asyncio.StreamWriter, message: Message) -> None:
     writer.write(struct.pack(">I", len(data)) + data)
 
 
+def _introduced(hello: Message) -> tuple[Member, int]:
+    """Who connects, and how many it takes all to be. Raises `ValueError` where that is not said."""
+    try:
+        return Member(int(hello["index"]), str(hello["host"]), int(hello["process"])), int(hello["total"])
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError("no process") from error
+
+
 async def _read(reader: asyncio.StreamReader) -> Message:
     """The next message. Raises `EOFError` at the end, `ValueError` where it is none."""
     (size,) = struct.unpack(">I", await reader.readexactly(4))
     if size > LONGEST:
         raise ValueError("a message that is too long")
-    message = json.loads(await reader.readexactly(size))
+    try:
+        message = json.loads(await reader.readexactly(size))
+    except RecursionError:
+        raise ValueError("no message") from None
     if not isinstance(message, dict):
         raise ValueError("no message")
     return message

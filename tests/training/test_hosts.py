@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -184,6 +185,16 @@ class TestJoining:
                 assert sorted(star.members) == [0, 1, 2]
                 assert {member.process for member in star.members.values()} == {os.getpid()}
 
+    def test_addresses_for_this_host_alone_are_told_to_nobody(self) -> None:
+        """Where a host's own name is 127.0.1.1 there, what others reach process 0 at holds for all on its host."""
+
+        def reached(star: Star) -> None:
+            if not star.index:
+                star.address = "192.0.2.7"
+
+        with joined(3, reached) as (made, _):
+            assert [star.address for star in made] == ["192.0.2.7"] * 3
+
     def failing(self, members: list[Star], seconds: float = 10) -> list[str]:
         port = free_port()
         for star in members:
@@ -221,6 +232,60 @@ class TestJoining:
             with pytest.raises(DataError, match="another process listens there already"):
                 star.listen("127.0.0.1", other.getsockname()[1])
             star.close()
+
+    def test_localhost_with_an_address_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As ::1 in a container that has no IPv6."""
+        real = socket.getaddrinfo
+
+        def both(host: Any, port: Any, *rest: Any, **named: Any) -> list[Any]:
+            found = real("127.0.0.1", port, *rest, **named)
+            return [*found, *real("192.0.2.1", port, *rest, **named)] if host == "localhost" else found
+
+        monkeypatch.setattr(socket, "getaddrinfo", both)
+        star = Star(0, 2)
+        star.listen("localhost", free_port())
+        socket.create_connection(("127.0.0.1", star.port), 5).close()
+        star.close()
+
+    def test_what_listened_is_closed(self) -> None:
+        with joined(2) as (made, _):
+            ports = [star.port for star in made]
+        for port in ports:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), 5)
+
+    def test_nothing_is_said_of_what_passed_on_bytes_until_the_end(self, caplog: pytest.LogCaptureFixture) -> None:
+        with socket.socket() as behind:
+            behind.bind(("127.0.0.1", 0))
+            behind.listen()
+            with joined(2) as (made, _):
+                made[0].behind = behind.getsockname()[1]
+                own = socket.create_connection(("127.0.0.1", made[1].port), 5)
+                own.sendall(b"of JAX's")
+                there, _ = behind.accept()
+                assert there.recv(8) == b"of JAX's"
+            made.clear()
+            gc.collect()
+            own.close()
+            there.close()
+        assert not caplog.records
+
+    @pytest.mark.parametrize(
+        "said",
+        [b"{}", b"[]", b'{"index": null}', b'{"index": 1e999}', b"[" * 100_000, b"\xff", None],
+        ids=["nothing", "list", "null", "infinite", "deep", "bytes", "too long"],
+    )
+    def test_bytes_of_anybody(self, said: bytes | None, caplog: pytest.LogCaptureFixture) -> None:
+        """They end their connection, and nothing else."""
+        star = Star(0, 2)
+        star.listen("127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", star.port), 5) as other:
+            size = stars.LONGEST + 1 if said is None else len(said)
+            other.sendall(stars.MAGIC + size.to_bytes(4, "big") + (said or b""))
+            assert other.recv(1) == b""
+        star.close()
+        assert star.failed is None
+        assert not caplog.records
 
     def test_what_is_no_coordinator_of_ours(self) -> None:
         with socket.socket() as other:
@@ -287,6 +352,13 @@ class TestLosses:
             stopped(made[gone])
             assert f"process {gone} (host" in (said := self.lost(made[seen]))
             assert "nothing has been heard of it for 1 s" in said
+
+    def test_one_that_was_silent_and_goes_on_does_not_blame_the_others(self) -> None:
+        with joined(2) as (made, _):
+            made[0]._loop.call_soon_threadsafe(made[0]._lose, 1, "nothing has been heard of it")
+            assert self.lost(made[1]).endswith("is gone: nothing has been heard of it")
+            assert made[1].lost is not None
+            assert made[1].lost.member.number == 1
 
     def test_one_that_ends_with_an_error_says_why(self) -> None:
         with joined(3) as (made, _):
