@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from archspec.peers import Peers
 
 ROOT = Path(__file__).parents[1]
 JOIN = """
@@ -16,6 +19,20 @@ import sys
 import jax
 jax.distributed.initialize("127.0.0.1:{port}", num_processes={count}, process_id={index}, initialization_timeout=60)
 """
+
+
+class Second(Peers):
+    """Process 1 of two, that hears what `told` has of process 0."""
+
+    def __init__(self, **told: Any) -> None:
+        super().__init__(1, 2)
+        self.told = told
+
+    def chosen(self, what: str, make: Callable[[], Any]) -> Any:
+        return self.told[what]
+
+    def exchange(self, what: str, own: bytes) -> list[bytes]:
+        return [json.dumps(self.told[what]).encode(), own]
 
 
 class Ended(NamedTuple):

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import cache
@@ -48,6 +50,9 @@ BATCH = "batch"
 
 
 GONE = "it is gone"
+LATE = 60.0
+"""Seconds after which a folder that another host wrote is to be seen: a network's file system keeps what it knew so
+long, as NFS by its `acdirmax`."""
 
 
 class Restored(NamedTuple):
@@ -352,6 +357,8 @@ def _first(
     for step in steps:
         at = path / str(step)
         reason: str | None = None
+        if not peers.is_first:
+            _await(at)
         try:
             state, about = read(step)
         except Exception as error:
@@ -376,6 +383,15 @@ def _first(
             help=["--overwrite trains anew"],
         )
     return Restored(0, None, [], {})
+
+
+def _await(at: Path) -> None:
+    """Waits until a checkpoint is seen that process 0 sees, but no longer than `LATE`."""
+    end = time.monotonic() + LATE
+    while not at.is_dir() and time.monotonic() < end:
+        with suppress(OSError):
+            os.listdir(at.parent)  # has the system ask anew
+        time.sleep(0.2)
 
 
 def _steps(path: Path) -> list[int]:

@@ -153,9 +153,10 @@ class Loop:
         self.logs = Logs()
         self.stretches: dict[int, Steps] = {}
         self.checkpoints = Checkpoints(folder.path, self.peers)
-        self.lowered = Lowered(folder, recipe.lowerings, self.checkpoints.latest is not None)
+        saved = bool(self.peers.chosen("saved", lambda: self.checkpoints.latest))
+        self.lowered = Lowered(folder, recipe.lowerings, saved, self.peers)
         self.ahead: Ahead | None = None
-        if early is not None and early.steps is not None and self.checkpoints.latest is None:
+        if early is not None and early.steps is not None and not saved:
             self.ahead, self.stretches[0], self.lowered.lowerings = early.ahead, early.steps, early.lowerings
         self.total = recipe.epochs * self.steps_per_epoch
         every = recipe.evaluate_every

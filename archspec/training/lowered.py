@@ -13,6 +13,7 @@ from archspec.lowerings.case import DIRECTIONS
 from archspec.lowerings.choosing import Choice, Lowerings, Mode, of_new_run, tuned_for
 from archspec.lowerings.device import Device, this_device
 from archspec.lowerings.plain import choices_of, choices_to_plain
+from archspec.peers import ALONE, Peers
 from archspec.runs.folder import LOWERINGS, RunFolder, read_object
 from archspec.writing import write
 
@@ -24,8 +25,9 @@ class Lowered:
     is lost, and where a candidate is no more.
     """
 
-    def __init__(self, folder: RunFolder, mode: Mode, begun: bool) -> None:
-        """`begun` is whether there are checkpoints, whose steps were computed in the way recorded."""
+    def __init__(self, folder: RunFolder, mode: Mode, begun: bool, peers: Peers = ALONE) -> None:
+        """`begun` is whether there are checkpoints, whose steps were computed in the way recorded. Processes that
+        compute together all take what process 0 reads."""
         self.folder = folder
         self.notes: list[str] = []
         self._written = -1
@@ -34,7 +36,7 @@ class Lowered:
             return
         device, path = this_device(), folder.path / LOWERINGS
         try:
-            found = read_object(path)
+            found = peers.chosen("lowerings", lambda: read_object(path))
             was, options, choices = _device_of(found["device"]), found["options"], choices_of(found["choices"])
             if not isinstance(options, dict):
                 raise ValueError("no options")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -155,7 +155,7 @@ def _train(
             check_losses(heads, recipe.mesh.mesh)
         for writer in recipe.log or ():
             writer.check()
-        begun = None if overwrite else folder
+        begun = None if anew else folder
         recipe, batch_said = with_batch(recipe, spec, graph, data, heads, begun)
         recipe, blocks_said = with_blocks(recipe, spec, graph, data, heads, begun)
         notes = [*data.notes, *batch_said, *blocks_said, *_notes(spec, graph, recipe, data, heads)]
@@ -266,9 +266,7 @@ def with_batch(
     """
     if recipe.batch_size != "auto":
         return recipe, []
-    own = None
-    if folder is not None and folder.begun:
-        own = folder.about.get(BATCH_SIZE) or Checkpoints(folder.path).batch()  # where run.json is lost
+    own = _recorded(folder, BATCH_SIZE, lambda there: Checkpoints(there.path).batch())  # where run.json is lost
     if isinstance(own, int) and own > 0 and own % recipe.micro_batches == 0:
         return recipe.model_copy(update={"batch_size": own}), [f"batch_size: auto is {own:,}, as the run began with"]
     from archspec.training.sizing import sized
@@ -281,6 +279,19 @@ def with_batch(
     return recipe, [note]
 
 
+def _recorded(folder: RunFolder | None, name: str, otherwise: Callable[[RunFolder], Any] = lambda there: None) -> Any:
+    """What a run has of itself in run.json, or `otherwise`; None where it begins. Process 0 says it: others may see the
+    folder late."""
+
+    def read() -> Any:
+        if folder is None or not folder.begun:
+            return None
+        found = folder.about.get(name)
+        return otherwise(folder) if found is None else found
+
+    return peers().chosen(name, read)
+
+
 def with_blocks(
     recipe: Train, spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], folder: RunFolder | None = None
 ) -> tuple[Train, list[str]]:
@@ -290,7 +301,7 @@ def with_blocks(
     """
     if recipe.remat != "auto":
         return recipe, []
-    own = folder.about.get(REMAT) if folder is not None and folder.begun else None
+    own = _recorded(folder, REMAT)
     if isinstance(own, list):
         kept = recipe.model_copy(update={"remat": tuple(map(str, own))})
         with suppress(DataError):  # of a file that was changed by hand

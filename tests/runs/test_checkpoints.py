@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from archspec.runs import checkpoints as module
 from archspec.runs.checkpoints import Checkpoints, last_arrays
 from archspec.runs.events import Events
 from archspec.runs.folder import UNFINISHED
+from tests.together import Second
 
 # Reads of a damaged checkpoint that go on after another read of it failed have nobody to tell.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -74,6 +76,21 @@ def test_the_last_is_read_as_it_was_saved(run: Path) -> None:
     assert jax.tree.all(jax.tree.map(np.array_equal, state, state_after(3)))
     assert checkpoints.last(like, 2).step == 2
     assert checkpoints.last(like, 1) == (0, None, [], {})
+
+
+def test_one_that_a_shared_folder_shows_late_is_waited_for(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a process that did not write it; else all would go on with the one before, and delete it."""
+    other = Second(checkpoints=[3, 2], read=None)
+    late = run / module.CHECKPOINTS / "3"
+    late.rename(run / "3")
+    threading.Timer(0.5, lambda: (run / "3").rename(late)).start()
+    found = Checkpoints(run, other).last(like)
+    assert (found.step, found.notes) == (3, [])
+    monkeypatch.setattr(module, "LATE", 0.1)
+    late.rename(run / "3")
+    found = Checkpoints(run, other).last(like)
+    assert found.step == 2
+    assert found.notes[0].endswith("process 1 does not see it")
 
 
 def test_the_best_is_read_where_it_is_wanted_and_whole(run: Path) -> None:

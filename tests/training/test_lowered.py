@@ -19,6 +19,7 @@ from archspec.runs.folder import LOWERINGS, RunFolder
 from archspec.training.lowered import Lowered
 from archspec.training.result import Result
 from archspec.training.run import train
+from tests.together import Second
 
 NET = """archspec: 1
 name: net
@@ -91,6 +92,16 @@ def test_where_a_record_cannot_be_taken_it_is_said(tmp_path: Path, monkeypatch: 
     # A run without a checkpoint begins anew, and one of the library's asks for nothing.
     assert not Lowered(folder, "auto", False).notes
     assert Lowered(folder, "library", True).lowerings.of(CASE) == Choice()
+
+
+def test_all_processes_take_what_process_0_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may see the folder late, and would compute in other ways than process 0."""
+    monkeypatch.setattr(TABLES, PRODUCTS)
+    plain = recorded(RunFolder(tmp_path), {CASE: Choice("library", "product", "library")})
+    (tmp_path / LOWERINGS).unlink()
+    found = Lowered(RunFolder(tmp_path), "auto", True, Second(lowerings=plain))
+    assert not found.notes
+    assert found.lowerings.of(CASE) == Choice("library", "product", "library")
 
 
 def test_what_was_tuned_is_of_a_device_and_its_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics import SpecError
 from archspec.loading import load
-from archspec.runs.folder import RUN
+from archspec.runs.folder import RUN, RunFolder
+from archspec.training import run as runs
 from archspec.training import sizing
-from archspec.training.run import train
+from archspec.training.run import train, with_batch, with_blocks
+from tests.together import Second
 
 Write = Callable[..., Path]
 
@@ -104,3 +107,19 @@ def test_what_stands_still_needs_no_gradients_unless_it_thaws(write: Write, tmp_
     assert needed("rates: {dense1: 0}") < whole - 2 * 4 * 64 * 256
     begin = f"init_from: {{path: {tmp_path}, freeze: [dense1], freeze_epochs: %d}}"
     assert needed(begin % 5) == needed(begin % 1) == whole
+
+
+def test_what_a_run_began_with_is_what_process_0_sees(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may see the folder late: measured there, and not by process 0, they would wait for it without end."""
+    spec = load(write(TEXT.format(data=data_in(tmp_path), epochs=1)))
+    assert spec.train is not None
+    folder = RunFolder(tmp_path / "late")
+    nothing: Any = None
+    monkeypatch.setattr(runs, "peers", lambda: Second(batch_size=34, remat=[]))
+    recipe, notes = with_batch(spec.train, spec, nothing, nothing, [], folder)
+    assert (recipe.batch_size, notes) == (34, ["batch_size: auto is 34, as the run began with"])
+    auto = recipe.model_copy(update={"remat": "auto"})
+    recipe, notes = with_blocks(auto, spec, spec.graph(), nothing, [], folder)
+    assert (recipe.remat, notes) == ((), ["remat: auto: no block is computed anew, as the run began"])
