@@ -120,7 +120,8 @@ def _markdown(text: str) -> str:
 
 
 def markdown(table: Table) -> str:
-    """A table of GitHub-flavoured Markdown, padded so that the source reads well too; without columns the lines alone."""
+    """A table of GitHub-flavoured Markdown, padded so that the source reads well too. Without columns there are its
+    lines alone."""
     if not table.head:
         return "\n\n".join(map(_markdown, [*table.caption, *table.notes]))
     cells = [[_markdown(cell) for cell in row] for row in [list(table.head), *_shown([*table.rows, *table.foot])]]

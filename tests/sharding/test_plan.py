@@ -231,7 +231,7 @@ def test_samples_of_a_device_are_exact(capsys: pytest.CaptureFixture[str]) -> No
     csv = ["--format", "csv"]
     for more in ([], csv):
         said = say(capsys, "lenet5", "--device", "h200", "--mesh", "data=8", "--batch", "8192", *more)
-        (line,) = (line for line in said.splitlines() if line.startswith("data=8 ") or line.startswith("data=8,"))
+        (line,) = (line for line in said.splitlines() if line.startswith(("data=8 ", "data=8,")))
         assert "1,024" in line or "1024" in line
 
 
