@@ -19,7 +19,7 @@ from archspec.diagnostics import DataError
 from archspec.runs import checkpoints as module
 from archspec.runs.checkpoints import Checkpoints, last_arrays
 from archspec.runs.events import Events
-from archspec.runs.folder import UNFINISHED
+from archspec.runs.folder import CHECKPOINTS, UNFINISHED
 from tests.together import Second
 
 # Reads of a damaged checkpoint that go on after another read of it failed have nobody to tell.
@@ -81,7 +81,7 @@ def test_the_last_is_read_as_it_was_saved(run: Path) -> None:
 def test_one_that_a_shared_folder_shows_late_is_waited_for(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a process that did not write it; else all would go on with the one before, and delete it."""
     other = Second(checkpoints=[3, 2], read=None)
-    late = run / module.CHECKPOINTS / "3"
+    late = run / CHECKPOINTS / "3"
     late.rename(run / "3")
     threading.Timer(0.5, lambda: (run / "3").rename(late)).start()
     found = Checkpoints(run, other).last(like)
