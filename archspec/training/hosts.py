@@ -285,12 +285,12 @@ def _led(hosts: Hosts) -> Iterator[Hosts]:
         yield hosts
         hosts.leave(None)
     except BaseException as error:
-        if isinstance(error, Stopped) and error.by_all:
-            hosts.leave(None)
-        else:
-            if hosts.ours:
-                _unparted.append(hosts)
-            hosts.leave(error)
+        if hosts.ours:
+            # Nor does JAX part them after a stop: where a second signal ends one of them first, it would wait for that
+            # one, and end this process with a dump of its stack.
+            _unparted.append(hosts)
+            hosts.ours = False
+        hosts.leave(None if isinstance(error, Stopped) and error.by_all else error)
         raise
     finally:
         _current.remove(hosts)
@@ -343,7 +343,7 @@ def gathered(spec_text: str) -> Iterator[Hosts | None]:
 
 
 def is_left() -> bool:
-    """Whether a run that was joined here has ended with an error: JAX would wait for the others at the end."""
+    """Whether a run that was joined here was stopped or ended with an error: JAX would wait for the others at the end."""
     return bool(_unparted)
 
 

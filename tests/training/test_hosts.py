@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 from archspec.diagnostics import DataError, SpecError
+from archspec.training import hosts
 from archspec.training import star as stars
 from archspec.training.agreement import SPEC, Agreement, packed
 from archspec.training.hosts import CLUSTERS, Place, detected, place_of
+from archspec.training.interrupt import Stopped
 from archspec.training.lookout import Turn
 from archspec.training.star import LostError, Star
 from tests.together import free_port
@@ -511,6 +513,27 @@ def test_a_process_that_is_killed_ends_the_other(killed: int) -> None:
     assert f"error[E573]: process {killed} (host {socket.gethostname()}, PID {running.own[killed].pid}) is gone" in said
     assert "*** Check failure" not in said
     assert "Traceback" not in said
+
+
+def test_jax_waits_for_nobody_after_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLURM sends each its own signal, of which the later ones may end processes that have said that they stop."""
+    import jax
+
+    waiting: list[int] = []
+    monkeypatch.setattr(jax.distributed, "shutdown", lambda: waiting.append(1))
+    monkeypatch.setattr(hosts, "_unparted", [])
+
+    def stops(star: Star) -> None:
+        own = hosts.Hosts(star)
+        own.ours = True
+        with pytest.raises(Stopped), hosts._led(own):
+            raise Stopped(by_all=True)
+
+    with joined(2) as (made, _):
+        assert side_by_side([lambda star=star: stops(star) for star in made]) == [None] * 2
+        assert [star.lost for star in made] == [None] * 2
+    assert not waiting
+    assert hosts.is_left()
 
 
 def test_a_signal_to_one_stops_all_at_one_step() -> None:
