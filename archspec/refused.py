@@ -21,7 +21,7 @@ def choices(detail: ErrorDetails) -> list[str]:
     return str(detail.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
 
 
-SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "missing"}
+SELF_EXPLAINING = {"value_error", "too_short", "too_long", "initialiser", "mesh", "missing"}
 
 _REASONS: Mapping[str, str] = {
     "string_pattern_mismatch": "must be of letters, digits, `.`, `_` and `-` only",

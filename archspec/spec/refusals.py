@@ -103,7 +103,7 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
         findings.error("E206", f"{what}: {said}", _first_named(said, node) or owner)
         return
     name, place = _name_and_place(detail, node)
-    plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] != "initialiser"
+    plain = isinstance(place, Scalar) and not place.dynamic and detail["type"] not in ("initialiser", "mesh")
     value = f", not {place.described}" if plain and place is not None else ""
     if isinstance(place, Scalar) and place.dynamic:
         value = f", but {place.value} is {describe(detail['input'])}"

@@ -219,6 +219,7 @@ def test_the_command_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> N
         (["lenet5", "--mesh", "data=4,fsdp=2", "--devices", "9"], "data=4,fsdp=2 is of 8 devices, and --devices says"),
         (["lenet5", "--mesh", "spatial=3", "--batch", "6"], "spatial=3"),
         (["lenet5", "--mesh", "tensor=3"], "is no axis with its devices"),
+        (["lenet5", "--devices", "3", "--set", "train.mesh=data=3,data=3"], "is no mesh: data is there twice\n"),
         (["lenet5"], "needs devices"),
         (["lenet5", "--mesh", "data=auto"], "of --devices"),
     ],
