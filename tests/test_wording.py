@@ -57,6 +57,7 @@ metrics/_base.py: len(values)
 nn/given.py: len(inputs)
 reports/cells.py: len(row); len(self.head)
 reports/roofline.py: prediction.throughput
+reports/plan.py: needed; short(factor)
 reports/roofline_plot.py: prediction.throughput
 reports/tables.py: role
 reports/zoo_plot.py: classes; len(items)
@@ -65,6 +66,7 @@ review/curves.py: len(rows)
 review/of_numbers.py: len(self.names)
 runs/folder.py: len(lines)
 spec/network.py: self.short_side
+spec/meshing.py: labels
 survey/words.py: len(classes)
 tasks/_numbers.py: output
 tasks/classification.py: target.shape[1]; word
@@ -72,6 +74,7 @@ training/adapting.py: array.shape[1]; made[0].shape[1]
 training/beginning.py: len(layers)
 training/checks.py: last
 training/failure.py: scale
+training/feeding.py: devices
 training/notes.py: ways_said(moving)
 tuning/tables.py: PROGRAMS[mode]; case.groups; short(step.ratio)
 """

@@ -178,7 +178,10 @@ def _batches(plan: Plan, parts: int) -> list[str]:
     below, above = plan.batch // parts * parts, -(-plan.batch // parts) * parts
     batches = f"{below:,} or {above:,}" if below and below != above else f"{above:,}"
     fewer = max(number for number in range(1, plan.devices + 1) if plan.batch % number == 0)
-    return [f"a batch of {batches} divides", f"{plan.batch:,} samples divide over {count(fewer, 'device')}"]
+    return [
+        f"a batch of {batches} divides",
+        f"{count(plan.batch, 'sample')} can be divided over {count(fewer, 'device')}",
+    ]
 
 
 def _too_large(planned: Planned) -> Diagnostic:

@@ -223,7 +223,7 @@ def scaling(planned: Planned) -> Table:
             if found:
                 said = f"does not fit: {gigabytes(found[0].needed)} with {found[0].mesh.said}"
             else:
-                said = f"{plan.batch:,} samples are no {number:,} equal parts"
+                said = f"{count(plan.batch, 'sample')} cannot be {number:,} equal parts"
             rows.append([*lead, *[Cell("", None)] * 6, said])
             continue
         limit = planned.limit(placed)

@@ -8,6 +8,7 @@ from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from archspec.diagnostics import count
 from archspec.figures.cost import width
 from archspec.figures.roofline import MASTER, predict
 from archspec.mesh import Mesh
@@ -253,9 +254,10 @@ class Plan:
     def why_not(self, mesh: Mesh) -> str | None:
         """Why a mesh cannot be; None where it can."""
         if self.batch % mesh.batches:
-            return f"{self.batch:,} samples are no {mesh.batches:,} equal parts"
+            return f"{count(self.batch, 'sample')} cannot be {mesh.batches:,} equal parts"
         if self.batch // mesh.batches % self.step.parts:
-            return f"{self.batch // mesh.batches:,} samples a device are no {self.step.parts} equal micro-batches"
+            own = count(self.batch // mesh.batches, "sample")
+            return f"{own} a device cannot be {self.step.parts} equal micro-batches"
         try:
             local(self.seen, mesh)
             axes_of(self.seen, mesh, self.step.axes)

@@ -343,7 +343,7 @@ def gathered(spec_text: str) -> Iterator[Hosts | None]:
 
 
 def is_left() -> bool:
-    """Whether a run that was joined here was stopped or ended with an error: JAX would wait for the others at the end."""
+    """Whether a run that was joined here was stopped, or ended with an error: at its end JAX would wait for others."""
     return bool(_unparted)
 
 

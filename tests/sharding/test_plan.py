@@ -152,7 +152,7 @@ def test_meshes_are_those_that_the_batch_and_the_network_allow() -> None:
     assert all(mesh.devices == 64 and 8192 % mesh.batches == 0 for mesh in found)
     assert all(mesh.spatial <= 8 for mesh in found)
     assert not plan(batch=7).meshes(64)
-    assert own.why_not(Mesh(data=3)) == "8,192 samples are no 3 equal parts"
+    assert own.why_not(Mesh(data=3)) == "8,192 samples cannot be 3 equal parts"
     parts = plan(step=Step(parts=4), batch=128)
     assert "micro-batches" in str(parts.why_not(Mesh(data=64)))
     best = own.best(own.all(64))
