@@ -53,6 +53,10 @@ _UNWRITABLE = b"__onednn$"
 such a call for another kind of call when it writes a program down, and reads memory that is none of its own, which ends
 in std::bad_alloc at best. Each process compiles such a program anew."""
 
+_EXCHANGES = (b"all-reduce", b"all-gather", b"collective-permute", b"reduce-scatter", b"all-to-all")
+"""In a program's text where devices exchange arrays. On CPUs a program that was written down comes back without its
+compiler options, among them how long devices wait for one another (`device_mesh.py`): XLA ends it after 40 s."""
+
 _asked = threading.Lock()
 _settled = False
 """Whether JAX's settings have been looked at already."""
@@ -136,7 +140,7 @@ def _spare_unwritable() -> None:
         return
 
     def put(key: str, name: str, executable: Any, *rest: Any) -> None:
-        if not calls_onednn(executable):
+        if not calls_onednn(executable) and not exchanges_on_cpus(executable):
             write(key, name, executable, *rest)
 
     theirs.put_executable_and_time = put
@@ -144,10 +148,22 @@ def _spare_unwritable() -> None:
 
 def calls_onednn(executable: Any) -> bool:
     """Whether a compiled program calls oneDNN; False where its text cannot be had."""
+    return _has(executable, _UNWRITABLE)
+
+
+def exchanges_on_cpus(executable: Any) -> bool:
+    """Whether in a compiled program CPU devices exchange arrays; False where its text cannot be had."""
+    import jax
+
+    return jax.default_backend() == "cpu" and _has(executable, *_EXCHANGES)
+
+
+def _has(executable: Any, *words: bytes) -> bool:
     try:
-        return any(_UNWRITABLE in module.as_serialized_hlo_module_proto() for module in executable.hlo_modules())
+        texts = [module.as_serialized_hlo_module_proto() for module in executable.hlo_modules()]
     except Exception:  # of whichever type a device's own runtime raises
         return False
+    return any(word in text for text in texts for word in words)
 
 
 @cache

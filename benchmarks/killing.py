@@ -85,7 +85,7 @@ def watched(make):
         return steps._replace(train=train)
     return made
 
-loop.steps_of, early.make_steps = watched(loop.steps_of), watched(early.make_steps)
+loop.steps_of, early.steps_of = watched(loop.steps_of), watched(early.steps_of)
 save = checkpoints.Checkpoints.save
 
 def told(self, *args, **named):

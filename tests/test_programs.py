@@ -213,6 +213,27 @@ def test_a_program_that_jaxlib_cannot_write_down_is_not_given_to_it(monkeypatch:
     assert written == ["plain", "other"]
 
 
+EXCHANGES = """
+import jax
+from jax.sharding import Mesh, PartitionSpec
+import numpy as np
+from archspec import programs
+mesh = Mesh(np.array(jax.devices()), ("data",))
+part = PartitionSpec("data")
+total = jax.shard_map(lambda x: jax.lax.psum(x, "data"), mesh=mesh, in_specs=part, out_specs=PartitionSpec())
+for function in (total, lambda x: x + 1):
+    executable = jax.jit(function).lower(np.ones(2, np.float32)).compile().runtime_executable()
+    print(programs.exchanges_on_cpus(executable))
+"""
+
+
+def test_exchanges_of_cpus_are_seen_in_compiled_programs() -> None:
+    """They are not kept: read back, they would wait no longer than XLA's own 40 s."""
+    from tests.together import together
+
+    assert together(EXCHANGES, 1, devices=2)[0].split() == ["True", "False"]
+
+
 def test_calls_of_onednn_are_seen_in_compiled_programs() -> None:
     import jax
     import jax.numpy as jnp

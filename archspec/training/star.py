@@ -176,7 +176,7 @@ class Star:
             "E571",
             f"{'process' if len(missing) == 1 else 'processes'} {listed(missing, 8)} of {self.total} did not come "
             f"within {seconds:g} s",
-            notes=[f"there are {listed(there, 8)}"],
+            notes=[f"there: {listed(there, 8)}"],
             help=["start each; --join-timeout waits longer"],
         )
 

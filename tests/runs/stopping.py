@@ -21,7 +21,7 @@ def stopped_after(steps: int, *, killed: bool = False, within: str = "train") ->
     """
 
     @contextmanager
-    def stopping(*_: object) -> Iterator[Callable[[], None]]:
+    def stopping(*_: object, **__: object) -> Iterator[Callable[[], None]]:
         left = steps
 
         def check() -> None:
