@@ -43,7 +43,7 @@ class Step:
         self.lower, self.call = compiled.lower, call
     def __call__(self, *all):
         return self.call(*all)
-loop.steps_of, early.make_steps = watched(loop.steps_of), watched(early.make_steps)
+loop.steps_of, early.steps_of = watched(loop.steps_of), watched(early.steps_of)
 from archspec.cli import main
 main(sys.argv[2:])
 """
