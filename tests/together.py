@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from archspec.peers import Peers
+
+MINUTES_LONG = pytest.mark.skipif(
+    not os.environ.get("ARCHSPEC_LONG"), reason="takes minutes: ARCHSPEC_LONG=1 has it run"
+)
+"""For tests that take minutes each, of several processes or whole networks."""
 
 ROOT = Path(__file__).parents[1]
 JOIN = """
@@ -49,9 +56,7 @@ def free_port() -> int:
 
 def environment(devices: int) -> dict[str, str]:
     """That of a process with so many CPU devices."""
-    # Without LLVM's optimisations programs are compiled in a fraction of the time.
-    flags = "--xla_backend_optimization_level=0"
-    flags += f" --xla_force_host_platform_device_count={devices}" if devices > 1 else ""
+    flags = f"--xla_force_host_platform_device_count={devices}" if devices > 1 else ""
     return {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 

@@ -41,7 +41,7 @@ from tests.sharding.on_devices import BATCH, Pass, differences
 
 FAST = ["equal_maxima", "exchanges_are_those_of_the_program"]
 SLOW = [
-    *("every_kind", "odd_heights", "further_layers", "unet", "computed_anew", "loops", "in_16_bits"),
+    *("every_kind", "further_layers", "unet", "computed_anew", "loops", "in_16_bits"),
 ]
 
 
@@ -242,10 +242,6 @@ def equal_maxima() -> None:
 
 def every_kind() -> None:
     kinds(2, 8)
-
-
-def odd_heights() -> None:
-    kinds(2, None)
 
 
 def further_layers() -> None:
