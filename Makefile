@@ -19,7 +19,7 @@ test: $(VENV)/.installed-test
 
 # Those that are.
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 -m "slow and not minutes"
 
 # Those of `make test` that touch JAX and what lies below it: for other versions of these.
 test-jax: $(VENV)/.installed-test

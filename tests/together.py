@@ -11,14 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 from archspec.peers import Peers
-
-MINUTES_LONG = pytest.mark.skipif(
-    not os.environ.get("ARCHSPEC_LONG"), reason="takes minutes: ARCHSPEC_LONG=1 has it run"
-)
-"""For tests that take minutes each, of several processes or whole networks."""
 
 ROOT = Path(__file__).parents[1]
 JOIN = """

@@ -21,7 +21,7 @@ import pytest
 from archspec.runs.checkpoints import COMMITTED, last_arrays
 from archspec.runs.folder import CHECKPOINTS, METRICS, UNFINISHED
 from archspec.training.star import GONE
-from tests.together import MINUTES_LONG, environment, free_port
+from tests.together import environment, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -170,12 +170,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return made
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=MINUTES_LONG)])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.minutes)])
 def test_several_processes_have_the_losses_of_one(count: int, whole: Whole) -> None:
     check_same_losses(whole(count), whole(1))
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 @pytest.mark.parametrize("killed", [1, 0])
 def test_one_is_killed_and_the_same_command_ends_with_the_same_bits(killed: int, whole: Whole, tmp_path: Path) -> None:
     folder, other = tmp_path / "run", 1 - killed
@@ -200,7 +200,7 @@ def test_one_is_killed_and_the_same_command_ends_with_the_same_bits(killed: int,
         assert records(alone)[:kept] == records(whole(2))[:kept]
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 def test_a_kill_while_all_save_leaves_the_checkpoint_before(whole: Whole, tmp_path: Path) -> None:
     """Over `fsdp` each writes its own part of the arrays."""
     folder = tmp_path / "run"
@@ -264,7 +264,7 @@ def link() -> Iterator[Link]:
     own.delete()
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 def test_a_network_that_is_gone_for_10_s_is_survived(link: Link, whole: Whole, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run = Started(folder, 2, host=ADDRESSES[0], within=link.within)
@@ -278,7 +278,7 @@ def test_a_network_that_is_gone_for_10_s_is_survived(link: Link, whole: Whole, t
     check_same_bits(folder, whole(2))
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 def test_a_network_that_is_gone_for_good_ends_both(link: Link, whole: Whole, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run = Started(folder, 2, host=ADDRESSES[0], within=link.within)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.together import MINUTES_LONG, together
+from tests.together import together
 
 SMALL = """
 archspec: 1
@@ -110,7 +110,7 @@ def test_pixels_with_rows_divided(tmp_path: Path) -> None:
     check(compared(path, 16, 4, [], "data=2,spatial=4"), 1)
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["dice", "{sum: [cross_entropy, dice]}", "{focal: 2.0}"])
 def test_losses_of_whole_maps_with_rows_divided(loss: str, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_losses_of_whole_maps_with_rows_divided(loss: str, tmp_path: Path) -> No
 MESHES = ("data=8", "data=4,fsdp=2", "fsdp=8", "data=4,spatial=2")
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_resnet20_after_twenty_steps() -> None:
     # With the recipe's rate of 0.1 rounding grows to a tenth within 20 steps, on one device too where samples are
@@ -130,7 +130,7 @@ def test_resnet20_after_twenty_steps() -> None:
     check(compared("resnet20", 32, 20, ["train.optimiser.sgd.learning_rate=0.001"], *MESHES), 4)
 
 
-@MINUTES_LONG
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_segnet_basic_after_twenty_steps() -> None:
     settings = ["input.height=128", "input.width=32", "train.optimiser.sgd.learning_rate=0.01"]
