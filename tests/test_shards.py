@@ -7,8 +7,6 @@ functions of `CASES` and says what became of each.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -53,8 +51,8 @@ from archspec.training.augmentation import Changed, augmented
 from archspec.training.feeding import Batch
 from archspec.training.steps import make_steps
 from archspec.types import TensorType
+from tests.together import came_to
 
-DEVICES = 8
 CASES: dict[str, Callable[[], None]] = {}
 
 
@@ -65,24 +63,7 @@ def case(function: Callable[[], None]) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, str]:
-    return found([name for name in CASES if name != STEPS])
-
-
-def found(names: list[str]) -> dict[str, str]:
-    """What each case came to on simulated devices: nothing, or its traceback."""
-    # Without LLVM's optimisations, programs are compiled in a fifth of the time.
-    flags = f"--xla_force_host_platform_device_count={DEVICES} --xla_backend_optimization_level=0"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.test_shards", *names],
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    came_to: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return came_to
+    return came_to(__name__, [name for name in CASES if name != STEPS], 300)
 
 
 def on_devices(mesh: Mesh, function: Callable[..., Any], taken: Sequence[Any], given: Any) -> Any:
@@ -403,7 +384,7 @@ def test_on_simulated_devices(name: str, outcomes: dict[str, str]) -> None:
 
 @pytest.mark.slow
 def test_steps_on_simulated_devices() -> None:
-    assert found([STEPS]) == {STEPS: ""}
+    assert came_to(__name__, [STEPS], 300) == {STEPS: ""}
 
 
 @settings(deadline=None, max_examples=8)
@@ -476,14 +457,14 @@ def test_layers_of_others_that_are_not_told_are_named() -> None:
 
 
 def main() -> None:
-    came_to = {}
+    found = {}
     for name in sys.argv[1:] or CASES:
         try:
             CASES[name]()
-            came_to[name] = ""
+            found[name] = ""
         except Exception:
-            came_to[name] = traceback.format_exc()
-    print(json.dumps(came_to))
+            found[name] = traceback.format_exc()
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Tree = Any
 
+partition: Any = PartitionSpec
+"""Over which axes of a mesh each axis of an array is divided; JAX has no types for how it is made."""
+
 PATIENCE = {"xla_cpu_collective_timeout_seconds": 1800, "xla_cpu_collective_call_terminate_timeout_seconds": 1800}
 """Options with which programs for CPUs wait for one another. Without them a device whose thread comes 40 s late ends
 the process, as simulated ones do on a busy machine; a process that is lost is for `lookout.py` to notice."""
@@ -50,9 +53,9 @@ class DeviceMesh:
         def summed(x: jax.Array) -> list[jax.Array]:
             return [jax.lax.psum(x, chosen) for chosen in sets]  # type: ignore[no-untyped-call]
 
-        places: Any = PartitionSpec
+        whole = partition()
         every: Any = jax.jit(
-            jax.shard_map(summed, mesh=self.own, in_specs=places(), out_specs=[places()] * len(sets), check_vma=False),
+            jax.shard_map(summed, mesh=self.own, in_specs=whole, out_specs=[whole] * len(sets), check_vma=False),
             compiler_options=self.options or None,
         )
         jax.block_until_ready(every(self.put(np.ones(()), self.whole)))  # type: ignore[no-untyped-call]
@@ -64,8 +67,7 @@ class DeviceMesh:
 
     def along(self, *axes: Any) -> NamedSharding:
         """Arrays whose axes are divided over these of the mesh, in order."""
-        spec: Any = PartitionSpec
-        return NamedSharding(self.own, spec(*axes))
+        return NamedSharding(self.own, partition(*axes))
 
     @cached_property
     def batch(self) -> NamedSharding:
@@ -85,8 +87,8 @@ class DeviceMesh:
     def spec(self, name: str) -> PartitionSpec:
         """How an array of the network is divided, by its name."""
         axis = self.axes.get(name)
-        spec: Any = PartitionSpec  # which JAX has no types for
-        return spec() if axis is None else spec(*(None,) * axis, "fsdp")  # type: ignore[no-any-return]
+        own: PartitionSpec = partition() if axis is None else partition(*(None,) * axis, "fsdp")
+        return own
 
     def shardings(self, tree: Tree) -> Tree:
         """Where each array of a state lies: those of a divided array's name and shape as it does, all others whole."""

@@ -12,16 +12,14 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.sharding import PartitionSpec
 
 from archspec.lower import Arrays
 from archspec.mesh import AXES, SAMPLES
-from archspec.training.device_mesh import DeviceMesh
+from archspec.training.device_mesh import DeviceMesh, partition
 from archspec.training.feeding import Batch
 from archspec.training.objective import Found
 
-_divided: Any = PartitionSpec  # which JAX has no types for
-WHOLE = _divided()
+WHOLE = partition()
 
 State = dict[str, Any]
 
@@ -89,7 +87,7 @@ class Divided:
         seen = {name: state[name] for name in SEEN}
         whole = jax.tree.map(lambda _: WHOLE, seen)
         specs = {**whole, "params": {name: self.devices.spec(name) for name in seen["params"]}}
-        given = ({name: self.devices.spec(name) for name in trained}, specs, _divided(SAMPLES), WHOLE)
+        given = ({name: self.devices.spec(name) for name in trained}, specs, partition(SAMPLES), WHOLE)
         mapped = jax.shard_map(within, mesh=self.devices.own, in_specs=given, out_specs=out, check_vma=False)
         return mapped(trained, seen, batch, scale)
 
@@ -118,7 +116,7 @@ class Divided:
     def evaluation(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function (params, statistics, inputs, targets) → sums of a batch, over devices that divide its samples;
         arrays are whole."""
-        every = _divided(AXES)
+        every = partition(AXES)
         mapped: Callable[..., Any] = jax.shard_map(
             function, mesh=self.devices.own, in_specs=(WHOLE, WHOLE, every, every), out_specs=WHOLE, check_vma=False
         )

@@ -128,8 +128,12 @@ class Objective:
         metric = self.main.running
         if self.shards is None or metric is None:
             return running
-        own = self.rows is not None and self.main.name in self.rows.outputs and metric.by_position
+        own = self._has_own_rows(self.main) and metric.by_position
         return self.shards.together(running, metric.joined, AXES if own else SAMPLES)
+
+    def _has_own_rows(self, head: Head) -> bool:
+        """Whether a device has its own rows of a head's output, not all."""
+        return self.rows is not None and head.name in self.rows.outputs
 
     def narrowed(self, arrays: Arrays) -> Arrays:
         """Weights as the passes take them."""
@@ -314,7 +318,7 @@ class Objective:
         if self.shards is None or self.shards.mesh.spatial == 1:
             return self.terms_of(head, output, target)
         parts = self.shards.mesh.spatial
-        if self.rows is not None and head.name in self.rows.outputs:
+        if self._has_own_rows(head):
             if all(term.by_position for term, _ in head.loss.terms):
                 own = output.shape[1] < head.type.shape[0]
                 output = output if own else part_of(output, parts)
@@ -331,11 +335,11 @@ class Objective:
         if metric is None:
             return {}
         target = self.main.chosen(inputs, targets)
-        own = self.rows is not None and self.main.name in self.rows.outputs
-        if self.rows is not None and own and metric.by_position:
-            target = part_of(target, self.rows.parts)
-        elif own:
-            output = self._made_whole(self.main, output)
+        if self.rows is not None and self._has_own_rows(self.main):
+            if metric.by_position:
+                target = part_of(target, self.rows.parts)
+            else:
+                output = self._made_whole(self.main, output)
         return metric.build(self.main.loss)(self.measured(self.main, output), target)
 
 

@@ -19,11 +19,10 @@ from archspec.training import scaling
 from archspec.training.beginning import initial_weights
 from archspec.training.checks import fitted_heads
 from archspec.training.cutting import cut_from_files, is_cut
-from archspec.training.device_mesh import settled
 from archspec.training.feeding import feed, orders_of
 from archspec.training.freezing import frozen_at
 from archspec.training.notes import say_notes
-from archspec.training.run import read_data, with_batch, with_blocks
+from archspec.training.run import read_data, with_batch, with_blocks, with_mesh
 from archspec.training.steps import Figures, steps_of
 
 if TYPE_CHECKING:
@@ -82,10 +81,7 @@ def rate_test(
     recipe = spec.train
     if recipe is None:
         raise DataError("E504", f"{spec.name} has no `train:` section").located(None)
-    try:
-        recipe = settled(recipe)
-    except DataError as error:
-        raise error.located(spec.place("train", "mesh")) from None
+    recipe = with_mesh(recipe, spec)
     graph = spec.graph()
     data, _ = read_data(spec, graph, recipe, progress)
     heads = fitted_heads(spec, data)

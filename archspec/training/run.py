@@ -122,10 +122,7 @@ def _train(
             f"{spec.name} has no `train:` section",
             help=["for example `train: {dataset: {npz: FILE}, epochs: 10}`, in a spec that `extends` this one"],
         ).located(None)
-    try:
-        recipe = settled(recipe)
-    except DataError as error:
-        raise error.located(spec.place("train", "mesh")) from None
+    recipe = with_mesh(recipe, spec)
     others = peers()
     progress = progress and others.is_first
     spec_text = spec.to_yaml()
@@ -255,6 +252,14 @@ def read_data(spec: Spec, graph: Graph, recipe: Train, progress: bool, early: Ea
     except DataError as error:
         raise spec.data_error(error) from None
     return data, digest
+
+
+def with_mesh(recipe: Train, spec: Spec) -> Train:
+    """The recipe with devices along every axis of its mesh in numbers. Raises `SpecError` where there are others."""
+    try:
+        return settled(recipe)
+    except DataError as error:
+        raise error.located(spec.place("train", "mesh")) from None
 
 
 def with_batch(

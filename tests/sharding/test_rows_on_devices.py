@@ -8,16 +8,13 @@ each.
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from math import prod
-from pathlib import Path
 from typing import Any, cast
 
 import jax
@@ -38,6 +35,7 @@ from archspec.sharding.rows import rows_of
 from archspec.types import Taps, TensorType
 from tests.layers.test_conformance import from_example, kind_of, read
 from tests.sharding.on_devices import BATCH, Pass, differences
+from tests.together import came_to
 
 FAST = ["equal_maxima", "exchanges_are_those_of_the_program"]
 SLOW = [
@@ -45,31 +43,14 @@ SLOW = [
 ]
 
 
-def outcomes(names: list[str]) -> dict[str, str]:
-    """What cases came to on simulated devices: nothing, or a traceback."""
-    # Without LLVM's optimisations, programs are compiled in a fifth of the time.
-    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.sharding.test_rows_on_devices", *names],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=1500,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 @pytest.fixture(scope="module")
 def fast() -> dict[str, str]:
-    return outcomes(FAST)
+    return came_to(__name__, FAST, 1500)
 
 
 @pytest.fixture(scope="module")
 def slow() -> dict[str, str]:
-    return outcomes(SLOW)
+    return came_to(__name__, SLOW, 1500)
 
 
 @pytest.mark.jax
