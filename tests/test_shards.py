@@ -61,11 +61,6 @@ def case(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> dict[str, str]:
-    return came_to(__name__, [name for name in CASES if name != STEPS], 300)
-
-
 def on_devices(mesh: Mesh, function: Callable[..., Any], taken: Sequence[Any], given: Any) -> Any:
     """A function of arrays that is computed on the devices of a mesh, with what each takes and gives of them."""
     devices = np.array(jax.devices()[: mesh.devices]).reshape(mesh.sizes)
@@ -376,12 +371,12 @@ def steps_of_devices_are_those_of_one() -> None:
 STEPS = steps_of_devices_are_those_of_one.__name__
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != STEPS])
-def test_on_simulated_devices(name: str, outcomes: dict[str, str]) -> None:
-    if outcomes[name]:
-        pytest.fail(outcomes[name])
+def test_on_simulated_devices() -> None:
+    names = [name for name in CASES if name != STEPS]
+    assert came_to(__name__, names, 300) == dict.fromkeys(names, "")
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_steps_on_simulated_devices() -> None:
     assert came_to(__name__, [STEPS], 300) == {STEPS: ""}

@@ -43,27 +43,17 @@ SLOW = [
 ]
 
 
-@pytest.fixture(scope="module")
-def fast() -> dict[str, str]:
-    return came_to(__name__, FAST, 1500)
-
-
-@pytest.fixture(scope="module")
-def slow() -> dict[str, str]:
-    return came_to(__name__, SLOW, 1500)
+@pytest.mark.jax
+def test_on_devices() -> None:
+    assert came_to(__name__, FAST, 1500) == dict.fromkeys(FAST, "")
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize("name", FAST)
-def test_on_devices(fast: dict[str, str], name: str) -> None:
-    assert not fast[name], fast[name]
-
-
-@pytest.mark.jax
+@pytest.mark.minutes
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
-def test_on_devices_slowly(slow: dict[str, str], name: str) -> None:
-    assert not slow[name], slow[name]
+def test_on_devices_slowly(name: str) -> None:
+    assert came_to(__name__, [name], 1500) == {name: ""}
 
 
 def alike(own: Pass, *meshes: Mesh, within: float = 1e-5) -> list[Any]:

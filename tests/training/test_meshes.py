@@ -105,6 +105,7 @@ def test_classes_with_micro_batches_mixing_and_clipping(tmp_path: Path) -> None:
     check(compared(path, 16, 4, [], "data=2,fsdp=2,spatial=2", "fsdp=8"), 2)
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_pixels_with_rows_divided(tmp_path: Path) -> None:
     path = written(tmp_path, PIXELS, "optimiser: {sgd: {learning_rate: 0.01, momentum: 0.9}}")

@@ -139,7 +139,7 @@ def seen(said: list[list[dict[str, Any]]], parts: int) -> dict[tuple[int, int], 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.minutes)])
 def test_every_sample_is_seen_once_also_where_other_processes_go_on(workers: int, tmp_path: Path, data: Path) -> None:
     """Ended in the middle of an epoch of two processes, gone on with by one, and then by four."""
     path, folder = spec(tmp_path, data, workers), str(tmp_path / "run")
@@ -167,6 +167,7 @@ def test_every_sample_is_seen_once_also_where_other_processes_go_on(workers: int
     assert whole["record"]["validation"] == pytest.approx(last[0][-1]["record"]["validation"], rel=1e-5)
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_runs_over_devices_and_processes_equal_one_device(tmp_path: Path, data: Path) -> None:
     """From memory, in micro-batches: records and evaluation equal, nothing compiled twice, restored ones too."""
@@ -201,6 +202,7 @@ def test_runs_over_devices_and_processes_equal_one_device(tmp_path: Path, data: 
     assert RunFolder(tmp_path / "again").metrics().records == RunFolder(tmp_path / "21").metrics().records
 
 
+@pytest.mark.minutes
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_told_alike_by_all(tmp_path: Path, data: Path) -> None:
     """The failing step is done again by all, and the layer looked for on one device of each."""
