@@ -95,7 +95,7 @@ class Cut:
             return
         way = Bounds(x, corner, x, left)
         if any(text.meets(way, 1) for text in self.texts) or any(
-            other != tensor and stretch(*line).meets(way, _BETWEEN) and line[0][0] == line[1][0]
+            other != tensor and line[0][0] == line[1][0] and stretch(*line).meets(way, _BETWEEN)
             for other, line in lines[crossing.first]
         ):
             return

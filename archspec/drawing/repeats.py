@@ -52,7 +52,7 @@ def repeats(members: Sequence[Member]) -> list[Repeat]:
         ways.append(1)
     if len({member.marks[2] for member in members}) < len({member.marks[0] for member in members}):
         ways.append(2)
-    for period in range(1, MAX_PERIOD + 1):
+    for period in range(1, max(1, min(MAX_PERIOD, len(members) // LEAST)) + 1):
         runs = []
         at = 0
         while at < len(members):

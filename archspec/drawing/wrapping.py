@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from math import log
+from math import inf, log
 
 from archspec.drawing.columns import in_columns
 from archspec.drawing.layout import Direction, Picture, turned
@@ -74,20 +74,33 @@ def _candidates(picture: Picture) -> list[tuple[float, float]]:
 def _chosen(cuts: Sequence[tuple[float, float]], columns: int, height: float) -> list[float] | None:
     """The cuts that make columns of nearly one length at little cost."""
     ideal = height / columns
+    root = ideal**0.5
     ends = [(0.0, 0.0), *cuts, (height, 0.0)]
     # best[i]: the cost up to the i-th end with so many columns, and the end before.
     best: list[dict[int, tuple[float, int]]] = [{0: (0.0, -1)}]
     for _ in range(columns):
         row: dict[int, tuple[float, int]] = {}
+        known = [(ends[before][0], so_far, before) for before, (so_far, _) in best[-1].items()]
+        starts, numbers = [start for start, *_ in known], list(best[-1])
+        least = min((so_far for _, so_far, _ in known), default=0.0)
         for index in range(1, len(ends)):
             y, cost = ends[index]
-            options = [
-                (known + cost * _COST + abs(y - ends[before][0] - ideal) ** 1.5 / ideal**0.5 * 2, before)
-                for before, (known, _) in best[-1].items()
-                if before < index
-            ]
-            if options:
-                row[index] = min(options)
+            past = bisect_left(numbers, index)
+            middle = bisect_left(starts, y - ideal, hi=past)
+            added = cost * _COST
+            lowest, found = inf, -1
+            # Away from the ideal start, down and up, only as far as the length alone leaves hope.
+            for way in (range(middle, past), range(middle - 1, -1, -1)):
+                for at in way:
+                    start, so_far, before = known[at]
+                    misfit = abs(y - start - ideal) ** 1.5 / root * 2
+                    if least + added + misfit > lowest:
+                        break
+                    total = so_far + added + misfit
+                    if total < lowest or (total == lowest and before < found):
+                        lowest, found = total, before
+            if found >= 0:
+                row[index] = (lowest, found)
         best.append(row)
     if len(ends) - 1 not in best[-1]:
         return None

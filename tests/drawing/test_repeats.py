@@ -187,5 +187,5 @@ def test_paths_of_runs_are_each_their_own_and_all_unfold(write: Write) -> None:
         assert len({piece.path for piece in walked}) == len(walked)
         opened = {piece.path for piece in walked}
         frames = arranged(pieces)
-        check(pieces.graph, frames, opened)
-        check(pieces.graph, frames, chosen(pieces))
+        check(pieces, frames, opened)
+        check(pieces, frames, chosen(pieces))

@@ -215,7 +215,7 @@ def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempP
     pieces = Pieces(graph)
     frames = arranged(pieces)
     opened = set(data.draw(st.lists(st.sampled_from(sorted(frames)), unique=True)))
-    check(graph, frames, opened)
+    check(pieces, frames, opened)
     picture = unfold(frames, opened)
     for line in tied(picture, []):
         for (x0, y0), (x1, y1) in pairwise(line):
