@@ -74,6 +74,7 @@ def test_overrides(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
         (["--set", "input=3"], "`input` is a mapping, not"),
         (["--set", "outputs=$(n)"], "`outputs` is a mapping, not"),
         (["--set", "train=3"], "`train` is a mapping, not"),
+        (["--set", "train.mesh=data:2", "--set", "train.mesh.fsdp=2"], "'data:2' is no axis with its devices"),
         (["--input", "big"], "--input takes HxW"),
         (["--input", "0x3"], "must be greater than 0"),
     ],
@@ -128,7 +129,8 @@ def test_setting_a_field_keeps_what_the_file_says_in_short(write: Write, capsys:
         "input: {height: 8, width: 8, channels: 1}\n"
         "layers: [{max_pool: 4}, {conv: {filters: 2, kernel: 1}}, flatten, {dense: 3}]\n"
         "outputs: {logits: dense1}\n"
-        "train: {dataset: {npz: a.npz}, optimiser: {sgd: 0.3}, init_from: runs/a}\n"
+        "train:\n  {dataset: {npz: a.npz}, optimiser: {sgd: 0.3}, init_from: runs/a, ema: 0.75, early_stopping: 7,"
+        " mesh: 'fsdp=4,spatial=2'}\n"
     )
     given = {
         "layers.0.max_pool.stride": "2",
@@ -137,11 +139,15 @@ def test_setting_a_field_keeps_what_the_file_says_in_short(write: Write, capsys:
         "train.dataset.npz.holdout": "0.1",
         "train.optimiser.sgd.momentum": "0.7",
         "train.init_from.freeze": "[conv1]",
+        "train.ema.warmup": "true",
+        "train.early_stopping.min_delta": "0.25",
+        "train.mesh.data": "8",
     }
     options = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
     assert run("show", str(write(text)), *options) == 0
     out = capsys.readouterr().out
-    for words in ("window: [4, 4]", "units: 3", "from: dense1", "learning_rate: 0.3", "runs/a"):
+    kept = ("window: [4, 4]", "units: 3", "from: dense1", "learning_rate: 0.3", "runs/a", "decay: 0.75", "patience: 7")
+    for words in (*kept, "fsdp: 4", "spatial: 2"):
         assert words in out
     for name, value in given.items():
         assert f"{name.rpartition('.')[2]}: {value if '.stride' not in name else '[2, 2]'}" in out

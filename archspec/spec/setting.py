@@ -150,6 +150,10 @@ def _set(
     main = None if by_index or isinstance(node, LocatedMapping) else _main_field(*above)
     if node is not None and main is not None and not is_null(node):
         node = long_form(main, node)
+    if above == ("train", "mesh") and isinstance(node, Scalar) and isinstance(node.value, str):
+        node = _mesh(node, findings)
+        if node is None:
+            return None
     if isinstance(node, Sequence):
         index = _index(node, head)
         if index is None:
@@ -189,10 +193,28 @@ def _set(
     return mapping
 
 
+PLAIN = {"init_from": "path", "ema": "decay", "early_stopping": "patience"}
+"""The field that a plain value sets in sections of a recipe which have others beside it. Those of `clip` and
+`evaluate_every` are alternatives: one takes the place of the other."""
+
+
+def _mesh(text: Scalar, findings: Findings) -> LocatedMapping | None:
+    """The axes that a mesh written as a text has, as a mapping; None with the reason."""
+    from archspec.mesh import read_mesh
+
+    try:
+        axes = read_mesh(text.value)
+    except ValueError as error:
+        findings.error("E206", f"`mesh` is no mesh: {error}", text.span)
+        return None
+    at = (text.source, text.place)
+    return LocatedMapping(*at, {axis: (Scalar(*at, axis), Scalar(*at, size)) for axis, size in axes.items()})
+
+
 def _main_field(holder: str, word: str) -> str | None:
     """The field that a plain value under these two words sets, or None where there is none."""
-    if word == "init_from":
-        return "path"
+    if holder == "train" and word in PLAIN:
+        return PLAIN[word]
     if holder == "outputs":
         return "from"
     family = "layers" if holder == "layers" else CHOICES.get(holder)
