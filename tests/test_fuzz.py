@@ -81,8 +81,17 @@ layers:
   - dense: 3
 outputs: {same: dense1, side: {from: told, weight: 0.3}}
 """
+# Those of LibYAML where they are: several times as fast.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 BASES = [RICH, SEVERAL, *(path.read_text("utf-8") for path in sorted(zoo_folder().glob("*.yaml")))]
-TREES = [yaml.safe_load(text) for text in BASES]
+TREES = [yaml.load(text, Loader=LOADER) for text in BASES]
+# Each variant is validated: of a family with many, these find what all of them do, but for a rare one.
+FEW = 3
+SHORT = [
+    {**tree, "variants": dict([*tree["variants"].items()][-FEW:])} if len(tree.get("variants", ())) > FEW else tree
+    for tree in TREES
+]
 ODD: list[Any] = [
     None, True, -1, 0, 7, 2**31, 10**30, 1.5, -0.0, 1e308, float("inf"), float("nan"), "", "x", "$(", "$(1/0)",
     "$(width)", "$(depths)", "$(9**9**9)", "same", "conv", "a.b", "input", "é\u202e", "\x00", "no", [], {}, [[]],
@@ -153,14 +162,13 @@ quiet = settings(
 )
 
 
-def answer_mutated(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
+def answer_mutated(tmp_path_factory: Any, seed: int, tree: Any, times: int) -> None:
     choose = random.Random(seed)
-    tree = TREES[base]
     for _ in range(times):
         if isinstance(tree, dict) and tree:
             tree = mutated(tree, choose)
     path = tmp_path_factory.getbasetemp() / "mutated.yaml"
-    text = yaml.safe_dump(tree, allow_unicode=choose.random() < 0.5, sort_keys=choose.random() < 0.3)
+    text = yaml.dump(tree, Dumper=DUMPER, allow_unicode=choose.random() < 0.5, sort_keys=choose.random() < 0.3)
     path.write_text(text, "utf-8", errors="replace")
     answer(path)
 
@@ -172,14 +180,14 @@ TREE, TIMES = st.integers(0, len(TREES) - 1), st.integers(1, 4)
 @settings(quiet, max_examples=250)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
-    answer_mutated(tmp_path_factory, seed, base, times)
+    answer_mutated(tmp_path_factory, seed, SHORT[base], times)
 
 
 @pytest.mark.slow
 @settings(quiet, max_examples=2500)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_many_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
-    answer_mutated(tmp_path_factory, seed, base, times)
+    answer_mutated(tmp_path_factory, seed, TREES[base], times)
 
 
 @settings(quiet, max_examples=80)

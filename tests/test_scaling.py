@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from archspec.loading import open_spec
 
 PAIR = "  - conv: {filters: 8, kernel: 3, pad: same}\n  - relu\n"
@@ -42,6 +44,7 @@ def test_calls_grow_with_the_length_and_no_faster(write: Callable[..., Path]) ->
     assert per_layer[1] <= 1.01 * per_layer[0]
 
 
+@pytest.mark.slow
 def test_100_000_layers_are_within_bounds(write: Callable[..., Path]) -> None:
     text = "input: {height: 32, width: 32, channels: 8}\nlayers:\n" + PAIR * 50_000
     spec = open_spec(str(write(text)))
