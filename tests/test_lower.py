@@ -141,14 +141,25 @@ def test_the_gradient_of_pooling_is_that_of_xla(shape: tuple[int, int], window: 
     taps = Taps((*shape, 3), (window, window), (stride, stride), (pad, pad), (1, 1))
     module = MaxPool(taps, ((pad, pad), (pad, pad)))
     # Whole numbers: many maxima are equal, and sums are exact in any order.
-    x = jnp.floor(jax.random.normal(jax.random.key(0), (2, *shape, 3)) * 2)
-    weights = jnp.floor(10 * jax.random.normal(jax.random.key(1), module(x).shape))
-    xla, ours, training = (
-        jax.jit(jax.grad(lambda x, options=options: (module(x, **options) * weights).sum()))(x)
-        for options in ({"lowerings": BY_LIBRARY}, {}, {"train": True})
-    )
-    assert jnp.array_equal(xla, ours) and jnp.array_equal(xla, training)
-    assert jnp.array_equal(module(x), module(x, train=True))
+    draw = np.random.default_rng(0)
+    x = np.floor(2 * draw.standard_normal((2, *shape, 3))).astype(np.float32)
+    weights = np.floor(10 * draw.standard_normal(jax.eval_shape(module, x).shape)).astype(np.float32)
+    ways: list[dict[str, Any]] = [{"lowerings": BY_LIBRARY}, {}, {"train": True}]
+
+    @jax.jit
+    def computed(x: jax.Array, weights: jax.Array) -> Any:
+        def loss(x: jax.Array, way: dict[str, Any]) -> tuple[Any, Any]:
+            y = module(x, **way)
+            return (y * weights).sum(), y
+
+        return [jax.grad(loss, has_aux=True)(x, way) for way in ways], module(x), module(x, train=True)
+
+    ((xla, values), *others), plainly, training = computed(x, weights)
+    for gradient, y in others:
+        np.testing.assert_array_equal(gradient, xla)
+        np.testing.assert_array_equal(y, values)
+    np.testing.assert_array_equal(plainly, values)
+    np.testing.assert_array_equal(training, values)
 
 
 def test_attribute_paths_are_node_paths(write: Write) -> None:

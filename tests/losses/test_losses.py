@@ -40,8 +40,8 @@ def mean(loss: Loss, output: jax.Array, target: Any) -> jax.Array:
 def test_values_and_gradients_are_pytorchs(name: str) -> None:
     case, recorded = CASES[name], RECORD[name]
     loss = loss_of(case.loss)
-    value, gradient = jax.value_and_grad(lambda output: mean(loss, output, case.target))(
-        jnp.asarray(numbers(case.shape, 0.5))
+    value, gradient = jax.jit(jax.value_and_grad(lambda output: mean(loss, output, case.target)))(
+        numbers(case.shape, 0.5)
     )
     assert float(value) == pytest.approx(recorded["value"], rel=2e-6)
     expected = np.reshape(recorded["gradient"], case.shape)
@@ -57,16 +57,25 @@ def test_every_loss_has_a_case() -> None:
 def test_the_loss_does_not_depend_on_batches(name: str) -> None:
     """Sums over any two parts add up to those of the whole, and what does not count changes nothing."""
     case = CASES[name]
-    output = jnp.asarray(numbers(case.shape, 0.5))
+    output = numbers(case.shape, 0.5)
+    nothing = np.full_like(case.target, -1 if case.target.dtype.kind == "i" else np.nan)
     for term, _ in loss_of(case.loss).terms:
         build = term.build()
-        whole = [float(part.sum()) for part in build(output, jnp.asarray(case.target))]
-        halves = [build(output[part], jnp.asarray(case.target[part])) for part in (slice(0, 1), slice(1, None))]
-        assert whole == pytest.approx([float(sum(half[index].sum() for half in halves)) for index in (0, 1)], rel=1e-5)
-        nothing = np.full_like(case.target, -1 if case.target.dtype.kind == "i" else np.nan)
-        assert [float(jnp.abs(part).sum()) for part in build(output, jnp.asarray(nothing))] == [0, 0]
-        gradient = jax.grad(lambda x, build=build, nothing=nothing: build(x, jnp.asarray(nothing))[0].sum())(output)
-        assert not np.asarray(gradient).any()
+
+        def of_nothing(x: jax.Array, nothing: jax.Array, build: Any = build) -> tuple[jax.Array, Any]:
+            losses, weights = build(x, nothing)
+            return losses.sum(), (losses, weights)
+
+        @jax.jit  # in one program: each operation alone would be compiled as one
+        def computed(output: jax.Array, target: jax.Array, nothing: jax.Array, build: Any = build) -> Any:
+            parts = [build(output[part], target[part]) for part in (slice(0, 1), slice(1, None))]
+            return build(output, target), parts, jax.grad(of_nothing, has_aux=True)(output, nothing)
+
+        whole, halves, (gradient, none) = jax.tree.map(np.asarray, computed(output, case.target, nothing))
+        sums = [float(sum(half[index].sum() for half in halves)) for index in (0, 1)]
+        assert [float(part.sum()) for part in whole] == pytest.approx(sums, rel=1e-5)
+        assert not any(part.any() for part in none)
+        assert not gradient.any()
 
 
 @pytest.mark.parametrize(
@@ -83,22 +92,24 @@ def test_the_least_loss_of_bounded_outputs(written: Any, right: list[list[float]
     """The best that outputs from 0 to 1 can do; where labels are apart, at the worst of yes and no."""
     loss = loss_of(written)
     target = np.array([0] if right[0][0] else [[0.0, 0, 0]])
-    assert loss.least(0, 1, 3) == pytest.approx(float(mean(loss, jnp.array(right, jnp.float32), target)), rel=1e-5)
+    found = jax.jit(lambda output: mean(loss, output, target))(np.array(right, np.float32))
+    assert loss.least(0, 1, 3) == pytest.approx(float(found), rel=1e-5)
     assert loss.least(-1e4, 1e4, 3) < 1e-6
 
 
 def test_dice_of_right_and_wrong_guesses() -> None:
-    labels = jnp.array([[[0, 1], [1, 1]]])
-    sure = 100 * jax.nn.one_hot(labels, 2)
+    labels = np.array([[[0, 1], [1, 1]]])
+    sure = 100 * np.eye(2, dtype=np.float32)[labels]
     dice = loss_of({"dice": {"smooth": 0}})
-    assert float(mean(dice, sure, labels)) == pytest.approx(0, abs=1e-6)
-    assert float(mean(dice, -sure, labels)) == pytest.approx(1)
+    of_labels = jax.jit(jax.value_and_grad(lambda output: mean(dice, output, labels)))
+    assert float(of_labels(sure)[0]) == pytest.approx(0, abs=1e-6)
+    assert float(of_labels(-sure)[0]) == pytest.approx(1)
     # All pixels 1: of class 0 nothing is right, of class 1 2·3/(4 + 3).
-    assert float(mean(dice, jnp.zeros((1, 2, 2, 2)).at[..., 1].set(100), labels)) == pytest.approx(1 - 6 / 7 / 2)
+    assert float(of_labels(np.full_like(sure, [0, 100]))[0]) == pytest.approx(1 - 6 / 7 / 2)
     # A class that is neither there nor guessed is right, with `smooth` or without.
-    third = jnp.concatenate([sure, jnp.full((1, 2, 2, 1), -1000.0)], -1)
-    assert float(mean(dice, third, labels)) == pytest.approx(0, abs=1e-6)
-    assert bool(jnp.isfinite(jax.grad(lambda x: mean(dice, x, labels))(third)).all())
+    value, gradient = of_labels(np.concatenate([sure, np.full((1, 2, 2, 1), -1000, np.float32)], -1))
+    assert float(value) == pytest.approx(0, abs=1e-6)
+    assert np.isfinite(gradient).all()
     assert dice.least(0, 1, 2) == pytest.approx(1 - 2 * (p := 1 / (1 + np.exp(-1))) / (1 + p * p))
 
 
