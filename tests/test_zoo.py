@@ -94,7 +94,11 @@ def test_a_missed_figure_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [item.code for item in load("lenet_caffe").diagnostics] == ["W303"]
 
 
-def objective(graph: Graph, pure: Any, statistics: Any, x: jax.Array) -> Any:
+COMPILED_QUICKLY = {"xla_backend_optimization_level": 0}
+"""Programs that run once: LLVM's optimisations would take longer than what they save."""
+
+
+def objective(graph: Graph, pure: Any, statistics: Any, x: Any) -> Any:
     """A function of the parameters: the outputs of training, all of them, as one number; and what each of them is.
 
     Operations are the library's: candidates for them have tests of their own, and take longer to compile.
@@ -108,12 +112,12 @@ def objective(graph: Graph, pure: Any, statistics: Any, x: jax.Array) -> Any:
     return loss
 
 
-def numbers(name: str, shape: tuple[int, ...]) -> jax.Array:
+def numbers(name: str, shape: tuple[int, ...]) -> Any:
     """An array as one that was trained a little, without what the initialisers cost to compile."""
     generator = np.random.default_rng(crc32(name.encode()))
     if len(shape) < 2:
-        return jnp.asarray(generator.uniform(0.5, 1.5, shape), jnp.float32)
-    return jnp.asarray(generator.standard_normal(shape) * sqrt(2 / prod(shape[:-1])), jnp.float32)
+        return np.asarray(generator.uniform(0.5, 1.5, shape), np.float32)
+    return np.asarray(generator.standard_normal(shape) * sqrt(2 / prod(shape[:-1])), np.float32)
 
 
 @pytest.mark.parametrize(("name", "gradients"), TRAINED)
@@ -121,8 +125,9 @@ def test_gradients_are_finite(name: str, gradients: Gradients) -> None:
     graph = load(name, **gradients.set).graph((gradients.size, gradients.size))
     pure, *shapes = outline(graph)
     params, statistics = ({key: numbers(key, leaf.shape) for key, leaf in part.items()} for part in shapes)
-    x = jnp.asarray(np.random.default_rng(0).standard_normal((2, *graph.input.shape)), jnp.float32)
-    gradient = jax.jit(jax.value_and_grad(objective(graph, pure, statistics, x), has_aux=True))
+    x = np.asarray(np.random.default_rng(0).standard_normal((2, *graph.input.shape)), np.float32)
+    loss = objective(graph, pure, statistics, x)
+    gradient = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=COMPILED_QUICKLY)
     # By NumPy: JAX would compile each question for each shape.
     (value, _), found = jax.device_get(gradient(params))
     assert np.isfinite(value)
