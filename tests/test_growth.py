@@ -18,10 +18,10 @@ Write = Callable[..., Path]
 
 
 def codes(path: Path) -> list[str]:
-    """The codes of what is wrong, found before anything grows: what has grown takes minutes and gigabytes."""
+    """The codes of what is wrong, found within a second."""
     begun = time.process_time()
     all = findings.codes(path)
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 1
     return all
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from archspec.graph import Graph
 from archspec.loading import load
 from archspec.lower import Pure, outline
 from archspec.passes import NAMES, Group, chosen, groups_of, said
+from tests.test_zoo import numbers
 
 Write = Callable[..., Path]
 Arrays = dict[str, Any]
@@ -93,15 +93,6 @@ layers:
 def drawn(graph: Graph) -> tuple[Pure, Arrays, Arrays]:
     """A network whose norms have scales, biases and statistics that all differ from 0 and 1."""
     pure, *parts = outline(graph)
-    rng = np.random.default_rng(0)
-
-    def numbers(name: str, shape: tuple[int, ...]) -> Any:
-        # By NumPy: initialisers would be compiled for each shape.
-        apart = rng.uniform(0.1, 0.6, shape)
-        if len(shape) > 1:
-            apart += rng.standard_normal(shape) / sqrt(prod(shape[:-1]))
-        return np.float32(apart + name.endswith((".scale", ".var")))
-
     params, statistics = ({name: numbers(name, own.shape) for name, own in part.items()} for part in parts)
     return pure, params, statistics
 

@@ -32,21 +32,10 @@ from tests.pytorch.cases import (
     numbers,
 )
 from tests.pytorch.comparing import comparing
+from tests.pytorch.modules import with_weights
 
 RECORD = np.load(Path(__file__).parent / "pytorch" / "recorded.npz")
 close = comparing(RECORD)
-
-
-def with_weights(layer: Layer, inputs: tuple[TensorType, ...]) -> Any:
-    """The layer's module with weights by the rule: the first array at offset 1, the second at 2."""
-    # Only these are drawn when it is built, which compiles for each shape.
-    if all(weight.role == "trainable" for weight in layer.weights(*inputs)):
-        module: Any = nnx.eval_shape(lambda: layer.build(inputs, nnx.Rngs(0)))
-    else:
-        module = layer.build(inputs, nnx.Rngs(0))
-    for offset, weight in enumerate((w for w in layer.weights(*inputs) if w.role == "trainable"), 1):
-        setattr(module, weight.name, nnx.Param(jnp.asarray(numbers(weight.shape, float(offset)))))
-    return module
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -129,20 +129,35 @@ def test_declared_weights_are_the_modules(name: str, example: Example) -> None:
     assert found == {tuple(weight)[:3] for weight in layer.weights(*inputs)}
 
 
+def drawn(layer: Layer, inputs: tuple[TensorType, ...]) -> list[Any]:
+    """Arrays of what lowering passes on, three samples, by NumPy: JAX would compile that for each shape."""
+    draw = np.random.default_rng(0)
+    return [
+        draw.integers(0, 4, (3, *kind.shape)).astype(kind.dtype)
+        if kind.taps
+        else draw.standard_normal((3, *kind.shape), np.float32)
+        for kind in taken(layer, inputs)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_operations_one_by_one_give_what_the_program_does(name: str, example: Example) -> None:
+    layer, inputs = from_example(name, example)
+    definition, params, *rest = nnx.split(layer.build(inputs, nnx.Rngs(0)), nnx.Param, ...)
+
+    def loss(params: Any, arrays: list[jax.Array]) -> jax.Array:
+        out = call(layer, nnx.merge(definition, params, *rest, copy=True), arrays, train=True)
+        return jnp.sum(jnp.sin(out))
+
+    arrays = [jnp.asarray(array) for array in drawn(layer, inputs)]
+    assert np.allclose(jax.jit(loss)(params, arrays), loss(params, arrays), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_jit_and_gradients(name: str) -> None:
     examples = [from_example(name, example) for example in kind_of(name).examples]
-    # Drawn and looked at by NumPy: JAX would compile that for each shape.
-    draw = np.random.default_rng(0)
-    given = [
-        [
-            draw.integers(0, 4, (3, *kind.shape)).astype(kind.dtype)
-            if kind.taps
-            else draw.standard_normal((3, *kind.shape), np.float32)
-            for kind in taken(layer, inputs)
-        ]
-        for layer, inputs in examples
-    ]
+    given = [drawn(layer, inputs) for layer, inputs in examples]
 
     @jax.jit  # one program for all examples, which takes much less time than one for each
     def computed(key: jax.Array, given: list[list[jax.Array]]) -> list[Any]:

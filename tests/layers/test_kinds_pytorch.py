@@ -16,6 +16,7 @@ from tests.layers.test_conformance import read
 from tests.pytorch.cases import BATCH, numbers
 from tests.pytorch.comparing import comparing
 from tests.pytorch.kinds import CASES
+from tests.pytorch.modules import with_weights
 
 RECORD = np.load(Path(__file__).parent.parent / "pytorch" / "kinds.npz")
 close = comparing(RECORD)
@@ -26,11 +27,7 @@ def test_outputs_and_gradients(name: str) -> None:
     case = CASES[name]
     layer = read(case.entry)
     inputs = tuple(map(TensorType, case.shapes))
-    # All its weights are set.
-    module: Any = nnx.eval_shape(lambda: layer.build(inputs, nnx.Rngs(0)))
-    for offset, weight in enumerate(layer.weights(*inputs), 1):
-        setattr(module, weight.name, nnx.Param(jnp.asarray(numbers(weight.shape, float(offset)))))
-    definition, params = nnx.split(module)
+    definition, params = nnx.split(with_weights(layer, inputs))
     xs = [jnp.asarray(numbers((BATCH, *shape), float(number))) for number, shape in enumerate(case.shapes)]
 
     def total(params: Any, xs: list[jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -24,6 +24,7 @@ from archspec.weights.naming import PLAIN, namings
 from tests.layers.test_conformance import read
 from tests.pytorch.cases import BATCH, numbers
 from tests.pytorch.comparing import comparing
+from tests.pytorch.modules import with_weights
 from tests.pytorch.signals import CASES, NETWORK, SHAPES, UNPOOLED
 
 RECORD = np.load(Path(__file__).parent.parent / "pytorch" / "signals.npz")
@@ -36,14 +37,7 @@ def test_outputs_and_gradients(name: str) -> None:
     case = CASES[name]
     layer, kind = read(case.entry), TensorType(case.shape)
     weights = layer.weights(kind)
-    # All its weights are set.
-    module: Any = nnx.eval_shape(lambda: layer.build((kind,), nnx.Rngs(0)))
-    for number, weight in enumerate(weights, 1):
-        *parts, last = weight.name.split(".")
-        owner = module
-        for part in parts:
-            owner = getattr(owner, part)
-        setattr(owner, last, nnx.Param(jnp.asarray(case.factor * numbers(weight.shape, float(number)))))
+    module = with_weights(layer, (kind,), case.factor)
     x = jnp.asarray(numbers((BATCH, *case.shape), 0.0))
     definition, params, *rest = nnx.split(module, nnx.Param, ...)
 
