@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -59,6 +60,7 @@ def _timed(node: Node, index: int, way: Way, batch: int, key: Any) -> Alone:
     step, module, lowerings = way.program.steps[index], way.module(index), way.lowerings
     options = options_of(step, way)
     kind = jnp.float32 if step.full_precision or way.precision is None else way.precision
+    compiled = partial(jit, lowerings=lowerings, precision=jnp.dtype(kind).name)
     kinds = [own for own, port in zip(node.input_types, node.ports, strict=True) if port != "shape"]
     given = [_input(own, indices, batch, kind) for own, (_, indices) in zip(kinds, step.inputs, strict=True)]
     split: Any = nnx.split(module, nnx.Param, ...)
@@ -69,7 +71,7 @@ def _timed(node: Node, index: int, way: Way, batch: int, key: Any) -> Alone:
         made = nnx.merge(definition, params, rest, copy=True)(*given, **options)
         return made[0] if step.gives_indices else made
 
-    seconds = _seconds(jit(forward, lowerings), params, rest, given)
+    seconds = _seconds(compiled(forward), params, rest, given)
     wanted, needed = key[-2:]
     if not way.train or not needed:
         return Alone(seconds, 0.0)
@@ -87,9 +89,8 @@ def _timed(node: Node, index: int, way: Way, batch: int, key: Any) -> Alone:
         return made, back(gradient)
 
     like = jax.eval_shape(forward, params, rest, given)
-    whole = _seconds(
-        jit(both, lowerings), params, rest, given, drawn("", like) if like.ndim > 1 else jnp.ones_like(like)
-    )
+    gradient = drawn("", like) if like.ndim > 1 else jnp.ones_like(like)
+    whole = _seconds(compiled(both), params, rest, given, gradient)
     return Alone(seconds, max(whole - seconds, 0.0))
 
 

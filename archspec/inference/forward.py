@@ -55,7 +55,7 @@ class Forward:
         passes: Sequence[str] = DEFAULT,
         precision: Precision = "float32",
     ) -> None:
-        compiled = partial(jit, lowerings=lowerings)
+        compiled = partial(jit, lowerings=lowerings, precision=precision)
         main, seen = graph.main_output.name, graph.pruned("eval")
         groups, kind = groups_of(seen, passes), type_of(precision)
 

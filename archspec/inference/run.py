@@ -341,7 +341,7 @@ class Run:
 
     @cached_property
     def _lowerings(self) -> Lowerings:
-        return of_one_call(self._mode, self.precision) if self._once else of_mode(self._mode)
+        return of_one_call(self._mode) if self._once else of_mode(self._mode)
 
     @cached_property
     def _forward(self) -> Forward:

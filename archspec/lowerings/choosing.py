@@ -116,15 +116,13 @@ def of_new_run(mode: Mode) -> Lowerings:
     return Lowerings(device, tuned=tuned_for(device))
 
 
-def of_one_call(mode: Mode, precision: str = "float32") -> Lowerings:
+def of_one_call(mode: Mode) -> Lowerings:
     """Those of a program that is called once, with few samples: without oneDNN, so that it can be kept.
 
-    jaxlib cannot write down a program that calls oneDNN, and to compile one takes longer than few samples gain. In 16
-    bits oneDNN stays: of jaxlib 0.12 a mean of a map that bfloat16 convolutions made is NaN without it, since YNNPACK
-    takes these into its reduction.
+    jaxlib cannot write down a program that calls oneDNN, and to compile one takes longer than few samples gain.
     """
     chosen = of_mode(mode)
-    if chosen.device is None or not chosen.device.onednn or precision != "float32":
+    if chosen.device is None or not chosen.device.onednn:
         return chosen
     device = chosen.device._replace(onednn=False)
     return Lowerings(device, tuned=tuned_for(device))

@@ -8,18 +8,20 @@ from typing import Any
 import jax
 
 from archspec.lowerings.choosing import Lowerings, default
+from archspec.lowerings.device import options_in
 
 
 def jit(
     function: Callable[..., Any],
     lowerings: Lowerings | None = None,
     options: Mapping[str, Any] | None = None,
+    precision: str = "float32",
     **settings: Any,
 ) -> Any:
     """`jax.jit` of a program of a whole network, with the compiler options of its lowerings; by default this device's.
 
-    Further `options` are the program's own. It asks for the device: at the top of a module it would do so when that is
-    imported.
+    Those that the precision needs to be right go before them, and `options`, which are the program's own, before all.
+    It asks for the device: at the top of a module it would do so when that is imported.
     """
-    own = {**(lowerings or default()).options, **(options or {})}
+    own = {**(lowerings or default()).options, **options_in(precision), **(options or {})}
     return jax.jit(function, compiler_options=own or None, **settings)

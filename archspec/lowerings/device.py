@@ -20,6 +20,10 @@ place of 0.3 ms, and with its products beside the sums those go before oneDNN's,
 of 23 ms.
 """
 
+NO_YNNPACK: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""Without YNNPACK's reductions: of jaxlib 0.12 they give NaN for a mean over what two layers in bfloat16 made, on
+processors that do not multiply bfloat16, and with oneDNN too."""
+
 FIRST_WITH_ONEDNN, FIRST_UNTRIED = (0, 11, 2), (0, 13)
 """Versions of jaxlib: before the first the options do nothing, and from the second on they may be gone."""
 
@@ -45,6 +49,11 @@ class Device(NamedTuple):
         return f"{name} (jaxlib {jaxlib}{', with oneDNN' if self.onednn else ''})"
 
 
+def options_in(precision: str) -> dict[str, Any]:
+    """The compiler options that programs in a precision need to be right, whatever computes their operations."""
+    return dict(NO_YNNPACK) if precision != "float32" and has_ynnpack(jax.default_backend()) else {}
+
+
 def version_of(text: str) -> tuple[int, ...]:
     """`0.10.2` as (0, 10, 2)."""
     return tuple(int(part) for part in text.split(".")[:3] if part.isdigit())
@@ -59,16 +68,21 @@ def this_device() -> Device:
 
 def has_onednn(backend: str) -> bool:
     """Whether programs for a backend can call oneDNN."""
-    if backend != "cpu" or platform.machine() not in {"x86_64", "AMD64"}:
-        return False
-    own = version_of(version.__version__)
-    return own >= FIRST_WITH_ONEDNN and (own < FIRST_UNTRIED or _accepted())
+    return backend == "cpu" and platform.machine() in {"x86_64", "AMD64"} and _knows(ONEDNN)
 
 
-def _accepted() -> bool:
+def has_ynnpack(backend: str) -> bool:
+    """Whether programs for a backend call YNNPACK where it is not told to keep out."""
+    return backend == "cpu" and _knows(NO_YNNPACK)
+
+
+def _knows(options: dict[str, Any]) -> bool:
     """Whether the compiler knows the options: it refuses what it does not know."""
+    own = version_of(version.__version__)
+    if own < FIRST_WITH_ONEDNN or own < FIRST_UNTRIED:
+        return own >= FIRST_WITH_ONEDNN
     try:
-        jax.jit(lambda: 0, compiler_options=ONEDNN).lower().compile()
+        jax.jit(lambda: 0, compiler_options=options).lower().compile()
     except Exception:  # of whichever type a later version raises: without the options all works too
         return False
     return True

@@ -300,10 +300,11 @@ def steps_of(
 
     def train_over_devices() -> Any:
         if devices is None:
-            return jit(train_step, chosen, donate_argnums=0)
+            return jit(train_step, chosen, precision=train.precision, donate_argnums=0)
         # Where the state lies is said, so that the next step is the same program.
         shardings = (template_shardings, devices.whole)
-        return jit(train_step, chosen, devices.options, donate_argnums=0, out_shardings=shardings)
+        own = {"donate_argnums": 0, "out_shardings": shardings}
+        return jit(train_step, chosen, devices.options, train.precision, **own)
 
     def network(state: State) -> Network:
         own = (objective.narrowed(state["params"]), state["statistics"])
@@ -320,9 +321,9 @@ def steps_of(
         prepare,
         train_over_devices(),
         folding if devices is None else lambda params, statistics: folding(*devices.gathered((params, statistics))),
-        jit(evaluate_step, chosen)
+        jit(evaluate_step, chosen, precision=seen_in)
         if devices is None or over is None
-        else jit(over.evaluation(evaluate_step), chosen, devices.options),
+        else jit(over.evaluation(evaluate_step), chosen, devices.options, seen_in),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
