@@ -13,9 +13,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CON
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
 
-# Every test that is not marked slow.
+# Every test that is not marked slow. Programs are compiled without LLVM's optimisations, in three quarters of the time;
+# test-slow and test-jax are of programs as users run them.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)" $(BIN)/python -m pytest -n 2 -m "not slow"
 
 # Those that are.
 test-slow: $(VENV)/.installed-test

@@ -171,14 +171,14 @@ SEEDS = st.integers(0, 2**40)
 TREE, TIMES = st.integers(0, len(TREES) - 1), st.integers(1, 4)
 
 
-@settings(quiet, max_examples=250)
+@settings(quiet, max_examples=100)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
     answer_mutated(tmp_path_factory, seed, TREES[base], times)
 
 
 @pytest.mark.slow
-@settings(quiet, max_examples=2500)
+@settings(quiet, max_examples=1000)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_many_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
     answer_mutated(tmp_path_factory, seed, TREES[base], times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ def test_a_title_is_text_whatever_is_in_it(tmp_path: Path, title: str) -> None:
     """It has the name of the folder of the data, in which dollars and letters of no font may stand."""
     (head,) = load("lenet5").heads()
     record = {"epoch": 1, "train": {"loss": 1.0, "accuracy": 0.5}, "validation": {"loss": 1.0, "top1": 0.5}}
+    import_module("matplotlib.backends.backend_agg")  # which warns, of pyparsing
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         curves.draw([record], title, tmp_path / "curves.png", head)
