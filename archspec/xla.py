@@ -191,7 +191,7 @@ def lowered(
             return given[0]
 
         x = given if len(given) > 1 else next(iter(given.values()))
-        return Lowered(jit(forward, chosen, precision=precision or "float32"), (*arrays, x), chosen)
+        return Lowered(jit(forward, chosen, precision=kind), (*arrays, x), chosen)
     from archspec.data import LABEL
     from archspec.tasks import COUNTS
     from archspec.training.feeding import Batch

@@ -59,8 +59,9 @@ def alone(graph: Graph, batch: int, lowerings: Lowerings, precision: str, said: 
 def _timed(node: Node, index: int, way: Way, batch: int, key: Any) -> Alone:
     step, module, lowerings = way.program.steps[index], way.module(index), way.lowerings
     options = options_of(step, way)
-    kind = jnp.float32 if step.full_precision or way.precision is None else way.precision
-    compiled = partial(jit, lowerings=lowerings, precision=jnp.dtype(kind).name)
+    precision = None if step.full_precision else way.precision
+    kind = jnp.float32 if precision is None else precision
+    compiled = partial(jit, lowerings=lowerings, precision=precision)
     kinds = [own for own, port in zip(node.input_types, node.ports, strict=True) if port != "shape"]
     given = [_input(own, indices, batch, kind) for own, (_, indices) in zip(kinds, step.inputs, strict=True)]
     split: Any = nnx.split(module, nnx.Param, ...)

@@ -55,9 +55,9 @@ class Forward:
         passes: Sequence[str] = DEFAULT,
         precision: Precision = "float32",
     ) -> None:
-        compiled = partial(jit, lowerings=lowerings, precision=precision)
         main, seen = graph.main_output.name, graph.pruned("eval")
         groups, kind = groups_of(seen, passes), type_of(precision)
+        compiled = partial(jit, lowerings=lowerings, precision=kind)
 
         def outputs_of(params: Arrays, statistics: Arrays, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
             x = given(normalised_inputs(batch, inputs))

@@ -15,13 +15,13 @@ def jit(
     function: Callable[..., Any],
     lowerings: Lowerings | None = None,
     options: Mapping[str, Any] | None = None,
-    precision: str = "float32",
+    precision: Any = None,
     **settings: Any,
 ) -> Any:
     """`jax.jit` of a program of a whole network, with the compiler options of its lowerings; by default this device's.
 
-    Those that the precision needs to be right go before them, and `options`, which are the program's own, before all.
-    It asks for the device: at the top of a module it would do so when that is imported.
+    Those that a 16-bit `precision` needs to be right go before them, and `options`, which are the program's own, before
+    all. It asks for the device: at the top of a module it would do so when that is imported.
     """
     own = {**(lowerings or default()).options, **options_in(precision), **(options or {})}
     return jax.jit(function, compiler_options=own or None, **settings)

@@ -49,9 +49,10 @@ class Device(NamedTuple):
         return f"{name} (jaxlib {jaxlib}{', with oneDNN' if self.onednn else ''})"
 
 
-def options_in(precision: str) -> dict[str, Any]:
-    """The compiler options that programs in a precision need to be right, whatever computes their operations."""
-    return dict(NO_YNNPACK) if precision != "float32" and has_ynnpack(jax.default_backend()) else {}
+def options_in(precision: Any) -> dict[str, Any]:
+    """The compiler options that programs in a 16-bit type need to be right, whatever computes their operations; none
+    without one."""
+    return dict(NO_YNNPACK) if precision is not None and has_ynnpack(jax.default_backend()) else {}
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -71,6 +72,7 @@ def has_onednn(backend: str) -> bool:
     return backend == "cpu" and platform.machine() in {"x86_64", "AMD64"} and _knows(ONEDNN)
 
 
+@cache
 def has_ynnpack(backend: str) -> bool:
     """Whether programs for a backend call YNNPACK where it is not told to keep out."""
     return backend == "cpu" and _knows(NO_YNNPACK)
@@ -79,7 +81,7 @@ def has_ynnpack(backend: str) -> bool:
 def _knows(options: dict[str, Any]) -> bool:
     """Whether the compiler knows the options: it refuses what it does not know."""
     own = version_of(version.__version__)
-    if own < FIRST_WITH_ONEDNN or own < FIRST_UNTRIED:
+    if own < FIRST_UNTRIED:
         return own >= FIRST_WITH_ONEDNN
     try:
         jax.jit(lambda: 0, compiler_options=options).lower().compile()

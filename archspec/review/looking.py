@@ -77,7 +77,7 @@ def look(
     narrow = narrowing(graph, kind)
     collectors = {head.name: _collector(head, shown_by(head, graph), names.get(head.name, ())) for head in own}
 
-    @partial(jit, lowerings=lowerings)
+    @partial(jit, lowerings=lowerings, precision=kind)
     def of_batch(
         params: Arrays, statistics: Arrays, inputs: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]
     ) -> dict[str, dict[str, Any]]:

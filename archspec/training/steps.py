@@ -300,11 +300,10 @@ def steps_of(
 
     def train_over_devices() -> Any:
         if devices is None:
-            return jit(train_step, chosen, precision=train.precision, donate_argnums=0)
+            return jit(train_step, chosen, precision=objective.type, donate_argnums=0)
         # Where the state lies is said, so that the next step is the same program.
         shardings = (template_shardings, devices.whole)
-        own = {"donate_argnums": 0, "out_shardings": shardings}
-        return jit(train_step, chosen, devices.options, train.precision, **own)
+        return jit(train_step, chosen, devices.options, objective.type, donate_argnums=0, out_shardings=shardings)
 
     def network(state: State) -> Network:
         own = (objective.narrowed(state["params"]), state["statistics"])
@@ -321,9 +320,9 @@ def steps_of(
         prepare,
         train_over_devices(),
         folding if devices is None else lambda params, statistics: folding(*devices.gathered((params, statistics))),
-        jit(evaluate_step, chosen, precision=seen_in)
+        jit(evaluate_step, chosen, precision=seen)
         if devices is None or over is None
-        else jit(over.evaluation(evaluate_step), chosen, devices.options, seen_in),
+        else jit(over.evaluation(evaluate_step), chosen, devices.options, seen),
         lambda inputs: normalised_inputs(inputs, sections),
         lambda step: float(train.optimiser.learning_rate * factor(step)),
         pure,
