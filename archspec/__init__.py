@@ -17,11 +17,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archspec.comparing import Comparison as Comparison
+    from archspec.comparing import diff as diff
     from archspec.diagnostics import Diagnostic as Diagnostic
     from archspec.diagnostics import ShapeError as ShapeError
     from archspec.diagnostics import SpecError as SpecError
     from archspec.drawing import DrawingError as DrawingError
     from archspec.drawing import draw as draw
+    from archspec.explaining.gathering import explain as explain
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
     from archspec.inference.run import Run as Run
@@ -37,12 +40,17 @@ if TYPE_CHECKING:
     from archspec.plugins import plugin as plugin
     from archspec.reports import Report as Report
     from archspec.reports import report as report
+    from archspec.runs.table import table_of_runs as table_of_runs
+    from archspec.sweeping.working import sweep as sweep
     from archspec.training.run import train as train
     from archspec.types import TensorType as TensorType
+    from archspec.walking.invariance import invariance as invariance
+    from archspec.walking.walkthrough import walkthrough as walkthrough
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "archspec.comparing",
     "Cost": "archspec.layers",
     "Diagnostic": "archspec.diagnostics",
     "DrawingError": "archspec.drawing",
@@ -59,12 +67,18 @@ _HOMES = {
     "Weight": "archspec.layers",
     "Window": "archspec.layers",
     "build": "archspec.lower",
+    "diff": "archspec.comparing",
     "draw": "archspec.drawing",
+    "explain": "archspec.explaining.gathering",
+    "invariance": "archspec.walking.invariance",
     "load": "archspec.loading",
     "open": "archspec.inference.run",
     "plugin": "archspec.plugins",
     "report": "archspec.reports",
+    "sweep": "archspec.sweeping.working",
+    "table_of_runs": "archspec.runs.table",
     "train": "archspec.training.run",
+    "walkthrough": "archspec.walking.walkthrough",
 }
 
 # `from archspec import *` leaves Python's own `open` alone.

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from archspec.diagnostics import SpecError
 from archspec.output import Stream, say, streams
 
-WITHOUT_PLUGINS = ("zoo", "doctor")
+WITHOUT_PLUGINS = ("zoo", "doctor", "runs")
 """Commands that take neither a spec nor a run."""
 COMPILING_NOTHING = ("data",)
 """Commands that run JAX, but compile no network."""
@@ -43,15 +43,24 @@ COMMANDS = {
     "serve": Command("the report as a page in the browser, which follows the spec as it is saved"),
     "draw": Command("draw a network: SVG, PNG, PDF or DOT"),
     "compare": Command("networks side by side; two of them layer by layer"),
+    "diff": Command("what differs between specs, git revisions or runs"),
     "roofline": Command("how fast a network can be on a device at best"),
     "plan": Command("which mesh of many devices a network trains on best, and what bounds it there"),
     "bench": Command("how fast a network is on this device: steps, layers, beside Flax by hand", runs_jax=True),
     "tune": Command("time the ways to compute a network's operations on this device, and keep the best", runs_jax=True),
     "train": Command("train a network; checkpoints, metrics and curves in a run folder", runs_jax=True),
+    "sweep": Command("try settings of a spec, a run each: grid, random, successive halving, TPE", runs_jax=True),
     "lr-find": Command("try rising learning rates on a spec's own recipe, and suggest one", runs_jax=True),
     "eval": Command("evaluate a trained run on its test, validation or training part, or on other data", runs_jax=True),
+    "walkthrough": Command(
+        "one number of a layer, and the numbers that make it; what a run says of an image that moves", runs_jax=True
+    ),
+    "explain": Command(
+        "where a trained run's answers come from: attributions, maps, units, adversarial images", runs_jax=True
+    ),
     "predict": Command("what a trained run says of files: classes, labels, numbers, masks, images", runs_jax=True),
     "data": Command("read all data of a spec once, and say what is in them and what is wrong", runs_jax=True),
+    "runs": Command("runs side by side: settings that differ, figures, learning curves"),
     "weights": Command("import and export weights", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": Command("list, sort and plot the networks that come with archspec"),

@@ -71,6 +71,15 @@ class Spec:
         check_defaults(self._document, findings)
         self._findings = findings
 
+    def changed_by(self, overrides: Sequence[Override]) -> Spec:
+        """The same with more overrides, laid over its own. Raises nothing: what is wrong is in its `diagnostics`."""
+        return Spec(self._original, [*self._overrides[len(self._asked) :], *overrides], asked=self._asked)
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """What is set from outside the file, in the order in which it is laid over it."""
+        return self._overrides
+
     @property
     def name(self) -> str:
         """The network's name: the variant's, or the file's."""
@@ -391,12 +400,13 @@ def open_spec(
         return _chosen(document, variant or named or default_variant(document), overrides, findings, asked)
 
 
-def open_specs(target: str, overrides: Sequence[Override] = ()) -> list[Spec]:
+def open_specs(target: str, overrides: Sequence[Override] = (), *, findings: Findings | None = None) -> list[Spec]:
     """Every network that a target names: one for a variant or a file without variants, else one a variant.
 
-    Raises `SpecError` with what is wrong in all of them where one extends something that cannot be had.
+    Raises `SpecError` with what is wrong in all of them where one extends something that cannot be had;
+    `findings.files` then still has the files that were looked for.
     """
-    findings = Findings()
+    findings = Findings() if findings is None else findings
     with _no_collection():
         document, named, asked = _open(target, findings)
         names: list[str | None] = [named] if named else list(document.variants)
@@ -448,6 +458,8 @@ def _bound(document: Document, overrides: Sequence[Override], findings: Findings
 
         document, own = laid_over(document, overrides, findings)
         given.update(own)
+        # The document itself stays bound to its own arguments: `is_usual` reads it again.
+        document = document.changed(document.root)
     bind_arguments(document, given, findings)
     return document
 

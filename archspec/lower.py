@@ -132,10 +132,14 @@ class Network(nnx.Module):
         train: bool = True,
         precision: Any = None,
         lowerings: Lowerings | None = None,
+        through: Mapping[str, Callable[[jax.Array], jax.Array]] = {},
     ) -> Iterator[tuple[int, jax.Array]]:
-        """Every node's output, by the node's index in the graph that is pruned to the mode, one by one."""
+        """Every node's output, by the node's index in the graph that is pruned to the mode, one by one.
+
+        What a node gives goes `through` the function that stands there by its path, before others take it.
+        """
         values = self.given(x)
-        way = self.way(train, key, frozen, precision, lowerings)
+        way = self.way(train, key, frozen, precision, lowerings)._replace(through=through)
         for index in range(len(way.program.steps)):
             call(index, values, way)
             yield index, values[index, False]

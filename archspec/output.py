@@ -142,6 +142,10 @@ class Stream(io.TextIOWrapper):
         super().write(clean)
         return len(text)
 
+    def paint(self, text: str) -> None:
+        """Writes text that was cleaned, and has our own colours, on a terminal."""
+        super().write(text)
+
 
 @contextmanager
 def streams() -> Iterator[tuple[Stream, ...]]:
@@ -231,6 +235,15 @@ def print_as(text: str, format: str) -> None:
     if format in MARKUP and not takes_unicode():
         text = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def paint(text: str) -> None:
+    """Prints text that was cleaned and has our own colours; a terminal takes it as it is."""
+    text = text if text.endswith("\n") else text + "\n"
+    if isinstance(sys.stdout, Stream):
+        sys.stdout.paint(text)
+    else:
+        sys.stdout.write(text)
 
 
 def say(text: str, *, clean: bool = True) -> None:

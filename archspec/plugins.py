@@ -302,6 +302,11 @@ def _is_of(filename: str, kind: type[Kind]) -> bool:
     return filename == getattr(sys.modules.get(kind.__module__), "__file__", None)
 
 
+def loaded_files() -> tuple[str, ...]:
+    """The files of plugins that were loaded, for another process to load them too."""
+    return tuple(item.path for item in _loaded.values() if item.path is not None)
+
+
 def record(values: Iterable[Any]) -> list[dict[str, Any]]:
     """The plugins that these values have kinds of, for the record of a run."""
     if not _loaded:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from stat import S_ISCHR, S_ISFIFO, S_ISREG, S_ISSOCK
-from typing import Any
+from typing import Any, Protocol
 
 from archspec.diagnostics import Findings, Label, Source, Span
 from archspec.located import Located, Mapping, Scalar, Sequence, describe
@@ -31,8 +34,67 @@ _taken: dict[str, bytes] = {}
 """What was read from standard input and from descriptors, which give it once only."""
 
 
+class Files(Protocol):
+    """Files as they were at some other time, as a git revision has them. Of paths that it `holds` it answers in the
+    disk's place, also that there is nothing."""
+
+    def holds(self, path: Path) -> bool: ...
+    def is_file(self, path: Path) -> bool: ...
+    def is_folder(self, path: Path) -> bool: ...
+    def bytes_of(self, path: Path) -> bytes:
+        """All bytes of a file. Raises OSError."""
+
+    def inside(self, folder: Path) -> list[str]:
+        """The names of the files in a folder."""
+
+    def real(self, path: Path) -> Path:
+        """The path with links followed."""
+
+
+_laid: ContextVar[Files | None] = ContextVar("files laid over the disk's", default=None)
+
+
+@contextmanager
+def laid(files: Files | None) -> Iterator[None]:
+    """Specs are read from these files meanwhile, and from the disk what they do not hold; None changes nothing."""
+    token = _laid.set(files)
+    try:
+        yield
+    finally:
+        _laid.reset(token)
+
+
+def _instead(path: Path) -> Files | None:
+    """The files that answer for a path in the disk's place; None where the disk does."""
+    files = _laid.get()
+    return files if files is not None and files.holds(path) else None
+
+
+def real(path: Path) -> Path:
+    """The path with links followed, by which two paths of one file are told to be that."""
+    files = _instead(path)
+    return path.resolve() if files is None else files.real(path)
+
+
+def files_in(folder: Path, ending: str) -> list[Path]:
+    """The files in a folder whose names end so, sorted; none where there is no such folder."""
+    files = _instead(folder)
+    if files is None:
+        return sorted(folder.glob(f"*{ending}"))
+    return sorted(folder / name for name in files.inside(folder) if name.endswith(ending))
+
+
+def text_of(path: Path) -> str:
+    """A file's text. Raises OSError, and ValueError where it is not UTF-8."""
+    files = _instead(path)
+    return path.read_text("utf-8") if files is None else files.bytes_of(path).decode()
+
+
 def _bytes_of(path: Path) -> bytes:
     """The first bytes of a file, one more than a spec may have. Raises OSError and ValueError."""
+    files = _instead(path)
+    if files is not None:
+        return files.bytes_of(path)
     once = path == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/"))
     if once and str(path) in _taken:
         return _taken[str(path)]
@@ -51,6 +113,9 @@ def _bytes_of(path: Path) -> bytes:
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file; a path that the system refuses is none."""
+    files = _instead(path)
+    if files is not None:
+        return files.is_file(path)
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -59,6 +124,9 @@ def is_file(path: Path) -> bool:
 
 def is_readable(path: Path) -> bool:
     """Whether a spec can be read there: a file, a pipe, or a descriptor such as /dev/stdin."""
+    files = _instead(path)
+    if files is not None:
+        return files.is_file(path)
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -68,6 +136,9 @@ def is_readable(path: Path) -> bool:
 
 def is_folder(path: Path) -> bool:
     """Whether there is such a folder; a path that the system refuses is none."""
+    files = _instead(path)
+    if files is not None:
+        return files.is_folder(path)
     try:
         return path.is_dir()
     except (OSError, ValueError):

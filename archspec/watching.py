@@ -43,6 +43,19 @@ class Figure(NamedTuple):
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value)
         return float(value) if number else None
 
+    def to_plain(self) -> dict[str, Any]:
+        """As run.json has it."""
+        return {"name": self.name, "path": list(self.path), "better": self.better}
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Figure | None:
+        """The figure that run.json has; None where it has none."""
+        if not isinstance(value, Mapping):
+            return None
+        name, path, better = (value.get(key) for key in ("name", "path", "better"))
+        whole = isinstance(name, str) and isinstance(path, list) and better in ("higher", "lower")
+        return cls(str(name), tuple(map(str, path or ())), better) if whole else None  # type: ignore[arg-type]
+
     def improves(self, value: float | None, before: float | None, by: float = 0.0) -> bool:
         """Whether a value is better than one before, by more than a difference."""
         if value is None or before is None:
@@ -96,6 +109,16 @@ def chosen_by(spec: Spec) -> Figure | None:
     if spec.train is None or spec.train.best is None:
         return None
     return figure_named(spec.train.best, spec.heads(), spec.graph().main_output.name)
+
+
+def compared_by(recipe: Train, heads: Sequence[Head], main: str) -> Figure:
+    """The figure by which runs of a recipe are compared: the one that its `best` names, otherwise the headline of the
+    main output.
+
+    Raises `UnmeasuredError` (E509) where `best` names a figure that evaluations do not measure.
+    """
+    head = next(head for head in heads if head.name == main)
+    return figure_named(recipe.best or (head.figures[0] if head.figures else LOSS), heads, main)
 
 
 def best_of(records: Sequence[Mapping[str, Any]], figure: Figure, among: Sequence[int] | None = None) -> int | None:

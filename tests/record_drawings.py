@@ -23,6 +23,8 @@ FILE = Path(__file__).parent / "fingerprints" / "drawings.json"
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 EXAMPLES = Path(__file__).parents[1] / "specs" / "examples"
+NETWORKS = "*-*.svg"
+"""Those of networks, NETWORK-LOOK.svg; the others are drawn by commands, which their own tests type."""
 
 DRAWINGS: dict[str, dict[str, Any]] = {
     "graph": {},
@@ -76,7 +78,7 @@ def main() -> None:
         altered = [key for key, value in found.items() if before.get(name, {}).get(key) != value]
         if altered:
             print(f"{name}: {', '.join(altered)}")
-    for file in PICTURES.glob("*.svg"):
+    for file in PICTURES.glob(NETWORKS):
         file.write_bytes(picture(file))
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps({"graphviz": graphviz(), "networks": made}, indent=1) + "\n", "utf-8")

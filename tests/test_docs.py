@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,6 +18,7 @@ from archspec.optimisers import Optimiser
 from archspec.reports.kinds import kind_to_dict, written
 from archspec.spec.train import Train
 from tests.digits import some_digits
+from tests.shown import Shown, agrees, printed, shown
 
 DOCS = Path(__file__).parent.parent / "docs"
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (DOCS / "datasets.md").read_text("utf-8"), re.M | re.S))
@@ -125,6 +128,65 @@ def test_the_readme_shows_what_the_report_prints(capsys: pytest.CaptureFixture[s
     shown = re.findall(rf"^    \$ {re.escape(command)}\n((?:    .*\n|\n)+)", readme, re.M)[0]
     assert main([str(DOCS.parent / word) if word.endswith(".yaml") else word for word in command.split()[1:]]) == 0
     assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for page in ("lecture.md", "walkthrough.md") for example in shown(DOCS / page)],
+    ids=lambda example: example.command[9:50],
+)
+def test_commands_print_what_the_page_shows(example: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    assert agrees(example.lines, printed(example.command))
+
+
+def test_what_a_page_shows_is_compared() -> None:
+    """Every line, but for those that `…` stands for."""
+    assert agrees(("a", "…", "d"), ["a", "b", "c", "d"])
+    assert not agrees(("a", "…", "d"), ["a", "b", "c"])
+    assert not agrees(("a", "b"), ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("example", [own for own in shown(DOCS / "sweep.md") if "--dry-run" in own.command])
+def test_the_page_on_sweeps_shows_what_is_checked(example: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    assert agrees(example.lines, printed(example.command))
+
+
+def test_the_page_on_sweeps_gives_commands_that_parse() -> None:
+    from archspec.cli import _options
+
+    page = (DOCS / "sweep.md").read_text("utf-8")
+    commands = re.findall(r"^    (?:\$ )?(archspec (?:.*\\\n)*[^#\n]*)", page, re.M)
+    assert len(commands) >= 8
+    for command in commands:
+        words = shlex.split(command.replace("\\\n", " ").replace("[--set …]", ""))
+        assert _options(words[1:], words[1]).parser is not None
+
+
+def test_the_page_on_differences_shows_what_diff_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the example, changed as the page says it was."""
+    page = (DOCS / "diff.md").read_text("utf-8")
+    shown = re.findall(r"^    \$ archspec diff\n((?:    .*\n|\n)+)", page, re.M)[0]
+    text = (DOCS.parent / "specs" / "examples" / "digits.yaml").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(text)
+    who = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *words], check=True)
+    (tmp_path / "net.yaml").write_text(text.replace("filters: 16", "filters: 24").replace("0.003", "0.001"))
+    assert main(["diff"]) == 0
+    assert [line.removeprefix("    ") for line in shown.rstrip().splitlines()] == capsys.readouterr().out.splitlines()
+
+
+def test_the_page_on_differences_gives_commands_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each at its beginning; that of a revision is that of `archspec diff --help`."""
+    page = (DOCS / "diff.md").read_text("utf-8")
+    assert len(re.findall(r"^    archspec diff\b", page, re.M)) == 8
+    for option in set(re.findall(r"`(--[a-z-]+)", page)) - {"--skip-others"}:
+        assert main(["diff", "--help"]) == 0 and option in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs.folders import make_run
+
 HEAVY = ("jax", "jaxlib", "numpy", "flax", "optax", "orbax", "grain", "matplotlib", "PIL", "rich", "tensorboardX")
+RUNS = "{runs}"
+"""Stands for a folder with runs."""
 ZOO = Path(__file__).parent.parent / "specs" / "zoo" / "lenet.yaml"
 
 
@@ -37,12 +41,22 @@ def loaded_by(code: str) -> set[str]:
         ["zoo", "--sort", "top1", "--format", "csv"],
         ["compare", "lenet5", "lenet1"],
         ["compare", "lenet5", "lenet1", "alexnet", "--format", "latex"],
+        ["diff", "lenet5", "lenet1"],
+        ["diff", "lenet5", "lenet1", "--format", "markdown"],
+        ["diff", "HEAD", str(ZOO), "--format", "json"],
         ["roofline", "lenet5", "--device", "a100", "--mode", "train", "--devices", "8", "--batch", "64"],
         ["roofline", "--list"],
+        ["runs", RUNS],
+        ["runs", RUNS, "--sort", "best", "--format", "json"],
+        ["runs", RUNS, "--html", "/dev/null"],
         ["plan", "resnet50", "--device", "h200", "--devices", "64", "--batch", "8192"],
     ],
 )
-def test_commands_that_only_read_load_nothing_heavy(command: list[str]) -> None:
+def test_commands_that_only_read_load_nothing_heavy(command: list[str], tmp_path: Path) -> None:
+    if RUNS in command:
+        make_run(tmp_path / "a")
+        make_run(tmp_path / "b", rate="0.2", figure=False)
+        command = [str(tmp_path) if word == RUNS else word for word in command]
     code = f"from archspec.cli import main\nassert main({command!r}) == 0"
     assert loaded_by(code) == set()
 
@@ -75,6 +89,7 @@ assert not known, known"""
     "command",
     [
         ["predict", "/no/run", "a.png"],
+        ["explain", "/no/run", "a.png"],
         ["eval", "/no/run"],
         ["train", "lenet5", "--set", "train.dataset.npz=/no/x.npz"],
         ["train", "lenet5", "--set", "train.dataset.image_folder=/no/folder"],

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from archspec.figures.receptive_field import fields_of
+from archspec.figures.receptive_field import fields_of, seen_by
 from archspec.graph import Graph, Node, Output, prune
 from archspec.layers.avg_pool import AvgPool
 from archspec.layers.max_pool import MaxPool
@@ -231,11 +231,19 @@ def test_the_gradient_reaches_as_far_as_predicted(name: str, path: str, input: t
     middle = [size // 2 for size in node.output.shape[:2]]
 
     # Weights are arguments, since XLA would take its time to fold constants.
-    def one(x: jax.Array, params: Any, statistics: Any) -> jax.Array:
+    def one(x: jax.Array, params: Any, statistics: Any, place: Any) -> jax.Array:
         found: Any = pure.apply(params, statistics, x, train=False)[0]
-        return found[0, middle[0], middle[1]].sum()
+        return found[0, place[0], place[1]].sum()
 
-    seen = np.asarray(jax.jit(jax.grad(one))(x, positive, running))[0].any(-1)
+    reaching = jax.jit(jax.grad(one))
+    index = next(index for index, own in enumerate(graph.nodes) if own.path == path)
+    last = [size - 1 for size in node.output.shape[:2]]
+    for place in ([0, 0], [1, last[1] - 1], last, middle):
+        seen = np.asarray(reaching(x, positive, running, np.asarray(place)))[0].any(-1)
+        (own,) = seen_by(graph, index, place).values()
+        found = [np.flatnonzero(lines) for lines in (seen.any(1), seen.any(0))]
+        assert own.exact and own.first == tuple(axis[0] for axis in found)
+        assert own.end == tuple(axis[-1] + 1 for axis in found)
     field = node.receptive_field
     for axis, lines in enumerate((seen.any(1), seen.any(0))):
         places = np.flatnonzero(lines)

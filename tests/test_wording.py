@@ -24,9 +24,11 @@ AGREES = re.compile(r"(listed|count|article)\(|'|(\w+\.)?_?[A-Z][A-Z0-9_]+$")
 NEVER_ONE = """
 augmentations/blur.py: kernel
 augmentations/cutout.py: box
+comparing/gathering.py: len(beside)
+comparing/markdown.py: limit
 data/_arrays.py: array.size
 data/_digits.py: train + test
-data/_files.py: _said(shape); dtype.itemsize; len(images); len(made); len(split); data.whose(part)
+data/_files.py: _said(shape); data.whose(part); dtype.itemsize; len(images); len(made); len(split)
 data/_index.py: len(wanted)
 data/cifar.py: classes
 data/digit_canvas.py: pixels
@@ -38,7 +40,16 @@ drawing/raster.py: size
 elaborate/outputs.py: len(end)
 elaborate/placing.py: high
 elaborate/unfound.py: len(names)
+explaining/attack_pictures.py: attack.steps
+explaining/attributing.py: done.steps
+explaining/attribution_pictures.py: len(array)
+explaining/choosing.py: question.takes
+explaining/layer_pictures.py: array.shape[-1]; len(kernels)
+explaining/page.py: len(own); number
+explaining/unit_pictures.py: len(paths); unit.part
+explaining/units.py: search.steps; where
 expressions.py: len(self.types)
+figures/arithmetic.py: field.size[1]
 images/limits.py: width
 inference/archives.py: len(there)
 inference/samples.py: len(inputs)
@@ -56,18 +67,19 @@ loading.py: len(inputs)
 metrics/_base.py: len(values)
 nn/given.py: len(inputs)
 reports/cells.py: len(row); len(self.head)
-reports/roofline.py: prediction.throughput
 reports/plan.py: needed; short(factor)
+reports/roofline.py: prediction.throughput
 reports/roofline_plot.py: prediction.throughput
 reports/tables.py: role
 reports/zoo_plot.py: classes; len(items)
-review/confusion.py: len(self.names); len(rows)
+review/confusion.py: len(rows); len(self.names)
 review/curves.py: len(rows)
 review/of_numbers.py: len(self.names)
 runs/folder.py: len(lines)
-spec/network.py: self.short_side
 spec/meshing.py: labels
+spec/network.py: self.short_side
 survey/words.py: len(classes)
+sweeping/space.py: search
 tasks/_numbers.py: output
 tasks/classification.py: target.shape[1]; word
 training/adapting.py: array.shape[1]; made[0].shape[1]
@@ -77,6 +89,11 @@ training/failure.py: scale
 training/feeding.py: devices
 training/notes.py: ways_said(moving)
 tuning/tables.py: PROGRAMS[mode]; case.groups; short(step.ratio)
+walking/invariance.py: max(pixels); self.section.channels; where
+walking/ranges.py: len(values); max(-low, high)
+walking/tables.py: found.inner; found.overlap; len(sweep.values)
+walking/numbers.py: _by(spatial); several
+walking/text.py: len(rest)
 """
 """Of each file the values that are never one where the text is said, or begin with no vowel; shapes and rates too."""
 

@@ -80,6 +80,10 @@ class Way(NamedTuple):
     varying: Mapping[int, Mapping[str, jax.Array]] = {}
     """By a call's index, numbers that differ among the rounds of a loop: its `hash`, and fields that are `varying`."""
 
+    through: Mapping[str, Callable[[jax.Array], jax.Array]] = {}
+    """By a call's name, a function that what it gives goes through before others take it: for looking inside. Of what
+    is in a group nothing goes through."""
+
     @property
     def outputs(self) -> set[int]:
         return {index for _, index in self.program.outputs}
@@ -172,8 +176,11 @@ def taken_by(index: int, values: Values, way: Way) -> list[jax.Array]:
 
 def keep(index: int, value: jax.Array, values: Values, way: Way) -> None:
     """Adds what a call gave to the values, in the precision that layers pass on."""
+    step = way.program.steps[index]
+    if step.name in way.through:
+        value = way.through[step.name](value)
     # What a layer in float32 gives as an output of the network is not rounded.
-    full = way.program.steps[index].full_precision and index in way.outputs
+    full = step.full_precision and index in way.outputs
     values[index, False] = value if way.precision is None or full else _as(way.precision, value)
 
 

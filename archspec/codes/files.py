@@ -102,4 +102,10 @@ CODES = (
         "Another program has it, or it needs rights that you do not have.",
         "Give another `--port`, or none, which takes a free one.",
     ),
+    Code(
+        "E115",
+        "a revision, or a repository, that git does not have",
+        "`archspec diff` asks git for files as a commit has them; nothing is checked out.",
+        "`git log --oneline` lists revisions; in a shallow clone `git fetch --unshallow` fetches the older ones.",
+    ),
 )

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from archspec.diagnostics import DataError, Diagnostic, Findings, SpecError
 from archspec.output import as_json, say
@@ -165,16 +165,12 @@ def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None
     elif diagnostics:
         from archspec.rendering import render_text
 
-        say(render_text(diagnostics, colour=_colour()), clean=False)
+        say(render_text(diagnostics, colour=coloured(sys.stderr)), clean=False)
 
 
-def _colour() -> bool:
-    return (
-        sys.stderr is not None
-        and sys.stderr.isatty()
-        and "NO_COLOR" not in os.environ
-        and os.environ.get("TERM") != "dumb"
-    )
+def coloured(stream: TextIO | None) -> bool:
+    """Whether what is printed there may have colours."""
+    return stream is not None and stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def write_file(file: Path, contents: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -22,9 +23,10 @@ MAX_CELLS = 4_000_000
 class Difference:
     """A pair of layers of two networks, or a layer that one of them lacks.
 
-    `fields` are the fields that differ, each with its two values; `rewired` says that two layers that are equal by
-    themselves take their inputs from layers that are no pair. A "resized" pair has equal fields and another output
-    shape or other operations, which some change before it brought about.
+    `fields` are the fields that differ, each with its two values, `weights` among them where a layer uses the arrays of
+    another than its partner does; `rewired` says that two layers that are equal by themselves take their inputs from
+    layers that are no pair. A "resized" pair has equal fields and another output shape or other operations, which some
+    change before it brought about.
     """
 
     before: Node | None
@@ -44,6 +46,18 @@ class Difference:
         return "same" if equal and self.before.params == self.after.params else "resized"
 
     @property
+    def renamed(self) -> bool:
+        """Whether a pair has two paths, and so two names for its arrays."""
+        return self.before is not None and self.after is not None and self.before.path != self.after.path
+
+    @property
+    def sees_otherwise(self) -> bool:
+        """Whether the receptive fields of a pair differ."""
+        if self.before is None or self.after is None:
+            return False
+        return self.before.sees != self.after.sees or self.before.receptive_field != self.after.receptive_field
+
+    @property
     def macs(self) -> int:
         """Multiply–adds that the second network has more."""
         return (self.after.cost.macs if self.after else 0) - (self.before.cost.macs if self.before else 0)
@@ -53,6 +67,11 @@ class Difference:
         """Trainable parameters that the second network has more."""
         one, other = (node.count("trainable") if node else 0 for node in (self.before, self.after))
         return other - one
+
+    @property
+    def values(self) -> int:
+        """Numbers that the outputs of the second network have more, for one sample."""
+        return (self.after.output.size if self.after else 0) - (self.before.output.size if self.before else 0)
 
 
 def differences(first: Graph, second: Graph) -> list[Difference]:
@@ -71,7 +90,7 @@ def differences(first: Graph, second: Graph) -> list[Difference]:
         fields: tuple[tuple[str, Any, Any], ...] = ()
         rewired = False
         if before is not None and after is not None:
-            fields = _changed(before, after)
+            fields = (*_changed(before, after), *_shared(first, second, before, after, partner))
             # Inputs that the other network lacks are told of where these stand.
             known = all(source in partner for source in before.inputs)
             known = known and all(source in reached for source in after.inputs)
@@ -101,6 +120,20 @@ def _changed(before: Node, after: Node) -> tuple[tuple[str, Any, Any], ...]:
         for name in names
         if name not in before.layer.references and one.get(name) != other.get(name)
     )
+
+
+def _shared(
+    first: Graph, second: Graph, before: Node, after: Node, partner: dict[int, int]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Whose arrays two layers use, where these are not each other's partners."""
+    if before.shares is None and after.shares is None:
+        return
+    one, other = (
+        next((index for index, node in enumerate(graph.nodes) if node.path == owner), None)
+        for graph, owner in ((first, before.shares), (second, after.shares))
+    )
+    if one is None or other is None or partner.get(one) != other:
+        yield "weights", before.shares, after.shares
 
 
 def _aligned(first: Graph, second: Graph) -> list[tuple[int | None, int | None]]:

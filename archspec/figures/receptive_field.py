@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, prod
+from math import ceil, floor, prod
 from typing import NamedTuple
 
 from archspec.graph import Graph, Node, input_number, is_input, needed
@@ -138,3 +138,58 @@ def with_places(graph: Graph) -> list[tuple[Node, dict[int, ReceptiveField]]]:
         for index, (node, fields) in enumerate(zip(graph.nodes, fields_of(graph), strict=True))
         if index in own and placed[index]
     ]
+
+
+class Seen(NamedTuple):
+    """The part of an input that one position depends on, per axis: from `first` up to but without `end`, in pixels.
+
+    It is cut off at the input's borders. Not `exact` where less may be seen: behind layers that enlarge their input.
+    """
+
+    first: tuple[int, ...]
+    end: tuple[int, ...]
+    exact: bool = True
+
+
+def seen_by(graph: Graph, index: int, position: Sequence[int]) -> dict[int, Seen]:
+    """What a position of a node's output depends on, by the images and signals that it sees.
+
+    Windows are followed backwards layer by layer and cut off at the border of each map, since padding shows nothing of
+    the input: where a layer's windows lie depends on the position, which `ReceptiveField` knows for the middle alone.
+    """
+    own = tuple((at, at) for at in position)
+    spans: dict[int, tuple[tuple[tuple[int, int], ...], bool]] = {index: (own, True)}
+    for number in range(index, -1, -1):
+        if number not in spans:
+            continue
+        node, (span, exact) = graph.nodes[number], spans[number]
+        window = node.layer.footprint(node.input_types, node.output)
+        for source, kind, port in zip(node.inputs, node.input_types, node.ports, strict=True):
+            if port == "shape" or (kind.is_vector and is_input(source)):
+                continue
+            found, sure = _before(window, span, kind)
+            if source in spans:
+                known, certain = spans[source]
+                found = tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(found, known, strict=True))
+                sure = sure and certain
+            spans[source] = found, exact and sure
+    return {
+        source: Seen(tuple(first for first, _ in span), tuple(last + 1 for _, last in span), exact)
+        for source, (span, exact) in spans.items()
+        if is_input(source)
+    }
+
+
+def _before(
+    window: Window | None, span: Sequence[tuple[int, int]], kind: TensorType
+) -> tuple[tuple[tuple[int, int], ...], bool]:
+    """The positions of a layer's input that positions of its output see, first and last, per axis, and whether all."""
+    if window is None or len(span) != len(kind.spatial):
+        return tuple((0, size - 1) for size in kind.spatial), True
+    found, exact = [], True
+    for axis, ((first, last), size) in enumerate(zip(span, kind.spatial, strict=True)):
+        kernel, stride, pad = window.kernel[axis], window.stride[axis], window.pad[axis]
+        low, high = first * stride - pad, last * stride - pad + kernel - 1
+        exact = exact and stride >= 1
+        found.append((min(max(floor(low + 1e-6), 0), size - 1), max(min(ceil(high - 1e-6), size - 1), 0)))
+    return tuple(found), exact

@@ -173,6 +173,17 @@ def unfitted_labels(labels: np.ndarray, plan: Plan) -> np.ndarray:
     return labels
 
 
+def own_part(plan: Plan) -> tuple[slice, slice]:
+    """The rows and columns of the fitted image that lie within the image itself, and not on a border."""
+    size = plan.size
+    for step in plan.steps:
+        if isinstance(step, Bordered):  # always the last
+            (top, left), (height, width) = step.corner, size
+            return slice(top, top + height), slice(left, left + width)
+        size = step.size
+    return slice(0, size[0]), slice(0, size[1])
+
+
 def nearest(labels: np.ndarray, size: Size, box: tuple[float, float, float, float] | None = None) -> np.ndarray:
     """Labels (N, H, W) at another height and width: each is that of the pixel about its middle."""
     height, width = labels.shape[1:3]

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from archspec.data import Data, Dataset, Reading, Split, loaded, mapped, workers_for
 from archspec.diagnostics import DataError, Findings, SpecError, count, listed
+from archspec.graph import Graph
+from archspec.images.fitting import Plan, plan
 from archspec.inference.memory import less
 from archspec.kinds import Kind
 from archspec.loading import Spec, open_spec
@@ -20,8 +22,10 @@ from archspec.passes import PassName
 from archspec.passes import said as what_passes_do
 from archspec.runs.folder import SPEC, RunFolder
 from archspec.runs.reading import layout_of, opened, parted, restored
+from archspec.spec.network import ImageInput
 from archspec.spec.overrides import Override, python_override
 from archspec.spec.train import Precision
+from archspec.tasks import Head
 from archspec.training.boundary import in_words
 from archspec.training.checks import check_data, counted, fitted, fitted_heads, matched
 from archspec.training.digest import DATA, digest_of
@@ -34,6 +38,42 @@ if TYPE_CHECKING:
     from archspec.lower import Arrays
 
 Part = Literal["train", "validation", "test"]
+
+ATTACK = "attack"
+"""Of the figures, those under attack, and by which."""
+
+
+class Attacking(NamedTuple):
+    """An attack of what a run is measured on: `fgsm` or `pgd`, by no more than `epsilon` of the range of pixels.
+
+    PGD takes 40 `steps` and a `rate` of 2.5·ε/steps unless others are given.
+    """
+
+    method: str
+    epsilon: float
+    steps: int | None = None
+    rate: float | None = None
+    seed: int = 0
+
+    @property
+    def said(self) -> str:
+        return f"{self.method.upper()}, ε {self.epsilon:g}" + (f", {count(self.steps, 'step')}" if self.steps else "")
+
+
+def attacking(
+    method: str, epsilon: float, steps: int | None = None, rate: float | None = None, seed: int = 0
+) -> Attacking:
+    """The attack of these settings. Raises `ValueError` for one that there is not."""
+    if method not in ("fgsm", "pgd"):
+        raise ValueError(f"an attack is fgsm or pgd, not {method!r}")
+    if not 0 < epsilon <= 1:
+        raise ValueError(f"ε is a share of the range of pixels, above 0 up to 1, and not {epsilon!r}")
+    if method == "fgsm" and (steps is not None or rate is not None):
+        raise ValueError("FGSM is one step of ε: steps and rate are PGD's")
+    if (steps is not None and steps < 1) or (rate is not None and not rate > 0):
+        raise ValueError("steps are 1 or more, and a rate is above 0")
+    return Attacking(method, epsilon, steps, rate, seed)
+
 
 FITTING = ("fit", "short_side", "interpolation")
 """The fields of an image's input that say how images of another size are fitted, and change nothing of the network."""
@@ -55,6 +95,7 @@ def measured(
     lowerings: Mode | None = None,
     passes: Sequence[PassName] | None = None,
     precision: Precision = "float32",
+    attack: Attacking | None = None,
 ) -> Evaluated:
     """Loss and metrics of a run's last checkpoint on a part of its dataset, test or validation if none is named.
 
@@ -62,13 +103,16 @@ def measured(
     passed over, that its data are others than those of training, and which data were taken where they are not the
     run's own, is added to `notes`. Raises `SpecError` when the folder holds no run, its data cannot be read, or an
     override would change the network. `lowerings` and `passes` say otherwise than the run's recipe how operations are
-    computed and which passes are used. What is computed in 16 bits is said in `notes`.
+    computed and which passes are used. What is computed in 16 bits is said in `notes`. With an `attack`, the metrics
+    have under `attack` what it was and the same figures of the attacked samples.
     """
     said: list[str] = []
     with in_words(less(path)):
         folder, spec = opened(path)
         chosen = None if lowerings is None else of_mode(lowerings)
-        found = evaluated(folder, spec, restored(folder, spec, said), overrides, said, part, chosen, passes, precision)
+        found = evaluated(
+            folder, spec, restored(folder, spec, said), overrides, said, part, chosen, passes, precision, attack
+        )
     if notes is not None:
         notes.extend(said)
     return found
@@ -84,8 +128,88 @@ def evaluated(
     lowerings: Lowerings | None = None,
     passes: Sequence[PassName] | None = None,
     precision: Precision = "float32",
+    attack: Attacking | None = None,
 ) -> Evaluated:
     """As `evaluate`, of a run that was read."""
+    spec, graph, data, own, split, heads, other, plans = part_of(folder, spec, overrides, notes, part)
+    assert spec.train is not None
+    if passes is not None:
+        notes.append(f"passes: {what_passes_do(graph.pruned('eval'), passes)}")
+    # Nothing is kept in evaluation, so nothing is computed anew; whatever devices trained it, one measures it.
+    changed: dict[str, Any] = {"remat": (), "mesh": None}
+    changed |= {} if passes is None else {"passes": tuple(passes)}
+    recipe = spec.train.model_copy(update=changed)
+    steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
+    notes.extend(of_precision(precision, steps.lowerings, evaluation=True))
+    params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
+    if other:
+        notes.append(
+            f"evaluated on {count(len(split), f'{data.whose(own)} sample')} of {data.name}, not on the run's own data"
+        )
+        if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
+            notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
+    try:
+        evaluate = Evaluator(steps, split, heads, graph, data.whose(own), workers_for(spec.train.workers))
+        try:
+            metrics = evaluate(params, statistics)
+            if attack is not None:
+                from archspec.inspecting.adversarial import fgsm, pgd
+                from archspec.inspecting.against import against_targets
+
+                how = fgsm(attack.epsilon)
+                if attack.method == "pgd":
+                    how = pgd(
+                        attack.epsilon, **({} if attack.steps is None else {"steps": attack.steps}), rate=attack.rate
+                    )
+                main = next(head for head in heads if head.name == graph.main_output.name)
+                against = against_targets(
+                    graph, steps.pure, params, statistics, spec.inputs, main, how, plans, attack.seed
+                )
+                evaluate.changed = against.change
+                if len(heads) > 1:
+                    notes.append(
+                        f"the attack is against the output `{main.name}`; figures of the others are of the same samples"
+                    )
+                made = {
+                    "method": attack.method,
+                    "epsilon": how.epsilon,
+                    "steps": how.steps,
+                    "rate": how.rate,
+                    "raises": against.said,
+                }
+                metrics = {**metrics, ATTACK: {**made, "seed": attack.seed, **evaluate(params, statistics)}}
+        finally:
+            evaluate.close()
+    except DataError as error:  # a loss that is not finite; what is right for training does not help here
+        raise DataError(error.code, error.message, notes=error.notes).located(None) from None
+    return Evaluated(
+        folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes, steps.lowerings, steps.seen
+    )
+
+
+class Measured(NamedTuple):
+    """A part of the data as a run is measured on it: at the sizes of its inputs, with its classes."""
+
+    spec: Spec
+    graph: Graph
+    data: Data
+    part: Part
+    """The name of the part."""
+    split: Split
+    heads: Sequence[Head]
+    other: bool
+    """Whether the data are others than the run's own."""
+    plans: Mapping[str, Plan]
+    """How images came to their inputs' sizes, by the inputs' names."""
+
+
+def part_of(
+    folder: RunFolder, spec: Spec, overrides: Sequence[Override], notes: list[str], part: Part | None = None
+) -> Measured:
+    """What a run is measured on: test, or what is held out where there is no such part, unless `part` says otherwise.
+
+    What should be known of the data is added to `notes`. Raises `SpecError`.
+    """
     other = any(override.path[:2] == ("train", "dataset") for override in overrides)
     spec = with_overrides(folder, spec, overrides)
     if spec.train is None:
@@ -114,8 +238,6 @@ def evaluated(
             )
     data = matched(data, spec, graph)
     notes.extend(data.notes)
-    if passes is not None:
-        notes.append(f"passes: {what_passes_do(graph.pruned('eval'), passes)}")
     try:
         check_data(data, spec, graph)
     except SpecError as error:
@@ -123,37 +245,18 @@ def evaluated(
         items = [item._replace(help=tuple(filter(_helps, item.help))) for item in error.diagnostics]
         raise SpecError(items) from None
     try:
+        plans = {
+            name: plan((values.shape[1], values.shape[2]), input)
+            for name, values in data.train.inputs.items()
+            if isinstance(input := spec.inputs.get(name), ImageInput)
+        }
         data = data.map(lambda split: fitted(split, spec.inputs))
         own = part or ("validation" if data.test is None else "test")
         split = _chosen(data, own)
         check_labels(data.name, split, data.said(own))
     except DataError as error:
         raise spec.data_error(error) from None
-    heads = fitted_heads(spec, data)
-    # Nothing is kept in evaluation, so nothing is computed anew; whatever devices trained it, one measures it.
-    changed: dict[str, Any] = {"remat": (), "mesh": None}
-    changed |= {} if passes is None else {"passes": tuple(passes)}
-    recipe = spec.train.model_copy(update=changed)
-    steps = steps_of(graph, spec.inputs, heads, recipe, 1, lowerings=lowerings, seen_in=precision)
-    notes.extend(of_precision(precision, steps.lowerings, evaluation=True))
-    params, statistics = parted(arrays, (steps.template["params"], steps.template["statistics"]))
-    if other:
-        notes.append(
-            f"evaluated on {count(len(split), f'{data.whose(own)} sample')} of {data.name}, not on the run's own data"
-        )
-        if any(head.loss != own.loss for head, own in zip(heads, spec.heads(), strict=True)):
-            notes.append(f"what the loss takes from labels, it takes from the training part of {data.name}")
-    try:
-        evaluate = Evaluator(steps, split, heads, graph, data.whose(own), workers_for(spec.train.workers))
-        try:
-            metrics = evaluate(params, statistics)
-        finally:
-            evaluate.close()
-    except DataError as error:  # a loss that is not finite; what is right for training does not help here
-        raise DataError(error.code, error.message, notes=error.notes).located(None) from None
-    return Evaluated(
-        folder, spec, data, own, heads, steps.pure, params, statistics, metrics, notes, steps.lowerings, steps.seen
-    )
+    return Measured(spec, graph, data, own, split, fitted_heads(spec, data), other, plans)
 
 
 def _chosen(data: Data, part: Part) -> Split:

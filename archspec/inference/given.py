@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from archspec.diagnostics import article
+from archspec.diagnostics import DataError, article
 from archspec.images.fitting import Plan
 from archspec.images.preparation import Preparation
 from archspec.tables.layout import Layout
@@ -72,3 +73,15 @@ def a_kind(value: Any) -> str:
     if value is None:
         return "None"
     return article(type(value).__name__)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Has what is wrong with what a network is given told as a diagnostic: `DataError`, and in words what no input of
+    the network can be made of, `TypeError` and `ValueError`."""
+    try:
+        yield
+    except DataError as error:
+        raise error.located(None) from None
+    except (TypeError, ValueError) as error:
+        raise DataError("E521", str(error)).located(None) from error

@@ -17,7 +17,7 @@ from archspec.images.masks import write_mask
 from archspec.inference.answers import Answer
 from archspec.inference.archives import named_arrays
 from archspec.inference.forward import BATCH, Computed, computed
-from archspec.inference.given import Reading, Samples
+from archspec.inference.given import Reading, Samples, told
 from archspec.inference.memory import less
 from archspec.inference.predictions import best, highest, runs_of, shares_of
 from archspec.inference.presenting import as_images, placed_mask, whole_size
@@ -79,14 +79,10 @@ def predict(
     collected = Findings() if findings is None else findings
     said: list[str] = []
     try:
-        with in_words(less(path)):
+        with told(), in_words(less(path)):
             answers = _answers(
                 path, images, top, threshold, invert, output, collected, said, lowerings, passes, precision
             )
-    except DataError as error:
-        raise error.located(None) from None
-    except (TypeError, ValueError) as error:  # what no input of the network can be made of, in words
-        raise DataError("E521", str(error)).located(None) from error
     finally:
         if notes is not None:
             notes.extend(dict.fromkeys(said))
@@ -119,7 +115,7 @@ def _answers(
     if threshold is not None and "labels" not in [own.answer for own in (shown, *run._others.values())]:
         raise DataError("E504", f"{graph.name} gives no several labels at once, so it has no use for a threshold")
     reading = run._reading(invert)
-    samples = _samples(given, run.spec.inputs, reading, findings)
+    samples = samples_of_files(given, run.spec.inputs, reading, findings)
     if samples is None:
         notes.extend(reading.notes)
         return []
@@ -257,7 +253,7 @@ def _sources(samples: Mapping[str, Samples]) -> list[Path]:
     return [Path(name) for name in next(iter(samples.values())).names]
 
 
-def _samples(
+def samples_of_files(
     given: Sequence[Path], inputs: Mapping[str, Input], reading: Reading, findings: Findings
 ) -> dict[str, Samples] | None:
     """The samples of all files; None where there is none to be used. What is wrong with a folder is a finding."""

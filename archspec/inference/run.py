@@ -17,7 +17,7 @@ from archspec.diagnostics import DataError, Findings, count, did_you_mean, liste
 from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.images.files import Images
-from archspec.inference.evaluating import Part, dataset_override, evaluated
+from archspec.inference.evaluating import Part, attacking, dataset_override, evaluated
 from archspec.inference.forward import BATCH, Computed, Forward, computed
 from archspec.inference.given import Reading
 from archspec.inference.memory import less_of
@@ -214,14 +214,29 @@ class Run:
         return self.predict(images, **options)
 
     def evaluate(
-        self, dataset: str | Mapping[str, Any] | Dataset | None = None, *, part: Part | None = None
+        self,
+        dataset: str | Mapping[str, Any] | Dataset | None = None,
+        *,
+        part: Part | None = None,
+        attack: str | None = None,
+        epsilon: float | None = None,
+        steps: int | None = None,
+        rate: float | None = None,
+        seed: int = 0,
     ) -> Metrics:
         """Loss and metrics on a part of the run's dataset, or of another one.
 
         `part` is train, validation or test; if left out test, or what is held out where there is no such part.
         `dataset` is a name, a mapping as in YAML (`{"image_folder": {"path": "photos"}}`, relative paths from the
         current folder), or a `Dataset`. What should be known of the data is warned of. Raises `SpecError`.
+
+        With `attack`, "fgsm" or "pgd", there are under "attack" the same figures of images that were changed, each
+        pixel by no more than `epsilon` of the range, so that the loss of the true targets is larger; PGD takes `steps`
+        of `rate`, and begins at a random place of the `seed`. Raises `ValueError` for an attack that there is not.
         """
+        if (attack is None) != (epsilon is None):
+            raise ValueError("an attack has a size: give `attack` and `epsilon` together")
+        how = None if attack is None or epsilon is None else attacking(attack, epsilon, steps, rate, seed)
         notes: list[str] = []
         overrides = [] if dataset is None else [dataset_override(dataset)]
         with in_words(less_of(self.graph)):
@@ -235,6 +250,7 @@ class Run:
                 self._lowerings,
                 self._given,
                 self.precision,
+                how,
             )
         _warn(notes, 1)
         return found.metrics

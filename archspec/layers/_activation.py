@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspec.layers._base import Cost, Example, Family, Kept, Layer
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ class Activation(Layer):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(output=True) if self.from_output else super().kept(inputs, output)
+
+    def terms(self, unit: Unit) -> Terms:
+        import numpy as np
+
+        x = unit.inputs[0][unit.at]
+        result = float(np.asarray(self.function()(np.asarray(x, np.float32)))[unit.channel])
+        words = (self.__doc__ or "").split("\n")[0].split(" (")[0].rstrip(".")
+        return formula(result, max(abs(result), 1e-30), words, f"x = {said(float(x[unit.channel]))}")
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd, prod
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from archspec.fields import Pair
 from archspec.layers._base import Cost, Example, Family, Layer, OnRows, Window
-from archspec.layers._window import on_axes, require_places, window
+from archspec.layers._window import axes_of, on_axes, require_places, window
+from archspec.terms import window_at
 from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class AdaptivePool(Layer):
@@ -34,6 +39,20 @@ class AdaptivePool(Layer):
         (x,) = inputs
         require_places(x, self.kind)
         return TensorType((*on_axes(self.size, x, "size"), x.channels), x.dtype)
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        lines = []
+        for name, size, bins in zip(axes_of(inputs[0]), inputs[0].spatial, output.spatial, strict=True):
+            ends = f"from i·{size}/{bins}, rounded down, to (i + 1)·{size}/{bins}, rounded up"
+            lines.append(f"{name}: {size} in {bins} bins, bin i {ends}")
+        return lines
+
+    def bin_at(self, at: Sequence[int], x: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the bin at an output position sees of a channel of x, (*spatial, channels)."""
+        bins = on_axes(self.size, TensorType(x.shape), "size")
+        start = [place * size // count for place, size, count in zip(at, x.shape, bins, strict=False)]
+        stop = [-((place + 1) * size // -count) for place, size, count in zip(at, x.shape, bins, strict=False)]
+        return window_at(x, start, [b - a for a, b in zip(start, stop, strict=True)], [1] * len(bins), (channel,))
 
     def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
         # Bin i + h/parts begins H/parts rows after bin i, and no bin reaches beyond its part.

@@ -12,6 +12,8 @@ from archspec.types import TensorType
 if TYPE_CHECKING:
     from flax import nnx
 
+    from archspec.terms import Terms, Unit
+
 Role = Literal["trainable", "frozen", "statistics"]
 
 
@@ -245,6 +247,15 @@ class Layer(Kind):
         `sharding/rows.py` asks it, and sees to it that the parts are equal and that halos are no larger than they are.
         """
         return OnRows() if self.pointwise else None
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        """How the output's size follows from the input's, a line an axis with the numbers put in; none where they are
+        the same."""
+        return ()
+
+    def terms(self, unit: Unit) -> Terms | None:
+        """The numbers that make a unit's value in evaluation; None where the kind has no such list of them."""
+        return None
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         """What is allowed here but probably not meant."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -12,9 +13,11 @@ from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
 from archspec.layers._base import Family, Weight
 from archspec.layers._window import Windowed, on_axes
+from archspec.terms import Terms, Unit, summed
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -49,6 +52,15 @@ class Convolution(Windowed):
         shape = (*on_axes(self.kernel, x, "kernel"), inner, filters)
         kernel = Weight("kernel", shape, axes="HWIO" if x.is_map else "LIO")
         return (kernel, Weight("bias", (filters,), axes="O")) if self.bias else (kernel,)
+
+    def of_filter(self, unit: Unit) -> tuple[Sequence[int], np.ndarray]:
+        """Of a filter at a position the input's channels that it sees, and its kernel, (*taps, channels)."""
+        raise NotImplementedError
+
+    def terms(self, unit: Unit) -> Terms:
+        channels, kernel = self.of_filter(unit)
+        values, inside, places = self.window_on(unit.at, unit.inputs[0], channels)
+        return summed(values, kernel, unit.own("bias"), inside, places, channels)
 
     def _fields(self, x: TensorType, rngs: nnx.Rngs) -> dict[str, Any]:
         """What a module of nn/ is made of, by the names of its arguments."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from archspec.diagnostics import count
 from archspec.fields import Flag, PositiveNumber
 from archspec.layers._base import Cost, Family, Kept, Layer, OnRows, Weight
+from archspec.terms import Terms, Unit, normalised
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -62,6 +65,17 @@ class Normalisation(Layer):
             return ()
         rest = "its bias is left" if self.bias else "0 is left"
         return [f"normalises over one value, so that of each only {rest}"]
+
+    def set_of(self, at: tuple[int, ...], channel: int, x: np.ndarray) -> np.ndarray:
+        """The values of a sample over which the mean for a position and channel is taken."""
+        raise NotImplementedError
+
+    def terms(self, unit: Unit) -> Terms:
+        own = self.set_of(unit.at, unit.channel, unit.inputs[0])
+        mean = float(own.mean())
+        var = float(((own - mean) ** 2).mean())
+        made = normalised(unit.value, mean, var, self.epsilon, unit.own("scale"), unit.own("bias"))
+        return made._replace(formula=(*made.formula, f"μ and σ² are of {count(own.size, 'value')} of this sample"))
 
     def module(self, x: TensorType, groups: int | None) -> nnx.Module:
         """The Flax module: means over all axes of each of so many groups of channels, or over channels alone."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
 from archspec.diagnostics import ShapeError, count
 from archspec.fields import Padding, Rounding, Sides
 from archspec.layers._base import Halo, Layer, OnRows, Window
+from archspec.terms import window_at
 from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _T = TypeVar("_T")
 
@@ -123,8 +127,8 @@ def fit_axis(
     return Fit(output, before, after, overhang, unread)
 
 
-def _signed(value: int) -> str:
-    return str(value).replace("-", "−")
+def _signed(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
 
 
 def _extent_text(kernel: int, dilation: int) -> str:
@@ -292,6 +296,33 @@ class Windowed(Layer):
         sides = (columns.before, columns.after + columns.overhang)
         layer = self.model_copy(update={"pad": ((0, 0), sides), "rounding": "floor"})
         return OnRows(layer, Halo(rows.before, max(0, extent - axis.step - rows.before), self.beyond))
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        x = inputs[0]
+        lines = []
+        for size, axis, fit in zip(x.spatial, self.along(x), self.fit(x), strict=True):
+            if axis.pad == "same_upper":
+                lines.append(f"{axis.name}: {size}/{axis.step}, rounded up = {fit.output}")
+                continue
+            sides = (fit.before, fit.after)
+            whole = _arithmetic(size, axis.taps, axis.spread, *sides, axis.step)
+            room = size - ((axis.taps - 1) * axis.spread + 1) + sum(sides)
+            exact = room / axis.step + 1
+            if exact == fit.output:
+                lines.append(f"{axis.name}: {whole} = {fit.output}")
+                continue
+            way = "up" if fit.output > exact else "down"
+            lines.append(f"{axis.name}: {whole} = {_signed(exact)}, rounded {way} = {fit.output}")
+        return lines
+
+    def window_on(
+        self, at: Sequence[int], x: np.ndarray, channels: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the window of an output position sees of x, (*spatial, channels), as `window_at` says it."""
+        kind = TensorType(x.shape)
+        axes, fits = self.along(kind), self.fit(kind)
+        start = [place * axis.step - fit.before for place, axis, fit in zip(at, axes, fits, strict=True)]
+        return window_at(x, start, [axis.taps for axis in axes], [axis.spread for axis in axes], channels)
 
     def warnings(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
         x = inputs[0]

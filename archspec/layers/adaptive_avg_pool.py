@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._adaptive_pool import AdaptivePool
 from archspec.layers._window import on_axes
+from archspec.terms import Terms, Unit, averaged
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class AdaptiveAvgPool(AdaptivePool):
 
     full_precision: ClassVar[bool] = True
     linear: ClassVar[bool] = True
+
+    def terms(self, unit: Unit) -> Terms:
+        values, inside, places = self.bin_at(unit.at, unit.inputs[0], unit.channel)
+        return averaged(values, inside, places, unit.channel, values.size)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from archspec.layers._adaptive_pool import AdaptivePool
 from archspec.layers._base import Kept
 from archspec.layers._window import on_axes
+from archspec.terms import Terms, Unit, largest
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class AdaptiveMaxPool(AdaptivePool):
         # Where the maxima of each row's bins were, and then those of the columns.
         rows = inputs[0].shape[0] * output.size // output.shape[0] if output.is_map else 0
         return Kept(bytes=4 * (rows + output.size))
+
+    def terms(self, unit: Unit) -> Terms:
+        return largest(*self.bin_at(unit.at, unit.inputs[0], unit.channel), unit.channel)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

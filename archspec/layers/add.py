@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost
 from archspec.layers._join import Join
+from archspec.terms import Terms, Unit, formula, said_sum
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Add(Join):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(len(inputs) - 1) * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        values = unit.values
+        return formula(sum(values), sum(map(abs, values)), "the sum of the inputs", said_sum(values))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import reduce

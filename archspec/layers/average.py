@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost
 from archspec.layers._join import Join
+from archspec.terms import Terms, Unit, formula, said_sum
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ class Average(Join):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=len(inputs) * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        values = unit.values
+        line = f"({said_sum(values)})/{len(values)}"
+        size = sum(map(abs, values)) / len(values)
+        return formula(sum(values) / len(values), size, "the mean of the inputs", line)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import reduce

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from archspec.fields import Flag
 from archspec.layers._base import Example, OnRows
 from archspec.layers._pool import Pool
+from archspec.terms import Terms, Unit, averaged
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class AvgPool(Pool):
         if self.window[0] < self.steps[0] + rows.before:
             return None
         return own._replace(layer=self.model_copy(update={"pad": ((0, 0), (columns.before, columns.after))}))
+
+    def terms(self, unit: Unit) -> Terms:
+        counts = self.divisors(unit.types[0])
+        count = prod(own[place] for own, place in zip(counts, unit.at, strict=True))
+        return averaged(*self.window_on(unit.at, unit.inputs[0], (unit.channel,)), unit.channel, count)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

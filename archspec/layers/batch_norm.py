@@ -8,6 +8,7 @@ from pydantic import Field
 
 from archspec.fields import Flag, PositiveNumber, Probability
 from archspec.layers._base import Cost, Example, Family, Layer, Weight
+from archspec.terms import Terms, Unit, normalised
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class BatchNorm(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=2 * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        mean, var = (float(unit.arrays[name][unit.channel]) for name in ("mean", "var"))
+        return normalised(unit.value, mean, var, self.epsilon, unit.own("scale"), unit.own("bias"))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.batch_norm import BatchNorm as Module

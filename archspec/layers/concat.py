@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.diagnostics import ShapeError
@@ -32,6 +33,9 @@ class Concat(Join):
             raise ShapeError(f"{self.kind} takes {what}, but {reason}", code="E306")
         channels = sum(x.channels for x in inputs)
         return TensorType((*inputs[0].shape[:-1], channels), inputs[0].dtype)
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        return [f"channels: {' + '.join(str(x.channels) for x in inputs)} = {output.channels}"]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         import jax.numpy as jnp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd, prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -12,9 +13,11 @@ from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.layers._window import on_axes
+from archspec.terms import Unit
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 MAX_TRIED = 4096
@@ -69,6 +72,10 @@ class Conv(Convolution):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
+
+    def of_filter(self, unit: Unit) -> tuple[Sequence[int], np.ndarray]:
+        inner, group = unit.types[0].channels // self.groups, unit.channel // (self.filters // self.groups)
+        return range(group * inner, (group + 1) * inner), unit.arrays["kernel"][..., unit.channel]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self._module(inputs[0], self.filters, self.groups, rngs)

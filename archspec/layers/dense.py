@@ -12,6 +12,7 @@ from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
 from archspec.layers._base import Cost, Example, Family, Kept, Layer, Weight
+from archspec.terms import Terms, Unit, summed
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -67,6 +68,15 @@ class Dense(Layer):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
+
+    def terms(self, unit: Unit) -> Terms:
+        import numpy as np
+
+        x = unit.inputs[0]
+        places = np.zeros((0,), np.int64)
+        return summed(
+            x, unit.arrays["kernel"][:, unit.channel], unit.own("bias"), np.array(True), places, range(len(x))
+        )
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from flax import nnx

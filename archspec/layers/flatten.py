@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Example, Layer
@@ -26,6 +27,9 @@ class Flatten(Layer):
 
     def footprint(self, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        return [f"features: {'·'.join(map(str, inputs[0].shape))} = {output.size}"]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.apply import Apply

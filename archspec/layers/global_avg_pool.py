@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from archspec.diagnostics import count
 from archspec.fields import Flag
 from archspec.layers._base import Cost, Example, Family, Layer, OnRows
 from archspec.layers._window import require_places
+from archspec.terms import Terms, Unit, averaged, whole_map
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -41,6 +44,15 @@ class GlobalAvgPool(Layer):
 
     def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
         return OnRows(sums=(output.size,), divides=False)
+
+    def terms(self, unit: Unit) -> Terms:
+        values, inside, places = whole_map(unit.inputs[0], unit.channel)
+        return averaged(values, inside, places, unit.channel, values.size)
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        places = "·".join(map(str, inputs[0].spatial))
+        of = count(inputs[0].size // inputs[0].channels, "position")
+        return [f"a number a channel of its {places} = {of}"]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

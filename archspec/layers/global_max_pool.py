@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from archspec.diagnostics import count
 from archspec.fields import Flag
 from archspec.layers._base import Cost, Example, Family, Kept, Layer, OnRows
 from archspec.layers._window import require_places
+from archspec.terms import Terms, Unit, largest, whole_map
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -46,6 +49,14 @@ class GlobalMaxPool(Layer):
 
     def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows:
         return OnRows(gathers=(output.size,), divides=False)
+
+    def terms(self, unit: Unit) -> Terms:
+        return largest(*whole_map(unit.inputs[0], unit.channel), unit.channel)
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        places = "·".join(map(str, inputs[0].spatial))
+        of = count(inputs[0].size // inputs[0].channels, "position")
+        return [f"a number a channel of its {places} = {of}"]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

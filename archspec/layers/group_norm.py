@@ -13,6 +13,7 @@ from archspec.layers._normalisation import Normalisation
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -40,6 +41,11 @@ class GroupNorm(Normalisation):
 
     def values(self, x: TensorType) -> int:
         return x.size // self.groups
+
+    def set_of(self, at: tuple[int, ...], channel: int, x: np.ndarray) -> np.ndarray:
+        size = x.shape[-1] // self.groups
+        first = channel // size * size
+        return x[..., first : first + size]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], self.groups)

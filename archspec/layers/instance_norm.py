@@ -13,6 +13,7 @@ from archspec.layers._normalisation import Normalisation
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -44,6 +45,9 @@ class InstanceNorm(Normalisation):
 
     def values(self, x: TensorType) -> int:
         return x.size // x.channels
+
+    def set_of(self, at: tuple[int, ...], channel: int, x: np.ndarray) -> np.ndarray:
+        return x[..., channel]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], inputs[0].channels)

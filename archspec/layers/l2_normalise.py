@@ -8,6 +8,7 @@ from pydantic import Field
 
 from archspec.fields import PositiveNumber
 from archspec.layers._base import Cost, Example, Family, Layer
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class L2Normalise(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=3 * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        x = unit.inputs[0][unit.at]
+        length = float((x**2).sum()) ** 0.5
+        own = float(x[unit.channel])
+        result = own / max(length, self.epsilon)
+        return formula(
+            result,
+            abs(result),
+            "x / max(√Σ x², ε), Σ over channels",
+            f"{said(own)} / max({said(length)}, {said(self.epsilon)})",
+        )
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

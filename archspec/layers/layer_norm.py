@@ -11,6 +11,7 @@ from archspec.layers._normalisation import Normalisation
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -44,6 +45,9 @@ class LayerNorm(Normalisation):
     def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> OnRows | None:
         # Over all axes it has a factor and a summand for each place.
         return OnRows() if self.axes == "channels" else None
+
+    def set_of(self, at: tuple[int, ...], channel: int, x: np.ndarray) -> np.ndarray:
+        return x[at] if self.axes == "channels" else x
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         return self.module(inputs[0], None if self.axes == "channels" else 1)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from archspec.fields import Number
 from archspec.layers._base import Cost, Example, Family, Kept, Layer, Weight
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class LayerScale(Layer):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
+
+    def terms(self, unit: Unit) -> Terms:
+        x, scale = unit.value, float(unit.arrays["scale"][unit.channel])
+        return formula(x * scale, abs(x * scale), "scale·x", f"{said(scale)}·{said(x)}")
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.layer_scale import LayerScale as Module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -11,9 +12,11 @@ from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.layers._window import on_axes
+from archspec.terms import Unit
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -63,6 +66,9 @@ class LocallyConnected(Convolution):
 
     def on_rows(self, parts: int, inputs: tuple[TensorType, ...], output: TensorType) -> None:
         return None
+
+    def of_filter(self, unit: Unit) -> tuple[Sequence[int], np.ndarray]:
+        return range(unit.types[0].channels), unit.arrays["kernel"][unit.at][..., unit.channel]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.locally_connected import LocallyConnected as Module

@@ -9,6 +9,7 @@ from pydantic import Field
 from archspec.fields import NonNegativeNumber, PositiveInt, PositiveNumber
 from archspec.layers._base import Cost, Example, Family, Kept, Layer
 from archspec.layers._window import require_places
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ class Lrn(Layer):
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         # The sum over the neighbouring channels stays too.
         return Kept(inputs=(0,), elements=output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        x = unit.inputs[0]
+        first, last = max(unit.channel - self.size // 2, 0), min(unit.channel + (self.size - 1) // 2, x.shape[-1] - 1)
+        own, near = unit.value, x[unit.at][first : last + 1]
+        total = float((near**2).sum())
+        result = own / (self.k + self.alpha / self.size * total) ** self.beta
+        squares = " + ".join(f"{said(float(value))}²" for value in near)
+        return formula(
+            result,
+            abs(result),
+            f"x / (k + alpha/size·Σ x²)^beta, Σ over channels {first} to {last}",
+            f"{said(own)} / ({said(self.k)} + {said(self.alpha)}/{self.size}·({squares}))^{said(self.beta)}",
+        )
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -11,6 +11,7 @@ from archspec.fields import Pair
 from archspec.layers._base import Example, Kept
 from archspec.layers._pool import Pool
 from archspec.layers._window import on_axes, rows_of
+from archspec.terms import Terms, Unit, largest
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class MaxPool(Pool):
         # The indices are all it needs, but XLA often finds them again from input and output instead of keeping them.
         few = indices.taps is not None and indices.taps.few
         return Kept(output=True, bytes=indices.bytes) if few else Kept(inputs=(0,))
+
+    def terms(self, unit: Unit) -> Terms:
+        return largest(*self.window_on(unit.at, unit.inputs[0], (unit.channel,)), unit.channel)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.pooling import MaxPool as Module

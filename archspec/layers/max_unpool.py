@@ -11,6 +11,7 @@ from archspec.diagnostics import ShapeError
 from archspec.fields import Text
 from archspec.layers._base import Cost, Example, Family, Halo, Layer, OnRows, Port, Window
 from archspec.layers._window import window
+from archspec.terms import Terms, Unit, seen_at, windows_over
 from archspec.types import Taps, TensorType
 
 if TYPE_CHECKING:
@@ -77,6 +78,20 @@ class MaxUnpool(Layer):
             return None
         last = (taps.window[0] - 1) * taps.dilation[0]
         return OnRows(self, Halo(max(0, (last - before) // step), -(-before // step)))
+
+    def terms(self, unit: Unit) -> Terms:
+        """A window's value comes back here if the tap that won in it, which the second input has, is here."""
+        import numpy as np
+
+        x, winners = unit.inputs
+        taps = self._taps(unit.types[1])
+        sizes = unit.types[0].spatial
+        reaches, places = windows_over(unit.at, sizes, taps.window, taps.stride, taps.before, taps.dilation)
+        numbers = np.arange(reaches.size).reshape(reaches.shape)
+        inside = reaches & (seen_at(winners, places, reaches, (unit.channel,))[..., 0] == numbers)
+        values = seen_at(x, places, inside, (unit.channel,))
+        total = float(abs(values).sum())
+        return Terms("value", float(values.sum()), total, values, None, inside, places, (unit.channel,))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost
 from archspec.layers._join import Join
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Maximum(Join):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(len(inputs) - 1) * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        values = unit.values
+        line = f"max({', '.join(map(said, values))})"
+        return formula(max(values), max(map(abs, values)), "the largest of the inputs", line)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import reduce

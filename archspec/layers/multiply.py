@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost, Example, OnRows
 from archspec.layers._join import Join, require_equal
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -55,6 +57,15 @@ class Multiply(Join):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=(len(inputs) - 1) * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        values = []
+        for x in unit.inputs:
+            # A gate has one number for all positions, or for all channels.
+            place = tuple(0 if size == 1 else own for own, size in zip((*unit.at, unit.channel), x.shape, strict=True))
+            values.append(float(x[place]))
+        result = prod(values)
+        return formula(result, abs(result), "the product of the inputs", " · ".join(map(said, values)))
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import reduce

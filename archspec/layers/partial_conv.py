@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -12,9 +13,11 @@ from archspec.fields import NonNegativeInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
 from archspec.layers._window import on_axes
+from archspec.terms import Unit
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     from flax import nnx
 
 
@@ -74,6 +77,11 @@ class PartialConv(Convolution):
 
     def kept(self, inputs: tuple[TensorType, ...], output: TensorType) -> Kept:
         return Kept(weight_inputs=(0,))
+
+    def of_filter(self, unit: Unit) -> tuple[Sequence[int], np.ndarray]:
+        first = sum(map(len, self.connections[: unit.channel]))
+        seen = self.connections[unit.channel]
+        return seen, unit.arrays["kernel"][..., first : first + len(seen)]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.partial_conv import PartialConv as Module

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from archspec.fields import Flag, Number
 from archspec.layers._base import Cost, Example, Family, Layer, Weight
+from archspec.terms import Terms, Unit, formula, said
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Prelu(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=2 * output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        x, slope = unit.value, float(unit.arrays["slope"][0 if self.shared else unit.channel])
+        result = x if x > 0 else slope * x
+        return formula(result, abs(result), "x where x > 0, a·x elsewhere", f"x = {said(x)}, a = {said(slope)}")
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.prelu import Prelu as Module

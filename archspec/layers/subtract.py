@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archspec.layers._base import Cost, Example
 from archspec.layers._join import Join
+from archspec.terms import Terms, Unit, formula, said_sum
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Subtract(Join):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        one, other = unit.values
+        line = said_sum([one, -other])
+        return formula(one - other, abs(one) + abs(other), "the first minus the second", line)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from operator import sub

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -14,7 +14,8 @@ from archspec.initialisers import BiasInit, KernelInit
 from archspec.initialisers.lecun_normal import LecunNormal
 from archspec.initialisers.zeros import Zeros
 from archspec.layers._base import Cost, Example, Family, Halo, Kept, Layer, OnRows, Weight, Window
-from archspec.layers._window import on_axes, require_places, window
+from archspec.layers._window import axes_of, on_axes, require_places, window
+from archspec.terms import Terms, Unit, seen_at, summed, windows_over
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -135,6 +136,26 @@ class TransposedConv(Layer):
         after = size - taken - output.shape[0] // parts
         update = {"pad": ((taken, max(0, after)), across), "output_pad": (max(0, -after), more)}
         return OnRows(self.model_copy(update=update), Halo(top, bottom))
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        x, lines = inputs[0], []
+        for name, have, size, axis in zip(axes_of(x), x.spatial, output.spatial, self._along(x), strict=True):
+            kernel, step, spread, (before, after), more = axis
+            extent = str(kernel) if spread == 1 else f"[({kernel} − 1)·{spread} + 1]"
+            sides = f"2·{before}" if before == after else f"{before} − {after}"
+            lines.append(f"{name}: ({have} − 1)·{step} − {sides} + {extent} + {more} = {size}")
+        return lines
+
+    def terms(self, unit: Unit) -> Terms:
+        """Output j takes tap t of input i where j + P = i·S + t·D: of a window's taps one in S, about."""
+        x, kind = unit.inputs[0], unit.types[0]
+        taps, step, spread, pad, _ = zip(*self._along(kind), strict=True)
+        inside, places = windows_over(unit.at, kind.spatial, taps, step, [before for before, _ in pad], spread)
+        size = self.filters // self.groups
+        inner, group = kind.channels // self.groups, unit.channel // size
+        channels = range(group * inner, (group + 1) * inner)
+        weights = unit.arrays["kernel"][..., channels.start : channels.stop, unit.channel % size]
+        return summed(seen_at(x, places, inside, channels), weights, unit.own("bias"), inside, places, channels)
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from archspec.nn.upsampling import TransposedConv as Module

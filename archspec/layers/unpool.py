@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from archspec.fields import Pair
 from archspec.layers._base import Cost, Example, Family, Layer, OnRows, Window
-from archspec.layers._window import on_axes, require_places, window
+from archspec.layers._window import axes_of, on_axes, require_places, window
+from archspec.terms import Terms, Unit
 from archspec.types import TensorType
 
 if TYPE_CHECKING:
@@ -58,6 +60,32 @@ class Unpool(Layer):
 
     def cost(self, inputs: tuple[TensorType, ...], output: TensorType) -> Cost:
         return Cost(other=output.size)
+
+    def terms(self, unit: Unit) -> Terms:
+        import numpy as np
+
+        factors = on_axes(self.factor, unit.types[0], "factor")
+        source = tuple(place // factor for place, factor in zip(unit.at, factors, strict=True))
+        rest = any(place % factor for place, factor in zip(unit.at, factors, strict=True))
+        taken = self.mode == "nearest" or not rest
+        value = float(unit.inputs[0][(*source, unit.channel)]) if taken else 0.0
+        shape = (1,) * len(unit.at)
+        return Terms(
+            "value",
+            value,
+            abs(value),
+            np.full((*shape, 1), value),
+            None,
+            np.full(shape, taken),
+            np.array(source).reshape(*shape, len(unit.at)),
+            (unit.channel,),
+        )
+
+    def arithmetic(self, inputs: tuple[TensorType, ...], output: TensorType) -> Sequence[str]:
+        x = inputs[0]
+        factors = on_axes(self.factor, x, "factor")
+        sizes = zip(axes_of(x), x.spatial, factors, output.spatial, strict=True)
+        return [f"{name}: {size}·{factor} = {own}" for name, size, factor, own in sizes]
 
     def build(self, inputs: tuple[TensorType, ...], rngs: nnx.Rngs) -> nnx.Module:
         from functools import partial

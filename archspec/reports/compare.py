@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import count
 from archspec.figures.differences import Difference, differences
-from archspec.figures.units import si
+from archspec.figures.units import mebibytes, si
 from archspec.kinds import plain
 from archspec.reports import facts as figures
+from archspec.reports import seen_by
 from archspec.reports.cells import Cell, Table, csv_text
 from archspec.reports.facts import Facts
 from archspec.reports.kinds import written
 from archspec.reports.tables import document
 
 if TYPE_CHECKING:
-    from archspec.graph import Node
+    from archspec.graph import Graph, Node
 
 MAX_COLUMNS = 4
 """Networks that stand side by side as columns; more are rows."""
@@ -172,6 +174,146 @@ def difference_table(first: Facts, second: Facts, changes: Sequence[Difference])
         (False, False, False, False, True, True),
         caption=[f"layers, {first.label} → {second.label}: " + ", ".join([*said, *sums])],
     )
+
+
+class Changes(NamedTuple):
+    """Counts of layers by what differs in them."""
+
+    alike: int
+    resized: int
+    renamed: int
+    changed: int
+    added: int
+    removed: int
+
+    @classmethod
+    def of(cls, changes: Sequence[Difference]) -> Changes:
+        states = Counter("renamed" if _only_renamed(item) else item.state for item in changes)
+        return cls(states["same"], *(states[name] for name in cls._fields[1:]))
+
+    @property
+    def said(self) -> str:
+        """`1 layer changed, 2 added`; "" where every layer is alike."""
+        numbers = [(getattr(self, name), name) for name in ("changed", "added", "removed", "renamed", "resized")]
+        said = [f"{number:,} {name}" for number, name in numbers if number]
+        if said:
+            first = said[0].split(" ", 1)
+            said[0] = f"{first[0]} layer{'' if first[0] == '1' else 's'} {first[1]}"
+        return ", ".join(said)
+
+
+def _only_renamed(item: Difference) -> bool:
+    return item.renamed and item.state == "same"
+
+
+def _ways(item: Difference) -> tuple[str, str]:
+    """What stands before the common end of a pair's two paths: the blocks that were renamed."""
+    assert item.before is not None and item.after is not None
+    one, other = item.before.path.split("."), item.after.path.split(".")
+    while len(one) > 1 and len(other) > 1 and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    return ".".join(one), ".".join(other)
+
+
+def _stretch(item: Difference) -> tuple[str, Any]:
+    """What neighbours have in common that may be told of in one line."""
+    if _only_renamed(item):
+        return "renamed", _ways(item)
+    return item.state, None
+
+
+CHANGED = ("", "layer", "kind", "change", "output", "parameters", "MACs", "activations", "receptive field")
+"""The columns of `changed_layers`; those in which nothing stands are left out."""
+
+SEVERAL = 4
+"""Layers of another size, or renamed with their block, in a row from which on they are told of in one line."""
+
+
+def changed_layers(first: Graph, second: Graph, changes: Sequence[Difference]) -> Table:
+    """The layers that differ between two networks, and how many between them do not.
+
+    `~` has other fields, inputs or a new name, `+` is only in the second network, `−` only in the first; a layer
+    without a sign is as it was but for the shape that it is given. Differences of parameters, multiply–adds and bytes
+    of activations (a sample's, in float32) are the second's less the first's.
+    """
+    heads = [
+        {node.path for node in graph.nodes} - {node.path for node in graph.pruned("eval").nodes}
+        for graph in (first, second)
+    ]
+
+    def cells(item: Difference) -> list[str | Cell]:
+        before, after = item.before, item.after
+        node = after or before
+        assert node is not None
+        what = _what(item)
+        if node.path in heads[after is not None]:
+            what = f"{what}, for training only" if what else "for training only"
+        path = _pair(before.path if before else "", after.path if after else "")
+        fields = _pair(*(_field(end, graph) if end else "" for end, graph in ((before, first), (after, second))))
+        shape = _pair(_shape(before), _shape(after))
+        sign = "~" if item.renamed else SIGNS[item.state]
+        return [
+            sign,
+            path,
+            node.kind,
+            what,
+            shape,
+            *sums([item]),
+            fields if item.state != "resized" or item.sees_otherwise else "",
+        ]
+
+    def sums(items: Sequence[Difference]) -> list[str | Cell]:
+        params, macs = sum(item.params for item in items), sum(item.macs for item in items)
+        values = 4 * sum(item.values for item in items)
+        return [Cell(_count(params), params), Cell(signed(macs), macs), Cell(signed_bytes(values), values)]
+
+    rows: list[list[str | Cell]] = []
+    for (state, ways), run in groupby(changes, _stretch):
+        items = list(run)
+        if state == "same":
+            seen = sum(item.sees_otherwise for item in items)
+            other = f"{seen} of another receptive field" if seen else ""
+            rows.append(["", f"… {count(len(items), 'layer')} alike", "", other, "", *sums(items), ""])
+        elif state == "renamed" and len(items) >= SEVERAL:
+            rows.append(
+                ["~", f"{ways[0]} → {ways[1]}", "", f"{count(len(items), 'layer')} renamed", "", *sums(items), ""]
+            )
+        elif state == "resized" and len(items) >= SEVERAL:
+            shapes = " … ".join(_pair(_shape(item.before), _shape(item.after)) for item in (items[0], items[-1]))
+            rows.append(["", f"… {count(len(items), 'layer')} of another size", "", "", shapes, *sums(items), ""])
+        elif state in ("added", "removed") and len(items) >= MORE:
+            nodes = [node for item in items if (node := item.after or item.before) is not None]
+            ends = f"{nodes[0].path} … {nodes[-1].path}"
+            rows.append([SIGNS[items[0].state], ends, "", count(len(items), "layer"), "", *sums(items), ""])
+        else:
+            rows += map(cells, items)
+    used = [place for place in range(len(CHANGED)) if not place or any(_filled(row[place]) for row in rows)]
+    return Table(
+        [CHANGED[place] for place in used],
+        [[row[place] for place in used] for row in rows],
+        [CHANGED[place] in ("parameters", "MACs", "activations") for place in used],
+    )
+
+
+def _filled(cell: str | Cell) -> bool:
+    return bool(cell if isinstance(cell, str) else cell.text)
+
+
+def _field(node: Node, graph: Graph) -> str:
+    """A node's receptive field, with the input's name where there are several."""
+    name, size = seen_by(node, graph)
+    text = "×".join(map(str, size))
+    return f"{name} {text}" if size and len(graph.inputs) > 1 else text
+
+
+def _count(value: int) -> str:
+    """A difference of a count with its sign."""
+    return f"{'+' if value > 0 else '−'}{abs(value):,}" if value else ""
+
+
+def signed_bytes(value: int) -> str:
+    """A difference of bytes with its sign."""
+    return f"{'+' if value > 0 else '−'}{mebibytes(abs(value))}" if value else ""
 
 
 def _in_common(changes: Sequence[Difference]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,8 @@ from archspec.page.page import render as network_page
 from archspec.page.payload import payload
 from archspec.review.curves import charts, epochs_table
 from archspec.review.looking import Look
-from archspec.review.parts import folded, heading, paragraph, section
+from archspec.review.parts import folded, heading, paragraph, section, static, whole_page
+from archspec.runs.table import seconds_said
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 MOST = 6 * 2**20
 """Bytes of a page, at most: where the network's own page does not fit into them, it is left out."""
-
-_STATIC = Path(__file__).parent / "static"
 
 
 class Facts(NamedTuple):
@@ -52,8 +50,8 @@ class Facts(NamedTuple):
 
 def render(facts: Facts) -> str:
     """The page. What users wrote cannot leave its place in it, and the page's policy forbids every connection."""
-    style = f"{theme()}\n{_read('review.css')}"
-    script = _read("review.js")
+    style = f"{theme()}\n{static('review.css')}"
+    script = static("review.js")
     network = _network(facts.spec)
     sections = [
         ("curves", "Curves", section("curves", "Curves", *_curves(facts))),
@@ -78,20 +76,15 @@ def render(facts: Facts) -> str:
         body += section("network", "Network", paragraph(said))
     sections.append(("network", "Network", ""))
     inner_style, inner_script = hashes()
-    policy = (
-        f"default-src 'none'; style-src {hash_of(style)} {inner_style}; script-src {hash_of(script)} {inner_script}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+    return whole_page(
+        f"{facts.spec.name} · a run",
+        sections,
+        body,
+        style=style,
+        script=script,
+        styles=f"{hash_of(style)} {inner_style}",
+        scripts=f"{hash_of(script)} {inner_script}",
     )
-    parts = {
-        "policy": escape(policy),
-        "title": escape(f"{facts.spec.name} · a run"),
-        "style": style,
-        "script": script,
-        "links": "".join(f'<a href="#{id}">{escape(title)}</a>' for id, title, _ in sections),
-        "body": body,
-    }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("review.html"))
-    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _network(spec: Spec) -> str:
@@ -114,7 +107,7 @@ def _header(facts: Facts) -> str:
             totals.append(("best epoch", f"{facts.best:g}"))
     totals.append(("parameters", f"{spec.graph().params:,}"))
     if facts.seconds:
-        totals.append(("training time", said_time(facts.seconds)))
+        totals.append(("training time", seconds_said(facts.seconds)))
     title = spec.header.title or spec.name
     return (
         f"<header><h1>{escape(title)}</h1><p>{escape(' · '.join(about))}</p>"
@@ -180,15 +173,3 @@ def chips(figures: Sequence[tuple[str, str]]) -> str:
 
 def _loss(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
-
-
-def said_time(seconds: float) -> str:
-    """A time in words: 41 s, 12 min, 3 h 20 min."""
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _read(name: str) -> str:
-    return (_STATIC / name).read_text("utf-8")

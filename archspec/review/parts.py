@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
+
+_STATIC = Path(__file__).parent / "static"
 
 Cell = str | int | float | None
 
@@ -90,3 +94,36 @@ def card(pictures: str, lines: Sequence[str], name: str) -> str:
     short = escape(f"{folder}/{file}" if any(before) and folder else name)
     text += f'<span class="name" title="{whole}">{short}</span>'
     return f'<figure><div class="pictures">{pictures}</div><figcaption>{text}</figcaption></figure>'
+
+
+def whole_page(
+    title: str,
+    sections: Sequence[tuple[str, str, str]],
+    body: str,
+    *,
+    style: str,
+    script: str,
+    styles: str,
+    scripts: str,
+) -> str:
+    """A page of sections (id, title, HTML) that stand in the body. Its policy forbids every connection, and all styles
+    and scripts but those with the digests `styles` and `scripts`."""
+    policy = (
+        f"default-src 'none'; style-src {styles}; script-src {scripts}; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    parts = {
+        "policy": escape(policy),
+        "title": escape(title),
+        "style": style,
+        "script": script,
+        "links": "".join(f'<a href="#{id}">{escape(name)}</a>' for id, name, _ in sections),
+        "body": body,
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], static("review.html"))
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def static(name: str) -> str:
+    """A file that pages are made of."""
+    return (_STATIC / name).read_text("utf-8")

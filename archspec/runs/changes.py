@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Findings
@@ -54,7 +54,7 @@ class Change(NamedTuple):
 
     @property
     def said(self) -> str:
-        return f"{self.path}: {_shown(self.old)} → {_shown(self.new)}"
+        return f"{self.path}: {shown(self.old)} → {shown(self.new)}"
 
 
 def changes(held: str, text: str) -> list[Change] | None:
@@ -64,7 +64,12 @@ def changes(held: str, text: str) -> list[Change] | None:
     trees = [read_text(content, name, Findings()) for content, name in ((held, "held"), (text, "given"))]
     if trees[0] is None or trees[1] is None:
         return None
-    old, new = (dict(_leaves("", tree.plain)) for tree in trees if tree is not None)
+    old, new = (dict(leaves("", tree.plain)) for tree in trees if tree is not None)
+    return different(old, new)
+
+
+def different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """What differs between settings by their paths, in the order of the second."""
     paths = [*new, *(path for path in old if path not in new)]
     found = [Change(path, *(tree.get(path, WITHOUT.get(path, LACKING)) for tree in (old, new))) for path in paths]
     return [change for change in found if _other(change.old, change.new)]
@@ -86,11 +91,11 @@ def epochs_of(found: Sequence[Change]) -> tuple[int, int] | None:
     return next(((change.old, change.new) for change in found if change.path == EPOCHS), None)
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """The values of a spec by their paths; entries of lists go by their names where they have such."""
     if isinstance(value, dict) and value:
         for name, own in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), own)
+            yield from leaves(f"{path}.{name}" if path else str(name), own)
     elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         for number, item in enumerate(value):
             yield from _entry(path, number, item)
@@ -107,23 +112,26 @@ def _entry(path: str, number: int, item: dict[str, Any]) -> Iterator[tuple[str, 
         yield at, kind
         for name, own in fields.items():
             if name != "name":
-                yield from _leaves(f"{at}.{name}", own)
+                yield from leaves(f"{at}.{name}", own)
     else:
-        yield from _leaves(f"{path}.{number + 1}", item)
+        yield from leaves(f"{path}.{number + 1}", item)
 
 
 def _other(old: Any, new: Any) -> bool:
+    if old != old and new != new:  # no number twice
+        return False
     # True is not 1, and 1 is 1.0.
     return old != new or isinstance(old, bool) != isinstance(new, bool)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting's value in one line, cut where it is long."""
     if value is LACKING or value is None:
         text = "nothing"
     elif isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, list):
-        text = f"[{', '.join(map(_shown, value))}]"
+        text = f"[{', '.join(map(shown, value))}]"
     else:
         text = str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import DataError, SpecError, listed
 from archspec.runs.holding import LOCK
 from archspec.runs.owner import MARKER, Owner, marker_of
 from archspec.writing import PARTIAL, write
@@ -33,6 +33,11 @@ PAGE = "run.html"
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
+
+FIGURE = "figure"
+"""Under this name run.json has the figure by which runs are compared."""
+FAILED = "failed"
+"""Under this name run.json says why the run ended before its time; not there where it goes on."""
 
 OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, LOWERINGS, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
@@ -275,6 +280,11 @@ class RunFolder:
     def say(self, about: dict[str, Any]) -> None:
         """Writes run.json."""
         write(self.path / RUN, json.dumps(about, indent=2) + "\n")
+
+    def fail(self, error: DataError | SpecError) -> None:
+        """Has run.json say why the run ended before its time, until it goes on."""
+        first = error.diagnostics[0] if isinstance(error, SpecError) else error
+        self.say({**self.about, FAILED: {"code": first.code, "message": first.message}})
 
     def note(self, notes: Sequence[str]) -> None:
         """Adds notes to those that run.json keeps, each once."""

@@ -52,15 +52,14 @@ class Held:
                 self.path.unlink()
 
 
-def hold(folder: Path, who: dict[str, Any]) -> Held | None:
-    """Makes the lock file, which says `who` (process and host) made it; None where another process has it."""
-    path = folder / LOCK
+def hold(path: Path, who: dict[str, Any]) -> Held | None:
+    """Makes a lock file, which says `who` (process and host) made it; None where another process has it."""
     content = json.dumps({**who, "token": uuid.uuid4().hex}).encode()
     while True:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            if is_held(folder, str(who.get("host"))):
+            if is_held(path, str(who.get("host"))):
                 return None
             _take_away(path)
             continue
@@ -71,9 +70,8 @@ def hold(folder: Path, who: dict[str, Any]) -> Held | None:
         return Held(path, content)
 
 
-def is_held(folder: Path, host: str) -> bool:
+def is_held(path: Path, host: str) -> bool:
     """Whether there is a lock file whose writer is still there, as far as `host` can tell."""
-    path = folder / LOCK
     try:
         found = os.stat(path)
         content = json.loads(path.read_bytes() or b"{}")
@@ -82,12 +80,13 @@ def is_held(folder: Path, host: str) -> bool:
     except (OSError, ValueError):
         content = {}
     process = content.get("process") if isinstance(content, dict) else None
-    if isinstance(process, int) and process > 0 and content.get("host") == host and not _lives(process):
+    if isinstance(process, int) and process > 0 and content.get("host") == host and not lives(process):
         return False
-    return _now(folder) - found.st_mtime < STALE
+    return _now(path.parent) - found.st_mtime < STALE
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether there is a process of this number on this host."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -114,7 +113,7 @@ def _take_away(path: Path) -> None:
     """Removes a file that counts no more; one that another process made in the meantime is put back."""
     with suppress(OSError):
         before = path.stat()
-        away = path.with_name(f"{LOCK}.{uuid.uuid4().hex}")
+        away = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         path.rename(away)
         now = away.stat()
         if (now.st_ino, now.st_mtime) != (before.st_ino, before.st_mtime):

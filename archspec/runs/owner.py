@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from archspec import __version__
 from archspec.diagnostics import DataError
-from archspec.runs.holding import Held, hold, is_held
+from archspec.runs.holding import LOCK, Held, hold, is_held
 
 try:
     import fcntl
@@ -129,7 +129,7 @@ def take(folder: Path, purpose: Purpose, **values: Any) -> Owner:
             held = None
             locked = _locked(descriptor)
             if locked is None:
-                held = hold(folder, _self())
+                held = hold(folder / LOCK, this_process())
             if not locked and held is None:
                 os.close(descriptor)
                 raise busy(folder)
@@ -140,7 +140,7 @@ def take(folder: Path, purpose: Purpose, **values: Any) -> Owner:
             if held is not None:
                 held.release()
             _make(folder)
-        content = {"archspec": __version__, "purpose": purpose, **_kept(descriptor), **values, **_self()}
+        content = {"archspec": __version__, "purpose": purpose, **_kept(descriptor), **values, **this_process()}
         owner = Owner(folder, descriptor, made, content, held)
         try:
             owner.says()
@@ -168,7 +168,7 @@ def check_free(folder: Path) -> None:
         descriptor = os.open(folder / MARKER, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:
             locked = _locked(descriptor)
-            if locked is False or (locked is None and is_held(folder, socket.gethostname())):
+            if locked is False or (locked is None and is_held(folder / LOCK, socket.gethostname())):
                 raise busy(folder)
         finally:
             os.close(descriptor)
@@ -213,7 +213,8 @@ def _shown(name: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-def _self() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
+    """Who writes, as markers and locks say it."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     return {"process": os.getpid(), "host": socket.gethostname(), "since": since}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec import __version__
 from archspec.diagnostics import count, listed
@@ -33,16 +34,45 @@ def made_of(seed: int, command: str | None) -> dict[str, Any]:
 
 def other_surroundings(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs from where a run began, in words: `3 cores instead of 2`."""
-    differences = []
-    for name, word in (("archspec", "archspec"), ("python", "Python")):
-        if isinstance(before.get(name), str) and before[name] != now[name]:
-            differences.append(f"{word} {now[name]} instead of {before[name]}")
-    packages = before.get("packages")
-    for name, own in now["packages"].items():
-        if isinstance(packages, dict) and isinstance(packages.get(name), str) and packages[name] != own:
-            differences.append(f"{name} {own} instead of {packages[name]}")
-    if isinstance(before.get("devices"), list) and before["devices"] != now["devices"]:
-        differences.append(f"devices {listed(now['devices'], 4)} instead of {listed(map(str, before['devices']), 4)}")
-    if isinstance(before.get("cores"), int) and before["cores"] != now["cores"]:
-        differences.append(f"{count(now['cores'], 'core')} instead of {before['cores']}")
-    return differences
+    return [f"{other.said(other.now)} instead of {other.before}" for other in compared(before, now) if other.known]
+
+
+class Other(NamedTuple):
+    """One thing in which two surroundings differ; "" where one of them does not say it."""
+
+    name: str
+    before: str
+    now: str
+
+    @property
+    def known(self) -> bool:
+        return bool(self.before and self.now)
+
+    def said(self, value: str) -> str:
+        """A value with what it is of: `jax 0.10.2`, `2 cores`."""
+        return count(int(value), "core") if self.name == "cores" else f"{self.name} {value}"
+
+
+def compared(before: dict[str, Any], now: dict[str, Any]) -> list[Other]:
+    """What differs between two surroundings: versions, devices, processor cores."""
+    return [Other(name, *pair) for name, pair in _pairs(before, now) if pair[0] != pair[1]]
+
+
+def _pairs(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for key, word in (("archspec", "archspec"), ("python", "Python")):
+        yield word, (_text(before.get(key)), _text(now.get(key)))
+    packages = [about if isinstance(about, dict) else {} for about in (before.get("packages"), now.get("packages"))]
+    for name in dict.fromkeys([*packages[1], *packages[0]]):
+        yield str(name), (_text(packages[0].get(name)), _text(packages[1].get(name)))
+    yield "devices", (_devices(before), _devices(now))
+    yield "cores", (_text(before.get("cores")), _text(now.get("cores")))
+
+
+def _text(value: Any) -> str:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if whole else ""
+
+
+def _devices(about: dict[str, Any]) -> str:
+    devices = about.get("devices")
+    return listed(map(str, devices), 4) if isinstance(devices, list) else ""

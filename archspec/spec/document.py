@@ -11,7 +11,7 @@ from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
 from archspec.located import Located, Scalar, is_null, merged
 from archspec.located import Mapping as LocatedMapping
-from archspec.source import is_file, is_folder, read_file
+from archspec.source import is_file, is_folder, read_file, real
 from archspec.spec.arguments import Argument, bind, declared
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 
@@ -117,7 +117,7 @@ class _Opener:
             return None
 
         document.reopen = lambda base, findings: _Opener(findings, self.known).open(path, (), library=False, base=base)
-        chain = (*chain, path.resolve())
+        chain = (*chain, real(path))
         self._check_sections(document.root)
         if document.imports:
             from archspec.spec.importing import Libraries
@@ -142,7 +142,7 @@ class _Opener:
 
         `base` is what a variant extends: it takes the place of what the file extends in which it is written.
         """
-        if path.resolve() in chain:
+        if real(path) in chain:
             names = " → ".join(item.name for item in (*chain, path))
             self.findings.error("E111", f"files refer to each other in a circle: {names}", span)
             return None
@@ -169,7 +169,7 @@ class _Opener:
         if "extends" in root.entries or not own:
             from archspec.spec.extending import extended
 
-            inner = (*chain, path.resolve())
+            inner = (*chain, real(path))
 
             def open_base(path: Path, place: Span) -> Document | None:
                 below = self._laid(path, inner, place, base if own else None)

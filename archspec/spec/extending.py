@@ -13,7 +13,7 @@ from archspec.diagnostics import Findings, Span, did_you_mean
 from archspec.fields import at_home
 from archspec.located import Located, Scalar, merged
 from archspec.located import Mapping as LocatedMapping
-from archspec.source import is_file, is_folder
+from archspec.source import is_file, is_folder, real
 from archspec.spec.document import Document, laid_over, with_variant
 
 
@@ -36,7 +36,7 @@ def extended(
     variants = root.get("variants") if not whole else None
     others = variants.entries if isinstance(variants, LocatedMapping) else {}
     path, variant, query = _base(node.source.folder, node, findings, others)
-    if path is not None and variant in others and path.resolve() == Path(root.source.name).resolve():
+    if path is not None and variant in others and real(path) == real(Path(root.source.name)):
         help = [f"a variant of the same file is named alone: `extends: {variant}`"]
         findings.error("E111", f"a variant of {path.name} extends the whole of {path.name}", node.span, help=help)
         return None

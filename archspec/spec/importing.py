@@ -10,7 +10,7 @@ from archspec.diagnostics import Findings, Label, Span, did_you_mean
 from archspec.fields import at_home
 from archspec.located import Located, Scalar, Sequence
 from archspec.located import Mapping as LocatedMapping
-from archspec.source import is_file, is_folder
+from archspec.source import is_file, is_folder, real
 from archspec.spec.document import Block, Document
 from archspec.spec.extending import given_arguments, is_path
 
@@ -72,7 +72,7 @@ class Libraries:
             if family is None:
                 return None
             path = family
-        key = (path.resolve(), query if given else "")
+        key = (real(path), query if given else "")
         if key not in self.documents or key[0] in chain:
             self.documents[key] = self.open(path, chain, library=True, span=item.span, given=given)
         return self.documents[key]

@@ -53,36 +53,53 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     With `ascii`, other characters are written as escapes.
     """
     dump = partial(_dump, ascii=ascii)
+    sections = sections_of(spec)
+    apart = ("lineage", "input", "inputs", "outputs", "train", "weights", "published")
+    lines = [dump({name: value for name, value in sections.items() if name not in apart}, flow=False)]
+    for name in apart:
+        if name == "outputs":
+            lines.append("layers:")
+            lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(spec.graph()))
+        if name not in sections:
+            continue
+        if name in ("lineage", "input", "published"):
+            lines.append(f"{name}: " + dump(sections[name], flow=True))
+        else:
+            lines.append(f"{name}:")
+            lines.extend(f"  {inner}: {dump(value, flow=True)}" for inner, value in sections[name].items())
+    return "\n".join(lines) + "\n"
+
+
+def sections_of(spec: Spec) -> dict[str, Any]:
+    """Every section but the layers as plain data, defaults filled in. Raises `SpecError` where the spec is wrong."""
     graph = spec.graph()
     header = {name: value for name, value in plain(spec.header).items() if value != ""}
-    lines = [dump({**header, "archspec": LANGUAGE_VERSION, "name": spec.name}, flow=False)]
+    sections: dict[str, Any] = {**header, "archspec": LANGUAGE_VERSION, "name": spec.name}
     if spec.lineage is not None:
-        lines.append("lineage: " + dump(_given({**plain(spec.lineage), "after": _after(spec.lineage)}), flow=True))
-    if list(spec.inputs) == ["input"]:
-        lines.append("input: " + dump(_given(plain(spec.inputs["input"])), flow=True))
+        sections["lineage"] = _given({**plain(spec.lineage), "after": _after(spec.lineage)})
+    inputs = {name: _given(plain(input)) for name, input in spec.inputs.items()}
+    if list(inputs) == ["input"]:
+        sections["input"] = inputs["input"]
     else:
-        lines.append("inputs:")
-        lines.extend(f"  {name}: {dump(_given(plain(input)), flow=True)}" for name, input in spec.inputs.items())
-    lines.append("layers:")
-    lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(graph))
-    lines.append("outputs:")
+        sections["inputs"] = inputs
+    outputs = sections["outputs"] = {}
     for output in graph.outputs:
         source = graph.source_name(output.node)
         fields = {"from": source, "weight": output.weight, "train_only": output.train_only}
         own = {name: getattr(output, name) for name in ("task", "target", "loss", "metrics")}
         fields.update({name: plain(value) for name, value in own.items() if value is not None})
-        lines.append(f"  {output.name}: {dump(fields, flow=True)}")
+        outputs[output.name] = fields
     if spec.train is not None:
-        lines.append("train:")
-        for name, value in plain(spec.train).items():
-            if value is not None and not (name in ("loss", "metrics") and overruled(graph, name)):
-                lines.append(f"  {name}: {dump(value, flow=True)}")
+        sections["train"] = {
+            name: value
+            for name, value in plain(spec.train).items()
+            if value is not None and not (name in ("loss", "metrics") and overruled(graph, name))
+        }
     if spec.weights:
-        lines.append("weights:")
-        lines.extend(f"  {name}: {dump(_given(plain(weights)), flow=True)}" for name, weights in spec.weights.items())
+        sections["weights"] = {name: _given(plain(weights)) for name, weights in spec.weights.items()}
     if spec.published is not None and spec.is_usual:
-        lines.append("published: " + dump(_given(plain(spec.published)), flow=True))
-    return "\n".join(lines) + "\n"
+        sections["published"] = _given(plain(spec.published))
+    return sections
 
 
 def _after(lineage: Lineage) -> str | list[str] | None:

@@ -88,6 +88,8 @@ class Evaluator:
         self.whose = whose
         self.check: Callable[[], None] = lambda: None
         """Called before each batch; may raise."""
+        self.changed: Callable[[int, Named, Named], Named] | None = None
+        """What makes other inputs of a batch's number, its inputs and its targets, where there is any."""
         self.steps = steps
         self.graph = graph.pruned("eval")
         self.heads = evaluated(heads)
@@ -129,8 +131,10 @@ class Evaluator:
         """
         sums: list[Any] = []
         folded = self.steps.folded(params, statistics)
-        for inputs, targets in self._batches():
+        for number, (inputs, targets) in enumerate(self._batches()):
             self.check()
+            if self.changed is not None:
+                inputs = self.changed(number, inputs, targets)
             sums.append(self.steps.evaluate(*folded, inputs, targets))
             if self.placed is None and len(sums) > AHEAD:  # so that no more batches wait on the device
                 jax.block_until_ready(sums[-AHEAD])  # type: ignore[no-untyped-call]

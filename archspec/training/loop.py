@@ -122,8 +122,10 @@ class Loop:
         paged: bool,
         profile: Path | None,
         early: Early | None = None,
+        until: int | None = None,
     ) -> None:
-        """`early` has steps that are being compiled already, for just these data, where a run begins."""
+        """`early` has steps that are being compiled already, for just these data, where a run begins. `until` is the
+        epoch after which the run stops without a result."""
         self.spec = spec
         self.graph = graph
         self.recipe = recipe
@@ -159,6 +161,7 @@ class Loop:
         if early is not None and early.steps is not None and not saved:
             self.ahead, self.stretches[0], self.lowered.lowerings = early.ahead, early.steps, early.lowerings
         self.total = recipe.epochs * self.steps_per_epoch
+        self.stops_at = self.total if until is None else min(until * self.steps_per_epoch, self.total)
         every = recipe.evaluate_every
         self.every = every.steps if every is not None and every.steps else self.steps_per_epoch
         if every is not None and every.epochs:
@@ -380,9 +383,21 @@ class Loop:
                 progress.close()
                 if events is not None:
                     events.close()
+        if self.stops_at <= self.step < self.total and not self.watch.ended:
+            return self.so_far()
         if self.watch.ended and self.step < self.total and self.shown:
             progress.say(self.watch.said)
         return self.result()
+
+    def so_far(self) -> Result:
+        """What has come of a run that stops before its end: a checkpoint, and neither a result nor a page."""
+        if self.step > self.kept_step:
+            self.save()
+        self.checkpoints.wait()
+        self.owner.check()
+        params, statistics = weights_of(self.state)
+        record = self.records[-1] if self.records else {}
+        return Result(self.folder.path, self.main, self.records, self.classes, params, statistics, self.others, record)
 
     def was_finished(self) -> bool:
         """Whether the folder's run has ended before."""
@@ -399,7 +414,7 @@ class Loop:
         self.stretch.begin()
         last_saved = time.monotonic()
         saving, failing = turn("save"), turn("fail")
-        while self.step < self.total and not self.watch.ended:
+        while self.step < self.stops_at and not self.watch.ended:
             epoch = self.step // self.steps_per_epoch + 1
             steps = self.steps(epoch)
             for batch in self.feed.batches(self.orders.of(epoch), self.step % self.steps_per_epoch, epoch):

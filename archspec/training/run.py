@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from archspec.data import Data, Reading, loaded, told_of_parts
-from archspec.diagnostics import DataError, count, listed
+from archspec.diagnostics import DataError, SpecError, count, listed
 from archspec.fields import at_home
 from archspec.graph import Graph
 from archspec.kinds import is_foreign
@@ -26,7 +26,7 @@ from archspec.plugins import changed, used_by
 from archspec.reports import report
 from archspec.runs.checkpoints import Checkpoints
 from archspec.runs.choosing import AUTO, choose_folder, take_folder
-from archspec.runs.folder import RUN, RunFolder
+from archspec.runs.folder import FAILED, FIGURE, RUN, RunFolder
 from archspec.runs.owner import Guest, Owner, unusable
 from archspec.runs.reading import OUTPUTS, TABLE
 from archspec.runs.surroundings import made_of, other_surroundings, surroundings
@@ -59,7 +59,7 @@ from archspec.training.notes import (
 from archspec.training.reading import read_once
 from archspec.training.result import Result
 from archspec.training.updates import factor_of, transformation
-from archspec.watching import UnmeasuredError, Watch
+from archspec.watching import UnmeasuredError, Watch, compared_by
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -87,13 +87,16 @@ def train(
     command: str | None = None,
     page: bool = False,
     profile: Path | None = None,
+    until: int | None = None,
 ) -> Result:
     """Trains a network as its `train:` section says and returns the result.
 
     The run folder is `workdir`, or runs/NAME; with "auto" it is a new one each time, runs/NAME-2 and so on. A run
     that was stopped goes on from its last checkpoint; one that is finished is returned as it is unless `overwrite`
     is set. `page` says whether run.html is written at the end. A trace of steps 2 to 4 of those that are taken now
-    is written to the folder `profile`, for TensorBoard and Perfetto. Raises `SpecError` when spec, data or folder are
+    is written to the folder `profile`, for TensorBoard and Perfetto. With `until` the run stops after that epoch of a
+    schedule of full length, with a checkpoint and no result in its folder, and the same call goes on; what this returns
+    is of the state by then. Raises `SpecError` when spec, data or folder are
     wrong, and where memory runs out.
     """
 
@@ -102,7 +105,7 @@ def train(
         return what_needs_less(graph, training_memory(graph, spec.train), SMALLER)
 
     with in_words(less), gathered(spec.to_yaml()):
-        return _train(spec, workdir, overwrite, progress, command, page, profile)
+        return _train(spec, workdir, overwrite, progress, command, page, profile, until)
 
 
 def _train(
@@ -113,6 +116,7 @@ def _train(
     command: str | None,
     page: bool,
     profile: Path | None,
+    until: int | None,
 ) -> Result:
     graph = spec.graph()
     recipe = spec.train
@@ -195,11 +199,18 @@ def _train(
                 say_notes(_resumed(folder, data.name, about), progress)
 
         others.chosen("begun", begin)
-        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile, early)
+        run = Loop(spec, graph, recipe, data, folder, owner, progress, heads, given, page, profile, early, until)
         if asked == AUTO:  # with which the same command begins another run
             run.again = f"the same command with --workdir {folder.path}"
         try:
             return run.go()
+        except (DataError, SpecError) as error:
+            if others.is_first and run.checkpoints.latest:
+                with suppress(DataError, OSError):
+                    # Not in the place of a folder that was moved or deleted.
+                    owner.check()
+                    folder.fail(error)
+            raise
         finally:
             run.close()
             if run.failed_early and others.is_first:
@@ -328,7 +339,8 @@ def _record(spec: Spec, graph: Graph, data: Data, heads: Sequence[Head], notes: 
     assert spec.train is not None
     plugins = used_by(spec, graph)
     record: dict[str, Any] = {"plugins": plugins} if plugins else {}
-    record |= {"images": spec.train.dataset.preparation.to_plain(), "notes": notes}
+    record |= {"images": spec.train.dataset.preparation.to_plain(), "notes": notes, "parameters": graph.params}
+    record |= {FIGURE: compared_by(spec.train, heads, graph.main_output.name).to_plain()}
     names = main_classes(data, graph, heads)
     record |= {"left_out": [own._asdict() for own in data.left]} if data.left else {}
     record |= {"classes": list(names)} if names else {}
@@ -357,6 +369,8 @@ def _resumed(folder: RunFolder, dataset: str, now: Mapping[str, Any]) -> list[st
         notes.append(f"{folder.path / RUN} is lost or damaged, and begins anew")
         about = dict(now)
         folder.say(about)
+    elif FAILED in about:
+        folder.say({name: value for name, value in about.items() if name != FAILED})
     if about.get(DATA, now[DATA]) != now[DATA]:
         raise DataError(
             "E518",

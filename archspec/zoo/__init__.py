@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Findings, did_you_mean, listed
 from archspec.fields import at_home
-from archspec.source import STANDARD_INPUT, is_folder, is_readable
+from archspec.source import STANDARD_INPUT, files_in, is_file, is_folder, is_readable, text_of
 from archspec.spec.document import open_document
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def zoo_folder() -> Path:
 
 def zoo_files() -> list[Path]:
     """The zoo's files, one a family."""
-    return sorted(zoo_folder().glob("*.yaml"))
+    return files_in(zoo_folder(), ".yaml")
 
 
 def zoo_variants() -> dict[str, tuple[Path, str | None]]:
@@ -172,10 +172,10 @@ def in_zoo(name: str) -> tuple[Path, str | None] | None:
         return None
     # Most names begin with their family's: what is read and found first is often all that is read.
     for path in sorted(zoo_files(), key=lambda path: not name.startswith(path.stem)):
-        text = path.read_text("utf-8")
+        text = text_of(path)
         if name in text and re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
             document = open_document(path, Findings())
             if document and name in document.variants:
                 return path, name
     direct = zoo_folder() / f"{name}.yaml"
-    return (direct, None) if direct.is_file() else None
+    return (direct, None) if is_file(direct) else None

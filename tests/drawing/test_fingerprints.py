@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.record_drawings import FILE, PICTURES, digests, graphviz, picture
+from tests.record_drawings import FILE, NETWORKS, PICTURES, digests, graphviz, picture
 from tests.zoo import SAMPLE
 
 RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
@@ -29,6 +29,6 @@ def test_drawings_are_those_recorded(name: str) -> None:
 
 @pytest.mark.skipif(graphviz() != RECORDED["graphviz"], reason="they are not recorded for this Graphviz")
 def test_pictures_of_the_documentation_are_drawn_now() -> None:
-    files = sorted(PICTURES.glob("*.svg"))
+    files = sorted(PICTURES.glob(NETWORKS))
     assert len(files) == 15
     assert [file.name for file in files if file.read_bytes() != picture(file)] == []

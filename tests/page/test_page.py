@@ -16,7 +16,7 @@ import pytest
 from archspec.cli import main
 from archspec.diagnostics import SpecError
 from archspec.loading import open_spec
-from archspec.page.page import SCRIPTS, in_script, render
+from archspec.page.page import SCRIPTS, Panel, in_script, render
 from archspec.page.payload import payload
 from tests.page.scripts import STATIC, needs_node
 
@@ -76,6 +76,23 @@ def test_the_page_loads_nothing_and_its_policy_allows_only_what_is_inside() -> N
 def test_only_the_served_page_may_connect_and_only_to_its_server() -> None:
     text = render(payload(open_spec("lenet5")), live="/events")
     assert "connect-src &#x27;self&#x27;" in text
+
+
+def test_a_panel_more_stands_beside_the_others_under_the_same_policy() -> None:
+    made = payload(open_spec("lenet5"))
+    panel = Panel("inside", "inside", "<p>here</p>\n", "#inside { color: red; }", "const more = 1;", {"name": HOSTILE})
+    plain, text = render(made), render(made, panel=panel)
+    assert 'id="inside' not in plain and 'data-tab="inside"' not in plain
+    outline = Outline(text)
+    (policy,) = [a["content"] for tag, a in outline.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    for tag, more in (("style", panel.style), ("script", panel.script)):
+        (inside,) = [d for a, d in outline.texts if a["tag"] == tag and a.get("type") is None]
+        assert inside.rstrip().endswith(more)
+        assert f"'sha256-{b64encode(sha256(inside.encode()).digest()).decode()}'" in str(policy)
+    (data,) = [d for a, d in outline.texts if a.get("id") == "inside-data"]
+    assert json.loads(data) == {"name": HOSTILE}
+    assert [a["data-tab"] for tag, a in outline.elements if tag == "button" and "data-tab" in a][-1] == "inside"
+    assert [a["id"] for tag, a in outline.elements if tag == "section" and a.get("class") == "panel"][-1] == "inside"
 
 
 def test_a_hostile_spec_stays_data(write: Callable[..., Path]) -> None:

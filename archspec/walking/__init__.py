@@ -1,0 +1,1 @@
+"""The equations of a network with the numbers of its own layers put in."""
