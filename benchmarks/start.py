@@ -17,6 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.runs.folders import make_run
+
 FILES = sorted(map(str, (Path(__file__).parent.parent / "specs" / "zoo").glob("*.yaml")))
 LENET = next(file for file in FILES if Path(file).stem == "lenet")
 MAIN = "import sys; sys.argv[1:] = {!r}; from archspec.cli import main; sys.exit(main())"
@@ -29,6 +33,8 @@ CODE = {
     "zoo": MAIN.format(["zoo"]),
     "validate the whole zoo": MAIN.format(["validate", *FILES]),
 }
+RUNS = 1000
+"""Run folders that `archspec runs` makes a table of."""
 
 
 class Cost(NamedTuple):
@@ -52,12 +58,16 @@ def measured(code: str, folder: str) -> Cost:
 
 
 def main(runs: int) -> None:
-    with TemporaryDirectory() as folder:
-        for code in CODE.values():
+    with TemporaryDirectory() as folder, TemporaryDirectory() as made:
+        for number in range(RUNS):
+            rate = f"{0.1 / (number + 1):.4g}"
+            make_run(Path(made, f"run-{number}"), rate=rate, seed=number % 5, filters=8 + number % 3)
+        every = {**CODE, f"runs, {RUNS:,} of them": MAIN.format(["runs", made])}
+        for code in every.values():
             measured(code, folder)  # makes the bytecode
-        costs: dict[str, list[Cost]] = {name: [] for name in CODE}
+        costs: dict[str, list[Cost]] = {name: [] for name in every}
         for _ in range(runs):
-            for name, code in CODE.items():
+            for name, code in every.items():
                 costs[name].append(measured(code, folder))
     base = costs["import pydantic, yaml"]
     print(f"{'':24} {'clock':>8} {'ratio':>6} {'processor':>10} {'ratio':>6} {'memory':>8}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,17 +11,17 @@ from archspec.diagnostics import SpecError
 from archspec.loading import open_spec, open_specs
 from archspec.reports import report
 from tests import findings
+from tests.effort import calls, growth
 
 INPUT = "input: {height: 16, width: 16, channels: 4}\n"
 Write = Callable[..., Path]
 
 
 def codes(path: Path) -> list[str]:
-    """The codes of what is wrong, found within a second."""
-    begun = time.process_time()
-    all = findings.codes(path)
-    assert time.process_time() - begun < 1
-    return all
+    """The codes of what is wrong, found without expanding what would grow."""
+    found: list[str] = []
+    assert calls(lambda: found.extend(findings.codes(path))) < 500_000
+    return found
 
 
 ROUNDS = 'repeat: {times: 1000, as: j, layers: [{relu: {name: "r$(i * j)"}}]}'
@@ -83,16 +82,6 @@ def test_a_crop_up_to_the_images_own_size_is_taken(write: Write) -> None:
     assert codes(write(INPUT + "layers: [flatten, dense: 2]\ntrain: {augment: {random_crop: 16}}")) == []
 
 
-def seconds(path: Path) -> float:
-    """Processor time of validating a spec, the least of three."""
-    found = []
-    for _ in range(3):
-        begun = time.process_time()
-        findings.found(path)
-        found.append(time.process_time() - begun)
-    return min(found)
-
-
 LONG: dict[str, Callable[[int], str]] = {
     "from": lambda n: "layers:\n" + "  - relu: {from: input}\n" * n + "  - relu",
     "names": lambda n: (
@@ -114,25 +103,26 @@ LONG: dict[str, Callable[[int], str]] = {
 
 
 def test_each_variant_of_many_is_looked_up_once(write: Write) -> None:
-    """Work for one variant that grows with their number makes the whole file quadratic: 64 times the time."""
+    """Work for one variant that grows with their number makes the whole file quadratic: 64 times the calls."""
 
-    def taken(count: int) -> float:
+    def opened(count: int) -> Callable[[], object]:
         variants = "".join(f"  v{i}: {{width: {i}}}\n" for i in range(count))
         path = str(write(f"args: {{width: 1}}\nvariants:\n{variants}{INPUT}layers: [relu]", f"{count}.yaml"))
-        begun = time.process_time()
         assert len(open_specs(path)) == count + 1
-        return time.process_time() - begun
+        return lambda: open_specs(path)
 
-    short = max(min(taken(250) for _ in range(2)), 0.01)
-    assert taken(2_000) < 20 * short
+    assert growth(opened, 125, 1_000) < 10
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_time_grows_with_the_length_and_no_faster(write: Write, name: str) -> None:
-    """Eight times the length takes eight times the time; quadratic growth would take 64 times."""
-    short, long = (write(INPUT + LONG[name](n), f"{n}.yaml") for n in (400, 3_200))
-    seconds(short)
-    assert seconds(long) < 20 * max(seconds(short), 0.01)
+def test_work_grows_with_the_length_and_no_faster(write: Write, name: str) -> None:
+    """Eight times the length takes eight times the calls; quadratic growth would take 64 times."""
+
+    def validated(count: int) -> Callable[[], object]:
+        path = write(INPUT + LONG[name](count), f"{count}.yaml")
+        return lambda: findings.found(path)
+
+    assert growth(validated, 400, 3_200) < 10
 
 
 def test_an_image_is_not_scaled_beyond_the_largest_that_is_read(write: Write) -> None:

@@ -278,7 +278,7 @@ sys.exit(archspec.cli.main())
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         for _ in range(times):
             process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and err in ("interrupted\n", "" if times == 2 else None)
 
 

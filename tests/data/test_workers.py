@@ -170,7 +170,7 @@ def runs(pid: int) -> bool:
 
 def gone(pids: list[int]) -> bool:
     """Whether processes end within some seconds."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while any(map(runs, pids)):
         if time.monotonic() > until:
             return False

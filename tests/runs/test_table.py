@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from archspec.diagnostics import Findings, SpecError
 from archspec.runs import rows
 from archspec.runs.changes import leaves
 from archspec.source import read_text
+from tests.effort import growth
 from tests.runs.folders import make_run
 
 
@@ -223,14 +225,22 @@ def test_lines_that_are_parsed_once_say_what_the_whole_says(text: str) -> None:
         assert found[Path(str(number))] == dict(leaves("", value.plain))
 
 
-def test_a_thousand_runs(tmp_path: Path) -> None:
-    """The command's own time, without JAX (tests/test_imports.py); 2 s is what a quiet machine may take."""
-    for number in range(1000):
-        make_run(tmp_path / f"run-{number}", rate=f"{0.1 / (number + 1):.4g}", seed=number % 5, filters=8 + number % 3)
-    before = time.process_time()
-    table = table_of_runs(tmp_path, sort="best")
-    assert len(table) == 1000 and len(str(table).splitlines()) >= 1000
-    assert time.process_time() - before < 4
+def test_work_grows_with_the_number_of_runs_and_no_faster(tmp_path: Path) -> None:
+    """benchmarks/start.py times the command over 1,000 runs."""
+
+    def made(count: int) -> Callable[[], object]:
+        folder = tmp_path / str(count)
+        for number in range(count):
+            rate = f"{0.1 / (number + 1):.4g}"
+            make_run(folder / f"run-{number}", rate=rate, seed=number % 5, filters=8 + number % 3)
+
+        def run() -> None:
+            table = table_of_runs(folder, sort="best")
+            assert len(table) == count and len(str(table).splitlines()) >= count
+
+        return run
+
+    assert growth(made, 50, 400) < 10
 
 
 @pytest.mark.parametrize("number", [3, 12, 60])

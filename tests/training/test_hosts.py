@@ -209,7 +209,7 @@ class TestJoining:
     def test_one_does_not_come(self) -> None:
         begun = time.monotonic()
         said = self.failing([Star(0, 4), Star(2, 4)], 1.5)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 60
         assert said == ["processes 1 and 3 of 4 did not come within 1.5 s"] * 2
 
     def test_no_coordinator(self) -> None:
