@@ -326,7 +326,7 @@ def _compared(one: _Run, other: _Run, data: Data, part: Part, notes: list[str]) 
             sure: tuple[float | None, float | None] = (None, None)
             if answer == "classes" and one.shown.likely and other.shown.likely:
                 sure = float(own["sure"][index]), float(theirs["sure"][index])
-            found.append(Flip(_name(one.split, start + index), kind, label, one_said, other_said, sure))
+            found.append(Flip(one.split.name(start + index), kind, label, one_said, other_said, sure))
     if answer == "mask":
         pairs = Counter({tuple(names[code] for code in key): times for key, times in pairs.items()})
     if answer == "labels":
@@ -364,7 +364,7 @@ def _of_map(
     codes = np.stack([values[index][where] for values in (truth, first, second)], -1)
     rows, often = np.unique(codes, axis=0, return_counts=True)
     own, one, other = (names[int(code)] for code in rows[often.argmax()])
-    return Flip(_name(run.split, start + index), kind, own, one, other, places=sum(numbers.values()))
+    return Flip(run.split.name(start + index), kind, own, one, other, places=sum(numbers.values()))
 
 
 def _said(value: Any, answer: str, names: Sequence[str], counts: np.ndarray) -> str:
@@ -374,10 +374,6 @@ def _said(value: Any, answer: str, names: Sequence[str], counts: np.ndarray) -> 
     there = np.asarray(value) & counts
     there = there.reshape(-1, there.shape[-1]).any(0)
     return ", ".join(name for name, has in zip(names, there, strict=True) if has) or "none"
-
-
-def _name(split: Split, index: int) -> str:
-    return split.names[index] if index < len(split.names) else f"sample {index + 1:,}"
 
 
 def pieces(found: Flips) -> list[tuple[str, Table | None, list[str]]]:

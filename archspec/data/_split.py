@@ -50,6 +50,10 @@ class Split:
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
+    def name(self, number: int) -> str:
+        """What a sample is called: its file, or its number, counted from 0 as `draw --augment` and arrays do."""
+        return self.names[number] if number < len(self.names) else f"sample {number:,}"
+
     @property
     def images(self) -> np.ndarray:
         """The one input in memory; a column is read. Raises `ValueError` where there are several."""

@@ -150,8 +150,7 @@ def _patch(question: Question, split: Split, unit: Unit, item: Any) -> Patch:
         own = np.asarray(split.inputs[question.input][np.array([item.sample])])[0]
         own = question.in_bytes(own) if question.image is not None else own
         pixels = own[tuple(slice(*ends) for ends in zip(seen.first, seen.end, strict=True))]
-    name = split.names[item.sample] if item.sample < len(split.names) else f"sample {item.sample + 1:,}"
-    return Patch(item.sample, name, item.value, item.position, seen, pixels)
+    return Patch(item.sample, split.name(item.sample), item.value, item.position, seen, pixels)
 
 
 def _taken(split: Split, most: int) -> np.ndarray:

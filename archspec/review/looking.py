@@ -113,7 +113,7 @@ def look(
             for place, index in enumerate(indices):
                 if int(index) in wanted:
                     whole = {key: np.asarray(array[place]) for key, array in wholes[name].items()}
-                    examples[name][int(index)] = Example(_name(split, int(index)), pictures[place], whole)
+                    examples[name][int(index)] = Example(split.name(int(index)), pictures[place], whole)
     return [Look(collector.head, list(collector.sections(examples[name]))) for name, collector in collectors.items()]
 
 
@@ -154,7 +154,3 @@ def _pictures(split: Split, indices: np.ndarray, sections: Mapping[str, Input]) 
         )
         for place in range(len(indices))
     ]
-
-
-def _name(split: Split, index: int) -> str:
-    return split.names[index] if index < len(split.names) else f"sample {index + 1:,}"

@@ -48,8 +48,8 @@ class Checked:
 
     def name(self, part: str, place: int) -> str:
         """What a sample is called: its file, or its number."""
-        names = self.whole.parts[part].names
-        return names[place] if names else f"sample {place:,} {self.whole.said(part)}"
+        own = self.whole.parts[part]
+        return own.name(place) + ("" if own.names else f" {self.whole.said(part)}")
 
     @property
     def noun(self) -> str:

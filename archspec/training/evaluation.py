@@ -170,9 +170,9 @@ class Evaluator:
         where = first_broken_layer(
             self.graph, network, x, None, train=False, precision=kind, lowerings=self.steps.lowerings
         )
-        last = min(start + self.size, len(self.split))
+        last = min(start + self.size, len(self.split)) - 1
         raise DataError(
             "E520",
-            f"the {self.whose} loss is not finite, among the samples {start + 1} to {last}; {where}",
+            f"the {self.whose} loss is not finite, among the samples {start} to {last}; {where}",
             help=["a smaller learning rate, or a warm-up, often helps"],
         )

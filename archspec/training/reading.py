@@ -243,9 +243,8 @@ def _beyond(data: Data, found: Survey, spec: Spec) -> list[Beyond]:
             bad = {own.place for own in facts.bad}
             places = [place for place in range(facts.count) if place not in bad]
             lazy = name in facts.of_targets
-            names = data.parts[part].names
             beyond = [
-                (names[place] if names else f"sample {place:,}", int(value))
+                (data.parts[part].name(place), int(value))
                 for place, value in (enumerate(largest) if lazy else zip(places, largest, strict=True))
                 if value >= head.type.channels
             ]

@@ -219,7 +219,7 @@ class _Sweeping:
         self.plan = measured.plans.get(self.input)
         where = measured.data.whose(measured.part)
         called = f" ({split.names[0]})" if split.names else ""
-        self.sample = f"sample 1 of {len(split):,} {where} samples of {measured.data.name}{called}"
+        self.sample = f"sample 0 of {len(split):,} {where} samples of {measured.data.name}{called}"
         head = next(head for head in measured.heads if head.name == self.output.name)
         target = split.targets.get(head.target) if head.target else None
         if (

@@ -131,9 +131,7 @@ def of_run(run: Run, image: Any = None, invert: bool = False) -> Given:
             error.diagnostics[0].code, error.diagnostics[0].message, help=["an image of your own: --image FILE"]
         ).located(None) from None
     raw = {name: np.asarray(values[:1]) for name, values in measured.split.inputs.items()}
-    # As the page of a run calls samples: by their files, else counted from 1.
-    first = measured.split.names[0] if len(measured.split.names) else "sample 1"
-    whose = f"{first} of the {measured.data.whose(measured.part)} samples of {measured.data.name}"
+    whose = f"{measured.split.name(0)} of the {measured.data.whose(measured.part)} samples of {measured.data.name}"
     return Given(subject, run._forward.prepare(raw), run.name, whose, tuple(notes))
 
 

@@ -69,7 +69,7 @@ def test_flips_are_those_of_the_predictions(runs: Path) -> None:
         (str(t), str(a), str(b)) for t, a, b in zip(label, first, second, strict=True) if a != b
     )
     for flip in found.flips:
-        index = int(flip.sample.split()[1]) - 1
+        index = int(flip.sample.split()[1].replace(",", ""))
         assert (flip.before, flip.after) == (str(first[index]), str(second[index]))
         for place, sure in enumerate(flip.sure):
             own = answers[place].probabilities[index].max()

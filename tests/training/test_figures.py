@@ -260,7 +260,7 @@ def test_weights_that_break_in_an_epochs_last_step(write: Write, tmp_path: Path)
     data = same_data(tmp_path / "x.npz", pictures(4), np.array([0, 1, 2, 1]))
     text = FILLED.replace("%s ", "").replace("mnist5k", f"{{npz: {data}}}")
     for rate, words in (
-        ("1.0e+38", "after epoch 1 the held-out loss is not finite, among the samples 1 to 4; the first layer"),
+        ("1.0e+38", "after epoch 1 the held-out loss is not finite, among the samples 0 to 3; the first layer"),
         ("3.0e+38, momentum: 0.9, weight_decay: 100.0", "after step 1, the last of epoch 1, "),
     ):
         message = broken(write, tmp_path, text.replace("sgd: 0.1", f"sgd: {{learning_rate: {rate}}}"))
