@@ -282,6 +282,11 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
+def name_at(names: Sequence[str], number: int) -> str:
+    """What a class or a value is called: by its name, or by its number where it has none."""
+    return names[number] if number < len(names) else str(number)
+
+
 def count(number: int, word: str) -> str:
     """`1 error`, `2 errors`, `2 classes`, `3 axes`, `3 meshes`, `4 entries`, `5 branches`, `6 epochs`."""
     if number == 1:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.comparing.gathering import Gatherer
 from archspec.comparing.networks import NetworkDifference, Side
-from archspec.comparing.revisions import Changed, Repository, Revision
+from archspec.comparing.repository import Changed, Repository
+from archspec.comparing.revisions import Revision
 from archspec.comparing.sides import Sides, opened, sides_of
 from archspec.comparing.things import HEAD, WAYS, Repositories, Thing, folder_of, meant, parted, with_revision
 from archspec.diagnostics import DataError, SpecError, count, listed
@@ -149,7 +150,7 @@ def _add_predictions(found: Comparison, part: Predicted) -> None:
     from archspec.output import LOADING, said_when_slow
 
     with said_when_slow(LOADING):
-        from archspec.comparing.flips import flips
+        from archspec.comparing.answers import flips
     found.flips = flips(one.run, other.run, (one.spec, other.spec), None if part == "held-out" else part)
 
 
@@ -259,7 +260,7 @@ def _of_revisions(
     if any(repositories.around(folder_of(thing.path)).top != repository.top for thing in rest):
         raise DataError("E113", "the files lie in several repositories", help=["compare those of each alone"])
     before, after = _ends(revisions, repository, stack)
-    changed = repository.changed(before, after)
+    changed = repository.changed(before.tree, None if after is None else after.tree)
     folders = [thing for thing in rest if is_folder(Path(thing.path)) and thing.kind == "path"]
     files = [thing for thing in rest if thing not in folders]
     inside = [repository.relative(Path(thing.path)) or "" for thing in folders]

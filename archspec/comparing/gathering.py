@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.comparing.networks import NetworkDifference, Side
-from archspec.comparing.revisions import Changed, Repository, Revision
+from archspec.comparing.repository import Changed, Repository
+from archspec.comparing.revisions import Revision
 from archspec.comparing.sides import family
 from archspec.comparing.things import Thing
 from archspec.diagnostics import DataError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archspec.comparing.flips import flip_pieces
 from archspec.comparing.networks import MEASURED, NetworkDifference, Total
 from archspec.comparing.runs import Figured, Row, RunDifference
 from archspec.comparing.settings import Group
@@ -286,9 +287,7 @@ def below(comparison: Comparison) -> list[str]:
 def of_flips(comparison: Comparison) -> list[Piece]:
     if comparison.flips is None:
         return []
-    from archspec.comparing.flips import pieces
-
-    return [Piece(title, table, lines) for title, table, lines in pieces(comparison.flips)]
+    return [Piece(title, table, lines) for title, table, lines in flip_pieces(comparison.flips)]
 
 
 def with_own_part(comparison: Comparison) -> list[NetworkDifference]:

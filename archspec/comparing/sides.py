@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.comparing.networks import Side
-from archspec.comparing.revisions import Repository, Revision
+from archspec.comparing.repository import Repository
+from archspec.comparing.revisions import Revision
 from archspec.comparing.things import Repositories, Thing, parted
 from archspec.diagnostics import DataError, Findings, SpecError
 from archspec.loading import open_spec, open_specs

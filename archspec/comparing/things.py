@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from archspec.comparing.revisions import Repository
+from archspec.comparing.repository import Repository
 from archspec.diagnostics import DataError, Findings
 from archspec.fields import at_home
 from archspec.runs.folder import SPEC

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import numpy as np
 
-from archspec.diagnostics import DataError
+from archspec.diagnostics import DataError, name_at
 from archspec.explaining.asking import number_of
 from archspec.explaining.explanation import Answered, Explained
 from archspec.explaining.question import Question
@@ -59,7 +59,7 @@ def target_of(
         numbers.append(number)
         masks.append(mask)
         whys.append(why)
-    named = [names[number] if number < len(names) else str(number) for number in numbers]
+    named = [name_at(names, number) for number in numbers]
     mask = None if masks[0] is None else np.stack([np.asarray(mask) for mask in masks])
     target = of_number(question.graph, question.output, numbers, ", ".join(dict.fromkeys(named)), mask)
     scores = target.score(question.subject.values(x, target.paths))

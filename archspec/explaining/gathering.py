@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from archspec.diagnostics import DataError, Findings
+from archspec.diagnostics import DataError, Findings, name_at
 from archspec.explaining.answering import answers_of, target_of
 from archspec.explaining.asking import EPSILON, Asked, layers_of, methods_of, unit_of
 from archspec.explaining.attacking import add_attacks
@@ -241,7 +241,7 @@ class _Gathering:
             )
         for number in chosen:
             # By its name: a class may be called as another is numbered.
-            named = names[number] if number < len(names) else str(number)
+            named = name_at(names, number)
             other = question._replace(asked=question.asked._replace(number=named, pixel=None, page=False), notes=[])
             found = _Gathering(other, methods, self.names, self.raw, self.plans)._made()
             if all(sample.explained.number == number for sample in found.samples):  # not where two have one name

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 
-from archspec.diagnostics import count
+from archspec.diagnostics import count, name_at
 
 SHOWN = 10
 """Samples that the `repr` of predictions shows."""
@@ -235,7 +235,7 @@ _FIELDS = ("probabilities", "scores", "classes", "labels", "present", "masks", "
 def best(shares: np.ndarray, names: Sequence[str], number: int) -> list[tuple[str, float]]:
     """The largest shares, with the names of their classes; of equals the first comes first."""
     order = [int(index) for index in np.argsort(-shares, kind="stable")[:number]]
-    return [(names[index] if index < len(names) else str(index), float(shares[index])) for index in order]
+    return [(name_at(names, index), float(shares[index])) for index in order]
 
 
 def highest(scores: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from archspec.diagnostics import name_at
 from archspec.kinds import Kind
 from archspec.losses import Form, Loss
 
@@ -110,7 +111,7 @@ def share(part: Any, whole: Any) -> float | None:
 
 def per_class(names: Sequence[str], values: Sequence[float | None], word: str) -> list[str]:
     """A share of each class, a line each."""
-    named = [names[index] if index < len(names) else str(index) for index in range(len(values))]
+    named = [name_at(names, index) for index in range(len(values))]
     width = max(map(len, named), default=0)
     return [
         f"  {name:<{width}}  {'does not occur' if value is None else f'{word} {100 * value:6.2f} %'}"

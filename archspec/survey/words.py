@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import count, listed
+from archspec.diagnostics import count, listed, name_at
 from archspec.survey.facts import doubles
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ class Checked:
             names = self.whole.classes.get(name, ())
             number = max(len(names), *(len(own) for own in counts.values()))
             made["classes"] = {
-                (names[place] if place < len(names) else str(place)): {
-                    part: own[place] if place < len(own) else 0 for part, own in counts.items()
-                }
+                name_at(names, place): {part: own[place] if place < len(own) else 0 for part, own in counts.items()}
                 for place in range(number)
             }
             return made
