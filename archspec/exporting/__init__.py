@@ -1,0 +1,1 @@
+"""Networks in other tools' formats: files of models, and source code."""

@@ -1,0 +1,1 @@
+"""How bytes lie in files of other tools: read within bounds, and nothing of them runs."""

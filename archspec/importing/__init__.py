@@ -1,0 +1,1 @@
+"""Files of models that other tools wrote, read into specs."""

@@ -1,0 +1,81 @@
+"""What a file of a model computes, as a neutral list: readers of formats make it, `building.py` makes a spec of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from archspec.weights.tensors import Tensor
+
+Order = Literal["channels_first", "channels_last"]
+"""How a file lays maps out, and with them what it flattens and the axes of its arrays: as PyTorch, or as Keras does."""
+
+
+class Value(NamedTuple):
+    """A thing that the network takes, without the batch's axis, in the file's own order of axes.
+
+    `image` has fields of `input` that the file says itself (`mean`, `range`, `order`, …).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    image: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the file.
+
+    `kind` is a kind of layer of ours, with `fields` as the language writes them (height and width in pairs, padding as
+    numbers `[[top, bottom], [left, right]]`, `same` only where it means ours), or one of `NEUTRAL`, or None where
+    there is nothing like it here. `inputs` and `outputs` are names of values or constants. `arrays` are by the names of
+    the lowered module's attributes (`kernel`, `bias`, `scale`, `mean`, `var`), in PyTorch's axes where maps are
+    channels first, and in ours where they are last. `scope` are the scopes around its `name`, outermost first.
+    `said` is the file's own word for the operation, `place` where it stands in the file, both for messages.
+    """
+
+    kind: str | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
+    name: str = ""
+    scope: tuple[str, ...] = ()
+    said: str = ""
+    place: str = ""
+    why: str = ""
+    """Why there is nothing like it here, where `kind` is None and its word alone does not say."""
+
+
+NEUTRAL = {
+    "transpose": "axes: a permutation of all axes, the batch's 0 among them",
+    "reshape": "shape: with the batch's axis first, as −1 or 0 where it is kept",
+    "flatten": "all axes but the batch's",
+    "squeeze": "axes that have one element and go",
+    "unsqueeze": "axes of one element that come",
+    "pad": "pad: [[before, after], …] for each axis, the batch's among them; value",
+    "matmul": "of a value and a constant (or two values)",
+    "add": "of values and constants, which are broadcast; `subtract`, `multiply`, `divide` and `power` alike",
+    "mean": "axes, keep: over places or channels; `sum` alike",
+    "clip": "low, high: either may be None",
+}
+"""Operations beside our kinds that readers may give as they are: the back end folds them into layers where it can."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The operations of a file in an order in which each value is made before it is taken.
+
+    `outputs` are names of values. `notes` are what the reader left out, replaced or guessed, in sentences with counts.
+    `about` is what the file says of itself: `title`, `classes` (names), its producer.
+    """
+
+    name: str
+    order: Order
+    inputs: tuple[Value, ...]
+    operations: tuple[Operation, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)

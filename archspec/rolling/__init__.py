@@ -1,0 +1,1 @@
+"""Graphs as specs that a person would have written: what repeats becomes blocks with arguments, and loops."""
