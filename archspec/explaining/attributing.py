@@ -13,6 +13,7 @@ from archspec.explaining.asking import layers_of
 from archspec.explaining.explanation import Attribution, CamMap, Sample
 from archspec.explaining.question import BUDGET, Question
 from archspec.figures.receptive_field import with_places
+from archspec.images.numbers import reordered
 from archspec.inspecting import attributions
 from archspec.inspecting.cam import cam, default_node
 from archspec.inspecting.subject import RECTIFIER
@@ -75,6 +76,7 @@ def attributions_of(question: Question, method: str, x: Mapping[str, jax.Array],
         return _occlusion(question, x, target)
     else:
         return []
+    found = {name: reordered(own, question.sections[name]) for name, own in found.items()}
     return [
         Attribution(method, {name: own[place] for name, own in found.items()}, said[place], numbers[place])
         for place in range(count_)

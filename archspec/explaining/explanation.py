@@ -82,7 +82,10 @@ class Explained(NamedTuple):
 
 
 class Attribution(NamedTuple):
-    """By input an array of its shape (…, channels), signed, in units of the normalised input; what is to be said."""
+    """By input an array of its shape (…, channels), signed, in units of the normalised input; what is to be said.
+
+    Channels are in the order that images have them, red first, whatever the network's is.
+    """
 
     method: str
     inputs: dict[str, np.ndarray]

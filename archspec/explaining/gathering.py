@@ -21,6 +21,7 @@ from archspec.explaining.question import BUDGET, Question, question_of
 from archspec.explaining.units import DataPart, fields_of, more_units, units_of
 from archspec.images.files import Images
 from archspec.images.fitting import Cut, Plan, Scaled, own_part
+from archspec.images.numbers import reordered
 from archspec.inference.forward import BATCH, computed
 from archspec.inference.given import Reading, Samples
 from archspec.inference.memory import less_of
@@ -28,7 +29,7 @@ from archspec.inference.predictions import shares_of
 from archspec.inference.run import Run, scaled
 from archspec.inference.samples import samples_of
 from archspec.inspecting import attributions
-from archspec.inspecting.filters import first_filters
+from archspec.inspecting.filters import Filters, first_filters
 from archspec.training.boundary import in_words
 
 SPEAKING = ("saliency", "smoothgrad", "integrated_gradients", "guided_backprop", "gradcam", "occlusion")
@@ -146,6 +147,14 @@ class _Gathering:
             made.notes = tuple(dict.fromkeys(self.question.notes))
         return made
 
+    def _filters(self) -> Filters | None:
+        """The first layer's filters, those of colours with red first."""
+        found = first_filters(self.question.graph, self.question.arrays)
+        section = self.question.sections[self.question.input]
+        if found is None or found.kernels.shape[-1] != section.type.channels:
+            return found
+        return found._replace(kernels=reordered(found.kernels, section))
+
     def _made(self) -> Explanation:
         question = self.question
         done = [sample for chunk in self._chunks() for sample in self._samples(*chunk)]
@@ -155,7 +164,7 @@ class _Gathering:
             units_of(question, self.data, done, self.methods) if {"unit", "visualisation"} & set(self.methods) else ()
         )
         fields = fields_of(question, self.data, self.raw, units) if "effective_field" in self.methods else {}
-        filters = first_filters(question.graph, question.arrays) if "filters" in self.methods else None
+        filters = self._filters() if "filters" in self.methods else None
         return Explanation(
             name=question.run.name,
             folder=question.run.folder,

@@ -11,6 +11,7 @@ import numpy as np
 from archspec.diagnostics import DataError, did_you_mean, listed
 from archspec.explaining.asking import Asked
 from archspec.graph import Graph, Output
+from archspec.images.numbers import said_order
 from archspec.images.numbers import scaled as to_shares
 from archspec.inference.run import Run
 from archspec.inference.shown import Shown
@@ -105,6 +106,7 @@ def question_of(run: Run, asked: Asked, said: Sequence[str]) -> Question:
     subject = Subject(run.graph, weights.pure, weights.params, weights.statistics)
     notes = [*weights.notes, *said]
     sections = run.spec.inputs
+    notes.extend(said_order(sections))
     images = [name for name, own in sections.items() if isinstance(own, ImageInput)]
     places = [name for name, own in sections.items() if not own.type.is_vector]
     input_ = (images or places or list(sections))[0]

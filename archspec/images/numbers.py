@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +13,22 @@ if TYPE_CHECKING:
     from archspec.spec.inputs import Input
     from archspec.spec.network import ImageInput
 
+Channels = TypeVar("Channels", np.ndarray, jax.Array)
+"""An array (…, C)."""
+
 
 def normalised(values: jax.Array, input: Input) -> jax.Array:
     """Pixels, a signal's or a vector's numbers as those that the network expects; runs inside the compiled step.
 
-    Bytes of images are scaled linearly into the input's range, then mean and standard deviation are applied.
+    Bytes of images are scaled linearly into the input's range, channels put into the network's order, then mean and
+    standard deviation applied.
     """
     x = values.astype(jnp.float32)
     if values.dtype == jnp.uint8 and hasattr(input, "range"):  # an image's
         low, high = input.range
         x = x * ((high - low) / 255)
         x = x + low if low else x
+    x = reordered(x, input)
     if input.mean is not None:
         x = x - np.asarray(input.mean, np.float32)
     if input.std is not None:
@@ -31,8 +36,22 @@ def normalised(values: jax.Array, input: Input) -> jax.Array:
     return x
 
 
+def reordered(values: Channels, input: Input) -> Channels:
+    """Channels in the images' order as the network takes them, or the other way round, which is the same."""
+    return values[..., ::-1] if getattr(input, "order", None) == "bgr" else values
+
+
+def said_order(inputs: Mapping[str, Input]) -> list[str]:
+    """A line for each input whose channels the network takes in another order than images have them."""
+    return [
+        f"the network takes the channels of `{name}` as blue, green and red"
+        for name, input in inputs.items()
+        if getattr(input, "order", None) == "bgr"
+    ]
+
+
 def scaled(values: jax.Array, input: ImageInput) -> jax.Array:
-    """Pixels as numbers from 0 to 1 of the input's range, before mean and standard deviation."""
+    """Pixels as numbers from 0 to 1 of the input's range, before order, mean and standard deviation."""
     if values.dtype == jnp.uint8:
         return values.astype(jnp.float32) / 255
     low, high = input.range
@@ -48,7 +67,8 @@ def finished(values: jax.Array, input: ImageInput) -> jax.Array:
 def mean_colour(input: ImageInput) -> np.ndarray:
     """The pixel (C,), from 0 to 1, that becomes 0, or the nearest to it: black where there is no `mean`, as a rule."""
     low, high = input.range
-    mean = np.broadcast_to(np.asarray(0.0 if input.mean is None else input.mean, np.float32), (input.channels,))
+    mean = np.asarray(0.0 if input.mean is None else input.mean, np.float32)
+    mean = reordered(np.broadcast_to(mean, (input.channels,)), input)
     colour: np.ndarray = np.clip((mean - low) / (high - low), 0, 1).astype(np.float32)
     return colour
 

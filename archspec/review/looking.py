@@ -113,8 +113,19 @@ def look(
             for place, index in enumerate(indices):
                 if int(index) in wanted:
                     whole = {key: np.asarray(array[place]) for key, array in wholes[name].items()}
+                    if collector.head.remakes:
+                        whole |= _remade(whole, sections[str(collector.head.target)])
                     examples[name][int(index)] = Example(split.name(int(index)), pictures[place], whole)
     return [Look(collector.head, list(collector.sections(examples[name]))) for name, collector in collectors.items()]
+
+
+def _remade(whole: Mapping[str, np.ndarray], input: Input) -> dict[str, np.ndarray]:
+    """An image that was given and made again as pixels: the network's numbers have its order, mean and range."""
+    from archspec.inference.presenting import as_images
+
+    own = {key: whole[key] for key in ("given", "true") if whole[key].shape == input.type.shape}
+    made = {key: as_images(array[None], input) for key, array in own.items()}
+    return {key: array[0] for key, array in made.items() if array is not None}
 
 
 def _collector(head: Head, shown: Shown, names: Sequence[str]) -> Collector:

@@ -54,6 +54,13 @@ class ImageInput(Section):
     height: Annotated[PositiveInt, Field(description="in pixels")]
     width: Annotated[PositiveInt, Field(description="in pixels")]
     channels: Annotated[PositiveInt, Field(description="1 for grey, 3 for red, green and blue")]
+    order: Annotated[
+        Literal["rgb", "bgr"] | None,
+        Field(
+            description="in which order the network takes a colour's channels, red first if left out; files, arrays "
+            "and datasets have red first in any case, `mean` and `std` the network's order"
+        ),
+    ] = None
     range: Annotated[
         tuple[Number, Number],
         Field(description="pixel values that the network expects: 0…255 bytes are scaled linearly into it"),
@@ -80,6 +87,8 @@ class ImageInput(Section):
     def _check(self) -> Self:
         if self.range[0] >= self.range[1]:
             raise ValueError("`range` must be [low, high] with low < high")
+        if self.order == "bgr" and self.channels != 3:
+            raise ValueError(f"`order: bgr` is of 3 channels, and the input has {self.channels}")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and len(values) != self.channels:

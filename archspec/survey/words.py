@@ -127,6 +127,9 @@ class Checked:
             mean, deviation = [span[0] + own * scale for own in mean], [own * scale for own in deviation]
             low, high = span[0] + low * scale, span[0] + high * scale
             made["range"] = list(span)
+        if order := getattr(section, "order", None):
+            made["order"] = order
+            mean, deviation = (own[::-1] if order == "bgr" else own for own in (mean, deviation))
         made |= {"low": low, "high": high, "mean": mean, "std": deviation}
         given = {key: _plain(getattr(section, key, None)) for key in ("mean", "std")}
         return {**made, "spec": {key: own for key, own in given.items() if own is not None}}
@@ -252,6 +255,7 @@ def in_one_line(data: Data) -> str:
 def _of_input(name: str, own: Mapping[str, Any]) -> Iterator[str]:
     shape = "×".join(map(str, own["shape"]))
     where = f", in the range {own['range'][0]:g} to {own['range'][1]:g}" if "range" in own else ""
+    where += ", of blue, green and red" if own.get("order") == "bgr" else ""
     yield f"`{name}`: {shape} {own['dtype']}, {own['low']:.6g} to {own['high']:.6g}; of what is trained on{where}:"
     yield f"  mean: {_numbers(own['mean'])}"
     yield f"  std: {_numbers(own['std'])}"

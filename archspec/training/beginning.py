@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SOME = 6
 """So many layers are named as those to leave out; where more differ, the file is likely the wrong one."""
-SCALING = ("range", "mean", "std")
+SCALING = ("range", "order", "mean", "std")
 """The fields of `input` that say how pixels become numbers."""
 
 
@@ -147,15 +147,18 @@ def _other_scaling(path: Path, theirs: Mapping[str, ImageInput], ours: Mapping[s
 
 
 def _numbers(input: ImageInput) -> np.ndarray:
-    """What black and white become, per channel."""
-    pixels = np.array([[0], [255]], np.uint8) * np.ones((1, input.channels), np.uint8)
+    """What black, white and pixels of one colour each become: of their channels' order too."""
+    each = np.eye(input.channels, dtype=np.uint8)
+    pixels = 255 * np.concatenate([0 * each[:1], each[:1] * 0 + 1, each])
     return np.asarray(normalised(jnp.asarray(pixels), input))
 
 
 def _said(input: ImageInput) -> str:
     fields = {name: getattr(input, name) for name in SCALING}
     return ", ".join(
-        f"{name} [{', '.join(f'{number:g}' for number in value)}]" for name, value in fields.items() if value
+        f"order {value}" if isinstance(value, str) else f"{name} [{', '.join(f'{number:g}' for number in value)}]"
+        for name, value in fields.items()
+        if value
     )
 
 

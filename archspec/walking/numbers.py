@@ -13,7 +13,7 @@ import numpy as np
 from archspec.diagnostics import DataError, SpecError, count, did_you_mean, listed
 from archspec.figures.arithmetic import Arithmetic, arithmetic
 from archspec.graph import Graph, Node, input_number, is_input
-from archspec.images.numbers import normalised_inputs
+from archspec.images.numbers import normalised_inputs, said_order
 from archspec.inference.evaluating import part_of
 from archspec.inference.given import Reading
 from archspec.inference.numbers import opened_archive
@@ -115,7 +115,7 @@ def of_run(run: Run, image: Any = None, invert: bool = False) -> Given:
     """
     weights = run._weights
     subject = Subject(run.graph, weights.pure, weights.params, weights.statistics)
-    notes: list[str] = list(weights.notes)
+    notes: list[str] = [*weights.notes, *said_order(run.spec.inputs)]
     if image is not None:
         x = run.preprocess(image, invert=invert)
         named = x if isinstance(x, Mapping) else {next(iter(run.spec.inputs)): x}
@@ -143,7 +143,7 @@ def of_spec(spec: Spec, image: Any = None, seed: int = 0, arrays: Path | None = 
     """
     graph = spec.graph()
     pure, params, statistics = split(build(graph, seed=seed))
-    notes: list[str] = []
+    notes = said_order(spec.inputs)
     said = f"weights of seed {seed}"
     given = {} if arrays is None else _read(arrays)
     own = {item.name: item.type.shape for item in graph.inputs}

@@ -128,8 +128,10 @@ class Expectations(NamedTuple):
     def of(self, name: str, image: ImageInput, *, alone: bool) -> Mapping[str, Any]:
         """The fields for an image that the network takes; beside others, not those for another number of channels."""
         fields = self.inputs.get(name, self.input)
-        numbers = [value for value in (fields.get("mean"), fields.get("std")) if isinstance(value, (list, tuple))]
-        return fields if alone or all(len(value) == image.channels for value in numbers) else {}
+        numbers = [len(value) for value in (fields.get("mean"), fields.get("std")) if isinstance(value, (list, tuple))]
+        if fields.get("order") == "bgr":
+            numbers.append(3)
+        return fields if alone or all(number == image.channels for number in numbers) else {}
 
 
 def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:

@@ -161,3 +161,14 @@ def test_the_sheet_shows_samples_as_the_first_epoch_sees_them(tmp_path: Path) ->
     assert contact_sheet(data, spec, heads) == (tmp_path / "sheet.png").read_bytes()
     colours = {tuple(colour) for colour in drawn.reshape(-1, 3).tolist()}
     assert {tuple(colour) for colour in data.train.images[0].reshape(-1, 3).tolist()} <= colours
+
+
+def test_moments_are_in_the_networks_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `mean` and `std` of the input have to be written."""
+    file = pets(tmp_path, order="bgr")
+    main(["data", "check", str(file), "--json"])
+    own, pixels = json.loads(capsys.readouterr().out)["inputs"]["input"], trained_on(tmp_path)[..., ::-1] / 255
+    np.testing.assert_allclose(own["mean"], pixels.mean((0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(own["std"], pixels.std((0, 1, 2)), rtol=1e-12)
+    main(["data", "check", str(file)])
+    assert "in the range 0 to 1, of blue, green and red:" in capsys.readouterr().out
