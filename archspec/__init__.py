@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from archspec.drawing import DrawingError as DrawingError
     from archspec.drawing import draw as draw
     from archspec.explaining.gathering import explain as explain
+    from archspec.exporting.export import export as export
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
     from archspec.inference.run import Run as Run
@@ -70,6 +71,7 @@ _HOMES = {
     "diff": "archspec.comparing",
     "draw": "archspec.drawing",
     "explain": "archspec.explaining.gathering",
+    "export": "archspec.exporting.export",
     "invariance": "archspec.walking.invariance",
     "load": "archspec.loading",
     "open": "archspec.inference.run",

@@ -62,6 +62,7 @@ COMMANDS = {
     "data": Command("read all data of a spec once, and say what is in them and what is wrong", runs_jax=True),
     "runs": Command("runs side by side: settings that differ, figures, learning curves"),
     "weights": Command("import and export weights", runs_jax=True),
+    "export": Command("write a network in another tool's format", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": Command("list, sort and plot the networks that come with archspec"),
     "schema": Command("print the language's JSON Schema, for editors"),

@@ -14,6 +14,7 @@ GROUPS = {
     "E52": "Data and training",
     "E53": "Weights and files that are written",
     "E54": "Weights and files that are written",
+    "E55": "Exports",
     "E56": "Drawings",
     "E57": "Processes that train together",
     "E9": "What went wrong outside the spec",

@@ -67,6 +67,25 @@ CODES = (
         "`--prefix teacher` takes those whose names begin so.",
     ),
     Code(
+        "E550",
+        "a network with layers that the target of an export does not have",
+        "The file would compute something else, so nothing is written. All such layers are named at once, by kind and "
+        "reason.",
+        "Choose another target, or other layers; docs/export.md has the table of kinds and targets.",
+    ),
+    Code(
+        "E551",
+        "a network that is too large for the format that it is exported to",
+        "An ONNX file is one message of protobuf, which holds 2 GiB at most.",
+        "Choose a smaller network, or another target.",
+    ),
+    Code(
+        "E552",
+        "a file that an export must not write",
+        "It has the suffix of another format, or is one of a run's own, or what the network was read from.",
+        "Choose another file.",
+    ),
+    Code(
         "E561",
         "a network that cannot be drawn as asked",
         "A look lacks the option, or the picture would be larger than can be drawn.",

@@ -42,11 +42,7 @@ def subject_of(
     A spec's weights are drawn from `seed`, which is told in `notes`. Raises `SpecError`.
     """
     if folder is None:
-        fresh = open_spec(spec, list(overrides))
-        graph = fresh.graph().pruned("eval")
-        notes.append(f"the weights are drawn anew from seed {seed}: {graph.name} is a spec, not a run")
-        _, params, statistics = split(build(graph, seed=seed))
-        return Subject(fresh, graph, _on_host({**params, **statistics}), (), Preparation())
+        return subject_of_spec(open_spec(spec, list(overrides)), seed=seed, notes=notes)
     if overrides:
         raise DataError(
             "E513",
@@ -64,6 +60,14 @@ def subject_of(
     channels = graph.output_type(graph.main_output).channels
     classes = class_names_of(folder, channels) if run.classes else []
     return Subject(own, graph, _on_host({name: arrays[name] for name in wanted}), classes, preparation)
+
+
+def subject_of_spec(spec: Spec, *, seed: int = 0, notes: list[str]) -> Subject:
+    """The network of a spec with weights drawn from `seed`, which is told in `notes`. Raises `SpecError`."""
+    graph = spec.graph().pruned("eval")
+    notes.append(f"the weights are drawn anew from seed {seed}: {graph.name} is a spec, not a run")
+    _, params, statistics = split(build(graph, seed=seed))
+    return Subject(spec, graph, _on_host({**params, **statistics}), (), Preparation())
 
 
 def _on_host(arrays: Mapping[str, jax.Array]) -> dict[str, np.ndarray]:

@@ -16,5 +16,20 @@ from archspec.layers._base import (
     Weight,
     Window,
 )
+from archspec.layers._window import Laid, on_axes
 
-__all__ = ["Cost", "Example", "Family", "Halo", "Kept", "Layer", "OnRows", "Port", "Role", "Weight", "Window"]
+__all__ = [
+    "Cost",
+    "Example",
+    "Family",
+    "Halo",
+    "Kept",
+    "Laid",
+    "Layer",
+    "OnRows",
+    "Port",
+    "Role",
+    "Weight",
+    "Window",
+    "on_axes",
+]

@@ -376,6 +376,16 @@ def _is_partial(name: str, of: str) -> bool:
     return re.fullmatch(re.escape(of) + r"(\.\d+-\d+)?" + re.escape(PARTIAL), name) is not None
 
 
+def made_by_run(path: Path) -> bool:
+    """Whether a file is one that the run or the import in its folder makes, so that nothing else may lie there."""
+    path = Path(os.path.realpath(path))
+    for folder in (path.parent, *path.parent.parents):
+        if (folder / MARKER).exists() or (folder / SPEC).exists():
+            first = path.relative_to(folder).parts[0]
+            return first == MARKER or first in OF_RUN or first in OF_IMPORT or first in _INSIDE
+    return False
+
+
 def occupied(path: Path) -> bool:
     """Whether something is there that must not be written among; what was killed in its first moment is not."""
     try:
