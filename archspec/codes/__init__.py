@@ -6,12 +6,12 @@ needs is here.
 
 from __future__ import annotations
 
-from archspec.codes import files, hosts, language, outside, shapes, training, warnings, written
+from archspec.codes import files, hosts, imported, language, outside, shapes, training, warnings, written
 from archspec.codes._code import Code, complete
 
 __all__ = ["CODES", "Code", "complete"]
 
-_FAMILIES = (files, language, shapes, training, written, hosts, outside, warnings)
+_FAMILIES = (files, language, shapes, training, written, imported, hosts, outside, warnings)
 
 CODES = {code.code: code for family in _FAMILIES for code in family.CODES}
 """Every code, in the order of the page."""

@@ -63,8 +63,15 @@ NEUTRAL = {
     "add": "of values and constants, which are broadcast; `subtract`, `multiply`, `divide` and `power` alike",
     "mean": "axes, keep: over places or channels; `sum` alike",
     "clip": "low, high: either may be None",
+    "slice": "ranges: of each axis [start, stop, step] or None, the batch's among them; or a field of the kind `slice`",
 }
-"""Operations beside our kinds that readers may give as they are: the back end folds them into layers where it can."""
+"""Operations beside our kinds that readers may give as they are: the back end folds them into layers where it can.
+
+Axes count with the batch's as 0, in the file's order, and may be below 0. `flatten` and `reshape` are always neutral;
+`pad` and `slice` are where they have the field `pad` or `ranges`, and kinds otherwise; `add`, `subtract` and `multiply`
+where one of their inputs is a constant, and the joins of that name otherwise. `pad` may have `mode` as the kind has it.
+Constants are named among `inputs` and lie in `Program.constants`.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,295 @@
+"""The back end: of a file's operations a spec, its graph and its arrays, whatever the file's format is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archspec.diagnostics import DataError, Findings, SpecError, count
+from archspec.graph import Graph
+from archspec.importing import kinds, neutral
+from archspec.importing.draft import CannotError, Draft, Entry
+from archspec.importing.naming import named, part
+from archspec.importing.operations import Operation, Program
+from archspec.importing.text import flow, head_of, lines_of, section
+from archspec.importing.tidying import kept, tidy
+from archspec.importing.values import Values
+from archspec.kinds import plain
+from archspec.loading import Spec, open_spec
+from archspec.source import laid
+from archspec.spec.inputs import section_of
+from archspec.weights.layout import LayoutError, from_torch, order_of, orders
+from archspec.weights.tensors import UnreadableError
+
+MAX_OPERATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An operation that no kind here is like, or a reason why it is none."""
+
+    name: str
+    said: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a program became. `graph` is None where something is missing; the spec then does not validate.
+
+    `arrays` are by node path and array name, as `weights` has them. `notes` say what was left out, replaced or guessed.
+    """
+
+    text: str
+    graph: Graph | None
+    arrays: Mapping[str, np.ndarray]
+    missing: Sequence[Missing]
+    notes: Sequence[str]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    unfilled: int = 0
+    """Arrays that the file does not have."""
+
+
+def built(program: Program, file: Path, *, keep_softmax: bool = False) -> Built:
+    """Makes a spec of a program. Raises `DataError` where nothing can be made of it."""
+    values, outputs = _values(program, file)
+    draft = values.draft
+    outputs = tidy(draft, outputs, keep_softmax=keep_softmax)
+    ends, output_names = _ends(program, outputs)
+    numbers = kept(draft, ends)
+    left = sum(1 for entry in draft.entries if entry.missing) - sum(draft.entries[n].missing for n in numbers)
+    notes = [*program.notes, *_said(draft)]
+    if left:
+        notes.append(f"{count(left, 'operation')} that no output needs {'is' if left == 1 else 'are'} left out")
+    if not numbers:
+        raise DataError("E565", f"{file} has no layers: its outputs are its inputs")
+    inputs = _input_names(program)
+    paths = named([draft.entries[number] for number in numbers], inputs)
+    missing = [_missing(draft.entries[n], path) for n, path in zip(numbers, paths, strict=True) if draft.entries[n].missing]
+    head = head_of(program.about, _name(program.name))
+    head += _inputs(program, draft, inputs)
+
+    def text(numbers: Sequence[int], paths: Sequence[str], ends: Sequence[int], names: Sequence[str]) -> str:
+        lines = [*head, "layers:", *lines_of(draft, numbers, paths, inputs)]
+        path_of = dict(zip(numbers, paths, strict=True))
+        if list(ends) != [numbers[-1]]:
+            lines += section("outputs", {name: path_of[end] for name, end in zip(names, ends, strict=True)})
+        return "\n".join(lines) + "\n"
+
+    whole = text(numbers, paths, ends, output_names)
+    spec: Spec | None = None
+    if missing:
+        known = [n for n in numbers if draft.entries[n].type is not None]
+        if known:
+            taken = {source for n in known for source in draft.entries[n].taken}
+            leaves = [n for n in known if n not in taken]
+            own = [path for n, path in zip(numbers, paths, strict=True) if n in set(known)]
+            spec = opened(text(known, own, leaves, [f"end{i}" for i in range(len(leaves))]), file)
+    else:
+        spec = opened(whole, file)
+    entries = dict(zip(paths, (draft.entries[n] for n in numbers), strict=True))
+    arrays, unfilled = ({}, 0) if spec is None else _arrays(spec.graph(), entries, notes, file)
+    graph = spec.graph() if spec is not None and not missing else None
+    if graph is not None:
+        notes += _about_outputs(graph)
+    return Built(whole, graph, arrays, missing, notes, program.about, unfilled)
+
+
+def _values(program: Program, file: Path) -> tuple[Values, list[int]]:
+    """Goes through the operations; gives the values, and what makes the outputs."""
+    if len(program.operations) > MAX_OPERATIONS:
+        raise DataError("E564", f"{file} has {len(program.operations):,} operations; up to {MAX_OPERATIONS:,} are read")
+    try:
+        values = Values(program)
+    except CannotError as error:
+        raise DataError("E565", f"{file}: {error}") from None
+    for operation in program.operations:
+        _take(values, operation)
+    outputs = []
+    for name in program.outputs:
+        last = Operation(None, (name,), (), said=f"the output `{name[:60]}`")
+        try:
+            outputs.append(values.made(name, last).source)
+        except CannotError as error:
+            if name not in values.draft.flows:
+                raise DataError("E565", f"{file}: the output `{name[:60]}` {error}") from None
+            outputs.append(values.draft.give_up(last, [values.draft.flows[name].source], str(error)))
+    if not outputs:
+        raise DataError("E565", f"{file} names no output")
+    return values, outputs
+
+
+def _take(values: Values, operation: Operation) -> None:
+    """Takes one operation in, or marks it as not imported."""
+    draft = values.draft
+    before = len(draft.entries)
+    try:
+        if operation.kind is None:
+            raise CannotError(operation.why or "has no kind here")
+        if neutral.is_neutral(values, operation):
+            neutral.handle(values, operation)
+        else:
+            kinds.handle(values, operation)
+    except CannotError as error:
+        del draft.entries[before:]
+        sources = [draft.flows[name].source for name in operation.inputs if name in draft.flows]
+        values.give(operation, draft.give_up(operation, sources, str(error)), draft.last)
+    except (UnreadableError, ValueError, OverflowError) as error:
+        del draft.entries[before:]
+        sources = [draft.flows[name].source for name in operation.inputs if name in draft.flows]
+        values.give(operation, draft.give_up(operation, sources, f"cannot be read: {str(error)[:200]}"), draft.last)
+
+
+def _missing(entry: Entry, path: str) -> Missing:
+    operation = entry.operation
+    return Missing(path, operation.said or str(operation.kind), operation.place, entry.why)
+
+
+def _said(draft: Draft) -> list[str]:
+    """What was counted, in sentences."""
+    sentences = []
+    for text, number in draft.said.items():
+        begun = re.match(r"\{(.*?)\}", text)
+        assert begun is not None
+        words = begun[1]
+        if number == 1:
+            rest = text[begun.end() :].replace(" are ", " is ", 1).replace(" end ", " ends ", 1)
+            rest = rest.replace(" round their ", " rounds its ", 1).replace("that change nothing", "that changes nothing")
+            sentences.append(f"1 {_singular(words)}{rest}")
+        else:
+            sentences.append(f"{number} {words}{text[begun.end() :]}")
+    return sentences
+
+
+def _singular(words: str) -> str:
+    return " ".join(word.removesuffix("s") if word.endswith("s") else word for word in words.split())
+
+
+def _ends(program: Program, outputs: Sequence[int]) -> tuple[list[int], list[str]]:
+    """The outputs, each once, and their names."""
+    ends: list[int] = []
+    names: list[str] = []
+    for number, name in zip(outputs, program.outputs, strict=True):
+        if number in ends:
+            continue
+        own = part(name.split("/")[-1].split(":")[0]) or "output"
+        own = own if own[0].isalpha() or own[0] == "_" else f"output_{own}"
+        while own in names:
+            own += "_"
+        ends.append(number)
+        names.append(own)
+    return ends, names
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[:100].strip("-.") or "imported"
+
+
+def _input_names(program: Program) -> list[str]:
+    """Names of the network's inputs: `input` for the only one."""
+    if len(program.inputs) == 1:
+        return ["input"]
+    names: list[str] = []
+    for value in program.inputs:
+        own = part(value.name) or "image"
+        own = f"input_{own}" if own in ("previous", "input") or not (own[0].isalpha() or own[0] == "_") else own
+        while own in names:
+            own += "_"
+        names.append(own)
+    return names
+
+
+def _inputs(program: Program, draft: Draft, names: Sequence[str]) -> list[str]:
+    sections = {}
+    for name, value, given in zip(names, program.inputs, draft.inputs, strict=True):
+        usual = plain(section_of(given.type))
+        sizes = {key: usual[key] for key in ("height", "width", "length", "channels", "features") if key in usual}
+        sections[name] = {**sizes, **plain(dict(value.image))}
+    if len(sections) == 1:
+        return [f"input: {flow(sections['input'])}"]
+    return section("inputs", sections)
+
+
+class _Laid:
+    """A spec that is not on the disk, in the place of a file."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+
+    def holds(self, path: Path) -> bool:
+        return path == self.path
+
+    def is_file(self, path: Path) -> bool:
+        return True
+
+    def is_folder(self, path: Path) -> bool:
+        return False
+
+    def bytes_of(self, path: Path) -> bytes:
+        return self.text.encode()
+
+    def inside(self, folder: Path) -> list[str]:
+        return []
+
+    def real(self, path: Path) -> Path:
+        return path
+
+
+def opened(text: str, file: Path) -> Spec:
+    """The spec with this text. Raises `DataError` where it is wrong."""
+    path = Path(f"{file}.imported.yaml").absolute()
+    with laid(_Laid(path, text)):
+        try:
+            spec = open_spec(str(path), findings=Findings())
+            spec.graph()
+        except SpecError as error:
+            first = error.diagnostics[0]
+            raise DataError(
+                "E566",
+                f"{file}: the spec that was made of it is wrong: {first.message}",
+                notes=[str(first.primary.span.source.line(first.primary.span.line)).strip()[:200]]
+                if first.primary
+                else [],
+            ) from None
+    return spec
+
+
+def _arrays(
+    graph: Graph, entries: Mapping[str, Entry], notes: list[str], file: Path
+) -> tuple[dict[str, np.ndarray], int]:
+    """The arrays of the file in this package's axes, by name, and how many it does not have."""
+    known = orders(graph)
+    found: dict[str, np.ndarray] = {}
+    unfilled = 0
+    for node in graph.nodes:
+        entry = entries[node.path]
+        for weight in node.weights:
+            tensor = entry.arrays.get(weight.name)
+            name = f"{node.path}.{weight.name}"
+            if tensor is None:
+                unfilled += 1
+                continue
+            try:
+                array = np.asarray(tensor.load()).astype(np.float32)
+                if entry.ours:
+                    if array.shape != weight.shape:
+                        raise LayoutError(f"is {array.shape}, not {weight.shape}")
+                else:
+                    array = from_torch(array, weight, order_of(node, known))
+            except (LayoutError, UnreadableError, OSError, ValueError) as error:
+                raise DataError("E566", f"{file}: {name} {error}") from None
+            found[name] = np.ascontiguousarray(array)
+    return found, unfilled
+
+
+def _about_outputs(graph: Graph) -> list[str]:
+    """What the order of numbers in outputs differs in."""
+    known = orders(graph)
+    del known
+    return []
