@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from archspec.exporting.export import export as export
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
+    from archspec.importing.writing import Imported as Imported
+    from archspec.importing.writing import import_model as import_model
     from archspec.inference.run import Run as Run
     from archspec.inference.run import open as open
     from archspec.layers import Cost as Cost
@@ -57,6 +59,7 @@ _HOMES = {
     "DrawingError": "archspec.drawing",
     "Example": "archspec.layers",
     "Graph": "archspec.graph",
+    "Imported": "archspec.importing.writing",
     "Layer": "archspec.layers",
     "Node": "archspec.graph",
     "Report": "archspec.reports",
@@ -72,6 +75,7 @@ _HOMES = {
     "draw": "archspec.drawing",
     "explain": "archspec.explaining.gathering",
     "export": "archspec.exporting.export",
+    "import_model": "archspec.importing.writing",
     "invariance": "archspec.walking.invariance",
     "load": "archspec.loading",
     "open": "archspec.inference.run",

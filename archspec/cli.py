@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -63,6 +64,7 @@ COMMANDS = {
     "runs": Command("runs side by side: settings that differ, figures, learning curves"),
     "weights": Command("import and export weights", runs_jax=True),
     "export": Command("write a network in another tool's format", runs_jax=True),
+    "import": Command("make a spec of a model's file that another tool wrote", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": Command("list, sort and plot the networks that come with archspec"),
     "schema": Command("print the language's JSON Schema, for editors"),
@@ -70,8 +72,14 @@ COMMANDS = {
 }
 """Every command, in the order of `archspec --help`.
 
-`archspec.commands.NAME`, with _ for -, has its options and what runs it.
+`archspec.commands.NAME`, with _ for -, has its options and what runs it; where that is a word of Python's, NAME_.
 """
+
+
+def module_of(command: str) -> str:
+    """The module of a command."""
+    name = command.replace("-", "_")
+    return f"archspec.commands.{name}_" if iskeyword(name) else f"archspec.commands.{name}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -212,7 +220,7 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
     for name in COMMANDS if chosen is None else [chosen]:
         help = COMMANDS[name].help
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        module = import_module(f"archspec.commands.{name.replace('-', '_')}")
+        module = import_module(module_of(name))
         module.options(command)
         if name not in WITHOUT_PLUGINS:
             _option(command, *PLUGIN)

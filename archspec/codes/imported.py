@@ -6,12 +6,6 @@ from archspec.codes._code import Code
 
 CODES = (
     Code(
-        "E560",
-        "a file that is no model that can be read",
-        "It is missing, or of a format that is not among those that `archspec import` reads.",
-        "docs/import.md lists the formats, and what each is known by.",
-    ),
-    Code(
         "E562",
         "an operation of a model file that has no kind here",
         "All of them are named at once, each with its place. The rest is written, and the spec has `not_imported` in "
@@ -53,5 +47,11 @@ CODES = (
         "an import folder of a model that has not all its weights",
         "A folder holds a network with all its arrays; the file has none, or not all of them.",
         "`-o NAME.yaml` writes the spec alone.",
+    ),
+    Code(
+        "E569",
+        "a file that is no model that can be read",
+        "It is missing, or of a format that is not among those that `archspec import` reads.",
+        "docs/import.md lists the formats, and what each is known by.",
     ),
 )

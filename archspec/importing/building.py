@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,16 @@ class Built:
     about: Mapping[str, Any] = field(default_factory=dict)
     unfilled: int = 0
     """Arrays that the file does not have."""
+    image: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the file says of its images, by the inputs' names."""
 
 
-def built(program: Program, file: Path, *, keep_softmax: bool = False) -> Built:
-    """Makes a spec of a program. Raises `DataError` where nothing can be made of it."""
+def built(program: Program, file: Path, *, keep_softmax: bool = False, input: tuple[int, ...] | None = None) -> Built:
+    """Makes a spec of a program. `input` has the sizes that it leaves open: height and width, channels, or a length.
+
+    Raises `DataError` where nothing can be made of it.
+    """
+    program = sized(program, file, input)
     values, outputs = _values(program, file)
     draft = values.draft
     outputs = tidy(draft, outputs, keep_softmax=keep_softmax)
@@ -71,7 +77,8 @@ def built(program: Program, file: Path, *, keep_softmax: bool = False) -> Built:
         raise DataError("E565", f"{file} has no layers: its outputs are its inputs")
     inputs = _input_names(program)
     paths = named([draft.entries[number] for number in numbers], inputs)
-    missing = [_missing(draft.entries[n], path) for n, path in zip(numbers, paths, strict=True) if draft.entries[n].missing]
+    chosen = [draft.entries[number] for number in numbers]
+    missing = [_missing(entry, path) for entry, path in zip(chosen, paths, strict=True) if entry.missing]
     head = head_of(program.about, _name(program.name))
     head += _inputs(program, draft, inputs)
 
@@ -97,8 +104,30 @@ def built(program: Program, file: Path, *, keep_softmax: bool = False) -> Built:
     arrays, unfilled = ({}, 0) if spec is None else _arrays(spec.graph(), entries, notes, file)
     graph = spec.graph() if spec is not None and not missing else None
     if graph is not None:
-        notes += _about_outputs(graph)
-    return Built(whole, graph, arrays, missing, notes, program.about, unfilled)
+        notes += _about_outputs(graph, program)
+    image = {name: dict(value.image) for name, value in zip(inputs, program.inputs, strict=True) if value.image}
+    return Built(whole, graph, arrays, missing, notes, program.about, unfilled, image)
+
+
+def sized(program: Program, file: Path, size: tuple[int, ...] | None) -> Program:
+    """The program with the sizes of inputs that are open, below 1, filled in. Raises `DataError` where they are not."""
+    filled = []
+    for value in program.inputs:
+        shape = list(value.shape)
+        first = 1 if program.order == "channels_first" else 0
+        places = [*range(first, len(shape) - 1 + first), 0 if first else len(shape) - 1]
+        for place, number in zip(places, size or (), strict=False):
+            if shape[place] < 1:
+                shape[place] = number
+        if any(number < 1 for number in shape):
+            said = "×".join(str(number) if number > 0 else "?" for number in shape)
+            raise DataError(
+                "E565",
+                f"{file} does not say how large its input `{value.name[:60]}` is: {said}",
+                help=["--input 224x224 says it, or 224x224x3 with channels"],
+            )
+        filled.append(value._replace(shape=tuple(shape)))
+    return replace(program, inputs=tuple(filled))
 
 
 def _values(program: Program, file: Path) -> tuple[Values, list[int]]:
@@ -160,7 +189,7 @@ def _said(draft: Draft) -> list[str]:
         words = begun[1]
         if number == 1:
             rest = text[begun.end() :].replace(" are ", " is ", 1).replace(" end ", " ends ", 1)
-            rest = rest.replace(" round their ", " rounds its ", 1).replace("that change nothing", "that changes nothing")
+            rest = rest.replace(" round their ", " rounds its ", 1).replace("that change ", "that changes ", 1)
             sentences.append(f"1 {_singular(words)}{rest}")
         else:
             sentences.append(f"{number} {words}{text[begun.end() :]}")
@@ -288,8 +317,16 @@ def _arrays(
     return found, unfilled
 
 
-def _about_outputs(graph: Graph) -> list[str]:
-    """What the order of numbers in outputs differs in."""
-    known = orders(graph)
-    del known
-    return []
+def _about_outputs(graph: Graph, program: Program) -> list[str]:
+    """What outputs the file gives in another order of their numbers."""
+    flat = [
+        output.name
+        for output in graph.outputs
+        if output.node >= 0
+        and graph.nodes[output.node].kind == "flatten"
+        and 1
+        not in (graph.nodes[output.node].input_types[0].channels, *graph.nodes[output.node].input_types[0].spatial)
+    ]
+    if not flat or program.order == "channels_last":
+        return []
+    return [f"{count(len(flat), 'output')} of flattened maps: here channels vary fastest, in the file columns do"]

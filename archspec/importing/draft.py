@@ -118,6 +118,9 @@ class Draft:
             shares=shares,
         )
         entry.type = self.inferred(entry)
+        owner = None if shares is None else self.entries[shares]
+        if owner is not None and (owner.kind != kind or repr(owner.layer) != repr(layer)):
+            raise CannotError("uses the arrays of a layer that it differs from, as in its dilation or padding")
         self.entries.append(entry)
         number = len(self.entries) - 1
         if entry.arrays and shares is None:

@@ -10,18 +10,16 @@ from archspec.importing.operations import Operation
 from archspec.importing.values import Values, derived
 from archspec.kinds import find_kind
 from archspec.layers import Layer
-from archspec.layers._activation import Activation
-from archspec.layers._join import Join
 from archspec.types import TensorType
 
 PADDED_ALIKE = ("conv", "depthwise_conv", "partial_conv", "locally_connected")
 """Kinds whose padding of half the kernel one writes as `same`, whatever the stride is."""
 POOLINGS = ("max_pool", "avg_pool", "subsample")
-WITH_AXIS = ("concat", "softmax", "log_softmax")
-ANY_ORDER = ("dropout", "spatial_dropout", "stochastic_depth", "identity")
+WITH_AXIS = ("concat", "softmax", "log_softmax", "layer_norm", "dense", "l2_normalise")
+ANY_ORDER = ("dropout", "spatial_dropout", "stochastic_depth", "identity", "scale", "layer_scale", "batch_norm")
 """Kinds that do the same in whatever order the axes are, beside element-wise functions and joins."""
-LAST_ONLY = ("layer_norm",)
-"""Kinds that files apply to the last axis, whichever it is."""
+ALONG_CHANNELS = ("dense", "layer_norm", "l2_normalise", "softmax", "log_softmax")
+"""Kinds that look at the channels of one place, so that they are the same in either order of axes."""
 
 
 def handle(values: Values, operation: Operation) -> None:
@@ -42,11 +40,11 @@ def handle(values: Values, operation: Operation) -> None:
     if axis is not None:
         _along_channels(int(axis), last, types)
     draft = values.draft
-    if kind in ANY_ORDER and (kind == "identity" or fields.get("rate") == 0.0):
+    if kind == "identity" or fields.get("rate") == 0.0:
         draft.said["{layers} that change nothing in evaluation are left out"] += 1
         values.give(operation, flows[0].source, flows[0].last)
         return
-    if len(flows) == 1 and issubclass(made, Join):
+    if len(flows) == 1 and made.family == "join":
         draft.said["{joins} of one input are left out"] += 1
         values.give(operation, flows[0].source, flows[0].last)
         return
@@ -64,9 +62,7 @@ def handle(values: Values, operation: Operation) -> None:
             ours = True
     fields = _padded(kind, fields, first)
     sources = [flow.source for flow in flows]
-    source = draft.add(
-        kind, fields, sources, operation, arrays=arrays, references=references, ours=ours, shares=shares
-    )
+    source = draft.add(kind, fields, sources, operation, arrays=arrays, references=references, ours=ours, shares=shares)
     if fields.get("rounding") == "ceil":
         source = _floored(values, source)
     kind_made = draft.type_of(source)
@@ -87,11 +83,8 @@ def _order(
     if len(ordered) > 1:
         raise CannotError("joins maps whose axes are in different orders")
     (last,) = ordered
-    free = kind in ANY_ORDER or issubclass(made, (Activation, Join)) or kind == "dense"
-    if kind in LAST_ONLY:
-        if not last:
-            raise CannotError("runs over columns instead of channels")
-    elif last != usual and not free:
+    free = kind in (*ANY_ORDER, *ALONG_CHANNELS) or made.family in ("activation", "join")
+    if last != usual and not free:
         raise CannotError("takes a map whose axes are in another order than the file's others")
     return last
 
@@ -113,7 +106,8 @@ def _owner(values: Values, operation: Operation, fields: dict[str, Any]) -> int 
     if name is None:
         return None
     for number, entry in enumerate(values.draft.entries):
-        if entry.operation.name == name and entry.operation is not operation and not entry.missing:
+        own = entry.operation
+        if name in (own.name, *own.outputs) and own is not operation and own.kind == operation.kind:
             return number if entry.shares is None else entry.shares
     raise CannotError(f"uses the arrays of `{str(name)[:60]}`, which was not imported")
 

@@ -15,6 +15,7 @@ Order = Literal["channels_first", "channels_last"]
 class Value(NamedTuple):
     """A thing that the network takes, without the batch's axis, in the file's own order of axes.
 
+    Sizes that the file leaves open are −1; the user says them.
     `image` has fields of `input` that the file says itself (`mean`, `range`, `order`, …).
     """
 
@@ -32,10 +33,10 @@ class Operation:
     there is nothing like it here. `inputs` and `outputs` are names of values or constants. `arrays` are by the names of
     the lowered module's attributes (`kernel`, `bias`, `scale`, `mean`, `var`), in PyTorch's axes where maps are
     channels first, and in ours where they are last. `scope` are the scopes around its `name`, outermost first.
-    A kind that works along one axis (`concat`, `softmax`, `log_softmax`, `layer_norm`, `dense`, `l2_normalise`) has it as
-    `axis` among its fields, an axis of the file with the batch's as 0, unless it is that of the channels by the file's
-    order as the value comes: 1 of maps that are channels first, the last one otherwise. Behind a transpose that may be
-    another axis than the channels', and then there is no such layer, or the transpose belongs to it.
+    A kind that works along one axis (`concat`, `softmax`, `log_softmax`, `layer_norm`, `dense`, `l2_normalise`) has it
+    as `axis` among its fields, an axis of the file with the batch's as 0, unless it is that of the channels by the
+    file's order as the value comes: 1 of maps that are channels first, the last one otherwise. Behind a transpose that
+    may be another axis than the channels', and then there is no such layer, or the transpose belongs to it.
     `said` is the file's own word for the operation, `place` where it stands in the file, both for messages.
     """
 

@@ -49,8 +49,8 @@ def compact(value: Any) -> Any:
         value = [side[0] if len(side) == 2 and side[0] == side[1] else side for side in value]
         if any(isinstance(side, list) for side in value):
             return [side if isinstance(side, list) else [side, side] for side in value]
-    if isinstance(value, list) and len(value) == 2 and value[0] == value[1] and isinstance(value[0], int):
-        return value[0]
+    if isinstance(value, list) and len(value) == 2 and value[0] == value[1] and isinstance(value[0], (int, float)):
+        return int(value[0]) if value[0] == int(value[0]) else value[0]
     return value
 
 
@@ -58,17 +58,23 @@ PAIRS = ("kernel", "window", "stride", "dilation", "pad", "sides", "size", "fact
 """Fields of height and width, of which one number stands for both."""
 
 
+FIRST = ("filters", "units", "window", "kernel", "stride", "pad", "rounding")
+"""Fields in the order in which one writes them; a kind's own field comes first, and others behind these."""
+
+
 def fields_of(entry: Entry) -> dict[str, Any]:
     """The fields that are not at their defaults, as one writes them."""
     if entry.layer is None:
         return dict(entry.fields)
     model = type(entry.layer)
+    order = dict.fromkeys([*([model.main] if model.main else []), *FIRST, *model.model_fields])
     found = {}
-    for name, info in model.model_fields.items():
-        value = getattr(entry.layer, name)
-        if name in entry.references or (not info.is_required() and value == info.get_default(call_default_factory=True)):
+    for name in order:
+        if name not in model.model_fields or name in entry.references:
             continue
-        if name == "stride" and name not in entry.fields:
+        info, value = model.model_fields[name], getattr(entry.layer, name)
+        usual = not info.is_required() and value == info.get_default(call_default_factory=True)
+        if usual or (name == "stride" and value == getattr(entry.layer, "window", None)):
             continue
         written = plain(value)
         found[name] = compact(written) if name in PAIRS else written

@@ -28,6 +28,14 @@ _FILES = {"csv": "table", "tsv": "table", "npz": "npz"}
 
 def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
+    if name == "not_imported":
+        findings.error(
+            "E562",
+            "an operation of the file that this spec is from has no kind here",
+            span,
+            help=["the comment above it says what it was; put layers in its place, or a kind of your own"],
+        )
+        return
     known = sorted(known)
     hint = _field_of(name, known, word) or kind_hint(name, known) if isinstance(name, str) else None
     if word == "dataset" and isinstance(name, str) and (kind := _FILES.get(name.lower().rpartition(".")[2])):
