@@ -67,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
     words = [str(made.file)]
     if made.graph is not None:
         graph = made.graph
-        words.append(f"{count(len(graph.nodes), 'layer')}, {graph.params:,} parameters, {graph.macs:,} multiply–adds")
+        sizes = ((len(graph.nodes), "layer"), (graph.params, "parameter"), (graph.macs, "multiply–add"))
+        words.append(", ".join(count(number, word) for number, word in sizes))
     else:
         words.append(f"{count(len(made.missing), 'operation')} not imported: the spec does not validate as it is")
     print(printable(": ".join(words)))

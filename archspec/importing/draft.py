@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import ShapeError, count
+from archspec.fields import MAX_SIZE
 from archspec.graph import INPUT, GraphInput, input_number, is_input
 from archspec.importing.operations import Operation, Order, Value
 from archspec.kinds import find_kind
@@ -105,7 +106,7 @@ class Draft:
         layer = layer_of(kind, {**fields, **dict.fromkeys(references, "x")})
         high = layer.max_inputs
         if len(sources) < layer.min_inputs or (high is not None and len(sources) > high):
-            raise CannotError(f"has {len(sources)} inputs")
+            raise CannotError(f"has {count(len(sources), 'input')}")
         entry = Entry(
             kind,
             dict(fields),
@@ -150,7 +151,10 @@ class Draft:
         if len(known) < len(types):
             return None
         try:
-            return layer.infer(*known)
+            made = layer.infer(*known)
+            if max(made.shape) > MAX_SIZE:
+                raise ShapeError(f"makes {made}, and no side may be more than {MAX_SIZE:,}")
+            return made
         except ShapeError as error:
             raise CannotError(f"does not fit: {error.message}; its input is {', '.join(map(str, known))}") from None
 

@@ -60,6 +60,8 @@ def handle(values: Values, operation: Operation) -> None:
             kernel = arrays["kernel"]
             arrays["kernel"] = derived(kernel, kernel.shape[::-1], lambda array: array.T)
             ours = True
+    if kind == "conv" and first is not None and 1 < first.channels == fields.get("groups"):
+        kind, fields = _depthwise(fields, first.channels)
     fields = _padded(kind, fields, first)
     sources = [flow.source for flow in flows]
     source = draft.add(kind, fields, sources, operation, arrays=arrays, references=references, ours=ours, shares=shares)
@@ -125,6 +127,15 @@ def _pointwise(
         change = (lambda array: array.reshape(shape)) if ours else (lambda array: array.T.reshape(shape))
         arrays = {**arrays, "kernel": derived(kernel, shape, change)}
     return "conv", made, arrays
+
+
+def _depthwise(fields: dict[str, Any], channels: int) -> tuple[str, dict[str, Any]]:
+    """A convolution of as many groups as channels is one of each channel by itself."""
+    filters = int(fields["filters"])
+    if filters % channels:
+        return "conv", fields
+    made = {name: value for name, value in fields.items() if name not in ("filters", "groups")}
+    return "depthwise_conv", {**made, **({"multiplier": filters // channels} if filters > channels else {})}
 
 
 def _pair(value: Any, axes: int) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.draft import CannotError, Entry, Flow
 from archspec.importing.operations import Operation
 from archspec.importing.values import Values, derived
@@ -208,7 +209,7 @@ def _divide(values: Values, operation: Operation) -> None:
 def _with_constant(values: Values, operation: Operation) -> tuple[str, Flow, np.ndarray, bool]:
     """The value's name, the value, the constant, and whether the constant comes first."""
     if len(operation.inputs) != 2:
-        raise CannotError(f"takes {len(operation.inputs)} inputs, constants among them")
+        raise CannotError(f"takes {count(len(operation.inputs), 'input')}, constants among them")
     first, second = operation.inputs
     swapped = first in values.constants
     name, constant = (second, first) if swapped else (first, second)
@@ -280,7 +281,7 @@ def _pad(values: Values, operation: Operation) -> None:
     assert kind is not None
     sides = [tuple(side) for side in operation.fields["pad"]]
     if len(sides) != len(kind.shape) + 1:
-        raise CannotError(f"has sides for {len(sides)} axes of {len(kind.shape) + 1}")
+        raise CannotError(f"has sides for {count(len(sides), 'axis')} of {len(kind.shape) + 1}")
     batch, *rest = sides
     *places, channels = rest if flow.last else [*rest[1:], rest[0]]
     if any(batch):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.draft import CannotError, Draft, Entry, Flow, inputs_of
 from archspec.importing.operations import Operation, Program
 from archspec.importing.views import made_of, shape_in_file, simplified
@@ -106,7 +107,7 @@ class Values:
         if len(full) != rank or any(size != 1 for place, size in enumerate(full) if place != axis):
             raise CannotError(f"takes a constant of the shape {list(array.shape)}, not one number for each channel")
         if full[axis] not in (1, shape[axis - 1]):
-            raise CannotError(f"takes {full[axis]} constants for {shape[axis - 1]} channels")
+            raise CannotError(f"takes {count(full[axis], 'constant')} for {count(shape[axis - 1], 'channel')}")
         return array.reshape(-1) if full[axis] > 1 or shape[axis - 1] == 1 else array.reshape(())
 
 

@@ -59,7 +59,7 @@ def permuted(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
     """A permutation without the batch's axis. Raises `CannotError` where that one moves, or it is none."""
     axes = tuple(axis + rank + 1 if axis < 0 else axis for axis in axes)
     if sorted(axes) != list(range(rank + 1)):
-        raise CannotError(f"is no permutation of {rank + 1} axes: {list(axes)}")
+        raise CannotError(f"is no permutation of {count(rank + 1, 'axis')}: {list(axes)}")
     if axes[0] != 0:
         raise CannotError("moves the batch's axis")
     return tuple(axis - 1 for axis in axes[1:])
@@ -81,8 +81,10 @@ def made_of(flow: Flow, kind: TensorType, *, usual: bool) -> Made:
 
     Raises `CannotError` where there are none.
     """
+    if flow.steps == (("reshape", (kind.size,)),) and not kind.is_vector:
+        return Made((("flatten", {}),), flow.last)
     if kind.size > MAX_SIZE:
-        raise CannotError(f"reorders {kind.size:,} numbers, which is too many to look at")
+        raise CannotError(f"reorders {count(kind.size, 'number')}, which is too many to look at")
     ours = np.arange(kind.size, dtype=np.int64).reshape(kind.shape)
     file = ours if flow.last else np.moveaxis(ours, -1, 0)
     for step, numbers in flow.steps:
@@ -90,7 +92,7 @@ def made_of(flow: Flow, kind: TensorType, *, usual: bool) -> Made:
     if file.ndim == 1:
         return _vector(file, ours, kind, usual)
     if file.ndim > 3:
-        raise CannotError(f"makes something of {file.ndim} axes beside the batch's")
+        raise CannotError(f"makes something of {count(file.ndim, 'axis')} beside the batch's")
     for last in (usual, not usual):
         found = _map(file if last else np.moveaxis(file, 0, -1), ours, kind)
         if found is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archspec.diagnostics import count
 from archspec.importing.darknet.network import HEADS, LOSSES, Network, Taker
 from archspec.importing.darknet.text import Section
 
@@ -241,7 +242,7 @@ def _reorg(x: Network, section: Section) -> None:
     else:
         # [reorg] takes the numbers, channels first, as those of a map larger by the stride, with fewer channels.
         if channels % stride**2:
-            x.unknown(f"makes {channels} channels into blocks of {stride}×{stride}")
+            x.unknown(f"makes {count(channels, 'channel')} into blocks of {stride}×{stride}")
             return
         x.add("reshape", {"shape": [0, channels // stride**2, height * stride, width * stride]})
         x.add("space_to_depth", {"block": stride, "order": "tensorflow"})
