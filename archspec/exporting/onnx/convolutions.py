@@ -62,19 +62,32 @@ def _partial(layer: PartialConv, at: At) -> str:
 
 @emits(TransposedConv)
 def _transposed(layer: TransposedConv, at: At) -> str:
-    pad = on_axes(layer.pad, at.kind, "pad")
-    return at.op(
-        "ConvTranspose",
-        at.x,
-        at.weight("kernel"),
-        *_bias(layer, at),
-        kernel_shape=on_axes(layer.kernel, at.kind, "kernel"),
-        strides=on_axes(layer.stride, at.kind, "stride"),
-        dilations=on_axes(layer.dilation, at.kind, "dilation"),
-        pads=[before for before, _ in pad] + [after for _, after in pad],
-        output_padding=on_axes(layer.output_pad, at.kind, "output_pad"),
-        group=layer.groups,
-    )
+    """One node, unless `output_pad` is the stride or more, as a dilation allows here and runtimes do not: then what is
+    added has less of the padding taken away, and where that is too little there are rows of the bias alone."""
+    stride = on_axes(layer.stride, at.kind, "stride")
+    pads, more, rest = [], [], []
+    for (before, after), added, step in zip(
+        on_axes(layer.pad, at.kind, "pad"), on_axes(layer.output_pad, at.kind, "output_pad"), stride, strict=True
+    ):
+        kept = 0 if added < step else min(added, after)
+        pads.append((before, after - kept))
+        more.append(added if added < step else 0)
+        rest.append((0, 0 if added < step else added - kept))
+    settings: dict[str, Any] = {
+        "kernel_shape": on_axes(layer.kernel, at.kind, "kernel"),
+        "strides": stride,
+        "dilations": on_axes(layer.dilation, at.kind, "dilation"),
+        "pads": [before for before, _ in pads] + [after for _, after in pads],
+        "output_padding": more,
+        "group": layer.groups,
+    }
+    kernel = at.weight("kernel")
+    if not any(map(any, rest)):
+        return at.op("ConvTranspose", at.x, kernel, *_bias(layer, at), **settings)
+    bare = at.op("ConvTranspose", at.x, kernel, part="bare", **settings)
+    if not layer.bias:
+        return at.pad(bare, rest, part="")
+    return at.op("Add", at.pad(bare, rest), at.weight("bias", ones=at.rank))
 
 
 @emits(LocallyConnected)

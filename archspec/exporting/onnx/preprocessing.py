@@ -52,7 +52,7 @@ def _written(scribe: Scribe, name: str, input: Input) -> str:
 
     if isinstance(input, ImageInput):
         value = op("Cast", "numbers", to=TensorProto.FLOAT)
-        if getattr(input, "order", "rgb") == "bgr" and channels == 3:
+        if input.order == "bgr":
             value = op("Gather", "order", scribe.keep(f"preprocessing.{name}.order", np.array([2, 1, 0])), axis=1)
         low, high = input.range
         factor, summand = factor * (high - low) / 255, summand + low

@@ -13,6 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from archspec.exporting.onnx.orders import Order, Orders
 from archspec.graph import Node
 from archspec.kinds import plain
+from archspec.layers import Weight
 from archspec.types import TensorType
 from archspec.weights.layout import to_torch
 
@@ -63,9 +64,17 @@ class Scribe:
             number += 1
             own = f"{name}.{number}"
         self._kept[own] = array
-        self.bytes += array.nbytes
-        self.initialisers[own] = numpy_helper.from_array(np.asarray(array, order="C"), own)
+        self.add(own, array)
         return own
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        """Adds an initialiser."""
+        self.bytes += array.nbytes
+        self.initialisers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
+
+    def laid(self, name: str, weight: Weight, order: Order) -> np.ndarray:
+        """An array of the network's in PyTorch's layout."""
+        return to_torch(self.arrays[name], weight, order)
 
 
 @dataclass
@@ -124,7 +133,7 @@ class At:
     def weight(self, name: str, *, ones: int = 0) -> str:
         """An array that the layer uses as an initialiser, its axes PyTorch's; `ones` more axes of 1 follow."""
         weight = next(item for item in self.node.arrays if item.name == name)
-        array = to_torch(self.array(name), weight, self.order)
+        array = self.scribe.laid(f"{self.node.owner}.{name}", weight, self.order)
         return self.made(name, array.reshape(*array.shape, *(1 for _ in range(ones))))
 
     @property
