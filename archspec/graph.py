@@ -128,10 +128,14 @@ class Node:
 
 
 class BlockUse(NamedTuple):
-    """How a stretch of the network came about: the block or structure that was expanded, and where it was written."""
+    """How a stretch of the network came about: the block or structure that was expanded, and where it was written.
+
+    `arguments` are the values that a block's arguments had.
+    """
 
     kind: str
     span: Span
+    arguments: Mapping[str, Any] = {}
 
 
 class Output(NamedTuple):

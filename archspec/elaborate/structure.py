@@ -69,7 +69,9 @@ def block(x: Expander, block: Block, entry: Entry, context: Context, values: Val
     if arguments is not None and not is_recursive(x, block, entry, context):
         home = block.document or x.document
         inner = opened(x, entry, context, name, layered(arguments, home.env))
-        x.placer.calls[inner.scope.prefix[:-1]] = arguments
+        path = inner.scope.prefix[:-1]
+        x.placer.calls[path] = arguments
+        x.placer.blocks[path] = x.placer.blocks[path]._replace(arguments=arguments)
         inner.document = home
         inner.scope.inputs = values
         inner.scope.input_names = block.inputs

@@ -65,6 +65,12 @@ TARGETS = {
         (".onnx",),
         options=("with_preprocessing",),
     ),
+    "torch": Target(
+        "archspec.exporting.source.torch",
+        "PyTorch: source code of a module, with its weights beside it",
+        (".py",),
+        beside=(".safetensors",),
+    ),
 }
 """The targets by the names of `--to`."""
 

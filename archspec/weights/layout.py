@@ -40,17 +40,24 @@ def orders(graph: Graph) -> dict[str, Order]:
     PyTorch flattens channels first, this package channels last. What a flattened map goes through on its way to a dense
     layer keeps the order: layers of one input that leave its shape, and concatenation. So it is with signals.
     """
+    after = orders_after(graph)
+    known: dict[str, Order] = {}
+    for node in graph.nodes:
+        if node.input_types[0].is_vector:
+            before = after[node.inputs[0]]
+            known[node.path] = None if node.layer.reorders and not is_plain(before) else before
+    _take_back_unlike(graph, known)
+    return known
+
+
+def orders_after(graph: Graph) -> dict[int, Order]:
+    """How each input that is a vector, and each node's output that is one, was flattened; None of other things."""
     after: dict[int, Order] = {
         input_number(place): ((1, 1, item.type.channels),) for place, item in enumerate(graph.inputs)
     }
-    known: dict[str, Order] = {}
     for index, node in enumerate(graph.nodes):
-        before = [after[source] for source in node.inputs]
-        if node.input_types[0].is_vector:
-            known[node.path] = None if node.layer.reorders and not _is_plain(before[0]) else before[0]
-        after[index] = _after(node, before)
-    _take_back_unlike(graph, known)
-    return known
+        after[index] = _after(node, [after[source] for source in node.inputs])
+    return after
 
 
 def _take_back_unlike(graph: Graph, known: dict[str, Order]) -> None:
@@ -81,10 +88,10 @@ def _after(node: Node, before: list[Order]) -> Order:
     if len(set(before)) == 1 and node.output.shape == first.shape and not node.layer.reorders:
         return before[0]
     # A layer that does something else to the features: harmless where they were never a map.
-    return ((1, 1, node.output.channels),) if all(map(_is_plain, before)) else None
+    return ((1, 1, node.output.channels),) if all(map(is_plain, before)) else None
 
 
-def _is_plain(order: Order) -> bool:
+def is_plain(order: Order) -> bool:
     """Whether the features were never a map."""
     return order is not None and all(part[:2] == (1, 1) for part in order)
 
