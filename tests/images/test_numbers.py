@@ -67,7 +67,7 @@ def test_a_kernel_whose_channels_are_flipped_is_one_of_the_other_order(write: Wr
     """A network that was trained on blue, green and red gives its own answers by `order: bgr`, and by a first kernel
     that is flipped by hand; without either it gives others."""
     rng = np.random.default_rng(5)
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "c.weight": rng.normal(size=(4, 3, 5, 5)).astype(np.float32) / 255,
         "c.bias": np.zeros(4, np.float32),
         "d.weight": rng.normal(size=(3, 256)).astype(np.float32),
