@@ -350,6 +350,12 @@ class Spec:
 
         return elaborated_yaml(self, ascii=ascii)
 
+    def kept(self) -> tuple[str, dict[str, bytes]]:
+        """The elaborated spec as a folder keeps it that has to be whole, and the files beside it, by name."""
+        from archspec.spec.writing import elaborated_yaml, kept_files
+
+        return elaborated_yaml(self, kept=True), kept_files(self)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the graph's folded report, or what is wrong."""
         from html import escape

@@ -67,6 +67,14 @@ CODES = (
         "`--prefix teacher` takes those whose names begin so.",
     ),
     Code(
+        "E542",
+        "a mean image that cannot be used",
+        "`mean_image` of an input names an `.npy` file or a `.binaryproto` of Caffe's. It has the input's channels and "
+        "at least its height and width, of which the middle is taken.",
+        "Correct the path, or give the mean colour alone: `mean`.",
+        "input: {height: 8, width: 8, channels: 3, mean_image: nowhere.npy}\nlayers: [relu]",
+    ),
+    Code(
         "E550",
         "a network with layers that the target of an export does not have",
         "The file would compute something else, so nothing is written. All such layers are named at once, by kind and "

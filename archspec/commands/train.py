@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
         place = place or detected(options.cluster, options.join_timeout)
     except DataError as error:
         raise error.located(None) from None
-    with joined(place, options.join_timeout, spec.to_yaml()) as hosts:
+    with joined(place, options.join_timeout, spec.kept()[0]) as hosts:
         first = hosts is None or hosts.is_first
         result = train(
             spec,

@@ -99,7 +99,7 @@ def settings(before: Spec, after: Spec, *, named: bool = True, arguments: bool =
     """
     trees = []
     for spec in (before, after):
-        tree = sections_of(spec)
+        tree = sections_of(spec, kept=True)
         tree.pop("archspec")
         if not named:
             tree.pop("name")

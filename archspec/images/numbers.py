@@ -29,11 +29,21 @@ def normalised(values: jax.Array, input: Input) -> jax.Array:
         x = x * ((high - low) / 255)
         x = x + low if low else x
     x = reordered(x, input)
-    if input.mean is not None:
-        x = x - np.asarray(input.mean, np.float32)
+    mean = mean_of(input)
+    if mean is not None:
+        x = x - mean
     if input.std is not None:
         x = x / np.asarray(input.std, np.float32)
     return x
+
+
+def mean_of(input: Input) -> np.ndarray | None:
+    """What is subtracted: a number, one for each channel (C,), or with a mean image one for each place (H, W, C)."""
+    if getattr(input, "mean_image", None) is not None:
+        image: ImageInput = input  # type: ignore[assignment]
+        pixels = image.mean_pixels
+        return None if pixels is None else pixels.cropped(image.height, image.width)
+    return None if input.mean is None else np.asarray(input.mean, np.float32)
 
 
 def reordered(values: Channels, input: Input) -> Channels:
@@ -65,9 +75,13 @@ def finished(values: jax.Array, input: ImageInput) -> jax.Array:
 
 
 def mean_colour(input: ImageInput) -> np.ndarray:
-    """The pixel (C,), from 0 to 1, that becomes 0, or the nearest to it: black where there is no `mean`, as a rule."""
+    """The pixel (C,), from 0 to 1, that becomes 0, or the nearest to it: black where there is no `mean`, as a rule.
+
+    Of a mean image it is the mean.
+    """
     low, high = input.range
-    mean = np.asarray(0.0 if input.mean is None else input.mean, np.float32)
+    given = mean_of(input)
+    mean = np.asarray(0.0 if given is None else given.mean((0, 1)) if given.ndim == 3 else given, np.float32)
     mean = reordered(np.broadcast_to(mean, (input.channels,)), input)
     colour: np.ndarray = np.clip((mean - low) / (high - low), 0, 1).astype(np.float32)
     return colour

@@ -136,12 +136,14 @@ def _folder(made: Built, target: Path, file: Path, format: str, notes: list[str]
     try:
         check_output(target, owned=True)
         replaced = replaced_import(target)
+        text, kept = spec.kept()
         write_import(
             owner,
-            spec.to_yaml(),
+            text,
             lambda path: write_tensors(path, made.arrays, {"format": NATIVE, "network": spec.name}),
             about,
             classes if fitting else [],
+            kept,
         )
     finally:
         owner.release()

@@ -8,7 +8,7 @@ import numpy as np
 
 from archspec.graph import Graph
 from archspec.images.fitting import Plan, unfitted_labels
-from archspec.images.numbers import reordered
+from archspec.images.numbers import mean_of, reordered
 from archspec.inference.forward import Computed
 from archspec.inference.given import Reading
 from archspec.inference.predictions import Classes, Labels, Masks, Numbers, Predictions, Remade
@@ -68,8 +68,9 @@ def as_images(values: np.ndarray, input: Input) -> np.ndarray | None:
     x = values.astype(np.float32)
     if input.std is not None:
         x = x * np.asarray(input.std, np.float32)
-    if input.mean is not None:
-        x = x + np.asarray(input.mean, np.float32)
+    mean = mean_of(input)
+    if mean is not None:
+        x = x + mean
     x = reordered(x, input)
     low, high = input.range
     return np.asarray(np.clip(np.rint((x - low) * (255 / (high - low))), 0, 255).astype(np.uint8))

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -42,6 +42,9 @@ FAILED = "failed"
 OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, LOWERINGS, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
 """What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
+
+KEPT = re.compile(r"mean_image-[0-9a-f]{16}\.npy")
+"""What files are called that a spec names and the folder keeps beside it: `Spec.kept`."""
 
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's files begin."""
@@ -146,8 +149,20 @@ class RunFolder:
             _remove_empty(self.path / inner)
         for entry in [entry for name in {*OF_RUN, *OF_IMPORT} for entry in _partials(self.path, name)]:
             entry.unlink(missing_ok=True)
+        for entry in self._kept():
+            entry.unlink(missing_ok=True)
         for name in OF_IMPORT if self.purpose == "import" else OF_RUN:
             (self.path / name).unlink(missing_ok=True)
+
+    def forget(self, kept: Iterable[str]) -> None:
+        """Deletes the files that the spec named before, but for these."""
+        for entry in self._kept():
+            if entry.name not in kept:
+                entry.unlink(missing_ok=True)
+
+    def _kept(self) -> list[Path]:
+        """The files that the spec names, and what killed processes left of them."""
+        return [item for item in self.path.iterdir() if _is_kept(item.name) and not item.is_symlink()]
 
     def clear_rest(self) -> None:
         """Deletes what libraries made in the place of a folder that was moved away meanwhile: its inner folders."""
@@ -170,7 +185,8 @@ class RunFolder:
         if self.purpose is None:
             reason = f"{self.path} is not empty and holds no run" if occupied(self.path) else None
             return DataError("E511", reason, help=[ELSEWHERE]) if reason else None
-        for name in {*OF_RUN, *OF_IMPORT, *_INSIDE}:
+        kept = [entry.name for entry in self.path.iterdir() if KEPT.fullmatch(entry.name)]
+        for name in (*{*OF_RUN, *OF_IMPORT, *_INSIDE}, *kept):
             path = self.path / name
             if path.is_symlink():
                 return DataError("E511", f"{path} is a link, which no run made", help=["move it away", ELSEWHERE])
@@ -261,16 +277,22 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
 
-    def begin(self, owner: Owner, spec_text: str, report: str, about: dict[str, Any]) -> None:
-        """Writes what the run is made of into its folder."""
+    def begin(
+        self, owner: Owner, spec_text: str, report: str, about: dict[str, Any], kept: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Writes what the run is made of into its folder. `kept` are the files that the spec names."""
         owner.says(purpose="run")
         # The spec comes first: from then on the folder is known as this run's, wherever it is killed.
-        self.write_spec(owner, spec_text)
+        self.write_spec(owner, spec_text, kept)
         write(self.path / REPORT, report + "\n")
         self.say(about)
 
-    def write_spec(self, owner: Owner, text: str) -> None:
-        """Writes the spec; the marker knows it from before on, and the one that was there too."""
+    def write_spec(self, owner: Owner, text: str, kept: Mapping[str, bytes] | None = None) -> None:
+        """Writes the spec, and the files that it names; the marker knows it from before on, and the one that was there
+        too.
+        """
+        for name, content in (kept or {}).items():
+            write(self.path / name, content)
         digests = [digest_of_text(text)]
         if self.spec_text is not None:
             digests.append(sha256((self.path / SPEC).read_bytes()).hexdigest())
@@ -382,8 +404,13 @@ def made_by_run(path: Path) -> bool:
     for folder in (path.parent, *path.parent.parents):
         if (folder / MARKER).exists() or (folder / SPEC).exists():
             first = path.relative_to(folder).parts[0]
-            return first == MARKER or first in OF_RUN or first in OF_IMPORT or first in _INSIDE
+            return first == MARKER or first in OF_RUN or first in OF_IMPORT or first in _INSIDE or _is_kept(first)
     return False
+
+
+def _is_kept(name: str) -> bool:
+    known = KEPT.match(name)
+    return known is not None and (name == known[0] or _is_partial(name, known[0]))
 
 
 def occupied(path: Path) -> bool:
@@ -402,6 +429,9 @@ def digest_of_text(spec_text: str) -> str:
 
 
 def _begun_only(name: str) -> bool:
+    known = KEPT.match(name)
+    if known is not None and _is_partial(name, known[0]):
+        return True
     return name == MARKER or name.startswith(LOCK) or any(_is_partial(name, of) for of in (*OF_RUN, *OF_IMPORT))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,17 @@ def write_import(
     write_weights: Callable[[Path], object],
     about: dict[str, Any],
     classes: Sequence[str],
+    kept: Mapping[str, bytes],
 ) -> None:
-    """Writes an import into the folder that is owned, or over the one there. Until all is there, none of it is read."""
+    """Writes an import into the folder that is owned, or over the one there. Until all is there, none of it is read.
+
+    `kept` are the files that the spec names.
+    """
     folder = RunFolder(owner.folder)
     owner.says(purpose="import", unfinished=True)
     write_weights(folder.path / WEIGHTS)
-    folder.write_spec(owner, spec_text)
+    folder.forget(kept)
+    folder.write_spec(owner, spec_text, kept)
     (folder.path / RESULT).unlink(missing_ok=True)
     if classes:
         write(folder.path / RESULT, json.dumps({"classes": list(classes)}) + "\n")

@@ -194,4 +194,9 @@ def read_input(
     if kind is None and not node.entries:
         findings.error("E203", f"{what} does not say how large it is", owner, help=[KINDS])
         return None
-    return read_model(MODELS[kind or "image"], node, document.env, findings, what, owner)
+    made = read_model(MODELS[kind or "image"], node, document.env, findings, what, owner)
+    if isinstance(made, ImageInput) and made.mean_image is not None:
+        from archspec.spec.sections import located
+
+        return located(made, node, findings)
+    return made

@@ -1,13 +1,16 @@
 """The sections of a spec that are plain data: header, input, outputs, published figures."""
 
-from typing import Annotated, Any, Literal, Self
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from archspec.diagnostics import count
 from archspec.fields import (
     MAX_IMAGE_PIXELS,
     Count,
+    FilePath,
     Flag,
     NonNegativeNumber,
     Number,
@@ -22,6 +25,9 @@ from archspec.metrics import Metric
 from archspec.patterns import fault
 from archspec.tasks import Task, default_task
 from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from archspec.images.mean_image import MeanImage
 
 LANGUAGE_VERSION = 1
 
@@ -68,6 +74,13 @@ class ImageInput(Section):
     mean: Annotated[
         tuple[Number, ...] | None, Field(description="subtracted, one number per channel, in units of `range`")
     ] = None
+    mean_image: Annotated[
+        FilePath | None,
+        Field(
+            description="in place of `mean`, such numbers for each pixel: the middle of an image, in an .npy file or a "
+            ".binaryproto of Caffe's; relative paths start from the spec's folder"
+        ),
+    ] = None
     std: Annotated[
         tuple[PositiveNumber, ...] | None, Field(description="divided by afterwards, one number per channel")
     ] = None
@@ -82,6 +95,7 @@ class ImageInput(Section):
     interpolation: Annotated[
         Literal["bilinear", "bicubic"], Field(description="how images are scaled, antialiased when they shrink")
     ] = "bilinear"
+    _read: Any = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -94,16 +108,43 @@ class ImageInput(Section):
             if values is not None and len(values) != self.channels:
                 numbers, channels = count(len(values), "number"), count(self.channels, "channel")
                 raise ValueError(f"`{name}` has {numbers} for {channels}")
+        if self.mean is not None and self.mean_image is not None:
+            raise ValueError("`mean` and `mean_image` are two ways to say one thing: give one of them")
         if self.short_side is not None and (self.fit != "crop" or self.short_side < max(self.height, self.width)):
             raise ValueError("`short_side` goes with `fit: crop`, and is the input's height and width or more")
         if self.short_side is not None and self.short_side**2 > MAX_IMAGE_PIXELS:
             raise ValueError(f"`short_side` makes images of {self.short_side:,} pixels a side, which is too large")
         return self
 
+    def located(self, folder: Path) -> Self:
+        """The input with its mean image read, whose path starts from a folder. Raises `DataError` (E542)."""
+        if self.mean_image is None:
+            return self
+        path = os.path.realpath(folder / self.mean_image)
+        made = self.model_copy(update={"mean_image": path})
+        made._read = _mean_image(path, made)
+        return made
+
+    @property
+    def mean_pixels(self) -> "MeanImage | None":
+        """What `mean_image` names, where it names one. Raises `DataError` (E542)."""
+        if self.mean_image is None:
+            return None
+        if self._read is not None:
+            found: MeanImage = self._read
+            return found
+        return _mean_image(self.mean_image, self)
+
     @property
     def type(self) -> TensorType:
         """The type of one sample."""
         return TensorType((self.height, self.width, self.channels))
+
+
+def _mean_image(path: str, input: ImageInput) -> "MeanImage":
+    from archspec.images.mean_image import read_mean_image
+
+    return read_mean_image(Path(path), input.height, input.width, input.channels)
 
 
 class OutputSpec(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.diagnostics import did_you_mean
+from archspec.diagnostics import DataError, did_you_mean
 from archspec.located import Located, Mapping, Scalar, kind_of_input
 from archspec.spec.checks import read_weight_set
 from archspec.spec.network import YEARS, Header, ImageInput, Published, WeightSet
@@ -75,10 +75,23 @@ def _read_inputs(document: Document, findings: Findings) -> dict[str, Input] | N
     if alone and isinstance(node, Mapping) and kind_of_input(node).keys() == {"image"}:
         assert key is not None
         image = _section(ImageInput, node, document, findings, "input", key.span)
+        if image is not None and image.mean_image is not None:
+            image = located(image, node, findings)
         return None if image is None else {"input": image}
     from archspec.spec.inputs import read_inputs
 
     return read_inputs(document, findings, _top(document.root))
+
+
+def located(image: ImageInput, node: Mapping, findings: Findings) -> ImageInput | None:
+    """An input with its mean image read; None where that cannot be, with the reason among the findings."""
+    value, key = node.get("mean_image"), node.key("mean_image")
+    try:
+        return image.located(_folder_of(value))
+    except DataError as error:
+        place = value if value is not None else key
+        findings.error(error.code, error.message, place.span if place is not None else node.span, help=error.help)
+        return None
 
 
 def _read_train(

@@ -47,13 +47,13 @@ def _dump(value: Any, *, flow: bool, ascii: bool = False) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
+def elaborated_yaml(spec: Spec, *, ascii: bool = False, kept: bool = False) -> str:
     """The spec without arguments, blocks and repeats. Raises `SpecError` where the spec is wrong.
 
-    With `ascii`, other characters are written as escapes.
+    With `ascii`, other characters are written as escapes. `kept` is for a folder that holds `kept_files` too.
     """
     dump = partial(_dump, ascii=ascii)
-    sections = sections_of(spec)
+    sections = sections_of(spec, kept=kept)
     apart = ("lineage", "input", "inputs", "outputs", "train", "weights", "published")
     lines = [dump({name: value for name, value in sections.items() if name not in apart}, flow=False)]
     for name in apart:
@@ -70,7 +70,13 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sections_of(spec: Spec) -> dict[str, Any]:
+def kept_files(spec: Spec) -> dict[str, bytes]:
+    """What a folder keeps beside the spec, by name: the mean images of its inputs."""
+    images = [image.mean_pixels for image in spec.images.values()]
+    return {image.name: image.content for image in images if image is not None}
+
+
+def sections_of(spec: Spec, *, kept: bool = False) -> dict[str, Any]:
     """Every section but the layers as plain data, defaults filled in. Raises `SpecError` where the spec is wrong."""
     graph = spec.graph()
     header = {name: value for name, value in plain(spec.header).items() if value != ""}
@@ -78,6 +84,10 @@ def sections_of(spec: Spec) -> dict[str, Any]:
     if spec.lineage is not None:
         sections["lineage"] = _given({**plain(spec.lineage), "after": _after(spec.lineage)})
     inputs = {name: _given(plain(input)) for name, input in spec.inputs.items()}
+    if kept:
+        for name, image in spec.images.items():
+            if image.mean_pixels is not None:
+                inputs[name]["mean_image"] = image.mean_pixels.name
     if list(inputs) == ["input"]:
         sections["input"] = inputs["input"]
     else:

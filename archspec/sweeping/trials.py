@@ -139,7 +139,7 @@ class Folder:
     def trained_on(self, trial: Trial) -> bool:
         """Whether somebody went on with a trial's run, for more epochs than it has: it counts as it was before."""
         text = RunFolder(self.trials / self.names().get(trial.digest, trial.name)).spec_text
-        return text is not None and text != trial.text
+        return text is not None and text != trial.spec.kept()[0]
 
     def reached(self, path: Path, records: Sequence[Mapping[str, Any]], until: int) -> bool:
         """Whether a run has a checkpoint at the end of an epoch, or after it."""

@@ -137,7 +137,7 @@ class Head(NamedTuple):
 def _check_shares(head: Head, input: object) -> None:
     """Raises `DataError` where an input runs beyond 0 and 1, and the loss takes it for shares."""
     low, high = getattr(input, "range", (0.0, 1.0))
-    scaled = getattr(input, "mean", None) is not None or getattr(input, "std", None) is not None
+    scaled = any(getattr(input, name, None) is not None for name in ("mean", "mean_image", "std"))
     if scaled or low < 0 or high > 1:
         raise DataError(
             "E501",

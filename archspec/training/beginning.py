@@ -21,8 +21,9 @@ from archspec.runs.reading import opened, restored
 from archspec.spec.network import ImageInput
 from archspec.spec.train import InitFrom, Train
 from archspec.training.freezing import check_owners
+from archspec.weights.expecting import expectations
 from archspec.weights.files import open_tensors
-from archspec.weights.folder import expectations, named, usual_names
+from archspec.weights.folder import named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
 from archspec.weights.naming import check_distinct, namings, tables
 from archspec.weights.tensors import TensorFile
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SOME = 6
 """So many layers are named as those to leave out; where more differ, the file is likely the wrong one."""
-SCALING = ("range", "order", "mean", "std")
+SCALING = ("range", "order", "mean", "mean_image", "std")
 """The fields of `input` that say how pixels become numbers."""
 
 
@@ -59,13 +60,13 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
     else:
         with open_tensors(path) as tensors:
             matched = match(graph, known, tensors, None, begin.prefix)
-        known_of = expectations(tensors, spec, matched.naming)
         alone = len(spec.images) == 1
-        theirs = {
-            name: image
-            for name, ours in spec.images.items()
-            if (image := _expected(known_of.of(name, ours, alone=alone), ours.channels)) is not None
-        }
+        with expectations(tensors, spec, matched.naming) as known_of:
+            theirs = {
+                name: image
+                for name, ours in spec.images.items()
+                if (image := _expected(known_of.of(name, ours, alone=alone), ours.channels)) is not None
+            }
     left = _excluded(begin, matched, graph)
     if not left.full:
         concerned = [name.rpartition(".")[0] for name in (*left.missing, *left.misshaped, *left.unexpected)]
@@ -124,10 +125,10 @@ def _of_folder(
 def _expected(fields: Mapping[str, Any], channels: int) -> ImageInput | None:
     """The input that weights expect, as far as pixels go; None where nothing is known of it."""
     scaling = {name: value for name, value in fields.items() if name in SCALING}
+    if not scaling:
+        return None
     try:
-        return (
-            ImageInput.model_validate({"height": 1, "width": 1, "channels": channels, **scaling}) if scaling else None
-        )
+        return ImageInput.model_validate({"height": 1, "width": 1, "channels": channels, **scaling}).located(Path())
     except ValidationError:
         return None  # for another number of channels
 
@@ -142,8 +143,16 @@ def _other_scaling(path: Path, theirs: Mapping[str, ImageInput], ours: Mapping[s
     return [
         f"note: the weights of {path} expect pixels with {_said(expected)}, but `{name}` has {_said(image)}"
         for name, expected, image in pairs
-        if expected.channels == image.channels and not np.allclose(_numbers(expected), _numbers(image), atol=1e-6)
+        if expected.channels == image.channels and not _same_scaling(expected, image)
     ]
+
+
+def _same_scaling(one: ImageInput, other: ImageInput) -> bool:
+    """Whether two inputs make the same numbers of the same pixels."""
+    if one.mean_pixels != other.mean_pixels:
+        return False
+    first, second = (_numbers(input.model_copy(update={"mean_image": None})) for input in (one, other))
+    return np.allclose(first, second, atol=1e-6)
 
 
 def _numbers(input: ImageInput) -> np.ndarray:
@@ -156,7 +165,7 @@ def _numbers(input: ImageInput) -> np.ndarray:
 def _said(input: ImageInput) -> str:
     fields = {name: getattr(input, name) for name in SCALING}
     return ", ".join(
-        f"order {value}" if isinstance(value, str) else f"{name} [{', '.join(f'{number:g}' for number in value)}]"
+        f"{name} {value}" if isinstance(value, str) else f"{name} [{', '.join(f'{number:g}' for number in value)}]"
         for name, value in fields.items()
         if value
     )

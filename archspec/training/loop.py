@@ -242,7 +242,7 @@ class Loop:
         if self.step and (not self.records or self.records[-1]["step"] < self.step):
             self.stretch.take(saved.about)
         if self.peers.is_first:
-            found = goes_on(self.folder.spec_text, self.spec.to_yaml())
+            found = goes_on(self.folder.spec_text, self.spec.kept()[0])
             notes += self.changed(found) if found else []
             say_notes(notes, self.shown)
             self.folder.note(notes)
@@ -266,7 +266,7 @@ class Loop:
 
     def changed(self, found: Sequence[Change]) -> list[str]:
         """Goes on with changed settings, and gives notes on them: more epochs may change the learning rate."""
-        self.folder.write_spec(self.owner, self.spec.to_yaml())
+        self.folder.write_spec(self.owner, *self.spec.kept())
         (self.folder.path / RESULT).unlink(missing_ok=True)
         notes = [f"the run in {self.folder.path} goes on with {change.said}" for change in found]
         epochs = epochs_of(found)

@@ -93,7 +93,7 @@ def _of_head(data: Data, graph: Graph, head: Head, inputs: Mapping[str, Input]) 
 def _as_given(array: Values, input: Input, limits: Limits) -> Iterator[np.ndarray]:
     """An input's numbers as the network is given them, piece by piece; none where its range lies within the limits."""
     if isinstance(input, ImageInput):
-        ends = np.multiply.outer(np.asarray(input.range, np.float32), np.ones(input.channels, np.float32))
+        ends = np.multiply.outer(np.asarray(input.range, np.float32), np.ones((1, 1, input.channels), np.float32))
         ends = np.asarray(normalised(jnp.asarray(ends), input))
         if limits.low <= ends.min() and ends.max() <= limits.high:
             return

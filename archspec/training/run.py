@@ -104,7 +104,7 @@ def train(
         graph = spec.graph()
         return what_needs_less(graph, training_memory(graph, spec.train), SMALLER)
 
-    with in_words(less), gathered(spec.to_yaml()):
+    with in_words(less), gathered(spec.kept()[0]):
         return _train(spec, workdir, overwrite, progress, command, page, profile, until)
 
 
@@ -129,7 +129,7 @@ def _train(
     recipe = with_mesh(recipe, spec)
     others = peers()
     progress = progress and others.is_first
-    spec_text = spec.to_yaml()
+    spec_text, kept = spec.kept()
     asked = Path(at_home(str(workdir))) if workdir is not None else None
 
     def choose() -> str:
@@ -194,7 +194,7 @@ def _train(
         def begin() -> None:
             if overwrite or not folder.begun:
                 folder.clear()
-                folder.begin(owner, spec_text, str(report(graph)), about)
+                folder.begin(owner, spec_text, str(report(graph)), about, kept)
             else:
                 say_notes(_resumed(folder, data.name, about), progress)
 

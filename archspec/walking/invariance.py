@@ -250,8 +250,9 @@ class _Sweeping:
         if (rim == rim[0]).all():
             return rim[0], f"{_colour(rim[0])}, the colour of the image's rim"
         colour = mean_colour(self.section)
-        why = "the input's mean colour" if self.section.mean is not None else "black, since the input has no `mean`"
-        return colour, f"{_colour(colour)}, {why}" if self.section.mean is not None else why
+        known = self.section.mean is not None or self.section.mean_image is not None
+        why = "the input's mean colour" if known else "black, since the input has no `mean`"
+        return colour, f"{_colour(colour)}, {why}" if known else why
 
     # Sweeps
 

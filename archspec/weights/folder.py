@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from archspec.diagnostics import DataError, listed, unwritable
 from archspec.graph import Graph
-from archspec.images.preparation import Preparation
 from archspec.lower import build, split
 from archspec.plugins import used_by
 from archspec.runs.folder import WEIGHTS
 from archspec.runs.imports import check_output, imported_names, replaced_import, write_import
 from archspec.runs.owner import take
 from archspec.runs.reading import opened, preparation_of, restored
-from archspec.spec.network import ImageInput
 from archspec.spec.overrides import Size, python_override
+from archspec.weights.expecting import ABOUT, expectations, expecting, prepared, resized, with_one_mean
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_values, match, named_alike
 from archspec.weights.naming import NATIVE, PLAIN, Naming, check_distinct, namings, tables
-from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
     from archspec.spec.overrides import Override
-
-CLASSES = Path(__file__).parent / "classes"
-ABOUT = "archspec"
-"""Under this key a file that is exported says what its weights expect."""
-PREPROCESSING = set(ImageInput.model_fields) - {"height", "width", "channels"}
-"""The fields of `input` that go with weights: all but the size."""
 
 
 def import_weights(
@@ -65,7 +57,7 @@ def import_weights(
         with open_tensors(file) as tensors:
             matched = match(graph, tables(spec), tensors, names, prefix)
             digest = tensors.digest
-            images = _prepared(tensors)
+            images = prepared(tensors)
         if not matched.full and not partial:
             raise DataError(
                 "E537",
@@ -78,17 +70,19 @@ def import_weights(
                 ],
             )
         check_values(matched, file)
-        known = expectations(tensors, spec, matched.naming)
         others = [item for item in given if not isinstance(item, Size) and item.path[0] not in ("input", "inputs")]
         usual = open_spec(target, others) if len(others) < len(given) else spec
-        expected = [
-            python_override((*spec.input_path(name), field), value)
-            for name, image in spec.images.items()
-            for field, value in _resized(
-                known.of(name, image, alone=len(spec.images) == 1), image, usual.images.get(name, image)
-            ).items()
-        ]
-        spec = open_spec(target, [*expected, *given]) if expected else spec
+        with expectations(tensors, spec, matched.naming) as known:
+            expected = [
+                python_override((*spec.input_path(name), field), value)
+                for name, image in spec.images.items()
+                for field, value in with_one_mean(
+                    resized(known.of(name, image, alone=len(spec.images) == 1), image, usual.images.get(name, image)),
+                    _set(given, spec.input_path(name)),
+                ).items()
+            ]
+            spec = open_spec(target, [*expected, *given]) if expected else spec
+            text, kept = spec.kept()
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **matched.to_dict()}
         plugins = used_by(spec, graph)
         about |= {"plugins": plugins} if plugins else {}
@@ -100,10 +94,11 @@ def import_weights(
             replaced = replaced_import(output)
             write_import(
                 owner,
-                spec.to_yaml(),
+                text,
                 lambda path: write_tensors(path, arrays, {"format": NATIVE, "network": graph.name}),
                 about,
                 known.classes if fitting else [],
+                kept,
             )
         finally:
             owner.release()
@@ -116,67 +111,11 @@ def import_weights(
     return matched
 
 
-class Expectations(NamedTuple):
-    """What weights expect: fields of `input`, and the names of the classes. `inputs` has the fields of images by name
-    where they are known apart.
-    """
-
-    input: Mapping[str, Any]
-    classes: list[str]
-    inputs: Mapping[str, Mapping[str, Any]] = {}
-
-    def of(self, name: str, image: ImageInput, *, alone: bool) -> Mapping[str, Any]:
-        """The fields for an image that the network takes; beside others, not those for another number of channels."""
-        fields = self.inputs.get(name, self.input)
-        numbers = [len(value) for value in (fields.get("mean"), fields.get("std")) if isinstance(value, (list, tuple))]
-        if fields.get("order") == "bgr":
-            numbers.append(3)
-        return fields if alone or all(number == image.channels for number in numbers) else {}
-
-
-def expectations(tensors: TensorFile, spec: Spec, naming: str) -> Expectations:
-    """What a file that `export_weights` wrote says itself, or else the spec's table of those names."""
-    try:
-        about = _said_by(tensors)
-        several = dict(about["inputs"]) if "inputs" in about else {}
-        inputs = {str(name): _fields(fields) for name, fields in several.items()}
-        own = {} if several else _fields(about["input"])
-        return Expectations(own, [str(name) for name in about["classes"]], inputs)
-    except (KeyError, TypeError, ValueError):
-        known = spec.weights.get(naming)
-        if known is None:
-            return Expectations({}, [])
-        return Expectations(known.input, class_names(known.classes) if known.classes is not None else [])
-
-
-def _fields(fields: Any) -> dict[str, Any]:
-    """Those of an image that go with weights. Raises ValueError or TypeError where it is no mapping."""
-    return {name: value for name, value in dict(fields).items() if name in PREPROCESSING}
-
-
-def _said_by(tensors: TensorFile) -> dict[str, Any]:
-    """What a file that `export_weights` wrote says itself. Raises ValueError or KeyError where it says nothing."""
-    try:
-        return dict(json.loads(tensors.about[ABOUT]))
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _prepared(tensors: TensorFile) -> dict[str, Any]:
-    """What a file that `export_weights` wrote says of how images were prepared before `input.fit`, as a record."""
-    try:
-        return {"images": Preparation.from_plain(_said_by(tensors)["images"]).to_plain()}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return {}
-
-
-def _resized(fields: Mapping[str, Any], image: ImageInput, usual_image: ImageInput) -> dict[str, Any]:
-    """The fields of `input`, where an input of another size than usual sees the same share of the picture."""
-    usual, own = (max(item.height, item.width) for item in (usual_image, image))
-    resized = dict(fields)
-    if isinstance(resized.get("short_side"), int):
-        resized["short_side"] = max(own, round(resized["short_side"] * own / usual))
-    return resized
+def _set(given: Sequence[Override], path: tuple[str, ...]) -> set[str]:
+    """The fields of an input's section that are set from outside."""
+    fields = {item.path[-1] for item in given if item.path[:-1] == path}
+    whole = [item.value.plain for item in given if item.path == path]
+    return fields.union(*(value for value in whole if isinstance(value, dict)))
 
 
 def _way_out(matched: Match, graph: Graph) -> list[str]:
@@ -219,7 +158,7 @@ def export_weights(
             raise DataError("E534", f"{file} should end in .safetensors, the format that is written")
         tensors = named(arrays, graph, known[chosen])
         about = {
-            **_expecting(spec),
+            **expecting(spec),
             "images": preparation_of(run, spec).to_plain(),
             "classes": run.classes,
         }
@@ -227,12 +166,6 @@ def export_weights(
     except DataError as error:
         raise error.located(None) from None
     return chosen, len(tensors)
-
-
-def _expecting(spec: Spec) -> dict[str, Any]:
-    """What a network's images go through: `input`, or `inputs` by name where it takes more than one thing."""
-    fields = {name: image.model_dump(mode="json", include=PREPROCESSING) for name, image in spec.images.items()}
-    return {"input": next(iter(fields.values()), {})} if len(spec.inputs) == 1 else {"inputs": fields}
 
 
 def usual_names(spec: Spec) -> str:
@@ -252,8 +185,3 @@ def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dic
         except LayoutError as error:
             raise DataError("E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]) from None
     return tensors
-
-
-def class_names(kind: str) -> list[str]:
-    """The names of ImageNet's 1,000 or PASCAL VOC's 21 classes."""
-    return (CLASSES / f"{kind}.txt").read_text("utf-8").splitlines()

@@ -22,7 +22,8 @@ from archspec.loading import load
 from archspec.lower import build, split
 from archspec.runs.imports import read_import
 from archspec.spec.overrides import parse_input, python_override
-from archspec.weights.folder import class_names, export_weights, import_weights
+from archspec.weights.expecting import class_names
+from archspec.weights.folder import export_weights, import_weights
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, to_torch
 from archspec.weights.naming import namings, tables
 
