@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archspec.spec.lineage import Lineage
 
 _ENDLESS = 2**31
+"""A width that no line reaches."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -37,10 +38,22 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if quoted else None)
 
 
+class Written(str):
+    """Text as it stands in a spec: its `$(…)` are expressions and no characters."""
+
+    __slots__ = ()
+
+
+def _written(dumper: yaml.SafeDumper, value: Written) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(value))
+
+
 _Dumper.add_representer(str, _string)
+_Dumper.add_representer(Written, _written)
 
 
-def _dump(value: Any, *, flow: bool, ascii: bool = False) -> str:
+def dump(value: Any, *, flow: bool, ascii: bool = False) -> str:
+    """Plain data as YAML: on one line, or each item on its own."""
     text: str = yaml.dump(
         value, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=not ascii, width=_ENDLESS
     )
@@ -52,22 +65,30 @@ def elaborated_yaml(spec: Spec, *, ascii: bool = False, kept: bool = False) -> s
 
     With `ascii`, other characters are written as escapes. `kept` is for a folder that holds `kept_files` too.
     """
-    dump = partial(_dump, ascii=ascii)
-    sections = sections_of(spec, kept=kept)
+    before, after = framed(sections_of(spec, kept=kept), ascii=ascii)
+    return "\n".join([*before, "layers:", *layer_lines(spec.graph(), ascii=ascii), *after]) + "\n"
+
+
+def layer_lines(graph: Graph, *, ascii: bool = False) -> list[str]:
+    """A line for each layer, with its path and all its fields."""
+    return [f"  - {kind}: {dump(fields, flow=True, ascii=ascii)}" for kind, fields in _entries(graph)]
+
+
+def framed(sections: Mapping[str, Any], *, ascii: bool = False) -> tuple[list[str], list[str]]:
+    """The lines of all sections but the layers: those before the layers and those behind them."""
     apart = ("lineage", "input", "inputs", "outputs", "train", "weights", "published")
-    lines = [dump({name: value for name, value in sections.items() if name not in apart}, flow=False)]
+    before = [dump({name: value for name, value in sections.items() if name not in apart}, flow=False, ascii=ascii)]
+    after: list[str] = []
     for name in apart:
-        if name == "outputs":
-            lines.append("layers:")
-            lines.extend(f"  - {kind}: {dump(fields, flow=True)}" for kind, fields in _entries(spec.graph()))
         if name not in sections:
             continue
+        lines = before if name in ("lineage", "input", "inputs") else after
         if name in ("lineage", "input", "published"):
-            lines.append(f"{name}: " + dump(sections[name], flow=True))
+            lines.append(f"{name}: " + dump(sections[name], flow=True, ascii=ascii))
         else:
             lines.append(f"{name}:")
-            lines.extend(f"  {inner}: {dump(value, flow=True)}" for inner, value in sections[name].items())
-    return "\n".join(lines) + "\n"
+            lines.extend(f"  {inner}: {dump(value, flow=True, ascii=ascii)}" for inner, value in sections[name].items())
+    return before, after
 
 
 def kept_files(spec: Spec) -> dict[str, bytes]:

@@ -1,0 +1,181 @@
+"""From a graph to the text of a spec: it is rolled up in several ways, and the shortest that holds is taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from archspec.graph import Graph, Output, is_input
+from archspec.kinds import plain
+from archspec.rolling.checking import order, pairs
+from archspec.rolling.entries import Call, Chain, Repeat, Residual, chains_of, layers_of
+from archspec.rolling.environments import Inexpressible
+from archspec.rolling.finding import Finder, Way
+from archspec.rolling.naming import Names
+from archspec.rolling.reducing import default_of, layer_of, reduced
+from archspec.rolling.templates import Template
+from archspec.rolling.text import text_of
+from archspec.spec.network import ImageInput
+from archspec.spec.writing import framed, layer_lines
+
+WAYS = (
+    Way(),
+    Way(units="norm"),
+    Way(units="none"),
+)
+
+
+class Rolled(NamedTuple):
+    """A graph as a spec. `renamed` has each node's new path by its old one, `notes` what a user should know."""
+
+    text: str
+    renamed: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+USUAL = ("bias", "init", "bias_init", "epsilon", "momentum", "slope", "scale")
+"""Fields whose usual value in a network is written once, in `defaults`."""
+
+
+def usual_fields(graph: Graph) -> dict[str, dict[str, Any]]:
+    """What most layers of a kind have where the kind's own default is another."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    values: dict[str, Any] = {}
+    totals: Counter[str] = Counter()
+    for index, node in enumerate(graph.nodes):
+        layer = layer_of(node, index)
+        totals[node.kind] += 1
+        for name, value in layer.fields.items():
+            if name in USUAL and value != default_of(type(node.layer), name):
+                values[repr(value)] = value
+                counts.setdefault((node.kind, name), Counter())[repr(value)] += 1
+    found: dict[str, dict[str, Any]] = {}
+    for (kind, name), counter in counts.items():
+        text, number = counter.most_common(1)[0]
+        if number > 1 and number * 2 > totals[kind]:
+            found.setdefault(kind, {})[name] = values[text]
+    return found
+
+
+KEPT = 3
+"""Layers in a loop that are a block's, although it is called nowhere else."""
+
+
+def once(chain: Chain, blocks: list[list[Call]]) -> set[int]:
+    """The blocks that would be called in one place only, which are written there."""
+    seen: Counter[int] = Counter()
+    stack = [(chain, False)]
+    while stack:
+        entries, looped = stack.pop()
+        for entry in entries:
+            if entry is None:
+                continue
+            if isinstance(entry, Call):
+                seen[entry.block] += 2 if looped and sum(1 for _ in layers_of(entry.body)) >= KEPT else 1
+                if seen[entry.block] > 2 or (seen[entry.block] == 2 and not looped):
+                    continue
+            inner = chains_of(entry)
+            if isinstance(entry, Repeat) or (isinstance(entry, Residual) and entry.projected):
+                del inner[1:]
+            stack.extend(
+                (part, isinstance(entry, Repeat) or (looped and not isinstance(entry, Call))) for part in inner
+            )
+    return {number for number in range(len(blocks)) if seen[number] == 1}
+
+
+def written_output(output: Output, source: str) -> Any:
+    """An output as one writes it: where it comes from, and what is not usual."""
+    fields: dict[str, Any] = {"from": source}
+    if output.weight != 1.0:
+        fields["weight"] = output.weight
+    if output.train_only:
+        fields["train_only"] = True
+    own = {name: getattr(output, name) for name in ("task", "target", "loss", "metrics")}
+    fields.update({name: plain(value) for name, value in own.items() if value is not None})
+    return source if len(fields) == 1 else fields
+
+
+def with_usual_inputs(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections whose images say nothing that holds for all images."""
+    usual = {name: plain(info.default) for name, info in ImageInput.model_fields.items() if not info.is_required()}
+    made = dict(sections)
+    for section in ("input", "inputs"):
+        if section in made:
+            fields = {"": made[section]} if section == "input" else made[section]
+            said = {
+                name: {field: value for field, value in given.items() if field not in usual or value != usual[field]}
+                for name, given in fields.items()
+            }
+            made[section] = said[""] if section == "input" else said
+    return made
+
+
+def rolled(graph: Graph, sections: Mapping[str, Any]) -> Rolled:
+    """A graph as a spec with these sections, and the nodes' new paths.
+
+    `sections` is plain data, as `spec.writing.sections_of` gives it: `name`, `title`, `input` or `inputs` and so on;
+    what it says of `outputs` is the graph's.
+    """
+    defaults = usual_fields(graph)
+    found = [
+        made
+        for way in WAYS
+        for hints in (True, False)
+        if (made := _tried(graph, way, sections, defaults, hints)) is not None
+    ]
+    notes: list[str] = []
+    for _, text, nodes in sorted(found, key=lambda item: item[0]):
+        renamed, reason = pairs(graph, text, nodes)
+        if renamed is not None:
+            return Rolled(text, renamed, tuple(notes))
+        if not notes:
+            notes.append(f"the shortest way to write it gave another network ({reason}), so a longer one is taken")
+    text = _flat(graph, sections)
+    renamed, reason = pairs(graph, text, range(len(graph.nodes)))
+    if renamed is None:
+        raise ValueError(f"the spec that was written is another network: {reason}")
+    return Rolled(text, renamed, (*notes, "nothing in it could be rolled up: its layers are written one by one"))
+
+
+def _flat(graph: Graph, sections: Mapping[str, Any]) -> str:
+    """Every layer with all that it has, under its own path."""
+    outputs = {output.name: written_output(output, graph.source_name(output.node)) for output in graph.outputs}
+    before, after = framed({**with_usual_inputs(sections), "outputs": outputs})
+    return "\n".join([*before, "layers:", *layer_lines(graph), *after]) + "\n"
+
+
+TRIES = 8
+"""How often a graph is written in one way, each time without a repeat or block that there were no words for."""
+
+
+def _tried(
+    graph: Graph, way: Way, sections: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]], hints: bool
+) -> tuple[int, str, list[int]] | None:
+    """The lines of a text, the text, and its nodes in order; None where there is none."""
+    banned: set[object] = set()
+    for _ in range(TRIES):
+        finder = Finder(graph, reduced(graph, defaults, structures=way.structures), way, defaults, banned)
+        try:
+            return _written(graph, finder, sections, defaults, hints)
+        except Inexpressible as reason:
+            if reason.culprit is None or reason.culprit in banned:
+                return None
+            banned.add(reason.culprit)
+    return None
+
+
+def _written(
+    graph: Graph, finder: Finder, sections: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]], hints: bool
+) -> tuple[int, str, list[int]]:
+    single = once(finder.chain, finder.blocks)
+    names = Names(graph, finder.chain, finder.blocks, single, hints=hints)
+    template = Template(graph, finder.chain, finder.blocks, single, names, defaults)
+    sections = {name: value for name, value in with_usual_inputs(sections).items() if name != "outputs"}
+    if not names.is_end(graph.outputs[0].node):
+        sections["outputs"] = {}
+        for output in graph.outputs:
+            source = graph.source_name(output.node) if is_input(output.node) else names.path(output.node, ())
+            sections["outputs"][output.name] = written_output(output, source)
+    text = text_of(template, sections, defaults)
+    return text.count("\n"), text, order(finder.chain)
