@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from archspec.diagnostics import Findings, SpecError
+from archspec.diagnostics import Findings, SpecError, count
 from archspec.graph import Graph, Node, is_input
 from archspec.loading import open_spec
 from archspec.rolling.entries import Chain, layers_of
@@ -64,7 +64,7 @@ def pairs(graph: Graph, text: str, nodes: Iterable[int]) -> tuple[dict[str, str]
         return None, f"{first.code}: {first.message}"
     own = list(nodes)
     if len(made.nodes) != len(own) or len(own) != len(graph.nodes):
-        return None, f"{len(made.nodes)} layers in place of {len(graph.nodes)}"
+        return None, f"{count(len(made.nodes), 'layer')} in place of {len(graph.nodes)}"
     place = {index: number for number, index in enumerate(own)}
     renamed = {graph.nodes[index].path: made.nodes[number].path for number, index in enumerate(own)}
     for number, index in enumerate(own):
