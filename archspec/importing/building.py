@@ -82,11 +82,16 @@ def built(program: Program, file: Path, *, keep_softmax: bool = False, input: tu
     head = head_of(program.about, _name(program.name))
     head += _inputs(program, draft, inputs)
 
+    own = program.about.get("outputs", {})
+    more = {new: own[old] for old, new in zip(dict.fromkeys(program.outputs), output_names, strict=False) if old in own}
+
     def text(numbers: Sequence[int], paths: Sequence[str], ends: Sequence[int], names: Sequence[str]) -> str:
         lines = [*head, "layers:", *lines_of(draft, numbers, paths, inputs)]
         path_of = dict(zip(numbers, paths, strict=True))
         if list(ends) != [numbers[-1]]:
-            lines += section("outputs", {name: path_of[end] for name, end in zip(names, ends, strict=True)})
+            sources = {name: path_of[end] for name, end in zip(names, ends, strict=True)}
+            given = {name: {"from": source, **more.get(name, {})} for name, source in sources.items()}
+            lines += section("outputs", given if any(more.get(name) for name in given) else sources)
         return "\n".join(lines) + "\n"
 
     whole = text(numbers, paths, ends, output_names)
@@ -158,6 +163,7 @@ def _take(values: Values, operation: Operation) -> None:
     """Takes one operation in, or marks it as not imported."""
     draft = values.draft
     before = len(draft.entries)
+    taken = {name: draft.flows[name] for name in operation.inputs if name in draft.flows}
     try:
         if operation.kind is None:
             raise CannotError(operation.why or "has no kind here")
@@ -165,14 +171,29 @@ def _take(values: Values, operation: Operation) -> None:
             neutral.handle(values, operation)
         else:
             kinds.handle(values, operation)
+        _check_shape(values, operation)
+        return
     except CannotError as error:
-        del draft.entries[before:]
-        sources = [draft.flows[name].source for name in operation.inputs if name in draft.flows]
-        values.give(operation, draft.give_up(operation, sources, str(error)), draft.last)
+        why = str(error)
     except (UnreadableError, ValueError, OverflowError) as error:
-        del draft.entries[before:]
-        sources = [draft.flows[name].source for name in operation.inputs if name in draft.flows]
-        values.give(operation, draft.give_up(operation, sources, f"cannot be read: {str(error)[:200]}"), draft.last)
+        why = f"cannot be read: {str(error)[:200]}"
+    draft.forget(before)
+    draft.flows.update(taken)
+    sources = [flow.source for flow in taken.values()]
+    values.give(operation, draft.give_up(operation, sources, why), draft.last)
+
+
+def _check_shape(values: Values, operation: Operation) -> None:
+    """Raises `CannotError` where what comes out has not the shape that the file says."""
+    if operation.shape is None or not operation.outputs or operation.outputs[0] not in values.draft.flows:
+        return
+    flow = values.flow(operation.outputs[0])
+    if values.type_of(flow) is None:
+        return
+    found = values.shape(flow)
+    if found != operation.shape:
+        made, wanted = ("×".join(map(str, shape)) for shape in (found, operation.shape))
+        raise CannotError(f"gives {wanted} in the file, and {operation.kind} would give {made}")
 
 
 def _missing(entry: Entry, path: str) -> Missing:

@@ -163,6 +163,11 @@ class Draft:
         self.entries.append(Entry(NOT_IMPORTED, {}, list(dict.fromkeys(sources)), operation, why=why))
         return len(self.entries) - 1
 
+    def forget(self, first: int) -> None:
+        """Takes back the entries from a number on, which nothing takes yet."""
+        del self.entries[first:]
+        self._alike = {key: number for key, number in self._alike.items() if number < first}
+
     def takers(self) -> dict[int, list[Entry]]:
         """What takes each source's value, its indices or its shape."""
         found: dict[int, list[Entry]] = {}

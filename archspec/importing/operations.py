@@ -51,6 +51,9 @@ class Operation:
     place: str = ""
     why: str = ""
     """Why there is nothing like it here, where `kind` is None and its word alone does not say."""
+    shape: tuple[int, ...] | None = None
+    """The shape of its first output, without the batch's axis, as the file says it or by the rules of its format: held
+    against what comes out here, so that no layer is silently another."""
 
 
 NEUTRAL = {
@@ -80,7 +83,8 @@ class Program:
     """The operations of a file in an order in which each value is made before it is taken.
 
     `outputs` are names of values. `notes` are what the reader left out, replaced or guessed, in sentences with counts.
-    `about` is what the file says of itself: `title`, `classes` (names), its producer.
+    `about` is what the file says of itself: `title`, `paper`, `task`, `classes` (names), its producer, and of
+    `outputs`, by the values' names, further fields (`weight`, `train_only`).
     """
 
     name: str

@@ -26,6 +26,8 @@ class Format(NamedTuple):
     reader: str
     suffixes: tuple[str, ...]
     begins: Callable[[bytes], bool]
+    sized: bool = False
+    """Whether `read` takes the sizes that the user gives for inputs, as a second argument."""
 
 
 def _is_darknet(head: bytes) -> bool:
@@ -38,7 +40,7 @@ def _is_prototxt(head: bytes) -> bool:
 
 FORMATS = (
     Format("Darknet", "darknet", (".cfg",), _is_darknet),
-    Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt),
+    Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt, sized=True),
 )
 """Those that are read. Files are held against them in this order."""
 
@@ -63,9 +65,14 @@ def format_of(path: Path) -> Format:
     )
 
 
-def read(path: Path) -> Program:
-    """The operations of a file. Raises `DataError` or `SpecError`."""
-    program: Program = import_module(f"archspec.importing.{format_of(path).reader}").read(path)
+def read(path: Path, size: tuple[int, ...] | None = None) -> Program:
+    """The operations of a file; `size` is what the user says of inputs whose size it leaves open.
+
+    Raises `DataError` or `SpecError`.
+    """
+    known = format_of(path)
+    reader = import_module(f"archspec.importing.{known.reader}")
+    program: Program = reader.read(path, size) if known.sized else reader.read(path)
     return program
 
 

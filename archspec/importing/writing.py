@@ -63,7 +63,7 @@ def import_model(
     try:
         format = format_of(path)
         write_out = None if target is None else _writer(target, overwrite)
-        made = built(read(path), path, keep_softmax=keep_softmax, input=input)
+        made = built(read(path, input), path, keep_softmax=keep_softmax, input=input)
         missing = [
             Diagnostic(
                 "E562",
