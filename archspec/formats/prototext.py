@@ -196,7 +196,7 @@ def _number(token: _Token) -> int | float:
         return int(text, 8)
     if re.fullmatch(r"-?\d+", text):
         return int(text)
-    return float(text.rstrip("fF"))
+    return float(text if text[-1] not in "fF" or text[-2:].lower() == "nf" else text[:-1])
 
 
 def _unescaped(token: _Token) -> str:

@@ -228,7 +228,7 @@ def _ends(program: Program, outputs: Sequence[int]) -> tuple[list[int], list[str
     for number, name in zip(outputs, program.outputs, strict=True):
         if number in ends:
             continue
-        own = part(name.split("/")[-1].split(":")[0]) or "output"
+        own = part(name.split(":")[0]) or "output"
         own = own if own[0].isalpha() or own[0] == "_" else f"output_{own}"
         while own in names:
             own += "_"

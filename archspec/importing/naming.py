@@ -10,6 +10,10 @@ from archspec.importing.draft import Entry
 
 MAX_LENGTH = 100
 RESERVED = ("input", "previous")
+WITH_ARRAYS = (
+    *("conv", "depthwise_conv", "transposed_conv", "locally_connected", "dense", "self_attention", "partial_conv"),
+    *("batch_norm", "layer_norm", "group_norm", "instance_norm", "prelu", "layer_scale"),
+)
 
 
 def part(text: str) -> str:
@@ -33,14 +37,13 @@ def named(entries: Sequence[Entry], taken: Sequence[str]) -> list[str]:
 
     `taken` are the names of the network's inputs.
     """
-    wanted = []
-    made: set[int] = set()
-    for entry in entries:
-        # An operation that became several layers names the last; those before it have no name of their own.
-        made.add(id(entry.operation))
-    last = {id(entry.operation): number for number, entry in enumerate(entries)}
-    for number, entry in enumerate(entries):
-        wanted.append(scoped(entry) if last[id(entry.operation)] == number else ())
+    wanted = [scoped(entry) for entry in entries]
+    kinds: dict[tuple[str, ...], str] = {}
+    for entry, path in zip(entries, wanted, strict=True):
+        # What the file has one name for and became several layers names the one with arrays, else the last.
+        if kinds.get(path) not in WITH_ARRAYS:
+            kinds[path] = entry.kind
+    wanted = [path if kinds[path] == entry.kind else () for entry, path in zip(entries, wanted, strict=True)]
     scopes = {path[:depth] for path in wanted for depth in range(1, len(path))}
     used: set[tuple[str, ...]] = {(name,) for name in taken}
     counts: Counter[str] = Counter()

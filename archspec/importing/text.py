@@ -54,7 +54,7 @@ def compact(value: Any) -> Any:
     return value
 
 
-PAIRS = ("kernel", "window", "stride", "dilation", "pad", "sides", "size", "factor", "output_pad", "block")
+PAIRS = ("kernel", "window", "stride", "dilation", "pad", "sides", "size", "factor", "output_pad", "block", "offset")
 """Fields of height and width, of which one number stands for both."""
 
 
@@ -77,6 +77,8 @@ def fields_of(entry: Entry) -> dict[str, Any]:
         if usual or (name == "stride" and value == getattr(entry.layer, "window", None)):
             continue
         written = plain(value)
+        if entry.kind == "slice" and isinstance(written, list) and written[2:] == [1]:
+            written = written[:2]
         found[name] = compact(written) if name in PAIRS else written
     return found
 

@@ -128,17 +128,16 @@ def _scale(x: Network) -> None:
         x.unknown("has a factor for each of several axes")
         return
     before = next((item for item in x.operations if item.outputs[0] == x.bottoms[0]), None)
-    plain = before is not None and before.kind == "batch_norm" and before.fields.get("scale") is False
-    if plain and before is not None and "weights" not in before.fields and not x.shared():
-        # Nobody else may have taken the normalised value: then it is one layer with the BatchNorm before.
-        users = sum(x.bottoms[0] in item.inputs for item in x.operations)
-        if not users and x.bottoms[0] not in x.ends:
-            place = x.operations.index(before)
-            fields = {name: value for name, value in before.fields.items() if name not in ("scale", "bias")}
-            x.operations[place] = replace(before, fields={**fields, **({} if bias else {"bias": False})})
-            x.said["{} BatchNorm and Scale are one batch_norm each"] += 1
-            x.give(x.bottoms[0])
-            return
+    if before is not None and before.kind == "batch_norm" and before.fields.get("scale") is False:
+        # The BatchNorm before is left as it is for layers that take it too; where there are none, it goes.
+        fields = {name: value for name, value in before.fields.items() if name not in ("scale", "bias", "weights")}
+        fields |= {} if bias else {"bias": False}
+        value = x.add("batch_norm", {**fields, **x.shared()}, before.inputs, shape=before.shape)
+        x.operations[-1] = replace(x.operations[-1], name=before.name)
+        x.merged[x.bottoms[0]] = value
+        x.said["{} BatchNorm and Scale are one batch_norm each"] += 1
+        x.give(value)
+        return
     if not bias:
         filler = own.inner("filler").number("value", 1.0)
         x.give(x.add("layer_scale", {"initial": filler, **x.shared()}, shape=x.shape()))
@@ -218,7 +217,8 @@ def _slice(x: Network) -> None:
     if len(ends) != len(x.tops) + 1 or any(a >= b for a, b in pairwise(ends)):
         raise x.layer.fault(f"`slice_point` does not cut {shape[0]} channels into {len(x.tops)} parts")
     parts = [
-        x.add("slice", {"channels": [first, last]}, shape=(last - first, *shape[1:])) for first, last in pairwise(ends)
+        x.add("slice", {"channels": [first, last]}, shape=(last - first, *shape[1:]), top=place)
+        for place, (first, last) in enumerate(pairwise(ends))
     ]
     x.give(*parts)
 

@@ -72,6 +72,8 @@ class Network:
         self.said: Counter[str] = Counter()
         self.notes: list[str] = []
         self.fillers: Counter[str] = Counter()
+        self.merged: dict[str, str] = {}
+        """Values of BatchNorm layers of which Scale layers made others."""
         self.old = False
         """Whether layers are of version 1, whose types are words in capitals."""
         self.layer = root
@@ -93,6 +95,10 @@ class Network:
             self._take(layer)
         outputs = self._outputs()
         self.notes += [text.replace("{}", str(number)) for text, number in self.said.items()]
+        users = {name for operation in self.operations for name in operation.inputs}
+        twice = sum(1 for name in self.merged if name in users or name in self.ends)
+        if twice:
+            self.notes.append(f"{count(twice, 'BatchNorm')} that other layers take too: statistics stand twice")
         if self.fillers:
             kinds = listed(sorted(self.fillers))
             number = count(sum(self.fillers.values()), "filler")
@@ -202,7 +208,8 @@ class Network:
         """What losses take, and what no layer takes; each with its blob's name."""
         made = [(name, blob) for blob, name in self.blobs.items()]
         inputs = {value.name for value in self.inputs}
-        free = [name for name, _ in made if name not in self.taken and name not in self.ends and name not in inputs]
+        others = {*self.taken, *self.ends, *inputs, *self.merged}
+        free = [name for name, _ in made if name not in others]
         found = [*self.ends, *dict.fromkeys(free)]
         whole = [name for name in found if self.ends.get(name, 1.0) == 1.0]
         found = [*whole, *(name for name in found if name not in whole)]
@@ -235,9 +242,10 @@ class Network:
         shape: Shape = None,
         why: str = "",
         extra: Sequence[str] = (),
+        top: int = 0,
     ) -> str:
         """Adds an operation of the layer; gives the name of its value."""
-        value = f"{self.tops[0] if self.tops else self.name}:{len(self.operations)}"
+        value = f"{self.tops[top] if self.tops else self.name}:{len(self.operations)}"
         self.operations.append(
             Operation(
                 kind,
