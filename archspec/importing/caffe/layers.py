@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.caffe.inputs import take_input
 from archspec.importing.caffe.network import Network, Shape, Taker
 from archspec.importing.caffe.parameters import Parameters
@@ -215,7 +216,9 @@ def _slice(x: Network) -> None:
         points = [size * place for place in range(1, len(x.tops))]
     ends = [0, *points, shape[0]]
     if len(ends) != len(x.tops) + 1 or any(a >= b for a, b in pairwise(ends)):
-        raise x.layer.fault(f"`slice_point` does not cut {shape[0]} channels into {len(x.tops)} parts")
+        raise x.layer.fault(
+            f"`slice_point` does not cut {count(shape[0], 'channel')} into {count(len(x.tops), 'part')}"
+        )
     parts = [
         x.add("slice", {"channels": [first, last]}, shape=(last - first, *shape[1:]), top=place)
         for place, (first, last) in enumerate(pairwise(ends))

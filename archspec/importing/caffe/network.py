@@ -89,7 +89,7 @@ class Network:
         if not layers:
             raise DataError("E565", f"{self.path} has no layers")
         if len(layers) > MAX_LAYERS:
-            raise DataError("E564", f"{self.path} has {len(layers):,} layers; up to {MAX_LAYERS:,} are read")
+            raise DataError("E564", f"{self.path} has {count(len(layers), 'layer')}; up to {MAX_LAYERS:,} are read")
         self._own_inputs()
         for layer in self._chosen(layers):
             self._take(layer)

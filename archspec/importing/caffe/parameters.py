@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.diagnostics import Source
+from archspec.diagnostics import Source, count
 from archspec.formats.prototext import Item, Message, Word
 from archspec.importing.reading import fault
 
@@ -27,7 +27,7 @@ class Parameters:
         """The value of a field that may stand once. Raises `SpecError` where it stands again."""
         items = self.message.items(name)
         if len(items) > 1:
-            raise self.fault(f"`{name}` stands {len(items)} times, and may once", items[1])
+            raise self.fault(f"`{name}` stands {count(len(items), 'time')}, and may once", items[1])
         return items[0] if items else None
 
     def inner(self, name: str) -> Parameters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archspec.diagnostics import count
 from archspec.importing.caffe.network import Network, Shape
 from archspec.importing.caffe.parameters import Parameters
 
@@ -21,7 +22,7 @@ def _pair(x: Network, own: Parameters, name: str, default: int, *, low: int = 0,
             raise own.fault(f"`{plain or name}` stands beside `{name}_h` and `{name}_w`")
         return [own.whole(f"{name}_h", max(default, 0), low=low), own.whole(f"{name}_w", max(default, 0), low=low)]
     if len(values) > 2:
-        raise own.fault(f"`{plain or name}` has {len(values)} numbers for height and width")
+        raise own.fault(f"`{plain or name}` has {count(len(values), 'number')} for height and width")
     if not values:
         if default < 0:
             raise own.fault(f"the layer `{x.name[:60]}` does not say its `{plain or name}`")
