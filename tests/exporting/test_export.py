@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 import archspec
 from archspec import SpecError
 from archspec.cli import main
+from archspec.exporting.targets import TARGETS
+from archspec.lower import split
+from archspec.weights.files import write_tensors
+from archspec.weights.folder import import_weights
 
 NET = """archspec: 1
 name: net
@@ -101,3 +107,105 @@ def test_files_of_another_suffix_are_refused(net: Path, tmp_path: Path, file: st
         archspec.export(archspec.load(net), "onnx", path)
     assert caught.value.diagnostics[0].code == "E552"
     assert not path.exists()
+
+
+@pytest.fixture
+def imported(net: Path, tmp_path: Path) -> Path:
+    """The folder of an import with names of classes."""
+    spec = archspec.load(net)
+    _, params, statistics = split(archspec.build(spec.graph(), seed=5))
+    tensors = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
+    about = {"input": {"range": [-1, 1]}, "classes": ["ant", "bee", "cat"], "images": {"size": [10, 12], "how": "fill"}}
+    write_tensors(tmp_path / "net.safetensors", tensors, {"archspec": json.dumps(about)})
+    folder = tmp_path / "imported"
+    import_weights(str(net), tmp_path / "net.safetensors", folder)
+    return folder
+
+
+def test_a_folder_is_written_with_its_weights_classes_and_input(
+    imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "net.onnx"
+    assert main(["export", str(imported), "--to", "onnx", "-o", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{file}\n"
+    assert "note: opset 17, IR version 8; 4 layers as 4 nodes, channels first\n" in err
+    assert "drawn anew" not in err
+    model = onnx.load(file)
+    props = {prop.key: prop.value for prop in model.metadata_props}
+    assert json.loads(props["classes"]) == ["ant", "bee", "cat"]
+    assert json.loads(props["input.range"]) == [-1, 1]
+    assert json.loads(props["input.prepared"]) == {"size": [10, 12], "how": "fill"}
+    kernel = next(item for item in model.graph.initializer if item.name == "c1.kernel")
+    params = split(archspec.build(archspec.load(imported / "spec.yaml").graph(), seed=5))[1]
+    assert np.array_equal(onnx.numpy_helper.to_array(kernel), np.asarray(params["c1.kernel"]).transpose(3, 2, 0, 1))
+    for what in (imported, archspec.open(imported)):
+        archspec.export(what, "onnx", tmp_path / "same.onnx")
+        assert (tmp_path / "same.onnx").read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--seed", "3"], "E113", "has weights, which --seed does not draw"),
+        (["--set", "layers.c1.filters=3"], "E513", "has weights of its own spec, which no override changes"),
+    ],
+)
+def test_a_folder_has_its_own_weights(
+    imported: Path, tmp_path: Path, options: list[str], code: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "net.onnx"
+    assert main(["export", str(imported), "--to", "onnx", "-o", str(file), "--format", "json", *options]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["code"] == code
+    assert said in found["message"]
+    assert not file.exists()
+
+
+def test_files_that_are_others_are_left_alone(imported: Path, net: Path, tmp_path: Path) -> None:
+    (imported / "checkpoints").mkdir()
+    link = tmp_path / "link.onnx"
+    link.symlink_to(imported / "weights.safetensors")
+    same = net.rename(tmp_path / "net.onnx")
+    for what, file in ((imported, imported / "checkpoints" / "x.onnx"), (imported, link), (same, same)):
+        before = file.read_bytes() if file.exists() else None
+        with pytest.raises(SpecError) as caught:
+            archspec.export(what, "onnx", file)
+        assert caught.value.diagnostics[0].code == "E552"
+        assert (file.read_bytes() if file.exists() else None) == before
+    # Beside a run's own files there may be others.
+    archspec.export(imported, "onnx", imported / "net.onnx")
+
+
+def test_a_folder_that_is_missing_gets_no_file(net: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        archspec.export(archspec.load(net), "onnx", tmp_path / "no" / "net.onnx")
+    assert caught.value.diagnostics[0].code == "E534"
+
+
+def test_what_is_too_large_for_one_message_is_refused(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archspec.exporting.onnx.model.MOST_BYTES", 1000)
+    with pytest.raises(SpecError, match="an ONNX file has 2 GiB at most") as caught:
+        archspec.export(archspec.load(net), "onnx", tmp_path / "net.onnx")
+    assert caught.value.diagnostics[0].code == "E551"
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_targets_and_options_that_there_are_not_are_told(net: Path, tmp_path: Path) -> None:
+    spec = archspec.load(net)
+    with pytest.raises(ValueError, match="there is no target 'onx'; did you mean `onnx`"):
+        archspec.export(spec, "onx", tmp_path / "net.onnx")
+    with pytest.raises(ValueError, match="onnx has no option `sede`; it has"):
+        archspec.export(spec, "onnx", tmp_path / "net.onnx", sede=3)
+
+
+def test_an_option_of_another_target_is_refused(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TARGETS, "plain", replace(TARGETS["onnx"], options=()))
+    file = tmp_path / "net.onnx"
+    assert main(["export", str(net), "--to", "plain", "-o", str(file), "--with-preprocessing"]) == 1
+    assert "error[E113]: --with-preprocessing goes with --to onnx, not plain" in capsys.readouterr().err
+    assert not file.exists()

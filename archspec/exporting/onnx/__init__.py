@@ -3,9 +3,9 @@
 What a reader of these files finds in them:
 
 - A layer's last node is named as the layer, its path with `/` for `.` (`layer1/0/conv2`), and so is that node's first
-  output, unless it is an output of the network, which has the output's name. Nodes that come before it in a layer of
-  several have a name behind that (`gelu1/erf`). Where the network gives one value twice, or an input as it is, an
-  `Identity` more has the name of the output.
+  output, unless it is an output of the network, which has the output's name, or an input or another output has that
+  name (`NAME/value`). Nodes that come before it in a layer of several have a name behind the layer's (`gelu1/erf`).
+  Where the network gives one value twice, or an input as it is, an `Identity` more has the name of the output.
 - Each node has `metadata_props`: `archspec.node`, the path of the layer that it is a part of; `archspec.kind`, the kind
   of that layer; and on the last node of a layer `archspec.fields`, its fields as the language writes them, as JSON.
   All nodes with one `archspec.node` make one layer; its inputs are the values that come from outside them, in the order

@@ -73,15 +73,15 @@ def _check_size(name: str, size: int) -> None:
 
 def written(graph: Graph, scribe: Scribe, names: dict[int, str], inputs: list[ValueInfoProto]) -> GraphProto:
     """The graph with its nodes: `names` has what inputs are called, and `scribe` what comes before the first layer."""
-    called = _outputs(graph)
+    names |= _values(graph)
+    outputs = {output.node for output in graph.outputs}
     wanted = _with_indices(graph)
     known = []
     for index, node in enumerate(graph.nodes):
-        names[index] = called.get(index, scoped(node.path))
         at = At(scribe, node, _taken(graph, node, names), names[index], index in wanted, index in scribe.orders.turned)
         _emit(node, at)
         at.say(INPUTS, [graph.source_name(source) for source in node.inputs])
-        if index not in called:
+        if index not in outputs:
             known.append(_info(names[index], node.output))
     for output in graph.outputs:
         if names[output.node] != output.name:
@@ -131,14 +131,14 @@ def _with_indices(graph: Graph) -> set[int]:
     }
 
 
-def _outputs(graph: Graph) -> dict[int, str]:
-    """The nodes whose values have the name of an output."""
+def _values(graph: Graph) -> dict[int, str]:
+    """What each node's value is called: as the layer, or as the first output that it is."""
     called: dict[int, str] = {}
-    paths = {scoped(node.path): index for index, node in enumerate(graph.nodes)}
-    inputs = {item.name for item in graph.inputs}
     for output in graph.outputs:
-        # Another layer may have the output's name: then the network's own name stands for that layer's value.
-        free = paths.get(output.name, output.node) == output.node and output.name not in inputs
-        if not is_input(output.node) and output.node not in called and free:
-            called[output.node] = output.name
+        if not is_input(output.node):
+            called.setdefault(output.node, output.name)
+    taken = {*(item.name for item in graph.inputs), *(output.name for output in graph.outputs)}
+    for index, node in enumerate(graph.nodes):
+        own = scoped(node.path)
+        called.setdefault(index, f"{own}/value" if own in taken else own)
     return called

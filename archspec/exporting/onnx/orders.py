@@ -70,7 +70,8 @@ def _passed(graph: Graph, turned: frozenset[int]) -> tuple[dict[int, Order], fro
             after[index] = _parts(part for order in before for part in order)
         else:
             mixes = node.kind == "rbf" or any("O" in weight.axes for weight in node.arrays)
-            after[index] = own if mixes else before[0]
+            # What changes their number, such as a slice, takes them only as they lie here.
+            after[index] = own if mixes or node.output != first else before[0]
     for output in graph.outputs:
         if not _is_plain(after.get(output.node, ())):
             wrong |= _behind(graph, [output.node])
