@@ -226,6 +226,24 @@ def test_pixels_are_scaled_in_the_graph(order: str, write: Write) -> None:
     assert json.loads(said["preprocessing"]) == "in the graph"
 
 
+def test_a_mean_image_is_subtracted_in_the_graph_or_told_of(write: Write, tmp_path: Path) -> None:
+    means = np.random.default_rng(2).random((3, 4, 5), np.float32)
+    np.save(tmp_path / "means.npy", means)
+    text = PHOTO.replace("mean: [0.4, 0.5, 0.6]", "mean_image: means.npy").format(", order: bgr")
+    spec = archspec.load(write(text + "layers: [relu]\n"))
+    both = Both(spec, with_preprocessing=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), np.uint8)
+    x = (pixels[..., ::-1].astype(np.float64) / 255 * 3 - 1 - means.transpose(1, 2, 0)) / [2, 3, 4]
+    np.testing.assert_allclose(both.theirs({"input": pixels})["output"], first(np.maximum(x, 0)), rtol=0, atol=1e-6)
+    without = Both(spec)
+    assert without.notes == [
+        "the mean image of `input`, which is subtracted before the model, is not in the file; --with-preprocessing "
+        "puts it into the graph"
+    ]
+    props = {prop.key: prop.value for prop in without.model.metadata_props}
+    assert json.loads(props["input.mean_image"]) == "means.npy"
+
+
 def test_numbers_are_normalised_in_the_graph(write: Write) -> None:
     text = """
 inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from onnx import GraphProto, ModelProto, helper
@@ -43,7 +44,9 @@ def _of_input(subject: Subject, input: Input) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": KINDS[axes], "layout": LAYOUTS[axes]}
     sizes = ("height", "width", "channels", "length", "features")
     for key, value in input.model_dump(mode="json").items():
-        if key not in sizes and value is not None:
+        if key == "mean_image" and value is not None:
+            found[key] = Path(value).name  # the numbers are no metadata, and the path is of this machine
+        elif key not in sizes and value is not None:
             found[key] = value
     if axes == 3 and input.type.channels == 3:
         found.setdefault("order", "rgb")

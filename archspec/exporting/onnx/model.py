@@ -13,7 +13,7 @@ from archspec.diagnostics import DataError, count
 from archspec.exporting.onnx.about import about
 from archspec.exporting.onnx.emitters import emits
 from archspec.exporting.onnx.orders import orders_of
-from archspec.exporting.onnx.preprocessing import preprocessed
+from archspec.exporting.onnx.preprocessing import beside, preprocessed
 from archspec.exporting.onnx.scribe import BATCH, INPUTS, At, Scribe, indices_of, scoped, sizes_of
 from archspec.exporting.subject import Subject
 from archspec.exporting.targets import Written
@@ -61,6 +61,8 @@ def model_of(subject: Subject, *, with_preprocessing: bool = False, notes: list[
     inputs = [_info(item.name, item.type) for item in graph.inputs]
     if with_preprocessing:
         inputs = preprocessed(subject, scribe, names, notes)
+    else:
+        beside(subject, notes)
     whole = written(graph, scribe, names, inputs)
     _check_size(graph.name, scribe.bytes)
     return about(subject, whole, OPSET, IR_VERSION, with_preprocessing=with_preprocessing)

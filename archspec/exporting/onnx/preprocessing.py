@@ -10,6 +10,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 from archspec.diagnostics import count
 from archspec.exporting.onnx.scribe import BATCH, Scribe, sizes_of
 from archspec.exporting.subject import Subject
+from archspec.images.numbers import mean_of
 from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
 
@@ -36,10 +37,20 @@ def preprocessed(subject: Subject, scribe: Scribe, names: dict[int, str], notes:
     return inputs
 
 
+def beside(subject: Subject, notes: list[str]) -> None:
+    """Says what of an input's preparation the file does not have where it is not in the graph."""
+    for name, input in subject.spec.inputs.items():
+        if isinstance(input, ImageInput) and input.mean_image is not None:
+            notes.append(
+                f"the mean image of `{name}`, which is subtracted before the model, is not in the file; "
+                "--with-preprocessing puts it into the graph"
+            )
+
+
 def _written(scribe: Scribe, name: str, input: Input) -> str:
     value = name
     channels, rank = input.type.channels, len(input.type.spatial)
-    factor, summand = np.ones(channels), np.zeros(channels)
+    factor, summand = np.ones(channels), np.zeros(channels)  # channels last, of each place where the mean is an image
 
     def op(kind: str, part: str, *others: str, **attributes: Any) -> str:
         own = f"preprocessing/{name}/{part}"
@@ -47,7 +58,8 @@ def _written(scribe: Scribe, name: str, input: Input) -> str:
         return own
 
     def numbers(part: str, array: np.ndarray) -> str:
-        shaped = array.astype(np.float32).reshape(channels, *(1 for _ in range(rank)))
+        whole = array if array.ndim > 1 else array.reshape(*(1 for _ in range(rank)), channels)
+        shaped = np.moveaxis(whole.astype(np.float32), -1, 0)
         return scribe.keep(f"preprocessing.{name}.{part}", shaped)
 
     if isinstance(input, ImageInput):
@@ -56,8 +68,9 @@ def _written(scribe: Scribe, name: str, input: Input) -> str:
             value = op("Gather", "order", scribe.keep(f"preprocessing.{name}.order", np.array([2, 1, 0])), axis=1)
         low, high = input.range
         factor, summand = factor * (high - low) / 255, summand + low
-    if input.mean is not None:
-        summand = summand - np.asarray(input.mean, np.float64)
+    mean = mean_of(input)
+    if mean is not None:
+        summand = summand - mean.astype(np.float64)
     if input.std is not None:
         std = np.asarray(input.std, np.float64)
         factor, summand = factor / std, summand / std
