@@ -28,6 +28,7 @@ def options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep-softmax", action="store_true", help="keep a softmax at the end, which is left out otherwise"
     )
+    command.add_argument("--flat", action="store_true", help="write layers one by one, without blocks and loops")
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.epilog = "example: archspec import yolov3.cfg -o yolov3.yaml"
 
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         keep_softmax=options.keep_softmax,
         input=options.input,
+        flat=options.flat,
     )
     status = 1 if made.missing else 0
     if options.format == "json":

@@ -21,8 +21,10 @@ from archspec.importing.tidying import kept, tidy
 from archspec.importing.values import Values
 from archspec.kinds import plain
 from archspec.loading import Spec, open_spec
+from archspec.rolling import rolled
 from archspec.source import laid
 from archspec.spec.inputs import section_of
+from archspec.spec.writing import sections_of
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders
 from archspec.weights.tensors import UnreadableError
 
@@ -58,10 +60,18 @@ class Built:
     """What the file says of its images, by the inputs' names."""
 
 
-def built(program: Program, file: Path, *, keep_softmax: bool = False, input: tuple[int, ...] | None = None) -> Built:
+def built(
+    program: Program,
+    file: Path,
+    *,
+    keep_softmax: bool = False,
+    input: tuple[int, ...] | None = None,
+    flat: bool = False,
+) -> Built:
     """Makes a spec of a program. `input` has the sizes that it leaves open: height and width, channels, or a length.
 
-    Raises `DataError` where nothing can be made of it.
+    What repeats becomes blocks and loops unless the spec is to be `flat`. Raises `DataError` where nothing can be made
+    of it.
     """
     program = sized(program, file, input)
     values, outputs = _values(program, file)
@@ -110,6 +120,8 @@ def built(program: Program, file: Path, *, keep_softmax: bool = False, input: tu
     graph = spec.graph() if spec is not None and not missing else None
     if graph is not None:
         notes += _about_outputs(graph, program)
+    if graph is not None and spec is not None and not flat:
+        whole, graph, arrays = _rolled(spec, whole, arrays, notes, file)
     image = {name: dict(value.image) for name, value in zip(inputs, program.inputs, strict=True) if value.image}
     return Built(whole, graph, arrays, missing, notes, program.about, unfilled, image)
 
@@ -209,8 +221,9 @@ def _said(draft: Draft) -> list[str]:
         assert begun is not None
         words = begun[1]
         if number == 1:
-            rest = text[begun.end() :].replace(" are ", " is ", 1).replace(" end ", " ends ", 1)
-            rest = rest.replace(" round their ", " rounds its ", 1).replace("that change ", "that changes ", 1)
+            rest = text[begun.end() :]
+            for several, one in (("are", "is"), ("end", "ends"), ("round their", "rounds its"), ("change", "changes")):
+                rest = re.sub(rf"^((?: that)?) {several}\b", rf"\1 {one}", rest)
             sentences.append(f"1 {_singular(words)}{rest}")
         else:
             sentences.append(f"{number} {words}{text[begun.end() :]}")
@@ -336,6 +349,30 @@ def _arrays(
                 raise DataError("E566", f"{file}: {name} {error}") from None
             found[name] = np.ascontiguousarray(array)
     return found, unfilled
+
+
+def _rolled(
+    spec: Spec, text: str, arrays: Mapping[str, np.ndarray], notes: list[str], file: Path
+) -> tuple[str, Graph, dict[str, np.ndarray]]:
+    """The spec with blocks and loops, its graph, and the arrays under the paths that nodes have there.
+
+    Where that is no shorter than the flat `text`, this one stays.
+    """
+    sections = sections_of(spec)
+    if "\ntask:" not in text:
+        del sections["task"]
+    made = rolled(spec.graph(), sections)
+    if made.text.count("\n") >= text.count("\n"):
+        return text, spec.graph(), dict(arrays)
+    notes += made.notes
+    named = {}
+    for name, array in arrays.items():
+        path, _, own = name.rpartition(".")
+        while path not in made.renamed:  # arrays within a layer, `query.kernel`
+            path, _, outer = path.rpartition(".")
+            own = f"{outer}.{own}"
+        named[f"{made.renamed[path]}.{own}"] = array
+    return made.text, opened(made.text, file).graph(), named
 
 
 def _about_outputs(graph: Graph, program: Program) -> list[str]:

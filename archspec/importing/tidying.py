@@ -158,7 +158,7 @@ def _softmax(work: Tidying) -> None:
         entry = work.entry(output)
         if entry is None or entry.kind not in ("softmax", "log_softmax") or work.takers.get(output):
             continue
-        work.draft.said[f"{{outputs}} end with {entry.kind}, which is left out: outputs are scores before it"] += 1
+        work.draft.said[f"{{outputs}} end with {entry.kind}, which is left out: the scores before it come out"] += 1
         work.replace(output, entry.sources[0])
 
 

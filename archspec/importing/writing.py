@@ -49,6 +49,7 @@ def import_model(
     overwrite: bool = False,
     keep_softmax: bool = False,
     input: tuple[int, ...] | None = None,
+    flat: bool = False,
 ) -> Imported:
     """Reads a file of a model that another tool wrote, and makes a spec of it.
 
@@ -56,14 +57,14 @@ def import_model(
     `export` and `train.init_from` take; without it nothing is written. Operations that have no kind here are `missing`
     in the result, and marked in the spec. Files that are there are replaced with `overwrite` alone. A softmax that is
     an output is left out unless `keep_softmax`. `input` is (height, width) or (height, width, channels) where the file
-    leaves sizes open. Raises `SpecError`.
+    leaves sizes open. What repeats becomes blocks and loops unless the spec is to be `flat`. Raises `SpecError`.
     """
     path = Path(file)
     target = None if output is None else Path(output)
     try:
         format = format_of(path)
         write_out = None if target is None else _writer(target, overwrite)
-        made = built(read(path, input), path, keep_softmax=keep_softmax, input=input)
+        made = built(read(path, input), path, keep_softmax=keep_softmax, input=input, flat=flat)
         missing = [
             Diagnostic(
                 "E562",

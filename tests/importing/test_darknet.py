@@ -17,7 +17,7 @@ CONV = "[convolutional]\nfilters=8\nsize=3\nstride=1\npad=1\nactivation=linear\n
 def imported(folder: Path, text: str) -> Imported:
     file = folder / "net.cfg"
     file.write_text(text, "utf-8")
-    return import_model(file)
+    return import_model(file, flat=True)
 
 
 def kinds(made: Imported) -> list[str]:

@@ -103,7 +103,7 @@ class Network:
             kinds = listed(sorted(self.fillers))
             number = count(sum(self.fillers.values()), "filler")
             self.notes.append(f"{number} of initial values left out ({kinds}): layers begin as this package's do")
-        about: dict[str, Any] = {"title": self.root.text("name")}
+        about: dict[str, Any] = {}
         weights = {name: weight for name, weight in self.ends.items() if weight != 1.0 and name in outputs}
         if weights and len(weights) < len(outputs):
             about["outputs"] = {name: {"weight": weight, "train_only": True} for name, weight in weights.items()}
@@ -113,7 +113,7 @@ class Network:
         title = self.root.text("name")
         inputs = tuple(value for value in self.inputs if value.name in self.taken) or tuple(self.inputs[:1])
         return Program(
-            title or self.path.name.split(".")[0],
+            title or self._file_name(),
             "channels_first",
             inputs,
             tuple(self.operations),
@@ -122,6 +122,12 @@ class Network:
             tuple(self.notes),
             about,
         )
+
+    def _file_name(self) -> str:
+        """What a network without a name is called: as its file, or where that is called as all are, as its folder."""
+        own = self.path.name.split(".")[0]
+        folder = self.path.absolute().parent.name
+        return folder if folder and own in ("deploy", "train", "test", "val", "trainval", "train_val") else own
 
     def _own_inputs(self) -> None:
         """The inputs that stand at the top of the file."""
