@@ -32,6 +32,8 @@ class Subject:
     arrays: Mapping[str, np.ndarray]
     classes: Sequence[str]
     preparation: Preparation
+    folder: Path | None = None
+    """That of the run or the import; None of a spec."""
 
 
 def subject_of(
@@ -59,7 +61,7 @@ def subject_of(
         raise error.located(None) from None
     channels = graph.output_type(graph.main_output).channels
     classes = class_names_of(folder, channels) if run.classes else []
-    return Subject(own, graph, _on_host({name: arrays[name] for name in wanted}), classes, preparation)
+    return Subject(own, graph, _on_host({name: arrays[name] for name in wanted}), classes, preparation, folder)
 
 
 def subject_of_spec(spec: Spec, *, seed: int = 0, notes: list[str]) -> Subject:

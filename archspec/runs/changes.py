@@ -12,7 +12,7 @@ EPOCHS = "train.epochs"
 FREE = (
     *(
         f"train.{name}"
-        for name in ("evaluate_every", "early_stopping", "best", "keep", "save_minutes", "log", "source")
+        for name in ("evaluate_every", "early_stopping", "best", "keep", "save_minutes", "log", "source", "export")
     ),
     *(f"train.{name}" for name in ("workers", "stream")),
     *(f"train.mesh.{name}" for name in ("data", "fsdp", "spatial", "shard")),

@@ -30,6 +30,8 @@ TENSORBOARD = "tensorboard"
 REPORT = "report.txt"
 PAGE = "run.html"
 """What came of the run, as a page."""
+EXPORTED = {"stablehlo": "network.stablehlo"}
+"""The network as `train.export` asks for it, by the formats' names."""
 RESULT = "result.json"
 WEIGHTS = "weights.safetensors"
 IMPORT = "import.json"
@@ -39,7 +41,7 @@ FIGURE = "figure"
 FAILED = "failed"
 """Under this name run.json says why the run ended before its time; not there where it goes on."""
 
-OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, REPORT, LOWERINGS, RUN, SPEC)
+OF_RUN = (RESULT, METRICS, TIMES, CURVES, PAGE, *EXPORTED.values(), REPORT, LOWERINGS, RUN, SPEC)
 OF_IMPORT = (RESULT, WEIGHTS, IMPORT, SPEC)
 """What a run and an import make. The spec is deleted last: a folder in the middle of that is known by it."""
 

@@ -194,6 +194,10 @@ def _read_patience(value: Any) -> Any:
     return {"patience": value} if type(value) is int else value
 
 
+def _read_export(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 def _read_init(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
@@ -347,6 +351,11 @@ class Train(Section):
         *kinds_of("writers"),
         Field(description="who is told of the figures besides the run folder: mlflow, trackio"),
     ] = None
+    export: Annotated[
+        tuple[Literal["stablehlo"], ...],
+        BeforeValidator(_read_export, json_schema_input_type=tuple[Literal["stablehlo"], ...] | Literal["stablehlo"]),
+        Field(description="formats that the trained network is written in at the end too, in the run folder"),
+    ] = ()
     seed: Annotated[
         NonNegativeInt, Field(description="fixes initial weights, order of the data, dropout and augmentation")
     ] = 0

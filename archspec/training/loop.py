@@ -26,7 +26,7 @@ from archspec.runs.changes import Change, epochs_of
 from archspec.runs.checkpoints import AVERAGED, BATCH, Checkpoints, Restored, last_arrays
 from archspec.runs.choosing import goes_on
 from archspec.runs.events import Events
-from archspec.runs.folder import CURVES, METRICS, PAGE, RESULT, SPEC, TENSORBOARD, RunFolder, read_object
+from archspec.runs.folder import CURVES, EXPORTED, METRICS, PAGE, RESULT, SPEC, TENSORBOARD, RunFolder, read_object
 from archspec.runs.owner import Owner
 from archspec.tasks import Head
 from archspec.training import curves, scaling
@@ -45,7 +45,7 @@ from archspec.training.interrupt import Stopped, held_back
 from archspec.training.logs import Logs
 from archspec.training.lowered import Lowered
 from archspec.training.notes import say_notes
-from archspec.training.paging import write_page
+from archspec.training.paging import write_exported, write_page
 from archspec.training.progress import Progress, of_others
 from archspec.training.result import Result
 from archspec.training.steps import FACTOR, State, Steps, evaluated, steps_of, weights_of
@@ -572,7 +572,10 @@ class Loop:
         write(self.folder.path / RESULT, json.dumps({**about, "classes": list(result.classes), **test}) + "\n")
         if self.paged and not (self.finished and (self.folder.path / PAGE).exists()):
             write_page(self, result)
-        files = [self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE)]
+        for name in self.recipe.export:
+            if not (self.finished and (self.folder.path / EXPORTED[name]).exists()):
+                write_exported(self, result, name)
+        files = [self.folder.path / name for name in (SPEC, METRICS, CURVES, PAGE, *EXPORTED.values())]
         self.logs.end([file for file in files if file.is_file()])
         return result
 

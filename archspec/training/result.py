@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import count
 from archspec.lower import Arrays
-from archspec.runs.folder import CURVES, METRICS, PAGE
+from archspec.runs.folder import CURVES, EXPORTED, METRICS, PAGE
 from archspec.tasks import Head
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Result:
                 f"curves  {self.folder / CURVES}",
                 f"metrics {self.folder / METRICS}",
                 *([f"page    {self.folder / PAGE}"] if (self.folder / PAGE).is_file() else []),
+                *(f"{name}  {self.folder / own}" for name, own in EXPORTED.items() if (self.folder / own).is_file()),
                 f"folder  {self.folder}",
             ]
         )
