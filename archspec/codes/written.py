@@ -84,7 +84,8 @@ CODES = (
     Code(
         "E551",
         "a network that is too large for the format that it is exported to",
-        "An ONNX file is one message of protobuf, which holds 2 GiB at most.",
+        "An ONNX file is one message of protobuf, which holds 2 GiB at most; StableHLO and TFLite are "
+        "FlatBuffers, whose offsets reach less than 2 GiB.",
         "Choose a smaller network, or another target.",
     ),
     Code(
@@ -92,6 +93,26 @@ CODES = (
         "a file that an export must not write",
         "It has the suffix of another format, or is one of a run's own, or what the network was read from.",
         "Choose another file.",
+    ),
+    Code(
+        "E555",
+        "no converter to TFLite",
+        "LiteRT's converter is a package of its own, whose requirements do not go together with archspec's. It is "
+        "run by the Python of its own environment.",
+        "The message has the commands that make such an environment; `--litert` names its Python.",
+    ),
+    Code(
+        "E556",
+        "a network that the converter to TFLite fails at, or converts wrongly",
+        "The converter ended with the error that is shown, or its interpreter gives other numbers for the same samples "
+        "than the network does. Nothing is written.",
+        "Try another version of the converter, or another target.",
+    ),
+    Code(
+        "E557",
+        "no samples for int8",
+        "The ranges of integers are chosen by what training samples of the run's own data give.",
+        "Export the folder of a run, or leave out `--int8`.",
     ),
     Code(
         "E561",

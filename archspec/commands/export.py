@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from archspec.commands._common import check_run, open_checked, overrides_of, spec_options, spec_or_run
+from archspec.commands._common import check_run, open_checked, overrides_of, positive, spec_options, spec_or_run
 from archspec.diagnostics import DataError, listed
 from archspec.exporting.targets import TARGETS, Target
 from archspec.output import as_json, printable, say
@@ -32,6 +32,25 @@ def options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help=f"{_having('with_preprocessing')}: the model takes pixels from 0 to 255 and scales them itself",
+    )
+    command.add_argument(
+        "--int8",
+        action="store_true",
+        default=None,
+        help=f"{_having('int8')}: weights and activations are integers of 8 bits, by samples of the run's data",
+    )
+    command.add_argument(
+        "--calibration",
+        type=positive,
+        metavar="N",
+        help=f"{_having('calibration')}: training samples by which --int8 chooses its ranges (default 200)",
+    )
+    command.add_argument(
+        "--litert",
+        type=Path,
+        metavar="PYTHON",
+        help=f"{_having('litert')}: the Python whose environment has LiteRT's converter, or ARCHSPEC_LITERT in the "
+        "environment; this one if left out",
     )
     spec_options(command)
     command.epilog = "example: archspec export runs/lenet5 --to onnx -o lenet5.onnx"

@@ -1,9 +1,9 @@
 """StableHLO by `jax.export`: one file with the weights inside, which JAX alone reads and runs.
 
-    from pathlib import Path
-    from jax import export
-    network = export.deserialize(bytearray(Path("lenet5.stablehlo").read_bytes()))
-    scores = network.call(images)
+from pathlib import Path
+from jax import export
+network = export.deserialize(bytearray(Path("lenet5.stablehlo").read_bytes()))
+scores = network.call(images)
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ def write(subject: Subject, file: Path, *, with_preprocessing: bool = False) -> 
         f"written by JAX {jax.__version__} (calling convention {version}): versions of the next 6 months read it, and "
         "those of the 3 weeks before; later ones may refuse, so keep the run",
     )
-    about = {"bytes": len(contents), "platforms": list(PLATFORMS), "jax": jax.__version__, "calling_convention": version}
+    about = {
+        "bytes": len(contents),
+        "platforms": list(PLATFORMS),
+        "jax": jax.__version__,
+        "calling_convention": version,
+    }
     return Written((file,), notes, about)
 
 
@@ -60,4 +65,6 @@ def exported_program(subject: Subject, *, with_preprocessing: bool = False) -> A
         )
     (batch,) = jax.export.symbolic_shape("batch")
     function = function_of(subject, with_preprocessing=with_preprocessing)
-    return jax.export.export(jax.jit(function), platforms=PLATFORMS)(types_of(subject, batch, in_bytes=with_preprocessing))
+    return jax.export.export(jax.jit(function), platforms=PLATFORMS)(
+        types_of(subject, batch, in_bytes=with_preprocessing)
+    )

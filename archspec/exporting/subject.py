@@ -72,5 +72,12 @@ def subject_of_spec(spec: Spec, *, seed: int = 0, notes: list[str]) -> Subject:
     return Subject(spec, graph, _on_host({**params, **statistics}), (), Preparation())
 
 
+def subject_of_result(spec: Spec, graph: Graph, arrays: Mapping[str, jax.Array], classes: Sequence[str]) -> Subject:
+    """The network of a run that is ending, as it has its graph and arrays."""
+    seen = graph.pruned("eval")
+    wanted = {f"{node.owner}.{weight.name}" for node in seen.nodes for weight in node.weights}
+    return Subject(spec, seen, _on_host({name: arrays[name] for name in wanted}), classes, Preparation())
+
+
 def _on_host(arrays: Mapping[str, jax.Array]) -> dict[str, np.ndarray]:
     return {name: np.asarray(jax.device_get(value)) for name, value in arrays.items()}

@@ -71,6 +71,18 @@ TARGETS = {
         (".py",),
         beside=(".safetensors",),
     ),
+    "stablehlo": Target(
+        "archspec.exporting.stablehlo",
+        "StableHLO with the weights inside, which JAX alone runs",
+        (".stablehlo",),
+        options=("with_preprocessing",),
+    ),
+    "tflite": Target(
+        "archspec.exporting.tflite",
+        "TFLite by LiteRT's converter, in float32 or int8",
+        (".tflite",),
+        options=("with_preprocessing", "int8", "calibration", "litert"),
+    ),
 }
 """The targets by the names of `--to`."""
 

@@ -42,12 +42,11 @@ def types_of(subject: Subject, batch: Any, *, in_bytes: bool = False) -> Any:
 
     Images are `in_bytes` where it takes pixels so.
     """
-    types = {
-        item.name: jax.ShapeDtypeStruct(
-            (batch, *item.type.shape), np.dtype(np.uint8 if in_bytes and _is_image(subject, item.name) else np.float32)
-        )
-        for item in subject.graph.inputs
-    }
+    type_of: Any = jax.ShapeDtypeStruct
+    types = {}
+    for item in subject.graph.inputs:
+        kind = np.uint8 if in_bytes and _is_image(subject, item.name) else np.float32
+        types[item.name] = type_of((batch, *item.type.shape), np.dtype(kind))
     return next(iter(types.values())) if len(types) == 1 else types
 
 

@@ -40,7 +40,7 @@ def transposed(x: Any) -> Any:
     kernel = np.random.default_rng(1).standard_normal((3, 3, 2, 6)).astype(np.float32)
     return lax.conv_general_dilated(
         x,
-        kernel,
+        jnp.asarray(kernel),
         (1, 1),
         ((4, 4), (3, 5)),
         lhs_dilation=(2, 3),

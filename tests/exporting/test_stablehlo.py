@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +30,7 @@ from tests.layers.test_conformance import CASES, call, drawn, from_example
 Write = Callable[..., Path]
 
 NET = """
-input: {height: 8, width: 9, channels: 3, mean: [0.4, 0.5, 0.6], std: 0.2, order: bgr}
+input: {height: 8, width: 9, channels: 3, mean: [0.4, 0.5, 0.6], std: [0.2, 0.2, 0.2], order: bgr}
 layers:
   - conv: {name: c, filters: 4, kernel: 3}
   - batch_norm: {name: n}
@@ -69,7 +70,7 @@ def test_what_is_said_of_it(write: Write, tmp_path: Path, capsys: pytest.Capture
     assert said["bytes"] == file.stat().st_size and said["jax"] == jax.__version__
     assert said["calling_convention"] == read(file).calling_convention_version
     notes = "\n".join(said["notes"])
-    assert "pixels from 0 to 1 of blue, green and red less (0.4, 0.5, 0.6) and over 0.2" in notes
+    assert "pixels from 0 to 1 of blue, green and red less (0.4, 0.5, 0.6) and over (0.2, 0.2, 0.2)" in notes
     assert "6 months" in notes and "weights" in notes
 
 
@@ -78,7 +79,7 @@ def test_with_preprocessing_it_takes_bytes(write: Write, tmp_path: Path) -> None
     assert main(["export", str(spec), "--to", "stablehlo", "-o", str(file), "--with-preprocessing"]) == 0
     x = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 3)).astype(np.uint8)
     subject = subject_of(str(spec), None, notes=[])
-    wanted = function_of(subject)(normalised(jax.numpy.asarray(x), subject.spec.inputs["input"]))
+    wanted: Any = function_of(subject)(normalised(jax.numpy.asarray(x), subject.spec.inputs["input"]))
     np.testing.assert_allclose(read(file).call(x), wanted, rtol=1e-5, atol=1e-6)
 
 
@@ -94,8 +95,8 @@ outputs: {one: a, other: b}
     )
     file = tmp_path / "net.stablehlo"
     assert main(["export", str(spec), "--to", "stablehlo", "-o", str(file)]) == 0
-    x = {"left": numbers(3, 4), "right": numbers(3, 4)}
-    wanted = function_of(subject_of(str(spec), None, notes=[]))(x)
+    x: Any = {"left": numbers(3, 4), "right": numbers(3, 4)}
+    wanted: Any = function_of(subject_of(str(spec), None, notes=[]))(x)
     found = read(file).call(x)
     assert list(found) == ["one", "other"]
     for name, own in wanted.items():
@@ -132,8 +133,9 @@ train: {epochs: 1, export: stablehlo}
     result = train(spec, tmp_path / "run", progress=False)
     network = read(tmp_path / "run" / "network.stablehlo")
     assert f"stablehlo  {tmp_path / 'run' / 'network.stablehlo'}" in result.summary()
-    x = numbers(2, 28, 28, 1)
-    np.testing.assert_allclose(network.call(x), result.open().network(x), rtol=1e-5, atol=1e-6)
+    x: Any = numbers(2, 28, 28, 1)
+    wanted: Any = result.open().network(x)
+    np.testing.assert_allclose(network.call(x), wanted, rtol=1e-5, atol=1e-6)
     # A file that is there is the run's own, and one that is not is made anew without training.
     (tmp_path / "run" / "network.stablehlo").unlink()
     train(spec, tmp_path / "run", progress=False)

@@ -14,7 +14,7 @@ from archspec.exporting.targets import Written
 from archspec.exporting.tflite.calibration import SAMPLES, SEED, Drawn, drawn
 from archspec.exporting.tflite.converter import Converted, convert, python_of
 from archspec.exporting.tflite.rewriting import rewritten
-from archspec.exporting.traced import by_name, function_of, outputs_by_name, said_of_inputs, size_of, types_of
+from archspec.exporting.traced import function_of, outputs_by_name, said_of_inputs, size_of, types_of
 from archspec.figures.units import mebibytes
 from archspec.graph import Node
 from archspec.writing import write as write_file
@@ -56,7 +56,8 @@ def write(
     made computes something else, E557 without data to calibrate with.
     """
     if size_of(subject) > MOST:
-        raise DataError("E551", f"the weights have {mebibytes(size_of(subject))}, and a TFLite file holds less than 2 GiB")
+        size = mebibytes(size_of(subject))
+        raise DataError("E551", f"the weights have {size}, and a TFLite file holds less than 2 GiB")
     if calibration is not None and not int8:
         raise DataError("E113", "samples to calibrate with go with int8", help=["add --int8"])
     python = python_of(litert, int8=int8)
@@ -148,15 +149,13 @@ def _operations(report: dict[str, Any]) -> str:
     return said
 
 
-def _of_int8(
-    samples: Drawn, converted: Converted, wanted: dict[str, np.ndarray], about: dict[str, Any]
-) -> list[str]:
+def _of_int8(samples: Drawn, converted: Converted, wanted: dict[str, np.ndarray], about: dict[str, Any]) -> list[str]:
     """What int8 changed, in sentences, and as figures."""
     notes = [
         *samples.notes,
-        f"ranges are those of {count(samples.count, 'training sample')} of {samples.data}, drawn from seed {SEED}",
+        f"ranges are those of {count(samples.calibrating, 'training sample')} of {samples.data}, from seed {SEED}",
     ]
-    about["calibration"] = {"samples": samples.count, "seed": SEED, "data": samples.data}
+    about["calibration"] = {"samples": samples.calibrating, "seed": SEED, "data": samples.data}
     about["int8"] = {}
     where = f"{count(samples.judged, 'sample')} of {samples.data}, {samples.part}"
     for name, own in wanted.items():

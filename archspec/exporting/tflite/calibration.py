@@ -32,7 +32,8 @@ class Drawn(NamedTuple):
     notes: tuple[str, ...]
 
     @property
-    def count(self) -> int:
+    def calibrating(self) -> int:
+        """How many there are of `calibration`."""
         return len(next(iter(self.calibration.values())))
 
     @property
@@ -84,5 +85,3 @@ def _taken(split: Split, subject: Subject, *, raw: bool) -> dict[str, np.ndarray
         prepared = jax.jit(lambda batch: normalised_inputs(batch, subject.spec.inputs))
         arrays = {name: np.asarray(values) for name, values in prepared(arrays).items()}
     return {name: np.asarray(values, np.float32)[:, None] for name, values in arrays.items()}
-
-

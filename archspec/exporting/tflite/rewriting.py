@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import Jaxpr, Literal
 
-Rule = Callable[..., jax.Array]
+Rule = Callable[..., jax.Array | None]
 
 
 def rewritten(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +41,7 @@ def _evaluated(program: Jaxpr, constants: Sequence[Any], arguments: Sequence[Any
         taken = [value(item) for item in equation.invars]
         inner = _inner(equation)
         if inner is not None:
-            given = _evaluated(inner.jaxpr, inner.consts, taken)
+            given: Sequence[Any] = _evaluated(inner.jaxpr, inner.consts, taken)
         else:
             # Names of scopes are the paths of nodes, by which the converter calls its tensors.
             with jax.named_scope(str(equation.source_info.name_stack)):
@@ -52,12 +52,11 @@ def _evaluated(program: Jaxpr, constants: Sequence[Any], arguments: Sequence[Any
     return [value(item) for item in program.outvars]
 
 
-def _inner(equation: Any) -> ClosedJaxpr | None:
-    """The program of a function that is called: of `jax.jit`, or with rules of its own for gradients."""
+def _inner(equation: Any) -> Any:
+    """The program of a function that is called, with its constants: of `jax.jit`, or one with a gradient of its own."""
     if equation.primitive.name not in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call"):
         return None
-    found = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
-    return found if isinstance(found, ClosedJaxpr) else None
+    return equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
 
 
 def _bound(equation: Any, taken: Sequence[Any]) -> Sequence[Any]:
@@ -100,9 +99,7 @@ def max_windows(
     out as −∞, the border would take up the whole range of an int8 tensor.
     """
     sides = [tuple(own) for own in padding]
-    same = [
-        _as_same(*own) for own in zip(x.shape, window_dimensions, window_strides, strict=True)
-    ]
+    same = [_as_same(*own) for own in zip(x.shape, window_dimensions, window_strides, strict=True)]
     if sides == same or not any(map(any, sides)) or {*base_dilation, *window_dilation} != {1}:
         return None
     if any(not 0 <= side < window for own, window in zip(sides, window_dimensions, strict=True) for side in own):
@@ -131,7 +128,8 @@ def sum_windows(
     if x.ndim == 3:  # a signal as a map of one column
         bordered, windows[2:2], strides[2:2] = bordered[:, :, None], [1], [1]
     means = lax.reduce_window(bordered, 0.0, lax.add, windows, strides, "VALID") / size
-    return (means[:, :, 0] if x.ndim == 3 else means) * size
+    y: jax.Array = (means[:, :, 0] if x.ndim == 3 else means) * size
+    return y
 
 
 def padded(x: jax.Array, value: jax.Array, *, padding_config: Sequence[tuple[int, int, int]]) -> jax.Array | None:
@@ -164,7 +162,6 @@ def convolution(
         zeros, kernel, lhs_dilation=(1,) * len(lhs_dilation), rhs_dilation=tuple(rhs_dilation), **params
     )
     return y
-
 
 
 RULES: dict[str, Rule] = {
