@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from archspec.exporting.subject import Subject
-from archspec.images.numbers import given, normalised
+from archspec.images.numbers import given, mean_of, normalised
 from archspec.lower import Inputs, Outputs, outline
 from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.spec.network import ImageInput
@@ -88,7 +88,8 @@ def said_of_inputs(subject: Subject, *, with_preprocessing: bool, in_bytes: bool
             backwards = input.order == "bgr" and not with_preprocessing
             colours = f" of {'blue, green and red' if backwards else 'red, green and blue'}"
             what += f", pixels from {low:g} to {high:g}{colours if input.channels == 3 else ''}"
-        less = [f"less {_numbers(input.mean)}"] if input.mean is not None else []
+        mean = mean_of(input)
+        less = [] if mean is None else ["less a mean image" if mean.ndim > 1 else f"less {_numbers(mean)}"]
         over = [f"over {_numbers(input.std)}"] if input.std is not None else []
         if (less or over) and not with_preprocessing:
             what += f" {' and '.join([*less, *over])}"
