@@ -1,8 +1,8 @@
 """Zip archives read within bounds: entries by name, none of which is ever unpacked onto the disk.
 
-Names that would climb out, links, names that stand twice, encrypted entries and rare compressions are refused, so what an
-archive means is never in doubt. An entry that is stored as it is gives the part of the file where it lies; a compressed one
-is unpacked into memory, up to a bound.
+Names that would climb out, links, names that stand twice, encrypted entries and rare compressions are refused, so what
+an archive means is never in doubt. An entry that is stored as it is gives the part of the file where it lies; a
+compressed one is unpacked into memory, up to a bound.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_DIRECTORY = 2**22
 MAX_UNPACKED = 2**28
 """Bytes that one compressed entry may unpack to."""
 _END = b"PK\x05\x06"
-_ERRORS = (
+ERRORS: tuple[type[Exception], ...] = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
     *(ValueError, LookupError, OverflowError, MemoryError),
 )
@@ -35,7 +35,7 @@ def entries(path: Path) -> dict[str, zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except _ERRORS as error:
+    except ERRORS as error:
         raise DamagedError(f"is a damaged archive: {_short(error)}") from None
     found: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
@@ -90,14 +90,14 @@ def region_of(path: Path, info: zipfile.ZipInfo, most: int = MAX_UNPACKED) -> Re
             if info.compress_type == zipfile.ZIP_DEFLATED:
                 if info.file_size > most:
                     raise DamagedError(
-                        f"unpacks {info.filename[:100]} to {info.file_size / 2**20:,.0f} MiB, and compressed entries are "
-                        f"read up to {most // 2**20} MiB"
+                        f"unpacks {info.filename[:100]} to {info.file_size / 2**20:,.0f} MiB, and compressed entries "
+                        f"are read up to {most // 2**20} MiB"
                     )
                 content = entry.read(info.file_size + 1)
                 return Region(path, 0, len(content), content)
             while entry.read(2**22):  # holds the entry to its checksum
                 pass
-    except _ERRORS as error:
+    except ERRORS as error:
         raise DamagedError(f"is a damaged archive: {info.filename[:100]}: {_short(error)}") from None
     with path.open("rb") as file:
         file.seek(info.header_offset)

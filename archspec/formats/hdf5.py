@@ -1,8 +1,8 @@
 """HDF5 read as data: where the numbers of its datasets lie, and what texts stand beside them.
 
 `hdf5_index.py` reads the index in a process of its own, by HDF5's library. The numbers are read here, from the places
-that the index gives, and unpacked within bounds: by zlib and `shuffle`, which are in every build of HDF5. No other filter
-is looked for anywhere.
+that the index gives, and unpacked within bounds: by zlib and `shuffle`, which are in every build of HDF5. No other
+filter is looked for anywhere.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _put_together(
 
 
 def _unpacked(content: bytes, filters: tuple[int, ...], mask: int, size: int, width: int) -> bytes:
-    """A piece's bytes before its filters, of which the last worked last; `mask` has a bit for each that was left out."""
+    """A piece's bytes before its filters, which worked in their order; `mask` has a bit for each that was left out."""
     for place, code in reversed(list(enumerate(filters))):
         if mask >> place & 1:
             continue

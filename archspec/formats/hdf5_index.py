@@ -1,8 +1,8 @@
 """Reads the index of an HDF5 file, as a program of its own: `hdf5.py` starts it and takes what it prints.
 
 HDF5's library goes round without end on some damaged files, so it works here, where its time and memory are bounded and
-its end harms nobody. It reads through a file object of ours, which bounds what it may ask for, so it opens no other file,
-and nothing that leads out of the file (soft and external links, virtual datasets, data in other files) is followed.
+its end harms nobody. It reads through a file object of ours, which bounds what it may ask for, so it opens no other
+file, and nothing that leads out of the file (links, virtual datasets, data in other files) is followed.
 Datasets are not read: what is printed says where their bytes lie, as JSON. This file imports nothing of the package.
 """
 
@@ -13,6 +13,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,7 +45,7 @@ class RefusedError(Exception):
 class Guarded(io.RawIOBase):
     """A part of a file, of which a damaged index cannot make a library read without end.
 
-    What is asked for beyond the bounds fails as a read, and `refused` says why, since libraries have words of their own.
+    What is asked for beyond the bounds fails as a read, and `refused` says why: the library has words of its own.
     """
 
     def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
@@ -191,7 +192,9 @@ class _Reader:
         if layout == h5d.CONTIGUOUS:
             at = item.get_offset()
             # Without a place it was never written, and has what it was to be filled with.
-            return said | ({"fault": "without numbers: they were never written"} if at is None else {"layout": "plain", "at": at})
+            return said | (
+                {"fault": "without numbers: they were never written"} if at is None else {"layout": "plain", "at": at}
+            )
         return said | self._chunked(item, where, shape, settings)
 
     def _chunked(self, item: Any, where: str, shape: list[int], settings: Any) -> dict[str, Any]:
@@ -208,7 +211,12 @@ class _Reader:
             "chunk": chunk,
             "filters": [int(settings.get_filter(place)[0]) for place in range(settings.get_nfilters())],
             "pieces": [
-                [[int(at) for at in piece.chunk_offset], int(piece.byte_offset), int(piece.size), int(piece.filter_mask)]
+                [
+                    [int(at) for at in piece.chunk_offset],
+                    int(piece.byte_offset),
+                    int(piece.size),
+                    int(piece.filter_mask),
+                ]
                 for piece in pieces
             ],
         }
@@ -238,15 +246,12 @@ def _bound() -> None:
     except ImportError:  # Windows
         return
     used = 2**30
-    try:
+    with suppress(OSError):
         used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
-    except OSError:
-        pass
-    for what, most in ((resource.RLIMIT_AS, used + MAX_MEMORY), (resource.RLIMIT_CPU, MAX_SECONDS), (resource.RLIMIT_CORE, 0)):
-        try:
+    limits = {resource.RLIMIT_AS: used + MAX_MEMORY, resource.RLIMIT_CPU: MAX_SECONDS, resource.RLIMIT_CORE: 0}
+    for what, most in limits.items():
+        with suppress(OSError, ValueError):
             resource.setrlimit(what, (most, resource.getrlimit(what)[1]))
-        except (OSError, ValueError):
-            continue
 
 
 def main(path: str, begin: str, size: str) -> None:

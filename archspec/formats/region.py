@@ -1,4 +1,4 @@
-"""A part of a file, read piece by piece: a whole file, an entry of an archive that is stored as it is, bytes at hand."""
+"""A part of a file, read piece by piece: a whole one, an archive's entry that is stored as it is, bytes at hand."""
 
 from __future__ import annotations
 

@@ -196,6 +196,10 @@ class WeightSet(Section):
             "A name may end with the axes of the tensor's shape where they are not the usual ones, fc1[OI]"
         ),
     ] = {}
+    layout: Annotated[
+        Literal["archspec", "pytorch", "keras"],
+        Field(description="whose order of axes the tensors have, and whose words for arrays stand behind the names"),
+    ] = "pytorch"
     input: Annotated[dict[Text, Any], Field(description="fields of `input` that the weights expect")] = {}
     classes: Annotated[Literal["imagenet", "voc"] | None, Field(description="names of the classes")] = None
     partial: Annotated[

@@ -25,7 +25,7 @@ from archspec.weights.expecting import expectations
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
-from archspec.weights.naming import check_distinct, namings, tables
+from archspec.weights.naming import Table, check_distinct, namings, tables
 from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
 
 
 def _of_folder(
-    path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Mapping[str, str]], said: list[str]
+    path: Path, begin: InitFrom, graph: Graph, known: Mapping[str, Table], said: list[str]
 ) -> tuple[Match, TensorFile, Mapping[str, ImageInput]]:
     """The match of a run's or an import's arrays, under their own names or those of the wider world, and the images
     that it takes.

@@ -1,4 +1,4 @@
-"""Tensors in files: safetensors, and what PyTorch writes."""
+"""Tensors in files: safetensors, and what PyTorch, Keras and NumPy write."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from archspec.diagnostics import DataError, did_you_mean
+from archspec.formats import archives, hdf5
+from archspec.formats.mapping import DamagedError
+from archspec.weights.keras_files import is_keras, keras_archive, keras_hdf5
+from archspec.weights.numpy_files import is_npz, npz_tensors
 from archspec.weights.tensors import FLOATS, Tensor, TensorFile, UnreadableError
 from archspec.weights.torch_files import opened_torch
 from archspec.writing import write_by
 
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle")
+READ = "files of safetensors, PyTorch, Keras (.keras, .h5) and NumPy (.npz) are read"
 _OTHERS = {
-    b"\x89HDF": (
-        "an HDF5 file, as Keras writes",
-        "read it with h5py and write its arrays with safetensors.numpy.save_file",
-    ),
     b"GGUF": ("a GGUF file of quantised tensors", "take the file that it was made from"),
     b"\x93NUM": ("one NumPy array without a name", "write it with safetensors.numpy.save_file"),
 }
@@ -46,13 +47,18 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
     """The tensors of a file. Raises `DataError` when it cannot be read, or must not be; nothing of it runs."""
     head = _head(path)
     try:
-        if _is_torch(path, head):
+        file = _of_others(path, head)
+        if file is not None:
+            yield file
+        elif _is_torch(path, head):
             with opened_torch(path) as file:
                 yield file
         else:
             yield _safetensors(path, head)
     except UnreadableError as error:
-        raise DataError("E532", f"{path} {error}", help=["files of safetensors and of PyTorch are read"]) from None
+        raise DataError("E532", f"{path} {error}", help=[READ]) from None
+    except DamagedError as error:
+        raise DataError("E532", f"{path} {error}", help=["download or copy it again, if it should be sound"]) from None
     except OSError as error:
         raise DataError("E531", f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -71,6 +77,19 @@ def _head(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise DataError("E531", f"{str(path)[:200]} cannot be read: {reason or error}") from None
+
+
+def _of_others(path: Path, head: bytes) -> TensorFile | None:
+    """The tensors of a file of Keras's or NumPy's; None where it is another's. Raises `DamagedError` or `OSError`."""
+    if head[:8] == hdf5.MAGIC:
+        return keras_hdf5(path)
+    if head[:4] == archives.MAGIC and path.suffix not in PICKLES:
+        names = archives.entries(path)
+        if is_keras(names):
+            return keras_archive(path, names)
+        if path.suffix == ".npz" or is_npz(names):
+            return npz_tensors(path, names)
+    return None
 
 
 def _is_torch(path: Path, head: bytes) -> bool:
@@ -104,7 +123,7 @@ def _safetensors(path: Path, head: bytes) -> TensorFile:
             "E532",
             f"{path} {'is cut short' if cut else 'is no safetensors file'}",
             notes=[text[:200] or type(error).__name__],
-            help=["download or copy it again" if cut else "files of safetensors and of PyTorch are read"],
+            help=["download or copy it again" if cut else READ],
         ) from None
     header.pop("__metadata__", None)
     tensors = {

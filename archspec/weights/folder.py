@@ -21,6 +21,7 @@ from archspec.runs.reading import opened, preparation_of, restored
 from archspec.spec.overrides import Size, python_override
 from archspec.weights.expecting import ABOUT, expectations, expecting, prepared, resized, with_one_mean
 from archspec.weights.files import open_tensors, write_tensors
+from archspec.weights.keras_layout import to_keras
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
 from archspec.weights.matching import Match, check_values, match, named_alike
 from archspec.weights.naming import NATIVE, PLAIN, Naming, check_distinct, namings, tables
@@ -180,8 +181,11 @@ def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dic
     for name, place in naming.items():
         array = arrays[place.name]
         try:
-            order = order_of(place.node, layouts)
-            tensors[name] = to_torch(array, place.weight, order, place.form) if place.torch else array
+            if place.layout == "pytorch":
+                array = to_torch(array, place.weight, order_of(place.node, layouts), place.form)
+            elif place.layout == "keras":
+                array = to_keras(array, place.node, place.weight)
+            tensors[name] = array
         except LayoutError as error:
             raise DataError("E538", f"{place.name} {error}", help=[f"--names {NATIVE} writes it as it is"]) from None
     return tensors

@@ -1,8 +1,8 @@
 """Keras's files of weights: whole models and weights in HDF5 (`.h5`, `.weights.h5`), and the archive `.keras`.
 
 A tensor is named by its layer and Keras's word for the variable, `block1_conv1.kernel`; those of models within models
-have the models' names before. Keras 2 and before list the names in attributes; Keras 3 numbers a layer's variables, in an
-order that follows from the layer's class, and has the layer's name in an attribute.
+have the models' names before. Keras 2 and before list the names in attributes; Keras 3 numbers a layer's variables, in
+an order that follows from the layer's class, and has the layer's name in an attribute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.formats.archives import content_of, entries, region_of
+from archspec.formats.archives import content_of, region_of
 from archspec.formats.hdf5 import Dataset, Hdf5, read_hdf5
 from archspec.formats.mapping import DamagedError
 from archspec.formats.region import Region
@@ -39,7 +39,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "seed_generator": ("seed_generator_state",),
     **{f"separable_conv{d}d": ("depthwise_kernel", "pointwise_kernel", "bias") for d in (1, 2)},
     **{f"depthwise_conv{d}d": ("kernel", "bias") for d in (1, 2)},
-    **{name: ("kernel", "bias") for name in ("dense", "einsum_dense", "conv1d", "conv2d", "conv3d")},
+    **dict.fromkeys(("dense", "einsum_dense", "conv1d", "conv2d", "conv3d"), ("kernel", "bias")),
     **{f"conv{d}d_transpose": ("kernel", "bias") for d in (1, 2, 3)},
 }
 """Keras 3's order of a layer's variables, by its class as its groups spell it."""
@@ -66,10 +66,9 @@ def keras_hdf5(path: Path) -> TensorFile:
     return _tensors(path, read_hdf5(Region.of(path)), None)
 
 
-def archive_entries(path: Path) -> Mapping[str, Any] | None:
-    """The entries of an archive of Keras 3; None where the archive is another one's. Raises `DamagedError`."""
-    names = entries(path)
-    return names if CONFIG in names and WEIGHTS in names else None
+def is_keras(names: Mapping[str, Any]) -> bool:
+    """Whether an archive's entries are those of a model of Keras 3."""
+    return CONFIG in names and WEIGHTS in names
 
 
 def config_of(content: bytes) -> Any:
@@ -140,7 +139,9 @@ def _of_layers(file: Hdf5, root: str, layers: Sequence[str]) -> list[tuple[str, 
             last = "kernel" if alone and word.endswith("depthwise_kernel") else word.rpartition(".")[2]
             names.append((path, f"{word.rpartition('.')[0]}.{last}", root))
         listed.update(paths)
-    return names + [(path, path.replace("/", "."), path.partition("/")[0]) for path in file.datasets if path not in listed]
+    return names + [
+        (path, path.replace("/", "."), path.partition("/")[0]) for path in file.datasets if path not in listed
+    ]
 
 
 def _word(layer: str, written: str) -> str:
@@ -174,7 +175,9 @@ def _numbered(file: Hdf5, config: Any) -> list[tuple[str, str, str]]:
             elif part != "layers":
                 said.append(part)
         kind = re.sub(r"_\d+$", "", parts[-1]) if parts else ""
-        names.append((path, ".".join([*said, _variable(kind, number, counts.get(owner, 0))]), parts[0] if parts else ""))
+        names.append(
+            (path, ".".join([*said, _variable(kind, number, counts.get(owner, 0))]), parts[0] if parts else "")
+        )
     return names
 
 

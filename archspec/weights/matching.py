@@ -13,8 +13,9 @@ import numpy as np
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
+from archspec.weights.keras_layout import from_keras, keras_shape
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Slot, check_distinct, copies, namings, tables
+from archspec.weights.naming import Naming, Slot, Table, check_distinct, copies, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
@@ -140,7 +141,7 @@ def _of(name: str, path: str) -> bool:
 
 def match(
     graph: Graph,
-    tables: Mapping[str, Mapping[str, str]],
+    tables: Mapping[str, Table],
     file: TensorFile,
     naming: str | None = None,
     prefix: str | None = None,
@@ -333,17 +334,19 @@ def _counts(name: str) -> bool:
 def _check_size(shape: Sequence[int], place: Slot, layouts: Mapping[str, Any]) -> None:
     """Raises `LayoutError` for a tensor of another size than its array, which is then never read."""
     if prod(shape) != place.weight.size:
-        wanted = (
-            to_torch_shape(place.weight, order_of(place.node, layouts), place.form)
-            if place.torch
-            else place.weight.shape
-        )
+        wanted = place.weight.shape
+        if place.layout == "pytorch":
+            wanted = to_torch_shape(place.weight, order_of(place.node, layouts), place.form)
+        elif place.layout == "keras":
+            wanted = keras_shape(place.node, place.weight)
         raise LayoutError(f"is {shape_text(shape)}, not {shape_text(wanted)}")
 
 
 def _laid(array: np.ndarray, place: Slot, layouts: Mapping[str, Any]) -> np.ndarray:
-    if place.torch:
+    if place.layout == "pytorch":
         return from_torch(array, place.weight, order_of(place.node, layouts), place.form)
+    if place.layout == "keras":
+        return from_keras(array, place.node, place.weight)
     if array.shape != place.weight.shape:
         raise LayoutError(f"is {shape_text(array.shape)}, not {shape_text(place.weight.shape)}")
     return array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from archspec.diagnostics import DataError
 from archspec.graph import Graph, Node
@@ -19,20 +19,35 @@ NATIVE = "archspec"
 """The naming of this package: node path and attribute, arrays as they are."""
 PLAIN = "pytorch"
 """Node paths with PyTorch's words for the arrays, in PyTorch's layout: what a spec without a table of names has."""
+KERAS = "keras"
+"""Node paths with Keras's words for the arrays, in Keras's layout, unless a spec has a table of that name."""
+
+Layout = Literal["archspec", "pytorch", "keras"]
+"""Whose order of axes a tensor has."""
 
 TORCH_WORDS = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean": "running_mean", "var": "running_var"}
 """PyTorch's words for arrays; others are the same."""
+KERAS_WORDS = {"scale": "gamma", "slope": "alpha", "mean": "moving_mean", "var": "moving_variance"}
+"""Keras's words for arrays; others are the same, but for the `beta` of layers that normalise."""
+WORDS: Mapping[Layout, Mapping[str, str]] = {"archspec": {}, "pytorch": TORCH_WORDS, "keras": KERAS_WORDS}
+
+
+class Table(NamedTuple):
+    """A table of names of a spec's, and whose words and order of axes its tensors have."""
+
+    names: Mapping[str, str]
+    layout: Layout = "pytorch"
 
 
 class Slot(NamedTuple):
-    """Where a tensor belongs: a node's array, and whether it comes in PyTorch's layout.
+    """Where a tensor belongs: a node's array, and in whose layout it comes.
 
     `form` has the axes of its shape where that is not the usual one of the layer in PyTorch.
     """
 
     node: Node
     weight: Weight
-    torch: bool
+    layout: Layout
     form: str = ""
 
     @property
@@ -45,44 +60,42 @@ Naming = dict[str, Slot]
 """Where each tensor of a file belongs, by the tensor's name."""
 
 
-def tables(spec: Spec) -> dict[str, dict[str, str]]:
+def tables(spec: Spec) -> dict[str, Table]:
     """The tables of names that a spec has."""
-    return {name: dict(weights.names) for name, weights in spec.weights.items()}
+    return {name: Table(dict(weights.names), weights.layout) for name, weights in spec.weights.items()}
 
 
-def namings(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
+def _with_general(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """A spec's own tables in their order, then the general ways, by node paths alone."""
+    general: dict[str, Table] = {PLAIN: Table({}), KERAS: Table({}, "keras"), NATIVE: Table({}, "archspec")}
+    return {**{name: tables[name] for name in tables}, **{n: t for n, t in general.items() if n not in tables}}
+
+
+def namings(graph: Graph, tables: Mapping[str, Table]) -> dict[str, Naming]:
     """Every way in which a file may call the tensors: the spec's own tables in their order, then the general ways."""
     places = _Places(graph)
-    known = {name: _by_table(graph, table, places) for name, table in tables.items()}
-    known[PLAIN] = _by_table(graph, {}, places)
-    known[NATIVE] = {
-        f"{node.owner}.{weight.name}": Slot(node, weight, False) for node in graph.nodes for weight in node.weights
-    }
-    return known
+    return {name: dict(_named(graph, table, places)) for name, table in _with_general(tables).items()}
 
 
-def copies(graph: Graph, tables: Mapping[str, Mapping[str, str]]) -> dict[str, Naming]:
+def copies(graph: Graph, tables: Mapping[str, Table]) -> dict[str, Naming]:
     """Other names that files may have for shared arrays, by naming: those of the layers that use another one's.
 
     PyTorch's state dicts have a tied tensor under each of its names, and safetensors under one of them.
     """
     sharing = [node for node in graph.nodes if node.shares is not None]
-    if not sharing:
-        return {name: {} for name in (*tables, PLAIN, NATIVE)}
     places = _Places(graph)
-    known = {name: _by_table(graph, table, places, sharing) for name, table in (*tables.items(), (PLAIN, {}))}
-    known[NATIVE] = {
-        f"{node.path}.{weight.name}": Slot(node, weight, False) for node in sharing for weight in node.arrays
+    return {
+        name: dict(_named(graph, table, places, sharing)) if sharing else {}
+        for name, table in _with_general(tables).items()
     }
-    return known
 
 
-def check_distinct(graph: Graph, tables: Mapping[str, Mapping[str, str]], way: str) -> None:
+def check_distinct(graph: Graph, tables: Mapping[str, Table], way: str) -> None:
     """Raises `DataError` where a naming calls two arrays alike: one of them would be left as it is, unseen."""
     if way == NATIVE:
         return
     known: Naming = {}
-    for name, slot in _named(graph, tables.get(way, {}), _Places(graph)):
+    for name, slot in _named(graph, _with_general(tables)[way], _Places(graph)):
         other = known.setdefault(name, slot)
         if other.name != slot.name:
             what = f"the names `{way[:60]}` of {graph.name} call two arrays {name[:200]}: {other.name} and {slot.name}"
@@ -90,13 +103,8 @@ def check_distinct(graph: Graph, tables: Mapping[str, Mapping[str, str]], way: s
             raise DataError("E535", what, help=[help if way in tables else f"--names {NATIVE} tells them apart"])
 
 
-def _by_table(graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None) -> Naming:
-    """What a table calls the arrays of the layers that have them, or those of layers that use them."""
-    return dict(_named(graph, table, places, sharing))
-
-
 def _named(
-    graph: Graph, table: Mapping[str, str], places: _Places, sharing: Sequence[Node] | None = None
+    graph: Graph, table: Table, places: _Places, sharing: Sequence[Node] | None = None
 ) -> Iterator[tuple[str, Slot]]:
     """Each array and what a table calls it, of the layers that have them or of those that use them.
 
@@ -104,8 +112,9 @@ def _named(
     module itself has no word such as `weight` behind it. A name that ends with axes, `fc1[OI]`, says the shape of those
     arrays that may have it.
     """
-    layers = {pattern: name for pattern, name in table.items() if not pattern.endswith("]")}
-    arrays = [(*pattern[:-1].rpartition("[")[::2], name) for pattern, name in table.items() if pattern.endswith("]")]
+    rules, layout = table
+    layers = {pattern: name for pattern, name in rules.items() if not pattern.endswith("]")}
+    arrays = [(*pattern[:-1].rpartition("[")[::2], name) for pattern, name in rules.items() if pattern.endswith("]")]
     for node in graph.nodes if sharing is None else sharing:
         name, form = _parted(_renamed(node.path, layers, places) or node.path)
         for weight in node.weights if sharing is None else node.arrays:
@@ -113,12 +122,19 @@ def _named(
             whole = _renamed(node.path, own_rules, places)
             if whole is not None:
                 whole, own_form = _parted(whole)
-                yield whole, Slot(node, weight, True, own_form if has_form(weight, own_form) else "")
+                yield whole, Slot(node, weight, layout, own_form if has_form(weight, own_form) else "")
                 continue
             # An array of a part of a layer, such as an attention's queries, stands under the part's name there too.
             part, dot, own = weight.name.rpartition(".")
-            slot = Slot(node, weight, True, form if has_form(weight, form) else "")
-            yield f"{name}.{part}{dot}{TORCH_WORDS.get(own, own)}", slot
+            slot = Slot(node, weight, layout, form if has_form(weight, form) else "")
+            yield f"{name}.{part}{dot}{_word(node, own, layout)}", slot
+
+
+def _word(node: Node, array: str, layout: Layout) -> str:
+    """What an array is called where a table does not give its whole name."""
+    if layout == "keras" and array == "bias" and node.layer.family == "normalisation":
+        return "beta"
+    return WORDS[layout].get(array, array)
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""NumPy's archives of arrays, `.npz`, as JAX's libraries write them too: `params/conv1/kernel` becomes `params.conv1.kernel`.
+"""NumPy's archives of arrays, `.npz`, as JAX's libraries write them too.
 
-Arrays of objects are pickles, which are not read.
+`params/conv1/kernel` becomes `params.conv1.kernel`. Arrays of objects are pickles, which are not read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archspec.formats.archives import _ERRORS as ZIP_ERRORS
-from archspec.formats.archives import region_of
+from archspec.formats.archives import ERRORS, region_of
 from archspec.formats.mapping import DamagedError
 from archspec.weights.tensors import Tensor, TensorFile, UnreadableError
 
@@ -46,7 +45,7 @@ def npz_tensors(path: Path, names: Mapping[str, zipfile.ZipInfo]) -> TensorFile:
                 if name in tensors:
                     raise DamagedError(f"has two arrays called {name[:100]}")
                 tensors[name] = _tensor(path, info, head)
-    except ZIP_ERRORS as error:
+    except ERRORS as error:
         raise DamagedError(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
     containers = {name: name.rpartition(".")[0] and name.partition(".")[0] for name in tensors}
     return TensorFile(path, tensors, containers=containers)
@@ -65,7 +64,9 @@ def _tensor(path: Path, info: zipfile.ZipInfo, head: bytes) -> Tensor:
         return Tensor(shape, _NO_NUMBERS["O" if dtype.hasobject else dtype.kind], _nothing)
     begin, size = stream.tell(), prod(shape) * dtype.itemsize
     if begin + size != info.file_size:
-        raise DamagedError(f"has {info.filename[:100]} of {info.file_size:,} bytes, and its shape takes {begin + size:,}")
+        raise DamagedError(
+            f"has {info.filename[:100]} of {info.file_size:,} bytes, and its shape takes {begin + size:,}"
+        )
 
     def load() -> np.ndarray:
         try:

@@ -16,8 +16,8 @@ from archspec.weights.tensors import TensorFile
 
 INNER = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
 """What wrappers of a part of a network put in the midst of names: `features.module.0.weight`."""
-IGNORED = ("num_batches_tracked",)
-"""Tensors that PyTorch keeps and nobody needs."""
+IGNORED = ("num_batches_tracked", "seed_generator_state")
+"""Tensors that PyTorch and Keras keep and nobody needs."""
 _OTHER_ENDS = ("exp_avg", "momentum", "square", "grad", "buffer", "mask", "step", "scale", "zero_point", "max")
 """Words in the ends of names of what an optimiser or a quantiser keeps for a weight, which is not the weight."""
 _MARKS = ".:_/"
