@@ -16,6 +16,8 @@ from hypothesis import settings
 
 # One thread a worker: the suite runs two workers on two cores.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# What Keras computes with where a test asks it.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("suite", deadline=None)

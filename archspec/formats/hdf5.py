@@ -26,7 +26,7 @@ from archspec.formats.region import Region
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_SECONDS = 120
 """Seconds of the clock until the process that reads an index is ended; it bounds its own time on a processor."""
-MAX_EXPANSION = 2**28
+MAX_EXPANSION = 2**27
 """Bytes by which a file's datasets may be more than four times the file."""
 _DEFLATE, _SHUFFLE = 1, 2
 _FILTERS = {3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf", 32001: "blosc", 32015: "zstd"}

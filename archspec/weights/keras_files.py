@@ -84,8 +84,8 @@ def config_of(content: bytes) -> Any:
 def _tensors(path: Path, file: Hdf5, config: Any) -> TensorFile:
     found = named_datasets(file, config)
     containers = {name: container for name, (_, container) in found.items()}
-    about = {name: texts[0] for name, texts in file.attributes.get("", {}).items() if texts and name != "model_config"}
-    return TensorFile(path, {name: tensor_of(item) for name, (item, _) in found.items()}, about, containers)
+    tensors = {name: tensor_of(item) for name, (item, _) in found.items()}
+    return TensorFile(path, tensors, containers=containers, layout="keras")
 
 
 def tensor_of(item: Dataset) -> Tensor:
@@ -151,7 +151,8 @@ def _word(layer: str, written: str) -> str:
         last = last.removeprefix(f"{layer}_")
     if last not in _OLD_WORDS:
         last = re.sub(r"_\d+$", "", last)
-    within = scopes[1:] if scopes[:1] == [layer] else scopes
+    # Before the layer's own name may stand those of the models that it lies in.
+    within = scopes[scopes.index(layer) + 1 :] if layer in scopes else scopes
     return ".".join([layer, *within, _OLD_WORDS.get(last, last)])
 
 

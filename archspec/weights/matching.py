@@ -15,7 +15,7 @@ from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.weights.keras_layout import from_keras, keras_shape
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Slot, Table, check_distinct, copies, namings, tables
+from archspec.weights.naming import Naming, Slot, Table, check_distinct, copies, fitting, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
 
@@ -160,7 +160,8 @@ def match(
         notes = [f"at its top are {listed(file.keys, 12)}"] if file.keys else []
         raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
     again = copies(graph, tables)
-    expected = {way: {**again[way], **known[way]} for way in known if naming is None or way == naming}
+    asked = fitting(tables, file.layout) if naming is None else [naming]
+    expected = {way: {**again[way], **known[way]} for way in asked}
     ways = {way: unwrapped(file, table.keys(), prefix) for way, table in expected.items()}
     counts = {way: names.known(expected[way]) for way, names in ways.items()}
     best = max(counts, key=lambda way: counts[way])

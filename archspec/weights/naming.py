@@ -67,8 +67,14 @@ def tables(spec: Spec) -> dict[str, Table]:
 
 def _with_general(tables: Mapping[str, Table]) -> dict[str, Table]:
     """A spec's own tables in their order, then the general ways, by node paths alone."""
-    general: dict[str, Table] = {PLAIN: Table({}), KERAS: Table({}, "keras"), NATIVE: Table({}, "archspec")}
-    return {**{name: tables[name] for name in tables}, **{n: t for n, t in general.items() if n not in tables}}
+    # Keras's comes last: where nothing normalises it has the names that this package has, and other axes.
+    general: dict[str, Table] = {PLAIN: Table({}), NATIVE: Table({}, "archspec"), KERAS: Table({}, "keras")}
+    return {**tables, **{name: table for name, table in general.items() if name not in tables}}
+
+
+def fitting(tables: Mapping[str, Table], layout: Layout | None) -> list[str]:
+    """The ways of naming that tensors of a layout may have, in the order in which they are preferred."""
+    return [name for name, table in _with_general(tables).items() if layout in (None, table.layout)]
 
 
 def namings(graph: Graph, tables: Mapping[str, Table]) -> dict[str, Naming]:

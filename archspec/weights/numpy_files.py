@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def _tensor(path: Path, info: zipfile.ZipInfo, head: bytes) -> Tensor:
         version = np.lib.format.read_magic(stream)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, fortran, dtype = readers[version](stream, max_header_size=MAX_HEADER)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (ValueError, KeyError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         raise DamagedError(f"has {info.filename[:100]}, which is no array: {str(error)[:100]}") from None
     if dtype.kind in _NO_NUMBERS or dtype.hasobject:
         return Tensor(shape, _NO_NUMBERS["O" if dtype.hasobject else dtype.kind], _nothing)

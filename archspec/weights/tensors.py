@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 import ml_dtypes
 import numpy as np
@@ -67,6 +68,7 @@ class TensorFile:
         about: Mapping[str, str] | None = None,
         containers: Mapping[str, str] | None = None,
         keys: tuple[str, ...] = (),
+        layout: Literal["keras"] | None = None,
     ) -> None:
         self.path = path
         self.tensors = dict(tensors)
@@ -75,6 +77,8 @@ class TensorFile:
         """What the file says of itself."""
         self.containers = dict(containers or {})
         self.keys = keys
+        self.layout = layout
+        """Whose axes the tensors have where the file's format says so."""
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, np.ndarray]) -> TensorFile:

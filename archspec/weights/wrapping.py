@@ -141,10 +141,12 @@ def _by_parts(names: list[str], expected: Collection[str]) -> Unwrapped | None:
     here = set(names)
     while missing:
         votes = _votes(names, missing)
-        ranked = votes.most_common(2)
-        if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
+        if not votes:
             return None
-        place = ranked[0][0]
+        (place, most), *ranked = votes.most_common()
+        rivals = [other for other, number in ranked if number == most]
+        if any(place + name in here and other + name in here for other in rivals for name in missing):
+            return None
         parts = {name.partition(".")[0] for name in missing if place + name in here}
         taken = [name for name in missing if place + name in here]
         if any(name.partition(".")[0] in parts and name not in taken for name in missing):

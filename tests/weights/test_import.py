@@ -191,7 +191,7 @@ def test_a_network_of_other_names_is_refused(write: Write, tmp_path: Path) -> No
     assert "E536" in errors(error)
     assert "x.y" in errors(error)
     with pytest.raises(SpecError) as error:
-        import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net", names="keras")
+        import_weights(str(write(NET)), tmp_path / "in.safetensors", tmp_path / "net", names="caffe")
     assert "E535" in errors(error)
 
 
