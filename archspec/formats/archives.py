@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from archspec.diagnostics import count
 from archspec.formats.mapping import DamagedError
 from archspec.formats.region import Region
 
@@ -77,7 +78,7 @@ def _check_directory(path: Path) -> None:
             record = file.read(56)
             number, length = struct.unpack("<QQ", record[32:48])
     if number > MAX_ENTRIES or length > MAX_DIRECTORY:
-        raise DamagedError(f"has a list of {number:,} entries, longer than is read")
+        raise DamagedError(f"has a list of {count(number, 'entry')}, longer than is read")
 
 
 def region_of(path: Path, info: zipfile.ZipInfo, most: int = MAX_UNPACKED) -> Region:
@@ -114,7 +115,7 @@ def region_of(path: Path, info: zipfile.ZipInfo, most: int = MAX_UNPACKED) -> Re
 def content_of(path: Path, info: zipfile.ZipInfo, most: int) -> bytes:
     """An entry's bytes, of which there may be so many. Raises `DamagedError` or `OSError`."""
     if info.file_size > most:
-        raise DamagedError(f"has {info.filename[:100]} of {info.file_size:,} bytes; up to {most:,} are read")
+        raise DamagedError(f"has {info.filename[:100]} of {count(info.file_size, 'byte')}; up to {most:,} are read")
     region = region_of(path, info)
     return region.read(0, region.size)
 

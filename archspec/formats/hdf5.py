@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.formats.mapping import DamagedError
 from archspec.formats.region import Region
 
@@ -169,7 +170,7 @@ def _unpacked(content: bytes, filters: tuple[int, ...], mask: int, size: int, wi
         elif len(content) == size:
             content = np.frombuffer(content, np.uint8).reshape(width, -1).T.tobytes()
     if len(content) != size:
-        raise DamagedError(f"is damaged: a piece of it has not the {size:,} bytes that it should")
+        raise DamagedError(f"is damaged: a piece of it unpacks to another size than {count(size, 'byte')}")
     return content
 
 

@@ -187,7 +187,7 @@ class _Reader:
             return said | {"layout": "empty"}
         if layout == h5d.COMPACT:
             if size > 2**16:
-                raise RefusedError(f"has a dataset of {size:,} bytes in its index, {where[:200]}")
+                raise RefusedError(f"has a dataset in its index that is too large for one, {where[:200]}")
             content = np.empty(shape, kind.dtype)
             item.read(h5s.ALL, h5s.ALL, content)
             return said | {"layout": "compact", "content": base64.b64encode(content.tobytes()).decode()}

@@ -14,6 +14,7 @@ from tokenize import TokenError
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.formats.archives import ERRORS, region_of
 from archspec.formats.mapping import DamagedError
 from archspec.weights.tensors import Tensor, TensorFile, UnreadableError
@@ -66,7 +67,7 @@ def _tensor(path: Path, info: zipfile.ZipInfo, head: bytes) -> Tensor:
     begin, size = stream.tell(), prod(shape) * dtype.itemsize
     if begin + size != info.file_size:
         raise DamagedError(
-            f"has {info.filename[:100]} of {info.file_size:,} bytes, and its shape takes {begin + size:,}"
+            f"has {info.filename[:100]} of {count(info.file_size, 'byte')}, and its shape takes {begin + size:,}"
         )
 
     def load() -> np.ndarray:

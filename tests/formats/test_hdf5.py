@@ -138,7 +138,7 @@ def test_a_piece_that_unpacks_to_more_than_it_should_is_refused(tmp_path: Path) 
         item.id.write_direct_chunk((0,), zlib.compress(bytes(2**26), 9))
 
     found = read(made(tmp_path / "a.h5", fill))
-    with pytest.raises(DamagedError, match="has not the 64 bytes"):
+    with pytest.raises(DamagedError, match="another size than 64 bytes"):
         found.datasets["a"].load()
 
 
@@ -200,6 +200,7 @@ def test_an_index_that_has_no_end_is_ended(tmp_path: Path, monkeypatch: pytest.M
         read(tmp_path / "a.h5")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded, and measured, by what Linux has")
 def test_bombs_stay_below_a_gigabyte(tmp_path: Path) -> None:
     """Texts that are the same long one many times over would take 16 GiB."""
 
@@ -219,9 +220,10 @@ def test_bombs_stay_below_a_gigabyte(tmp_path: Path) -> None:
         "from archspec.formats.region import Region; from archspec.formats.mapping import DamagedError\n"
         "try: read_hdf5(Region.of(Path(sys.argv[1]))); print('read')\n"
         "except DamagedError as error: print(error)\n"
-        "print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
+        "own = [line.split()[1] for line in Path('/proc/self/status').read_text().splitlines() if 'VmHWM' in line]\n"
+        "print(max(int(own[0]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))"
     )
     out = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True).stdout
     said, peak = out.splitlines()
     assert said != "read"
-    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 2**30
+    assert int(peak) * 1024 < 2**30
