@@ -1,0 +1,1 @@
+"""ONNX files, read as data: their messages, tensors and operators."""

@@ -1,0 +1,436 @@
+"""Operators number by number, sums of axes, products with matrices, and normalisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from archspec.importing.onnx.context import Context, NotHere, Shape, tensor_from
+from archspec.importing.onnx.model import Node
+from archspec.importing.onnx.tensors import changed
+from archspec.weights.tensors import Tensor
+
+Handler = Callable[[Context, Node], None]
+
+
+def same(context: Context, node: Node) -> None:
+    """What changes nothing in evaluation."""
+    context.shape(node)
+    context.alias(node)
+
+
+def cast(context: Context, node: Node) -> None:
+    if node.attributes.get("to") not in (1, 10, 11, 16):
+        raise NotHere("it makes whole numbers of what is computed")
+    context.shape(node)
+    if node.attributes.get("to") != 1:
+        context.notes[
+            "casts to another precision are left out: imports compute in the precision that a run asks for"
+        ] += 1
+    context.alias(node)
+
+
+def dropout(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    rate = node.attributes.get("ratio", 0.5)
+    if context.given(node, 1):
+        rate = float(context.numbers(node, 1, "ratio").reshape(-1)[0])
+    if context.given(node, 2) and bool(context.numbers(node, 2, "training_mode").reshape(-1)[0]):
+        context.notes["Dropout that is switched on for good is dropout of training here"] += 1
+    if len(node.outputs) > 1 and node.outputs[1]:
+        raise NotHere("its mask is used")
+    fields = {"rate": float(str(np.float32(rate)))}
+    context.emit(node, "dropout", fields, inputs=[context.taken(node.inputs[0])], shape=shape)
+
+
+def plain(kind: str, **names: str) -> Handler:
+    """An operator that is a kind of ours, its attributes by the fields that they are: `slope="alpha"`."""
+
+    def handle(context: Context, node: Node) -> None:
+        shape = context.shape(node)
+        fields = {field: node.attributes[name] for field, name in names.items() if name in node.attributes}
+        context.emit(node, kind, fields, inputs=[context.taken(node.inputs[0])], shape=shape)
+
+    return handle
+
+
+def leaky_relu(context: Context, node: Node) -> None:
+    fields = {"slope": node.attributes.get("alpha", 0.01)}
+    context.emit(node, "leaky_relu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+
+
+def elu(context: Context, node: Node) -> None:
+    fields = {"alpha": node.attributes.get("alpha", 1.0)}
+    context.emit(node, "elu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+
+
+def hard_sigmoid(context: Context, node: Node) -> None:
+    """max(0, min(1, alpha·x + beta)); of ours alpha is 1/6 and beta 1/2."""
+    shape = context.shape(node)
+    alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
+    if abs(alpha - 1 / 6) > 1e-5 or beta != 0.5:
+        raise NotHere(f"its slope is {alpha:.6g} and its middle {beta:.6g}, and ours 1/6 and 0.5")
+    context.emit(node, "hard_sigmoid", inputs=[context.taken(node.inputs[0])], shape=shape)
+
+
+def gelu(context: Context, node: Node) -> None:
+    how = node.attributes.get("approximate", "none") or "none"
+    if how not in ("none", "tanh"):
+        raise NotHere(f"its approximation is {how}")
+    fields = {"approximate": True} if how == "tanh" else {}
+    context.emit(node, "gelu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+
+
+def swish(context: Context, node: Node) -> None:
+    if node.attributes.get("alpha", 1.0) != 1.0:
+        raise NotHere(f"its alpha is {node.attributes['alpha']:.6g}")
+    context.emit(node, "silu", inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+
+
+def prelu(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    slope = context.array(node, 1, "slope")
+    sizes = (1,) * (len(shape) - len(slope.shape)) + slope.shape if len(slope.shape) <= len(shape) else slope.shape
+    # Some exporters leave the axes behind the channels out.
+    channels = shape[1] if len(shape) > 1 else 1
+    own = prod(slope.shape)
+    alone = all(size == 1 for axis, size in enumerate(sizes) if axis != 1) or slope.shape == (channels,) != (shape[-1],)
+    if own not in (1, channels) or not (alone or own == 1):
+        raise NotHere(f"its slopes have the shape {list(slope.shape)}: they are neither one nor one for each channel")
+    fields = {"shared": True} if own == 1 else {}
+    arrays = {"slope": changed(slope, (own,), lambda x: x.reshape(own))}
+    context.emit(node, "prelu", fields, inputs=[context.taken(node.inputs[0])], shape=shape, arrays=arrays)
+
+
+def softmax(kind: str) -> Handler:
+    def handle(context: Context, node: Node) -> None:
+        shape = context.shape(node)
+        rank = len(shape)
+        axis = node.attributes.get("axis", -1 if context.model.opset >= 13 else 1)
+        if not -rank <= axis < rank:
+            raise NotHere(f"its axis is {axis}, and its input has {rank}")
+        axis %= rank
+        if context.model.opset < 13 and prod(shape[axis + 1 :]) > 1:
+            raise NotHere(f"it goes over all axes from {axis} on at once, as versions below 13 do")
+        fields = {} if axis == 1 else {"axis": axis}
+        context.emit(node, kind, fields, inputs=[context.taken(node.inputs[0])], shape=shape)
+
+    return handle
+
+
+def clip(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    low, high = node.attributes.get("min"), node.attributes.get("max")
+    if context.given(node, 1):
+        low = float(context.numbers(node, 1, "lower bound").reshape(-1)[0])
+    if context.given(node, 2):
+        high = float(context.numbers(node, 2, "upper bound").reshape(-1)[0])
+    # The least and the largest number of 32 bits bound nothing.
+    low = None if low is not None and low <= -3.4e38 else low
+    high = None if high is not None and high >= 3.4e38 else high
+    inputs = [context.taken(node.inputs[0])]
+    if (low, high) == (None, None):
+        context.alias(node)
+    elif low == 0 and high is None:
+        context.emit(node, "relu", inputs=inputs, shape=shape)
+    elif low == 0 and high == 6:
+        context.emit(node, "relu6", inputs=inputs, shape=shape)
+    else:
+        context.emit(node, "clip", {"low": low, "high": high}, inputs=inputs, shape=shape)
+
+
+def joined(kind: str) -> Handler:
+    """Sums, products and the like of two or more values or constants."""
+
+    def handle(context: Context, node: Node) -> None:
+        shapes = [context.shape(node, index) for index in range(len(node.inputs))]
+        if "axis" in node.attributes or node.attributes.get("broadcast"):
+            shapes[1] = _spread(context, node, shapes)
+        try:
+            out = np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise NotHere(f"its inputs of {' and '.join(map(str, shapes))} do not fit together") from None
+        inputs = [context.taken(name) for name in node.inputs]
+        if len(inputs) == 1:
+            context.alias(node)
+            return
+        constant = any(context.known[name].tensor is not None for name in node.inputs)
+        if kind in ("average", "maximum", "minimum") and constant:
+            raise NotHere("one of its inputs is a constant")
+        if kind == "minimum":
+            raise NotHere("")
+        context.emit(node, kind, inputs=inputs, shape=tuple(out))
+
+    return handle
+
+
+def _spread(context: Context, node: Node, shapes: list[Shape]) -> Shape:
+    """The shape of a second input that begins at an axis of the first, as versions below 7 have it."""
+    one, other = shapes
+    tensor = context.constant(node, 1)
+    if tensor is None:
+        raise NotHere("it spreads a value over axes in the way of versions below 7")
+    axis = node.attributes.get("axis", len(one) - len(other)) % max(1, len(one))
+    shape = (*other, *(1 for _ in one[axis + len(other) :]))
+    context.hold(f"{node.outputs[0]}/spread", changed(tensor, shape, lambda x: x.reshape(shape)))
+    return shape
+
+
+def unary(kind: str) -> Handler:
+    """A function that is no layer by itself, and may be a part of one."""
+
+    def handle(context: Context, node: Node) -> None:
+        shape = context.shape(node)
+        context.emit(node, kind, inputs=[context.taken(node.inputs[0])], shape=shape)
+
+    return handle
+
+
+def reduced(kind: str) -> Handler:
+    def handle(context: Context, node: Node) -> None:
+        shape = context.shape(node)
+        rank = len(shape)
+        axes = node.attributes.get("axes")
+        if axes is None and context.given(node, 1):
+            axes = context.whole(node, 1, "axes")
+        if not axes:
+            if node.attributes.get("noop_with_empty_axes"):
+                context.alias(node)
+                return
+            axes = list(range(rank))
+        if any(not -rank <= axis < rank for axis in axes):
+            raise NotHere(f"its axes are {axes[:16]}, and its input has {rank}")
+        axes = sorted({axis % rank for axis in axes})
+        if 0 in axes:
+            raise NotHere("it goes over the samples of the batch")
+        keep = bool(node.attributes.get("keepdims", 1))
+        out = tuple(1 if axis in axes else size for axis, size in enumerate(shape) if keep or axis not in axes)
+        inputs = [context.taken(node.inputs[0])]
+        if axes == list(range(2, rank)) and rank in (3, 4) and kind in _GLOBAL:
+            context.emit(node, _GLOBAL[kind], {"keep_dims": True} if keep else {}, inputs=inputs, shape=out)
+        elif kind == "max":
+            raise NotHere(f"it takes the largest over the axes {axes}")
+        else:
+            context.emit(node, kind, {"axes": axes, "keep": keep}, inputs=inputs, shape=out)
+
+    return handle
+
+
+_GLOBAL = {"mean": "global_avg_pool", "max": "global_max_pool"}
+
+
+def gemm(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    kernel = context.array(node, 1, "matrix")
+    if len(shape) != 2 or len(kernel.shape) != 2 or node.attributes.get("transA"):
+        raise NotHere("its first input is no row of features for each sample")
+    if not node.attributes.get("transB"):
+        kernel = changed(kernel, kernel.shape[::-1], np.transpose)
+    if (alpha := node.attributes.get("alpha", 1.0)) != 1.0:
+        kernel = changed(kernel, kernel.shape, partial(_times, alpha))
+    units, features = kernel.shape
+    if features != shape[1]:
+        raise NotHere(f"its matrix is for {features} features, and its input has {shape[1]}")
+    arrays = {"kernel": kernel}
+    if context.given(node, 2):
+        bias = context.array(node, 2, "bias")
+        if prod(bias.shape) not in (1, units) or (prod(bias.shape) != 1 and bias.shape[-1] != units):
+            raise NotHere(f"its bias has the shape {list(bias.shape)} for {units} units")
+        beta = node.attributes.get("beta", 1.0)
+        whole = prod(bias.shape) == units
+        arrays["bias"] = changed(
+            bias,
+            (units,),
+            lambda x: (x.reshape(units) if whole else np.broadcast_to(x.reshape(1), (units,))) * x.dtype.type(beta),
+        )
+    fields = {"units": units, "bias": "bias" in arrays}
+    inputs = [context.taken(node.inputs[0])]
+    context.emit(node, "dense", fields, inputs=inputs, shape=(shape[0], units), arrays=arrays)
+
+
+def _times(factor: float, array: np.ndarray) -> np.ndarray:
+    return np.asarray(array * array.dtype.type(factor))
+
+
+def matmul(context: Context, node: Node) -> None:
+    one, other = context.shape(node), context.shape(node, 1)
+    inputs = [context.taken(name) for name in node.inputs]
+    kernel = context.constant(node, 1)
+    if kernel is not None and len(kernel.shape) == 2 and len(one) >= 2 and context.constant(node, 0) is None:
+        features, units = kernel.shape
+        if features != one[-1]:
+            raise NotHere(f"its matrix is for {features} features, and its input has {one[-1]}")
+        arrays = {"kernel": changed(kernel, (units, features), np.transpose)}
+        fields = {"units": units, "bias": False, **({} if len(one) == 2 else {"axis": len(one) - 1})}
+        out = (*one[:-1], units)
+        context.emit(node, "dense", fields, inputs=inputs[:1], shape=out, arrays=arrays)
+        return
+    if len(one) < 2 or len(other) < 2 or one[-1] != other[-2]:
+        raise NotHere(f"its inputs of {one} and {other} do not fit together")
+    try:
+        rest = np.broadcast_shapes(one[:-2], other[:-2])
+    except ValueError:
+        raise NotHere(f"its inputs of {one} and {other} do not fit together") from None
+    context.emit(node, "matmul", inputs=inputs, shape=(*rest, one[-2], other[-1]))
+
+
+def batch_norm(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    if len(shape) < 2:
+        raise NotHere("its input has no channels")
+    if node.attributes.get("training_mode"):
+        context.notes["batch normalisations of training are taken as they are in evaluation"] += 1
+    if node.attributes.get("spatial", 1) == 0:
+        raise NotHere("it normalises each place by itself (spatial)")
+    names = ("scale", "bias", "mean", "var")
+    arrays = {name: context.array(node, index, name) for index, name in enumerate(names, 1)}
+    if any(array.shape != (shape[1],) for array in arrays.values()):
+        raise NotHere(f"its arrays are not of {shape[1]} channels")
+    fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "momentum": node.attributes.get("momentum", 0.9)}
+    inputs = [context.taken(node.inputs[0])]
+    context.emit(node, "batch_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
+
+
+def instance_norm(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    arrays = {name: context.array(node, index, name) for index, name in ((1, "scale"), (2, "bias"))}
+    if len(shape) not in (3, 4) or any(array.shape != (shape[1],) for array in arrays.values()):
+        raise NotHere(f"its arrays are not of {shape[1]} channels")
+    fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "scale": True, "bias": True}
+    inputs = [context.taken(node.inputs[0])]
+    context.emit(node, "instance_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
+
+
+def layer_norm(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    rank = len(shape)
+    axis = node.attributes.get("axis", -1) % rank
+    if len(node.outputs) > 1 and any(node.outputs[1:]):
+        raise NotHere("its means or deviations are used")
+    arrays = {"scale": context.array(node, 1, "scale")}
+    if context.given(node, 2):
+        arrays["bias"] = context.array(node, 2, "bias")
+    if any(array.shape != shape[axis:] for array in arrays.values()):
+        raise NotHere(f"its arrays are not of the shape {list(shape[axis:])}")
+    fields: dict[str, Any] = {"epsilon": node.attributes.get("epsilon", 1e-5), "bias": "bias" in arrays}
+    if axis == 1 and rank > 2:
+        fields["axes"] = "all"
+    elif axis == rank - 1:
+        fields.update({} if axis == 1 else {"axis": axis})
+    else:
+        raise NotHere(f"it goes over the axes from {axis} on of {rank}")
+    inputs = [context.taken(node.inputs[0])]
+    context.emit(node, "layer_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
+
+
+def group_norm(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    groups = node.attributes.get("num_groups", 0)
+    if groups < 1 or shape[1] % groups:
+        raise NotHere(f"it has {groups} groups for {shape[1]} channels")
+    arrays = {}
+    for index, name in ((1, "scale"), (2, "bias")):
+        array = context.array(node, index, name)
+        if array.shape == (groups,) != (shape[1],):
+            # Up to version 20 there is one number for a group.
+            array = changed(array, (shape[1],), lambda x: np.repeat(x, shape[1] // groups))
+        if array.shape != (shape[1],):
+            raise NotHere(f"its arrays are not of {shape[1]} channels")
+        arrays[name] = array
+    fields = {"groups": groups, "epsilon": node.attributes.get("epsilon", 1e-5)}
+    inputs = [context.taken(node.inputs[0])]
+    context.emit(node, "group_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
+
+
+def l2_normalise(context: Context, node: Node) -> None:
+    shape = context.shape(node)
+    axis, order = node.attributes.get("axis", -1) % len(shape), node.attributes.get("p", 2)
+    if order != 2:
+        raise NotHere(f"it divides by the sum of powers of {order}")
+    fields = {} if axis == 1 else {"axis": axis}
+    context.emit(node, "l2_normalise", fields, inputs=[context.taken(node.inputs[0])], shape=shape)
+
+
+def constant(context: Context, node: Node) -> None:
+    attributes = node.attributes
+    if isinstance(attributes.get("value"), Tensor):
+        context.hold(node.outputs[0], attributes["value"])
+        return
+    for name, dtype in (("value_float", "f4"), ("value_floats", "f4"), ("value_int", "i8"), ("value_ints", "i8")):
+        if name in attributes:
+            context.hold(node.outputs[0], tensor_from(np.array(attributes[name], dtype)))
+            return
+    raise NotHere("it holds no numbers")
+
+
+ELEMENTWISE: dict[str, tuple[Handler, set[str]]] = {
+    "Constant": (constant, {"value", "value_float", "value_floats", "value_int", "value_ints"}),
+    "Identity": (same, set()),
+    "Cast": (cast, {"to", "saturate"}),
+    "Dropout": (dropout, {"ratio", "seed"}),
+    **{
+        op: (plain(kind), set())
+        for op, kind in {
+            "Relu": "relu",
+            "Sigmoid": "sigmoid",
+            "Tanh": "tanh",
+            "HardSwish": "hard_swish",
+            "Mish": "mish",
+            "Softplus": "softplus",
+        }.items()
+    },
+    "LeakyRelu": (leaky_relu, {"alpha"}),
+    "Elu": (elu, {"alpha"}),
+    "HardSigmoid": (hard_sigmoid, {"alpha", "beta"}),
+    "Gelu": (gelu, {"approximate"}),
+    "Swish": (swish, {"alpha"}),
+    "PRelu": (prelu, set()),
+    "Softmax": (softmax("softmax"), {"axis"}),
+    "LogSoftmax": (softmax("log_softmax"), {"axis"}),
+    "Clip": (clip, {"max", "min"}),
+    **{
+        op: (joined(kind), {"axis", "broadcast"})
+        for op, kind in {
+            "Add": "add",
+            "Sub": "subtract",
+            "Mul": "multiply",
+            "Div": "divide",
+            "Pow": "power",
+            "Sum": "add",
+            "Mean": "average",
+            "Max": "maximum",
+            "Min": "minimum",
+        }.items()
+    },
+    **{
+        op: (unary(kind), set())
+        for op, kind in {
+            "Sqrt": "square_root",
+            "Exp": "exponential",
+            "Log": "logarithm",
+            "Erf": "error_function",
+            "Neg": "negate",
+            "Reciprocal": "reciprocal",
+            "Abs": "absolute",
+        }.items()
+    },
+    **{
+        op: (reduced(kind), {"axes", "keepdims", "noop_with_empty_axes"})
+        for op, kind in {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceL2": "norm"}.items()
+    },
+    "Gemm": (gemm, {"alpha", "beta", "broadcast", "transA", "transB"}),
+    "MatMul": (matmul, set()),
+    "BatchNormalization": (
+        batch_norm,
+        {"epsilon", "momentum", "spatial", "training_mode", "is_test", "consumed_inputs"},
+    ),
+    "InstanceNormalization": (instance_norm, {"epsilon"}),
+    "LayerNormalization": (layer_norm, {"axis", "epsilon", "stash_type"}),
+    "GroupNormalization": (group_norm, {"epsilon", "num_groups", "stash_type"}),
+    "LpNormalization": (l2_normalise, {"axis", "p"}),
+}
+"""What becomes of an operator, and the attributes that it may have."""
