@@ -87,7 +87,7 @@ def _program(model: Model, path: Path, size: tuple[int, int] | None) -> Program:
     outputs = [_output(context, item, path) for item in model.outputs]
     shapes = {known.name: known.shape for known in context.known.values()}
     operations = recognised(context.operations, context.constants, outputs, shapes)
-    operations = named(operations, context.arrays)
+    operations = named(operations, context.arrays, own.made)
     own_name = model.about.get(NETWORK, "") if VERSION in model.about else model.name
     return Program(
         name=path.stem if own_name.lower() in _NAMELESS else own_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from archspec.importing.operations import Operation
@@ -13,16 +13,22 @@ ENDS = (".weight", ".kernel", "/kernel", "/weight", ".gamma", "/gamma")
 """How the names of the array end whose module's name stands before."""
 
 
-def named(operations: Sequence[Operation], arrays: Mapping[str, str]) -> list[Operation]:
+def named(
+    operations: Sequence[Operation], arrays: Mapping[str, str], known: Collection[str] = ()
+) -> list[Operation]:
     """Operations with names that a person would give: their module's where it is one operation, or their kind's.
 
     `arrays` are names of the first array of an operation by its output, which tell of the module where it does not.
+    Those whose output is `known` have the names that they are to have.
     """
     paths = [_path(operation, arrays.get(operation.outputs[0], "")) for operation in operations]
     inside = Counter(path[:depth] for path in paths for depth in range(1, len(path)))
     used: Counter[tuple[str, ...]] = Counter()
     found = []
     for operation, path in zip(operations, paths, strict=True):
+        if operation.outputs[0] in known:
+            found.append(operation)
+            continue
         own = path
         if path and _is_general(path[-1], operation):
             if len(path) > 1 and inside[path[:-1]] == 1:

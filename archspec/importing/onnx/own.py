@@ -82,6 +82,8 @@ class Own:
         self._outputs = {item.name for item in model.outputs}
         self._values: dict[str, str] = {item.name: item.name for item in model.inputs}
         self._whole: dict[str, Whole] = {}
+        self.made: set[str] = set()
+        """Values that layers give which were put together: their names are paths already."""
         self.left: list[str] = []
         """Paths of layers whose nodes are something else than what they say."""
 
@@ -105,6 +107,7 @@ class Own:
         layer, shape = made
         context.operations[:] = [item for item in context.operations if _number(item) not in numbers]
         context.operations.append(layer)
+        self.made.add(layer.outputs[0])
         for name in last.outputs[:1]:
             context.known[name] = Known(name, shape)
         self._values[claim.path] = last.outputs[0]
@@ -195,6 +198,9 @@ class Own:
                 tensor = _of_places(tensor, weight)
             if tensor is None or prod(tensor.shape) != weight.size:
                 return None
+            if not weight.axes and tensor.shape != weight.shape:
+                # Factors of a map have axes of 1 behind the channels'.
+                tensor = _reshaped(tensor, weight.shape)
             found[weight.name] = tensor
         return found
 
@@ -228,7 +234,7 @@ def _contradicts(layer: Layer, types: Sequence[TensorType], node: Operation) -> 
     if node.kind != layer.kind:
         return node.kind not in _STANDS.get(layer.kind, set())
     for name, value in node.fields.items():
-        if name in ("pad", "rounding", "sides", "factor", "size", "axis", "indices", "like", "bias"):
+        if name in ("pad", "rounding", "sides", "factor", "size", "axis", "indices", "like", "bias", "momentum"):
             continue
         own = plain(getattr(layer, name, None))
         if isinstance(own, float) and isinstance(value, int | float):
@@ -252,6 +258,10 @@ def _connected(tensor: Tensor, weight: Weight, connections: Sequence[Sequence[in
         return None
     rows, columns = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return changed(tensor, weight.shape, lambda x: np.moveaxis(x[rows, columns], 0, -1))
+
+
+def _reshaped(tensor: Tensor, shape: Shape) -> Tensor:
+    return changed(tensor, shape, lambda x: x.reshape(shape))
 
 
 def _of_places(tensor: Tensor, weight: Weight) -> Tensor | None:
