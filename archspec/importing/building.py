@@ -98,7 +98,8 @@ def built(
     def text(numbers: Sequence[int], paths: Sequence[str], ends: Sequence[int], names: Sequence[str]) -> str:
         lines = [*head, "layers:", *lines_of(draft, numbers, paths, inputs)]
         path_of = dict(zip(numbers, paths, strict=True))
-        if list(ends) != [numbers[-1]]:
+        named_otherwise = draft.entries[numbers[-1]].operation.exact and list(names) != ["output"]
+        if list(ends) != [numbers[-1]] or named_otherwise:
             sources = {name: path_of[end] for name, end in zip(names, ends, strict=True)}
             given = {name: {"from": source, **more.get(name, {})} for name, source in sources.items()}
             lines += section("outputs", given if any(more.get(name) for name in given) else sources)
@@ -179,7 +180,7 @@ def _take(values: Values, operation: Operation) -> None:
     try:
         if operation.kind is None:
             raise CannotError(operation.why or "has no kind here")
-        if neutral.is_neutral(values, operation):
+        if not operation.exact and neutral.is_neutral(values, operation):
             neutral.handle(values, operation)
         else:
             kinds.handle(values, operation)

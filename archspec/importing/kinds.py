@@ -40,11 +40,11 @@ def handle(values: Values, operation: Operation) -> None:
     if axis is not None:
         _along_channels(int(axis), last, types)
     draft = values.draft
-    if kind == "identity" or fields.get("rate") == 0.0:
+    if not operation.exact and (kind == "identity" or fields.get("rate") == 0.0):
         draft.said["{layers} that change nothing in evaluation are left out"] += 1
         values.give(operation, flows[0].source, flows[0].last)
         return
-    if len(flows) == 1 and made.family == "join":
+    if len(flows) == 1 and made.family == "join" and not operation.exact:
         draft.said["{joins} of one input are left out"] += 1
         values.give(operation, flows[0].source, flows[0].last)
         return
@@ -62,10 +62,10 @@ def handle(values: Values, operation: Operation) -> None:
             ours = True
     if kind == "conv" and first is not None and 1 < first.channels == fields.get("groups"):
         kind, fields = _depthwise(fields, first.channels)
-    fields = _padded(kind, fields, first)
+    fields = fields if operation.exact else _padded(kind, fields, first)
     sources = [flow.source for flow in flows]
     source = draft.add(kind, fields, sources, operation, arrays=arrays, references=references, ours=ours, shares=shares)
-    if fields.get("rounding") == "ceil":
+    if fields.get("rounding") == "ceil" and not operation.exact:
         source = _floored(values, source)
     kind_made = draft.type_of(source)
     plain = kind_made is not None and kind_made.is_vector and not (first is not None and first.is_vector)

@@ -45,8 +45,8 @@ _WHY = {
 }
 
 
-def read(path: Path, size: tuple[int, int] | None = None) -> Program:
-    """The operations of an ONNX file; `size` is the height and width of images where the file leaves them open.
+def read(path: Path, size: tuple[int, ...] | None = None) -> Program:
+    """The operations of an ONNX file; `size` is height, width and channels of images where the file leaves them open.
 
     Raises `DataError`.
     """
@@ -57,10 +57,10 @@ def read(path: Path, size: tuple[int, int] | None = None) -> Program:
     except DamagedError as error:
         raise DataError("E563", f"{path} {error}") from None
     except OSError as error:
-        raise DataError("E560", f"{path} cannot be read: {error.strerror or error}") from None
+        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _program(model: Model, path: Path, size: tuple[int, int] | None) -> Program:
+def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
     context = Context(model, _batch(model))
     for name in model.sparse:
         raise DamagedError(f"has the sparse tensor {name[:120]!r}, which is not read: save it in full")
@@ -137,7 +137,7 @@ def _batch(model: Model) -> int:
 
 
 def _shape(
-    model: Model, declared: Declared, path: Path, size: tuple[int, int] | None, context: Context
+    model: Model, declared: Declared, path: Path, size: tuple[int, ...] | None, context: Context
 ) -> tuple[int, ...]:
     """An input's shape with the batch's axis. Raises `DataError` where it is none that a network here takes."""
     name = declared.name[:60]
@@ -151,18 +151,17 @@ def _shape(
         )
     rest = list(declared.dims[1:])
     open_ = [index for index, extent in enumerate(rest) if isinstance(extent, str)]
-    if open_ and len(rest) == 3 and set(open_) <= {1, 2} and size is not None:
-        for index in open_:
-            rest[index] = size[index - 1]
-        context.notes["height and width of the input are those that were asked for; the file leaves them open"] += 1
-    elif open_:
-        axes = [str(rest[index]) or f"axis {index + 1}" for index in open_]
-        image = len(rest) == 3 and set(open_) <= {1, 2}
+    # As a user gives them: the axes of places first, then the channels.
+    given = dict(zip([*range(1, len(rest)), 0], size or (), strict=False))
+    for index in [index for index in open_ if index in given]:
+        rest[index] = given[index]
+        open_.remove(index)
+    if open_:
+        said = "×".join("?" if isinstance(extent, str) else str(extent) for extent in rest)
         raise DataError(
-            "E567",
-            f"{path} leaves the size of its input `{name}` open: {', '.join(axes)}",
-            notes=["a spec has an input of a certain size, by which all others follow"],
-            help=["give the images' size: `--input HxW`, such as `--input 224x224`"] if image else [],
+            "E565",
+            f"{path} does not say how large its input `{name}` is: {said}",
+            help=["--input 224x224 says it, or 224x224x3 with channels"],
         )
     return (context.batch, *(int(extent) for extent in rest))
 

@@ -54,6 +54,8 @@ class Operation:
     shape: tuple[int, ...] | None = None
     """The shape of its first output, without the batch's axis, as the file says it or by the rules of its format: held
     against what comes out here, so that no layer is silently another."""
+    exact: bool = False
+    """Whether it is a layer of ours, field for field, as a file says that was made of a spec: it stays as it is."""
 
 
 NEUTRAL = {

@@ -38,9 +38,15 @@ def _is_prototxt(head: bytes) -> bool:
     return re.search(rb"(?m)^\s*(?:layers?\s*:?\s*\{|input_(?:dim|shape)\s*[:{]|name\s*:\s*[\"'])", head) is not None
 
 
+def _is_nothing_else(head: bytes) -> bool:
+    """Of a format that no first bytes tell of."""
+    return False
+
+
 FORMATS = (
     Format("Darknet", "darknet", (".cfg",), _is_darknet),
     Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt, sized=True),
+    Format("ONNX", "onnx_file", (".onnx",), _is_nothing_else, sized=True),
 )
 """Those that are read. Files are held against them in this order."""
 

@@ -13,9 +13,7 @@ ENDS = (".weight", ".kernel", "/kernel", "/weight", ".gamma", "/gamma")
 """How the names of the array end whose module's name stands before."""
 
 
-def named(
-    operations: Sequence[Operation], arrays: Mapping[str, str], known: Collection[str] = ()
-) -> list[Operation]:
+def named(operations: Sequence[Operation], arrays: Mapping[str, str], known: Collection[str] = ()) -> list[Operation]:
     """Operations with names that a person would give: their module's where it is one operation, or their kind's.
 
     `arrays` are names of the first array of an operation by its output, which tell of the module where it does not.

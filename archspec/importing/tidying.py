@@ -39,8 +39,9 @@ def tidy(draft: Draft, outputs: Sequence[int], *, keep_softmax: bool) -> list[in
     """Tidies a draft up; gives the outputs as they are then, and says in the draft what was replaced."""
     work = Tidying(draft, outputs)
     for rule in (_gates, _pooled, _functions, _paddings):
-        for number in range(len(draft.entries)):
-            rule(work, number)
+        for number, entry in enumerate(draft.entries):
+            if not entry.operation.exact:
+                rule(work, number)
     if not keep_softmax:
         _softmax(work)
     return work.outputs
@@ -156,7 +157,12 @@ def _softmax(work: Tidying) -> None:
     """A softmax that is an output is left out: outputs are scores here, of which losses and predictions make it."""
     for output in list(work.outputs):
         entry = work.entry(output)
-        if entry is None or entry.kind not in ("softmax", "log_softmax") or work.takers.get(output):
+        if (
+            entry is None
+            or entry.operation.exact
+            or entry.kind not in ("softmax", "log_softmax")
+            or work.takers.get(output)
+        ):
             continue
         work.draft.said[f"{{outputs}} end with {entry.kind}, which is left out: the scores before it come out"] += 1
         work.replace(output, entry.sources[0])

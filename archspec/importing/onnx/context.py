@@ -83,6 +83,10 @@ class Context:
             raise NotHere("it comes behind an operator that is not known here")
         return shape
 
+    def loose(self, node: Node, index: int = 0) -> Shape | None:
+        """The shape of an input, None where nothing is known of it and nothing needs to be."""
+        return self.known[node.inputs[index]].shape if self.given(node, index) else self.shape(node, index)
+
     def constant(self, node: Node, index: int) -> Tensor | None:
         """An input that is a constant, None where it is not, or is left out."""
         return self.known[node.inputs[index]].tensor if self.given(node, index) else None

@@ -19,7 +19,6 @@ Handler = Callable[[Context, Node], None]
 
 def same(context: Context, node: Node) -> None:
     """What changes nothing in evaluation."""
-    context.shape(node)
     context.alias(node)
 
 
@@ -35,7 +34,7 @@ def cast(context: Context, node: Node) -> None:
 
 
 def dropout(context: Context, node: Node) -> None:
-    shape = context.shape(node)
+    shape = context.loose(node)
     rate = node.attributes.get("ratio", 0.5)
     if context.given(node, 1):
         rate = float(context.numbers(node, 1, "ratio").reshape(-1)[0])
@@ -51,7 +50,7 @@ def plain(kind: str, **names: str) -> Handler:
     """An operator that is a kind of ours, its attributes by the fields that they are: `slope="alpha"`."""
 
     def handle(context: Context, node: Node) -> None:
-        shape = context.shape(node)
+        shape = context.loose(node)
         fields = {field: node.attributes[name] for field, name in names.items() if name in node.attributes}
         context.emit(node, kind, fields, inputs=[context.taken(node.inputs[0])], shape=shape)
 
@@ -60,17 +59,17 @@ def plain(kind: str, **names: str) -> Handler:
 
 def leaky_relu(context: Context, node: Node) -> None:
     fields = {"slope": node.attributes.get("alpha", 0.01)}
-    context.emit(node, "leaky_relu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+    context.emit(node, "leaky_relu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
 
 
 def elu(context: Context, node: Node) -> None:
     fields = {"alpha": node.attributes.get("alpha", 1.0)}
-    context.emit(node, "elu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+    context.emit(node, "elu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
 
 
 def hard_sigmoid(context: Context, node: Node) -> None:
     """max(0, min(1, alpha·x + beta)); of ours alpha is 1/6 and beta 1/2."""
-    shape = context.shape(node)
+    shape = context.loose(node)
     alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
     if abs(alpha - 1 / 6) > 1e-5 or beta != 0.5:
         raise NotHere(f"its slope is {alpha:.6g} and its middle {beta:.6g}, and ours 1/6 and 0.5")
@@ -82,13 +81,13 @@ def gelu(context: Context, node: Node) -> None:
     if how not in ("none", "tanh"):
         raise NotHere(f"its approximation is {how}")
     fields = {"approximate": True} if how == "tanh" else {}
-    context.emit(node, "gelu", fields, inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+    context.emit(node, "gelu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
 
 
 def swish(context: Context, node: Node) -> None:
     if node.attributes.get("alpha", 1.0) != 1.0:
         raise NotHere(f"its alpha is {node.attributes['alpha']:.6g}")
-    context.emit(node, "silu", inputs=[context.taken(node.inputs[0])], shape=context.shape(node))
+    context.emit(node, "silu", inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
 
 
 def prelu(context: Context, node: Node) -> None:
@@ -123,7 +122,7 @@ def softmax(kind: str) -> Handler:
 
 
 def clip(context: Context, node: Node) -> None:
-    shape = context.shape(node)
+    shape = context.loose(node)
     low, high = node.attributes.get("min"), node.attributes.get("max")
     if context.given(node, 1):
         low = float(context.numbers(node, 1, "lower bound").reshape(-1)[0])
@@ -184,7 +183,7 @@ def unary(kind: str) -> Handler:
     """A function that is no layer by itself, and may be a part of one."""
 
     def handle(context: Context, node: Node) -> None:
-        shape = context.shape(node)
+        shape = context.loose(node)
         context.emit(node, kind, inputs=[context.taken(node.inputs[0])], shape=shape)
 
     return handle

@@ -56,7 +56,8 @@ def folded(context: Context, node: Node) -> bool:
             result = fold(arrays, node.attributes, context.model.opset)
     except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, KeyError, MemoryError) as error:
         raise NotHere(f"its constants do not fit together ({error})") from None
-    if result.size > MAX_FOLDED and result.base is None:
+    # Of what is spread over the batch one sample counts.
+    if result.size // max(1, *result.shape[:1]) > MAX_FOLDED or (result.size > MAX_FOLDED and result.base is None):
         raise NotHere(f"it makes a constant of {result.size:,} numbers")
     context.hold(node.outputs[0], tensor_from(result))
     return True

@@ -169,6 +169,7 @@ class Own:
             scope=tuple(scope),
             said=claim.nodes[-1].said,
             place=claim.nodes[-1].place,
+            exact=True,
         )
         return operation, shape
 
