@@ -31,16 +31,17 @@ _HANDLERS: Mapping[str, tuple[Callable[[Context, Node], None], set[str]]] = {
     **RESIZING,
 }
 _WHY = {
-    **dict.fromkeys(("Loop", "If", "Scan"), "has a graph of its own, which is run or not as values say"),
+    **dict.fromkeys(("Loop", "If", "Scan"), "it has a graph of its own, which is run or not as values say"),
     **dict.fromkeys(
-        ("LSTM", "GRU", "RNN"), "is recurrent: layers here are functions of one sample, with no state from step to step"
+        ("LSTM", "GRU", "RNN"),
+        "it is recurrent: layers here are functions of one sample, with no state from step to step",
     ),
     **dict.fromkeys(
         (
             *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
             *("ConvInteger", "MatMulInteger"),
         ),
-        "is of a quantised network, whose whole numbers stand for others: import the file that it was made from",
+        "it is of a quantised network, whose whole numbers stand for others: import the file that it was made from",
     ),
 }
 
@@ -106,7 +107,7 @@ _NAMELESS = {"", "main_graph", "torch_jit", "torch-jit-export", "graph", "main",
 
 
 def _said(text: str, times: int) -> str:
-    return text if times == 1 else f"{text} ({times} times)"
+    return text if times == 1 else f"{text} ({count(times, 'time')})"
 
 
 def _notes(model: Model, left: Sequence[str], prepared: int) -> list[str]:
@@ -183,7 +184,7 @@ def _take(context: Context, node: Node) -> None:
         if not node.outputs or not node.outputs[0]:
             raise DamagedError(f"is damaged: {node.place} gives nothing")
         if any(isinstance(value, Graph) for value in node.attributes.values()):
-            raise NotHere(_WHY.get(node.op, "has a graph of its own"))
+            raise NotHere(_WHY.get(node.op, "it has a graph of its own"))
         if folded(context, node):
             return
         if node.domain or handler is None:
@@ -200,4 +201,4 @@ def _take(context: Context, node: Node) -> None:
 
 
 def _unknown(node: Node) -> str:
-    return f"is an operator of {node.domain}'s own" if node.domain else ""
+    return f"it is an operator of {node.domain}'s own" if node.domain else ""

@@ -179,7 +179,7 @@ def test_all_that_has_no_kind_is_named_at_once_with_its_place(tmp_path: Path) ->
 def test_an_attribute_that_is_not_known_is_not_passed_over(tmp_path: Path) -> None:
     node = helper.make_node("Relu", ["x"], ["y"], leak=0.1)
     (missing,) = read(saved(tmp_path / "a.onnx", [node], {})).missing
-    assert missing.why == "its attribute leak is not known here"
+    assert missing.why == "has no layer like it: its attribute leak is not known here"
 
 
 def test_sums_over_samples_are_no_layers(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.onnx.model import MAX_SIZE, Model, Node
 from archspec.importing.operations import Operation
 from archspec.weights.tensors import Tensor
@@ -102,7 +103,7 @@ class Context:
         """The numbers of an input that must be a constant. Raises `NotHere`."""
         tensor = self.array(node, index, what)
         if prod(tensor.shape) > MAX_FOLDED:
-            raise NotHere(f"its {what} has {prod(tensor.shape):,} numbers")
+            raise NotHere(f"its {what} has {count(prod(tensor.shape), 'number')}")
         return loaded(tensor)
 
     def whole(self, node: Node, index: int, what: str) -> list[int]:
@@ -169,6 +170,8 @@ class Context:
 
     def unknown(self, node: Node, why: str, shape: Shape | None) -> None:
         """An operator that there is nothing like: its outputs have the shapes that the file says, if it says any."""
+        # What is said of it follows its name: `Conv has no layer like it: …`.
+        why = why.removeprefix("it ") if not why or why.startswith("it ") else f"has no layer like it: {why}"
         inputs = [self.taken(name) for name in node.inputs if name and self.known[name].tensor is None]
         *scope, own = scopes(node.name)
         outputs = tuple(name for name in node.outputs if name)

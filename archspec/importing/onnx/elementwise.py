@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.onnx.context import Context, NotHere, Shape, tensor_from
 from archspec.importing.onnx.model import Node
 from archspec.importing.onnx.tensors import changed
@@ -233,12 +234,12 @@ def gemm(context: Context, node: Node) -> None:
         kernel = changed(kernel, kernel.shape, partial(_times, alpha))
     units, features = kernel.shape
     if features != shape[1]:
-        raise NotHere(f"its matrix is for {features} features, and its input has {shape[1]}")
+        raise NotHere(f"its matrix is for {count(features, 'feature')}, and its input has {shape[1]}")
     arrays = {"kernel": kernel}
     if context.given(node, 2):
         bias = context.array(node, 2, "bias")
         if prod(bias.shape) not in (1, units) or (prod(bias.shape) != 1 and bias.shape[-1] != units):
-            raise NotHere(f"its bias has the shape {list(bias.shape)} for {units} units")
+            raise NotHere(f"its bias has the shape {list(bias.shape)} for {count(units, 'unit')}")
         beta = node.attributes.get("beta", 1.0)
         whole = prod(bias.shape) == units
         arrays["bias"] = changed(
@@ -262,7 +263,7 @@ def matmul(context: Context, node: Node) -> None:
     if kernel is not None and len(kernel.shape) == 2 and len(one) >= 2 and context.constant(node, 0) is None:
         features, units = kernel.shape
         if features != one[-1]:
-            raise NotHere(f"its matrix is for {features} features, and its input has {one[-1]}")
+            raise NotHere(f"its matrix is for {count(features, 'feature')}, and its input has {one[-1]}")
         arrays = {"kernel": changed(kernel, (units, features), np.transpose)}
         fields = {"units": units, "bias": False, **({} if len(one) == 2 else {"axis": len(one) - 1})}
         out = (*one[:-1], units)
@@ -288,7 +289,7 @@ def batch_norm(context: Context, node: Node) -> None:
     names = ("scale", "bias", "mean", "var")
     arrays = {name: context.array(node, index, name) for index, name in enumerate(names, 1)}
     if any(array.shape != (shape[1],) for array in arrays.values()):
-        raise NotHere(f"its arrays are not of {shape[1]} channels")
+        raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
     fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "momentum": node.attributes.get("momentum", 0.9)}
     inputs = [context.taken(node.inputs[0])]
     context.emit(node, "batch_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
@@ -298,7 +299,7 @@ def instance_norm(context: Context, node: Node) -> None:
     shape = context.shape(node)
     arrays = {name: context.array(node, index, name) for index, name in ((1, "scale"), (2, "bias"))}
     if len(shape) not in (3, 4) or any(array.shape != (shape[1],) for array in arrays.values()):
-        raise NotHere(f"its arrays are not of {shape[1]} channels")
+        raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
     fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "scale": True, "bias": True}
     inputs = [context.taken(node.inputs[0])]
     context.emit(node, "instance_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
@@ -330,7 +331,7 @@ def group_norm(context: Context, node: Node) -> None:
     shape = context.shape(node)
     groups = node.attributes.get("num_groups", 0)
     if groups < 1 or shape[1] % groups:
-        raise NotHere(f"it has {groups} groups for {shape[1]} channels")
+        raise NotHere(f"it has {count(groups, 'group')} for {count(shape[1], 'channel')}")
     arrays = {}
     for index, name in ((1, "scale"), (2, "bias")):
         array = context.array(node, index, name)
@@ -338,7 +339,7 @@ def group_norm(context: Context, node: Node) -> None:
             # Up to version 20 there is one number for a group.
             array = changed(array, (shape[1],), lambda x: np.repeat(x, shape[1] // groups))
         if array.shape != (shape[1],):
-            raise NotHere(f"its arrays are not of {shape[1]} channels")
+            raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
         arrays[name] = array
     fields = {"groups": groups, "epsilon": node.attributes.get("epsilon", 1e-5)}
     inputs = [context.taken(node.inputs[0])]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.onnx.context import MAX_FOLDED, Context, NotHere, Shape, loaded, tensor_from
 from archspec.importing.onnx.model import Node
 from archspec.importing.onnx.tensors import TYPES, changed
@@ -58,7 +59,7 @@ def folded(context: Context, node: Node) -> bool:
         raise NotHere(f"its constants do not fit together ({error})") from None
     # Of what is spread over the batch one sample counts.
     if result.size // max(1, *result.shape[:1]) > MAX_FOLDED or (result.size > MAX_FOLDED and result.base is None):
-        raise NotHere(f"it makes a constant of {result.size:,} numbers")
+        raise NotHere(f"it makes a constant of {count(result.size, 'number')}")
     context.hold(node.outputs[0], tensor_from(result))
     return True
 
@@ -132,7 +133,7 @@ def reshaped(shape: Shape, wanted: list[int], allow_zero: bool) -> Shape:
     if -1 in sizes:
         sizes[sizes.index(-1)] = prod(shape) // known
     if prod(sizes) != prod(shape):
-        raise NotHere(f"{prod(shape):,} numbers cannot have the shape {wanted[:16]}")
+        raise NotHere(f"{count(prod(shape), 'number')} cannot have the shape {wanted[:16]}")
     return tuple(sizes)
 
 

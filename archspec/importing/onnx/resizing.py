@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.onnx.context import Context, NotHere, Shape
 from archspec.importing.onnx.model import Node
 
@@ -26,14 +27,14 @@ def resize(context: Context, node: Node) -> None:
     if attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise NotHere(f"its keep_aspect_ratio_policy is {attributes['keep_aspect_ratio_policy']}")
     if not (scales or sizes) or len(scales or sizes) != len(axes):
-        raise NotHere(f"it has {len(scales or sizes)} sizes for {len(axes)} axes")
+        raise NotHere(f"it has {count(len(scales or sizes), 'size')} for {count(len(axes), 'axis')}")
     factor = [1.0] * rank
     out = list(shape)
     for axis, value in zip(axes, scales or sizes, strict=True):
         out[axis] = int(np.floor(shape[axis] * value + 1e-6)) if scales else int(value)
         factor[axis] = float(value) if scales else value / shape[axis]
     if out[:2] != list(shape[:2]) or rank not in (3, 4):
-        raise NotHere(f"it makes {out[:2]} samples and channels of {list(shape[:2])}, or has {rank} axes")
+        raise NotHere(f"it changes samples or channels: {list(shape)} become {out}")
     if any(not 0 < size <= MAX_AXIS for size in out[2:]):
         raise NotHere(f"it makes {out[2:]} of {list(shape[2:])}")
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.importing.onnx import folding
 from archspec.importing.onnx.context import Context, NotHere, Shape
 from archspec.importing.onnx.model import Node
@@ -224,7 +225,7 @@ def pad(context: Context, node: Node) -> None:
         spread = dict(zip(axes, both, strict=True))
         pads = [spread.get(axis, (0, 0))[side] for side in (0, 1) for axis in range(rank)]
     if len(pads) != 2 * rank:
-        raise NotHere(f"it has {len(pads)} sides, and its input {rank} axes")
+        raise NotHere(f"it has {count(len(pads), 'side')}, and its input {count(rank, 'axis')}")
     value = float(node.attributes.get("value", 0.0))
     if context.given(node, 2):
         value = float(context.numbers(node, 2, "value").reshape(-1)[0])
@@ -277,7 +278,7 @@ def depth_to_space(context: Context, node: Node) -> None:
     block = node.attributes.get("blocksize", 0)
     mode = node.attributes.get("mode", "DCR")
     if block < 1 or channels % block**2 or mode not in ("DCR", "CRD"):
-        raise NotHere(f"its block is {block}, its mode {mode}, and its input has {channels} channels")
+        raise NotHere(f"its block is {block}, its mode {mode}, and its input has {count(channels, 'channel')}")
     out = (batch, channels // block**2, height * block, width * block)
     fields = {"block": block, "order": "tensorflow" if mode == "DCR" else "pytorch"}
     context.emit(node, "depth_to_space", fields, inputs=[context.taken(node.inputs[0])], shape=out)
@@ -295,7 +296,7 @@ def space_to_depth(context: Context, node: Node) -> None:
 
 def _map(shape: Shape) -> Shape:
     if len(shape) != 4:
-        raise NotHere(f"its input has {len(shape)} axes; maps have four with the batch's")
+        raise NotHere(f"its input has {count(len(shape), 'axis')}; maps have four with the batch's")
     return shape
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import ml_dtypes
 import numpy as np
 
+from archspec.diagnostics import count
 from archspec.formats.mapping import DamagedError, mapped
 from archspec.formats.protobuf import Message
 from archspec.weights.tensors import Tensor
@@ -107,7 +108,7 @@ def tensor_of(message: Message, beside: Beside) -> Tensor:
     content = _content(message, dtype, beside, name)
     if len(content) != prod(shape) * dtype.itemsize:
         raise DamagedError(
-            f"is damaged: {name} of shape {list(shape)} and type {dtype.name} has {len(content):,} bytes "
+            f"is damaged: {name} of shape {list(shape)} and type {dtype.name} has {count(len(content), 'byte')} "
             f"instead of {prod(shape) * dtype.itemsize:,}"
         )
     return Tensor(shape, dtype.name, partial(_loaded, content, dtype, shape))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from archspec.diagnostics import count
 from archspec.importing.onnx.context import Context, NotHere, Shape
 from archspec.importing.onnx.model import Node
 from archspec.weights.tensors import Tensor
@@ -22,14 +23,14 @@ class Laid:
         self.sizes = shape[2:]
         axes = len(self.sizes)
         if axes not in (1, 2):
-            raise NotHere(f"it works on {axes} axes beside the channels; maps have two and signals one")
+            raise NotHere(f"it works on {count(axes, 'axis')} beside the channels; maps have two and signals one")
         self.kernel = list(kernel)
         self.stride = node.attributes.get("strides") or [1] * axes
         self.dilation = node.attributes.get("dilations") or [1] * axes
         pads = node.attributes.get("pads") or [0] * (2 * axes)
         self.auto = node.attributes.get("auto_pad", "NOTSET") or "NOTSET"
         if {len(self.kernel), len(self.stride), len(self.dilation)} != {axes} or len(pads) != 2 * axes:
-            raise NotHere(f"its kernel, strides, dilations and pads are not of {axes} axes")
+            raise NotHere(f"its kernel, strides, dilations and pads are not of {count(axes, 'axis')}")
         if any(not 0 < value < MAX_AXIS for value in (*self.kernel, *self.stride, *self.dilation)):
             raise NotHere("its kernel, strides or dilations are below 1")
         self.ceil = bool(node.attributes.get("ceil_mode", 0))
@@ -85,14 +86,14 @@ def conv(context: Context, node: Node) -> None:
     shape = context.shape(node)
     kernel = context.array(node, 1, "kernel")
     if len(kernel.shape) != len(shape):
-        raise NotHere(f"its kernel has {len(kernel.shape)} axes and its input {len(shape)}")
+        raise NotHere(f"its kernel has {count(len(kernel.shape), 'axis')} and its input {len(shape)}")
     filters, inner, *taps = kernel.shape
     groups = node.attributes.get("group", 1)
     laid = Laid(node, shape, taps)
     if node.attributes.get("kernel_shape", taps) != taps:
         raise NotHere(f"its kernel is {taps}, and its kernel_shape {node.attributes['kernel_shape']}")
     if groups < 1 or shape[1] != inner * groups or filters % groups:
-        raise NotHere(f"its kernel is for {inner * groups} channels, and its input has {shape[1]}")
+        raise NotHere(f"its kernel is for {count(inner * groups, 'channel')}, and its input has {shape[1]}")
     arrays = _arrays(context, node, kernel, filters)
     fields = {**laid.fields("kernel"), "bias": "bias" in arrays}
     inputs = [context.taken(node.inputs[0])]
@@ -113,7 +114,7 @@ def _arrays(context: Context, node: Node, kernel: Tensor, filters: int) -> dict[
     if context.given(node, 2):
         arrays["bias"] = context.array(node, 2, "bias")
         if arrays["bias"].shape != (filters,):
-            raise NotHere(f"its bias has the shape {list(arrays['bias'].shape)} for {filters} filters")
+            raise NotHere(f"its bias has the shape {list(arrays['bias'].shape)} for {count(filters, 'filter')}")
     return arrays
 
 
@@ -121,19 +122,19 @@ def transposed_conv(context: Context, node: Node) -> None:
     shape = context.shape(node)
     kernel = context.array(node, 1, "kernel")
     if len(kernel.shape) != len(shape):
-        raise NotHere(f"its kernel has {len(kernel.shape)} axes and its input {len(shape)}")
+        raise NotHere(f"its kernel has {count(len(kernel.shape), 'axis')} and its input {len(shape)}")
     inner, each, *taps = kernel.shape
     groups = node.attributes.get("group", 1)
     filters = each * groups
     if inner != shape[1] or groups < 1 or inner % groups:
-        raise NotHere(f"its kernel is for {inner} channels, and its input has {shape[1]}")
+        raise NotHere(f"its kernel is for {count(inner, 'channel')}, and its input has {shape[1]}")
     automatic = node.attributes.get("auto_pad", "NOTSET") or "NOTSET"
     plain = {key: value for key, value in node.attributes.items() if key != "auto_pad"}
     laid = Laid(replace(node, attributes=plain), shape, taps)
     extra = list(node.attributes.get("output_padding") or [0] * len(taps))
     wanted = node.attributes.get("output_shape")
     if len(extra) != len(taps) or (wanted is not None and len(wanted) < len(taps)):
-        raise NotHere(f"its output_padding or output_shape is not of {len(taps)} axes")
+        raise NotHere(f"its output_padding or output_shape is not of {count(len(taps), 'axis')}")
     if automatic not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
         raise NotHere(f"its auto_pad is {automatic}")
     if wanted is not None or automatic.startswith("SAME"):
@@ -202,7 +203,9 @@ def global_pool(kind: str) -> Callable[[Context, Node], None]:
     def pool(context: Context, node: Node) -> None:
         shape = context.shape(node)
         if len(shape) not in (3, 4):
-            raise NotHere(f"its input has {len(shape)} axes; maps have four with the batch's and signals three")
+            raise NotHere(
+                f"its input has {count(len(shape), 'axis')}; maps have four with the batch's and signals three"
+            )
         out = (*shape[:2], *(1 for _ in shape[2:]))
         context.emit(node, kind, {"keep_dims": True}, inputs=[context.taken(node.inputs[0])], shape=out)
 
