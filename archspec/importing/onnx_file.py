@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from archspec.diagnostics import DataError, count, listed
@@ -17,7 +18,7 @@ from archspec.importing.onnx.resizing import RESIZING
 from archspec.importing.onnx.shapes import SHAPES
 from archspec.importing.onnx.tensors import Beside
 from archspec.importing.onnx.windows import WINDOWS
-from archspec.importing.operations import Program, Value
+from archspec.importing.operations import Operation, Program, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 
@@ -88,7 +89,7 @@ def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
     outputs = [_output(context, item, path) for item in model.outputs]
     shapes = {known.name: known.shape for known in context.known.values()}
     operations = recognised(context.operations, context.constants, outputs, shapes)
-    operations = named(operations, context.arrays, own.made)
+    operations = [_with_shape(item, shapes) for item in named(operations, context.arrays, own.made)]
     own_name = model.about.get(NETWORK, "") if VERSION in model.about else model.name
     return Program(
         name=path.stem if own_name.lower() in _NAMELESS else own_name,
@@ -104,6 +105,11 @@ def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
 
 _NAMELESS = {"", "main_graph", "torch_jit", "torch-jit-export", "graph", "main", "tf2onnx", "onnx_graph", "model"}
 """What exporters call graphs of which they know no name."""
+
+
+def _with_shape(operation: Operation, shapes: Mapping[str, tuple[int, ...] | None]) -> Operation:
+    shape = shapes.get(operation.outputs[0]) if operation.outputs else None
+    return operation if shape is None else replace(operation, shape=shape[1:])
 
 
 def _said(text: str, times: int) -> str:

@@ -54,7 +54,7 @@ def saved(
 
 
 def read(path: Path, size: tuple[int, ...] | None = None) -> Built:
-    return built(onnx_file.read(path, size), path, keep_softmax=True)
+    return built(onnx_file.read(path, size), path, keep_softmax=True, flat=True)
 
 
 def kernel(*shape: int) -> np.ndarray:

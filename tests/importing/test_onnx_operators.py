@@ -59,7 +59,7 @@ def file_of(
 
 
 def read(path: Path, size: tuple[int, ...] | None = None) -> Built:
-    return built(onnx_file.read(path, size), path, keep_softmax=True)
+    return built(onnx_file.read(path, size), path, keep_softmax=True, flat=True)
 
 
 def kinds(made: Built) -> list[str]:
