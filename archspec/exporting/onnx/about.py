@@ -16,12 +16,12 @@ LAYOUTS = {3: "NCHW", 2: "NCL", 1: "NF"}
 KINDS = {3: "image", 2: "signal", 1: "vector"}
 
 
-def about(subject: Subject, graph: GraphProto, opset: int, ir_version: int, *, with_preprocessing: bool) -> ModelProto:
-    """The whole model."""
+def about(subject: Subject, opset: int, ir_version: int, *, with_preprocessing: bool) -> ModelProto:
+    """The model, its graph being empty yet."""
     from archspec import __version__
 
     model: ModelProto = helper.make_model(
-        graph,
+        GraphProto(),
         producer_name="archspec",
         producer_version=__version__,
         doc_string=subject.graph.title,

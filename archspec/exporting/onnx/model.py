@@ -56,16 +56,17 @@ def model_of(subject: Subject, *, with_preprocessing: bool = False, notes: list[
     graph = subject.graph
     size = sum(array.nbytes for array in subject.arrays.values())
     _check_size(graph.name, size)
-    scribe = Scribe(subject.arrays, orders_of(graph))
+    model = about(subject, OPSET, IR_VERSION, with_preprocessing=with_preprocessing)
+    scribe = Scribe(subject.arrays, orders_of(graph), model.graph)
     names = {-1 - place: item.name for place, item in enumerate(graph.inputs)}
     inputs = [_info(item.name, item.type) for item in graph.inputs]
     if with_preprocessing:
         inputs = preprocessed(subject, scribe, names, notes)
     else:
         beside(subject, notes)
-    whole = written(graph, scribe, names, inputs)
-    _check_size(graph.name, scribe.bytes)
-    return about(subject, whole, OPSET, IR_VERSION, with_preprocessing=with_preprocessing)
+    written(graph, scribe, names, inputs)
+    _check_size(graph.name, scribe.size)
+    return model
 
 
 def _check_size(name: str, size: int) -> None:
@@ -88,16 +89,13 @@ def written(graph: Graph, scribe: Scribe, names: dict[int, str], inputs: list[Va
     for output in graph.outputs:
         if names[output.node] != output.name:
             own = helper.make_node("Identity", [names[output.node]], [output.name], name=f"output/{output.name}")
-            scribe.nodes.append(own)
-    return helper.make_graph(
-        scribe.nodes,
-        graph.name,
-        inputs,
-        [_info(output.name, graph.output_type(output)) for output in graph.outputs],
-        list(scribe.initialisers.values()),
-        value_info=known,
-        doc_string=graph.title,
-    )
+            scribe.graph.node.append(own)
+    whole = scribe.graph
+    whole.name, whole.doc_string = graph.name, graph.title
+    whole.input.extend(inputs)
+    whole.output.extend(_info(output.name, graph.output_type(output)) for output in graph.outputs)
+    whole.value_info.extend(known)
+    return whole
 
 
 def _emit(node: Node, at: At) -> None:

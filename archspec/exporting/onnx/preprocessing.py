@@ -54,7 +54,7 @@ def _written(scribe: Scribe, name: str, input: Input) -> str:
 
     def op(kind: str, part: str, *others: str, **attributes: Any) -> str:
         own = f"preprocessing/{name}/{part}"
-        scribe.nodes.append(helper.make_node(kind, [value, *others], [own], name=own, **attributes))
+        scribe.graph.node.append(helper.make_node(kind, [value, *others], [own], name=own, **attributes))
         return own
 
     def numbers(part: str, array: np.ndarray) -> str:

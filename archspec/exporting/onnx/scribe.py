@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, helper
 
 from archspec.exporting.onnx.orders import Order, Orders
 from archspec.graph import Node
@@ -48,29 +49,33 @@ class Scribe:
 
     arrays: Mapping[str, np.ndarray]
     orders: Orders
-    nodes: list[NodeProto] = field(default_factory=list)
-    initialisers: dict[str, TensorProto] = field(default_factory=dict)
-    bytes: int = 0
-    _kept: dict[str, np.ndarray] = field(default_factory=dict)
+    graph: GraphProto = field(default_factory=GraphProto)
+    """Where it is written: that of the model, since arrays would be copied with it into another."""
+    size: int = 0
+    """Bytes of the initialisers."""
+    _kept: dict[str, tuple[tuple[int, ...], str, bytes]] = field(default_factory=dict)
+    """The initialisers: shape, type and digest of each."""
 
     def keep(self, name: str, array: np.ndarray) -> str:
         """The initialiser of this name, or where the name stands for other numbers already, of one like it."""
-        array = np.asarray(array)
+        array = np.asarray(array, order="C")
+        known = (array.shape, array.dtype.name, sha256(array).digest())
         own, number = name, 1
         while own in self._kept:
-            known = self._kept[own]
-            if known.shape == array.shape and known.dtype == array.dtype and np.array_equal(known, array):
+            if self._kept[own] == known:
                 return own
             number += 1
             own = f"{name}.{number}"
-        self._kept[own] = array
+        self._kept[own] = known
         self.add(own, array)
         return own
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Adds an initialiser."""
-        self.bytes += array.nbytes
-        self.initialisers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
+        self.size += array.nbytes
+        written = self.graph.initializer.add(name=name, dims=array.shape)
+        written.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        written.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
     def laid(self, name: str, weight: Weight, order: Order) -> np.ndarray:
         """An array of the network's in PyTorch's layout."""
@@ -119,12 +124,12 @@ class At:
             about[FIELDS] = json.dumps({key: item for key, item in fields.items() if item is not None})
         for key, text in about.items():
             written.metadata_props.add(key=key, value=text)
-        self.scribe.nodes.append(written)
+        self.scribe.graph.node.append(written)
         return value
 
     def say(self, key: str, value: Any) -> None:
         """Adds a property, as JSON, to the node that was written last."""
-        self.scribe.nodes[-1].metadata_props.add(key=key, value=json.dumps(value))
+        self.scribe.graph.node[-1].metadata_props.add(key=key, value=json.dumps(value))
 
     def array(self, name: str) -> np.ndarray:
         """An array that the layer uses, in this package's axes."""
