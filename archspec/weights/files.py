@@ -1,4 +1,4 @@
-"""Tensors in files: safetensors, and what PyTorch, Keras and NumPy write."""
+"""Tensors in files: safetensors, and what PyTorch, Keras, NumPy, Caffe, Darknet and ONNX write."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ import numpy as np
 from archspec.diagnostics import DataError, did_you_mean
 from archspec.formats import archives, hdf5
 from archspec.formats.mapping import DamagedError
+from archspec.weights.caffe_files import is_caffe, opened_caffe
+from archspec.weights.darknet_files import is_darknet, opened_darknet
 from archspec.weights.keras_files import is_keras, keras_archive, keras_hdf5
 from archspec.weights.numpy_files import is_npz, npz_tensors
+from archspec.weights.onnx_files import is_onnx, opened_onnx
 from archspec.weights.tensors import FLOATS, Tensor, TensorFile, UnreadableError
 from archspec.weights.torch_files import opened_torch
 from archspec.writing import write_by
 
 PICKLES = (".pth", ".pt", ".bin", ".tar", ".ckpt", ".pkl", ".pickle")
-READ = "files of safetensors, PyTorch, Keras (.keras, .h5) and NumPy (.npz) are read"
+READ = (
+    "files of safetensors, PyTorch, Keras (.keras, .h5), NumPy (.npz), Caffe (.caffemodel), Darknet (.weights) and of "
+    "ONNX (.onnx: its initialisers) are read"
+)
+_BY_NAME = ((is_caffe, opened_caffe), (is_darknet, opened_darknet), (is_onnx, opened_onnx))
+"""Formats that only a file's name tells, and how each is opened."""
 _OTHERS = {
     b"GGUF": ("a GGUF file of quantised tensors", "take the file that it was made from"),
     b"\x93NUM": ("one NumPy array without a name", "write it with safetensors.numpy.save_file"),
@@ -48,8 +56,12 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
     head = _head(path)
     try:
         file = _of_others(path, head)
+        opened = next((opened for known, opened in _BY_NAME if known(path)), None)
         if file is not None:
             yield file
+        elif opened is not None:
+            with opened(path) as file:
+                yield file
         elif _is_torch(path, head):
             with opened_torch(path) as file:
                 yield file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,18 @@ import numpy as np
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
+from archspec.weights.darknet_files import NAMES as ROW
+from archspec.weights.darknet_files import in_order
 from archspec.weights.keras_layout import from_keras, keras_shape
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders, shape_text, to_torch_shape
-from archspec.weights.naming import Naming, Slot, Table, check_distinct, copies, fitting, namings, tables
+from archspec.weights.naming import PLAIN, Naming, Slot, Table, check_distinct, copies, fitting, namings, tables
 from archspec.weights.tensors import TensorFile, odd_tensors
 from archspec.weights.wrapping import IGNORED, Unwrapped, beginnings, check_one, unwrapped
+
+PART = 2**22
+"""Numbers of a tensor that are brought into their order at a time."""
+OUTPUTS_LAST = ("HWIO", "LIO", "IO", "CO")
+"""Axes of kernels that have the outputs first in PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,11 @@ def match(
     known = namings(graph, tables)
     if naming is not None and naming not in known:
         raise DataError("E535", f"{graph.name} has no names `{naming[:60]}`", help=[f"there are {listed(known)}"])
+    if file.row is not None:
+        naming = naming or (ROW if ROW in tables else PLAIN)
+        if naming not in fitting(tables, "pytorch"):
+            raise DataError("E535", f"{file.path} has no names, and its numbers are in PyTorch's order, not {naming}'s")
+        file = in_order(graph, known[naming], file)
     if not file.shapes:
         notes = [f"at its top are {listed(file.keys, 12)}"] if file.keys else []
         raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
@@ -277,15 +290,12 @@ def _matched(
         tensor = names[name]
         try:
             _check_size(file.shapes[tensor], place, layouts)
-            own = file.read(tensor)
-            with np.errstate(over="ignore"):
-                numbers = own.astype(np.float32)
-            arrays[place.name] = _laid(numbers, place, layouts)
+            arrays[place.name], is_rounded = _array(file, tensor, place, layouts)
         except LayoutError as error:
             misshaped[place.name] = str(error)
             continue
         matched[place.name] = tensor
-        rounded += own.dtype.itemsize > numbers.dtype.itemsize and not np.array_equal(own, numbers, equal_nan=True)
+        rounded += is_rounded
     tied = _tied(twice, matched, names, file)
     return Match(
         way,
@@ -302,6 +312,38 @@ def _matched(
         rounded=rounded,
         tied=tied,
     )
+
+
+def _array(file: TensorFile, tensor: str, place: Slot, layouts: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
+    """A tensor as the array of its place, and whether float32 had to round its numbers.
+
+    A large one is taken part by part of its first axis, the kernel's outputs, so that it is not twice in memory.
+    """
+    shape, weight = file.shapes[tensor], place.weight
+    parts = weight.size // PART
+    if (
+        place.layout != "pytorch"
+        or parts < 2
+        or len(shape) < 2
+        or shape[0] != weight.shape[-1]
+        or weight.axes not in OUTPUTS_LAST
+    ):
+        return _laid_out(file.read(tensor), place, layouts)
+    array = np.empty(weight.shape, np.float32)
+    rounded = False
+    ends = np.linspace(0, shape[0], min(parts, shape[0]) + 1).astype(int)
+    for first, end in pairwise(ends.tolist()):
+        own = place._replace(weight=weight._replace(shape=(*weight.shape[:-1], end - first)))
+        array[..., first:end], is_rounded = _laid_out(file.read(tensor, first, end), own, layouts)
+        rounded |= is_rounded
+    return array, rounded
+
+
+def _laid_out(own: np.ndarray, place: Slot, layouts: Mapping[str, Any]) -> tuple[np.ndarray, bool]:
+    with np.errstate(over="ignore"):
+        numbers = own.astype(np.float32)
+    wider = own.dtype.itemsize > numbers.dtype.itemsize
+    return _laid(numbers, place, layouts), wider and not np.array_equal(own, numbers, equal_nan=True)
 
 
 def _tied(twice: Naming, matched: Mapping[str, str], names: Mapping[str, str], file: TensorFile) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import DataError
 from archspec.graph import Graph, Node
 from archspec.layers import Weight
 from archspec.patterns import FORM, PLACEHOLDER, STARS, compiled, rewritten
 from archspec.weights.layout import has_form
+from archspec.weights.tensors import Layout
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
@@ -21,9 +22,6 @@ PLAIN = "pytorch"
 """Node paths with PyTorch's words for the arrays, in PyTorch's layout: what a spec without a table of names has."""
 KERAS = "keras"
 """Node paths with Keras's words for the arrays, in Keras's layout, unless a spec has a table of that name."""
-
-Layout = Literal["archspec", "pytorch", "keras"]
-"""Whose order of axes a tensor has."""
 
 TORCH_WORDS = {"kernel": "weight", "scale": "weight", "slope": "weight", "mean": "running_mean", "var": "running_var"}
 """PyTorch's words for arrays; others are the same."""

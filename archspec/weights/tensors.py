@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -24,6 +25,10 @@ FLOATS = {
 _WHOLE = ("int", "uint", "bool")
 
 
+Layout = Literal["archspec", "pytorch", "keras"]
+"""Whose order of axes a tensor has."""
+
+
 class UnreadableError(Exception):
     """A file is damaged or asks for what is not given; the words say why."""
 
@@ -32,12 +37,29 @@ class UnreadableError(Exception):
 class Tensor:
     """A tensor in a file: its shape, the type of its numbers in PyTorch's words, and how it is read.
 
-    `kind` may be anything, such as `complex64` or `sparse`; only those among `FLOATS` are ever read.
+    `kind` may be anything, such as `complex64` or `sparse`; only those among `FLOATS` are ever read. `flat` gives
+    the numbers between two places of them all, where a part can be read by itself.
     """
 
     shape: tuple[int, ...]
     kind: str
     load: Callable[[], np.ndarray]
+    flat: Callable[[int, int], np.ndarray] | None = None
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    def shaped(self, shape: tuple[int, ...]) -> Tensor:
+        """The same numbers in another shape."""
+        return Tensor(shape, self.kind, lambda: self.load().reshape(shape), self.flat)
+
+    def rows(self, first: int, end: int) -> np.ndarray:
+        """The part between two places of the first axis."""
+        if self.flat is None:
+            return self.load()[first:end]
+        row = prod(self.shape[1:])
+        return self.flat(first * row, end * row).reshape(end - first, *self.shape[1:])
 
     @classmethod
     def of(cls, array: np.ndarray) -> Tensor:
@@ -54,6 +76,17 @@ class Tensor:
         return f"of complex numbers ({self.kind})" if self.kind.startswith("complex") else self.kind
 
 
+class Row(NamedTuple):
+    """Numbers of 32 bits without names or shapes: where they begin in a file, and how many there are.
+
+    `transposed` says that kernels of dense layers have the inputs first.
+    """
+
+    start: int
+    numbers: int
+    transposed: bool
+
+
 class TensorFile:
     """A file of named tensors; arrays are read when they are asked for.
 
@@ -68,7 +101,8 @@ class TensorFile:
         about: Mapping[str, str] | None = None,
         containers: Mapping[str, str] | None = None,
         keys: tuple[str, ...] = (),
-        layout: Literal["keras"] | None = None,
+        layout: Layout | None = None,
+        row: Row | None = None,
     ) -> None:
         self.path = path
         self.tensors = dict(tensors)
@@ -79,6 +113,8 @@ class TensorFile:
         self.keys = keys
         self.layout = layout
         """Whose axes the tensors have where the file's format says so."""
+        self.row = row
+        """The numbers of a file that has no names, in place of tensors."""
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, np.ndarray]) -> TensorFile:
@@ -89,13 +125,16 @@ class TensorFile:
         """Why a tensor's numbers cannot be taken; None where they can."""
         return self.tensors[name].fault
 
-    def read(self, name: str) -> np.ndarray:
-        """The tensor in its own type. Raises `DataError` where its numbers cannot be taken, or are not there."""
+    def read(self, name: str, first: int = 0, end: int | None = None) -> np.ndarray:
+        """The tensor in its own type, or the part between two places of its first axis.
+
+        Raises `DataError` where its numbers cannot be taken, or are not there.
+        """
         tensor = self.tensors[name]
         if tensor.fault is not None:
             raise odd_tensors(self.path, {name: tensor.fault})
         try:
-            return tensor.load()
+            return tensor.load() if end is None else tensor.rows(first, end)
         except (UnreadableError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise DataError(

@@ -37,3 +37,19 @@ def blob(array: np.ndarray, sizes: Sequence[int] | None = None, *, legacy: bool 
     else:
         made = inner(7, inner(1, b"".join(map(varint, sizes))))
     return made + inner(8 if double else 5, np.ascontiguousarray(array, "<f8" if double else "<f4").tobytes())
+
+
+def layer(
+    name: str, kind: str, blobs: Sequence[bytes], bottom: str = "", top: str = "", more: bytes = b"", form: int = 2
+) -> bytes:
+    """A layer of a NetParameter, of the form of today (2) or one of the older ones."""
+    ends = (bottom or "x", top or bottom or "x")
+    if form == 2:
+        own = inner(1, name) + inner(2, kind) + inner(3, ends[0]) + inner(4, ends[1])
+        return inner(100, own + b"".join(inner(7, item) for item in blobs) + more)
+    ends_of = inner(2, ends[0]) + inner(3, ends[1])
+    if form == 1:
+        number = {"Convolution": 4, "InnerProduct": 14, "Deconvolution": 39, "ReLU": 18, "Pooling": 17}[kind]
+        return inner(2, ends_of + inner(4, name) + whole(5, number) + b"".join(inner(6, item) for item in blobs) + more)
+    word = {"Convolution": "conv", "InnerProduct": "innerproduct"}[kind]
+    return inner(2, inner(1, inner(1, name) + inner(2, word) + b"".join(inner(50, item) for item in blobs)) + ends_of)
