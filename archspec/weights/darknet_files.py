@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from archspec.diagnostics import DataError, count
+from archspec.diagnostics import DataError, article, count
 from archspec.formats.mapping import DamagedError
 from archspec.graph import Graph, Node
 from archspec.weights.layout import order_of, orders, to_torch_shape
@@ -127,7 +127,7 @@ def _layers(graph: Graph) -> Iterator[list[_Array]]:
             if node.kind != "batch_norm":
                 raise DataError(
                     "E538",
-                    f"{node.path} is a {node.kind} with weights, which Darknet does not have",
+                    f"{node.path} is {article(node.kind)} with weights, which Darknet does not have",
                     help=["files of Darknet's are of convolutions, connected layers and normalisations"],
                 )
             yield [_Array(node, name) for name in ("bias", "scale", "mean", "var") if name in own]
