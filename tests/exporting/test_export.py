@@ -207,5 +207,6 @@ def test_an_option_of_another_target_is_refused(
     monkeypatch.setitem(TARGETS, "plain", replace(TARGETS["onnx"], options=()))
     file = tmp_path / "net.onnx"
     assert main(["export", str(net), "--to", "plain", "-o", str(file), "--with-preprocessing"]) == 1
-    assert "error[E113]: --with-preprocessing goes with --to onnx, stablehlo and tflite, not plain" in capsys.readouterr().err
+    said = "error[E113]: --with-preprocessing goes with --to onnx, stablehlo and tflite, not plain"
+    assert said in capsys.readouterr().err
     assert not file.exists()
