@@ -69,12 +69,14 @@ class Residual(Entry):
 class Call(Entry):
     """A call of a block, with the layers of this call. `block` is the block's number."""
 
-    __slots__ = ("block", "body")
+    __slots__ = ("block", "body", "row")
 
     def __init__(self, block: int, body: Chain, inputs: tuple[int, ...], out: int) -> None:
         super().__init__(inputs, out)
         self.block = block
         self.body = body
+        self.row: tuple[tuple[str, Any], ...] | None = None
+        """What may differ between calls, where those in the body do not lie alike since some are left out."""
 
 
 class Repeat(Entry):

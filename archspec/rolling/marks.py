@@ -99,7 +99,7 @@ def columns(chain: Chain) -> Iterator[Column]:
                 if not entry.projected:
                     yield from columns(entry.shortcut)
             case Call():
-                yield from columns(entry.body)
+                yield from columns(entry.body) if entry.row is None else entry.row
             case Repeat() if entry.staged:
                 yield "times", len(entry.rounds)
                 yield from columns(entry.rounds[0])

@@ -91,8 +91,8 @@ def is_plain(layer: Layer) -> bool:
     return layer.kind in JOINS and len(layer.inputs) > 1 and not layer.references and not layer.fields
 
 
-def reduced(graph: Graph, defaults: Defaults, *, structures: bool = True) -> Reduced:
-    """The list of a graph; without `structures`, one layer after the other."""
+def reduced(graph: Graph, defaults: Defaults) -> Reduced:
+    """The list of a graph."""
     uses = [0] * len(graph.nodes)
     for node in graph.nodes:
         for source in node.inputs:
@@ -101,7 +101,7 @@ def reduced(graph: Graph, defaults: Defaults, *, structures: bool = True) -> Red
     for output in graph.outputs:
         if not is_input(output.node):
             uses[output.node] += 1
-    return Reduced(_ordered(_Reducer(graph, uses, defaults, structures).chains()), uses)
+    return Reduced(_ordered(_Reducer(graph, uses, defaults).chains()), uses)
 
 
 class _Piece:
@@ -120,10 +120,9 @@ class _Piece:
 class _Reducer:
     """Goes through the nodes in order, and keeps the stretch that ends in each value that is still to be taken."""
 
-    def __init__(self, graph: Graph, uses: list[int], defaults: Defaults, structures: bool) -> None:
+    def __init__(self, graph: Graph, uses: list[int], defaults: Defaults) -> None:
         self.graph = graph
         self.uses = uses
-        self.structures = structures
         self.defaults = defaults
         self.pieces: dict[int, _Piece] = {}
         self.inputs = [0] * len(graph.inputs)
@@ -132,7 +131,7 @@ class _Reducer:
         """The stretches that are left, each a list."""
         for index, node in enumerate(self.graph.nodes):
             layer = layer_of(node, index, self.defaults)
-            joined = self.joined(layer) if self.structures and is_plain(layer) else None
+            joined = self.joined(layer) if is_plain(layer) else None
             entry, size = (layer, 1) if joined is None else joined
             self.place(entry, index, size)
         return sorted(self.pieces.values(), key=lambda piece: piece.first)

@@ -10,8 +10,8 @@ from archspec.kinds import find_kind
 from archspec.rolling.block_names import block_name, settle
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Parallel, Repeat, Residual
 from archspec.rolling.environments import ANY, Body, Counted, Document, Environment, Inexpressible, Staged
-from archspec.rolling.finding import key_of
 from archspec.rolling.formulas import Formula, inner
+from archspec.rolling.found import key_of
 from archspec.rolling.naming import Names
 from archspec.rolling.reducing import PADDED, default_of
 

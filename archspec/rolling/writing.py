@@ -11,9 +11,10 @@ from archspec.kinds import plain
 from archspec.rolling.checking import order, pairs
 from archspec.rolling.entries import Call, Chain, Repeat, Residual, chains_of, layers_of
 from archspec.rolling.environments import Inexpressible
-from archspec.rolling.finding import Finder, Way
+from archspec.rolling.finding import found_in
+from archspec.rolling.found import Found, Way
 from archspec.rolling.naming import Names
-from archspec.rolling.reducing import default_of, layer_of, reduced
+from archspec.rolling.reducing import default_of, layer_of
 from archspec.rolling.templates import Template
 from archspec.rolling.text import text_of
 from archspec.spec.network import ImageInput
@@ -155,9 +156,9 @@ def _tried(
     """The lines of a text, the text, and its nodes in order; None where there is none."""
     banned: set[object] = set()
     for _ in range(TRIES):
-        finder = Finder(graph, reduced(graph, defaults, structures=way.structures), way, defaults, banned)
+        chain, found = found_in(graph, way, defaults, banned)
         try:
-            return _written(graph, finder, sections, defaults, hints)
+            return _written(graph, chain, found, sections, defaults, hints)
         except Inexpressible as reason:
             if reason.culprit is None or reason.culprit in banned:
                 return None
@@ -166,11 +167,16 @@ def _tried(
 
 
 def _written(
-    graph: Graph, finder: Finder, sections: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]], hints: bool
+    graph: Graph,
+    chain: Chain,
+    found: Found,
+    sections: Mapping[str, Any],
+    defaults: Mapping[str, Mapping[str, Any]],
+    hints: bool,
 ) -> tuple[int, str, list[int]]:
-    single = once(finder.chain, finder.blocks)
-    names = Names(graph, finder.chain, finder.blocks, single, hints=hints)
-    template = Template(graph, finder.chain, finder.blocks, single, names, defaults)
+    single = once(chain, found.blocks)
+    names = Names(graph, chain, found.blocks, single, hints=hints)
+    template = Template(graph, chain, found.blocks, single, names, defaults)
     sections = {name: value for name, value in with_usual_inputs(sections).items() if name != "outputs"}
     if not names.is_end(graph.outputs[0].node):
         sections["outputs"] = {}
@@ -178,4 +184,4 @@ def _written(
             source = graph.source_name(output.node) if is_input(output.node) else names.path(output.node, ())
             sections["outputs"][output.name] = written_output(output, source)
     text = text_of(template, sections, defaults)
-    return text.count("\n"), text, order(finder.chain)
+    return text.count("\n"), text, order(chain)

@@ -1,0 +1,198 @@
+"""Repeats: what comes again in a row, in equal rounds or in rounds whose values an expression gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archspec.rolling.entries import Call, Chain, Layer, Repeat
+from archspec.rolling.formulas import progression
+from archspec.rolling.found import MAX_ARGUMENTS, Found, key_of
+from archspec.rolling.marks import columns, differing
+
+MAX_PERIOD = 16
+"""Entries that one round may have."""
+
+MAX_LISTS = 2
+"""Lists that a loop may take values from; with more, the rounds written out say it better."""
+
+
+class Looping:
+    """Rolls up one list. `previous` has what stands before each entry of it."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.previous: dict[int, int | None] = {}
+
+    def looped(self, chain: Chain, before: int | None) -> Chain:
+        """The list with what comes again in a row as repeats."""
+        changed = True
+        while changed:
+            changed = False
+            for period in range(1, min(MAX_PERIOD, len(chain) // 2) + 1):
+                made = self.with_period(chain, before, period)
+                if made is not None:
+                    chain, changed = made, True
+                    break
+        return chain
+
+    def with_period(self, chain: Chain, before: int | None, period: int) -> Chain | None:
+        marks = self.found.marks.chain(chain, before)
+        self.previous = {}
+        for entry in chain:
+            if entry is not None:
+                self.previous[id(entry)] = before
+                before = entry.out
+        made: Chain = []
+        at, changed = 0, False
+        while at < len(chain):
+            times = 1
+            while marks[at : at + period] == marks[at + times * period : at + (times + 1) * period]:
+                times += 1
+            entries = self.run(chain, marks, at, period, times) if times > 1 else None
+            if entries is None:
+                made.append(chain[at])
+                at += 1
+            else:
+                made.extend(entries[0])
+                at = entries[1]
+                changed = True
+        return made if changed else None
+
+    def run(
+        self, chain: Chain, marks: tuple[int, ...], start: int, period: int, times: int
+    ) -> tuple[Chain, int] | None:
+        """What stands for so many rounds from a place on, and the place behind them; None where nothing does."""
+        tail = 0
+        stop = start + period * times
+        while tail < period - 1 and stop + tail < len(chain) and marks[stop + tail] == marks[start + tail]:
+            tail += 1
+        best = min(range(tail + 1), key=lambda shift: (self.inner_uses(chain, start + shift, period, times), shift))
+        rounds = [chain[start + best + n * period : start + best + (n + 1) * period] for n in range(times)]
+        entries = self.rounds(rounds)
+        if entries is None:
+            return None
+        return [*chain[start : start + best], *entries], start + best + period * times
+
+    def inner_uses(self, chain: Chain, start: int, period: int, times: int) -> int:
+        """How many values within rounds are taken from elsewhere."""
+        end = start + period * times
+        inside = [entry for entry in chain[start:end] if entry is not None]
+        return sum(self.found.uses[entry.out] > 1 for at, entry in enumerate(inside) if (at + 1) % period)
+
+    def rounds(self, rounds: list[Chain]) -> Chain | None:
+        """Repeats, or calls of a new block, for rounds of equal marks; None where they are better left as they are."""
+        period = len(rounds[0])
+        if key_of(rounds) in self.found.banned:
+            return None
+        patterns = [self.pattern(inner) for inner in rounds]
+        if any(kinds != patterns[0][0] for kinds, _ in patterns):
+            return None
+        taken = [row for row in zip(*(sources for _, sources in patterns), strict=True) if len(set(row)) > 1]
+        different = differing(rounds)
+        if taken and len(rounds) == 2:
+            return list(self.found.block(rounds)) if period > 1 and self.fits_block(rounds, different) else None
+        if not different and not taken and self.is_worth(rounds):
+            return [self.repeat(rounds, True)]
+        if period == 1 and not taken:
+            staged = self.staged(rounds)
+            if len(staged) < len(rounds):
+                return staged
+        lists = sum(not progression(values) for _, values in different) + (len(taken) if len(rounds) > 6 else 0)
+        if len(rounds) > 2 and lists <= MAX_LISTS and self.is_worth(rounds):
+            return [self.repeat(rounds, False)]
+        if period > 1 and self.fits_block(rounds, different):
+            return list(self.found.block(rounds))
+        return None
+
+    def fits_block(self, rounds: list[Chain], different: list[Any]) -> bool:
+        """Whether rounds can be calls of a block."""
+        return len(different) <= MAX_ARGUMENTS and key_of(rounds) not in self.found.banned and self.is_closed(rounds)
+
+    def pattern(self, chain: Chain) -> tuple[list[object], list[int]]:
+        """Where the entries of a round take their values: kinds of places, and the sources that lie elsewhere."""
+        first = chain[0]
+        assert first is not None
+        kinds: list[object] = []
+        elsewhere: list[int] = []
+        places: dict[int, int] = {}
+        before = first.inputs[0] if first.inputs else None
+        start = before
+        for place, entry in enumerate(chain):
+            if entry is None:
+                continue
+            for source in (*entry.inputs, *(entry.references.values() if isinstance(entry, Layer) else ())):
+                if source in places:
+                    kinds.append(places[source])
+                elif source == start and place:
+                    kinds.append("start")
+                elif source == before and place == 0:
+                    kinds.append("before")
+                    if source != self.previous.get(id(first)):
+                        elsewhere.append(source)
+                        kinds.append("from")
+                else:
+                    kinds.append("elsewhere")
+                    elsewhere.append(source)
+            places[entry.out] = place
+        return kinds, elsewhere
+
+    def is_worth(self, rounds: list[Chain]) -> bool:
+        """Whether rounds are more than the same activation or pooling twice."""
+        return len(rounds) * len(rounds[0]) > 3 or not isinstance(rounds[0][0], Layer)
+
+    def is_closed(self, rounds: list[Chain]) -> bool:
+        """Whether rounds take what is before them alone, and give what their last entry gives."""
+        for inner in rounds:
+            entries = [entry for entry in inner if entry is not None]
+            own = {entry.out for entry in entries}
+            begin = entries[0].inputs
+            taken = dict.fromkeys(own, 0)
+            for entry in entries:
+                sources = [*entry.inputs, *(entry.references.values() if isinstance(entry, Layer) else ())]
+                if any(source not in own and source not in begin for source in sources):
+                    return False
+                for source in sources:
+                    if source in own:
+                        taken[source] += 1
+            if len(begin) > 1 or any(self.found.uses[e.out] > max(1, taken[e.out]) for e in entries[:-1]):
+                return False
+        return True
+
+    def staged(self, rounds: list[Chain]) -> Chain:
+        """Repeats of entries that are equal but for the first; those that stand alone stay so."""
+        keys = [tuple(self.values(inner)) for inner in rounds]
+        made: Chain = []
+        at = 0
+        while at < len(rounds):
+            end = at + 1
+            if end < len(rounds) and (keys[at] == keys[end] or self.is_stage(rounds[at], rounds[end])):
+                end += 1
+                while end < len(rounds) and keys[end] == keys[at + 1]:
+                    end += 1
+            if end - at > 1 and self.is_worth(rounds[at:end]):
+                made.append(self.repeat(rounds[at:end], True))
+            else:
+                made.extend(entry for inner in rounds[at:end] for entry in inner)
+            at = end
+        return made
+
+    def values(self, chain: Chain) -> Iterator[object]:
+
+        return (value for _, value in columns(chain))
+
+    def is_stage(self, first: Chain, second: Chain) -> bool:
+        """Whether the first of two may begin a stage: it changes the map to what the others keep."""
+        one, other = first[0], second[0]
+        if not isinstance(one, Call) or self.found.is_unit[one.block]:
+            return False
+        assert other is not None
+        return (
+            self.found.graph.nodes[one.out].output == self.found.graph.nodes[other.out].output
+            and len(differing([first, second])) <= 3
+        )
+
+    def repeat(self, rounds: list[Chain], staged: bool) -> Repeat:
+        first, last = rounds[0][0], rounds[-1][-1]
+        assert first is not None and last is not None
+        return Repeat(rounds, staged, first.inputs[:1], last.out)
