@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.rolling.entries import Call, Layer, Parallel, Residual, layers_of
 from archspec.rolling.environments import Argument, Body, Inexpressible
 from archspec.rolling.formulas import Formula, Mixed
+from archspec.rolling.marks import SIZES
 
 if TYPE_CHECKING:
     from archspec.rolling.templates import Block
@@ -49,7 +50,7 @@ def _base(call: Call) -> str:
             return "inception" if len(first.branches) > 2 else "branches"
         return "sum_of"
     if "depthwise_conv" in kinds:
-        return "separable"
+        return "inverted_residual" if call.row is not None else "separable"
     if len(call.body) > 1 and isinstance(call.body[-1], Parallel) and call.body[-1].join.kind == "concat":
         return "fire" if kernels[:1] == [1] and len(kernels) == 3 else "mixed"
     if "transposed_conv" in kinds or "resize" in kinds or "max_unpool" in kinds:
@@ -72,7 +73,7 @@ def _named(arguments: list[Argument], block: Block) -> dict[int, str]:
     """The text that each argument is used by, by its number; they are declared in the block on the way."""
     texts: dict[int, str] = {}
     grouped: dict[str, list[Argument]] = {}
-    filters = [a for a in arguments if a.field in ("filters", "units")]
+    filters = [a for a in arguments if a.field in SIZES]
     branches = {a.label for a in filters if a.label}
     if len(filters) > 3 and branches:
         for argument in filters:
@@ -89,8 +90,9 @@ def _named(arguments: list[Argument], block: Block) -> dict[int, str]:
         seen[field] = seen.get(field, 0) + 1
         name = field
         if field == "when":
-            name = "extra" if counts[field] == 1 else f"extra{seen[field]}"
-        elif field in ("filters", "units") and counts[field] > 1:
+            taken = [other.name for other in plain if other.name]
+            name = next(n for n in (argument.label, *(f"{argument.label}{k}" for k in range(2, 99))) if n not in taken)
+        elif field in SIZES and counts[field] > 1:
             last = seen[field] == counts[field]
             name = field if last else ("inner" if counts[field] == 2 else f"inner{seen[field]}")
         elif counts[field] > 1:
@@ -102,7 +104,11 @@ def _named(arguments: list[Argument], block: Block) -> dict[int, str]:
             plain.append(group[0])
     plain.sort(key=lambda a: ORDER.index(a.field) if a.field in ORDER else len(ORDER))
     for label, group in sorted(grouped.items()):
-        if len(group) > 1:
+        if len(group) == 1:
+            plain.remove(group[0])
+            texts[group[0].number] = label
+            _declare(group[0], block)
+        else:
             rows = [list(values) for values in zip(*(a.row for a in group), strict=True)]
             block.rows[label] = rows
             block.arguments[label] = Formula("type list")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from archspec.rolling.entries import Call, Entry, Layer, Parallel
 from archspec.rolling.formulas import Formula, Mixed, inner, numbered, progression, shown
+from archspec.rolling.marks import SIZES
 
 
 class _Any:
@@ -97,6 +99,10 @@ def _hashable(value: Any) -> Any:
     return (type(value).__name__, tuple(value) if isinstance(value, list) else value)
 
 
+WHOSE: Mapping[type[Any], str] = {Call: "expand", Parallel: "gated"}
+"""What an argument is called that says whether an entry is there."""
+
+
 class Body:
     """The body of a block: rows have a value for each of its calls. `known` are rows that have a name already."""
 
@@ -105,6 +111,9 @@ class Body:
         self.arguments: list[Argument] = []
         self.known = known
         self.label = ""
+        """The branch that is written, by its number in each structure around it."""
+        self.whose: Entry | None = None
+        """The entry of which it is said when it is there."""
 
     def express(self, row: Sequence[Any], field: str) -> Any:
         same, value = constant(row)
@@ -112,15 +121,17 @@ class Body:
             return value
         if any(isinstance(value, (dict, type(None))) for value in row):
             raise Inexpressible(f"{row}")
-        rows = [*((a.text, a.row) for a in self.arguments), *self.known.items()]
+        size = field in SIZES
+        rows = [(a.text, a.row) for a in self.arguments if a.field == field or (size and a.field in SIZES)]
+        rows += self.known.items() if size else ()
         for text, known in rows:
             if _agree(row, known):
                 return Formula(text)
-        if all(isinstance(value, bool) or value is ANY for value in row):
+        if field == "when":
             found = self._condition(row)
             if found is not None:
                 return Formula(found)
-        elif all(type(value) is int or value is ANY for value in row):
+        elif size and all(type(value) is int or value is ANY for value in row):
             for text, known in rows:
                 found = _multiple(row, known, text)
                 if found is not None:
@@ -128,7 +139,10 @@ class Body:
         usual = Counter(_hashable(value) for value in row if value is not ANY).most_common(1)[0][0]
         filler = next(value for value in row if value is not ANY and _hashable(value) == usual)
         full = [filler if value is ANY else value for value in row]
-        argument = Argument(len(self.arguments), field, self.label, full)
+        label = WHOSE.get(type(self.whose), "extra") if field == "when" else self.label
+        if isinstance(self.whose, Layer) and field == "when":
+            label = "shortcut" if self.whose.kind == "add" else self.whose.kind
+        argument = Argument(len(self.arguments), field, label, full)
         self.arguments.append(argument)
         return Formula(argument.text)
 

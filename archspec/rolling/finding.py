@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from archspec.graph import Graph
+from archspec.graph import INPUT, Graph
 from archspec.rolling.entries import Chain
 from archspec.rolling.found import Found, Way
 from archspec.rolling.loops import Looping
@@ -25,4 +25,4 @@ def found_in(graph: Graph, way: Way, defaults: Defaults, banned: Set[object]) ->
     if way.optional:
         optional(found, flat.chain)
     structures(found, flat.chain)
-    return Looping(found).looped(flat.chain, None), found
+    return Looping(found).looped(flat.chain, INPUT if len(graph.inputs) == 1 else None), found

@@ -8,7 +8,7 @@ from typing import Any
 from archspec.rolling.entries import Call, Chain, Layer, Repeat
 from archspec.rolling.formulas import progression
 from archspec.rolling.found import MAX_ARGUMENTS, Found, key_of
-from archspec.rolling.marks import columns, differing
+from archspec.rolling.marks import SIZES, columns, differing
 
 MAX_PERIOD = 16
 """Entries that one round may have."""
@@ -67,18 +67,27 @@ class Looping:
         stop = start + period * times
         while tail < period - 1 and stop + tail < len(chain) and marks[stop + tail] == marks[start + tail]:
             tail += 1
-        best = min(range(tail + 1), key=lambda shift: (self.inner_uses(chain, start + shift, period, times), shift))
+        best = min(
+            range(tail + 1), key=lambda shift: (self.taken(chain, start, shift, period * times, tail, period), shift)
+        )
         rounds = [chain[start + best + n * period : start + best + (n + 1) * period] for n in range(times)]
         entries = self.rounds(rounds)
         if entries is None:
             return None
         return [*chain[start : start + best], *entries], start + best + period * times
 
-    def inner_uses(self, chain: Chain, start: int, period: int, times: int) -> int:
-        """How many values within rounds are taken from elsewhere."""
-        end = start + period * times
-        inside = [entry for entry in chain[start:end] if entry is not None]
-        return sum(self.found.uses[entry.out] > 1 for at, entry in enumerate(inside) if (at + 1) % period)
+    def taken(self, chain: Chain, start: int, shift: int, length: int, tail: int, period: int) -> int:
+        """How badly rounds lie that begin so much later: values taken from elsewhere should be their last ones.
+
+        Worst are those of entries that would belong to the rounds and are left outside.
+        """
+        cost = 0
+        for at in range(start, start + length + tail):
+            entry = chain[at]
+            if entry is not None and self.found.uses[entry.out] > 1:
+                outside = at < start + shift or at >= start + shift + length
+                cost += 10 if outside else ((at + 1 - start - shift) % period > 0)
+        return cost
 
     def rounds(self, rounds: list[Chain]) -> Chain | None:
         """Repeats, or calls of a new block, for rounds of equal marks; None where they are better left as they are."""
@@ -94,12 +103,22 @@ class Looping:
             return list(self.found.block(rounds)) if period > 1 and self.fits_block(rounds, different) else None
         if not different and not taken and self.is_worth(rounds):
             return [self.repeat(rounds, True)]
+        for number in (2, 3, 4):
+            together = [
+                [entry for inner in rounds[at : at + number] for entry in inner] for at in range(0, len(rounds), number)
+            ]
+            if not taken and len(rounds) % number == 0 and len(together) > 1 and not differing(together):
+                return [self.repeat(together, True)]
+        steady = [values for _, values in different if len(set(values)) > 2]
+        if steady and not taken and all(progression(values) for _, values in different) and self.is_worth(rounds):
+            return [self.repeat(rounds, False)]
         if period == 1 and not taken:
             staged = self.staged(rounds)
             if len(staged) < len(rounds):
                 return staged
         lists = sum(not progression(values) for _, values in different) + (len(taken) if len(rounds) > 6 else 0)
-        if len(rounds) > 2 and lists <= MAX_LISTS and self.is_worth(rounds):
+        saved = (len(rounds) - 1) * period - sum(price(name, values) for name, values in different)
+        if len(rounds) > 2 and lists <= MAX_LISTS and saved > 1 and self.is_worth(rounds):
             return [self.repeat(rounds, False)]
         if period > 1 and self.fits_block(rounds, different):
             return list(self.found.block(rounds))
@@ -184,15 +203,28 @@ class Looping:
     def is_stage(self, first: Chain, second: Chain) -> bool:
         """Whether the first of two may begin a stage: it changes the map to what the others keep."""
         one, other = first[0], second[0]
-        if not isinstance(one, Call) or self.found.is_unit[one.block]:
+        if not isinstance(one, Call) or not isinstance(other, Call) or self.found.is_unit[one.block]:
             return False
-        assert other is not None
-        return (
-            self.found.graph.nodes[one.out].output == self.found.graph.nodes[other.out].output
-            and len(differing([first, second])) <= 3
-        )
+        if self.found.graph.nodes[one.out].output != self.found.graph.nodes[other.out].output:
+            return False
+        widths = [self.found.graph.source_type(entry.inputs[0]).channels for entry in (one, other)]
+        changed = set()
+        for (name, before), (_, after) in zip(columns([one]), columns([other]), strict=True):
+            if before == after or name in ("when", "stride", "pad") or None in (before, after):
+                continue
+            if name in SIZES and before * widths[1] == after * widths[0]:
+                continue  # as many times the input's channels
+            changed.add((name, before, after))
+        return len(changed) <= 1 and not any(name in SIZES for name, *_ in changed)
 
     def repeat(self, rounds: list[Chain], staged: bool) -> Repeat:
         first, last = rounds[0][0], rounds[-1][-1]
         assert first is not None and last is not None
         return Repeat(rounds, staged, first.inputs[:1], last.out)
+
+
+def price(name: str, values: tuple[Any, ...]) -> int:
+    """What an expression for a row of values takes from what is easy to read in a loop."""
+    if progression(values) is not None:
+        return 0 if len(set(values)) > 2 else 1
+    return 1 if name in (*SIZES, "times") else 2

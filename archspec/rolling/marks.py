@@ -7,7 +7,10 @@ from typing import Any
 
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Parallel, Repeat, Residual
 
-SIZES = ("filters", "units", "channels", "rate", "multiplier")
+SIZES = ("filters", "units", "channels")
+"""Fields that say how many channels a layer has."""
+
+FREE = (*SIZES, "rate", "multiplier")
 """Fields in which layers differ that a person would still call the same."""
 
 Column = tuple[str, Any]
@@ -24,7 +27,7 @@ def varies(name: str, value: Any) -> bool:
 
 
 class Marks:
-    """Numbers for entries, equal ones for entries that are alike. With `strict`, only `SIZES` may differ."""
+    """Numbers for entries, equal ones for entries that are alike. With `strict`, only `FREE` fields may differ."""
 
     def __init__(self) -> None:
         self.known: dict[Any, int] = {}
@@ -52,7 +55,7 @@ class Marks:
                 kept = [
                     (
                         name,
-                        type(value).__name__ if varies(name, value) and (name in SIZES or not strict) else repr(value),
+                        type(value).__name__ if varies(name, value) and (name in FREE or not strict) else repr(value),
                     )
                     for name, value in entry.fields.items()
                 ]

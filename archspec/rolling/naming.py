@@ -17,8 +17,27 @@ POOR = re.compile(
 """Names that say nothing: letters and numbers, `node_12`, and a word with a number, as exporters count."""
 
 
-TAKEN: dict[type[Entry], str] = {Repeat: "stage", Call: "part", Parallel: "joined", Residual: "sum"}
+TAKEN: dict[type[Entry], str] = {Repeat: "stage", Call: "features", Parallel: "joined", Residual: "sum"}
 """What is called by its kind of entry where others take it."""
+
+KINDS = {
+    "conv": "maps",
+    "concat": "joined",
+    "add": "sum",
+    "batch_norm": "normed",
+    "max_pool": "pooled",
+    "avg_pool": "pooled",
+    "relu": "rectified",
+    "transposed_conv": "larger",
+    "resize": "larger",
+    "crop": "cropped",
+    "dense": "logits",
+}
+"""What layers are called where others take them."""
+
+
+STAGE = re.compile(r"(?:layer|module)_?[0-9]+\Z")
+"""Names that are good ones of stages."""
 
 
 class Step(NamedTuple):
@@ -63,13 +82,14 @@ class Names:
         return not others and last is not None and node == last.out and plain
 
     def path(self, target: int, home: tuple[Step, ...]) -> str:
-        """What a node is called where an entry stands: its path in the block around both, or from the top."""
+        """What a node is called where an entry stands: its path from the innermost scope around both."""
         way = self.ways[target]
         depth = self._block_depth(home)
+        while depth < min(len(home), len(way)) and home[depth] == way[depth]:
+            depth += 1
         parts: list[str] = []
         for step in way[depth:]:
             entry = step.entry
-            bare = isinstance(entry, Repeat) and entry.name is not None and self._is_single(entry)
             if entry.name is not None:
                 parts.append(entry.name)
             if entry.out == target and (entry.name is not None):
@@ -79,7 +99,6 @@ class Names:
                 last = entry.rounds[step.round or 0][-1]
                 if last is not None and last.out == target:
                     break
-            del bare
         return ".".join(parts)
 
     def _is_single(self, repeat: Repeat) -> bool:
@@ -159,6 +178,8 @@ class Names:
         """Names the entries of lists that one template stands for; `used` are the names in their scope so far."""
         for column in zip(*lists, strict=True):
             present = [entry for entry in column if entry is not None]
+            if not present:
+                continue
             first = present[0]
             wanted = any(entry.wanted or self._needs_scope(entry) for entry in present)
             inlined = isinstance(first, Call) and first.block in self.single
@@ -239,7 +260,8 @@ class Names:
                 name = self.graph.nodes[entry.body[0].out].path.rpartition(".")[2]
             elif not whole:
                 return None
-        if not GOOD.match(name) or POOR.match(name) or self._is_automatic(name):
+        poor = POOR.match(name) and not (isinstance(entry, Repeat) and STAGE.match(name))
+        if not GOOD.match(name) or poor or self._is_automatic(name):
             return None
         return name
 
@@ -250,7 +272,11 @@ class Names:
     def _made(self, entry: Entry, used: set[str]) -> str:
         """A name for an entry that others take."""
         base = entry.kind if isinstance(entry, Layer) else TAKEN[type(entry)]
-        base = {"conv": "maps", "concat": "joined", "add": "sum", "batch_norm": "normed"}.get(base, base)
+        base = KINDS.get(base, base)
+        if isinstance(entry, Repeat):
+            inside = {layer.kind for layer in layers_of(entry.rounds[0])}
+            larger = inside & {"transposed_conv", "resize", "max_unpool", "unpool"}
+            base = "up" if larger else "down" if inside & {"max_pool", "avg_pool"} else base
         base = f"{base}_out" if base in self.kinds else base
         for name in (base, *(f"{base}_{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):
             if name not in used:

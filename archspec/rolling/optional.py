@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Parallel, Residual
 from archspec.rolling.found import Found, Place, key_of, replace
-from archspec.rolling.marks import SIZES, Column, columns
+from archspec.rolling.marks import FREE, Column, columns
 
 LEAST = 2
 """Entries that a block must have where it lacks some."""
@@ -54,7 +54,7 @@ class Skeleton:
         fixed = {}
         for number, parts in enumerate(zip(*rows, strict=True)):
             name, value = parts[0]
-            if name not in (*SIZES, "stride") and all(part == parts[0] for part in parts):
+            if name not in (*FREE, "stride") and all(part == parts[0] for part in parts):
                 fixed[number] = (name, value)
         return fixed
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from archspec.graph import Graph, input_number, is_input
-from archspec.kinds import find_kind
-from archspec.rolling.block_names import block_name, settle
+from archspec.kinds import Kind, find_kind, plain
+from archspec.rolling.block_names import ORDER, block_name, settle
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Parallel, Repeat, Residual
 from archspec.rolling.environments import ANY, Body, Counted, Document, Environment, Inexpressible, Staged
 from archspec.rolling.formulas import Formula, inner
 from archspec.rolling.found import key_of
+from archspec.rolling.marks import SIZES
 from archspec.rolling.naming import Names
-from archspec.rolling.reducing import PADDED, default_of
+from archspec.rolling.reducing import PADDED, default_of, tidy
 
 Plain = dict[str, Any] | str
 Values = list["int | None"]
@@ -41,7 +42,11 @@ class Template:
         single: set[int],
         names: Names,
         defaults: Mapping[str, Mapping[str, Any]],
+        *,
+        classes: bool,
     ) -> None:
+        """`classes` says that the main output's channels are classes, whose number is an argument."""
+        self.classes = classes
         self.graph = graph
         self.calls = blocks
         self.single = single
@@ -52,6 +57,8 @@ class Template:
         """Blocks by their numbers, those first that others call."""
         self.places = {id(call): place for calls in blocks for place, call in enumerate(calls)}
         self.loops = 0
+        self.has_stages = False
+        """Whether the outermost loop around what is written is called `stage`."""
         self.body: Body | None = None
         first: list[int | None] = [-1 if len(graph.inputs) == 1 else None]
         self.layers = self.chain([chain], first, self.document)
@@ -66,7 +73,9 @@ class Template:
 
     def entry(self, column: list[Entry | None], before: Values, around: Environment) -> list[Plain]:
         """What stands for the entries of one place."""
-        first = next(entry for entry in column if entry is not None)
+        first = next((entry for entry in column if entry is not None), None)
+        if first is None:
+            return []
         fields: dict[str, Any] = {}
         name = self.name(column, around)
         if name is not None:
@@ -103,7 +112,10 @@ class Template:
         return around.express_text(names)
 
     def condition(self, column: Sequence[Entry | None], around: Environment, fields: dict[str, Any]) -> None:
+        """Says when the entries of a place are there, where some are not."""
         if None in column:
+            if self.body is not None:
+                self.body.whose = next(entry for entry in column if entry is not None)
             fields["when"] = around.express([entry is not None for entry in column], "when")
 
     def source(self, column: Sequence[Entry | None], before: Values, around: Environment) -> Any:
@@ -163,27 +175,29 @@ class Template:
             fields[field] = around.express_text([text or known for text in texts])
         cls = find_kind("layers", first.kind)
         assert cls is not None
-        first_of = [cls.main] if cls.main in first.fields else []
         names = list(dict.fromkeys(name for entry in column if entry is not None for name in entry.fields))
-        names = [*first_of, *(name for name in names if name not in first_of)]
+        names.sort(key=lambda name: (name != cls.main, place_of(name)))
         standing = self.defaults.get(first.kind, {})
         for field in names:
             row: list[Any] = [ANY if entry is None else entry.fields.get(field) for entry in column]
             if field == "pad" and first.kind in PADDED and self.is_bare(column):
                 continue
-            if field in standing:
-                usual = standing[field]
-            elif field == "stride" and "window" in names:
-                if all(entry is None or entry.fields.get("stride") == entry.fields.get("window") for entry in column):
-                    continue
-                usual = ANY
-            else:
-                usual = default_of(cls, field)
+            usual = standing[field] if field in standing else default_of(cls, field)
+            if usual is None and all(entry is None or is_implied(cls, entry, field) for entry in column):
+                continue
             if all(value is ANY or (value == usual and type(value) is type(usual)) for value in row):
                 continue
             if any(value is None for value in row):
                 raise Inexpressible
             fields[field] = around.express(row, field)
+        if (
+            self.classes
+            and isinstance(around, Document)
+            and first.out == self.graph.main_output.node
+            and cls.main in SIZES
+        ):
+            self.document.arguments["classes"] = fields[cls.main]
+            fields[cls.main] = Formula("classes")
         return self.short(kind, fields, cls.main)
 
     def is_bare(self, column: list[Layer | None]) -> bool:
@@ -244,7 +258,7 @@ class Template:
         if None in column:
             raise Inexpressible
         repeats = cast("list[Repeat]", column)
-        variable = self.variable()
+        variable = self.variable(first)
         lists: list[Chain] = []
         starts: Values = []
         if first.staged:
@@ -264,6 +278,7 @@ class Template:
                     value = end.out if end is not None else value
         fields |= {"times": 0, "as": variable}
         self.loops += 1
+        staged = self.has_stages
         try:
             fields["times"] = around.express([len(repeat.rounds) for repeat in repeats], "times")
             layers = self.chain(lists, starts, inside)
@@ -271,14 +286,19 @@ class Template:
             reason.culprit = reason.culprit or key_of(first.rounds)
             raise
         self.loops -= 1
+        self.has_stages = staged and self.loops > 0
         fields["layers"] = layers
         if not uses(fields.get("layers"), variable):
             del fields["as"]
         return {"repeat": fields}
 
-    def variable(self) -> str:
+    def variable(self, repeat: Repeat) -> str:
         """A name for a loop's variable that no loop around it has."""
-        return ("i", "j", "k", "l", "m", "n")[self.loops % 6]
+        if not self.loops and any(isinstance(entry, Repeat) for entry in repeat.rounds[0]):
+            self.has_stages = True
+            return "stage"
+        number = self.loops - self.has_stages
+        return "ijklmn"[number] if number < 6 else f"i{number}"
 
     # Blocks
 
@@ -302,7 +322,8 @@ class Template:
         calls = self.calls[number]
         types = [self.graph.source_type(call.inputs[0]) for call in calls]
         body = Body(len(calls), {"input.channels": [kind.channels for kind in types]})
-        before, loops, self.body, self.loops = self.body, self.loops, body, 0
+        before, loops, self.body, self.loops = self.body, (self.loops, self.has_stages), body, 0
+        self.has_stages = False
         block = Block("")
         try:
             layers = self.chain([call.body for call in calls], [call.inputs[0] for call in calls], body)
@@ -310,10 +331,26 @@ class Template:
         except Inexpressible as reason:
             reason.culprit = reason.culprit or key_of([call.body for call in calls])
             raise
-        self.body, self.loops = before, loops
+        self.body, (self.loops, self.has_stages) = before, loops
         block.name = block_name(calls[0], {b.name for b in self.written.values()}, self.written)
         self.written[number] = block
         return block
+
+
+def is_implied(cls: type[Kind], layer: Layer, field: str) -> bool:
+    """Whether a layer has a field's value without saying it, as a pooling's stride is its window's size."""
+    if layer.fields.get(field) is None:
+        return False
+    rest = {name: value for name, value in layer.fields.items() if name != field}
+    try:
+        return bool(tidy(plain(getattr(cls.model_validate(rest), field))) == layer.fields[field])
+    except ValueError:
+        return False
+
+
+def place_of(field: str) -> int:
+    """Where a field stands among a layer's."""
+    return ORDER.index(field) if field in ORDER else len(ORDER)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -24,7 +24,10 @@ def text_of(template: Template, sections: Mapping[str, Any], defaults: Mapping[s
     lines = [*before]
     if template.document.arguments:
         place = next((at for at, line in enumerate(lines) if line.startswith(("input:", "inputs:"))), len(lines))
-        lines.insert(place, f"args: {flow(template.document.arguments)}")
+        lines.insert(
+            place,
+            f"args: {flow(dict(sorted(template.document.arguments.items(), key=lambda item: item[0] != 'classes')))}",
+        )
     if defaults:
         lines.append(f"defaults: {flow(dict(defaults))}")
     if template.written:
@@ -77,7 +80,8 @@ def item(layer: Any, indent: int) -> Iterator[str]:
     ((kind, content),) = layer.items()
     line = f"{lead}{flow(kind)}: {flow(content)}"
     structured = kind in OPEN
-    if len(line) <= (SHORT if structured else WIDTH) or not isinstance(content, dict):
+    single = kind == "repeat" and isinstance(content, dict) and len(content.get("layers", ())) == 1
+    if len(line) <= (SHORT if structured and not single else WIDTH) or not isinstance(content, dict):
         yield line
         return
     yield f"{lead}{flow(kind)}:"

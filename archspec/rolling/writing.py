@@ -60,28 +60,31 @@ def usual_fields(graph: Graph) -> dict[str, dict[str, Any]]:
 
 
 KEPT = 3
-"""Layers in a loop that are a block's, although it is called nowhere else."""
+"""Layers, and calls in loops and blocks, with which a block is one although it is called in one place only."""
 
 
-def once(chain: Chain, blocks: list[list[Call]]) -> set[int]:
+def once(chain: Chain, blocks: list[list[Call]], units: set[int]) -> set[int]:
     """The blocks that would be called in one place only, which are written there."""
     seen: Counter[int] = Counter()
-    stack = [(chain, False)]
+    stack: list[tuple[Chain, bool]] = [(chain, False)]
     while stack:
         entries, looped = stack.pop()
         for entry in entries:
             if entry is None:
                 continue
             if isinstance(entry, Call):
-                seen[entry.block] += 2 if looped and sum(1 for _ in layers_of(entry.body)) >= KEPT else 1
-                if seen[entry.block] > 2 or (seen[entry.block] == 2 and not looped):
-                    continue
+                many = looped or (len(blocks[entry.block]) >= KEPT and entry.block not in units)
+                first = not seen[entry.block]
+                seen[entry.block] += 2 if many and sum(1 for _ in layers_of(entry.body)) >= KEPT else 1
+                if first:
+                    # Some calls lack what others have.
+                    bodies = zip(*(call.body for call in blocks[entry.block]), strict=True)
+                    stack.append(([next((e for e in column if e is not None), None) for column in bodies], False))
+                continue
             inner = chains_of(entry)
             if isinstance(entry, Repeat) or (isinstance(entry, Residual) and entry.projected):
                 del inner[1:]
-            stack.extend(
-                (part, isinstance(entry, Repeat) or (looped and not isinstance(entry, Call))) for part in inner
-            )
+            stack.extend((part, looped or isinstance(entry, Repeat)) for part in inner)
     return {number for number in range(len(blocks)) if seen[number] == 1}
 
 
@@ -146,8 +149,17 @@ def _flat(graph: Graph, sections: Mapping[str, Any]) -> str:
     return "\n".join([*before, "layers:", *layer_lines(graph), *after]) + "\n"
 
 
+NAMELESS = 6
+"""Lines that the file's own names are worth."""
+
 TRIES = 8
 """How often a graph is written in one way, each time without a repeat or block that there were no words for."""
+
+
+def is_classified(graph: Graph, sections: Mapping[str, Any]) -> bool:
+    """Whether the main output's channels are classes."""
+    task = sections.get("task", "classification")
+    return graph.main_output.task is None and (task == "classification" or "segmentation" in task)
 
 
 def _tried(
@@ -174,9 +186,9 @@ def _written(
     defaults: Mapping[str, Mapping[str, Any]],
     hints: bool,
 ) -> tuple[int, str, list[int]]:
-    single = once(chain, found.blocks)
+    single = once(chain, found.blocks, {number for number, unit in enumerate(found.is_unit) if unit})
     names = Names(graph, chain, found.blocks, single, hints=hints)
-    template = Template(graph, chain, found.blocks, single, names, defaults)
+    template = Template(graph, chain, found.blocks, single, names, defaults, classes=is_classified(graph, sections))
     sections = {name: value for name, value in with_usual_inputs(sections).items() if name != "outputs"}
     if not names.is_end(graph.outputs[0].node):
         sections["outputs"] = {}
@@ -184,4 +196,5 @@ def _written(
             source = graph.source_name(output.node) if is_input(output.node) else names.path(output.node, ())
             sections["outputs"][output.name] = written_output(output, source)
     text = text_of(template, sections, defaults)
-    return text.count("\n"), text, order(chain)
+    worth = (0 if hints else NAMELESS) + (4 if found.way.units == "none" else 0)
+    return text.count("\n") + worth, text, order(chain)
