@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from archspec.kinds import STRUCTURE, builtin_kinds
 from archspec.rolling.entries import Call, Layer, Parallel, Residual, layers_of
 from archspec.rolling.environments import Argument, Body, Inexpressible
 from archspec.rolling.formulas import Formula, Mixed
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
     from archspec.rolling.templates import Block
 
 
-def block_name(call: Call, taken: set[str], written: Mapping[int, Block]) -> str:
-    """A name for a block by what is in it."""
-    base = _base(call)
-    for name in (base, *(f"{base}_{word}" for word in ("b", "c", "d", "e", "f", "g", "h"))):
-        if name not in taken:
-            return name
-    return next(f"block{number}" for number in range(1, len(taken) + 2) if f"block{number}" not in taken)
+VAGUE = ("part", "stage", "mixed")
+"""Names that say little, in whose place the calls' own is taken."""
+
+
+def block_name(calls: list[Call], taken: set[str]) -> str:
+    """A name for a block by what is in it, or by what its calls are called."""
+    base = _base(calls[0])
+    if base in VAGUE and all(call.name is not None for call in calls):
+        stems = {(call.name or "").rstrip("0123456789").rstrip("_") for call in calls}
+        stem = stems.pop()
+        if not stems and len(stem) > 2 and stem not in (*STRUCTURE, *builtin_kinds("layers")):
+            base = stem
+    names = (base, *(f"{base}_{letter}" for letter in "bcdefghijkl"), *(f"{base}_{n}" for n in range(len(taken) + 2)))
+    return next(name for name in names if name not in taken)
 
 
 def _base(call: Call) -> str:
@@ -51,6 +59,8 @@ def _base(call: Call) -> str:
         return "sum_of"
     if "depthwise_conv" in kinds:
         return "inverted_residual" if call.row is not None else "separable"
+    if call.row is not None:
+        return "residual_block"
     if len(call.body) > 1 and isinstance(call.body[-1], Parallel) and call.body[-1].join.kind == "concat":
         return "fire" if kernels[:1] == [1] and len(kernels) == 3 else "mixed"
     if "transposed_conv" in kinds or "resize" in kinds or "max_unpool" in kinds:
@@ -134,7 +144,7 @@ def _declare(argument: Argument, block: Block) -> None:
         word = "pair" if pair else "list"
         usual = argument.usual
         block.arguments[argument.name] = Formula(f"type {word}")
-        if pair and row.count(usual) * 2 >= len(row):
+        if pair and row.count(usual) * 3 >= len(row):
             block.arguments[argument.name] = usual if isinstance(usual, list) else [usual, usual]
         row = [[value, value] if pair and isinstance(value, int) else value for value in row]
         block.rows[argument.name] = [_short(value) if pair else value for value in row]

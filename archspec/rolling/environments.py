@@ -110,6 +110,8 @@ class Body:
         self.size = size
         self.arguments: list[Argument] = []
         self.known = known
+        self.made: list[tuple[str, list[Any]]] = []
+        """Sizes that were made of others, by their expressions."""
         self.label = ""
         """The branch that is written, by its number in each structure around it."""
         self.whose: Entry | None = None
@@ -123,7 +125,7 @@ class Body:
             raise Inexpressible(f"{row}")
         size = field in SIZES
         rows = [(a.text, a.row) for a in self.arguments if a.field == field or (size and a.field in SIZES)]
-        rows += self.known.items() if size else ()
+        rows += [*self.known.items(), *self.made] if size else ()
         for text, known in rows:
             if _agree(row, known):
                 return Formula(text)
@@ -135,7 +137,10 @@ class Body:
             for text, known in rows:
                 found = _multiple(row, known, text)
                 if found is not None:
-                    return Formula(found)
+                    return self._kept(found, row)
+            found = self._expanded(row)
+            if found is not None:
+                return self._kept(found, row)
         usual = Counter(_hashable(value) for value in row if value is not ANY).most_common(1)[0][0]
         filler = next(value for value in row if value is not ANY and _hashable(value) == usual)
         full = [filler if value is ANY else value for value in row]
@@ -145,6 +150,26 @@ class Body:
         argument = Argument(len(self.arguments), field, label, full)
         self.arguments.append(argument)
         return Formula(argument.text)
+
+    def _kept(self, text: str, row: Sequence[Any]) -> Formula:
+        """An expression, which later rows of the same sizes take too."""
+        self.made.append((text, list(row)))
+        return Formula(text)
+
+    def _expanded(self, row: Sequence[Any]) -> str | None:
+        """Sizes as multiples of the input's channels, by an argument, where that says more than the sizes do."""
+        channels = self.known.get("input.channels")
+        pairs = [(value, of) for value, of in zip(row, channels or (), strict=False) if value is not ANY]
+        if not pairs or any(value % of or value <= of for value, of in pairs):
+            return None
+        ratios = [value // of for value, of in pairs]
+        if len(set(ratios)) * 2 > len({value for value, _ in pairs}):
+            return None
+        usual = Counter(ratios).most_common(1)[0][0]
+        full = [usual if value is ANY else value // of for value, of in zip(row, channels or (), strict=True)]
+        argument = Argument(len(self.arguments), "factor", "factor", full)
+        self.arguments.append(argument)
+        return f"{argument.text} * input.channels"
 
     def _condition(self, row: Sequence[Any]) -> str | None:
         """A usual condition that gives a row of true and false."""

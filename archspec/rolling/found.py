@@ -90,6 +90,8 @@ def inside(entry: Entry | None, found: Found) -> list[Chain]:
     """The lists within a structure, or within those of a block that is not a unit."""
     if isinstance(entry, (Parallel, Residual)):
         return written(entry)
+    if isinstance(entry, Call) and entry.row is not None:
+        return [entry.body]
     if isinstance(entry, Call) and not found.is_unit[entry.block]:
         return [part for inner in entry.body for part in inside(inner, found) if not isinstance(inner, Call)]
     return []

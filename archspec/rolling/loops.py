@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archspec.rolling.entries import Call, Chain, Layer, Repeat
+from archspec.rolling.entries import Call, Chain, Entry, Layer, Repeat
 from archspec.rolling.formulas import progression
 from archspec.rolling.found import MAX_ARGUMENTS, Found, key_of
 from archspec.rolling.marks import SIZES, columns, differing
@@ -63,6 +63,8 @@ class Looping:
         self, chain: Chain, marks: tuple[int, ...], start: int, period: int, times: int
     ) -> tuple[Chain, int] | None:
         """What stands for so many rounds from a place on, and the place behind them; None where nothing does."""
+        if period > 1 and len(set(marks[start : start + period])) == 1:
+            return None  # rounds of one entry each, which were looked at before
         tail = 0
         stop = start + period * times
         while tail < period - 1 and stop + tail < len(chain) and marks[stop + tail] == marks[start + tail]:
@@ -77,17 +79,33 @@ class Looping:
         return [*chain[start : start + best], *entries], start + best + period * times
 
     def taken(self, chain: Chain, start: int, shift: int, length: int, tail: int, period: int) -> int:
-        """How badly rounds lie that begin so much later: values taken from elsewhere should be their last ones.
+        """How badly rounds lie that begin so much later: what is taken from elsewhere should be their last values.
 
-        Worst are those of entries that would belong to the rounds and are left outside.
+        Worst are values of entries that would belong to the rounds and are left outside. Rounds had best begin where
+        the map's size changes.
         """
         cost = 0
+        begin, end = start + shift, start + shift + length
         for at in range(start, start + length + tail):
-            entry = chain[at]
-            if entry is not None and self.found.uses[entry.out] > 1:
-                outside = at < start + shift or at >= start + shift + length
-                cost += 10 if outside else ((at + 1 - start - shift) % period > 0)
-        return cost
+            if at < begin or at >= end:
+                cost += 10 * (self.elsewhere(chain, at, at + 1) > 0)
+            elif (at + 1 - begin) % period:
+                cost += 2 * (self.elsewhere(chain, at, at + period - (at - begin) % period) > 0)
+        first = chain[begin]
+        assert first is not None
+        one = self.found.graph.source_type(first.inputs[0]).spatial
+        other = self.found.graph.nodes[first.out].output.spatial
+        return cost - (len(one) == len(other) > 0 and max(one[0], other[0]) * 2 > 3 * min(one[0], other[0]))
+
+    def elsewhere(self, chain: Chain, at: int, end: int) -> int:
+        """How often the value of an entry is taken, but by the next entry and by those up to an end."""
+        entry, uses = chain[at], 0
+        assert entry is not None
+        for other in chain[at + 1 : max(end, at + 2)]:
+            if other is not None:
+                sources = [*other.inputs, *(other.references.values() if isinstance(other, Layer) else ())]
+                uses += sources.count(entry.out)
+        return self.found.uses[entry.out] - uses
 
     def rounds(self, rounds: list[Chain]) -> Chain | None:
         """Repeats, or calls of a new block, for rounds of equal marks; None where they are better left as they are."""
@@ -126,7 +144,9 @@ class Looping:
 
     def fits_block(self, rounds: list[Chain], different: list[Any]) -> bool:
         """Whether rounds can be calls of a block."""
-        return len(different) <= MAX_ARGUMENTS and key_of(rounds) not in self.found.banned and self.is_closed(rounds)
+        if len(different) > MAX_ARGUMENTS or key_of(rounds) in self.found.banned:
+            return False
+        return len({called(entry) for entry in rounds[0]}) > 1 and self.is_closed(rounds)
 
     def pattern(self, chain: Chain) -> tuple[list[object], list[int]]:
         """Where the entries of a round take their values: kinds of places, and the sources that lie elsewhere."""
@@ -221,6 +241,13 @@ class Looping:
         first, last = rounds[0][0], rounds[-1][-1]
         assert first is not None and last is not None
         return Repeat(rounds, staged, first.inputs[:1], last.out)
+
+
+def called(entry: Entry | None) -> object:
+    """What an entry is a call of, or what it repeats; another thing for every other entry."""
+    while isinstance(entry, Repeat) and len(entry.rounds[0]) == 1:
+        entry = entry.rounds[0][0]
+    return entry.block if isinstance(entry, Call) else id(entry)
 
 
 def price(name: str, values: tuple[Any, ...]) -> int:

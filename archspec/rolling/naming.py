@@ -276,6 +276,7 @@ class Names:
         if isinstance(entry, Repeat):
             inside = {layer.kind for layer in layers_of(entry.rounds[0])}
             larger = inside & {"transposed_conv", "resize", "max_unpool", "unpool"}
+            base = "features" if len(entry.rounds[0]) == 1 and not isinstance(entry.rounds[0][0], Repeat) else base
             base = "up" if larger else "down" if inside & {"max_pool", "avg_pool"} else base
         base = f"{base}_out" if base in self.kinds else base
         for name in (base, *(f"{base}_{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):

@@ -61,10 +61,13 @@ def layer_of(node: Node, index: int, defaults: Defaults | None = None) -> Layer:
 def default_of(kind: type[Kind], name: str) -> Any:
     """A field's default as one writes it; None where it has none."""
     info = kind.model_fields.get(name)
-    return None if info is None or info.is_required() else tidy(plain(info.get_default(call_default_factory=True)))
+    if info is None or info.is_required():
+        return None
+    value = plain(info.get_default(call_default_factory=True))
+    return tidy(value) if name in PAIRED else value
 
 
-PAIRED = ("kernel", "stride", "dilation", "pad", "window", "factor", "sides", "size", "offset")
+PAIRED = ("kernel", "stride", "dilation", "pad", "window", "factor", "sides", "size", "offset", "output_pad")
 """Fields that take one number for several."""
 
 

@@ -200,6 +200,11 @@ class Template:
             fields[cls.main] = Formula("classes")
         return self.short(kind, fields, cls.main)
 
+    def is_head(self, layer: Layer, field: str) -> bool:
+        """Whether a layer is an output that has a channel for each class, as the main output has."""
+        count = self.graph.output_type(self.graph.main_output).channels
+        return layer.fields.get(field) == count and any(output.node == layer.out for output in self.graph.outputs)
+
     def is_bare(self, column: list[Layer | None]) -> bool:
         """Whether no padding is written: where there is none."""
         present = [entry for entry in column if entry is not None]
@@ -332,7 +337,7 @@ class Template:
             reason.culprit = reason.culprit or key_of([call.body for call in calls])
             raise
         self.body, (self.loops, self.has_stages) = before, loops
-        block.name = block_name(calls[0], {b.name for b in self.written.values()}, self.written)
+        block.name = block_name(calls, {b.name for b in self.written.values()})
         self.written[number] = block
         return block
 

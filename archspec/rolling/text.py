@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from archspec.rolling.formulas import Formula, Mixed
@@ -61,8 +62,20 @@ def plain(value: Any) -> Any:
 
 
 def flow(value: Any) -> str:
-    """A value on one line."""
-    return dump(plain(value), flow=True)
+    """A value on one line; an entry with fields that stands alone in a list does without braces."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(name)}: {flow(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        if len(value) == 1 and isinstance(value[0], dict) and len(value[0]) == 1:
+            return f"[{flow(value[0])[1:-1]}]"
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return _scalar(type(value).__name__, value)
+
+
+@cache
+def _scalar(kind: str, value: Any) -> str:
+    """A text or a number, as it stands within brackets."""
+    return dump([plain(value)], flow=True)[1:-1]
 
 
 def entries(layers: list[Any], indent: int) -> Iterator[str]:
