@@ -92,6 +92,11 @@ def test_a_kind_of_ones_own_says_how_it_is_exported(write: Callable[..., Path], 
     file = tmp_path / "net.onnx"
     archspec.export(archspec.load(net), "onnx", file)
     assert [node.op_type for node in onnx.load(file).graph.node] == ["Conv", "Mul", "Flatten", "Gemm"]
+    # Whether it minds the order of features is its own affair.
+    behind = write(NET.replace("relu: {name: r1}", "flatten").replace("flatten: {name: f1}", "double"), whole=True)
+    archspec.export(archspec.load(behind), "onnx", file)
+    ops = [node.op_type for node in onnx.load(file).graph.node]
+    assert ops == ["Conv", "Transpose", "Flatten", "Mul", "Gemm"]
 
 
 @pytest.mark.parametrize(

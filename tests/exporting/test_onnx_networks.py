@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
 
 import archspec
 from archspec.exporting.onnx.model import model_of
@@ -21,6 +23,7 @@ from archspec.images.numbers import normalised
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec
 from archspec.lower import outline
+from tests.test_random_networks import networks
 
 Write = Callable[..., Path]
 
@@ -130,6 +133,14 @@ def test_features_lie_in_onnx_order_unless_it_matters(name: str, write: Write) -
 
 
 @pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=networks())
+def test_networks_that_nobody_wrote_agree(tree: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), "utf-8")
+    Both(archspec.load(tmp_path / "net.yaml")).agree()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "input"),
     [
@@ -207,6 +218,23 @@ layers:
 """
     both = Both(archspec.load(write(text))).agree()
     assert "MaxUnpool" not in both.ops
+
+
+@pytest.mark.parametrize("pad", ["[[2, 0], [0, 3]]", "[[0, 2], [0, 2]]", "[[1, 1], [1, 0]]"])
+def test_maxima_go_back_where_padding_is_wide_or_not_read(pad: str, write: Write) -> None:
+    """Rows of padding that no window reads still count where the map is padded before the pooling."""
+    text = f"""
+input: {{height: 7, width: 6, channels: 2}}
+layers:
+  - relu
+  - max_pool: {{name: p, window: 2, stride: 4, pad: {pad}, rounding: floor}}
+  - max_unpool: p
+"""
+    both = Both(archspec.load(write(text)))
+    positive = {name: np.abs(value) for name, value in both.given.items()}
+    found, wanted = both.theirs(positive)["output"], both.ours(positive)["output"]
+    assert np.array_equal(found, np.where(np.isfinite(wanted), wanted, found))
+    assert np.isfinite(wanted).mean() > 0.9
 
 
 def test_sizes_of_other_layers_are_followed(write: Write) -> None:

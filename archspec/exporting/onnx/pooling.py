@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from archspec.exporting.onnx.emitters import emits
-from archspec.exporting.onnx.scribe import At
+from archspec.exporting.onnx.scribe import At, Numbered, indices_of
 from archspec.layers import Laid, on_axes
 from archspec.layers.adaptive_avg_pool import AdaptiveAvgPool
 from archspec.layers.adaptive_max_pool import AdaptiveMaxPool
@@ -45,9 +45,13 @@ def _unpadded(laid: Laid) -> Laid:
 def _max_pool(layer: MaxPool, at: At) -> str:
     laid = layer.laid(at.kind)
     x = at.x
+    numbered = Numbered(at.kind.spatial, tuple((0, 0) for _ in laid.padding))
     if not _within(laid):
         x = at.pad(x, laid.padding, -np.inf)
+        sizes = tuple(size + sum(sides) for size, sides in zip(at.kind.spatial, laid.padding, strict=True))
+        numbered = Numbered(sizes, laid.padding)
         laid = _unpadded(laid)
+    at.scribe.numbered[indices_of(at.node.path)] = numbered
     return at.op(
         "MaxPool",
         x,
@@ -68,7 +72,7 @@ def _max_unpool(layer: MaxUnpool, at: At) -> str:
     """
     taps = at.node.input_types[1].taps
     assert taps is not None
-    sizes, sides = _numbered(taps, at.node.input_types[1].spatial)
+    sizes, sides = at.scribe.numbered[at.inputs[1]]
     channels = at.kind.channels
     places = at.op("Mod", at.inputs[1], at.ints("area", (prod(sizes),)), part="places")
     places = at.reshape(places, (channels, -1), part="flat_places")
@@ -91,17 +95,6 @@ def _max_unpool(layer: MaxUnpool, at: At) -> str:
 
 def _extents(taps: Taps) -> list[int]:
     return [(size - 1) * spread + 1 for size, spread in zip(taps.window, taps.dilation, strict=True)]
-
-
-def _numbered(taps: Taps, windows: tuple[int, ...]) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
-    """The map over which ONNX numbers the places of a pooling's maxima, and the padding that this has in it."""
-    extents = _extents(taps)
-    padding = []
-    for size, count, step, before, extent in zip(taps.map, windows, taps.stride, taps.before, extents, strict=False):
-        padding.append((before, max(0, (count - 1) * step + extent - before - size)))
-    if _within(Laid(taps.window, taps.stride, tuple(padding))):
-        return taps.map[:-1], [(0, 0) for _ in padding]
-    return tuple(size + sum(sides) for size, sides in zip(taps.map, padding, strict=False)), padding
 
 
 @emits(AvgPool)

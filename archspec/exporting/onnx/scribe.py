@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import GraphProto, helper
 
 from archspec.exporting.onnx.orders import Order, Orders
+from archspec.fields import Sides
 from archspec.graph import Node
 from archspec.kinds import plain
 from archspec.layers import Weight
@@ -40,6 +41,13 @@ def sizes_of(kind: TensorType) -> tuple[int, ...]:
     return (kind.channels, *kind.spatial)
 
 
+class Numbered(NamedTuple):
+    """The map over which the places of a pooling's maxima are numbered: its sizes, and the padding in it."""
+
+    sizes: tuple[int, ...]
+    sides: Sides
+
+
 @dataclass
 class Scribe:
     """What is written of a model so far.
@@ -51,6 +59,8 @@ class Scribe:
     orders: Orders
     graph: GraphProto = field(default_factory=GraphProto)
     """Where it is written: that of the model, since arrays would be copied with it into another."""
+    numbered: dict[str, Numbered] = field(default_factory=dict)
+    """Of each pooling, by the name that its places have."""
     size: int = 0
     """Bytes of the initialisers."""
     _kept: dict[str, tuple[tuple[int, ...], str, bytes]] = field(default_factory=dict)
