@@ -9,7 +9,7 @@ from pathlib import Path
 from archspec.diagnostics import DataError, count, listed
 from archspec.formats.mapping import DamagedError, mapped
 from archspec.formats.protobuf import Message
-from archspec.importing.onnx.context import OPEN_BATCH, Context, Known, NotHere
+from archspec.importing.onnx.context import OPEN_BATCH, Context, Known
 from archspec.importing.onnx.elementwise import ELEMENTWISE
 from archspec.importing.onnx.folding import folded
 from archspec.importing.onnx.model import Declared, Graph, Model, Node, model_of
@@ -18,7 +18,7 @@ from archspec.importing.onnx.resizing import RESIZING
 from archspec.importing.onnx.shapes import SHAPES
 from archspec.importing.onnx.tensors import Beside
 from archspec.importing.onnx.windows import WINDOWS
-from archspec.importing.operations import Operation, Program, Value
+from archspec.importing.operations import NotHere, Operation, Program, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 

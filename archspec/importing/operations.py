@@ -12,6 +12,20 @@ Order = Literal["channels_first", "channels_last"]
 """How a file lays maps out, and with them what it flattens and the axes of its arrays: as PyTorch, or as Keras does."""
 
 
+Shape = tuple[int, ...]
+
+
+class NotHere(Exception):  # noqa: N818
+    """There is nothing like an operator here; the words say why, or nothing where its name alone says it.
+
+    `shape` is that of what it gives, where that is known all the same, so that what comes behind it can be read.
+    """
+
+    def __init__(self, why: str, shape: Shape | None = None) -> None:
+        super().__init__(why)
+        self.shape = shape
+
+
 class Value(NamedTuple):
     """A thing that the network takes, without the batch's axis, in the file's own order of axes.
 

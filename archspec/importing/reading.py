@@ -38,6 +38,10 @@ def _is_prototxt(head: bytes) -> bool:
     return re.search(rb"(?m)^\s*(?:layers?\s*:?\s*\{|input_(?:dim|shape)\s*[:{]|name\s*:\s*[\"'])", head) is not None
 
 
+def _is_tflite(head: bytes) -> bool:
+    return head[4:8] == b"TFL3"
+
+
 def _is_nothing_else(head: bytes) -> bool:
     """Of a format that no first bytes tell of."""
     return False
@@ -45,6 +49,7 @@ def _is_nothing_else(head: bytes) -> bool:
 
 FORMATS = (
     Format("Darknet", "darknet", (".cfg",), _is_darknet),
+    Format("TFLite", "tflite_file", (".tflite", ".lite"), _is_tflite),
     Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt, sized=True),
     Format("ONNX", "onnx_file", (".onnx",), _is_nothing_else, sized=True),
 )

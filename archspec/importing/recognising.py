@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archspec.importing.operations import Operation
+from archspec.importing.operations import Operation, Order
 from archspec.weights.tensors import Tensor
 
 PIECES = (
@@ -133,10 +133,12 @@ def recognised(
     constants: Mapping[str, Tensor],
     outputs: Sequence[str],
     shapes: Mapping[str, Shape | None],
+    order: Order = "channels_first",
 ) -> list[Operation]:
     """The operations with layers in the place of their pieces; `shapes` are with the batch's axis."""
-    work = _Work(list(operations), constants, outputs, shapes)
+    work = _Work(list(operations), constants, outputs, shapes, last=order == "channels_last")
     work.each(work.spread)
+    work.each(work.biased)
     work.each(work.normalisation)
     work.each(work.grouped)
     work.each(work.unit_length)
@@ -156,7 +158,10 @@ class _Work:
         constants: Mapping[str, Tensor],
         outputs: Sequence[str],
         shapes: Mapping[str, Shape | None],
+        *,
+        last: bool,
     ) -> None:
+        self.last = last
         self.operations: list[Operation | None] = list(operations)
         self.constants = constants
         self.outputs = set(outputs)
@@ -223,6 +228,10 @@ class _Work:
             return None
         return (other, one) if one in self.constants else (one, other)
 
+    def along(self, axis: int, rank: int) -> dict[str, int]:
+        """The field that says along which axis an operation works, where that is not the channels' by the order."""
+        return {} if axis == (rank - 1 if self.last else 1) else {"axis": axis}
+
     def one_taker(self, name: str, *kinds: str) -> Operation | None:
         """The operation that alone takes a value, if it is of these kinds."""
         takers = set(self.uses.takers.get(name, ()))
@@ -251,6 +260,20 @@ class _Work:
                 self._look()
             changed = True
         return changed
+
+    def biased(self, number: int, last: Operation) -> bool:
+        """A dense layer without a bias, and a constant for each of its units added behind it."""
+        parts = self.split(last) if last.kind == "add" else None
+        before = self.made_by(parts[0], "dense") if parts is not None else None
+        if parts is None or before is None or before.fields.get("bias") or not self.inner([before, last], last):
+            return False
+        tensor, units = self.constants[parts[1]], before.fields["units"]
+        if tensor.shape[-1:] != (units,) or prod(tensor.shape) != units:
+            return False
+        arrays = {**before.arrays, "bias": _reshaped(tensor, (units,))}
+        layer = _in_place(last, "dense", before.inputs, {**before.fields, "bias": True}, arrays)
+        self.put(last, [before, last], replace(layer, said=before.said, name=before.name, scope=before.scope))
+        return True
 
     # --- Normalisations --------------------------------------------------------------------------------------------
 
@@ -322,7 +345,7 @@ class _Work:
             end = taker
         fields: dict[str, Any] = {"epsilon": _short(epsilon), "scale": "scale" in arrays, "bias": "bias" in arrays}
         if len(axes) == 1:
-            fields.update({} if axes[0] == 1 else {"axis": axes[0]})
+            fields.update(self.along(axes[0], rank))
         elif axes == list(range(1, rank)):
             fields["axes"] = "all"
         else:
@@ -333,7 +356,7 @@ class _Work:
 
     def grouped(self, number: int, norm: Operation) -> bool:
         """A map whose groups of channels are normalised as channels, and then is a map again: a group_norm."""
-        if norm.kind != "instance_norm":
+        if norm.kind != "instance_norm" or self.last:
             return False
         before = self.made_by(norm.inputs[0], "reshape")
         after = self.one_taker(norm.outputs[0], "reshape")
@@ -390,7 +413,7 @@ class _Work:
         pieces.append(length)
         if len(axes) != 1 or not self.inner(pieces, last):
             return False
-        fields = {"epsilon": epsilon, **({} if axes[0] == 1 else {"axis": axes[0]})}
+        fields = {"epsilon": epsilon, **self.along(axes[0], len(shape))}
         self.put(last, pieces, _in_place(last, "l2_normalise", (x,), fields, {}))
         return True
 

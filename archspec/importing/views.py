@@ -106,6 +106,12 @@ def _vector(file: np.ndarray, ours: np.ndarray, kind: TensorType, usual: bool) -
     for last in (usual, not usual):
         if np.array_equal(file, (ours if last else first).ravel()):
             return Made(layers, last)
+    if kind.is_map and file.size == ours.size:
+        # Channels that were shuffled before, as some converters write both at once.
+        before = file.reshape(ours.shape) if usual else np.moveaxis(file.reshape(first.shape), 0, -1)
+        found = _shuffled(before, ours)
+        if found is not None:
+            return Made((*found, *layers), usual)
     raise CannotError("reorders numbers on their way to a vector as no layer here does")
 
 

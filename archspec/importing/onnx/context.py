@@ -11,7 +11,7 @@ import numpy as np
 
 from archspec.diagnostics import count
 from archspec.importing.onnx.model import MAX_SIZE, Model, Node
-from archspec.importing.operations import Operation
+from archspec.importing.operations import NotHere, Operation, Shape
 from archspec.weights.tensors import Tensor
 
 OPEN_BATCH = 1_000_003
@@ -28,19 +28,6 @@ KEEPS_SHAPE = {
     *("DequantizeLinear", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "MeanVarianceNormalization"),
 }
 """Operators that give what has the shape of what they take."""
-
-Shape = tuple[int, ...]
-
-
-class NotHere(Exception):  # noqa: N818
-    """There is nothing like an operator here; the words say why, or nothing where its name alone says it.
-
-    `shape` is that of what it gives, where that is known all the same, so that what comes behind it can be read.
-    """
-
-    def __init__(self, why: str, shape: Shape | None = None) -> None:
-        super().__init__(why)
-        self.shape = shape
 
 
 class Known(NamedTuple):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context, NotHere, Shape, tensor_from
+from archspec.importing.onnx.context import Context, tensor_from
 from archspec.importing.onnx.model import Node
 from archspec.importing.onnx.tensors import changed
+from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
 
 Handler = Callable[[Context, Node], None]

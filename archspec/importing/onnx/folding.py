@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import MAX_FOLDED, Context, NotHere, Shape, loaded, tensor_from
+from archspec.importing.onnx.context import MAX_FOLDED, Context, loaded, tensor_from
 from archspec.importing.onnx.model import Node
 from archspec.importing.onnx.tensors import TYPES, changed
+from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
 
 Fold = Callable[[list[np.ndarray], Mapping[str, Any], int], np.ndarray]

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from archspec.diagnostics import ShapeError
-from archspec.importing.onnx.context import Context, Known, Shape
+from archspec.importing.onnx.context import Context, Known
 from archspec.importing.onnx.model import Model, Node
 from archspec.importing.onnx.tensors import changed
-from archspec.importing.operations import Operation
+from archspec.importing.operations import Operation, Shape
 from archspec.kinds import find_kind, plain
 from archspec.layers import Layer, Weight
 from archspec.types import TensorType

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context, NotHere, Shape
+from archspec.importing.onnx.context import Context
 from archspec.importing.onnx.model import Node
+from archspec.importing.operations import NotHere, Shape
+from archspec.importing.resizing import fields_of
 
-TOLERANCE = 1e-4
-"""Of a pixel."""
 MAX_AXIS = 2**20
 
 
@@ -53,7 +53,7 @@ def _of(context: Context, node: Node, shape: Shape, out: Shape, factor: list[flo
         raise NotHere("it smooths before it shrinks (antialias)")
     how = "asymmetric" if old else attributes.get("coordinate_transformation_mode", "half_pixel") or "half_pixel"
     rounding = "floor" if old else attributes.get("nearest_mode", "round_prefer_floor") or "round_prefer_floor"
-    return _fields(shape, out, factor, "nearest" if mode == "nearest" else "bilinear", how, rounding)
+    return fields_of(shape[2:], out[2:], factor[2:], "nearest" if mode == "nearest" else "bilinear", how, rounding)
 
 
 def _given(context: Context, node: Node, index: int, what: str) -> list[float]:
@@ -61,69 +61,6 @@ def _given(context: Context, node: Node, index: int, what: str) -> list[float]:
     if not context.given(node, index):
         return []
     return [float(value) for value in context.numbers(node, index, what).reshape(-1)]
-
-
-def _fields(shape: Shape, out: Shape, factor: list[float], mode: str, how: str, rounding: str) -> dict[str, Any]:
-    """The fields under which every pixel of ours lies where the operator has it. Raises `NotHere`."""
-    corners = None
-    for before, after, scale in zip(shape[2:], out[2:], factor[2:], strict=True):
-        places = _places(before, after, scale, how)
-        if mode == "nearest":
-            own = np.floor(np.arange(after) * (before / after) + 1e-9)
-            if not np.array_equal(np.clip(_rounded(places, rounding), 0, before - 1), np.minimum(own, before - 1)):
-                raise NotHere(f"its pixels lie elsewhere ({how}, {rounding}) than floor(i·{before}/{after})")
-            continue
-        places = np.clip(places, 0, before - 1)
-        fits = []
-        for aligned in (False, True):
-            if aligned:
-                own = np.arange(after) * ((before - 1) / max(1, after - 1))
-            else:
-                own = np.clip((np.arange(after) + 0.5) * (before / after) - 0.5, 0, before - 1)
-            if np.abs(own - places).max() <= TOLERANCE:
-                fits.append(aligned)
-        corners = set(fits) if corners is None else corners & set(fits)
-        if not corners:
-            raise NotHere(f"its pixels lie elsewhere ({how}) than bilinear ones here, from {before} to {after}")
-    fields: dict[str, Any] = {"mode": mode}
-    factors = [after / before for before, after in zip(shape[2:], out[2:], strict=True)]
-    if all(value.is_integer() for value in factors):
-        whole = [int(value) for value in factors]
-        fields["factor"] = whole[0] if len(set(whole)) == 1 else whole
-    else:
-        fields["size"] = list(out[2:]) * (2 if len(out) == 3 else 1)
-    if corners is not None and False not in corners:
-        fields["align_corners"] = True
-    return fields
-
-
-def _places(before: int, after: int, scale: float, how: str) -> np.ndarray:
-    """Where an operator takes each pixel of its output from."""
-    i = np.arange(after, dtype=np.float64)
-    if how == "half_pixel" or (how == "pytorch_half_pixel" and after > 1):
-        return (i + 0.5) / scale - 0.5
-    if how == "pytorch_half_pixel":
-        return np.zeros(1)
-    if how == "half_pixel_symmetric":
-        whole = before * scale
-        return before / 2 * (1 - after / whole) + (i + 0.5) / scale - 0.5
-    if how == "align_corners":
-        return i * ((before - 1) / max(1, after - 1))
-    if how == "asymmetric":
-        return i / scale
-    raise NotHere(f"its coordinate_transformation_mode is {how}")
-
-
-def _rounded(places: np.ndarray, rounding: str) -> np.ndarray:
-    if rounding == "floor":
-        return np.floor(places + 1e-9)
-    if rounding == "ceil":
-        return np.ceil(places - 1e-9)
-    if rounding == "round_prefer_floor":
-        return np.ceil(places - 0.5 - 1e-9)
-    if rounding == "round_prefer_ceil":
-        return np.floor(places + 0.5 + 1e-9)
-    raise NotHere(f"its nearest_mode is {rounding}")
 
 
 _RESIZE = {

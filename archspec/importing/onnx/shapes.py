@@ -10,8 +10,9 @@ import numpy as np
 
 from archspec.diagnostics import count
 from archspec.importing.onnx import folding
-from archspec.importing.onnx.context import Context, NotHere, Shape
+from archspec.importing.onnx.context import Context
 from archspec.importing.onnx.model import Node
+from archspec.importing.operations import NotHere, Shape
 
 
 def _axes(context: Context, node: Node, index: int, rank: int) -> list[int] | None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context, NotHere, Shape
+from archspec.importing.onnx.context import Context
 from archspec.importing.onnx.model import Node
+from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
 
 Sides = list[list[int]]

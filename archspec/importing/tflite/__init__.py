@@ -1,0 +1,1 @@
+"""TFLite files, read as data: their tables, tensors and operators."""
