@@ -245,7 +245,14 @@ def _reshape(x: Network) -> None:
     if own.whole("axis", 0, low=-10) != 0 or own.whole("num_axes", -1, low=-1) != -1 or not sizes:
         x.unknown("reshapes some axes only")
         return
-    x.give(x.add("reshape", {"shape": sizes}))
+    shape = x.shape()
+    made: Shape = None
+    if shape is not None and sizes[0] in (0, -1) and len(sizes) > 1:
+        whole = (0, *shape)
+        own = [whole[place] if size == 0 and place < len(whole) else size for place, size in enumerate(sizes)][1:]
+        rest = prod(size for size in own if size > 0)
+        made = tuple(prod(shape) // rest if size == -1 and rest else size for size in own)
+    x.give(x.add("reshape", {"shape": sizes}, shape=made))
 
 
 def _permute(x: Network) -> None:

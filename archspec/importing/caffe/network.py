@@ -168,7 +168,7 @@ class Network:
         self.layer, self.type = layer, self._type_of(layer)
         self.name, self.tops = layer.text("name"), layer.texts("top")
         bottoms = layer.texts("bottom")
-        loss = self.type.endswith("Loss") or self.type in LEFT_OUT
+        loss = self.type.endswith(("Loss", "Accuracy")) or self.type in LEFT_OUT
         if self.type in DATA or (_reads(layer) and not bottoms):
             self.known["Input"](self)
             return
