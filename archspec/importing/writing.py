@@ -11,7 +11,8 @@ from typing import Any
 
 from archspec.diagnostics import DataError, Diagnostic, count, unwritable
 from archspec.graph import Graph
-from archspec.importing.building import Built, built, opened
+from archspec.importing.building import Built, built
+from archspec.importing.finishing import opened
 from archspec.importing.reading import format_of, read
 from archspec.runs.imports import check_output, replaced_import, write_import
 from archspec.runs.owner import take
