@@ -113,7 +113,7 @@ NETS = {
     ),
     "an output": ("- flatten\n- relu", 1),
     "sliced": ("- flatten\n- slice: {channels: [3, 9]}\n- dense: 4", 1),
-    "groups": ("- flatten\n- group_norm: {groups: 3}\n- channel_shuffle: 4\n- dense: 4", 1),
+    "groups": ("- flatten\n- group_norm: {groups: 3}\n- channel_shuffle: 4\n- dense: 4", 2),
     "reshaped": ("- flatten\n- reshape: [6, 2, 5]\n- conv: {filters: 2, kernel: 2}", 2),
     "reshaped channels first": ("- flatten\n- reshape: {shape: [6, 2, 5], order: channels_first}", 1),
     "arrays of two orders": (

@@ -51,7 +51,9 @@ def check(graph: Graph) -> None:
     single = [path for path, count in counts.items() if path and count == 1]
     composed = {node.path for node in graph.nodes if counts[node.path] > 1}
     assert len(single) + counts[""] + len(composed) <= len(graph.nodes) + 2
-    assert not [node for node in model.graph.node if node.op_type == "Transpose"]
+    # None but those that a layer itself is.
+    shuffled = {scoped(node.path) + "/turned" for node in graph.nodes if node.kind == "channel_shuffle"}
+    assert {node.name for node in model.graph.node if node.op_type == "Transpose"} == shuffled
 
 
 def shapes(model: onnx.ModelProto) -> dict[str, tuple[str | int, ...]]:

@@ -47,8 +47,11 @@ def _reshape(layer: Reshape, at: At) -> str:
 
 @emits(ChannelShuffle)
 def _channel_shuffle(layer: ChannelShuffle, at: At) -> str:
-    order = np.arange(at.kind.channels).reshape(layer.groups, -1).T.reshape(-1)
-    return at.op("Gather", at.x, at.ints("channels", order), axis=1)
+    """As every exporter has it, and runtimes know it: a gather of channels would be one node, but OpenVINO 2026.4 gives
+    wrong numbers for one before a slice, as ShuffleNet v2 has it."""
+    rest = list(range(3, 3 + at.rank))
+    split = at.reshape(at.x, (layer.groups, at.kind.channels // layer.groups, *at.kind.spatial), part="split")
+    return at.reshape(at.op("Transpose", split, part="turned", perm=[0, 2, 1, *rest]), sizes_of(at.kind))
 
 
 def _sliced(at: At, starts: list[int], ends: list[int], axes: list[int], steps: list[int], part: str = "") -> str:
@@ -126,18 +129,16 @@ def _depth_to_space(layer: DepthToSpace, at: At) -> str:
 
 @emits(SpaceToDepth)
 def _space_to_depth(layer: SpaceToDepth, at: At) -> str:
-    """ONNX has the order of TensorFlow, for maps; a gather brings the channels into PyTorch's."""
+    """ONNX has the order of TensorFlow, for maps."""
     slowest = layer.order == "pytorch"
-    length, channels = at.kind.shape[0], at.kind.channels
-    if at.kind.is_map:
-        if not slowest or channels == 1:
-            return at.op("SpaceToDepth", at.x, blocksize=layer.block)
-        blocks = at.op("SpaceToDepth", at.x, part="blocks", blocksize=layer.block)
-        order = np.arange(layer.block**2 * channels).reshape(-1, channels).T.reshape(-1)
-        return at.op("Gather", blocks, at.ints("channels", order), axis=1)
-    split = at.reshape(at.x, (channels, length // layer.block, layer.block), part="split")
-    turned = at.op("Transpose", split, part="turned", perm=[0, 1, 3, 2] if slowest else [0, 3, 1, 2])
-    return at.reshape(turned, (channels * layer.block, length // layer.block))
+    if at.kind.is_map and (not slowest or at.kind.channels == 1):
+        return at.op("SpaceToDepth", at.x, blocksize=layer.block)
+    # Axes of blocks and of places in them, by turns: those in them go before or behind the channels.
+    parts = [part for size in at.kind.spatial for part in (size // layer.block, layer.block)]
+    blocks, within = list(range(2, 2 + len(parts), 2)), list(range(3, 2 + len(parts), 2))
+    split = at.reshape(at.x, (at.kind.channels, *parts), part="split")
+    order = [1, *within] if slowest else [*within, 1]
+    return at.reshape(at.op("Transpose", split, part="turned", perm=[0, *order, *blocks]), sizes_of(at.node.output))
 
 
 @emits(Unpool)
