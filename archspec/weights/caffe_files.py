@@ -5,6 +5,7 @@ and numbers, `data` or `double_data`. What Caffe has otherwise than PyTorch, and
 
 - A BatchNorm layer holds sums of mean and variance and what both are divided by. The Scale layer behind it, which has
   its factors and biases, is part of it: `bn1.weight`, `bn1.bias`, `bn1.running_mean`, `bn1.running_var`.
+- A BN layer of SegNet's has a factor and a bias alone, as if its mean were 0 and its variance 1.
 - Older blobs have four axes, biases 1×1×1×C and matrices 1×1×O×I.
 
 Source: caffe's src/caffe/proto/caffe.proto, batch_norm_layer.cpp, scale_layer.cpp, inner_product_layer.cpp
@@ -31,12 +32,16 @@ TYPES_V0 = {"conv": "Convolution", "innerproduct": "InnerProduct"}
 _KERNELS = ("Convolution", "Deconvolution", "InnerProduct")
 _WORDS: Mapping[str, Sequence[str]] = {
     "BatchNorm": ("running_mean", "running_var"),
-    # SegNet's own Caffe has factor and bias alone, with the statistics in them; others add the statistics.
+    # SegNet's own Caffe has factor and bias alone, with the statistics in them; PSPNet's adds the statistics.
     "BN": ("weight", "bias", "running_mean", "running_var"),
     "PReLU": ("weight",),
     "Normalize": ("weight",),
     "Bias": ("bias",),
 }
+
+
+EPSILON = 1e-5
+"""What normalisations add to variances, here and in Caffe: with it the variance of a BN layer of SegNet's is 1."""
 
 
 class Layer(NamedTuple):
@@ -60,7 +65,7 @@ def opened_caffe(path: Path) -> Iterator[TensorFile]:
     """The tensors of a `.caffemodel`. Raises `DamagedError`, `UnreadableError` and `OSError`."""
     with mapped(path) as content:
         layers = list(_layers(Message(content), _Places(path, content)))
-    yield TensorFile(path, _named(layers), layout="pytorch")
+    yield TensorFile(path, named_tensors(layers), layout="pytorch")
 
 
 class _Places:
@@ -111,7 +116,7 @@ def _blob(blob: Message, what: str, places: _Places) -> Tensor:
     return Tensor(shape, kind, lambda: np.concatenate([piece.load() for piece in pieces]).reshape(shape))
 
 
-def _named(layers: Sequence[Layer]) -> dict[str, Tensor]:
+def named_tensors(layers: Sequence[Layer]) -> dict[str, Tensor]:
     """The tensors by their names. Raises `DamagedError` where two have one."""
     tensors: dict[str, Tensor] = {}
     owners = _owners(layers)
@@ -153,6 +158,9 @@ def _of_layer(layer: Layer) -> Iterator[tuple[str, Tensor]]:
             raise DamagedError(f"has a BatchNorm layer, {layer.name[:60]}, without the three blobs that Caffe's has")
         factor = blobs[2]
         blobs = [changed(blob, lambda own: _divided(own, factor)) for blob in blobs[:2]]
+    if layer.type == "BN" and len(blobs) == 2:
+        size = blobs[0].shape
+        blobs += [Tensor.of(np.full(size, own, np.float32)) for own in (0, 1 - EPSILON)]
     words = _WORDS.get(layer.type, ("weight", "bias"))
     if len(blobs) > len(words):
         words = tuple(f"blobs.{place}" for place in range(len(blobs)))

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from archspec.diagnostics import DataError, article, count
 from archspec.formats.mapping import DamagedError
 from archspec.graph import Graph, Node
+from archspec.weights.behind import behind
 from archspec.weights.layout import order_of, orders, to_torch_shape
 from archspec.weights.naming import Naming
 from archspec.weights.stored import stored
@@ -116,13 +117,17 @@ def _counted(graph: Graph, names: Mapping[tuple[str, str], object], numbers: int
 
 def _layers(graph: Graph) -> Iterator[list[_Array]]:
     """The arrays of each layer of Darknet's, in the file's order: a kernel with the normalisation behind it."""
-    behind = _behind(graph)
-    normed = {norm.path for norm in behind.values()}
+    norms = {
+        path: norm
+        for path, norm in behind(graph).items()
+        if {weight.name for weight in norm.weights} == {"scale", "bias", "mean", "var"}
+    }
+    normed = {norm.path for norm in norms.values()}
     for node in graph.nodes:
         if not node.weights or node.path in normed:
             continue
         own = [weight.name for weight in node.weights]
-        norm = behind.get(node.path)
+        norm = norms.get(node.path)
         if "kernel" not in own or set(own) - {"kernel", "bias"}:
             if node.kind != "batch_norm":
                 raise DataError(
@@ -138,19 +143,3 @@ def _layers(graph: Graph) -> Iterator[list[_Array]]:
             before = [_Array(norm, "bias")]
             statistics = [_Array(norm, name) for name in ("scale", "mean", "var")]
         yield [*before, *kernel, *statistics] if node.kind == "dense" else [*before, *statistics, *kernel]
-
-
-def _behind(graph: Graph) -> dict[str, Node]:
-    """By a layer's path the normalisation that alone takes what it gives, and adds the layer's biases."""
-    users: dict[int, list[Node]] = {}
-    for node in graph.nodes:
-        for source in node.inputs:
-            users.setdefault(source, []).append(node)
-    found = {}
-    for index, node in enumerate(graph.nodes):
-        after = users.get(index, [])
-        if any(weight.name == "kernel" for weight in node.weights) and [own.kind for own in after] == ["batch_norm"]:
-            names = {weight.name for weight in after[0].weights}
-            if names == {"scale", "bias", "mean", "var"} and all(weight.name != "bias" for weight in node.weights):
-                found[node.path] = after[0]
-    return found

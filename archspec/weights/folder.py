@@ -107,6 +107,9 @@ def import_weights(
         raise error.located(None) from None
     except OSError as error:
         raise unwritable(output, error).located(None) from None
+    known_as = spec.weights.get(matched.naming)
+    if notes is not None and known_as is not None and known_as.source:
+        notes.append(f"{matched.naming} stands for {known_as.source}")
     if notes is not None and replaced is not None:
         notes.append(replaced)
     return matched

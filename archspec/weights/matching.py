@@ -14,6 +14,7 @@ import numpy as np
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
+from archspec.weights.behind import behind
 from archspec.weights.darknet_files import NAMES as ROW
 from archspec.weights.darknet_files import in_order
 from archspec.weights.keras_layout import from_keras, keras_shape
@@ -50,6 +51,8 @@ class Match:
     rounded: int = 0
     tied: int = 0
     """Tensors that are there again, equal, under the names of layers that use another one's arrays."""
+    folded: int = 0
+    """Tensors that are biases before a normalisation, and went into its mean."""
 
     @property
     def full(self) -> bool:
@@ -102,6 +105,12 @@ class Match:
                 f"{count(self.tied, 'tensor')} {verbs[0]} there again for layers that share arrays, and {verbs[1]} the "
                 "same numbers"
             )
+        if self.folded:
+            verb = "was" if self.folded == 1 else "were"
+            lines.append(
+                f"{count(self.folded, 'bias')} of layers that have none here {verb} taken from the means of the "
+                "normalisations behind them, which computes the same"
+            )
         if self.rounded:
             lines.append(f"numbers of {count(self.rounded, 'tensor')} were rounded to float32")
         return lines
@@ -126,6 +135,7 @@ class Match:
             "left": list(self.left),
             "rounded": self.rounded,
             "tied": self.tied,
+            "folded": self.folded,
         }
 
 
@@ -297,6 +307,7 @@ def _matched(
         matched[place.name] = tensor
         rounded += is_rounded
     tied = _tied(twice, matched, names, file)
+    folded = _folded(arrays, table, names, file, graph)
     return Match(
         way,
         same,
@@ -304,14 +315,41 @@ def _matched(
         matched,
         missing={place.name: name for name, place in table.items() if place.name not in found},
         unexpected=tuple(
-            written for name, written in names.items() if name not in table and name not in again and _counts(name)
+            written
+            for name, written in names.items()
+            if name not in table and name not in again and name not in folded and _counts(name)
         ),
         misshaped=misshaped,
         stripped=file_names.stripped,
         left=tuple(name for name in file_names.left if _counts(name)),
         rounded=rounded,
         tied=tied,
+        folded=len(folded),
     )
+
+
+def _folded(
+    arrays: dict[str, np.ndarray], table: Naming, names: Mapping[str, str], file: TensorFile, graph: Graph
+) -> set[str]:
+    """The tensors that are biases of layers that have none here, before a normalisation, and are taken from its mean.
+
+    y = (x + b − mean)/σ is y = (x − (mean − b))/σ: so Caffe's and older networks have them.
+    """
+    norms = behind(graph)
+    found: set[str] = set()
+    for name, place in table.items():
+        norm = norms.get(place.node.path)
+        bias = f"{name.rpartition('.')[0]}.bias"
+        if norm is None or place.layout != "pytorch" or place.weight.name != "kernel":
+            continue
+        if bias in table or bias not in names:
+            continue
+        mean = arrays.get(f"{norm.owner}.mean")
+        if mean is None or file.shapes[names[bias]] != mean.shape or file.fault(names[bias]) is not None:
+            continue
+        arrays[f"{norm.owner}.mean"] = mean - file.read(names[bias]).astype(np.float32)
+        found.add(bias)
+    return found
 
 
 def _array(file: TensorFile, tensor: str, place: Slot, layouts: Mapping[str, Any]) -> tuple[np.ndarray, bool]:

@@ -57,7 +57,8 @@ def test_every_table_of_the_zoo_is_held_to_a_library() -> None:
         for name, (_, variant) in zoo_variants().items()
         if variant
         for table, weights in load(name).weights.items()
-        if not weights.partial and weights.layout == "pytorch"  # test_keras_zoo.py holds Keras's to Keras
+        # test_keras_zoo.py holds Keras's to Keras, test_caffe_zoo.py the others to their authors' files.
+        if not weights.partial and weights.layout == "pytorch" and table not in ("caffe", "darknet")
     }
     restated = {(name, figures.golden.table) for name, figures in FIGURES.items() if figures.golden}
     held = {(name.partition("?")[0], table) for name, table in [*HELD.values(), *restated] if table}
