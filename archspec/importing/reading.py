@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics import DataError, Source, Span, did_you_mean
+from archspec.formats import hdf5
 from archspec.importing.operations import Program
 
 HEAD = 4096
@@ -47,9 +48,14 @@ def _is_nothing_else(head: bytes) -> bool:
     return False
 
 
+def _is_hdf5(head: bytes) -> bool:
+    return head[:8] == hdf5.MAGIC
+
+
 FORMATS = (
     Format("Darknet", "darknet", (".cfg",), _is_darknet),
     Format("TFLite", "tflite_file", (".tflite", ".lite"), _is_tflite),
+    Format("Keras", "keras", (".keras", ".json", ".h5", ".hdf5"), _is_hdf5),
     Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt, sized=True),
     Format("ONNX", "onnx_file", (".onnx",), _is_nothing_else, sized=True),
 )
