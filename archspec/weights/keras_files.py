@@ -158,7 +158,7 @@ def _word(layer: str, written: str) -> str:
 
 def _numbered(file: Hdf5, config: Any) -> list[tuple[str, str, str]]:
     """Names of Keras 3: `layers/conv2d_3/vars/0`, whose group has the layer's name as an attribute."""
-    known = dict(_configured(config, "")) if config is not None else {}
+    described = dict(_configured(config, "")) if config is not None else {}
     counts: dict[str, int] = {}
     for path in file.datasets:
         owner = path.rpartition("/vars/")[0]
@@ -170,21 +170,29 @@ def _numbered(file: Hdf5, config: Any) -> list[tuple[str, str, str]]:
         said: list[str] = []
         for index, part in enumerate(parts):
             here = "/".join(parts[: index + 1])
-            name = file.text(f"{here}/vars", "name") or known.get(here)
+            name = file.text(f"{here}/vars", "name") or described.get(here, {}).get("name")
             if name is not None:
                 said.append(name)
             elif part != "layers":
                 said.append(part)
         kind = re.sub(r"_\d+$", "", parts[-1]) if parts else ""
         names.append(
-            (path, ".".join([*said, _variable(kind, number, counts.get(owner, 0))]), parts[0] if parts else "")
+            (
+                path,
+                ".".join([*said, _variable(kind, number, counts.get(owner, 0), described.get(owner, {}))]),
+                parts[0] if parts else "",
+            )
         )
     return names
 
 
-def _variable(kind: str, number: str, count: int) -> str:
-    """What Keras 3 calls a variable of a layer of a class, by its number among so many."""
+def _variable(kind: str, number: str, count: int, described: Mapping[str, Any]) -> str:
+    """What Keras 3 calls a variable of a layer of a class, by its number among so many, as its description has them."""
     words = _VARIABLES.get(kind, ())
+    if kind.endswith("normalization") and "epsilon" in described:
+        without = [word for word, flag in (("gamma", "scale"), ("beta", "center")) if described.get(flag) is False]
+        words = tuple(word for word in words if word not in without)
+        return words[int(number)] if number.isdecimal() and int(number) < len(words) == count else number
     if kind.endswith("batch_normalization") and count == 3:
         # Whether it lacks gamma or beta the file does not say; networks without gamma are those of Inception.
         words = words[1:]
@@ -193,9 +201,9 @@ def _variable(kind: str, number: str, count: int) -> str:
     return words[int(number)] if number.isdecimal() and int(number) < len(words) and count <= len(words) else number
 
 
-def _configured(config: Any, root: str, depth: int = 0) -> list[tuple[str, str]]:
-    """The layers' names by the paths of their groups, as Keras 3 makes these of classes and numbers."""
-    found: list[tuple[str, str]] = []
+def _configured(config: Any, root: str, depth: int = 0) -> list[tuple[str, dict[str, Any]]]:
+    """What layers are described as, by the paths of their groups, as Keras 3 makes these of classes and numbers."""
+    found: list[tuple[str, dict[str, Any]]] = []
     inner = config.get("config") if isinstance(config, dict) else None
     layers = inner.get("layers") if isinstance(inner, dict) else None
     if not isinstance(layers, list) or depth > 32:
@@ -209,9 +217,8 @@ def _configured(config: Any, root: str, depth: int = 0) -> list[tuple[str, str]]
         used[kind] = 0 if number is None else number + 1
         path = f"{root}layers/{kind}" + (f"_{used[kind]}" if used[kind] else "")
         own = layer.get("config")
-        name = own.get("name") if isinstance(own, dict) else None
-        if isinstance(name, str):
-            found.append((path, name))
+        if isinstance(own, dict) and isinstance(own.get("name"), str):
+            found.append((path, own))
         found += _configured(layer, f"{path}/", depth + 1)
     return found
 

@@ -156,7 +156,7 @@ class _Reader:
         module, registered = str(item.get("module") or ""), item.get("registered_name")
         # Keras's own layers have none, or their class's name again.
         custom = str(registered) if registered and ">" in str(registered) else ""
-        if module and not module.startswith(("keras", "tf_keras", "builtins", "tensorflow")):
+        if not custom and module and not module.startswith(("keras", "tf_keras", "builtins", "tensorflow")):
             custom = f"{module}.{kind}"
         inner = None if custom else self.model(kind, config, f"{place}, ", item.get("build_config"))
         if not isinstance(config, dict):

@@ -44,9 +44,10 @@ def call_layer(
     try:
         if layer.custom:
             raise NoneSuchError(f"is a class of its author's own, {layer.custom[:80]}: {_RUNS.partition(', ')[2]}")
-        handler = _handler(layer)
+        handler = _handler(layer, arguments)
         if handler is None:
-            raise NoneSuchError(WITHOUT.get(layer.kind, ""))
+            beside = layer.kind in HANDLERS and any(value is not None for value in arguments)
+            raise NoneSuchError("is called with other things than tensors" if beside else WITHOUT.get(layer.kind, ""))
         handler(making)
     except NoneSuchError as error:
         making.made, making.values = [], making.inputs
@@ -60,8 +61,9 @@ def call_layer(
     return value
 
 
-def _handler(layer: LayerOf) -> Handler | None:
-    if layer.module.startswith(("keras.src.ops", "keras.ops")):
+def _handler(layer: LayerOf, arguments: Sequence[Any]) -> Handler | None:
+    """What makes operations of a layer, or of an operation of `keras.ops`, which takes numbers beside tensors."""
+    if layer.module.startswith(("keras.src.ops", "keras.ops")) or any(value is not None for value in arguments):
         return OPERATIONS.get(layer.kind)
     return HANDLERS.get(layer.kind)
 
