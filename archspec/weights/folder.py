@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from archspec.spec.overrides import Override
 
 
+READ_ALONE = ("caffe", "darknet")
+"""Tables of names of files that are read, and never written."""
+
+
 def import_weights(
     target: str,
     file: Path,
@@ -173,8 +177,11 @@ def export_weights(
 
 
 def usual_names(spec: Spec) -> str:
-    """The naming of a spec's first table of all its tensors, or PyTorch's words where it has none."""
-    return next((name for name, known in spec.weights.items() if not known.partial), PLAIN)
+    """The naming of a spec's first table of all its tensors, or PyTorch's words where it has none.
+
+    What tensors are called in files that are read alone is not what others would take them by.
+    """
+    return next((name for name, known in spec.weights.items() if not known.partial and name not in READ_ALONE), PLAIN)
 
 
 def named(arrays: Mapping[str, np.ndarray], graph: Graph, naming: Naming) -> dict[str, np.ndarray]:

@@ -13,6 +13,8 @@ import pytest
 
 from archspec.diagnostics import DataError, SpecError
 from archspec.inference.run import Run
+from archspec.loading import load
+from archspec.training.beginning import initial_weights
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import import_weights
 from tests.weights.wire import blob, inner, layer, varint, whole
@@ -42,6 +44,7 @@ layers:
 weights:
   caffe:
     names: {bn1: conv1/bn, relu1: relu_1, fc: fc-5}
+    input: {order: bgr, range: [0, 255], mean: [104, 117, 123]}
 """
 BLOBS: dict[str, list[np.ndarray]] = {
     "conv1": [drawn(8, 3, 3, 3) / 100, drawn(8)],
@@ -139,6 +142,43 @@ def test_a_network_gives_what_caffe_computes(write: Write, tmp_path: Path, how: 
     given = Run(tmp_path / "net").predict(pixels).outputs["output"][0]
     expected = as_caffe_has_it(pixels)
     assert np.abs(given - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_biases_before_a_normalisation_go_into_its_mean(write: Write, tmp_path: Path) -> None:
+    """Caffe's convolutions have biases that those of today leave to the normalisation behind them."""
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(model())
+    spec = write(NET.replace("filters: 8, kernel: 3,", "filters: 8, kernel: 3, bias: false,"))
+    found = import_weights(str(spec), path, tmp_path / "net")
+    assert found.full and found.folded == 1 and "1 bias of layers that have none here was taken" in found.summary()
+    pixels = np.random.default_rng(0).integers(0, 256, (13, 12, 3), np.uint8)
+    expected = as_caffe_has_it(pixels)
+    given = Run(tmp_path / "net").predict(pixels).outputs["output"][0]
+    assert np.abs(given - expected).max() < 1e-4 * np.abs(expected).max()
+    # Where something lies between the two, the bias has no place.
+    between = NET.replace("filters: 8, kernel: 3,", "filters: 8, kernel: 3, bias: false,").replace(
+        "  - batch_norm: {name: bn1}", "  - tanh\n  - batch_norm: {name: bn1}"
+    )
+    with pytest.raises(SpecError, match=r"1 unexpected: conv1\.bias"):
+        import_weights(str(write(between, "between.yaml")), path, tmp_path / "other")
+
+
+def test_training_begins_with_them(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "net.caffemodel").write_bytes(model())
+    np.savez(tmp_path / "data.npz", x=np.zeros((4, 13, 12, 3), np.uint8), y=np.arange(4))
+    recipe = "train: {dataset: {npz: data.npz}, epochs: 1, batch_size: 2, init_from: {path: net.caffemodel}}"
+    spec = load(write(NET + recipe))
+    assert spec.train is not None and spec.train.init_from is not None
+    begun = initial_weights(spec.train.init_from, spec, spec.graph())
+    assert np.allclose(begun.arrays["conv1.kernel"], BLOBS["conv1"][0].transpose(2, 3, 1, 0))
+    assert len(begun.arrays) == 12 and not any("expect pixels" in note for note in begun.notes)
+    # A network that takes pixels otherwise is told of it.
+    other = load(write((NET + recipe).replace("order: bgr, ", "", 1), "other.yaml"))
+    assert other.train is not None and other.train.init_from is not None
+    notes = initial_weights(other.train.init_from, other, other.graph()).notes
+    assert any(
+        "expect pixels with range [0, 255], order bgr, mean [104, 117, 123], but `input` has" in own for own in notes
+    )
 
 
 @pytest.mark.parametrize("form", [0, 1, 2])

@@ -14,6 +14,7 @@ from archspec.loading import load
 from archspec.spec.network import ImageInput
 from archspec.weights.behind import behind
 from archspec.weights.caffe_files import Layer, named_tensors
+from archspec.weights.folder import usual_names
 from archspec.weights.layout import order_of, orders, to_torch_shape
 from archspec.weights.naming import namings, tables
 from archspec.weights.tensors import Tensor
@@ -108,6 +109,11 @@ def test_they_expect_blue_first(network: str) -> None:
     input = ImageInput.model_validate(expected)
     assert input.order == "bgr" and input.range == (0, 255)
     assert input.mean is None or input.mean[0] < input.mean[2]  # blue is darker
+
+
+def test_exports_have_names_that_others_know() -> None:
+    assert usual_names(load("googlenet")) == usual_names(load("yolov3")) == "pytorch"
+    assert usual_names(load("resnet50_v1")) == "pytorch" and usual_names(load("vgg16")) == "torchvision"
 
 
 def test_the_stem_of_the_first_resnet_has_the_authors_windows() -> None:
