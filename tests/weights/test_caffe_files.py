@@ -223,6 +223,16 @@ def test_what_stands_behind_a_normalisation_is_part_of_it_where_it_takes_what_th
     assert not tensors_of(tmp_path, layer("n", "BatchNorm", norm))["n.running_var"].any()
 
 
+def test_a_normalisation_of_segnets_has_its_statistics_in_it(tmp_path: Path) -> None:
+    """y = x·factor + bias: by the usual formula with a mean of 0 and a variance that is 1 with the ε beside it."""
+    factor, bias = drawn(4), drawn(4)
+    blobs = [blob(array.reshape(1, 4, 1, 1)) for array in (factor, bias)]
+    found = tensors_of(tmp_path, layer("n", "BN", blobs))
+    x = drawn(4)
+    y = (x - found["n.running_mean"]) / np.sqrt(found["n.running_var"] + np.float32(1e-5))
+    assert np.allclose(y * found["n.weight"] + found["n.bias"], x * factor + bias, rtol=1e-6)
+
+
 def test_a_matrix_may_lie_the_other_way_round(tmp_path: Path) -> None:
     matrix = drawn(4, 6)
     turned = layer("ip", "InnerProduct", [blob(matrix.T)], more=inner(117, whole(6, 1)))
