@@ -71,6 +71,12 @@ TARGETS = {
         (".py",),
         beside=(".safetensors",),
     ),
+    "keras": Target(
+        "archspec.exporting.source.keras",
+        "Keras: source code of a functional model, with its weights beside it",
+        (".py",),
+        beside=(".safetensors",),
+    ),
     "stablehlo": Target(
         "archspec.exporting.stablehlo",
         "StableHLO with the weights inside, which JAX alone runs",

@@ -151,7 +151,7 @@ class Body:
             following is not None
             and call.gives == 1
             and takers[0] == self._next(number)
-            and following.family in LIGHT
+            and self.is_light(following)
             and following.form is not None
             and following.condition is None
             and not following.segments
@@ -164,6 +164,10 @@ class Body:
             return
         names = self._named(number, base, used)
         self._emit(f"{', '.join(names)} = {text}", call.outputs)
+
+    def is_light(self, call: Call) -> bool:
+        """Whether a step is written around what it takes."""
+        return call.family in LIGHT
 
     def _next(self, number: int) -> int:
         """The next step that is written."""

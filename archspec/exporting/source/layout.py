@@ -19,6 +19,9 @@ def fitted(text: str, indent: int = 0, *, comma: bool = False) -> list[str]:
     broken = _last_brackets(text)
     if broken is None:
         return [f"{space}{text}{end}"]
+    if text[: broken[0]].endswith(")") and text[broken[0] + 1 : broken[1]].isidentifier():
+        # `layer(…)(x)` is broken where the layer is made.
+        broken = _last_brackets(text[: broken[0]]) or broken
     first, last = broken
     head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
     items = split(body)

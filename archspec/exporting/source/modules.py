@@ -57,7 +57,7 @@ class Writer:
             return self._function(own, doc)
         dialect = self.dialect
         lines = [f"class {own.name}({dialect.base}):", *(f"{' ' * INDENT}{line}".rstrip() for line in doc), ""]
-        parameters = [_declared(item.name, item.types_text, item.default) for item in own.parameters]
+        parameters = [declared(item.name, item.types_text, item.default) for item in own.parameters]
         if dialect.extra:
             parameters += [dialect.extra]
         lines += fitted(f"def __init__({', '.join(['self', *parameters])}) -> None:", 4)
@@ -78,7 +78,7 @@ class Writer:
     def _function(self, own: Class, doc: list[str]) -> list[str]:
         inputs = self._inputs(own)
         given = [f"{name}: {self.dialect.array}" for name in inputs]
-        given += [_declared(item.name, item.types_text, item.default) for item in own.parameters]
+        given += [declared(item.name, item.types_text, item.default) for item in own.parameters]
         arrays = [self.dialect.array] * len(own.outputs)
         result = arrays[0] if len(arrays) == 1 else f"tuple[{', '.join(arrays)}]"
         lines = fitted(f"def {own.name}({', '.join(given)}) -> {result}:")
@@ -215,7 +215,7 @@ class Writer:
     def _ranged(self, own: Class, segment: Segment, prefix: str = "") -> str:
         """`i in range(…)`, or `_` where nothing counts."""
         counts = any(value.counts for value in segment.arguments.values())
-        return f"{'i' if counts else '_'} in {_range(segment, own, prefix)}"
+        return f"{'i' if counts else '_'} in {counted_range(segment, own, prefix)}"
 
     def _thing(self, own: Class, segment: Segment) -> str:
         texts = {name: filled(value, own) for name, value in segment.arguments.items()}
@@ -233,7 +233,7 @@ class Writer:
         for segment in call.segments:
             text = self._thing(own, segment)
             number = _plus("i", start - 0)
-            lines.append(f"        for i in {_range(segment, own)}:")
+            lines.append(f"        for i in {counted_range(segment, own)}:")
             lines += fitted(self.dialect.set_item.format(name=f'f"{stem}{{{number}}}"', value=text), 12)
         return lines
 
@@ -309,7 +309,7 @@ class Writer:
         form = call.form
         assert form is not None
         settings = {slot.name: filled(value, own, self.prefix(own)) for slot, value in slots.items() if slot.setting}
-        taken = [_bracketed(text, form, place) for place, text in enumerate(inputs)]
+        taken = [bracketed(text, form, place) for place, text in enumerate(inputs)]
         return form.use.format(*taken, self=self.at(path), **settings)
 
     def loop(self, own: Class, number: int, name: str, taken: str) -> list[str]:
@@ -328,7 +328,7 @@ class Writer:
         return lines if name == taken else [f"{name} = {taken}", *lines]
 
 
-def _declared(name: str, kind: str, default: object) -> str:
+def declared(name: str, kind: str, default: object) -> str:
     return f"{name}: {kind}" if default is NO_DEFAULT else f"{name}: {kind} = {default!r}"
 
 
@@ -336,7 +336,7 @@ def _plus(name: str, number: int) -> str:
     return f"{name} + {number}" if number else name
 
 
-def _range(segment: Segment, own: Class, prefix: str = "") -> str:
+def counted_range(segment: Segment, own: Class, prefix: str = "") -> str:
     """The numbers of a segment's things."""
     length = filled(segment.count, own, prefix)
     if not segment.first:
@@ -359,7 +359,7 @@ def _total(segments: list[Segment], own: Class, prefix: str) -> str:
     return whole if whole != length or not last.first else f"{last.first} + {length}"
 
 
-def _bracketed(text: str, form: Form, place: int) -> str:
+def bracketed(text: str, form: Form, place: int) -> str:
     """An input's text, in brackets where the expression would take it apart."""
     plain = text.replace("_", "").isalnum()
     tight = f"{{{place}}}." in form.use or f"{{{place}}}[" in form.use
