@@ -143,7 +143,7 @@ train: {epochs: 1, export: stablehlo}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "example"), CASES[::3])
+@pytest.mark.parametrize(("name", "example"), CASES[::6])
 def test_kinds_are_traced_for_any_number_of_samples(name: str, example: Example) -> None:
     layer, inputs = from_example(name, example)
     definition, state = nnx.split(layer.build(inputs, nnx.Rngs(0)))

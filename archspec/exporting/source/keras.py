@@ -301,13 +301,13 @@ class Writer:
         """The lines that make what is called more than once."""
         call = own.calls[number]
         if call.of is None:
-            return fitted(f"{self._local(own, number)} = {self.made(own, number)}")
+            return _within(f"{self._local(own, number)} = {self.made(own, number)}")
         self.shares = True
         values = {slot.name: value for slot, value in own.slots.items() if slot.step == number}
         items = [call.of.name, *body.text_of(number)]
         items += [f"{item.name}={filled(values[item.name], own)}" for item in call.of.parameters]
         items += [f"name={self.path(own, call.path)}"] if call.of.has_modules else []
-        return fitted(f"{self._local(own, number)} = shared({', '.join(items)})")
+        return _within(f"{self._local(own, number)} = shared({', '.join(items)})")
 
     def present(self, own: Class, number: int) -> str:
         """The condition under which a step is there."""
@@ -321,14 +321,14 @@ class Writer:
             value = taken if not lines else name
             if segment.count.is_constant and segment.count.value == 1:
                 path = (*call.path[:-1], call.path[-1].replace("*", str(call.start + segment.first)))
-                lines += fitted(f"{name} = {self._thing(own, segment, value, self.path(own, path))}")
+                lines += _within(f"{name} = {self._thing(own, segment, value, self.path(own, path))}")
                 continue
             if value != name:
                 lines.append(f"{name} = {value}")
             place = f"i + {call.start}" if call.start else "i"
             lines.append(f"for i in {counted_range(segment, own)}:")
             thing = self._thing(own, segment, name, self.path(own, call.path, place))
-            lines += fitted(f"{name} = {thing}", INDENT)
+            lines += [f"{' ' * INDENT}{line}" for line in _within(f"{name} = {thing}", 2)]
         return lines
 
     def _thing(self, own: Class, segment: Segment, taken: str, name: str) -> str:
@@ -338,6 +338,11 @@ class Writer:
         settings = {item.name: repr(item.value) for item in segment.form.settings}
         made = self._of_form(segment.form, segment.arguments, own, name) if segment.form.make else ""
         return segment.form.use.format(bracketed(taken, segment.form, 0), self=made, **settings)
+
+
+def _within(text: str, depth: int = 1) -> list[str]:
+    """A statement of a function, which is indented later on."""
+    return [line[depth * INDENT :] for line in fitted(text, depth * INDENT)]
 
 
 def quoted(text: str) -> str:

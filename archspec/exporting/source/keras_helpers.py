@@ -18,7 +18,8 @@ def shared(
 ) -> keras.Model:
     """A block as a model of its own, so that several calls share its layers."""
     inputs = [keras.Input(own.shape[1:]) for own in taken]
-    return keras.Model(inputs[0] if len(inputs) == 1 else inputs, block(*inputs, **options))
+    given = inputs[0] if len(inputs) == 1 else inputs
+    return keras.Model(given, block(*inputs, **options))
 ''',
     "taps": '''
 def taps(
@@ -351,7 +352,7 @@ def l2_normalise(x: KerasTensor, epsilon: float) -> KerasTensor:
 ''',
     "scaled_tanh": """
 def scaled_tanh(x: KerasTensor, amplitude: float, slope: float) -> KerasTensor:
-    return amplitude * ops.tanh(slope * x)
+    return layers.Rescaling(amplitude)(ops.tanh(layers.Rescaling(slope)(x)))
 """,
     "dilated_max_pool": '''
 def dilated_max_pool(
@@ -409,9 +410,10 @@ def avg_pool(
 ) -> KerasTensor:
     """Sums of windows over how many rows, and columns, count in each."""
     x = ops.pad(x, ((0, 0), *padding, (0, 0)))
-    x = ops.average_pool(x, window, stride, padding="valid") * math.prod(window)
+    x = ops.average_pool(x, window, stride, padding="valid")
     for axis, own in enumerate(counts):
-        x = x / np.reshape(np.float32(own), (-1, *(1,) * (len(counts) - axis)))
+        share = np.float32(own) / window[axis]
+        x = x / np.reshape(share, (-1, *(1,) * (len(counts) - axis)))
     return x
 ''',
     "adaptive_pool": '''
@@ -456,8 +458,8 @@ def linear(
         places = np.clip(places, 0, last)
         low = places.astype(int)
         share = np.reshape(places - low, (-1, *(1,) * (len(size) - axis + 1)))
-        below, above = ops.take(x, low, axis), ops.take(x, np.minimum(low + 1, last), axis)
-        x = below * np.float32(1 - share) + above * np.float32(share)
+        x, above = ops.take(x, low, axis), ops.take(x, np.minimum(low + 1, last), axis)
+        x = x + (above - x) * np.float32(share)
     return x
 ''',
     "space_to_depth": '''

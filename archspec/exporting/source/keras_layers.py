@@ -381,9 +381,11 @@ def _with_number(layer: Any, node: Node, context: KerasContext) -> Form:
         case "softplus":
             if layer.beta == 1:
                 return Form("ops.softplus({0})")
-            return Form("ops.softplus({beta} * {0}) / {beta}", settings=(_setting("beta", layer.beta),), loose=True)
+            scaled = "ops.softplus(layers.Rescaling({beta})({0})) / {beta}"
+            return Form(scaled, settings=(_setting("beta", layer.beta),), loose=True)
         case "scale":
-            return Form("{factor} * {0}", settings=(_setting("factor", layer.factor),), loose=True)
+            # A factor times a tensor is a sparse one to Keras, where code of custom layers is traced.
+            return Form("{self}({0})", "layers.Rescaling", (Argument("", layer.factor, "factor", "factor"),))
     numbers = _setting("amplitude", layer.amplitude), _setting("slope", layer.slope)
     return Form("scaled_tanh({0}, {amplitude}, {slope})", settings=numbers, helpers=("scaled_tanh",))
 

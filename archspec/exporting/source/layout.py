@@ -19,10 +19,11 @@ def fitted(text: str, indent: int = 0, *, comma: bool = False) -> list[str]:
     broken = _last_brackets(text)
     if broken is None:
         return [f"{space}{text}{end}"]
-    if text[: broken[0]].endswith(")") and text[broken[0] + 1 : broken[1]].isidentifier():
-        # `layer(…)(x)` is broken where the layer is made.
-        broken = _last_brackets(text[: broken[0]]) or broken
     first, last = broken
+    called = not comma and text[:first].endswith(")") and text[first + 1 : last].isidentifier()
+    if called or indent + first + 1 > WIDTH:
+        # `layer(…)(x)` is broken where the layer is made, and what is before the last brackets has to fit.
+        first, last = _last_brackets(text[:first]) or broken
     head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
     items = split(body)
     inner = indent + INDENT
