@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from archspec.diagnostics import count, listed
 from archspec.exporting.source import heading
 from archspec.exporting.source.body import Body, Words, condition_of, filled
 from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Tree, classes_of
@@ -43,8 +44,8 @@ def write(subject: Subject, file: Path) -> Written:
     weights = file.with_suffix(".safetensors")
     notes = heading.left_out(subject)
     if tree.ties:
-        tied = ", ".join(f"{node.path} as {owner}" for node, owner in tree.ties[:4])
-        notes.append(f"{len(tree.ties)} layers have copies of arrays that they share with others: {tied}")
+        tied = listed([f"{node.path} with {owner}" for node, owner in tree.ties], 4)
+        notes.append(f"{count(len(tree.ties), 'layer')} with copies of arrays that layers share: {tied}")
     write_tensors(weights, arrays, {"format": "np", "network": subject.graph.name})
     write_file(file, text)
     return Written((file, weights), tuple(notes), {"lines": text.count("\n"), "tensors": len(arrays)})
@@ -292,9 +293,9 @@ class Writer:
     def _local(self, own: Class, number: int) -> str:
         """The name of a layer or block that is kept."""
         stem = snake("_".join(own.calls[number].path))
-        name, count = f"{stem}_layer", 2
+        name, last = f"{stem}_layer", 2
         while name in self.reserved:
-            name, count = f"{stem}_layer_{count}", count + 1
+            name, last = f"{stem}_layer_{last}", last + 1
         return name
 
     def kept(self, own: Class, number: int, body: FunctionBody) -> list[str]:
