@@ -18,6 +18,9 @@ from archspec.spec.writing import sections_of
 from archspec.weights.layout import LayoutError, from_torch, order_of, orders
 from archspec.weights.tensors import UnreadableError
 
+MAX_ROLLED = 6_000
+"""Layers among which repeats are looked for."""
+
 
 class _Laid:
     """A spec that is not on the disk, in the place of a file."""
@@ -98,6 +101,9 @@ def rolled_up(
 
     Where that is no shorter than the flat `text`, this one stays.
     """
+    if len(spec.graph().nodes) > MAX_ROLLED:
+        notes.append(f"of more than {MAX_ROLLED:,} layers no repeats are looked for: they are written one by one")
+        return text, spec.graph(), dict(arrays)
     sections = sections_of(spec)
     if "\ntask:" not in text:
         del sections["task"]

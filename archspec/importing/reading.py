@@ -14,7 +14,7 @@ from archspec.importing.operations import Program
 
 HEAD = 4096
 """Bytes from a file's beginning by which its format is told."""
-MAX_TEXT = 2**25
+MAX_TEXT = 2**24
 """Bytes of a model file that is text."""
 
 

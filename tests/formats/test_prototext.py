@@ -98,6 +98,17 @@ def test_faults(text: str, message: str, place: tuple[int, int]) -> None:
     assert (found.value.line, found.value.column) == place
 
 
+def test_long_texts_and_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "\\\\" * 100_000 + "x" * 100_000
+    assert plain(parse(f'a: "{long}"'))["a"] == ["\\" * 100_000 + "x" * 100_000]
+    with pytest.raises(TextError, match="a text without an end"):
+        parse('a: "' + long)
+    monkeypatch.setattr("archspec.formats.prototext.MAX_TOKENS", 30)
+    with pytest.raises(TextError, match="words and signs") as found:
+        parse("a:1 " * 11)
+    assert found.value.large
+
+
 def test_numbers_and_escapes() -> None:
     found = plain(parse(r"a: 0x1F b: -017 c: 1.5f d: -.5e-3 e: -inf f: 'a\n\101\x41\"' g: 1e400"))
     assert found == {

@@ -154,6 +154,18 @@ def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, text: str, words: st
         imported(tmp_path, text)
 
 
+def test_long_networks_are_written_and_longer_ones_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "net.cfg"
+    file.write_text(NET + CONV * 12, "utf-8")
+    monkeypatch.setattr("archspec.importing.finishing.MAX_ROLLED", 11)
+    made = import_model(file)
+    assert made.spec.count("- conv:") == 12
+    assert any("no repeats are looked for" in note for note in made.notes)
+    monkeypatch.setattr("archspec.importing.darknet.text.MAX_SECTIONS", 12)
+    with pytest.raises(SpecError, match="E564"):
+        import_model(file)
+
+
 def test_layers_larger_than_any_are_named(tmp_path: Path) -> None:
     huge = "[convolutional]\nfilters=2000000000\nsize=9\nactivation=linear\n"
     made = imported(tmp_path, NET + huge + "[connected]\noutput=2000000000\nactivation=linear\n")

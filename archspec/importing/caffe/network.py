@@ -15,7 +15,7 @@ from archspec.weights.tensors import Tensor
 Shape = tuple[int, ...] | None
 """Without the batch's axis, channels first; None where it is unknown."""
 
-MAX_LAYERS = 20_000
+MAX_LAYERS = 10_000
 
 OLD_TYPES = {
     "ABSVAL": "AbsVal",

@@ -10,7 +10,7 @@ from itertools import pairwise
 from archspec.diagnostics import DataError, Source
 from archspec.importing.reading import fault
 
-MAX_SECTIONS = 20_000
+MAX_SECTIONS = 10_000
 MAX_NUMBER = 2**31 - 1
 _INT = re.compile(r"([+-]?\d{1,20})(?:\.\d*)?(?:$|[#;,])")
 _FLOAT = re.compile(r"([+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?)(?:$|[#;,])")
