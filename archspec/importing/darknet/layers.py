@@ -228,7 +228,7 @@ def _reorg(x: Network, section: Section) -> None:
     shape = x.map_of()
     stride = section.whole("stride", 1, low=1)
     if any(section.whole(key) for key in ("reverse", "flatten", "extra")):
-        x.unknown("goes the other way round, or flattens")
+        x.unknown("goes the other way round, flattens or pads")
         return
     if shape is None:
         x.unknown("needs the shape of what it takes")
