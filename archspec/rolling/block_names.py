@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.kinds import STRUCTURE, builtin_kinds
 from archspec.rolling.entries import Call, Layer, Parallel, Residual, layers_of
-from archspec.rolling.environments import Argument, Body, Inexpressible
+from archspec.rolling.environments import ANY, Argument, Body, Inexpressible
 from archspec.rolling.formulas import Formula, Mixed
 from archspec.rolling.marks import SIZES
 
@@ -65,7 +65,7 @@ def _base(call: Call) -> str:
         return "fire" if kernels[:1] == [1] and len(kernels) == 3 else "mixed"
     if "transposed_conv" in kinds or "resize" in kinds or "max_unpool" in kinds:
         return "up"
-    if kinds and kinds[-1].endswith("pool"):
+    if any(kind.endswith("pool") for kind in kinds):
         return "transition" if kinds[0] == "batch_norm" else "stage"
     return "part"
 
@@ -155,6 +155,8 @@ def _declare(argument: Argument, block: Block) -> None:
         raise Inexpressible
     usual = argument.usual
     common = [type(value) for value in row].count(type(usual)) and row.count(usual) * 2 >= len(row)
+    if types == {float}:
+        row = [value if place in argument.used else ANY for place, value in enumerate(row)]
     wide = argument.field in ("filters", "units", "channels") or argument.field.endswith("_list")
     block.rows[argument.name] = row
     if common and not wide and not (types == {int, float} and isinstance(usual, int)):

@@ -85,6 +85,8 @@ class Argument:
         self.field = field
         self.label = label
         self.row = row
+        self.used: set[int] = set()
+        """The calls in which it is of use: not where what takes it is left out."""
         self.name = ""
         self.text = f"\x01{number}\x02"
 
@@ -128,6 +130,7 @@ class Body:
         rows += [*self.known.items(), *self.made] if size else ()
         for text, known in rows:
             if _agree(row, known):
+                self._use(text, row)
                 return Formula(text)
         if field == "when":
             found = self._condition(row)
@@ -149,7 +152,14 @@ class Body:
             label = "shortcut" if self.whose.kind == "add" else self.whose.kind
         argument = Argument(len(self.arguments), field, label, full)
         self.arguments.append(argument)
+        self._use(argument.text, row)
         return Formula(argument.text)
+
+    def _use(self, text: str, row: Sequence[Any]) -> None:
+        """Notes the calls in which an argument is of use."""
+        for argument in self.arguments:
+            if argument.text == text:
+                argument.used.update(place for place, value in enumerate(row) if value is not ANY)
 
     def _kept(self, text: str, row: Sequence[Any]) -> Formula:
         """An expression, which later rows of the same sizes take too."""
@@ -277,7 +287,14 @@ class Counted:
             whole = self.around.express(parts, f"{field}_list")
             return Formula(f"{inner(whole)}[{self.variable}]")
         part = parts[0]
-        if any(isinstance(value, (dict, type(None), _Any)) for value in part):
+        if any(isinstance(value, float) for value in part) and ANY in part:
+            found = progression([None if value is ANY else value for value in part], self.variable)
+            if found is not None:
+                return Formula(found)
+        if ANY in part:
+            known = next(value for value in part if value is not ANY)
+            part = [known if value is ANY else value for value in part]
+        if any(isinstance(value, (dict, type(None))) for value in part):
             raise Inexpressible(f"{row}")
         found = progression(part, self.variable)
         if found is not None:

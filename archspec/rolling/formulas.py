@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 
@@ -19,6 +20,10 @@ NUMBERED = re.compile(r"(.*?)([0-9]+)([^0-9]*)\Z", re.DOTALL)
 def progression(values: Sequence[Any], variable: str = "i") -> str | None:
     """An expression that gives these values for 0, 1, 2, …; None where none of the usual ones does."""
     if any(isinstance(value, (list, tuple)) for value in values):
+        return None
+    if any(isinstance(value, float) for value in values) and len(set(values)) > 2:
+        return _shares(tuple(values), variable)
+    if None in values:
         return None
     first, second, last = values[0], values[1] if len(values) > 1 else values[0], values[-1]
     if all(isinstance(value, bool) for value in values):
@@ -48,6 +53,28 @@ def progression(values: Sequence[Any], variable: str = "i") -> str | None:
                 found = _geometric([*free, cut], variable) if len(free) > 1 else None
                 if found is not None:
                     return f"{word}({found}, {cut})"
+    return None
+
+
+WHOLES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.8)
+"""Rates of which layers have growing shares."""
+
+MOST = 100
+"""Shares that a rate is divided into."""
+
+
+@cache
+def _shares(values: tuple[float | None, ...], variable: str) -> str | None:
+    """Rates that grow from layer to layer, as those of stochastic depth; None stands for whatever it is."""
+    start = next(place for place, value in enumerate(values) if value is not None)
+    first = values[start]
+    for whole in WHOLES if first is not None and first > 0 else ():
+        for number in range(1, MOST + 1):
+            begin = round((first or 0) * number / whole) - start
+            given = [whole * (begin + n) / number for n in range(len(values))]
+            if begin >= 0 and all(value in (None, own) for value, own in zip(values, given, strict=True)):
+                share = f"({variable} + {begin})" if begin else variable
+                return f"{whole} * {share} / {number}"
     return None
 
 

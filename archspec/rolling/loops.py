@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Repeat
@@ -12,6 +11,9 @@ from archspec.rolling.marks import SIZES, columns, differing
 
 MAX_PERIOD = 16
 """Entries that one round may have."""
+
+BLOCK = 2
+"""Lines that a block takes beside its layers."""
 
 MAX_LISTS = 2
 """Lists that a loop may take values from; with more, the rounds written out say it better."""
@@ -146,6 +148,9 @@ class Looping:
         """Whether rounds can be calls of a block."""
         if len(different) > MAX_ARGUMENTS or key_of(rounds) in self.found.banned:
             return False
+        times, period = len(rounds), len(rounds[0])
+        if times * period < times + period + BLOCK:
+            return False
         return len({called(entry) for entry in rounds[0]}) > 1 and self.is_closed(rounds)
 
     def pattern(self, chain: Chain) -> tuple[list[object], list[int]]:
@@ -200,7 +205,7 @@ class Looping:
 
     def staged(self, rounds: list[Chain]) -> Chain:
         """Repeats of entries that are equal but for the first; those that stand alone stay so."""
-        keys = [tuple(self.values(inner)) for inner in rounds]
+        keys = [tuple(value for name, value in columns(inner) if name != "rate") for inner in rounds]
         made: Chain = []
         at = 0
         while at < len(rounds):
@@ -209,16 +214,17 @@ class Looping:
                 end += 1
                 while end < len(rounds) and keys[end] == keys[at + 1]:
                     end += 1
+            different = differing(rounds[at:end])
+            rates = [values for name, values in different if name == "rate"]
+            if any(len(set(values[1:])) > 1 for values in rates):
+                steady = all(progression(values) for _, values in different)
+                end = end if steady else at + 1
             if end - at > 1 and self.is_worth(rounds[at:end]):
-                made.append(self.repeat(rounds[at:end], True))
+                made.append(self.repeat(rounds[at:end], not any(len(set(values[1:])) > 1 for values in rates)))
             else:
                 made.extend(entry for inner in rounds[at:end] for entry in inner)
             at = end
         return made
-
-    def values(self, chain: Chain) -> Iterator[object]:
-
-        return (value for _, value in columns(chain))
 
     def is_stage(self, first: Chain, second: Chain) -> bool:
         """Whether the first of two may begin a stage: it changes the map to what the others keep."""
@@ -230,7 +236,7 @@ class Looping:
         widths = [self.found.graph.source_type(entry.inputs[0]).channels for entry in (one, other)]
         changed = set()
         for (name, before), (_, after) in zip(columns([one]), columns([other]), strict=True):
-            if before == after or name in ("when", "stride", "pad") or None in (before, after):
+            if before == after or name in ("when", "stride", "pad", "rate") or None in (before, after):
                 continue
             if name in SIZES and before * widths[1] == after * widths[0]:
                 continue  # as many times the input's channels
@@ -253,5 +259,6 @@ def called(entry: Entry | None) -> object:
 def price(name: str, values: tuple[Any, ...]) -> int:
     """What an expression for a row of values takes from what is easy to read in a loop."""
     if progression(values) is not None:
-        return 0 if len(set(values)) > 2 else 1
+        # A first round with another window is something else, and no round.
+        return 0 if len(set(values)) > 2 else 8 if name in ("kernel", "window") else 1
     return 1 if name in (*SIZES, "times") else 2

@@ -255,7 +255,7 @@ class Names:
                 common += 1
             name = paths[0][common - 1] if common else ""
             whole = self.prefixes[".".join(paths[0][:common])] == len(paths) if common else False
-            if not whole and isinstance(entry, Call) and isinstance(entry.body[0], Layer):
+            if not whole and isinstance(entry, Call) and isinstance(entry.body[0], Layer) and len(entry.body) < 4:
                 # A unit goes by the name of its first layer.
                 name = self.graph.nodes[entry.body[0].out].path.rpartition(".")[2]
             elif not whole:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from archspec.graph import Graph, input_number, is_input
 from archspec.kinds import Kind, find_kind, plain
@@ -43,9 +43,9 @@ class Template:
         names: Names,
         defaults: Mapping[str, Mapping[str, Any]],
         *,
-        classes: bool,
+        classes: Literal["none", "vectors", "maps"],
     ) -> None:
-        """`classes` says that the main output's channels are classes, whose number is an argument."""
+        """`classes` says which outputs have a channel for each class, whose number is an argument."""
         self.classes = classes
         self.graph = graph
         self.calls = blocks
@@ -190,20 +190,18 @@ class Template:
             if any(value is None for value in row):
                 raise Inexpressible
             fields[field] = around.express(row, field)
-        if (
-            self.classes
-            and isinstance(around, Document)
-            and first.out == self.graph.main_output.node
-            and cls.main in SIZES
-        ):
+        if isinstance(around, Document) and cls.main in SIZES and self.is_head(first, cls.main):
             self.document.arguments["classes"] = fields[cls.main]
             fields[cls.main] = Formula("classes")
         return self.short(kind, fields, cls.main)
 
     def is_head(self, layer: Layer, field: str) -> bool:
         """Whether a layer is an output that has a channel for each class, as the main output has."""
-        count = self.graph.output_type(self.graph.main_output).channels
-        return layer.fields.get(field) == count and any(output.node == layer.out for output in self.graph.outputs)
+        if self.classes == "none" or all(output.node != layer.out for output in self.graph.outputs):
+            return False
+        whole = self.graph.output_type(self.graph.main_output)
+        places = self.graph.nodes[layer.out].output.spatial
+        return layer.fields.get(field) == whole.channels and (self.classes == "maps" or set(places) <= {1})
 
     def is_bare(self, column: list[Layer | None]) -> bool:
         """Whether no padding is written: where there is none."""
@@ -314,6 +312,8 @@ class Template:
             usual = block.arguments[name]
             if is_default(usual) and all(value is ANY or same(value, usual) for value in values):
                 continue
+            if all(value is ANY for value in values):
+                values = [next(value for value in row if value is not ANY)] * len(values)
             if isinstance(usual, list) or usual == "type pair":
                 values = [v[0] if isinstance(v, list) and v[0] == v[1] else v for v in values]
             fields[name] = around.express(values, name)

@@ -25,12 +25,15 @@ def text_of(template: Template, sections: Mapping[str, Any], defaults: Mapping[s
     lines = [*before]
     if template.document.arguments:
         place = next((at for at, line in enumerate(lines) if line.startswith(("input:", "inputs:"))), len(lines))
-        lines.insert(
-            place,
-            f"args: {flow(dict(sorted(template.document.arguments.items(), key=lambda item: item[0] != 'classes')))}",
-        )
+        given = template.document.arguments
+        given = {name: given[name] for name in sorted(given, key="classes".__ne__)}
+        line = f"args: {flow(given)}"
+        one_each = ["args:", *(f"  {name}: {flow(value)}" for name, value in given.items())]
+        lines[place:place] = [line] if len(line) <= WIDTH else one_each
     if defaults:
-        lines.append(f"defaults: {flow(dict(defaults))}")
+        line = f"defaults: {flow(dict(defaults))}"
+        one_each = ["defaults:", *(f"  {kind}: {flow(fields)}" for kind, fields in defaults.items())]
+        lines += [line] if len(line) <= WIDTH else one_each
     if template.written:
         lines.append("blocks:")
         for block in template.written.values():

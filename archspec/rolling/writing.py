@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from archspec.graph import Graph, Output, is_input
 from archspec.kinds import plain
@@ -17,14 +17,18 @@ from archspec.rolling.naming import Names
 from archspec.rolling.reducing import default_of, layer_of
 from archspec.rolling.templates import Template
 from archspec.rolling.text import text_of
+from archspec.rolling.units import NORMS, WITH_WEIGHTS
 from archspec.spec.network import ImageInput
 from archspec.spec.writing import framed, layer_lines
 
-WAYS = (
-    Way(),
-    Way(units="norm"),
-    Way(units="none"),
-)
+WAYS = (Way(), Way(units="norm"), Way(units="none"))
+
+
+def ways_of(graph: Graph) -> list[Way]:
+    """The ways to roll a graph up that suit it: norms begin units only where some follow no convolution."""
+    sources = [node.inputs[0] for node in graph.nodes if node.kind in NORMS]
+    before = [source for source in sources if is_input(source) or graph.nodes[source].kind not in WITH_WEIGHTS]
+    return [way for way in WAYS if way.units != "norm" or len(before) * 5 > len(sources)]
 
 
 class Rolled(NamedTuple):
@@ -124,7 +128,7 @@ def rolled(graph: Graph, sections: Mapping[str, Any]) -> Rolled:
     defaults = usual_fields(graph)
     found = [
         made
-        for way in WAYS
+        for way in ways_of(graph)
         for hints in (True, False)
         if (made := _tried(graph, way, sections, defaults, hints)) is not None
     ]
@@ -149,17 +153,19 @@ def _flat(graph: Graph, sections: Mapping[str, Any]) -> str:
     return "\n".join([*before, "layers:", *layer_lines(graph), *after]) + "\n"
 
 
-NAMELESS = 6
+NAMELESS = 12
 """Lines that the file's own names are worth."""
 
 TRIES = 8
 """How often a graph is written in one way, each time without a repeat or block that there were no words for."""
 
 
-def is_classified(graph: Graph, sections: Mapping[str, Any]) -> bool:
-    """Whether the main output's channels are classes."""
+def classes_in(graph: Graph, sections: Mapping[str, Any]) -> Literal["none", "vectors", "maps"]:
+    """What has a channel for each class: of whose task nothing is said, vectors alone."""
     task = sections.get("task", "classification")
-    return graph.main_output.task is None and (task == "classification" or "segmentation" in task)
+    if graph.main_output.task is not None or not (task == "classification" or "segmentation" in task):
+        return "none"
+    return "vectors" if task == "classification" else "maps"
 
 
 def _tried(
@@ -188,7 +194,7 @@ def _written(
 ) -> tuple[int, str, list[int]]:
     single = once(chain, found.blocks, {number for number, unit in enumerate(found.is_unit) if unit})
     names = Names(graph, chain, found.blocks, single, hints=hints)
-    template = Template(graph, chain, found.blocks, single, names, defaults, classes=is_classified(graph, sections))
+    template = Template(graph, chain, found.blocks, single, names, defaults, classes=classes_in(graph, sections))
     sections = {name: value for name, value in with_usual_inputs(sections).items() if name != "outputs"}
     if not names.is_end(graph.outputs[0].node):
         sections["outputs"] = {}
