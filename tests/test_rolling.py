@@ -107,7 +107,7 @@ def test_effort_grows_with_the_layers() -> None:
         graph = load("resnet50", depths=[3, 4, depth, 3]).graph()
         return lambda: rolled(graph, sections("resnet50"))
 
-    assert growth(of, 20, 80) < 4.2
+    assert growth(of, 6, 24) < 2.6  # of 34 blocks in place of 16
 
 
 def caffe(index: int) -> str:
@@ -115,8 +115,9 @@ def caffe(index: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("named", [None, caffe])
-@pytest.mark.parametrize("name", zoo_networks())
+@pytest.mark.parametrize(
+    ("name", "named"), [(name, caffe if at % 9 == 0 else None) for at, name in enumerate(zoo_networks())]
+)
 def test_zoo(name: str, named: Callable[[int], str] | None, tmp_path: Path) -> None:
     graph = load(name).graph()
     if named is not None:

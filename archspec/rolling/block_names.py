@@ -155,11 +155,11 @@ def _declare(argument: Argument, block: Block) -> None:
         raise Inexpressible
     usual = argument.usual
     common = [type(value) for value in row].count(type(usual)) and row.count(usual) * 2 >= len(row)
-    if types == {float}:
-        row = [value if place in argument.used else ANY for place, value in enumerate(row)]
+    spared = len(argument.used) < len(row)
+    row = [value if place in argument.used else ANY for place, value in enumerate(row)]
     wide = argument.field in ("filters", "units", "channels") or argument.field.endswith("_list")
     block.rows[argument.name] = row
-    if common and not wide and not (types == {int, float} and isinstance(usual, int)):
+    if (spared or (common and not wide)) and not (types == {int, float} and isinstance(usual, int)):
         block.arguments[argument.name] = usual
     else:
         word = {int: "int", float: "float", bool: "bool", str: "str"}[float if float in types else next(iter(types))]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from archspec.rolling.entries import Call, Entry, Layer, Parallel
 from archspec.rolling.formulas import Formula, Mixed, inner, numbered, progression, shown
 from archspec.rolling.marks import SIZES
 
@@ -101,10 +100,6 @@ def _hashable(value: Any) -> Any:
     return (type(value).__name__, tuple(value) if isinstance(value, list) else value)
 
 
-WHOSE: Mapping[type[Any], str] = {Call: "expand", Parallel: "gated"}
-"""What an argument is called that says whether an entry is there."""
-
-
 class Body:
     """The body of a block: rows have a value for each of its calls. `known` are rows that have a name already."""
 
@@ -116,8 +111,8 @@ class Body:
         """Sizes that were made of others, by their expressions."""
         self.label = ""
         """The branch that is written, by its number in each structure around it."""
-        self.whose: Entry | None = None
-        """The entry of which it is said when it is there."""
+        self.whose = ""
+        """What an argument is called that says when the entry that is written is there."""
 
     def express(self, row: Sequence[Any], field: str) -> Any:
         same, value = constant(row)
@@ -135,6 +130,7 @@ class Body:
         if field == "when":
             found = self._condition(row)
             if found is not None:
+                self._use(found, row)
                 return Formula(found)
         elif size and all(type(value) is int or value is ANY for value in row):
             for text, known in rows:
@@ -147,9 +143,7 @@ class Body:
         usual = Counter(_hashable(value) for value in row if value is not ANY).most_common(1)[0][0]
         filler = next(value for value in row if value is not ANY and _hashable(value) == usual)
         full = [filler if value is ANY else value for value in row]
-        label = WHOSE.get(type(self.whose), "extra") if field == "when" else self.label
-        if isinstance(self.whose, Layer) and field == "when":
-            label = "shortcut" if self.whose.kind == "add" else self.whose.kind
+        label = self.whose if field == "when" else self.label
         argument = Argument(len(self.arguments), field, label, full)
         self.arguments.append(argument)
         self._use(argument.text, row)
@@ -158,12 +152,13 @@ class Body:
     def _use(self, text: str, row: Sequence[Any]) -> None:
         """Notes the calls in which an argument is of use."""
         for argument in self.arguments:
-            if argument.text == text:
+            if argument.text in text:
                 argument.used.update(place for place, value in enumerate(row) if value is not ANY)
 
     def _kept(self, text: str, row: Sequence[Any]) -> Formula:
         """An expression, which later rows of the same sizes take too."""
         self.made.append((text, list(row)))
+        self._use(text, row)
         return Formula(text)
 
     def _expanded(self, row: Sequence[Any]) -> str | None:

@@ -115,7 +115,7 @@ class Template:
         """Says when the entries of a place are there, where some are not."""
         if None in column:
             if self.body is not None:
-                self.body.whose = next(entry for entry in column if entry is not None)
+                self.body.whose = whose(next(entry for entry in column if entry is not None))
             fields["when"] = around.express([entry is not None for entry in column], "when")
 
     def source(self, column: Sequence[Entry | None], before: Values, around: Environment) -> Any:
@@ -340,6 +340,14 @@ class Template:
         block.name = block_name(calls, {b.name for b in self.written.values()})
         self.written[number] = block
         return block
+
+
+def whose(entry: Entry) -> str:
+    """What an argument is called that says whether an entry is there."""
+    if isinstance(entry, Layer):
+        return "shortcut" if entry.kind == "add" else entry.kind
+    is_unit = isinstance(entry, Call) and all(part is None or isinstance(part, Layer) for part in entry.body)
+    return "expand" if is_unit else "gated"
 
 
 def is_implied(cls: type[Kind], layer: Layer, field: str) -> bool:
