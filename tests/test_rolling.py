@@ -193,3 +193,5 @@ def test_shared_arrays_stay_shared(tmp_path: Path) -> None:
     graph = load(Path(__file__).parents[1] / "specs" / "examples" / "siamese_digits.yaml").graph()
     made = rolled(graph, sections(str(Path(__file__).parents[1] / "specs" / "examples" / "siamese_digits.yaml")))
     check(graph, made, tmp_path)
+    assert made.notes[-1] == "nothing in it could be rolled up: its layers are written one by one"
+    assert "shared arrays" in made.notes[0]

@@ -13,7 +13,7 @@ from archspec.rolling.formulas import Formula, Mixed
 from archspec.rolling.marks import SIZES
 
 if TYPE_CHECKING:
-    from archspec.rolling.templates import Block
+    from archspec.rolling.parts import Block
 
 
 VAGUE = ("part", "stage", "mixed")

@@ -6,29 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from archspec.graph import Graph, input_number, is_input
-from archspec.kinds import Kind, find_kind, plain
-from archspec.rolling.block_names import ORDER, block_name, settle
+from archspec.kinds import find_kind
+from archspec.rolling.block_names import block_name, settle
 from archspec.rolling.entries import Call, Chain, Entry, Layer, Parallel, Repeat, Residual
 from archspec.rolling.environments import ANY, Body, Counted, Document, Environment, Inexpressible, Staged
 from archspec.rolling.formulas import Formula, inner
 from archspec.rolling.found import key_of
 from archspec.rolling.marks import SIZES
 from archspec.rolling.naming import Names
-from archspec.rolling.reducing import PADDED, default_of, tidy
+from archspec.rolling.parts import Block, Plain, is_default, is_implied, place_of, same, uses, whose
+from archspec.rolling.reducing import PADDED, default_of
 
-Plain = dict[str, Any] | str
 Values = list["int | None"]
-
-
-class Block:
-    """A block as it is written: arguments with types or defaults, names of inputs, layers."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.arguments: dict[str, Any] = {}
-        self.rows: dict[str, list[Any]] = {}
-        """Each argument's values, call by call."""
-        self.layers: list[Plain] = []
 
 
 class Template:
@@ -340,54 +329,3 @@ class Template:
         block.name = block_name(calls, {b.name for b in self.written.values()})
         self.written[number] = block
         return block
-
-
-def whose(entry: Entry) -> str:
-    """What an argument is called that says whether an entry is there."""
-    if isinstance(entry, Layer):
-        return "shortcut" if entry.kind == "add" else entry.kind
-    is_unit = isinstance(entry, Call) and all(part is None or isinstance(part, Layer) for part in entry.body)
-    return "expand" if is_unit else "gated"
-
-
-def is_implied(cls: type[Kind], layer: Layer, field: str) -> bool:
-    """Whether a layer has a field's value without saying it, as a pooling's stride is its window's size."""
-    if layer.fields.get(field) is None:
-        return False
-    rest = {name: value for name, value in layer.fields.items() if name != field}
-    try:
-        return bool(tidy(plain(getattr(cls.model_validate(rest), field))) == layer.fields[field])
-    except ValueError:
-        return False
-
-
-def place_of(field: str) -> int:
-    """Where a field stands among a layer's."""
-    return ORDER.index(field) if field in ORDER else len(ORDER)
-
-
-def same(one: Any, other: Any) -> bool:
-    return bool(one == other) and type(one) is type(other)
-
-
-def is_default(value: Any) -> bool:
-    """Whether an argument is declared by its default and not by a word for a type."""
-    return not (isinstance(value, Formula) and value.startswith("type "))
-
-
-def uses(value: Any, variable: str) -> bool:
-    """Whether an expression in what is written names a variable."""
-    import re
-
-    pattern = re.compile(rf"\b{variable}\b")
-    stack = [value]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, dict):
-            stack.extend(part)
-            stack.extend(part.values())
-        elif isinstance(part, list):
-            stack.extend(part)
-        elif isinstance(part, str) and type(part) is not str and pattern.search(part):
-            return True
-    return False

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from archspec.rolling.formulas import Formula, Mixed
-from archspec.rolling.templates import Template, is_default
+from archspec.rolling.parts import is_default
+from archspec.rolling.templates import Template
 from archspec.spec.writing import Written, dump, framed
 
 WIDTH = 120
