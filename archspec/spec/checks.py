@@ -132,4 +132,10 @@ def read_weight_set(name: str, key: Scalar, node: Located, document: Document, f
             hint = field_hint(field, ImageInput.model_fields)
             fields = f"fields: {listed(ImageInput.model_fields)}"
             findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])
+    arguments = node.get("args")
+    for argument, argument_key, _ in arguments.items() if isinstance(arguments, Mapping) else ():
+        if argument not in document.arguments:
+            from archspec.spec.unknown import unknown_argument
+
+            unknown_argument(argument, argument_key, document.arguments, "the spec", None, findings)
     return read_model(WeightSet, node, document.env, findings, what, key.span)

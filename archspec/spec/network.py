@@ -202,6 +202,10 @@ class WeightSet(Section):
     ] = "pytorch"
     input: Annotated[dict[Text, Any], Field(description="fields of `input` that the weights expect")] = {}
     classes: Annotated[Literal["imagenet", "voc"] | None, Field(description="names of the classes")] = None
+    args: Annotated[
+        dict[Text, Any],
+        Field(description="arguments of the network that the weights are of, where its own are others"),
+    ] = {}
     partial: Annotated[
         Flag, Field(description="they are those of a network that shares a part with this one, for `init_from`")
     ] = False

@@ -21,7 +21,7 @@ from archspec.runs.reading import opened, restored
 from archspec.spec.network import ImageInput
 from archspec.spec.train import InitFrom, Train
 from archspec.training.freezing import check_owners
-from archspec.weights.expecting import expectations
+from archspec.weights.expecting import expectations, other_arguments
 from archspec.weights.files import open_tensors
 from archspec.weights.folder import named, usual_names
 from archspec.weights.matching import Match, check_values, match, named_alike
@@ -84,6 +84,12 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
         )
     check_values(left, path)
     notes = [*(f"note: {line}" for line in said), *(f"note: {path}: {line}" for line in left.asides())]
+    known_as = spec.weights.get(matched.naming)
+    if known_as is not None:
+        notes += [
+            f"note: the weights of {path} are of args.{name}={value}, but the network has {spec.args[name]}"
+            for name, value in other_arguments(known_as, spec).items()
+        ]
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()},
         [*notes, *_other_scaling(path, theirs, spec.images)],

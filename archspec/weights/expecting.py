@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics import DataError
 from archspec.fields import at_home
 from archspec.images.preparation import Preparation
-from archspec.spec.network import ImageInput
+from archspec.spec.network import ImageInput, WeightSet
 from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Expectations(NamedTuple):
         if fields.get("order") == "bgr":
             numbers.append(3)
         return fields if alone or all(number == image.channels for number in numbers) else {}
+
+
+def other_arguments(known: WeightSet, spec: Spec) -> dict[str, Any]:
+    """The arguments that weights are of, where a spec has other values of them."""
+    return {name: value for name, value in known.args.items() if spec.args.get(name) != value}
 
 
 @contextmanager

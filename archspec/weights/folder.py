@@ -19,7 +19,15 @@ from archspec.runs.imports import check_output, imported_names, replaced_import,
 from archspec.runs.owner import take
 from archspec.runs.reading import opened, preparation_of, restored
 from archspec.spec.overrides import Size, python_override
-from archspec.weights.expecting import ABOUT, expectations, expecting, prepared, resized, with_one_mean
+from archspec.weights.expecting import (
+    ABOUT,
+    expectations,
+    expecting,
+    other_arguments,
+    prepared,
+    resized,
+    with_one_mean,
+)
 from archspec.weights.files import open_tensors, write_tensors
 from archspec.weights.keras_layout import to_keras
 from archspec.weights.layout import LayoutError, order_of, orders, to_torch
@@ -75,6 +83,10 @@ def import_weights(
                 ],
             )
         check_values(matched, file)
+        arguments, asked = _arguments(spec, matched.naming, target, given)
+        if arguments:
+            spec = open_spec(target, [*arguments, *given])
+            graph = spec.graph()
         others = [item for item in given if not isinstance(item, Size) and item.path[0] not in ("input", "inputs")]
         usual = open_spec(target, others) if len(others) < len(given) else spec
         with expectations(tensors, spec, matched.naming) as known:
@@ -86,7 +98,7 @@ def import_weights(
                     _set(given, spec.input_path(name)),
                 ).items()
             ]
-            spec = open_spec(target, [*expected, *given]) if expected else spec
+            spec = open_spec(target, [*expected, *arguments, *given]) if expected else spec
             text, kept = spec.kept()
         about = {"file": str(file), "sha256": digest, "network": graph.name, **images, **matched.to_dict()}
         plugins = used_by(spec, graph)
@@ -114,9 +126,40 @@ def import_weights(
     known_as = spec.weights.get(matched.naming)
     if notes is not None and known_as is not None and known_as.source:
         notes.append(f"{matched.naming} stands for {known_as.source}")
+    if notes is not None:
+        notes.extend(asked)
     if notes is not None and replaced is not None:
         notes.append(replaced)
     return matched
+
+
+def _arguments(spec: Spec, naming: str, target: str, given: Sequence[Override]) -> tuple[list[Override], list[str]]:
+    """The arguments that weights of a naming are of, where the network has others; and what is to be said of them.
+
+    One that is asked for, by `--set` or `?`, stays, which is said.
+    """
+    known = spec.weights.get(naming)
+    others = {} if known is None else other_arguments(known, spec)
+    _, _, query = target.partition("?")
+    own = {
+        item.path[1] for item in given if not isinstance(item, Size) and item.path[0] == "args" and len(item.path) > 1
+    }
+    own |= {item.partition("=")[0] for item in query.split("&") if item}
+    notes = []
+    taken = {name: value for name, value in others.items() if name not in own}
+    kept = {name: value for name, value in others.items() if name in own}
+    if taken:
+        notes.append(f"{_said(taken)}, as the weights named as {naming} has them are of")
+    if kept:
+        notes.append(
+            f"the weights named as {naming} has them are of {_said(kept)}; here "
+            f"{_said({name: spec.args[name] for name in kept})}, as asked"
+        )
+    return [python_override(("args", name), value) for name, value in taken.items()], notes
+
+
+def _said(arguments: Mapping[str, object]) -> str:
+    return ", ".join(f"args.{name}={value}" for name, value in arguments.items())
 
 
 def _set(given: Sequence[Override], path: tuple[str, ...]) -> set[str]:

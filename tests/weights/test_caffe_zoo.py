@@ -23,9 +23,10 @@ from archspec.zoo import zoo_variants
 RECORDED = Path(__file__).with_name("caffe.txt.xz")
 HELD = {
     **{f"resnet{depth}": f"resnet{depth}_v1" for depth in (50, 101, 152)},
-    "alexnet": "alexnet?alpha=0.0001&k=1.0",
-    "squeezenet1_0": "squeezenet1_0?border=1",
-    **{name: name for name in ("caffenet", "googlenet", "squeezenet1_1", "segnet", "segnet_basic")},
+    **{
+        name: name
+        for name in ("alexnet", "caffenet", "googlenet", "squeezenet1_0", "squeezenet1_1", "segnet", "segnet_basic")
+    },
     **{name: name for name in ("fcn8s", "fcn16s", "fcn32s")},
     **{f"densenet{depth}": f"densenet{depth}" for depth in (121, 161, 169, 201)},
 }

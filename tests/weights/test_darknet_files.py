@@ -5,14 +5,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archspec.diagnostics import SpecError
 from archspec.inference.run import Run
+from archspec.layers.leaky_relu import LeakyRelu
 from archspec.loading import load
 from archspec.runs.imports import read_import
+from archspec.spec.overrides import python_override
+from archspec.training.beginning import initial_weights
 from archspec.weights.folder import import_weights
 from tests.weights.test_caffe_files import in_a_process
 
@@ -92,6 +96,33 @@ def test_what_comes_out_is_what_darknet_computes(write: Write, tmp_path: Path) -
     expected = a["d2.kernel"] @ y + a["d2.bias"]
     given = Run(tmp_path / "net").predict(pixels).outputs["output"][0]
     assert np.allclose(given, expected, rtol=1e-4)
+
+
+SLOPED = NET.replace("leaky_relu", "leaky_relu: {slope: $(slope)}").replace(
+    "darknet: {", "darknet: {args: {slope: 0.1}, "
+)
+
+
+def test_arguments_are_those_that_the_weights_are_of(write: Write, tmp_path: Path) -> None:
+    def slope(target: str, **options: Any) -> tuple[float, list[str]]:
+        notes: list[str] = []
+        import_weights(target, written(tmp_path / "net.weights"), tmp_path / "net", notes=notes, **options)
+        (layer,) = (node.layer for node in load(tmp_path / "net/spec.yaml").graph().nodes if node.kind == "leaky_relu")
+        assert isinstance(layer, LeakyRelu)
+        return layer.slope, [note for note in notes if not note.startswith("the import that was")]
+
+    spec = str(write("args: {slope: 0.2}" + SLOPED))
+    assert slope(spec) == (0.1, ["args.slope=0.1, as the weights named as darknet has them are of"])
+    kept = ["the weights named as darknet has them are of args.slope=0.1; here args.slope=0.3, as asked"]
+    assert slope(spec, overrides=[python_override(("args", "slope"), 0.3)]) == (0.3, kept)
+    assert slope(f"{spec}?slope=0.3") == (0.3, kept)
+    assert slope(str(write("args: {slope: 0.1}" + SLOPED))) == (0.1, [])
+    begun = load(write(f"args: {{slope: 0.2}}{SLOPED}train: {{init_from: {tmp_path / 'net.weights'}}}\n"))
+    assert begun.train is not None and begun.train.init_from is not None
+    notes = initial_weights(begun.train.init_from, begun, begun.graph()).notes
+    assert any(note.endswith("are of args.slope=0.1, but the network has 0.2") for note in notes)
+    with pytest.raises(SpecError, match="no argument `slop`"):
+        load(write("args: {slope: 0.2}" + SLOPED.replace("{slope: 0.1}", "{slop: 0.1}"))).graph()
 
 
 def test_every_number_is_accounted_for(write: Write, tmp_path: Path) -> None:
