@@ -56,6 +56,7 @@ FORMATS = (
     Format("Darknet", "darknet", (".cfg",), _is_darknet),
     Format("TFLite", "tflite_file", (".tflite", ".lite"), _is_tflite),
     Format("Keras", "keras", (".keras", ".json", ".h5", ".hdf5"), _is_hdf5),
+    Format("torch.export", "torch_program", (".pt2",), _is_nothing_else),
     Format("Caffe", "caffe", (".prototxt", ".prototxt.txt"), _is_prototxt, sized=True),
     Format("ONNX", "onnx_file", (".onnx",), _is_nothing_else, sized=True),
 )
