@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archspec.exporting.export import export as export
     from archspec.graph import Graph as Graph
     from archspec.graph import Node as Node
+    from archspec.importing.torch_at_hand import import_torch as import_torch
     from archspec.importing.writing import Imported as Imported
     from archspec.importing.writing import import_model as import_model
     from archspec.inference.run import Run as Run
@@ -76,6 +77,7 @@ _HOMES = {
     "explain": "archspec.explaining.gathering",
     "export": "archspec.exporting.export",
     "import_model": "archspec.importing.writing",
+    "import_torch": "archspec.importing.torch_at_hand",
     "invariance": "archspec.walking.invariance",
     "load": "archspec.loading",
     "open": "archspec.inference.run",

@@ -21,6 +21,7 @@ from archspec.importing.onnx.windows import WINDOWS
 from archspec.importing.operations import NotHere, Operation, Program, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
+from archspec.weights.tensors import UnreadableError
 
 OLDEST, NEWEST = 7, 24
 """Versions of ONNX's operators whose meaning is known."""
@@ -58,6 +59,8 @@ def read(path: Path, size: tuple[int, ...] | None = None) -> Program:
         return _program(model, path, size)
     except DamagedError as error:
         raise DataError("E563", f"{path} {error}") from None
+    except UnreadableError as error:
+        raise DataError("E563", f"{path}: a tensor {error}") from None
     except OSError as error:
         raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
 

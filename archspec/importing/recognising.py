@@ -28,6 +28,7 @@ PIECES = (
     "absolute",
     "max",
     "norm",
+    "window_mean",
 )
 """Operations that readers give to be parts of layers here; by themselves there is nothing like them."""
 MAX_PIECES = 24
@@ -142,6 +143,7 @@ def recognised(
     work.each(work.normalisation)
     work.each(work.grouped)
     work.each(work.unit_length)
+    work.each(work.response)
     work.functions()
     return [
         replace(operation, kind=None, why=operation.why or "") if operation.kind in PIECES else operation
@@ -415,6 +417,30 @@ class _Work:
             return False
         fields = {"epsilon": epsilon, **self.along(axes[0], len(shape))}
         self.put(last, pieces, _in_place(last, "l2_normalise", (x,), fields, {}))
+        return True
+
+    def response(self, number: int, last: Operation) -> bool:
+        """x / (k + alpha·mean of x² of neighbouring channels)^beta: an lrn."""
+        if last.kind != "divide" or len(last.inputs) != 2:
+            return False
+        x, below = last.inputs
+        power = self.made_by(below, "power")
+        summed = self.made_by(power.inputs[0], "add") if power is not None else None
+        parts = self.split(summed) if summed is not None else None
+        scaled = self.made_by(parts[0], "multiply") if parts is not None else None
+        own = self.split(scaled) if scaled is not None else None
+        mean = self.made_by(own[0], "window_mean") if own is not None else None
+        squared = self.made_by(mean.inputs[0], "multiply") if mean is not None else None
+        if power is None or summed is None or parts is None or scaled is None or own is None:
+            return False
+        if mean is None or squared is None or squared.inputs != (x, x):
+            return False
+        k, alpha, beta = self.number(parts[1]), self.number(own[1]), self.number(power.inputs[1])
+        pieces = [last, power, summed, scaled, mean, squared]
+        if k is None or alpha is None or beta is None or not self.inner(pieces, last):
+            return False
+        fields = {"size": mean.fields["size"], "alpha": _short(alpha), "beta": _short(beta), "k": _short(k)}
+        self.put(last, pieces, _in_place(last, "lrn", (x,), fields, {}))
         return True
 
     # --- Functions of one number -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.tflite.model import Model, Node, model_of
 from archspec.importing.tflite.operators import HANDLERS, Context
+from archspec.weights.tensors import UnreadableError
 
 QUANTISED = "is of a quantised network, whose whole numbers stand for others: import its float file"
 _WHY = {"IF": "runs one graph or another, as values say", "WHILE": "runs a graph as often as values say"}
@@ -25,6 +26,8 @@ def read(path: Path) -> Program:
             return _program(model_of(content), path)
     except DamagedError as error:
         raise DataError("E563", f"{path} {error}") from None
+    except UnreadableError as error:
+        raise DataError("E563", f"{path}: a tensor {error}") from None
     except OSError as error:
         raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
 

@@ -15,6 +15,7 @@ from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.torch.archive import Archive, is_open, opened, sizes
 from archspec.importing.torch.operators import HANDLERS, Context, Name, Node
+from archspec.weights.tensors import UnreadableError
 
 MAX_NODES = 100_000
 
@@ -25,6 +26,8 @@ def read(path: Path) -> Program:
         return _program(opened(path), path)
     except DamagedError as error:
         raise DataError("E563", f"{path} {error}") from None
+    except UnreadableError as error:
+        raise DataError("E563", f"{path}: a tensor {error}") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise DataError(
             "E563", f"{path} is damaged, or of another version: its graph has no {str(error)[:80]}"

@@ -13,7 +13,7 @@ import numpy as np
 from archspec.diagnostics import count
 from archspec.formats.mapping import DamagedError, mapped
 from archspec.formats.protobuf import Message
-from archspec.weights.tensors import Tensor
+from archspec.weights.tensors import Tensor, UnreadableError
 
 TYPES: dict[int, np.dtype] = {
     1: np.dtype("<f4"),
@@ -103,7 +103,7 @@ def tensor_of(message: Message, beside: Beside) -> Tensor:
         kind = NAMES.get(number)
         if kind is None:
             raise DamagedError(f"is damaged: {name} is of type {number}, which ONNX does not have")
-        return Tensor(shape, kind, partial(_unread, name, kind))
+        return Tensor(shape, kind, partial(_unread, kind))
     dtype = TYPES[number]
     content = _content(message, dtype, beside, name)
     if len(content) != prod(shape) * dtype.itemsize:
@@ -153,8 +153,8 @@ def _loaded(content: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> np.
     return np.frombuffer(content, dtype).reshape(shape)
 
 
-def _unread(name: str, kind: str) -> np.ndarray:
-    raise DamagedError(f"has {name} of type {kind}, which is not read")
+def _unread(kind: str) -> np.ndarray:
+    raise UnreadableError(f"is of type {kind}, which is not read")
 
 
 def changed(tensor: Tensor, shape: tuple[int, ...], change: Callable[[np.ndarray], np.ndarray]) -> Tensor:

@@ -17,7 +17,7 @@ from archspec.diagnostics import count
 from archspec.formats.flatbuffers import Table, root
 from archspec.formats.mapping import DamagedError
 from archspec.importing.operations import Shape
-from archspec.weights.tensors import Tensor
+from archspec.weights.tensors import Tensor, UnreadableError
 
 IDENTIFIER = b"TFL3"
 MAX_AXES = 16
@@ -172,8 +172,8 @@ def _held(tensor: Table, buffers: list[Callable[[], memoryview]], number: int) -
     constant = None
     if len(content) or (index and prod(shape) == 0):
         if code not in TYPES or 6 in tensor:
-            what = "with zeros left out" if 6 in tensor else f"of type {kind}"
-            return Held(name, shape, kind, Tensor(shape, kind, partial(_unread, name, what)), quantised)
+            what = "has its zeros left out" if 6 in tensor else f"is of type {kind}"
+            return Held(name, shape, kind, Tensor(shape, kind, partial(_unread, what)), quantised)
         dtype = TYPES[code]
         if len(content) != prod(shape) * dtype.itemsize:
             raise DamagedError(
@@ -187,8 +187,8 @@ def _loaded(content: memoryview, dtype: np.dtype, shape: Shape) -> np.ndarray:
     return np.frombuffer(content, dtype).reshape(shape)
 
 
-def _unread(name: str, what: str) -> np.ndarray:
-    raise DamagedError(f"has {name[:120]!r} {what}, which is not read")
+def _unread(what: str) -> np.ndarray:
+    raise UnreadableError(f"{what}, which is not read")
 
 
 def _check_order(

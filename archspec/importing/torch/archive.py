@@ -23,11 +23,13 @@ import numpy as np
 from archspec.diagnostics import count
 from archspec.formats.mapping import DamagedError
 from archspec.importing.operations import Shape
-from archspec.weights.tensors import Tensor
+from archspec.weights.tensors import Tensor, UnreadableError
 
 MAX_JSON = 2**26
 """Bytes of the graph, and of the list of tensors."""
 MAX_ENTRIES = 100_000
+MAX_UNPACKED = 2**28
+"""Bytes that compressed entries may unpack to, all together; PyTorch does not compress."""
 MAX_AXES = 16
 MAX_SIZE = 2**40
 
@@ -61,16 +63,19 @@ def opened(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise DamagedError(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise DamagedError(f"is damaged, or of another version: its graph has no {str(error)[:80]}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DamagedError(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
 
 
 def _read(archive: zipfile.ZipFile, path: Path) -> Archive:
     entries = {item.filename: item for item in archive.infolist()}
     if len(entries) > MAX_ENTRIES:
         raise DamagedError(f"has more than {MAX_ENTRIES:,} entries")
+    unpacked = sum(item.file_size for item in entries.values() if item.compress_type != zipfile.ZIP_STORED)
+    if unpacked > MAX_UNPACKED:
+        raise DamagedError(f"unpacks to more than {MAX_UNPACKED // 2**20} MiB: save it again, without compression")
     graphs = [name for name in entries if name.endswith(".json") and "/models/" in f"/{name}"]
     if not graphs:
         if any(name.endswith("serialized_exported_program.json") for name in entries):
@@ -107,13 +112,13 @@ def _tensor(
 ) -> Tensor:
     meta = about.get("tensor_meta")
     if meta is None:
-        return Tensor((), "an object", partial(_unread, name, "is an object"))
+        return Tensor((), "an object", partial(_unread, "is an object"))
     shape = sizes(meta["sizes"])
     code = meta["dtype"]
     if about.get("use_pickle"):
-        return Tensor(shape, "a pickle", partial(_unread, name, "is a pickle, which is never opened"))
+        return Tensor(shape, "a pickle", partial(_unread, "is a pickle, which is never opened"))
     if code not in TYPES:
-        return Tensor(shape, f"type {code}", partial(_unread, name, f"is of type {code}"))
+        return Tensor(shape, f"type {code}", partial(_unread, f"is of type {code}, which is not read"))
     dtype, strides, offset = TYPES[code], sizes(meta["strides"]), _size(meta["storage_offset"])
     entry = entries.get(folder + str(about["path_name"]))
     if entry is None:
@@ -127,15 +132,18 @@ def _tensor(
 def _loaded(path: Path, entry: str, dtype: np.dtype, shape: Shape, strides: Shape, offset: int) -> np.ndarray:
     try:
         with zipfile.ZipFile(path) as archive:
-            content = np.frombuffer(archive.read(entry), dtype)
+            content = np.frombuffer(archive.read(entry), np.uint8)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
-        raise DamagedError(f"is a damaged archive: {str(error)[:120]}") from None
+        raise UnreadableError(f"lies in a damaged archive: {str(error)[:120]}") from None
     items = tuple(stride * dtype.itemsize for stride in strides)
-    return np.lib.stride_tricks.as_strided(content[offset:], shape, items, writeable=False)
+    numbers = content[: content.size // dtype.itemsize * dtype.itemsize].view(dtype)[offset:]
+    if not prod(shape):
+        return np.zeros(shape, dtype)
+    return np.lib.stride_tricks.as_strided(numbers, shape, items, writeable=False)
 
 
-def _unread(name: str, what: str) -> np.ndarray:
-    raise DamagedError(f"has {name[:80]!r}, which {what}")
+def _unread(what: str) -> np.ndarray:
+    raise UnreadableError(what)
 
 
 def sizes(values: Any) -> Shape:

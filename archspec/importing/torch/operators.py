@@ -433,6 +433,10 @@ def _reshaped(context: Context, node: Node) -> None:
     if before == after:
         context.alias[node.outputs[0]] = x
         return
+    if x in context.held:
+        tensor = context.held[x]
+        context.held[node.outputs[0]] = Tensor(after, tensor.kind, lambda: tensor.load().reshape(after))
+        return
     if not after or before[0] != after[0]:
         raise NotHere(f"it takes the batch's axis together with others: {list(before)} becomes {list(after)}")
     if len(after) == 2 and len(before) > 2:
@@ -447,6 +451,11 @@ def permute(context: Context, node: Node) -> None:
     axes = list(range(rank))
     if "dims" in node.given:
         axes = [axis % rank for axis in node.given["dims"]]
+    elif "source" in node.given:
+        source, target = ([at % rank for at in _pair(node.given[key], 0, 1)] for key in ("source", "destination"))
+        rest = iter(axis for axis in axes if axis not in source)
+        places = dict(zip(target, source, strict=True))
+        axes = [places[place] if place in places else next(rest) for place in axes]
     elif "dim0" in node.given:
         one, other = node.given["dim0"] % rank, node.given["dim1"] % rank
         axes[one], axes[other] = axes[other], axes[one]
@@ -608,6 +617,25 @@ def expand(context: Context, node: Node) -> None:
         raise NotHere("it repeats numbers along an axis")
 
 
+def window_mean(context: Context, node: Node) -> None:
+    """The mean of neighbouring channels, as PyTorch has its local response normalisation: channels as a third axis."""
+    size, *others = _pair(node.given.get("kernel_size"), 1, 3)
+    if [*others, *_pair(node.given.get("stride"), 1, 3)] != [1] * 5 or any(_pair(node.given.get("padding"), 0, 3)):
+        raise NotHere("")
+    x = context.x(node)
+    made = {name: operation for operation in context.operations for name in operation.outputs}
+    padded = made.get(x)
+    sides = [[0, 0], [0, 0], [size // 2, (size - 1) // 2], [0, 0], [0, 0]]
+    if padded is None or padded.kind != "pad" or padded.fields != {"pad": sides}:
+        raise NotHere("")
+    raised = made.get(padded.inputs[0])
+    before = () if raised is None else context.shape(raised.inputs[0])
+    if raised is None or raised.kind != "reshape" or context.shape(padded.inputs[0]) != (before[0], 1, *before[1:]):
+        raise NotHere("")
+    context.operations[:] = [item for item in context.operations if item is not padded and item is not raised]
+    context.emit(node, "window_mean", {"size": size}, inputs=raised.inputs, shape=before)
+
+
 def rsqrt(context: Context, node: Node) -> None:
     root = context.emit(node, "square_root", output=f"{node.outputs[0]}/root", shape=context.shape(node.outputs[0]))
     context.emit(node, "reciprocal", inputs=[root])
@@ -682,5 +710,6 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), shuffle),
     **dict.fromkeys(("expand", "expand_as"), expand),
     "rsqrt": rsqrt,
+    "avg_pool3d": window_mean,
 }
 """What becomes of an operator, by its name without what tells apart how it is called."""
