@@ -269,8 +269,9 @@ class Body:
         stem = last.rstrip("0123456789").rstrip("_") or (call.path[-2] if len(call.path) > 1 else call.kind)
         stems = sum(other.path[-1].rstrip("0123456789").rstrip("_") == stem for other in self.own.calls)
         name = (stem if stems == 1 else last if not last.isdigit() else f"{stem}{last}") + more
+        name = name if name.isidentifier() else f"y{name}"
         found, number = name, 2
-        while found in live or found in self.words.reserved or keyword.iskeyword(found) or not found.isidentifier():
+        while found in live or found in self.words.reserved or keyword.iskeyword(found):
             found, number = f"{name}_{number}", number + 1
         return found
 

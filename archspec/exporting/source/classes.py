@@ -32,6 +32,7 @@ class Argument(NamedTuple):
 
     `name` is its keyword, "" where it goes by its place. `said` is what the argument of a class is called that has it
     in place of a number, since uses of the class differ in it. It is left out where all uses have its `default`.
+    `style` writes one number for each axis, `({0}, {0})`, where the value is one number for all.
     `sort` says what it counts: numbers of one sort alone are taken for one another, and `channels` for each other's
     multiples.
     """
@@ -41,6 +42,7 @@ class Argument(NamedTuple):
     said: str
     sort: str = ""
     default: Plain = NO_DEFAULT
+    style: str = ""
 
 
 class Form(NamedTuple):

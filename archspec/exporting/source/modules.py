@@ -59,7 +59,7 @@ class Writer:
         lines = [f"class {own.name}({dialect.base}):", *(f"{' ' * INDENT}{line}".rstrip() for line in doc), ""]
         parameters = [declared(item.name, item.types_text, item.default) for item in own.parameters]
         if dialect.extra:
-            parameters += [dialect.extra]
+            parameters += ["*", dialect.extra]
         lines += fitted(f"def __init__({', '.join(['self', *parameters])}) -> None:", 4)
         if dialect.super_init:
             lines.append("        super().__init__()")

@@ -100,6 +100,8 @@ class Finder:
 
     def found(self, argument: Argument, values: Values, call: Call) -> Expression:
         """What stands for values, one for each use."""
+        if argument.style:
+            return self.styled(argument, values, call)
         known = [value for value in values if value is not MISSING]
         if all(type(value) is type(known[0]) and value == known[0] for value in known):
             return Expression(repr(known[0]), known[0])
@@ -110,6 +112,18 @@ class Finder:
         if text is not None:
             return Expression(text)
         return Expression(f"{{{self.new(argument, values, call)}}}")
+
+    def styled(self, argument: Argument, values: Values, call: Call) -> Expression:
+        """Numbers that are written once for each axis; as tuples where those of an axis differ in any use."""
+        plain = argument._replace(style="")
+        if any(isinstance(value, tuple) for value in values):
+            length = argument.style.count("{0}")
+            wide = [(value,) * length if type(value) is int else value for value in values]
+            return self.found(plain._replace(sort=f"{argument.sort}s"), wide, call)
+        made = self.found(plain, values, call)
+        simple = made.is_constant or made.text.startswith("{") and made.text.endswith("}")
+        text = made.text if simple else f"({made.text})"
+        return Expression(argument.style.replace("{0}", text), made.value)
 
     def equal(self, argument: Argument, values: Values, call: Call) -> str | None:
         """An argument that has these values: one of the same name first, then the block's own, then another."""
