@@ -71,6 +71,12 @@ TARGETS = {
         (".py",),
         beside=(".safetensors",),
     ),
+    "flax": Target(
+        "archspec.exporting.source.flax",
+        "Flax: source code of an nnx module, with its weights beside it",
+        (".py",),
+        beside=(".safetensors",),
+    ),
     "keras": Target(
         "archspec.exporting.source.keras",
         "Keras: source code of a functional model, with its weights beside it",

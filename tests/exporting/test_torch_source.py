@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from archspec.diagnostics import Findings
 from archspec.exporting.source import torch as target
+from archspec.exporting.subject import subject_of
 from archspec.graph import Graph
 from archspec.layers import Example, Layer
+from archspec.loading import load
+from archspec.spec.overrides import parse_input
+from archspec.weights.folder import import_weights
 from tests.exporting.kinds import CASES, drawn, given, graph_of, inputs_of
+from tests.weights.rule import recorded_names, tensor
+from tests.weights.test_golden import recorded, thinned
+from tests.zoo import FILES
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +61,49 @@ def test_kinds_give_the_same_numbers(kind: type[Layer], example: Example) -> Non
     (wanted,) = given(graph, arrays, inputs).values()
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+FAMILIES = ["alexnet_one_weird_trick", "vgg11", "vgg16_bn", "googlenet_bn", "resnet18", "resnet50", "fcn_resnet50"]
+"""Networks whose logits torchvision's were recorded of, by the rule of tests/golden/README.md."""
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_imported_network_gives_the_recorded_logits(name: str, tmp_path: Path) -> None:
+    stem, figures = next((stem, entries[name]) for stem, entries in FILES.items() if name in entries)
+    golden, theirs = figures.golden, figures.torchvision
+    assert golden is not None and theirs is not None
+    names = recorded_names()[f"torchvision/{theirs}"]
+    save_file({key: tensor(theirs, key, shape) for key, shape in names}, tmp_path / "file.safetensors")
+    size = parse_input(f"{golden.size}x{golden.size}", Findings())
+    import_weights(name, tmp_path / "file.safetensors", tmp_path / "imported", overrides=size)
+    subject = subject_of(str(tmp_path / "imported"), tmp_path / "imported", notes=[])
+    target.write(subject, tmp_path / "network.py")
+    network = loaded(tmp_path / "network.py").load()
+    generator = np.random.default_rng(crc32(f"{theirs}/input".encode()))
+    x = generator.standard_normal((1, 3, golden.size, golden.size)).astype(np.float32).transpose(0, 2, 3, 1)
+    outputs = dict(zip([output.name for output in subject.graph.outputs], answered(network, {"x": x}), strict=True))
+    expected = recorded(stem, theirs, golden)
+    outputs = outputs if len(expected) > 1 else {"": next(iter(outputs.values()))}
+    for key, wanted in expected.items():
+        assert np.abs(thinned(outputs[key]) - wanted).max() <= 1e-4 * np.abs(wanted).max()
+
+
+def loaded(file: Path) -> Any:
+    """A file of source code as a module."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "lenet1", "segnet", "segnet_basic", "enet", "unet_padded"])
+def test_networks_give_the_same_numbers(name: str) -> None:
+    """Those of which nobody's logits are recorded here, with maps of unpooling and trainable pooling."""
+    size = {"segnet": (64, 96), "segnet_basic": (64, 96), "enet": (64, 64), "unet_padded": (64, 64)}.get(name)
+    graph = load(name).graph(size).pruned("eval")
+    rng = np.random.default_rng(2)
+    arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
+    wanted = given(graph, arrays, inputs)
+    for found, own in zip(answered(network_of(graph, arrays), inputs), wanted.values(), strict=True):
+        assert np.abs(found - own).max() <= 1e-5 * np.abs(own).max()

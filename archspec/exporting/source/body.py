@@ -112,7 +112,8 @@ class Body:
                 and len(last) - len(last.lstrip()) == self.indent
                 and rest[-1:] not in ("(", "[")
             ):
-                self.lines[-1:] = [f"{' ' * self.indent}return {rest}"]
+                text, _, said = rest.partition("  # ")
+                self.lines[-1:] = commented(fitted(f"return {text}", self.indent), said)
                 return
         if len(outputs) > 1 and self.indent + len(text) + 7 > WIDTH:
             text = f"({text})"

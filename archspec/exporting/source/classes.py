@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from archspec.exporting.source.borrowing import with_blocks
 from archspec.exporting.source.scopes import Ref, Step, Use, scopes
 from archspec.graph import Graph, Node
 from archspec.types import TensorType
@@ -238,6 +239,7 @@ def classes_of(graph: Graph, describe: Describe, reserved: Mapping[str, Any] | f
     from archspec.exporting.source.naming import class_names
     from archspec.exporting.source.parameters import fill
 
+    graph = with_blocks(graph)
     network = scopes(graph)
     forms = {node.path: describe(node) for node in graph.nodes}
     ties = _ties(graph, network, forms)

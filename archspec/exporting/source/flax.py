@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from archspec import lower
-from archspec.exporting.source import flax_places, heading
+from archspec.exporting.source import heading
 from archspec.exporting.source.classes import Form, Tree, classes_of
 from archspec.exporting.source.flax_helpers import HELPERS
+from archspec.exporting.source.flax_places import FORMS
 from archspec.exporting.source.forms import Context
 from archspec.exporting.source.layout import fitted
 from archspec.exporting.source.modules import Dialect, Writer, described
@@ -51,21 +52,19 @@ DIALECT = Dialect(
     taken=TAKEN,
     list_of="nnx.List({list})",
     chain_of="",
-    set_item="setattr(self, {name}, {value})",
+    set_item="setattr({holder}, {name}, {value})",
     get_item="getattr({holder}, {name})",
     empty="nnx.Module()",
     nothing="nnx.Sequential()",
     shape=lambda kind: "×".join(map(str, kind.shape)),
     reserved=_RESERVED,
 )
-
-form = flax_places.form
-supports = form.supports
+supports = FORMS.supports
 
 
 def write(subject: Subject, file: Path) -> Written:
     """Writes FILE.py and FILE.safetensors. Raises `DataError`."""
-    text, tree = source(subject, file)
+    text, _ = source(subject, file)
     arrays = weights_of(subject.graph, subject.arrays)
     weights = file.with_suffix(".safetensors")
     notes = heading.left_out(subject)
@@ -79,7 +78,7 @@ def tree_of(graph: Graph) -> Tree:
     context = Context(graph)
 
     def describe(node: Node) -> Form:
-        function = form.find(node.layer)
+        function = FORMS.find(node.layer)
         assert function is not None, f"{node.kind} is checked before"
         made: Form = function(node.layer, node, context)
         return made

@@ -370,7 +370,7 @@ def channel_shuffle(x: jax.Array, groups: int) -> jax.Array:
     parts = x.reshape(*x.shape[:-1], groups, -1)
     return parts.swapaxes(-1, -2).reshape(x.shape)
 ''',
-    "dilated_max_pool": '''
+    "dilated_max_pool": """
 def dilated_max_pool(
     x: jax.Array,
     window: tuple[int, ...],
@@ -387,7 +387,7 @@ def dilated_max_pool(
         ((0, 0), *padding, (0, 0)),
         window_dilation=(1, *dilation, 1),
     )
-''',
+""",
     "max_pool_with_indices": '''
 def max_pool_with_indices(
     x: jax.Array,
@@ -441,21 +441,28 @@ def counted_avg_pool(
     window: tuple[int, ...],
     strides: tuple[int, ...],
     padding: tuple[tuple[int, int], ...],
-    counts: tuple[tuple[int, ...], ...],
+    *,
+    counted: tuple[tuple[int, int], ...],
 ) -> jax.Array:
-    """The sum of each window over the number of rows times columns that count."""
-    total = lax.reduce_window(
-        x,
-        0.0,
-        lax.add,
-        (1, *window, 1),
-        (1, *strides, 1),
-        ((0, 0), *padding, (0, 0)),
+    """The mean of what counts in each window: the map, and of its padding a part."""
+
+    def sums(x: jax.Array, sides: tuple[tuple[int, int], ...]) -> jax.Array:
+        return lax.reduce_window(
+            x,
+            0.0,
+            lax.add,
+            (1, *window, 1),
+            (1, *strides, 1),
+            ((0, 0), *sides, (0, 0)),
+        )
+
+    own = [size + sum(sides) for size, sides in zip(x.shape[1:-1], counted)]
+    rest = tuple(
+        (before - first, after - last)
+        for (before, after), (first, last) in zip(padding, counted)
     )
-    table = np.ones((), np.float32)
-    for own in counts:
-        table = np.multiply.outer(table, np.asarray(own, np.float32))
-    return total / table[..., None]
+    counts = sums(jnp.ones((1, *own, 1), x.dtype), rest)
+    return sums(x, padding) / jnp.maximum(counts, 1)
 ''',
     "adaptive_avg_pool": '''
 def adaptive_avg_pool(x: jax.Array, size: tuple[int, ...]) -> jax.Array:

@@ -55,9 +55,13 @@ def _conv(layer: Any, node: Node, context: Context) -> Form:
 def _transposed(layer: Any, node: Node, context: Context) -> Form:
     x, y = node.input_types[0], node.output
     plain = layer.groups == 1 and set(on(layer.dilation, x)) == {1}
-    more = () if plain else (
-        Argument("dilation", on(layer.dilation, x), "dilation"),
-        Argument("groups", layer.groups, "groups", "groups", 1),
+    more = (
+        ()
+        if plain
+        else (
+            Argument("dilation", on(layer.dilation, x), "dilation"),
+            Argument("groups", layer.groups, "groups", "groups", 1),
+        )
     )
     arguments = (
         channels(x.channels, "in_channels"),

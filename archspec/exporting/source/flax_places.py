@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from archspec.exporting.source.classes import Argument, Form
 from archspec.exporting.source.flax_layers import form
 from archspec.exporting.source.forms import Context, kinds, on, sliced
 from archspec.graph import Node
+
+FORMS = form
+"""The functions of all kinds: those of `flax_layers.py` and of this file."""
 
 PLAIN = {
     "identity": "{0}",
@@ -134,8 +136,9 @@ def _avg_pool(layer: Any, node: Node, context: Context) -> Form:
     if all(set(own) == {size} for own, size in zip(counts, layer.laid(x).window, strict=True)):
         return Form(f"nnx.avg_pool({text})", settings=settings)
     padding = Argument("padding", layer.laid(x).padding, "pad", "sides")
-    more = (*settings[:2], padding, Argument("counts", counts, "counts", "counts"))
-    text = "counted_avg_pool({0}, {window}, {stride}, {padding}, {counts})"
+    counted = tuple((fit.before, fit.after) if layer.count_pad else (0, 0) for fit in layer.fit(x))
+    more = (*settings[:2], padding, Argument("counted", counted, "counted", "sides"))
+    text = "counted_avg_pool({0}, {window}, {stride}, {padding}, counted={counted})"
     return Form(text, settings=more, helpers=("counted_avg_pool",))
 
 
@@ -204,8 +207,7 @@ def _slice(layer: Any, node: Node, context: Context) -> Form:
 
 @form(*kinds("resize"))
 def _resize(layer: Any, node: Node, context: Context) -> Form:
-    x, y = node.input_types[0], node.output
-    size = (Argument("size", y.spatial, "size", "size"),)
+    size = (Argument("size", node.output.spatial, "size", "size"),)
     if layer.mode == "nearest":
         return Form("nearest({0}, {size})", settings=size, helpers=("nearest",))
     corners = ", align_corners=True" if layer.align_corners else ""

@@ -36,6 +36,21 @@ def fitted(text: str, indent: int = 0, *, comma: bool = False) -> list[str]:
     return [f"{space}{head}", *lines, f"{space}{tail}{end}"]
 
 
+def definition(head: str, parameters: list[str], result: str, indent: int = 0) -> list[str]:
+    """The line of a function, broken at its parameters."""
+    space, inner = " " * indent, ", ".join(parameters)
+    whole = f"{space}{head}({inner}) -> {result}:"
+    if len(whole) <= WIDTH:
+        return [whole]
+    if indent + INDENT + len(inner) <= WIDTH:
+        lines = [f"{space}{' ' * INDENT}{inner}"]
+    else:
+        lines = [f"{space}{' ' * INDENT}{parameter}," for parameter in parameters if parameter != "*"]
+        if "*" in parameters:
+            lines.insert(parameters.index("*"), f"{space}{' ' * INDENT}*,")
+    return [f"{space}{head}(", *lines, f"{space}) -> {result}:"]
+
+
 def split(text: str, sign: str = ",") -> list[str]:
     """The items between commas that are in no brackets or quotes."""
     items, depth, start, quote = [], 0, 0, ""

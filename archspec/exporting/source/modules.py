@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archspec.diagnostics import count
 from archspec.exporting.source.body import Body, Words, condition_of, filled
 from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Slot, Tree
-from archspec.exporting.source.layout import INDENT, WIDTH, fitted, paragraph, plain
+from archspec.exporting.source.layout import INDENT, WIDTH, definition, fitted, paragraph, plain
 from archspec.exporting.source.naming import attribute
 from archspec.types import TensorType
 
@@ -60,7 +60,7 @@ class Writer:
         parameters = [declared(item.name, item.types_text, item.default) for item in own.parameters]
         if dialect.extra:
             parameters += ["*", dialect.extra]
-        lines += fitted(f"def __init__({', '.join(['self', *parameters])}) -> None:", 4)
+        lines += definition("def __init__", ["self", *parameters], "None", 4)
         if dialect.super_init:
             lines.append("        super().__init__()")
         lines += [f"        self.{attribute(name, dialect.taken)} = {name}" for name in sorted(self._kept(own))]
@@ -72,7 +72,7 @@ class Writer:
         given = [f"{name}: {dialect.array}" for name in inputs]
         arrays = [dialect.array] * len(own.outputs)
         result = arrays[0] if len(arrays) == 1 else f"tuple[{', '.join(arrays)}]"
-        lines += ["", *fitted(f"def {dialect.call}({', '.join(['self', *given])}) -> {result}:", 4)]
+        lines += ["", *definition(f"def {dialect.call}", ["self", *given], result, 4)]
         return [*lines, *self.body(own, inputs).written()]
 
     def _function(self, own: Class, doc: list[str]) -> list[str]:
@@ -81,7 +81,7 @@ class Writer:
         given += [declared(item.name, item.types_text, item.default) for item in own.parameters]
         arrays = [self.dialect.array] * len(own.outputs)
         result = arrays[0] if len(arrays) == 1 else f"tuple[{', '.join(arrays)}]"
-        lines = fitted(f"def {own.name}({', '.join(given)}) -> {result}:")
+        lines = definition(f"def {own.name}", given, result)
         body = self.body(own, inputs)
         body.indent = INDENT
         return [*lines, *(f"{' ' * INDENT}{line}".rstrip() for line in doc), *body.written()]
@@ -150,7 +150,7 @@ class Writer:
                 if holder not in seen:
                     seen.add(holder)
                     lines += self._opened(holder, seen)
-                    lines += fitted(f"{self.at(holder)} = {self._list(own, holder)}", 8)
+                    lines += fitted(self._set(holder, self._list(own, holder)), 8)
                 continue
             lines += self._opened(call.path, seen)
             if call.segments:
@@ -158,7 +158,10 @@ class Writer:
                 continue
             text = self.made(own, number)
             if call.condition is None:
-                lines += fitted(f"{self.at(call.path)} = {text}", 8)
+                lines += fitted(self._set(call.path, text), 8)
+            elif not call.path[-1].isidentifier():
+                text = f"{text} if {condition_of(own, number, '')} else None"
+                lines += fitted(self._set(call.path, text), 8)
             else:
                 lines += _chosen(self.at(call.path), text, condition_of(own, number, ""))
         return lines
@@ -169,8 +172,14 @@ class Writer:
         for depth in range(1, len(path)):
             if path[:depth] not in seen:
                 seen.add(path[:depth])
-                lines.append(f"        {self.at(path[:depth])} = {self.dialect.empty}")
+                lines += fitted(self._set(path[:depth], self.dialect.empty), 8)
         return lines
+
+    def _set(self, path: tuple[str, ...], value: str) -> str:
+        """The statement that gives a module its place; a name that is no word of Python's is set as text."""
+        if path[-1].isidentifier():
+            return f"{self.at(path)} = {value}"
+        return self.dialect.set_item.format(holder=self.at(path[:-1]), name=f'"{path[-1]}"', value=value)
 
     def _holds_list(self, own: Class, path: tuple[str, ...]) -> bool:
         names = list(dict.fromkeys(call.path[len(path)] for call in own.calls if call.path[: len(path)] == path))
@@ -196,7 +205,7 @@ class Writer:
                 items.setdefault(name, text)
             elif call.again is None:
                 items.setdefault(name, self.dialect.nothing)
-        return self._gathered(list(items.values()), self.dialect.list_of)
+        return self._gathered([items[name] for name in sorted(items, key=int)], self.dialect.list_of)
 
     @staticmethod
     def _gathered(texts: list[str], shape: str) -> str:
@@ -215,7 +224,9 @@ class Writer:
     def _ranged(self, own: Class, segment: Segment, prefix: str = "") -> str:
         """`i in range(…)`, or `_` where nothing counts."""
         counts = any(value.counts for value in segment.arguments.values())
-        return f"{'i' if counts else '_'} in {counted_range(segment, own, prefix)}"
+        if not counts:
+            return f"_ in range({filled(segment.count, own, prefix)})"
+        return f"i in {counted_range(segment, own, prefix)}"
 
     def _thing(self, own: Class, segment: Segment) -> str:
         texts = {name: filled(value, own) for name, value in segment.arguments.items()}
@@ -232,9 +243,11 @@ class Writer:
         start = call.start
         for segment in call.segments:
             text = self._thing(own, segment)
-            number = _plus("i", start - 0)
+            number = _plus("i", start)
             lines.append(f"        for i in {counted_range(segment, own)}:")
-            lines += fitted(self.dialect.set_item.format(name=f'f"{stem}{{{number}}}"', value=text), 12)
+            name = f'f"{stem}{{{number}}}"'
+            text = self.dialect.set_item.format(holder=self.at(call.path[:-1]), name=name, value=text)
+            lines += fitted(text, 12)
         return lines
 
     def made(self, own: Class, number: int) -> str:
@@ -252,7 +265,8 @@ class Writer:
         for parameter in of.parameters:
             value = values[parameter.name]
             if parameter.default is NO_DEFAULT:
-                items.append(texts[parameter.name])
+                named = "" if parameter.sort == "channels" or len(of.parameters) < 3 else f"{parameter.name}="
+                items.append(f"{named}{texts[parameter.name]}")
             elif not value.is_constant or value.value != parameter.default:
                 items.append(f"{parameter.name}={texts[parameter.name]}")
         if of.has_modules and self.dialect.passed:
@@ -276,7 +290,12 @@ class Writer:
         """A module, from its class."""
         text = "self"
         for place, name in enumerate(path):
-            text += f"[{name}]" if place and name.isdigit() else f".{attribute(name, self.dialect.taken)}"
+            if place and name.isdigit():
+                text += f"[{name}]"
+            elif not name.isidentifier():
+                text = self.dialect.get_item.format(holder=text, name=f'"{name}"')
+            else:
+                text += f".{attribute(name, self.dialect.taken)}"
         return text
 
     def prefix(self, own: Class) -> str:

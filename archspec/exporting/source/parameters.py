@@ -121,7 +121,7 @@ class Finder:
             wide = [(value,) * length if type(value) is int else value for value in values]
             return self.found(plain._replace(sort=f"{argument.sort}s"), wide, call)
         made = self.found(plain, values, call)
-        simple = made.is_constant or made.text.startswith("{") and made.text.endswith("}")
+        simple = made.is_constant or (made.text.startswith("{") and made.text.endswith("}"))
         text = made.text if simple else f"({made.text})"
         return Expression(argument.style.replace("{0}", text), made.value)
 
@@ -186,7 +186,8 @@ class Finder:
         taken = {*self.parameters, "i"}
         name = argument.said
         if name in taken:
-            name = f"{call.path[-1]}_{argument.said}"
+            part = next((part for part in reversed(call.path) if part != "*"), call.kind).rstrip("*")
+            name = f"{part}_{argument.said}" if part.isidentifier() else f"{argument.said}_{part}"
         stem, number = name, 2
         while name in taken:
             name, number = f"{stem}{number}", number + 1
@@ -209,7 +210,7 @@ class Finder:
                 parameter.default = usual
         every = list(self.parameters.values())
         plain = [item for item in every if item.default is NO_DEFAULT]
-        plain.sort(key=lambda item: (item.name != "in_channels", item.sort != "channels"))
+        plain.sort(key=lambda item: (item.name not in ("in_channels", "in_features"), item.sort != "channels"))
         return list(chain(plain, (item for item in every if item.default is not NO_DEFAULT)))
 
 

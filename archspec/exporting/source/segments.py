@@ -10,6 +10,9 @@ from archspec.exporting.source.classes import Argument, Call, Class, Expression,
 from archspec.exporting.source.parameters import MISSING, Finder, Values, place_of
 from archspec.exporting.source.scopes import Step
 
+_DIGITS = 15
+"""Decimals of numbers that grow evenly, such as rates of dropout."""
+
 
 class _Made(NamedTuple):
     """A thing of a series: what it is made as, alike for all that differ in numbers alone, and its arguments."""
@@ -31,6 +34,11 @@ def segments(call: Call, rows: list[list[Step]], forms: Mapping[str, Form], find
     if all(map(_is_regular, made)):
         return [_segment(call, made, 0, finder)]
     first, rest = [row[:1] for row in made], [row[1:] for row in made]
+    lengths = {len(row) for row in made if row}
+    if len(lengths) == 1 and not all(map(_is_regular, rest)):
+        return [
+            _segment(call, [row[place : place + 1] for row in made], place, finder) for place in range(max(lengths))
+        ]
     return [_segment(call, first, 0, finder), _segment(call, rest, 1, finder)]
 
 
@@ -75,8 +83,12 @@ def _is_regular(row: list[_Made]) -> bool:
     )
 
 
-def _growth(values: Values) -> int | None:
-    """By how much whole numbers grow evenly; None where they do not."""
+def _growth(values: Values) -> int | float | None:
+    """By how much numbers grow evenly; None where they do not."""
+    if all(type(value) is float for value in values):
+        growth = round((values[-1] - values[0]) / (len(values) - 1), _DIGITS) if len(values) > 1 else 0.0
+        even = (abs(values[0] + growth * place - value) < 1e-12 for place, value in enumerate(values))
+        return growth if all(even) else None
     if not all(type(value) is int for value in values):
         return None
     steps = {after - before for before, after in pairwise(values)}
@@ -101,6 +113,10 @@ def _segment(call: Call, rows: list[list[_Made]], first: int, finder: Finder) ->
     return Segment(count, arguments, known.form, known.of, first)
 
 
+def _plain(value: float) -> float:
+    return round(value, _DIGITS) if isinstance(value, float) else value
+
+
 def _argument(argument: Argument, values: list[Values], first: int, finder: Finder, call: Call) -> Expression:
     """What stands for an argument's values, a row of them for each use."""
     starts = [own[0] if own else MISSING for own in values]
@@ -112,10 +128,10 @@ def _argument(argument: Argument, values: list[Values], first: int, finder: Find
         text = finder.found(Argument("", None, f"{argument.said}s", "row"), rows, call).text
         return Expression(f"{text}[i - {first}]" if first else f"{text}[i]", counts=True)
     before = [
-        start if start is MISSING or growth is MISSING else start - first * growth
+        start if start is MISSING or growth is MISSING else _plain(start - first * growth)
         for start, growth in zip(starts, growths, strict=True)
     ]
     start = finder.found(argument, before, call).text
     growth = finder.found(Argument("", None, "growth", "channels"), growths, call).text
     grown = "i" if growth == "1" else f"{growth} * i"
-    return Expression(grown if start == "0" else f"{start} + {grown}", counts=True)
+    return Expression(grown if start in ("0", "0.0") else f"{start} + {grown}", counts=True)

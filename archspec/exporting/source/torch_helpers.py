@@ -70,7 +70,8 @@ class Subsample(nn.Module):
         area: int,
     ) -> None:
         super().__init__()
-        self.window, self.stride, self.padding, self.area = window, stride, padding, area
+        self.window, self.stride, self.padding = window, stride, padding
+        self.area = area
         self.coefficient = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -241,6 +242,23 @@ def crop(x: Tensor, first: tuple[int, ...], size: tuple[int, ...]) -> Tensor:
     for axis, (place, length) in enumerate(zip(first, size, strict=True), 2):
         x = x.narrow(axis, place, length)
     return x
+''',
+    "counted_avg_pool": '''
+def counted_avg_pool(
+    x: Tensor,
+    window: tuple[int, ...],
+    stride: tuple[int, ...],
+    pad: tuple[int, ...],
+    *,
+    counted: tuple[int, ...],
+) -> Tensor:
+    """The mean of what counts in each window: the map, and of its padding a part."""
+    pool = F.avg_pool2d if len(window) == 2 else F.avg_pool1d
+    ones = F.pad(torch.ones_like(x[:1, :1]), counted, value=1.0)
+    rest = [whole - own for whole, own in zip(pad, counted, strict=True)]
+    counts = pool(F.pad(ones, rest), window, stride)
+    least = 1 / math.prod(window)
+    return pool(F.pad(x, pad), window, stride) / counts.clamp(min=least)
 ''',
     "nearest": '''
 def nearest(x: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
-
-import numpy as np
 
 from archspec.exporting.source.classes import Argument, Form
 from archspec.exporting.source.forms import Context, channels, is_even, kinds, on, one, sliced
@@ -413,24 +410,16 @@ def _avg_pool(layer: Any, node: Node, context: Context) -> Form:
         more = "" if layer.count_pad or not padded else ", count_include_pad=False"
         text, settings = _pool_call("F.avg_pool", layer, x, more)
         return Form(text, settings=tuple(settings))
-    counts: Any = np.ones((), np.int64)
-    for own in layer.divisors(x):
-        counts = np.multiply.outer(counts, own)
     window, stride, padding = layer.laid(x)
+    counted = tuple((fit.before, fit.after) if layer.count_pad else (0, 0) for fit in fits)
     settings = [
-        _pad(padding),
         Argument("window", window, "window", "window"),
         Argument("stride", stride, "stride", "strides"),
+        _pad(padding),
+        Argument("counted", _padded(counted), "counted", "sides"),
     ]
-    sums = f"{prod(window)} * F.avg_pool{_rank(x)}d(F.pad({{0}}, {{pad}}), {{window}}, stride={{stride}})"
-    if np.unique(counts).size == 1:
-        return Form(f"{sums} / {int(counts.flat[0])}", settings=tuple(settings), loose=True)
-    settings.append(Argument("counts", _nested(counts), "counts", "counts"))
-    return Form(f"{sums} / {{0}}.new_tensor({{counts}})", settings=tuple(settings), loose=True)
-
-
-def _nested(array: np.ndarray) -> Any:
-    return tuple(map(_nested, array)) if array.ndim else int(array)
+    text = "counted_avg_pool({0}, {window}, {stride}, {pad}, counted={counted})"
+    return Form(text, settings=tuple(settings), helpers=("counted_avg_pool",))
 
 
 @form(*kinds("subsample"))

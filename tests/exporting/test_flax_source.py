@@ -1,0 +1,153 @@
+"""Generated Flax source against the compiled network: the same bits where both leave everything to the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from archspec.exporting.source import flax as target
+from archspec.exporting.subject import subject_of
+from archspec.graph import Graph
+from archspec.layers import Example, Layer
+from archspec.loading import load
+from tests.exporting.kinds import CASES, drawn, given, graph_of, inputs_of
+
+NEAR = {"group_norm", "instance_norm", "layer_norm"}
+"""Kinds that Flax's own modules compute, which multiply factor and 1/√(σ² + ε) with each other first."""
+
+
+def network_of(graph: Graph, arrays: Mapping[str, np.ndarray]) -> nnx.Module:
+    """The module that the source code of a network makes, with its arrays by name."""
+    tree = target.tree_of(graph)
+    text = target.assembled(['"""A network."""'], [], target.definitions(tree))
+    names: dict[str, Any] = {}
+    exec(compile(text, "network.py", "exec"), names)
+    network: nnx.Module = names[tree.network.name](rngs=nnx.Rngs(0))
+    known = target.weights_of(graph, arrays)
+    variables = {
+        ".".join(map(str, path)): variable
+        for path, variable in nnx.to_flat_state(nnx.state(network, (nnx.Param, nnx.BatchStat)))
+    }
+    assert variables.keys() == known.keys()
+    for name, variable in variables.items():
+        variable[...] = jnp.asarray(known[name])
+    network.eval()
+    return network
+
+
+def answered(network: nnx.Module, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """What a module gives for inputs, compiled."""
+    definition, state = nnx.split(network)
+
+    def run(state: Any, inputs: list[jax.Array]) -> Any:
+        module: Any = nnx.merge(definition, state)
+        return module(*inputs)
+
+    outputs = jax.jit(run)(state, [jnp.asarray(array) for array in inputs.values()])
+    return tuple(map(np.asarray, outputs if isinstance(outputs, tuple) else (outputs,)))
+
+
+def differences(graph: Graph, seed: int = 1) -> list[float]:
+    """How far each output is from the compiled network's, relative to its largest number."""
+    rng = np.random.default_rng(seed)
+    arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
+    found = answered(network_of(graph, arrays), inputs)
+    wanted = given(graph, arrays, inputs).values()
+    assert [own.shape for own in found] == [own.shape for own in wanted]
+    return [float(np.abs(own - other).max() / np.abs(other).max()) for own, other in zip(found, wanted, strict=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_kinds_give_the_same_bits(kind: type[Layer], example: Example) -> None:
+    assert max(differences(graph_of(kind, example))) <= (1e-6 if kind.kind in NEAR else 0)
+
+
+SMALL = """
+input: {height: 16, width: 16, channels: 3}
+defaults: {conv: {bias: false}}
+blocks:
+  basic:
+    args: {width: int, stride: 1}
+    layers:
+      - residual:
+          shortcut: auto
+          layers:
+            - conv: {filters: $(width), kernel: 3, stride: $(stride), pad: same}
+            - batch_norm
+            - relu
+            - conv: {filters: $(width), kernel: 3, pad: same}
+            - batch_norm
+      - relu
+layers:
+  - repeat:
+      times: 2
+      as: stage
+      layers:
+        - repeat:
+            name: stage$(stage + 1)
+            times: 2
+            as: i
+            layers: [basic: {width: $(4 * 2 ** stage), stride: "$(2 if i == 0 else 1)"}]
+  - max_pool: {name: pool, window: 3, stride: 2, rounding: ceil}
+  - conv: {filters: 8, kernel: 3, pad: same}
+  - max_unpool: {name: back, indices: pool}
+  - global_avg_pool
+  - dense: 5
+"""
+
+
+def test_a_small_network_of_blocks_gives_the_same_bits(write: Any) -> None:
+    assert differences(load(write(SMALL)).graph()) == [0]
+
+
+def test_what_is_written_is_loaded_by_name_and_gives_the_same_bits(tmp_path: Path) -> None:
+    subject = subject_of("lenet5", None, notes=[])
+    written = target.write(subject, tmp_path / "lenet.py")
+    assert [file.name for file in written.files] == ["lenet.py", "lenet.safetensors"]
+    inputs = inputs_of(subject.graph, np.random.default_rng(3))
+    (found,) = answered(loaded(tmp_path / "lenet.py").load(), inputs)
+    (wanted,) = given(subject.graph, subject.arrays, inputs).values()
+    assert np.array_equal(found, wanted)
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    for name in ("lenet5", "lenet_caffe"):
+        target.write(subject_of(name, None, notes=[]), tmp_path / f"{name}.py")
+    with pytest.raises(ValueError, match="not the network's weights"):
+        loaded(tmp_path / "lenet5.py").load(tmp_path / "lenet_caffe.safetensors")
+
+
+def loaded(file: Path) -> Any:
+    """A file of source code as a module that knows nothing of this package."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "archspec" not in file.read_text("utf-8")
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("alexnet", (99, 99)),
+        ("vgg11_bn", (32, 32)),
+        ("googlenet", (96, 96)),
+        ("resnet18", (64, 64)),
+        ("resnet50", (64, 64)),
+        ("fcn8s", (64, 64)),
+        ("segnet_basic", (64, 96)),
+    ],
+)
+def test_the_families_give_the_same_bits(name: str, size: tuple[int, int]) -> None:
+    assert set(differences(load(name).graph(size).pruned("eval"))) == {0}

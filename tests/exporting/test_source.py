@@ -1,0 +1,102 @@
+"""Source code of networks: what its text is like, whatever the framework."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archspec.exporting.source import flax, torch
+from archspec.exporting.source.borrowing import with_blocks
+from archspec.exporting.source.heading import left_out
+from archspec.exporting.subject import Subject, subject_of
+from archspec.graph import Graph
+from archspec.images.preparation import Preparation
+from archspec.loading import Spec, load
+from archspec.zoo import zoo_networks
+
+FEW = ["lenet5", "resnet50", "segnet_basic", "densenet121", "mobilenet_v2", "nasnet_a_mobile", "inception_v3"]
+
+
+def texts(spec: Spec, graph: Graph | None = None) -> dict[str, str]:
+    """The source code of a network by framework."""
+    own = spec.graph().pruned("eval") if graph is None else graph
+    subject = Subject(spec, own, {}, (), Preparation())
+    file = Path("network.py")
+    return {
+        "torch": torch.source(subject, file, first=torch.channels_first(own))[0],
+        "flax": flax.source(subject, file)[0],
+    }
+
+
+def check(names: list[str], folder: Path) -> None:
+    """Every text is Python, no class is there twice, nothing of this package is named, and Ruff has nothing to say."""
+    for name in names:
+        for framework, text in texts(load(name)).items():
+            tree = ast.parse(text)
+            classes = [item for item in tree.body if isinstance(item, ast.ClassDef)]
+            dumps = [ast.dump(ast.Module(item.body[1:], [])) for item in classes]
+            assert len(set(dumps)) == len(dumps), (name, framework)
+            assert "archspec" not in text and "yaml" not in text
+            (folder / f"{name.replace('?', '_')}_{framework}.py").write_text(text, "utf-8")
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(folder)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_few_networks_are_clean(tmp_path: Path) -> None:
+    check(FEW, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_whole_zoo_is_clean(tmp_path: Path) -> None:
+    check(list(zoo_networks()), tmp_path)
+
+
+def test_blocks_are_classes_and_repeats_are_loops() -> None:
+    for framework, text in texts(load("resnet50")).items():
+        deeper = texts(load("resnet152"))[framework]
+        assert text.count("\n") <= 160
+        assert deeper.count("\n") == text.count("\n")
+        tree = ast.parse(text)
+        assert [item.name for item in tree.body if isinstance(item, ast.ClassDef)] == [
+            "BottleneckShortcut",
+            "Bottleneck",
+            "ResNet50",
+        ]
+        assert "for _ in range(5)" in text
+        assert "for _ in range(35)" in deeper
+
+
+def test_a_row_of_numbered_names_is_a_loop_whose_channels_grow() -> None:
+    text = texts(load("densenet121"))["torch"]
+    assert 'self.add_module(f"denselayer{i + 1}", DenseLayer(channels + 32 * i))' in text
+    assert "DenseBlock(64, depth=6)" in text or "DenseBlock(64, 6)" in text
+
+
+def test_what_an_import_wrote_out_flat_has_the_blocks_of_the_zoo() -> None:
+    spec = load("resnet18")
+    flat = Graph(**{**vars(spec.graph().pruned("eval")), "blocks": {}})
+    assert texts(spec, flat) == texts(spec)
+    assert with_blocks(flat).blocks
+
+
+def test_dropout_stays_for_training_and_heads_of_training_alone_are_told_of(tmp_path: Path) -> None:
+    subject = subject_of("lenet5", None, notes=[])
+    assert flax.write(subject, tmp_path / "l.py").notes == ()
+    spec = load("googlenet")
+    own = Subject(spec, spec.graph().pruned("eval"), {}, (), Preparation())
+    assert left_out(own) == ["2 outputs of training alone left out, with 16 layers: aux1, aux2"]
+    text = texts(spec)
+    assert "self.dropout1 = nn.Dropout(0.4)" in text["torch"]
+    assert "self.dropout1 = nnx.Dropout(0.4, rngs=rngs)" in text["flax"]
+
+
+def test_pixels_are_scaled_as_the_spec_says() -> None:
+    spec = load("resnet18")
+    text = texts(spec)["torch"]
+    assert "return x / 255" in text
