@@ -240,7 +240,14 @@ class Body:
         names = []
         for place in range(call.gives):
             ref = Ref(number, place)
-            name = self._name(ref, call, base, live) if place == 0 else self._own_name(call, live, "_indices")
+            if call.of is not None and call.gives > 1:
+                # What a block gives has the names that it has inside.
+                inside = call.of.calls[call.of.outputs[place].step] if call.of.outputs[place].step >= 0 else call
+                name = self._own_name(inside, live)
+            elif place == 0:
+                name = self._name(ref, call, base, live)
+            else:
+                name = self._own_name(call, live, "_indices")
             live.add(name)
             names.append(name)
             self.names[ref] = name
@@ -266,10 +273,13 @@ class Body:
         return free[0] if free else self._own_name(call, live)
 
     def _own_name(self, call: Call, live: set[str], more: str = "") -> str:
-        last = call.path[-1].replace("*", "")
+        last = call.path[-2] if call.path[-1] == "*" else call.path[-1].replace("*", "")
         stem = last.rstrip("0123456789").rstrip("_") or (call.path[-2] if len(call.path) > 1 else call.kind)
-        stems = sum(other.path[-1].rstrip("0123456789").rstrip("_") == stem for other in self.own.calls)
-        name = (stem if stems == 1 else last if not last.isdigit() else f"{stem}{last}") + more
+        places = (other.path[-2] if other.path[-1] == "*" else other.path[-1] for other in self.own.calls)
+        stems = sum(place.rstrip("0123456789").rstrip("_") == stem for place in places)
+        name = (
+            stem if stems == 1 and call in self.own.calls else last if not last.isdigit() else f"{stem}{last}"
+        ) + more
         name = name if name.isidentifier() else f"y{name}"
         found, number = name, 2
         while found in live or found in self.words.reserved or keyword.iskeyword(found):

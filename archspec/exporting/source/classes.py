@@ -61,6 +61,8 @@ class Form(NamedTuple):
     settings: tuple[Argument, ...] = ()
     helpers: tuple[str, ...] = ()
     loose: bool = False
+    module: str = ""
+    """What does the same as a module, for lists of modules, where `make` is ""."""
 
     @property
     def shape(self) -> tuple[Any, ...]:

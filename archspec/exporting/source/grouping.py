@@ -76,8 +76,14 @@ def _of_kind(kind: str, uses: list[Use], forms: Mapping[str, Form]) -> list[Clas
             return forms[step.node.path].shape
         return id(step.scope.of) if step.scope is not None else 0
 
+    def is_module(step: Step) -> bool:
+        if step.node is not None:
+            form = forms[step.node.path]
+            return bool(form.make or form.module)
+        return step.scope is not None and step.scope.of.has_modules
+
     for use in uses:
-        fold(use, shape)
+        fold(use, shape, is_module)
         steps = tuple(
             (step.path, shape(step), step.inputs, tuple(indices for _, indices in step.gives), step.again)
             for step in use.steps

@@ -281,6 +281,8 @@ class Writer:
             if value.is_constant and argument.default is not NO_DEFAULT and value.value == argument.default:
                 continue
             items.append(f"{argument.name}={texts[key]}" if argument.name else texts[key])
+        if not form.make:
+            return form.module
         inner = ", ".join(items)
         return form.make.format(inner) if "{}" in form.make else f"{form.make}({inner})"
 

@@ -13,13 +13,14 @@ FEWEST = 3
 """Steps with numbered names that are written as a loop."""
 
 
-def fold(use: Use, shape: Callable[[Step], Any]) -> None:
-    """Folds the rows in a scope's steps, whose numbers change."""
+def fold(use: Use, shape: Callable[[Step], Any], is_module: Callable[[Step], bool]) -> None:
+    """Folds the rows in a scope's steps, whose numbers change; rows of modules alone."""
     steps: list[Step] = []
     refs: dict[int, int] = {-1: -1}
     place = 0
     while place < len(use.steps):
         length = _length(use, place, shape)
+        length = length if all(map(is_module, use.steps[place : place + length])) else 0
         step = use.steps[place]
         if length:
             last = use.steps[place + length - 1]

@@ -264,9 +264,22 @@ _PLAIN = {
 }
 
 
+_MODULES = {
+    "identity": "nn.Identity()",
+    "relu": "nn.ReLU()",
+    "relu6": "nn.ReLU6()",
+    "sigmoid": "nn.Sigmoid()",
+    "tanh": "nn.Tanh()",
+    "silu": "nn.SiLU()",
+    "mish": "nn.Mish()",
+    "hard_sigmoid": "nn.Hardsigmoid()",
+    "hard_swish": "nn.Hardswish()",
+}
+
+
 @form(*kinds(*_PLAIN))
 def _plain(layer: Any, node: Node, context: Context) -> Form:
-    return Form(_PLAIN[node.kind], loose=node.kind == "subtract")
+    return Form(_PLAIN[node.kind], loose=node.kind == "subtract", module=_MODULES.get(node.kind, ""))
 
 
 @form(*kinds("elu", "leaky_relu", "gelu", "softplus", "scaled_tanh", "scale"))
