@@ -14,7 +14,7 @@ from archspec.diagnostics import DataError, count
 from archspec.graph import Graph
 from archspec.importing import kinds, neutral
 from archspec.importing.draft import CannotError, Draft, Entry
-from archspec.importing.finishing import about_outputs, arrays_of, opened, rolled_up
+from archspec.importing.finishing import Arrays, about_outputs, arrays_of, opened, rolled_up
 from archspec.importing.naming import named, part
 from archspec.importing.operations import Operation, Program
 from archspec.importing.text import flow, head_of, lines_of, section
@@ -114,7 +114,7 @@ def built(
     else:
         spec = opened(whole, file)
     entries = dict(zip(paths, (draft.entries[n] for n in numbers), strict=True))
-    arrays, unfilled = ({}, 0) if spec is None else arrays_of(spec.graph(), entries, notes, file)
+    arrays, unfilled = (Arrays({}), 0) if spec is None else arrays_of(spec.graph(), entries, notes, file)
     graph = spec.graph() if spec is not None and not missing else None
     if graph is not None:
         notes += about_outputs(graph, program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -160,6 +161,16 @@ def _reader(
     return load
 
 
+class Parted(Mapping[str, np.ndarray]):
+    """Arrays that are made when they are asked for, one at a time or part by part, so that not all are in memory."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def parts(self, name: str) -> Iterator[np.ndarray]:
+        """An array's numbers in parts of its first axis, one behind another."""
+        yield self[name]
+
+
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:
     """Writes float32 arrays as a safetensors file, whole or not at all; equal arrays make files of equal bytes.
 
@@ -167,22 +178,20 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
     Raises `DataError` when the file cannot be written.
     """
     header: dict[str, Any] = {"__metadata__": dict(sorted(about.items()))}
-    ordered = {name: np.ascontiguousarray(arrays[name], "<f4") for name in sorted(arrays)}
-    end = 0
-    for name, array in ordered.items():
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(np.shape(arrays[name])),
-            "data_offsets": [end, end + array.nbytes],
-        }
-        end += array.nbytes
+    names, end = sorted(arrays), 0
+    for name in names:
+        shape = arrays.shapes[name] if isinstance(arrays, Parted) else np.shape(arrays[name])
+        size = 4 * prod(shape)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [end, end + size]}
+        end += size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
 
     def make(file: BinaryIO) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
-        for array in ordered.values():
-            file.write(array.data)
+        for name in names:
+            for part in arrays.parts(name) if isinstance(arrays, Parted) else (arrays[name],):
+                file.write(np.ascontiguousarray(part, "<f4").data)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_by(path, make)

@@ -13,13 +13,14 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import load_file
 
 from archspec import SpecError, import_model
 from archspec.diagnostics import DataError
 from archspec.exporting import onnx as exported
 from archspec.exporting.subject import Subject
 from archspec.images.preparation import Preparation
-from archspec.importing import onnx_file
+from archspec.importing import finishing, onnx_file
 from archspec.importing.building import Built, built
 from archspec.kinds import plain
 from archspec.loading import open_spec
@@ -249,6 +250,20 @@ def test_a_network_of_ours_comes_back_node_for_node(name: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", SLOW)
 def test_more_networks_of_ours_come_back_node_for_node(name: str, tmp_path: Path) -> None:
     check_comes_back(name, tmp_path)
+
+
+def test_large_kernels_are_written_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = subject("lenet5")
+    path = tmp_path / "net.onnx"
+    exported.write(own, path)
+    monkeypatch.setattr(finishing, "PART", 1000)
+    parts = [part.shape for part in read(path).arrays.parts("c5.kernel")]  # type: ignore[attr-defined]
+    assert parts == [(8, 120)] * 50
+    import_model(path, tmp_path / "net.yaml", flat=True)
+    written = load_file(tmp_path / "net.safetensors")
+    assert written.keys() == own.arrays.keys()
+    for name, array in own.arrays.items():
+        np.testing.assert_array_equal(written[name], array, name)
 
 
 def test_a_node_that_is_another_than_it_says_is_believed_and_not_what_it_says(tmp_path: Path) -> None:
