@@ -14,7 +14,7 @@ import pytest
 from flax import nnx
 
 from archspec.exporting.source import flax as target
-from archspec.exporting.subject import subject_of
+from archspec.exporting.subject import subject_of, subject_of_spec
 from archspec.graph import Graph
 from archspec.layers import Example, Layer
 from archspec.loading import load
@@ -151,3 +151,72 @@ def loaded(file: Path) -> Any:
 )
 def test_the_families_give_the_same_bits(name: str, size: tuple[int, int]) -> None:
     assert set(differences(load(name).graph(size).pruned("eval"))) == {0}
+
+
+SIAMESE = """
+inputs:
+  left: {height: 6, width: 7, channels: 2}
+  right: {height: 6, width: 7, channels: 2}
+blocks:
+  encoder:
+    args: {filters: int, kernel: 3}
+    layers: [{conv: {name: c, filters: $(filters), kernel: $(kernel)}}, {batch_norm: {name: b}}, relu, global_avg_pool]
+layers:
+  - encoder: {name: a, from: left, filters: 4}
+  - encoder: {name: b, from: right, weights: a}
+  - concat: {name: y, from: [a, b]}
+"""
+NESTED = """
+input: {height: 8, width: 8, channels: 4}
+blocks:
+  unit: {layers: [{conv: {name: c, filters: 4, kernel: 1}}, {conv: {name: d, weights: c}}, {prelu: {name: p}}]}
+  pair: {layers: [{unit: {name: one}}, {unit: {name: two, weights: one}}]}
+layers:
+  - pair: {name: a}
+  - repeat: {name: r, times: 2, tied: true, layers: [{pair: {weights: a}}]}
+  - residual: {name: s, shortcut: projection, layers: [{conv: {filters: 8, kernel: 1, stride: 2}}]}
+  - resize: {factor: 2}
+  - conv: {filters: 4, kernel: 1}
+  - residual: {name: q, weights: s, shortcut: projection, layers: [{conv: {filters: 8, kernel: 1, stride: 2}}]}
+"""
+SIZES = """
+input: {height: 8, width: 9, channels: 3}
+layers:
+  - conv: {name: a, filters: 3, kernel: [3, 2], stride: 2, pad: same_upper}
+  - conv: {name: b, weights: a}
+  - conv: {name: c, weights: a}
+"""
+NAMES = """
+input: {height: 8, width: 9, channels: 4}
+layers:
+  - conv: {name: eval, filters: 4, kernel: 3, pad: same}
+  - conv: {name: class, filters: 4, kernel: 3, pad: same}
+  - batch_norm: {name: train, scale: false}
+  - identity: {name: kept}
+  - repeat: {name: layers, times: 3, layers: [conv: {filters: 4, kernel: 1}]}
+  - add: {from: [previous, kept]}
+  - conv: {name: 3a, filters: 4, kernel: 1}
+  - flatten
+  - slice: [0, 30]
+  - dense: {name: x, units: 4}
+outputs: {y: x, z: kept}
+"""
+
+
+@pytest.mark.parametrize("text", [SIAMESE, NESTED, SIZES, NAMES], ids=["siamese", "nested", "sizes", "names"])
+def test_shared_arrays_several_outputs_and_odd_names(write: Any, text: str) -> None:
+    assert set(differences(load(write(text)).graph())) == {0}
+
+
+def test_pixels_are_prepared_as_the_spec_says(write: Any, tmp_path: Path) -> None:
+    spec = load(
+        write(
+            "input: {height: 4, width: 4, channels: 3, order: bgr, range: [-1, 1], mean: [0.1, 0.2, 0.3],"
+            " std: [0.5, 0.6, 0.7]}\nlayers: [{conv: {filters: 2, kernel: 1}}]\n"
+        )
+    )
+    target.write(subject_of_spec(spec, seed=0, notes=[]), tmp_path / "bgr.py")
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 4, 4, 3)).astype(np.float32)
+    wanted = (pixels[..., ::-1] / 255 * 2 - 1 - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.6, 0.7])
+    found = loaded(tmp_path / "bgr.py").preprocess(jnp.asarray(pixels))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

@@ -85,6 +85,14 @@ def test_what_an_import_wrote_out_flat_has_the_blocks_of_the_zoo() -> None:
     assert with_blocks(flat).blocks
 
 
+def test_without_blocks_classes_are_found_by_what_scopes_do() -> None:
+    spec = load("googlenet")
+    flat = Graph(**{**vars(spec.graph().pruned("eval")), "blocks": {}, "name": "mine", "variant": None})
+    tree = ast.parse(texts(spec, flat)["torch"])
+    names = [item.name for item in tree.body if isinstance(item, ast.ClassDef)]
+    assert names == ["Conv", "One", "Three", "Pool", "Inception", "Mine"]
+
+
 def test_dropout_stays_for_training_and_heads_of_training_alone_are_told_of(tmp_path: Path) -> None:
     subject = subject_of("lenet5", None, notes=[])
     assert flax.write(subject, tmp_path / "l.py").notes == ()

@@ -33,8 +33,8 @@ def grouped(graph: Graph, network: Use, forms: Mapping[str, Form]) -> list[Class
 
 
 def _behind(own: Class, ordered: dict[int, Class]) -> None:
-    inside = (step.scope.of for use in own.uses for step in use.steps for step in (step.items or [step]) if step.scope)
-    for other in inside:
+    steps = (item for use in own.uses for step in use.steps if step.again is None for item in step.items or [step])
+    for other in [step.scope.of for step in steps if step.scope is not None]:
         if id(other) not in ordered:
             _behind(other, ordered)
     ordered[id(own)] = own

@@ -102,6 +102,7 @@ class _Reader:
             for value in values:
                 self.users.setdefault(value, []).append(index)
         self.returned = set(_outputs(graph))
+        self.labels = {} if graph.blocks else labels(tree(graph))
 
     def use(self, part: Part, outputs: tuple[Value, ...] | None) -> Use:
         """A scope; `outputs` are given for the network itself, in their order."""
@@ -110,7 +111,8 @@ class _Reader:
             self.from_outside(inside) if part.path else tuple((-1 - i, False) for i in range(len(self.graph.inputs)))
         )
         block = self.graph.blocks.get(part.path)
-        found = Use(part.path, kind_of(part, self.graph), block.arguments if block else {}, takes)
+        kind = self.labels.get(part.path) or kind_of(part, self.graph)
+        found = Use(part.path, kind, block.arguments if block else {}, takes)
         found.first = part.nodes[0] if part.nodes else 0
         found.types = tuple(self.graph.source_type(source) for source, _ in takes)
         found.names = tuple(self.graph.source_name(source).rpartition(".")[2] for source, _ in takes)
@@ -225,6 +227,46 @@ def kind_of(part: Part, graph: Graph) -> str:
     if outer is None or outer.kind in STRUCTURES:
         return name
     return f"{outer.kind}_{name}"
+
+
+def labels(network: Part) -> dict[str, str]:
+    """What scopes of a network without blocks are called: those that have the same parts, by what their names share.
+
+    The rounds of a list are called after the list.
+    """
+    alike: dict[Any, list[Part]] = {}
+    parts: dict[str, Any] = {}
+
+    def look(part: Part) -> Any:
+        if part.is_layer:
+            return part.kind
+        inside = [(inner.name, look(inner)) for inner in part.parts]
+        # Of a row of scopes that are alike, however many, the first one stands for all.
+        parts[part.path] = tuple(
+            dict.fromkeys((_stem(name) if isinstance(own, tuple) else name, own) for name, own in inside)
+        )
+        if part.path and not part.name.isdigit() and not is_list(part):
+            alike.setdefault(parts[part.path], []).append(part)
+        return parts[part.path]
+
+    look(network)
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for same in alike.values():
+        shared = _shared([part.name for part in same])
+        name = _stem(shared) if len(shared) > 2 else _stem(same[0].name)
+        label, number = name, 2
+        while label in taken:
+            label, number = f"{name}_{number}", number + 1
+        taken.add(label)
+        found.update((part.path, label) for part in same)
+    return found
+
+
+def _shared(names: list[str]) -> str:
+    """What names begin with alike."""
+    length = next((place for place, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), None)
+    return min(names, key=len)[:length]
 
 
 def _stem(name: str) -> str:
