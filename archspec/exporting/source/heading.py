@@ -51,6 +51,8 @@ def _images(subject: Subject, name: str) -> str:
 
 def scaling(image: Input) -> tuple[str, list[tuple[str, tuple[float, ...]]]]:
     """What becomes of an input's numbers `x`, as an expression, and the constants in it; "" where nothing does."""
+    if has_mean_image(image):
+        return "", []
     constants: list[tuple[str, tuple[float, ...]]] = []
     text = "x"
     if isinstance(image, ImageInput):
@@ -66,6 +68,11 @@ def scaling(image: Input) -> tuple[str, list[tuple[str, tuple[float, ...]]]]:
         constants.append(("STD", _each(std, image.type.channels)))
         text = f"({text}) / STD" if " " in text else f"{text} / STD"
     return ("" if text == "x" and not _is_bgr(image) else text), constants
+
+
+def has_mean_image(image: Input) -> bool:
+    """Whether a picture is subtracted, which source code has no room for."""
+    return getattr(image, "mean_image", None) is not None
 
 
 def _is_bgr(image: Input) -> bool:
@@ -90,9 +97,15 @@ def left_out(subject: Subject) -> list[str]:
     """What training has and the source code has not."""
     whole = subject.spec.graph()
     heads = [output.name for output in whole.outputs if output.train_only]
+    said = [
+        f"`{name}` less its mean image is what the network takes: the picture is in no file, and nothing scales pixels"
+        for name, image in subject.spec.inputs.items()
+        if has_mean_image(image)
+    ]
     if not heads:
-        return []
+        return said
     layers = len(whole.nodes) - len(subject.graph.nodes)
     return [
+        *said,
         f"{count(len(heads), 'output')} of training alone left out, with {count(layers, 'layer')}: {', '.join(heads)}"
     ]

@@ -20,9 +20,8 @@ def fitted(text: str, indent: int = 0, *, comma: bool = False) -> list[str]:
     if broken is None:
         return [f"{space}{text}{end}"]
     first, last = broken
-    called = not comma and text[:first].endswith(")") and text[first + 1 : last].isidentifier()
-    if called or indent + first + 1 > WIDTH:
-        # `layer(…)(x)` is broken where the layer is made, and what is before the last brackets has to fit.
+    if indent + first + 1 > WIDTH:
+        # What is before the last brackets has to fit: `layer(…)(x)` is broken where the layer is made.
         first, last = _last_brackets(text[:first]) or broken
     head, body, tail = text[: first + 1], text[first + 1 : last], text[last:]
     items = split(body)
