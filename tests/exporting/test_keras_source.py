@@ -152,7 +152,7 @@ def test_weights_of_another_model_are_refused(write: Callable[..., Path], tmp_pa
         load(tmp_path / "b.safetensors")
 
 
-@pytest.mark.parametrize("name", ["lenet5_1998", "resnet18", "enet", "efficientnet_b0"])
+@pytest.mark.parametrize("name", ["lenet5_1998", "resnet18", "enet", "efficientnet_b0", "yolov3"])
 def test_source_is_formatted_and_checked(name: str, tmp_path: Path) -> None:
     graph = load(name).graph().pruned("eval")
     text = target.assembled(['"""A network."""'], ['WEIGHTS = ""'], target.definitions(target.tree_of(graph)))

@@ -14,7 +14,7 @@ from archspec.exporting.source.body import Body, Words, condition_of, filled
 from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Tree, classes_of
 from archspec.exporting.source.keras_helpers import HELPERS, with_needs
 from archspec.exporting.source.keras_layers import KerasContext, form, is_general
-from archspec.exporting.source.layout import INDENT, fitted
+from archspec.exporting.source.layout import INDENT, definition, fitted
 from archspec.exporting.source.modules import bracketed, counted_range, declared, described
 from archspec.exporting.source.naming import attribute, snake
 from archspec.exporting.subject import Subject
@@ -197,7 +197,7 @@ class Writer:
         given += ["name: str"] if own.has_modules else []
         several = len(own.outputs) > 1
         result = f"tuple[{', '.join(['KerasTensor'] * len(own.outputs))}]" if several else "KerasTensor"
-        return [*fitted(f"def {own.name}({', '.join(given)}) -> {result}:"), *doc, *self._body(own, inputs)]
+        return [*definition(f"def {own.name}", given, result), *doc, *self._body(own, inputs)]
 
     def _body(self, own: Class, inputs: list[str]) -> list[str]:
         reserved = {*self.reserved, *(item.name for item in own.parameters)}
