@@ -163,3 +163,14 @@ def test_source_is_formatted_and_checked(name: str, tmp_path: Path) -> None:
     options = ["--isolated", "--line-length", "88", str(file)]
     subprocess.run([ruff, "format", "--check", *options], check=True)
     subprocess.run([ruff, "check", "--select", "E,F,UP,B,W,C4", *options], check=True)
+
+
+def test_a_mean_image_is_told_of_where_the_file_lacks_it(
+    write: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "mean.npy", np.zeros((3, 4, 4), np.float32))
+    image = "height: 4, width: 4, channels: 3, range: [0, 255], mean_image: mean.npy"
+    spec = write(f"input: {{{image}}}\nlayers: [flatten, dense: 2]\n")
+    assert main(["export", str(spec), "--to", "keras", "-o", str(tmp_path / "net.py")]) == 0
+    assert "`input` less its mean image is what the network takes" in capsys.readouterr().err
+    assert "def preprocess" not in (tmp_path / "net.py").read_text("utf-8")

@@ -107,5 +107,5 @@ def left_out(subject: Subject) -> list[str]:
     layers = len(whole.nodes) - len(subject.graph.nodes)
     return [
         *said,
-        f"{count(len(heads), 'output')} of training alone left out, with {count(layers, 'layer')}: {', '.join(heads)}"
+        f"{count(len(heads), 'output')} of training alone left out, with {count(layers, 'layer')}: {', '.join(heads)}",
     ]
