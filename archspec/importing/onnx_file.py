@@ -18,7 +18,7 @@ from archspec.importing.onnx.resizing import RESIZING
 from archspec.importing.onnx.shapes import SHAPES
 from archspec.importing.onnx.tensors import Beside
 from archspec.importing.onnx.windows import WINDOWS
-from archspec.importing.operations import NotHere, Operation, Program, Value
+from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.weights.tensors import UnreadableError
@@ -202,9 +202,11 @@ def _take(context: Context, node: Node) -> None:
         if odd:
             raise NotHere(f"its attribute {odd[0]} is not known here")
         handler(context, node)
-    except NotHere as error:
+    except (NotHere, *UNFIT) as error:
         del context.operations[before:]
-        context.unknown(node, str(error), error.shape)
+        known = isinstance(error, NotHere)
+        why = str(error) if known else f"its fields or inputs are not as they should be ({str(error)[:120]})"
+        context.unknown(node, why, error.shape if isinstance(error, NotHere) else None)
     for output in node.outputs:
         context.known.setdefault(output, Known(output, None))
 

@@ -26,6 +26,10 @@ class NotHere(Exception):  # noqa: N818
         self.shape = shape
 
 
+UNFIT = (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError)
+"""What reading an operator raises whose fields or inputs are of other types or numbers than its format says."""
+
+
 class Value(NamedTuple):
     """A thing that the network takes, without the batch's axis, in the file's own order of axes.
 

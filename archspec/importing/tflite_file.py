@@ -8,7 +8,7 @@ from pathlib import Path
 from archspec.diagnostics import DataError, count
 from archspec.formats.flatbuffers import Table
 from archspec.formats.mapping import DamagedError, mapped
-from archspec.importing.operations import NotHere, Operation, Program, Value
+from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.tflite.model import Model, Node, model_of
@@ -92,9 +92,11 @@ def _take(context: Context, node: Node) -> None:
         if not node.inputs or context.model.tensors[node.outputs[0]].tensor is not None:
             raise NotHere("it takes nothing")
         handler(context, node, node.options or Table.empty())
-    except NotHere as error:
+    except (NotHere, *UNFIT) as error:
         del context.operations[before:]
         why = str(error)
+        if not isinstance(error, NotHere):
+            why = f"its fields or inputs are not as they should be ({why[:120]})"
         why = why.removeprefix("it ") if not why or why.startswith("it ") else f"has no layer like it: {why}"
         taken = [context.taken(number) for number in node.inputs if number >= 0 and number not in context.held]
         names = tuple(context.names[number] for number in node.outputs if number >= 0)

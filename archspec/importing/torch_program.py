@@ -10,7 +10,7 @@ from typing import Any
 
 from archspec.diagnostics import DataError, count
 from archspec.formats.mapping import DamagedError
-from archspec.importing.operations import NotHere, Operation, Program, Shape, Value
+from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Shape, Value
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.torch.archive import Archive, is_open, opened, sizes
@@ -160,9 +160,11 @@ def _take(context: Context, node: Node, known: set[str]) -> None:
         if handler is None:
             raise NotHere("")
         handler(context, node)
-    except NotHere as error:
+    except (NotHere, *UNFIT) as error:
         del context.operations[before:]
         why = str(error)
+        if not isinstance(error, NotHere):
+            why = f"its fields or inputs are not as they should be ({why[:120]})"
         why = why.removeprefix("it ") if not why or why.startswith("it ") else f"has no layer like it: {why}"
         values: Sequence[Any] = [
             own for value in node.given.values() for own in (value if isinstance(value, list) else [value])

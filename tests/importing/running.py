@@ -24,7 +24,8 @@ def ours(built: Built, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     x = given[0] if len(given) == 1 else dict(zip(names, given, strict=True))
     with jax.default_matmul_precision("float32"):
         outputs, _ = jax.jit(lambda p, s, x: pure.apply(p, s, x, train=False))(params, statistics, x)
-    values = list(outputs.values()) if isinstance(outputs, dict) else [outputs]
+    # A compiled function gives them by the order of their names.
+    values = [outputs[item.name] for item in built.graph.outputs] if isinstance(outputs, dict) else [outputs]
     return [np.moveaxis(np.asarray(value), -1, 1) for value in values]
 
 

@@ -419,6 +419,47 @@ def test_no_file_takes_a_gibibyte(tmp_path: Path) -> None:
         assert peak < 1024, (name, peak)
 
 
+def test_fields_of_other_types_are_told_and_nothing_else_comes_of_them(tmp_path: Path) -> None:
+    odd: list[Any] = [
+        "text",
+        1.5,
+        -7,
+        [1.5, 2.5],
+        ["a"],
+        [2**62, 2**62],
+        [0],
+        helper.make_tensor("t", TensorProto.FLOAT, [1], [1.0]),
+    ]
+    for op, names, inputs in (
+        ("Conv", ("pads", "strides", "dilations", "group", "kernel_shape", "auto_pad"), ["x", "k"]),
+        ("MaxPool", ("kernel_shape", "pads", "strides", "ceil_mode"), ["x"]),
+        ("Concat", ("axis",), ["x", "x"]),
+        ("Transpose", ("perm",), ["x"]),
+        ("Split", ("axis", "split"), ["x"]),
+        ("ReduceMean", ("axes", "keepdims"), ["x"]),
+        ("Softmax", ("axis",), ["x"]),
+        ("BatchNormalization", ("epsilon", "momentum"), ["x", "c", "c", "c", "c"]),
+        ("DepthToSpace", ("blocksize", "mode"), ["x"]),
+        ("LRN", ("size", "alpha"), ["x"]),
+        ("Resize", ("mode", "coordinate_transformation_mode", "axes"), ["x", "", "s"]),
+        ("LeakyRelu", ("alpha",), ["x"]),
+        ("LayerNormalization", ("axis", "epsilon"), ["x", "c"]),
+        ("Clip", ("min", "max"), ["x"]),
+    ):
+        arrays = {"k": kernel(4, 3, 3, 3), "c": np.ones(3, np.float32), "s": np.array([1, 1, 2, 2], np.float32)}
+        for name in names:
+            for value in odd:
+                node = helper.make_node(op, inputs, ["y"])
+                node.attribute.append(helper.make_attribute(name, value))
+                if op == "MaxPool" and name != "kernel_shape":
+                    node.attribute.append(helper.make_attribute("kernel_shape", [3, 3]))
+                path = saved(tmp_path / "a.onnx", [node], arrays)
+                try:
+                    read(path)
+                except DataError as error:
+                    assert error.code.startswith("E56")
+
+
 def test_metadata_that_are_no_json_are_no_metadata(tmp_path: Path) -> None:
     own = subject("lenet5")
     path = tmp_path / "net.onnx"

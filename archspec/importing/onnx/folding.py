@@ -59,7 +59,7 @@ def folded(context: Context, node: Node) -> bool:
     except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, KeyError, MemoryError) as error:
         raise NotHere(f"its constants do not fit together ({error})") from None
     # Of what is spread over the batch one sample counts.
-    if result.size // max(1, *result.shape[:1]) > MAX_FOLDED or (result.size > MAX_FOLDED and result.base is None):
+    if result.size // max((1, *result.shape[:1])) > MAX_FOLDED or (result.size > MAX_FOLDED and result.base is None):
         raise NotHere(f"it makes a constant of {count(result.size, 'number')}")
     context.hold(node.outputs[0], tensor_from(result))
     return True
