@@ -151,8 +151,14 @@ def _operations(report: dict[str, Any]) -> str:
 
 def _of_int8(samples: Drawn, converted: Converted, wanted: dict[str, np.ndarray], about: dict[str, Any]) -> list[str]:
     """What int8 changed, in sentences, and as figures."""
+    kinds = [
+        f"`{name}` in {own['type']}, of which q stands for {own['scale']:.6g}·(q − {own['zero']})"
+        for name, own in converted.report["values"].items()
+        if own["scale"]
+    ]
     notes = [
         *samples.notes,
+        f"the file takes and gives whole numbers: {'; '.join(kinds)}",
         f"ranges are those of {count(samples.calibrating, 'training sample')} of {samples.data}, from seed {SEED}",
     ]
     about["calibration"] = {"samples": samples.calibrating, "seed": SEED, "data": samples.data}

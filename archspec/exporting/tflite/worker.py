@@ -65,6 +65,18 @@ def answers(model: bytes, samples: dict[str, np.ndarray]) -> dict[str, np.ndarra
     return {name: np.stack(own) for name, own in found.items()}
 
 
+def integers(model: bytes) -> dict[str, dict[str, Any]]:
+    """The type, scale and zero of each input and output of a model, by name."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_content=model).get_signature_runner()
+    found = {}
+    for name, details in {**runner.get_input_details(), **runner.get_output_details()}.items():
+        scale, zero = details["quantization"]
+        found[name] = {"type": np.dtype(details["dtype"]).name, "scale": float(scale), "zero": int(zero)}
+    return found
+
+
 def _to_integers(details: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     scale, zero = details["quantization"]
     kind = details["dtype"]
@@ -120,6 +132,7 @@ def main(folder: Path) -> None:
         listed = list(operations(small))
         report["operations"] = dict(Counter(name for name, _ in listed))
         report["in_float"] = dict(Counter(name for name, floating in listed if floating and name != "DEQUANTIZE"))
+        report["values"] = integers(small)
         report["quantizer"] = version("litert-quantizer")
     (folder / "report.json").write_text(json.dumps(report), "utf-8")
 
