@@ -41,7 +41,7 @@ def imported(tmp_path: Path) -> Import:
         arrays = {name: np.asarray(value) for name, value in {**params, **statistics}.items()}
         arrays |= {f"{name}.kernel": value for name, value in kernels.items()}
         owner = take(folder, "import")
-        write_import(owner, spec.to_yaml(), lambda file: write_tensors(file, arrays, {}), {}, classes)
+        write_import(owner, spec.to_yaml(), lambda file: write_tensors(file, arrays, {}), {}, classes, {})
         owner.release()
         return folder
 
