@@ -29,6 +29,9 @@ class Theirs(NamedTuple):
 SAME = {
     "vgg16": Theirs("VGG16", 224),
     "vgg19": Theirs("VGG19", 224),
+    "densenet121": Theirs("DenseNet121"),
+    "densenet169": Theirs("DenseNet169"),
+    "densenet201": Theirs("DenseNet201"),
 }
 
 
@@ -43,8 +46,13 @@ def test_every_table_of_keras_is_held_to_it() -> None:
     assert found == SAME.keys()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("network", list(SAME))
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("vgg16", "densenet121") else pytest.mark.minutes)
+        for name in SAME
+    ],
+)
 def test_logits_are_those_of_keras(network: str, tmp_path: Path) -> None:
     import keras
 
