@@ -18,8 +18,11 @@ import numpy as np
 import pytest
 
 from archspec import SpecError, import_model
+from archspec.exporting.source import keras as source
+from archspec.graph import Graph
 from archspec.importing.building import Built, built
 from archspec.importing.reading import read
+from archspec.loading import load
 from archspec.lower import build, split
 
 
@@ -268,6 +271,53 @@ def test_counts_are_those_of_keras(tmp_path: Path) -> None:
     assert graph is not None
     assert sum(weight.size for node in graph.nodes for weight in node.weights) == net.count_params()
     assert graph.params == sum(int(np.prod(variable.shape)) for variable in net.trainable_weights)
+
+
+def source_model(graph: Graph) -> Any:
+    """The model of the Keras source that is written of a network."""
+    import keras
+
+    keras.utils.clear_session()
+    tree = source.tree_of(graph)
+    names: dict[str, Any] = {}
+    text = source.assembled(['"""A network."""'], [], source.definitions(tree))
+    exec(compile(text, "network.py", "exec"), names)
+    return names[tree.network.name]()
+
+
+def rows(graph: Graph) -> list[tuple[object, ...]]:
+    """Each layer: its kind, shapes of what it takes and gives, arrays, and work. Independent layers have no order."""
+    return sorted(
+        (
+            node.kind,
+            node.output.shape,
+            tuple(sorted(own.shape for own in node.input_types)),
+            tuple((weight.name, weight.shape) for weight in node.arrays),
+            node.cost.macs,
+        )
+        for node in graph.nodes
+    )
+
+
+MINUTES = ("mobilenet_v1", "mobilenet_v3_large", "squeezenet1_0", "squeezenet1_1", "resnet50_v1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lenet5",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet18", "mobilenet_v2")),
+        *(pytest.param(name, marks=pytest.mark.minutes) for name in (*MINUTES, "densenet121", "xception")),
+    ],
+)
+def test_networks_come_back_from_keras_source(name: str, tmp_path: Path) -> None:
+    graph = load(name).graph()
+    path = tmp_path / "net.json"
+    path.write_text(source_model(graph).to_json(), "utf-8")
+    made = made_of(path).graph
+    assert made is not None
+    assert rows(made) == rows(graph)
+    assert (made.params, made.macs) == (graph.params, graph.macs)
 
 
 def harm(folder: Path) -> str:

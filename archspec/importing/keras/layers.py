@@ -10,6 +10,7 @@ import numpy as np
 from archspec.importing.keras import activations, windows
 from archspec.importing.keras.activations import activated
 from archspec.importing.keras.description import LayerOf
+from archspec.importing.keras.functions import OPERATIONS
 from archspec.importing.keras.making import Handler, Making, NoneSuchError, changed
 from archspec.importing.keras.network import Network
 
@@ -48,17 +49,26 @@ def call_layer(
         if handler is None:
             beside = layer.kind in HANDLERS and any(value is not None for value in arguments)
             raise NoneSuchError("is called with other things than tensors" if beside else WITHOUT.get(layer.kind, ""))
+        if handler is not windows.max_pool and any(name in network.least for name in inputs):
+            raise NoneSuchError("takes a map that is padded with −∞, as only max_pool does")
         handler(making)
     except NoneSuchError as error:
         making.made, making.values = [], making.inputs
-        making.emit(None, why=str(error))
+        making.emit(None, values=_real(network, inputs), why=str(error))
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         making.made, making.values = [], making.inputs
-        making.emit(None, why=f"has a description that is not understood: {str(error)[:100]}")
+        making.emit(
+            None, values=_real(network, inputs), why=f"has a description that is not understood: {str(error)[:100]}"
+        )
     network.operations += making.made
     (value,) = making.values
     network.ranks[value] = making.rank
     return value
+
+
+def _real(network: Network, inputs: Sequence[str]) -> list[str]:
+    """The values, those padded with −∞ without that."""
+    return [network.least[name][0] if name in network.least else name for name in inputs]
 
 
 def _handler(layer: LayerOf, arguments: Sequence[Any]) -> Handler | None:
@@ -299,29 +309,6 @@ def _normalization(making: Making) -> None:
         making.emit(kind, values=(making.values[0], making.constant(_broadcast(making, own))))
 
 
-def _arithmetic(kind: str) -> Handler:
-    def arithmetic(making: Making) -> None:
-        """`x * 2` in the code of a functional model."""
-        if len(making.inputs) == 2 and kind in ("add", "subtract", "multiply"):
-            making.emit(kind)
-            return
-        numbers = [
-            value for value in making.arguments if isinstance(value, (int, float)) and not isinstance(value, bool)
-        ]
-        if len(making.inputs) != 1 or len(numbers) != 1 or len(making.arguments) != 2:
-            raise NoneSuchError("takes other things than a value and a number")
-        constant = making.constant(np.asarray(numbers[0], np.float64))
-        value_first = making.arguments[0] is None
-        making.emit(kind, values=(making.values[0], constant) if value_first else (constant, making.values[0]))
-
-    return arithmetic
-
-
-OPERATIONS: dict[str, Handler] = {
-    **{name: _arithmetic(kind) for name, kind in (("Add", "add"), ("Subtract", "subtract"), ("Multiply", "multiply"))},
-    **{name: _arithmetic("divide") for name in ("TrueDivide", "Divide")},
-}
-"""Operations of `keras.ops` on tensors, outside of layers."""
 HANDLERS: dict[str, Handler] = {
     **activations.LAYERS,
     **dict.fromkeys(("Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "AtrousConvolution2D"), windows.conv),

@@ -32,6 +32,8 @@ class Network:
     ranks: dict[str, int] = field(default_factory=dict)
     inputs: list[Value] = field(default_factory=list)
     said: dict[str, int] = field(default_factory=dict)
+    least: dict[str, tuple[str, list[list[int]]]] = field(default_factory=dict)
+    """Values that are others with −∞ on their sides, which only `max_pool` can pad with."""
     named: dict[str, str] = field(default_factory=dict)
     """The first operation of each layer that has arrays, by its path: later calls of the layer use them."""
     _numbers: int = 0
@@ -51,6 +53,8 @@ def program_of(described: Described, arrays: Arrays, path: Path) -> Program:
     model = described.model
     network = Network(path, described.version, _order(model), arrays)
     outputs = _called(network, model, [], ())
+    if any(name in network.least for name in outputs):
+        raise DataError("E565", f"{path} gives maps that are padded with −∞, which no layer here does")
     left = arrays.left
     notes = [sentence.format(f"{number:,}") for sentence, number in network.said.items()]
     if left:

@@ -149,6 +149,13 @@ def _pool(making: Making, kind: str) -> None:
     size = making.sizes("pool_size", "pool_length", default=2)
     strides = making.sizes("strides", "stride", default=size)
     fields: dict[str, Any] = {"window": _numbers(size), "stride": _numbers(strides), **_padding(making)}
+    if making.inputs[0] in making.network.least:
+        source, sides = making.network.least[making.inputs[0]]
+        channels = 1 if making.first else making.rank - 1
+        if "pad" in fields or any(sides[0]) or any(sides[channels]):
+            raise NoneSuchError("pads with −∞ twice, or along channels")
+        fields["pad"] = [side for place, side in enumerate(sides) if place not in (0, channels)]
+        making.values = (source,)
     if kind == "avg_pool" and "pad" in fields:
         fields["count_pad"] = False  # TensorFlow's mean is of what is there
     making.emit(kind, fields)
