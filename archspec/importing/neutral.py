@@ -181,7 +181,8 @@ def _multiply(values: Values, operation: Operation) -> None:
         values.draft.said["{multiplications} by 1 are left out"] += 1
         values.give(operation, flow.source, flow.last)
         return
-    if numbers.ndim == 0 or (numbers == numbers.flat[0]).all():
+    # As many numbers as channels are factors that may be trained, though they begin alike.
+    if numbers.ndim == 0:
         fields = {"factor": float(numbers.flat[0])}
         source = values.draft.add("scale", fields, [flow.source], operation)
     else:
