@@ -106,7 +106,7 @@ CASES = {
 }
 
 
-SAMPLE = ("same with a stride", "separable", "transposed, same", "batch norms", "poolings", "flattened")
+SAMPLE = ("same with a stride", "batch norms", "flattened")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,7 @@ def test_signals(tmp_path: Path) -> None:
     same(layers_of(words, (19, 4)), tmp_path / "net.keras")
 
 
+@pytest.mark.slow
 def test_channels_first(tmp_path: Path) -> None:
     words = (
         "L.Conv2D(6, 3, strides=2, padding='same', data_format='channels_first'), L.BatchNormalization(axis=1), "
@@ -155,7 +156,7 @@ def shared_model() -> Any:
     return keras.Model([left, right], layers.Multiply()([x, gate]) * 2.0 + 1.0)
 
 
-@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("ending", ["keras", pytest.param("h5", marks=pytest.mark.slow)])
 def test_shared_layers_joins_and_models_within(ending: str, tmp_path: Path) -> None:
     made = same(shared_model(), tmp_path / f"net.{ending}")
     assert made.graph is not None
