@@ -69,7 +69,7 @@ def _check_directory(path: Path) -> None:
         if at < 0 or len(tail) < at + 22:
             raise DamagedError("is a damaged archive, or cut short: it has no list of entries at its end")
         number, length = struct.unpack("<HI", tail[at + 10 : at + 16])
-        if tail[at - 20 : at - 16] == b"PK\x06\x07":
+        if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
             # An archive of more than 4 GiB has a second record, and where it lies.
             (where,) = struct.unpack("<Q", tail[at - 12 : at - 4])
             if where > size - 56:

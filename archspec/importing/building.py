@@ -16,7 +16,7 @@ from archspec.importing import kinds, neutral
 from archspec.importing.draft import CannotError, Draft, Entry
 from archspec.importing.finishing import Arrays, about_outputs, arrays_of, opened, rolled_up
 from archspec.importing.naming import named, part
-from archspec.importing.operations import Operation, Program
+from archspec.importing.operations import UNFIT, Operation, Program
 from archspec.importing.text import flow, head_of, lines_of, section
 from archspec.importing.tidying import kept, tidy
 from archspec.importing.values import Values
@@ -185,7 +185,7 @@ def _take(values: Values, operation: Operation) -> None:
         return
     except CannotError as error:
         why = str(error)
-    except (UnreadableError, ValueError, OverflowError) as error:
+    except (UnreadableError, *UNFIT) as error:
         why = f"cannot be read: {str(error)[:200]}"
     draft.forget(before)
     draft.flows.update(taken)

@@ -79,6 +79,8 @@ class Draft:
         self.flows: dict[str, Flow] = {}
         self.said: Counter[str] = Counter()
         """What was left out or replaced, as `{number} …`, and how often."""
+        self.shared: set[int] = set()
+        """Entries whose arrays others use."""
         self._alike: dict[tuple[str, str, tuple[tuple[str, int], ...]], int] = {}
 
     @property
@@ -126,9 +128,14 @@ class Draft:
         number = len(self.entries) - 1
         if entry.arrays and shares is None:
             key = (kind, repr(layer), tuple(sorted((name, id(tensor)) for name, tensor in entry.arrays.items())))
-            entry.shares = self._alike.setdefault(key, number)
-            if entry.shares == number:
-                entry.shares = None
+            known = self._alike.get(key)
+            # A layer that has been given a bias since is no longer like it.
+            if known is not None and repr(self.entries[known].layer) == repr(layer):
+                entry.shares = known
+            else:
+                self._alike[key] = number
+        if entry.shares is not None:
+            self.shared.add(entry.shares)
         return number
 
     def inferred(self, entry: Entry) -> TensorType | None:
@@ -167,6 +174,7 @@ class Draft:
         """Takes back the entries from a number on, which nothing takes yet."""
         del self.entries[first:]
         self._alike = {key: number for key, number in self._alike.items() if number < first}
+        self.shared = {number for number in self.shared if number < first}
 
     def takers(self) -> dict[int, list[Entry]]:
         """What takes each source's value, its indices or its shape."""

@@ -17,6 +17,8 @@ from archspec.weights.tensors import Tensor
 
 EPSILON = 1e-5
 BIASED = ("conv", "depthwise_conv", "transposed_conv", "dense")
+MAX_CONSTANT = 2**22
+"""Numbers of a constant that is computed of smaller ones."""
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "power")
 
 Handler = Callable[[Values, Operation], None]
@@ -38,7 +40,9 @@ def handle(values: Values, operation: Operation) -> None:
     """Takes a neutral operation in. Raises `CannotError`."""
     kind = operation.kind
     assert kind is not None
-    if operation.inputs and all(name in values.constants for name in operation.inputs):
+    if not operation.inputs:
+        raise CannotError("takes nothing")
+    if all(name in values.constants for name in operation.inputs):
         _of_constants(values, operation)
         return
     flow = values.flow(_value(values, operation))
@@ -67,6 +71,12 @@ def _of_constants(values: Values, operation: Operation) -> None:
     }
     first = arrays[0]
     if operation.kind in functions and len(arrays) == 2:
+        one, other = (array.shape for array in arrays)
+        product = operation.kind == "matmul"
+        rest = np.broadcast_shapes(one[:-2], other[:-2]) if product else np.broadcast_shapes(one, other)
+        size = prod((*rest, *one[-2:-1], *other[-1:])) if product else prod(rest)
+        if size > max(MAX_CONSTANT, *(array.size for array in arrays)):
+            raise CannotError(f"makes a constant of {count(size, 'number')}")
         result = functions[operation.kind](*arrays)
     elif operation.kind == "transpose":
         result = first.transpose(fields["axes"])

@@ -122,7 +122,7 @@ def text_of(path: Path) -> Source:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # Comments of old files are in whatever encoding their author had; what counts is ASCII.
-        if b"\0" in raw or not _is_comment(raw, error.start):
+        if b"\0" in raw or not _in_comments(raw):
             line = raw[: error.start].count(b"\n") + 1
             raise DataError("E563", f"{path}: line {line} is not UTF-8") from None
         text = raw.decode("latin-1")
@@ -132,11 +132,9 @@ def text_of(path: Path) -> Source:
     return Source(str(path), text, path.parent)
 
 
-def _is_comment(raw: bytes, place: int) -> bool:
+def _in_comments(raw: bytes) -> bool:
     """Whether every byte that is no ASCII stands behind a # or ; of its line."""
-    return all(
-        re.search(rb"[\x80-\xff]", re.split(rb"[#;]", line, maxsplit=1)[0]) is None for line in raw[:].split(b"\n")
-    )
+    return all(re.search(rb"[\x80-\xff]", re.split(rb"[#;]", line, maxsplit=1)[0]) is None for line in raw.split(b"\n"))
 
 
 def span_of(source: Source, line: int, column: int = 1, width: int | None = None) -> Span:

@@ -80,9 +80,9 @@ class Values:
             self.draft.flows[name] = Flow(source, last)
 
     def maker(self, name: str) -> Entry | None:
-        """The layer that makes a value which nobody else takes, so that it may be changed."""
+        """The layer that makes a value, so that it may be changed: nobody else takes that or its arrays."""
         flow = self.draft.flows.get(name)
-        if flow is None or flow.source < 0 or flow.steps or self.uses[name] != 1:
+        if flow is None or flow.source < 0 or flow.steps or self.uses[name] != 1 or flow.source in self.draft.shared:
             return None
         entry = self.draft.entries[flow.source]
         alone = sum(other == flow for other in self.draft.flows.values()) == 1

@@ -114,6 +114,8 @@ def _beside(made: Built, target: Path, weights: Path, notes: list[str]) -> tuple
         written = weights
         if made.unfilled:
             notes.append(f"the file lacks {count(made.unfilled, 'array')} that the layers have")
+    elif weights.exists():
+        notes.append(f"{weights} is of another import, and not of this spec: the file has no weights")
     write(target, made.text)
     return target, written
 

@@ -90,3 +90,11 @@ def test_damaged_archives_are_told(tmp_path: Path) -> None:
         path.write_bytes(content[:end])
         with pytest.raises(DamagedError, match="damaged archive"):
             entries(path)
+
+
+def test_a_locator_that_reaches_over_the_beginning_is_no_locator(tmp_path: Path) -> None:
+    content = bytearray(b"\0" * 4 + b"PK\x05\x06" + bytes(18))
+    content[-16:-12] = b"PK\x06\x07"  # where 20 bytes before the list's end would be, counted from the other end
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    assert entries(path) == {}

@@ -337,3 +337,44 @@ def test_names_are_paths_of_which_none_is_the_scope_of_another() -> None:
     assert len(set(paths)) == len(paths)
     assert not any(other.startswith(f"{path}.") for path in paths for other in paths)
     assert "a.b.c" in paths and "1st_layer" in paths
+
+
+@pytest.mark.parametrize("kind", ["add", "matmul"])
+def test_constants_are_not_computed_beyond_a_bound(kind: str) -> None:
+    column, row = np.zeros((10_000, 1), np.float32), np.zeros((1, 10_000), np.float32)
+    result = made(
+        program(op(kind, "a b", "c"), op("multiply", "x c", "y"), shape=(4,), constants={"a": column, "b": row})
+    )
+    assert any("a constant of 100,000,000 numbers" in item.why for item in result.missing)
+
+
+def test_a_stride_of_nothing_is_not_imported() -> None:
+    kernel = np.zeros((3, 1, 3, 3), np.float32)
+    conv = op("depthwise_conv", "x", "y", kernel=[3, 3], stride=[0, 0], pad="same_upper", arrays={"kernel": kernel})
+    result = made(program(conv, shape=(3, 8, 8)))
+    assert [item.name for item in result.missing] == ["not_imported1"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 1, 3)])
+def test_one_kernel_with_two_biases(order: tuple[int, ...]) -> None:
+    """Of two uses of a kernel each has summands of its own: neither is given the other's as a bias."""
+    arrays = {"kernel": Tensor.of(random(4, 3, 1, 1))}
+    fields = {"filters": 4, "kernel": [1, 1], "bias": False}
+    one, other = random(4, 1, 1), random(4, 1, 1)
+    twice = [
+        Operation("conv", ("x",), ("a",), fields, arrays),
+        op("add", "a one", "b"),
+        Operation("conv", ("x",), ("c",), fields, arrays),
+        op("add", "c other", "d"),
+    ]
+    result = made(
+        program(
+            *(twice[at] for at in order),
+            op("subtract", "b d", "y"),
+            shape=(3, 5, 5),
+            constants={"one": one, "other": other},
+        ),
+        flat=True,
+    )
+    wanted = np.broadcast_to(one - other, (4, 5, 5))
+    np.testing.assert_allclose(run(result, random(5, 5, 3)), to_last(wanted), atol=1e-5)

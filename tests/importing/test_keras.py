@@ -388,6 +388,7 @@ def dense(name: str, source: Any) -> dict[str, Any]:
         (functional(dense("a", ["x", 0, 7])), "E563", "no such output"),
         (functional(dense("a", ["x", 0, 0]), outputs="b"), "E563", "the model takes `b`"),
         (functional({"name": "a"}), "E563", "has no `class_name`"),
+        (functional({**dense("a", ["x", 0, 0]), "inbound_nodes": 1.5}), "E563", "no tensor of a layer"),
     ],
 )
 def test_damaged_descriptions_are_refused(content: Any, code: str, why: str, tmp_path: Path) -> None:
@@ -398,6 +399,32 @@ def test_damaged_descriptions_are_refused(content: Any, code: str, why: str, tmp
     assert code in str(error.value)
     assert why in str(error.value)
     assert not (tmp_path / "net.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {**functional(dense("a", ["x", 0, 0])), "keras_version": "²"},
+        functional({**dense("a", ["x", 0, 0]), "config": {"units": 3, "data_format": [[1]]}}),
+        functional({"class_name": "UpSampling2D", "name": "a", "config": {}, "inbound_nodes": [{"args": None}]}),
+        functional({"class_name": "Flatten", "name": "a", "config": {}, "inbound_nodes": [{"args": None}]}),
+    ],
+)
+def test_odd_values_in_descriptions_raise_nothing_else(content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(content), "utf-8")
+    try:
+        assert import_model(path).spec
+    except SpecError as error:
+        assert error.diagnostics
+
+
+def test_softmax_of_a_map_with_channels_first_goes_along_its_columns(tmp_path: Path) -> None:
+    """Keras takes the last axis, whatever it is: there is no softmax of columns, and that of channels is another."""
+    net = layers_of("L.Conv2D(6, 1, data_format='channels_first', activation='softmax')", (4, 5, 7))
+    net.save(tmp_path / "net.keras")
+    (missing,) = made_of(tmp_path / "net.keras").missing
+    assert "along axis 3 of 4" in missing.why
 
 
 def test_hostile_archives_and_files_are_refused(tmp_path: Path) -> None:

@@ -306,3 +306,14 @@ def test_the_batch_may_be_open(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     path = file_of(tmp_path / "a.onnx", case.steps, ["n", *case.shape[1:]], case.opset)
     assert kinds(read(path)) == list(case.kinds)
+
+
+def test_version_6_spreads_a_constant_from_an_axis_on(tmp_path: Path) -> None:
+    """As the operators' definition has it; onnxruntime begins with version 7."""
+    factors, summands = drawn(4), drawn(4, 9, 1)
+    spread = {"axis": 1, "broadcast": 1}
+    steps = [("Mul", factors, spread), ("Add", summands[:, 0, 0], spread)]
+    made = read(file_of(tmp_path / "a.onnx", steps, (2, 4, 9, 10), opset=6))
+    x = drawn(2, 4, 9, 10)
+    wanted = x * factors[:, None, None] + summands[:, :1]
+    assert apart(ours(made, [x])[0], wanted) < 1e-6

@@ -19,6 +19,8 @@ from archspec.diagnostics import DataError
 from archspec.exporting.export import export
 from archspec.importing import torch_program
 from archspec.importing.building import Built, built
+from archspec.importing.operations import NotHere
+from archspec.importing.torch.operators import HANDLERS, Context, Name, Node
 from archspec.loading import load
 from tests.importing.running import apart, ours
 
@@ -76,6 +78,13 @@ def refused(path: Path) -> str:
         read(path)
     assert caught.value.code in ("E563", "E564", "E565", "E569")
     return caught.value.message
+
+
+def test_a_factor_of_a_subtraction_is_not_left_out() -> None:
+    arguments = {"self": Name("x"), "other": 1, "alpha": 2}
+    node = Node("torch.ops.aten.rsub.Scalar", arguments, ["y"], "", 0)
+    with pytest.raises(NotHere, match="alpha"):
+        HANDLERS["rsub"](Context({"x": (1, 4), "y": (1, 4)}, {}, {}), node)
 
 
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_files_that_are_there_stay(cfg: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(["import", str(cfg), "-o", str(target), "--overwrite"]) == 0
     assert "the file has no weights" in capsys.readouterr().out
     assert target.read_text("utf-8").startswith("archspec: 1\n") and not target.with_suffix(".safetensors").exists()
+    target.with_suffix(".safetensors").write_text("weights of before", "utf-8")
+    assert main(["import", str(cfg), "-o", str(target), "--overwrite"]) == 0
+    assert "my.safetensors is of another import" in capsys.readouterr().err
     assert main(["import", str(cfg), "-o", str(tmp_path / "none" / "my.yaml")]) == 1
     assert "E534" in capsys.readouterr().err
     assert main(["import", str(cfg), "-o", str(tmp_path / "folder")]) == 1

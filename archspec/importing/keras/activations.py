@@ -31,6 +31,9 @@ def activated(making: Making, said: Any, *, unnamed: bool = True) -> None:
         making.emit("hard_sigmoid", unnamed=unnamed)
     elif name in PLAIN:
         kind, usual = PLAIN[name]
+        if kind in ("softmax", "log_softmax") and making.rank > 2 and making.network.order == "channels_first":
+            # Along the last axis, as Keras has it: that is the columns' here, and not the channels'.
+            usual = {"axis": -1}
         making.emit(kind, {**usual, **fields}, unnamed=unnamed)
     elif name in LAYERS:
         config = said["config"] if isinstance(said, dict) and isinstance(said.get("config"), dict) else {}

@@ -71,7 +71,7 @@ def described(text: str, file: str, version: str = "") -> Described:
     if not isinstance(whole, dict) or "class_name" not in whole or "config" not in whole:
         raise DataError("E569", f"{file} is JSON, but no model of Keras: it has no `class_name` with its `config`")
     said = str(whole.get("keras_version") or version)
-    number = int(said[0]) if said[:1].isdigit() else 3 if "registered_name" in whole and "module" in whole else 0
+    number = int(said[0]) if said[:1].isdecimal() else 3 if "registered_name" in whole and "module" in whole else 0
     reader = _Reader(file)
     kind = str(whole["class_name"])
     model = reader.model(kind, whole["config"], "", whole.get("build_config"))
@@ -166,7 +166,7 @@ class _Reader:
         name = str(item.get("name") or config.get("name") or "")
         if not name:
             name = f"{kind}_{self.number}"
-        calls = tuple(self._call(call, place) for call in item.get("inbound_nodes") or ())
+        calls = tuple(self._call(call, place) for call in _listed(item.get("inbound_nodes")))
         if kind == "InputLayer":
             calls = (Call(()),)
         return LayerOf(kind, name, config, calls, f"{place} ({name[:60]})", module, custom, inner)

@@ -80,9 +80,9 @@ def _order(model: ModelOf) -> Order:
         for layer in stack.pop().layers:
             stack += [layer.inner] if layer.inner is not None else []
             said = layer.config.get("data_format", layer.config.get("dim_ordering"))
-            known = {"th": "channels_first", "tf": "channels_last"}.get(str(said), said)
+            known = {"th": "channels_first", "tf": "channels_last"}.get(str(said), str(said))
             if known in votes:
-                votes[str(known)] += 1
+                votes[known] += 1
     return "channels_first" if votes["channels_first"] > votes["channels_last"] else "channels_last"
 
 

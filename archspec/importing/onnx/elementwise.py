@@ -148,18 +148,19 @@ def joined(kind: str) -> Handler:
     """Sums, products and the like of two or more values or constants."""
 
     def handle(context: Context, node: Node) -> None:
-        shapes = [context.shape(node, index) for index in range(len(node.inputs))]
-        if "axis" in node.attributes or node.attributes.get("broadcast"):
-            shapes[1] = _spread(context, node, shapes)
+        names = list(node.inputs)
+        shapes = [context.shape(node, index) for index in range(len(names))]
+        if len(names) == 2 and ("axis" in node.attributes or node.attributes.get("broadcast")):
+            names[1], shapes[1] = _spread(context, node, shapes)
         try:
             out = np.broadcast_shapes(*shapes)
         except ValueError:
             raise NotHere(f"its inputs of {' and '.join(map(str, shapes))} do not fit together") from None
-        inputs = [context.taken(name) for name in node.inputs]
+        inputs = [context.taken(name) for name in names]
         if len(inputs) == 1:
             context.alias(node)
             return
-        constant = any(context.known[name].tensor is not None for name in node.inputs)
+        constant = any(context.known[name].tensor is not None for name in names)
         if kind in ("average", "maximum", "minimum") and constant:
             raise NotHere("one of its inputs is a constant")
         if kind == "minimum":
@@ -169,16 +170,17 @@ def joined(kind: str) -> Handler:
     return handle
 
 
-def _spread(context: Context, node: Node, shapes: list[Shape]) -> Shape:
-    """The shape of a second input that begins at an axis of the first, as versions below 7 have it."""
+def _spread(context: Context, node: Node, shapes: list[Shape]) -> tuple[str, Shape]:
+    """A second input that begins at an axis of the first, as versions below 7 have it: its name and shape."""
     one, other = shapes
     tensor = context.constant(node, 1)
     if tensor is None:
         raise NotHere("it spreads a value over axes in the way of versions below 7")
     axis = node.attributes.get("axis", len(one) - len(other)) % max(1, len(one))
     shape = (*other, *(1 for _ in one[axis + len(other) :]))
-    context.hold(f"{node.outputs[0]}/spread", changed(tensor, shape, lambda x: x.reshape(shape)))
-    return shape
+    name = f"{node.outputs[0]}/spread"
+    context.hold(name, changed(tensor, shape, lambda x: x.reshape(shape)))
+    return name, shape
 
 
 def unary(kind: str) -> Handler:

@@ -410,6 +410,8 @@ def joined(kind: str) -> Handler:
 
 
 def reversed_subtract(context: Context, node: Node) -> None:
+    if node.given.get("alpha", 1) != 1:
+        raise NotHere("it has a factor (alpha)")
     name = f"{node.outputs[0]}/number"
     context.constants[name] = Tensor.of(np.array(node.given.get("other"), np.float32))
     context.emit(node, "subtract", inputs=[name, context.x(node)])
