@@ -78,7 +78,7 @@ def given(graph: Graph, arrays: Mapping[str, np.ndarray], inputs: Mapping[str, n
     params, others = ({name: jnp.asarray(arrays[name]) for name in part} for part in parts)
     outputs, _ = jax.jit(_applied, static_argnums=0)(_Held(pure), params, others, dict(inputs))
     found = outputs if isinstance(outputs, dict) else {graph.outputs[0].name: outputs}
-    return {name: np.asarray(value) for name, value in found.items()}
+    return {output.name: np.asarray(found[output.name]) for output in graph.outputs}
 
 
 class _Held:

@@ -11,14 +11,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
 from flax import nnx
+from hypothesis import HealthCheck, given, settings
 
 from archspec.exporting.source import flax as target
 from archspec.exporting.subject import subject_of, subject_of_spec
 from archspec.graph import Graph
 from archspec.layers import Example, Layer
 from archspec.loading import load
-from tests.exporting.kinds import CASES, drawn, given, graph_of, inputs_of
+from tests.exporting.kinds import CASES, drawn, graph_of, inputs_of
+from tests.exporting.kinds import given as given_here
+from tests.test_random_networks import networks
 
 NEAR = {"group_norm", "instance_norm", "layer_norm"}
 """Kinds that Flax's own modules compute, which multiply factor and 1/√(σ² + ε) with each other first."""
@@ -60,7 +64,7 @@ def differences(graph: Graph, seed: int = 1) -> list[float]:
     rng = np.random.default_rng(seed)
     arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
     found = answered(network_of(graph, arrays), inputs)
-    wanted = given(graph, arrays, inputs).values()
+    wanted = given_here(graph, arrays, inputs).values()
     assert [own.shape for own in found] == [own.shape for own in wanted]
     return [float(np.abs(own - other).max() / np.abs(other).max()) for own, other in zip(found, wanted, strict=True)]
 
@@ -115,7 +119,7 @@ def test_what_is_written_is_loaded_by_name_and_gives_the_same_bits(tmp_path: Pat
     assert [file.name for file in written.files] == ["lenet.py", "lenet.safetensors"]
     inputs = inputs_of(subject.graph, np.random.default_rng(3))
     (found,) = answered(loaded(tmp_path / "lenet.py").load(), inputs)
-    (wanted,) = given(subject.graph, subject.arrays, inputs).values()
+    (wanted,) = given_here(subject.graph, subject.arrays, inputs).values()
     assert np.array_equal(found, wanted)
 
 
@@ -220,3 +224,11 @@ def test_pixels_are_prepared_as_the_spec_says(write: Any, tmp_path: Path) -> Non
     wanted = (pixels[..., ::-1] / 255 * 2 - 1 - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.6, 0.7])
     found = loaded(tmp_path / "bgr.py").preprocess(jnp.asarray(pixels))
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=networks())
+def test_networks_that_nobody_wrote(tree: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), "utf-8")
+    assert max(differences(load(tmp_path / "net.yaml").graph())) <= 1e-6

@@ -10,6 +10,8 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
 from safetensors.numpy import save_file
 
 from archspec.diagnostics import Findings
@@ -20,7 +22,9 @@ from archspec.layers import Example, Layer
 from archspec.loading import load
 from archspec.spec.overrides import parse_input
 from archspec.weights.folder import import_weights
-from tests.exporting.kinds import CASES, drawn, given, graph_of, inputs_of
+from tests.exporting.kinds import CASES, drawn, graph_of, inputs_of
+from tests.exporting.kinds import given as given_here
+from tests.test_random_networks import networks
 from tests.weights.rule import recorded_names, tensor
 from tests.weights.test_golden import recorded, thinned
 from tests.zoo import FILES
@@ -58,7 +62,7 @@ def test_kinds_give_the_same_numbers(kind: type[Layer], example: Example) -> Non
     graph = graph_of(kind, example)
     arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
     (found,) = answered(network_of(graph, arrays), inputs)
-    (wanted,) = given(graph, arrays, inputs).values()
+    (wanted,) = given_here(graph, arrays, inputs).values()
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
 
@@ -104,6 +108,19 @@ def test_networks_give_the_same_numbers(name: str) -> None:
     graph = load(name).graph(size).pruned("eval")
     rng = np.random.default_rng(2)
     arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
-    wanted = given(graph, arrays, inputs)
+    wanted = given_here(graph, arrays, inputs)
     for found, own in zip(answered(network_of(graph, arrays), inputs), wanted.values(), strict=True):
         assert np.abs(found - own).max() <= 1e-5 * np.abs(own).max()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=networks())
+def test_networks_that_nobody_wrote(tree: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "net.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), "utf-8")
+    graph = load(tmp_path / "net.yaml").graph()
+    rng = np.random.default_rng(4)
+    arrays, inputs = drawn(graph, rng), inputs_of(graph, rng)
+    wanted = given_here(graph, arrays, inputs)
+    for found, own in zip(answered(network_of(graph, arrays), inputs), wanted.values(), strict=True):
+        assert np.abs(found - own).max() <= 1e-5 * max(np.abs(own).max(), 1e-3)
