@@ -148,7 +148,6 @@ def loaded(file: Path) -> Any:
         ("vgg11_bn", (32, 32)),
         ("googlenet", (96, 96)),
         ("resnet18", (64, 64)),
-        ("resnet50", (64, 64)),
         ("fcn8s", (64, 64)),
         ("segnet_basic", (64, 96)),
     ],

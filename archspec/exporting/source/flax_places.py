@@ -1,4 +1,4 @@
-"""What each kind of layer without arrays is in Flax and JAX."""
+"""Poolings, activations, joins and what changes shapes, in Flax and JAX."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from archspec.exporting.source.layout import fitted
 from archspec.exporting.source.modules import Dialect, Writer, described
 from archspec.exporting.source.naming import attribute
 from archspec.exporting.source.torch_helpers import HELPERS
-from archspec.exporting.source.torch_layers import form
+from archspec.exporting.source.torch_places import FORMS
 from archspec.exporting.subject import Subject
 from archspec.exporting.targets import Written
 from archspec.graph import Graph, Node
@@ -62,7 +62,7 @@ DIALECT = Dialect(
     reserved=_RESERVED,
 )
 
-supports = form.supports
+supports = FORMS.supports
 
 
 def write(subject: Subject, file: Path) -> Written:
@@ -84,7 +84,7 @@ def tree_of(graph: Graph, *, first: bool) -> Tree:
     context = Context(graph, channels_first=first)
 
     def describe(node: Node) -> Form:
-        function = form.find(node.layer)
+        function = FORMS.find(node.layer)
         assert function is not None, f"{node.kind} is checked before"
         made: Form = function(node.layer, node, context)
         return made

@@ -1,4 +1,4 @@
-"""What each kind of layer is in PyTorch, where maps are (batch, channels, height, width)."""
+"""What each kind of layer with arrays is in PyTorch, where maps are (batch, channels, height, width)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ form = Emitters("torch")
 """The functions of kinds: of the layer, its node and the graph around it."""
 
 
-def _rank(x: TensorType) -> int:
+def rank_of(x: TensorType) -> int:
     """1 for signals and vectors, 2 for maps, as PyTorch's names of layers have it."""
     return max(1, len(x.spatial))
 
 
-def _padded(sides: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+def padded(sides: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     """Sides as `F.pad` has them: the last axis first."""
     return tuple(side for pair in reversed(sides) for side in pair)
 
 
-def _pad(sides: tuple[tuple[int, int], ...]) -> Argument:
-    return Argument("pad", _padded(sides), "pad", "sides")
+def pad_argument(sides: tuple[tuple[int, int], ...]) -> Argument:
+    return Argument("pad", padded(sides), "pad", "sides")
 
 
 def _of_window(layer: Any, x: TensorType) -> tuple[Argument, ...]:
@@ -44,7 +44,7 @@ def _conv(layer: Any, node: Node, context: Context) -> Form:
     even = is_even(sides)
     return Form(
         "{self}({0})" if even else "{self}(F.pad({0}, {pad}))",
-        f"nn.Conv{_rank(x)}d",
+        f"nn.Conv{rank_of(x)}d",
         (
             channels(x.channels, "in_channels"),
             channels(y.channels, "filters"),
@@ -54,7 +54,7 @@ def _conv(layer: Any, node: Node, context: Context) -> Form:
             Argument("groups", groups, "groups", "channels" if depthwise else "groups", 1),
             Argument("bias", layer.bias, "bias", "bias", True),
         ),
-        () if even else (_pad(sides),),
+        () if even else (pad_argument(sides),),
     )
 
 
@@ -69,7 +69,7 @@ def _transposed(layer: Any, node: Node, context: Context) -> Form:
         use += f"[:, :, {', '.join(cuts)}]"
     return Form(
         use,
-        f"nn.ConvTranspose{_rank(x)}d",
+        f"nn.ConvTranspose{rank_of(x)}d",
         (
             channels(x.channels, "in_channels"),
             channels(y.channels, "filters"),
@@ -91,7 +91,7 @@ def _partial(layer: Any, node: Node, context: Context) -> Form:
         Argument("", layer.connections, "connections"),
         Argument("", on(layer.kernel, x), "kernel"),
         Argument("stride", on(layer.stride, x), "stride"),
-        Argument("padding", _padded(layer.padding(x)), "pad", "sides"),
+        Argument("padding", padded(layer.padding(x)), "pad", "sides"),
         Argument("dilation", on(layer.dilation, x), "dilation"),
         Argument("bias", layer.bias, "bias", "bias", True),
     )
@@ -107,7 +107,7 @@ def _local(layer: Any, node: Node, context: Context) -> Form:
         Argument("", y.spatial, "size"),
         Argument("", on(layer.kernel, x), "kernel"),
         Argument("stride", on(layer.stride, x), "stride"),
-        Argument("padding", _padded(layer.padding(x)), "pad", "sides"),
+        Argument("padding", padded(layer.padding(x)), "pad", "sides"),
         Argument("dilation", on(layer.dilation, x), "dilation"),
         Argument("bias", layer.bias, "bias", "bias", True),
     )
@@ -165,7 +165,7 @@ def _batch_norm(layer: Any, node: Node, context: Context) -> Form:
         Argument("affine", layer.scale or layer.bias, "affine", "affine", True),
     )
     helpers = ("without",) if layer.scale != layer.bias else ()
-    return Form("{self}({0})", _lacking(layer, f"nn.BatchNorm{_rank(x)}d"), arguments, helpers=helpers)
+    return Form("{self}({0})", _lacking(layer, f"nn.BatchNorm{rank_of(x)}d"), arguments, helpers=helpers)
 
 
 @form(*kinds("group_norm", "instance_norm"))
@@ -223,10 +223,10 @@ def _layer_scale(layer: Any, node: Node, context: Context) -> Form:
 
 @form(*kinds("l2_normalise"))
 def _l2(layer: Any, node: Node, context: Context) -> Form:
-    return Form("F.normalize({0}, dim=1, eps={epsilon})", settings=(_setting("epsilon", layer.epsilon),))
+    return Form("F.normalize({0}, dim=1, eps={epsilon})", settings=(setting("epsilon", layer.epsilon),))
 
 
-def _setting(name: str, value: Any, sort: str = "") -> Argument:
+def setting(name: str, value: Any, sort: str = "") -> Argument:
     return Argument(name, value, name, sort or name)
 
 
@@ -238,7 +238,7 @@ def _dropout(layer: Any, node: Node, context: Context) -> Form:
         return Form("{self}({0})", "StochasticDepth", (rate, mode), helpers=("StochasticDepth",))
     if node.kind == "dropout":
         return Form("{self}({0})", "nn.Dropout", (rate,))
-    return Form("{self}({0})", f"nn.Dropout{_rank(node.input_types[0])}d", (rate,))
+    return Form("{self}({0})", f"nn.Dropout{rank_of(node.input_types[0])}d", (rate,))
 
 
 @form(*kinds("prelu"))
@@ -246,314 +246,3 @@ def _prelu(layer: Any, node: Node, context: Context) -> Form:
     size = 1 if layer.shared else node.input_types[0].channels
     count = Argument("", size, "channels", "slopes" if layer.shared else "channels", 1)
     return Form("{self}({0})", "nn.PReLU", (count, Argument("init", layer.slope, "slope", "slope", 0.25)))
-
-
-_PLAIN = {
-    "identity": "{0}",
-    "relu": "F.relu({0})",
-    "relu6": "F.relu6({0})",
-    "sigmoid": "torch.sigmoid({0})",
-    "tanh": "torch.tanh({0})",
-    "silu": "F.silu({0})",
-    "mish": "F.mish({0})",
-    "hard_sigmoid": "F.hardsigmoid({0})",
-    "hard_swish": "F.hardswish({0})",
-    "softmax": "F.softmax({0}, dim=1)",
-    "log_softmax": "F.log_softmax({0}, dim=1)",
-    "subtract": "{0} - {1}",
-}
-
-
-_MODULES = {
-    "identity": "nn.Identity()",
-    "relu": "nn.ReLU()",
-    "relu6": "nn.ReLU6()",
-    "sigmoid": "nn.Sigmoid()",
-    "tanh": "nn.Tanh()",
-    "silu": "nn.SiLU()",
-    "mish": "nn.Mish()",
-    "hard_sigmoid": "nn.Hardsigmoid()",
-    "hard_swish": "nn.Hardswish()",
-}
-
-
-@form(*kinds(*_PLAIN))
-def _plain(layer: Any, node: Node, context: Context) -> Form:
-    return Form(_PLAIN[node.kind], loose=node.kind == "subtract", module=_MODULES.get(node.kind, ""))
-
-
-@form(*kinds("elu", "leaky_relu", "gelu", "softplus", "scaled_tanh", "scale"))
-def _with_number(layer: Any, node: Node, context: Context) -> Form:
-    match node.kind:
-        case "elu":
-            return Form("F.elu({0}, {alpha})", settings=(_setting("alpha", layer.alpha),))
-        case "leaky_relu":
-            return Form("F.leaky_relu({0}, {slope})", settings=(_setting("slope", layer.slope),))
-        case "gelu":
-            return Form('F.gelu({0}, approximate="tanh")' if layer.approximate else "F.gelu({0})")
-        case "softplus":
-            return Form("F.softplus({0}, beta={beta})", settings=(_setting("beta", layer.beta),))
-        case "scale":
-            return Form("{factor} * {0}", settings=(_setting("factor", layer.factor),), loose=True)
-    numbers = _setting("amplitude", layer.amplitude), _setting("slope", layer.slope)
-    return Form("scaled_tanh({0}, {amplitude}, {slope})", settings=numbers, helpers=("scaled_tanh",))
-
-
-@form(*kinds("add", "average", "multiply", "maximum"))
-def _join(layer: Any, node: Node, context: Context) -> Form:
-    places = [f"{{{place}}}" for place in range(len(node.inputs))]
-    if node.kind == "maximum":
-        text = places[0]
-        for place in places[1:]:
-            text = f"torch.maximum({text}, {place})"
-        return Form(text)
-    text = (" * " if node.kind == "multiply" else " + ").join(places)
-    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
-
-
-@form(*kinds("concat"))
-def _concat(layer: Any, node: Node, context: Context) -> Form:
-    return Form(f"torch.cat([{', '.join(f'{{{place}}}' for place in range(len(node.inputs)))}], dim=1)")
-
-
-@form(*kinds("channel_shuffle"))
-def _shuffle(layer: Any, node: Node, context: Context) -> Form:
-    groups = (_setting("groups", layer.groups),)
-    return Form("channel_shuffle({0}, {groups})", settings=groups, helpers=("channel_shuffle",))
-
-
-def _is_usual(layer: Any, x: TensorType, taps: tuple[int, ...], step: tuple[int, ...], spread: tuple[int, ...]) -> bool:
-    """Whether PyTorch's own padding and rounding place a pooling's windows as they lie here."""
-    for size, count, stride, dilation, fit in zip(x.spatial, taps, step, spread, layer.fit(x), strict=True):
-        extent = (count - 1) * dilation + 1
-        if fit.before != fit.after or fit.before > extent // 2:
-            return False
-        room = size + 2 * fit.before - extent
-        if room < 0:
-            return False
-        own = room // stride + 1
-        if fit.overhang:
-            own = -(-room // stride) + 1
-            own -= (own - 1) * stride >= size + fit.before
-        if own != fit.output:
-            return False
-    return len({bool(fit.overhang) for fit in layer.fit(x)}) == 1 or _ceils(layer, x, taps, step, spread)
-
-
-def _ceils(layer: Any, x: TensorType, taps: Any, step: Any, spread: Any) -> bool:
-    """Whether rounding up on all axes gives the same, where some have nothing to round."""
-    for size, count, stride, dilation, fit in zip(x.spatial, taps, step, spread, layer.fit(x), strict=True):
-        room = size + 2 * fit.before - ((count - 1) * dilation + 1)
-        own = -(-room // stride) + 1
-        own -= (own - 1) * stride >= size + fit.before
-        if own != fit.output:
-            return False
-    return True
-
-
-def pool_padding(layer: Any, x: TensorType) -> tuple[tuple[int, int], ...] | None:
-    """The sides that are padded before a pooling; None where its own padding and rounding do."""
-    spread = on(layer.dilation, x) if hasattr(layer, "dilation") else (1,) * len(x.spatial)
-    if _is_usual(layer, x, on(layer.window, x), on(layer.stride, x), spread):
-        return None
-    sides: tuple[tuple[int, int], ...] = layer.laid(x).padding
-    return sides
-
-
-def _pool_call(name: str, layer: Any, x: TensorType, more: str, taken: str = "{0}") -> tuple[str, list[Argument]]:
-    """The call of a pooling with its windows, padding left to it where that does."""
-    sides = pool_padding(layer, x)
-    window, stride = on(layer.window, x), on(layer.stride, x)
-    if sides is not None:
-        window, stride, _ = layer.laid(x)
-    settings = [Argument("window", one(window), "window", "kernel")]
-    text = f"{name}{_rank(x)}d({taken}, {{window}}"
-    if tuple(stride) != tuple(window):
-        text += ", stride={stride}"
-        settings.append(Argument("stride", one(stride), "stride", "stride"))
-    if sides is None:
-        before = [fit.before for fit in layer.fit(x)]
-        if any(before):
-            text += ", padding={padding}"
-            settings.append(Argument("padding", one(before), "pad", "pad"))
-        if any(fit.overhang for fit in layer.fit(x)):
-            text += ", ceil_mode=True"
-    return f"{text}{more})", settings
-
-
-@form(*kinds("max_pool"))
-def _max_pool(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    sides = pool_padding(layer, x)
-    spread = one(on(layer.dilation, x))
-    more = "" if spread == 1 else f", dilation={spread}"
-    indices = context.gives_indices(node)
-    if indices:
-        more += ", return_indices=True"
-    taken = "{0}" if sides is None or not any(map(any, sides)) else 'F.pad({0}, {pad}, value=float("-inf"))'
-    text, settings = _pool_call("F.max_pool", layer, x, more, taken)
-    if taken != "{0}" and sides is not None:
-        settings.append(_pad(sides))
-    if indices and not context.gives_values(node):
-        text += "[1]"
-    return Form(text, settings=tuple(settings))
-
-
-@form(*kinds("max_unpool"))
-def _max_unpool(layer: Any, node: Node, context: Context) -> Form:
-    pool = context.source(node, 1)
-    x = pool.input_types[0]
-    sides = pool_padding(pool.layer, x)
-    if sides is None or not any(map(any, sides)):
-        size = (Argument("size", x.spatial, "size", "size"),)
-        return Form("max_unpool({0}, {1}, {size})", settings=size, helpers=("max_unpool",))
-    whole = tuple(own + sum(pair) for own, pair in zip(x.spatial, sides, strict=True))
-    cuts = (sliced(before, before + own) for own, (before, _) in zip(x.spatial, sides, strict=True))
-    text = f"max_unpool({{0}}, {{1}}, {{size}})[:, :, {', '.join(cuts)}]"
-    return Form(text, settings=(Argument("size", whole, "size", "size"),), helpers=("max_unpool",))
-
-
-@form(*kinds("avg_pool"))
-def _avg_pool(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    sides = pool_padding(layer, x)
-    fits = layer.fit(x)
-    padded = any(fit.before or fit.after for fit in fits)
-    if sides is None:
-        more = "" if layer.count_pad or not padded else ", count_include_pad=False"
-        text, settings = _pool_call("F.avg_pool", layer, x, more)
-        return Form(text, settings=tuple(settings))
-    window, stride, padding = layer.laid(x)
-    counted = tuple((fit.before, fit.after) if layer.count_pad else (0, 0) for fit in fits)
-    settings = [
-        Argument("window", window, "window", "window"),
-        Argument("stride", stride, "stride", "strides"),
-        _pad(padding),
-        Argument("counted", _padded(counted), "counted", "sides"),
-    ]
-    text = "counted_avg_pool({0}, {window}, {stride}, {pad}, counted={counted})"
-    return Form(text, settings=tuple(settings), helpers=("counted_avg_pool",))
-
-
-@form(*kinds("subsample"))
-def _subsample(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    window, stride, padding = layer.laid(x)
-    arguments = (
-        channels(x.channels, "channels"),
-        Argument("", window, "window"),
-        Argument("stride", stride, "stride", "strides"),
-        Argument("padding", _padded(padding), "pad", "sides", (0,) * 2 * len(x.spatial)),
-        Argument("area", layer.area(x), "area", "area"),
-    )
-    return Form("{self}({0})", "Subsample", arguments, helpers=("Subsample",))
-
-
-@form(*kinds("adaptive_avg_pool", "adaptive_max_pool"))
-def _adaptive(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    way = "avg" if node.kind == "adaptive_avg_pool" else "max"
-    size = (Argument("size", one(on(layer.size, x)), "size", "size"),)
-    return Form(f"F.adaptive_{way}_pool{_rank(x)}d({{0}}, {{size}})", settings=size)
-
-
-@form(*kinds("global_avg_pool", "global_max_pool"))
-def _global(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    way = "mean" if node.kind == "global_avg_pool" else "amax"
-    axes = "2" if x.is_signal else "(2, 3)"
-    return Form(f"{{0}}.{way}({axes}{', keepdim=True' if layer.keep_dims else ''})")
-
-
-@form(*kinds("flatten"))
-def _flatten(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    if x.is_vector:
-        return Form("{0}")
-    turned = "" if context.channels_first or set(x.spatial) == {1} else ".movedim(1, -1)"
-    return Form(f"{{0}}{turned}.flatten(1)")
-
-
-@form(*kinds("reshape"))
-def _reshape(layer: Any, node: Node, context: Context) -> Form:
-    x, y = node.input_types[0], node.output
-    if layer.order == "channels_first":
-        return Form(f"{{0}}.reshape(-1, {', '.join(map(str, (y.channels, *y.spatial)))})")
-    if y.is_vector and context.channels_first and not x.is_vector:
-        return Form("{0}.flatten(1)")
-    before = "" if x.is_vector else ".movedim(1, -1)"
-    after = "" if y.is_vector else ".movedim(-1, 1)"
-    return Form(f"{{0}}{before}.reshape(-1, {', '.join(map(str, y.shape))}){after}")
-
-
-@form(*kinds("pad"))
-def _pad_layer(layer: Any, node: Node, context: Context) -> Form:
-    pad = (_pad(on(layer.sides, node.input_types[0])),)
-    if layer.mode != "constant":
-        return Form(
-            f'F.pad({{0}}, {{pad}}, mode="{"reflect" if layer.mode == "reflect" else "replicate"}")', settings=pad
-        )
-    more = f", value={layer.value}" if layer.value else ""
-    return Form(f"F.pad({{0}}, {{pad}}{more})", settings=pad)
-
-
-@form(*kinds("pad_channels"))
-def _pad_channels(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    steps = [":" if step == 1 else f"::{step}" for step in on(layer.stride, x)]
-    taken = "{0}" if set(steps) == {":"} else f"{{0}}[:, :, {', '.join(steps)}]"
-    pad = (0,) * 2 * len(steps) + (0, layer.channels - x.channels)
-    return Form(f"F.pad({taken}, {{pad}})", settings=(Argument("pad", pad, "pad", "sides"),))
-
-
-@form(*kinds("crop"))
-def _crop(layer: Any, node: Node, context: Context) -> Form:
-    sides = layer.taken(*node.input_types)
-    first = Argument("first", tuple(before for before, _ in sides), "first", "first")
-    size = Argument("size", node.output.spatial, "size", "size")
-    return Form("crop({0}, {first}, {size})", settings=(first, size), helpers=("crop",))
-
-
-@form(*kinds("slice"))
-def _slice(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    *places, own = layer.places(x)
-    cuts = [
-        sliced(p.start, p.stop, p.step, size) for p, size in zip([own, *places], [x.channels, *x.spatial], strict=True)
-    ]
-    while len(cuts) > 1 and cuts[-1] == ":":
-        cuts.pop()
-    return Form(f"{{0}}[:, {', '.join(cuts)}]")
-
-
-@form(*kinds("resize"))
-def _resize(layer: Any, node: Node, context: Context) -> Form:
-    x, y = node.input_types[0], node.output
-    size = Argument("size", one(y.spatial) if x.is_map else y.spatial[0], "size", "size")
-    if layer.mode == "bilinear":
-        mode = "bilinear" if x.is_map else "linear"
-        corners = ", align_corners=True" if layer.align_corners else ""
-        return Form(f'F.interpolate({{0}}, size={{size}}, mode="{mode}"{corners})', settings=(size,))
-    if all(after % before == 0 for before, after in zip(x.spatial, y.spatial, strict=True)):
-        return Form("F.interpolate({0}, size={size})", settings=(size,))
-    sizes = Argument("size", y.spatial, "size", "size")
-    return Form("nearest({0}, {size})", settings=(sizes,), helpers=("nearest",))
-
-
-@form(*kinds("unpool"))
-def _unpool(layer: Any, node: Node, context: Context) -> Form:
-    factor = on(layer.factor, node.input_types[0])
-    if layer.mode == "nearest":
-        return Form("F.interpolate({0}, scale_factor={factor})", settings=(_setting("factor", one(factor)),))
-    return Form("bed_of_nails({0}, {factor})", settings=(_setting("factor", factor),), helpers=("bed_of_nails",))
-
-
-@form(*kinds("space_to_depth", "depth_to_space"))
-def _blocks(layer: Any, node: Node, context: Context) -> Form:
-    x = node.input_types[0]
-    block = (_setting("block", layer.block),)
-    if x.is_map and layer.order == "pytorch":
-        name = "F.pixel_unshuffle" if node.kind == "space_to_depth" else "F.pixel_shuffle"
-        return Form(f"{name}({{0}}, {{block}})", settings=block)
-    fast = "" if layer.order == "pytorch" else ", channels_fastest=True"
-    return Form(f"{node.kind}({{0}}, {{block}}{fast})", settings=block, helpers=(node.kind,))
