@@ -91,7 +91,8 @@ CODES = (
     Code(
         "E552",
         "a file that an export must not write",
-        "It has the suffix of another format, or is one of a run's own, or what the network was read from.",
+        "It has the suffix of another format, the name of a module that exported source imports, or is one of a run's "
+        "own or what the network was read from.",
         "Choose another file.",
     ),
     Code(

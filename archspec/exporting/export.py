@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from archspec.diagnostics import DataError, Findings, SpecError, count, did_you_mean, listed
+from archspec.diagnostics import DataError, Findings, SpecError, count, did_you_mean, listed, unwritable
 from archspec.exporting.subject import Subject, subject_of, subject_of_spec
 from archspec.exporting.targets import TARGETS, Module, Target, Written
 from archspec.fields import at_home
@@ -17,6 +19,8 @@ from archspec.runs.folder import SPEC, made_by_run
 
 MOST_PLACES = 12
 """Layers of one kind, refused for one reason, that are named."""
+IMPORTED = {"flax", "jax", "keras", "numpy", "safetensors", "torch", *sys.stdlib_module_names}
+"""Modules that exported source imports, or what it imports does: a file of such a name would be taken for them."""
 
 
 def export(what: Spec | Run | str | Path, to: str, file: str | Path, *, seed: int = 0, **options: Any) -> Written:
@@ -58,6 +62,9 @@ def exported(subject: Subject, to: str, file: Path, notes: Iterable[str], option
         written = module.write(subject, file, **options)
     except DataError as error:
         raise error.located(None) from None
+    if file.suffix.lower() == ".py" and (not file.stem.isidentifier() or iskeyword(file.stem)):
+        own = f"`{file.stem}` is no name that Python can import: one of letters, digits and _ with no digit first is"
+        return written._replace(notes=(*notes, *written.notes, own))
     return written._replace(notes=(*notes, *written.notes))
 
 
@@ -67,6 +74,12 @@ def check_file(target: Target, file: Path, folder: Path | None) -> None:
         raise DataError(
             "E552", f"{file} should end in {listed(target.suffixes)}", help=["the suffix says what is written"]
         ).located(None)
+    if file.suffix.lower() == ".py" and file.stem in IMPORTED:
+        raise DataError(
+            "E552", f"{file} would be taken for Python's module `{file.stem}`", help=["choose another name"]
+        ).located(None)
+    if not file.parent.is_dir():
+        raise unwritable(file, FileNotFoundError()).located(None)
     for own in files_of(target, file):
         if made_by_run(own):
             raise DataError(

@@ -75,14 +75,22 @@ def _is_image(subject: Subject, name: str) -> bool:
     return isinstance(subject.spec.inputs[name], ImageInput)
 
 
-def said_of_inputs(subject: Subject, *, with_preprocessing: bool, in_bytes: bool = False) -> list[str]:
-    """What the function takes, an input a sentence."""
+def said_of_inputs(
+    subject: Subject,
+    *,
+    with_preprocessing: bool,
+    in_bytes: bool = False,
+    batch: int | str = "batch",
+    types: Mapping[str, str] | None = None,
+) -> list[str]:
+    """What the function takes, an input a sentence; `types` are those by inputs' names that are not float32."""
     said = []
     for item in subject.graph.inputs:
         input = subject.spec.inputs[item.name]
-        shape = ", ".join(map(str, ("batch", *item.type.shape)))
+        shape = ", ".join(map(str, (batch, *item.type.shape)))
         bytes_ = in_bytes and isinstance(input, ImageInput)
-        what = f"`{item.name}` is {'uint8' if bytes_ else 'float32'} ({shape})"
+        type_ = (types or {}).get(item.name, "uint8" if bytes_ else "float32")
+        what = f"`{item.name}` is {type_} ({shape})"
         if isinstance(input, ImageInput):
             low, high = (0, 255) if with_preprocessing else input.range
             backwards = input.order == "bgr" and not with_preprocessing

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import DataError, count
+from archspec.diagnostics import DataError, count, listed
 from archspec.graph import Graph
 from archspec.importing import kinds, neutral
 from archspec.importing.draft import CannotError, Draft, Entry
@@ -125,8 +125,11 @@ def built(
 
 
 def sized(program: Program, file: Path, size: tuple[int, ...] | None) -> Program:
-    """The program with the sizes of inputs that are open, below 1, filled in. Raises `DataError` where they are not."""
-    filled = []
+    """The program with the sizes of inputs that are open, below 1, filled in.
+
+    Raises `DataError` where some stay open (E565), and where `size` is that of no input: the file has others (E113).
+    """
+    filled, taken = [], size is None
     for value in program.inputs:
         shape = list(value.shape)
         first = 1 if program.order == "channels_first" else 0
@@ -134,6 +137,8 @@ def sized(program: Program, file: Path, size: tuple[int, ...] | None) -> Program
         for place, number in zip(places, size or (), strict=False):
             if shape[place] < 1:
                 shape[place] = number
+        asked = size or ()
+        taken |= len(asked) <= len(places) and all(shape[at] == own for at, own in zip(places, asked, strict=False))
         if any(number < 1 for number in shape):
             said = "×".join(str(number) if number > 0 else "?" for number in shape)
             raise DataError(
@@ -142,6 +147,13 @@ def sized(program: Program, file: Path, size: tuple[int, ...] | None) -> Program
                 help=["--input 224x224 says it, or 224x224x3 with channels"],
             )
         filled.append(value._replace(shape=tuple(shape)))
+    if not taken:
+        own = listed([f"`{value.name[:60]}` is {'×'.join(map(str, value.shape))}" for value in filled])
+        raise DataError(
+            "E113",
+            f"{file} says its sizes itself: {own}; --input is for sizes that a file leaves open",
+            help=["leave out --input, and change `input` in the spec that is written"],
+        )
     return replace(program, inputs=tuple(filled))
 
 

@@ -14,8 +14,9 @@ from archspec.graph import Graph
 from archspec.importing.building import Built, built
 from archspec.importing.finishing import opened
 from archspec.importing.reading import format_of, read
+from archspec.runs.folder import made_by_run
 from archspec.runs.imports import check_output, replaced_import, write_import
-from archspec.runs.owner import take
+from archspec.runs.owner import MARKER, take
 from archspec.weights.files import write_tensors
 from archspec.weights.naming import NATIVE
 from archspec.writing import write
@@ -23,6 +24,8 @@ from archspec.writing import write
 ABOUT = "archspec"
 """Under this key a file of weights says what they expect, as those that `archspec weights export` writes."""
 SPECS = (".yaml", ".yml")
+MOST_PLACES = 12
+"""Operations that are named where a folder cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def _writer(target: Path, overwrite: bool) -> Write:
     if target.suffix.lower() in SPECS and not target.is_dir():
         weights = target.with_suffix(".safetensors")
         for path in (target, weights):
+            if (path.parent / MARKER).exists() and made_by_run(path):
+                raise DataError("E567", f"{path} is a file of the run in {path.parent}", help=["choose another file"])
             if path.exists() and not overwrite and str(path) not in ("/dev/stdout", "/dev/null"):
                 raise DataError(
                     "E567", f"{path} is there already", help=["--overwrite replaces it, or -o another name"]
@@ -123,8 +128,20 @@ def _beside(made: Built, target: Path, weights: Path, notes: list[str]) -> tuple
 def _folder(made: Built, target: Path, file: Path, format: str, notes: list[str]) -> tuple[Path, Path | None]:
     """The folder of an import, as `archspec weights import` writes it."""
     if made.graph is None or made.unfilled or not made.arrays:
-        lacking = "operations that were not imported" if made.graph is None else "arrays that its file does not have"
-        raise DataError("E568", f"{file} has {lacking}", help=["-o NAME.yaml writes the spec alone"])
+        if made.graph is None:
+            number = len(made.missing)
+            said = f"{count(number, 'operation')} that {'has' if number == 1 else 'have'} no kind here"
+            lacking = f"{file} has {said}, and a folder holds whole networks"
+        elif made.arrays:
+            lacking = (
+                f"{file} lacks {count(made.unfilled, 'array')} that the layers have, and a folder holds all of them"
+            )
+        else:
+            lacking = f"{file} has no weights, and a folder holds a network with them"
+        places = [f"{item.place}: {item.said} {item.why}" for item in made.missing]
+        more = len(places) - MOST_PLACES
+        told = [*places[:MOST_PLACES], *([f"and {count(more, 'operation')} more"] if more > 0 else [])]
+        raise DataError("E568", lacking, notes=told, help=["-o NAME.yaml writes the spec alone"])
     spec = opened(made.text, file)
     about = {
         "file": str(file),

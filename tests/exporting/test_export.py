@@ -114,6 +114,28 @@ def test_files_of_another_suffix_are_refused(net: Path, tmp_path: Path, file: st
     assert not path.exists()
 
 
+@pytest.mark.parametrize("file", ["torch.py", "keras.py", "types.py"])
+def test_source_is_not_named_as_a_module_that_it_imports(net: Path, tmp_path: Path, file: str) -> None:
+    with pytest.raises(SpecError, match="would be taken for Python's module") as caught:
+        archspec.export(archspec.load(net), "torch", tmp_path / file)
+    assert caught.value.diagnostics[0].code == "E552"
+    assert not (tmp_path / file).exists()
+
+
+def test_source_that_cannot_be_imported_by_name_is_told(net: Path, tmp_path: Path) -> None:
+    for name, told in (("net-5.py", True), ("3a.py", True), ("net5.py", False)):
+        notes = archspec.export(archspec.load(net), "torch", tmp_path / name).notes
+        assert any("no name that Python can import" in note for note in notes) == told
+
+
+@pytest.mark.parametrize(("to", "file"), [("torch", "net5.py"), ("onnx", "net.onnx")])
+def test_folders_are_not_made(net: Path, tmp_path: Path, to: str, file: str) -> None:
+    with pytest.raises(SpecError, match="there is no folder") as caught:
+        archspec.export(archspec.load(net), to, tmp_path / "none" / file)
+    assert caught.value.diagnostics[0].code == "E534"
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.fixture
 def imported(net: Path, tmp_path: Path) -> Path:
     """The folder of an import with names of classes."""

@@ -25,7 +25,7 @@ from archspec.exporting.subject import Subject, subject_of
 from archspec.exporting.tflite import calibration, converter, worker
 from archspec.exporting.tflite.converter import VARIABLE, WORKER, Converted, convert, python_of
 from archspec.exporting.tflite.rewriting import rewritten
-from archspec.exporting.traced import function_of
+from archspec.exporting.traced import function_of, said_of_inputs
 from archspec.inference.evaluating import part_of
 from archspec.loading import load
 from archspec.lowerings.choosing import BY_LIBRARY
@@ -72,7 +72,7 @@ def any_python(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (lambda y: y[..., :-1], "`scores` has the shape (1, 4) in place of (1, 5)"),
         (lambda y: y * 1.001, "are further than 0.0001 from the network's"),
-        (lambda y: np.full_like(y, np.nan), "100.00% of the numbers of `scores`"),
+        (lambda y: np.full_like(y, np.nan), "100.00 % of the numbers of `scores`"),
     ],
 )
 def test_what_computes_something_else_is_not_written(
@@ -126,6 +126,15 @@ def test_a_converter_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(DataError, match=said) as caught:
             convert(Path(sys.executable), b"", ["x"], ["y"], samples)
         assert caught.value.code == "E556"
+
+
+def test_what_a_file_takes_is_told_as_it_is(subject: Subject) -> None:
+    (item,) = subject.graph.inputs
+    shape = ", ".join(map(str, (1, *item.type.shape)))
+    (said,) = said_of_inputs(subject, with_preprocessing=False, batch=1, types={item.name: "int8"})
+    assert said.startswith(f"`{item.name}` is int8 ({shape})")
+    (said,) = said_of_inputs(subject, with_preprocessing=False)
+    assert said.startswith(f"`{item.name}` is float32 (batch, ")
 
 
 def test_int8_needs_a_run(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, any_python: None) -> None:

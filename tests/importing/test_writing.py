@@ -14,6 +14,7 @@ from archspec import SpecError, import_model
 from archspec.cli import main
 from archspec.importing import writing
 from archspec.importing.operations import Operation, Program, Value
+from archspec.runs.owner import MARKER
 from archspec.weights.tensors import Tensor
 
 CFG = "[net]\nheight=8\nwidth=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=leaky\n"
@@ -107,7 +108,28 @@ def test_files_that_are_there_stay(cfg: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(["import", str(cfg), "-o", str(tmp_path / "none" / "my.yaml")]) == 1
     assert "E534" in capsys.readouterr().err
     assert main(["import", str(cfg), "-o", str(tmp_path / "folder")]) == 1
-    assert "E568" in capsys.readouterr().err and not (tmp_path / "folder").exists()
+    assert "net.cfg has no weights" in (said := capsys.readouterr().err)
+    assert "E568" in said and not (tmp_path / "folder").exists()
+
+
+def test_a_run_keeps_its_own_files(cfg: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("mine", "utf-8")
+    (tmp_path / MARKER).write_text("{}", "utf-8")
+    assert main(["import", str(cfg), "-o", str(spec), "--overwrite"]) == 1
+    assert "is a file of the run" in capsys.readouterr().err and spec.read_text("utf-8") == "mine"
+    # A folder of somebody's own may have a spec.yaml too.
+    (tmp_path / MARKER).unlink()
+    assert main(["import", str(cfg), "-o", str(spec), "--overwrite"]) == 0
+
+
+def test_a_size_that_the_file_has_otherwise_is_refused(
+    cfg: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out.yaml"
+    assert main(["import", str(cfg), "-o", str(target), "--input", "9x11"]) == 1
+    said = capsys.readouterr().err
+    assert "E113" in said and "says its sizes itself" in said and not target.exists()
 
 
 def test_what_was_not_imported_is_told_by_import_and_validate(
@@ -120,6 +142,10 @@ def test_what_was_not_imported_is_told_by_import_and_validate(
     assert found.err.count("error[E562]") == 2 and "2 operations not imported" in found.out
     assert main(["validate", str(target)]) == 1
     assert capsys.readouterr().err.count("error[E562]") == 2
+    assert main(["import", str(cfg), "-o", str(tmp_path / "folder")]) == 1
+    found = capsys.readouterr()
+    assert "E568" in found.err and "has 2 operations that have no kind here" in found.err
+    assert "[rnn] recurs" in found.err and "[gru] recurs" in found.err
     assert main(["import", str(cfg), "-o", str(target), "--overwrite", "--format", "json"]) == 1
     found = capsys.readouterr()
     assert [item["code"] for item in json.loads(found.out)["missing"]] == ["E562", "E562"]

@@ -76,12 +76,13 @@ def write(
     )
     exact = function_of(subject, with_preprocessing=with_preprocessing)
     worst, far = _held(subject, converted.answers, _answers(subject, exact, probes))
+    whole = {name: own["type"] for name, own in converted.report["values"].items() if own["scale"]} if samples else {}
     notes = [
         f"{mebibytes(len(converted.model))}; one sample at a time; {_operations(converted.report)}",
-        *said_of_inputs(subject, with_preprocessing=with_preprocessing),
+        *said_of_inputs(subject, with_preprocessing=with_preprocessing, batch=1, types=whole),
         f"LiteRT's interpreter gives what the network gives, within {worst:.0e} of the largest number, for "
         f"{count(PROBES, 'random sample')}"
-        + (f", but for {far:.1%} of the numbers, which see a maximum that rounding moved" if far else "")
+        + (f", but for {100 * far:.1f} % of the numbers, which see a maximum that rounding moved" if far else "")
         + (", before numbers became int8" if int8 else ""),
     ]
     about: dict[str, Any] = {"bytes": len(converted.model), "relative_difference": worst, **converted.report}
@@ -126,7 +127,7 @@ def _held(subject: Subject, answers: dict[str, np.ndarray], wanted: dict[str, np
         apart = np.abs(found - own) / max(float(np.abs(own).max()), 1e-30)
         far = float((~(apart <= CLOSE)).mean())
         if far > (FAR if puts_back else 0):
-            raise _other(f"{far:.2%} of the numbers of `{name}` are further than {CLOSE:g} from the network's")
+            raise _other(f"{100 * far:.2f} % of the numbers of `{name}` are further than {CLOSE:g} from the network's")
         worst, most = max(worst, float(apart[apart <= CLOSE].max(initial=0))), max(most, far)
     return worst, most
 
@@ -168,11 +169,11 @@ def _of_int8(samples: Drawn, converted: Converted, wanted: dict[str, np.ndarray]
         found = converted.int8_answers[name]
         if own.shape[-1] > 1:
             same = float((found.argmax(-1) == own.argmax(-1)).mean())
-            notes.append(f"int8 chooses the same channel of `{name}` as float32 for {same:.1%} of {where}")
+            notes.append(f"int8 chooses the same channel of `{name}` as float32 for {100 * same:.1f} % of {where}")
             about["int8"][name] = {"same_choice": same, "samples": samples.judged}
         else:
             apart = float(np.abs(found - own).mean() / max(float(np.ptp(own)), 1e-30))
-            notes.append(f"int8 differs in `{name}` by {apart:.2%} of its range, on average over {where}")
+            notes.append(f"int8 differs in `{name}` by {100 * apart:.2f} % of its range, on average over {where}")
             about["int8"][name] = {"mean_difference": apart, "samples": samples.judged}
     kept = converted.report.get("in_float", {})
     if kept:
