@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from functools import cache
 
 STARS = re.compile(r"(\*\*?)")
-PLACEHOLDER = re.compile(r"\{number\}|\{(\*(?:\.\*)*)(?:\+(\d{1,4}))?\}|\*\*?")
-"""What stands for something in a replacement: stars, a layer's `{number}`, and places `{*}`, `{*.*}` or `{*+1}`."""
+PLACEHOLDER = re.compile(r"\{number\}|\{(\*(?:\.\*)*)(?:\+(\d{1,4})|(a))?\}|\*\*?")
+"""What stands for something in a replacement: stars, a layer's `{number}`, and places `{*}`, `{*.*}`, `{*+1}` or, as
+letters, `{*a}`."""
 FORM = re.compile(r"\[([A-Z]+)\]$")
 """What a replacement may end with: the axes of a tensor's shape where it is not the usual one, `fc1[OI]`."""
 FORMS = ("OI", "OIL", "OIHW", "CL", "CHW")
@@ -47,7 +48,7 @@ def fault(pattern: str, replacement: str) -> str | None:
     """What is wrong with a rule; None where nothing is."""
     rest = PLACEHOLDER.sub("", replacement)
     if "{" in rest or "}" in rest:
-        return f"`{replacement[:200]}` has other braces than {{number}}, {{*}}, {{*.*}} and {{*+1}}"
+        return f"`{replacement[:200]}` has other braces than {{number}}, {{*}}, {{*.*}}, {{*+1}} and {{*a}}"
     if ("[" in pattern or "]" in pattern) and not re.fullmatch(r"[^][]+\[\w+(\.\w+)*\]", pattern):
         return f"`{pattern[:200]}` has other brackets than those of an array at its end, such as [scale]"
     form = FORM.search(replacement)

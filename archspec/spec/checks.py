@@ -132,7 +132,8 @@ def read_weight_set(name: str, key: Scalar, node: Located, document: Document, f
             hint = field_hint(field, ImageInput.model_fields)
             fields = f"fields: {listed(ImageInput.model_fields)}"
             findings.error("E201", f"input has no field `{field[:60]}`", field_key.span, help=[hint or fields])
-    arguments = node.get("args")
+    # An elaborated spec has no arguments left: there they are told of when weights are read.
+    arguments = node.get("args") if document.arguments else None
     for argument, argument_key, _ in arguments.items() if isinstance(arguments, Mapping) else ():
         if argument not in document.arguments:
             from archspec.spec.unknown import unknown_argument

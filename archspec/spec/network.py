@@ -191,9 +191,10 @@ class WeightSet(Section):
         Field(
             description="node paths and what the tensors of those nodes are called; * stands for a part of a path "
             "between dots, ** for any part, {number} for the node's place in its scope; {*} stands for the place that "
-            "what the star names has in its scope, from 0, {*+1} from 1, {*.*} that of two names among all such pairs. "
-            "The first that fits holds; with an array in brackets, block.gamma[scale], it is that array's whole name. "
-            "A name may end with the axes of the tensor's shape where they are not the usual ones, fc1[OI]"
+            "what the star names has in its scope, from 0, {*+1} from 1, {*a} as a letter, {*.*} that of two names "
+            "among all such pairs. The first that fits holds; with an array in brackets, block.gamma[scale], it is "
+            "that array's whole name. A name may end with the axes of the tensor's shape where they are not the usual "
+            "ones, fc1[OI]"
         ),
     ] = {}
     layout: Annotated[

@@ -126,14 +126,8 @@ def sections_of(spec: Spec, *, kept: bool = False) -> dict[str, Any]:
             for name, value in plain(spec.train).items()
             if value is not None and not (name in ("loss", "metrics") and overruled(graph, name))
         }
-    # Without arguments, sets of weights that are of others than the network has say nothing of it any more.
-    sets = {
-        name: _given({**plain(known), "args": None})
-        for name, known in spec.weights.items()
-        if all(spec.args.get(argument) == value for argument, value in known.args.items())
-    }
-    if sets:
-        sections["weights"] = sets
+    if spec.weights:
+        sections["weights"] = {name: _given(plain(weights)) for name, weights in spec.weights.items()}
     if spec.published is not None and spec.is_usual:
         sections["published"] = _given(plain(spec.published))
     return sections

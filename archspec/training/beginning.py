@@ -84,12 +84,15 @@ def initial_weights(begin: InitFrom, spec: Spec, graph: Graph) -> Beginning:
         )
     check_values(left, path)
     notes = [*(f"note: {line}" for line in said), *(f"note: {path}: {line}" for line in left.asides())]
-    known_as = spec.weights.get(matched.naming)
-    if known_as is not None:
-        notes += [
-            f"note: the weights of {path} are of args.{name}={value}, but the network has {spec.args[name]}"
-            for name, value in other_arguments(known_as, spec).items()
-        ]
+    notes += [
+        f"note: the weights of {path} are of args.{name}={value}, "
+        + (
+            f"but the network has {spec.args[name]}"
+            if name in spec.args
+            else "an argument that this spec does not have"
+        )
+        for name, value in other_arguments(spec, matched.naming).items()
+    ]
     return Beginning(
         {name: jnp.asarray(value) for name, value in left.arrays.items()},
         [*notes, *_other_scaling(path, theirs, spec.images)],

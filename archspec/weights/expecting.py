@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics import DataError
 from archspec.fields import at_home
 from archspec.images.preparation import Preparation
-from archspec.spec.network import ImageInput, WeightSet
+from archspec.spec.network import ImageInput
 from archspec.weights.tensors import TensorFile
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class Expectations(NamedTuple):
         return fields if alone or all(number == image.channels for number in numbers) else {}
 
 
-def other_arguments(known: WeightSet, spec: Spec) -> dict[str, Any]:
-    """The arguments that weights are of, where a spec has other values of them."""
-    return {name: value for name, value in known.args.items() if spec.args.get(name) != value}
+def other_arguments(spec: Spec, naming: str) -> dict[str, Any]:
+    """The arguments that weights of a naming are of, where a spec has other values of them, or has none such."""
+    known = spec.weights.get(naming)
+    own = {} if known is None else known.args
+    return {name: value for name, value in own.items() if name not in spec.args or spec.args[name] != value}
 
 
 @contextmanager

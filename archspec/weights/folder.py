@@ -138,16 +138,16 @@ def _arguments(spec: Spec, naming: str, target: str, given: Sequence[Override]) 
 
     One that is asked for, by `--set` or `?`, stays, which is said.
     """
-    known = spec.weights.get(naming)
-    others = {} if known is None else other_arguments(known, spec)
+    others = other_arguments(spec, naming)
     _, _, query = target.partition("?")
     own = {
         item.path[1] for item in given if not isinstance(item, Size) and item.path[0] == "args" and len(item.path) > 1
     }
     own |= {item.partition("=")[0] for item in query.split("&") if item}
     notes = []
-    taken = {name: value for name, value in others.items() if name not in own}
-    kept = {name: value for name, value in others.items() if name in own}
+    taken = {name: value for name, value in others.items() if name in spec.args and name not in own}
+    kept = {name: value for name, value in others.items() if name in spec.args and name in own}
+    unknown = {name: value for name, value in others.items() if name not in spec.args}
     if taken:
         notes.append(f"{_said(taken)}, as the weights named as {naming} has them are of")
     if kept:
@@ -155,6 +155,8 @@ def _arguments(spec: Spec, naming: str, target: str, given: Sequence[Override]) 
             f"the weights named as {naming} has them are of {_said(kept)}; here "
             f"{_said({name: spec.args[name] for name in kept})}, as asked"
         )
+    if unknown:
+        notes.append(f"the weights named as {naming} has them are of {_said(unknown)}, which this spec does not have")
     return [python_override(("args", name), value) for name, value in taken.items()], notes
 
 

@@ -175,9 +175,16 @@ def _with_places(pattern: str, replacement: str, path: str, places: _Places) -> 
         if placeholder[1] is None:
             return str(match[first])
         names = path[match.start(first) : match.end(taken)].count(".") + 1
-        return str(places.place(path, match.start(first), names) + int(placeholder[2] or 0))
+        place = places.place(path, match.start(first), names)
+        return _letters(place) if placeholder[3] else str(place + int(placeholder[2] or 0))
 
     return PLACEHOLDER.sub(filled, replacement)
+
+
+def _letters(place: int) -> str:
+    """A place as a letter, from a; after z come aa, ab, …"""
+    before, last = divmod(place, 26)
+    return (_letters(before - 1) if before else "") + chr(ord("a") + last)
 
 
 class _Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -117,6 +118,9 @@ def test_arguments_are_those_that_the_weights_are_of(write: Write, tmp_path: Pat
     assert slope(spec, overrides=[python_override(("args", "slope"), 0.3)]) == (0.3, kept)
     assert slope(f"{spec}?slope=0.3") == (0.3, kept)
     assert slope(str(write("args: {slope: 0.1}" + SLOPED))) == (0.1, [])
+    shutil.move(tmp_path / "net", tmp_path / "before")  # an elaborated spec, which has no arguments
+    untold = ["the weights named as darknet has them are of args.slope=0.1, which this spec does not have"]
+    assert slope(str(tmp_path / "before/spec.yaml")) == (0.1, untold)
     begun = load(write(f"args: {{slope: 0.2}}{SLOPED}train: {{init_from: {tmp_path / 'net.weights'}}}\n"))
     assert begun.train is not None and begun.train.init_from is not None
     notes = initial_weights(begun.train.init_from, begun, begun.graph()).notes

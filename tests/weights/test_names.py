@@ -156,6 +156,18 @@ def test_places_are_counted_in_scopes_and_through_them(tmp_path: Path) -> None:
     assert names("plain") == ["0.0.last", "0.1.last", "1.0.first", "1.0.last"]
 
 
+def test_places_are_letters_too(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "archspec: 1\nname: net\ninput: {height: 2, width: 2, channels: 1}\nlayers:\n"
+        "  - repeat: {name: stage, times: 28, layers: [conv: {name: c, filters: 1, kernel: 1, bias: false}]}\n"
+        "weights:\n  caffe: {names: {'stage.*.c': 'res2{*a}_branch'}}\n"
+    )
+    found = load(spec)
+    names = [name.removesuffix("_branch.weight") for name in namings(found.graph(), tables(found))["caffe"]]
+    assert (names[0], names[1], names[25:]) == ("res2a", "res2b", ["res2z", "res2aa", "res2ab"])
+
+
 def test_names_with_axes_say_shapes_both_ways(tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text(
