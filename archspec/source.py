@@ -51,6 +51,31 @@ class Files(Protocol):
         """The path with links followed."""
 
 
+class OneText:
+    """A spec that is not on the disk, in the place of a file: `Files` that hold it alone."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+
+    def holds(self, path: Path) -> bool:
+        return path == self.path
+
+    def is_file(self, path: Path) -> bool:
+        return True
+
+    def is_folder(self, path: Path) -> bool:
+        return False
+
+    def bytes_of(self, path: Path) -> bytes:
+        return self.text.encode()
+
+    def inside(self, folder: Path) -> list[str]:
+        return []
+
+    def real(self, path: Path) -> Path:
+        return path
+
+
 _laid: ContextVar[Files | None] = ContextVar("files laid over the disk's", default=None)
 
 

@@ -35,6 +35,14 @@ _NO_FILES = ("/dev/", "/proc/")
 """Folders whose names stand for streams, even where a stream leads to a file: another program holds that file open."""
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, by which it is known again. Raises OSError."""
+    from hashlib import file_digest
+
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def write(path: str | Path, contents: str | bytes) -> None:
     """Replaces a file, or makes it. Text is written as UTF-8. Raises `DataError` (E534) when that cannot be done."""
     if isinstance(contents, str):

@@ -15,7 +15,7 @@ from archspec.importing.operations import Program
 from archspec.layers import Weight
 from archspec.loading import Spec, open_spec
 from archspec.rolling import rolled
-from archspec.source import laid
+from archspec.source import OneText, laid
 from archspec.spec.writing import sections_of
 from archspec.weights.files import Parted
 from archspec.weights.layout import LayoutError, Order, from_torch, order_of, orders
@@ -27,35 +27,10 @@ MAX_ROLLED = 6_000
 """Layers among which repeats are looked for."""
 
 
-class _Laid:
-    """A spec that is not on the disk, in the place of a file."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.text = path, text
-
-    def holds(self, path: Path) -> bool:
-        return path == self.path
-
-    def is_file(self, path: Path) -> bool:
-        return True
-
-    def is_folder(self, path: Path) -> bool:
-        return False
-
-    def bytes_of(self, path: Path) -> bytes:
-        return self.text.encode()
-
-    def inside(self, folder: Path) -> list[str]:
-        return []
-
-    def real(self, path: Path) -> Path:
-        return path
-
-
 def opened(text: str, file: Path) -> Spec:
     """The spec with this text. Raises `DataError` where it is wrong."""
     path = Path(f"{file}.imported.yaml").absolute()
-    with laid(_Laid(path, text)):
+    with laid(OneText(path, text)):
         try:
             spec = open_spec(str(path), findings=Findings())
             spec.graph()

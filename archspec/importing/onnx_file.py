@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from archspec.diagnostics import DataError, count, listed
@@ -18,10 +17,10 @@ from archspec.importing.onnx.resizing import RESIZING
 from archspec.importing.onnx.shapes import SHAPES
 from archspec.importing.onnx.tensors import Beside
 from archspec.importing.onnx.windows import WINDOWS
-from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value
+from archspec.importing.operations import UNFIT, NotHere, Program, Value, with_shape
+from archspec.importing.reading import times, told
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
-from archspec.weights.tensors import UnreadableError
 
 OLDEST, NEWEST = 7, 24
 """Versions of ONNX's operators whose meaning is known."""
@@ -53,16 +52,10 @@ def read(path: Path, size: tuple[int, ...] | None = None) -> Program:
 
     Raises `DataError`.
     """
-    try:
+    with told(path):
         with mapped(path) as content:
             model = model_of(Message(content), Beside(path.parent))
         return _program(model, path, size)
-    except DamagedError as error:
-        raise DataError("E563", f"{path} {error}") from None
-    except UnreadableError as error:
-        raise DataError("E563", f"{path}: a tensor {error}") from None
-    except OSError as error:
-        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
@@ -92,7 +85,7 @@ def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
     outputs = [_output(context, item, path) for item in model.outputs]
     shapes = {known.name: known.shape for known in context.known.values()}
     operations = recognised(context.operations, context.constants, outputs, shapes)
-    operations = [_with_shape(item, shapes) for item in named(operations, context.arrays, own.made)]
+    operations = [with_shape(item, shapes) for item in named(operations, context.arrays, own.made)]
     own_name = model.about.get(NETWORK, "") if VERSION in model.about else model.name
     return Program(
         name=path.stem if own_name.lower() in _NAMELESS else own_name,
@@ -101,22 +94,13 @@ def _program(model: Model, path: Path, size: tuple[int, ...] | None) -> Program:
         operations=tuple(operations),
         outputs=tuple(outputs),
         constants=context.constants,
-        notes=(*_notes(model, own.left, prepared), *(_said(text, times) for text, times in context.notes.items())),
+        notes=(*_notes(model, own.left, prepared), *times(context.notes)),
         about=about_of(model),
     )
 
 
 _NAMELESS = {"", "main_graph", "torch_jit", "torch-jit-export", "graph", "main", "tf2onnx", "onnx_graph", "model"}
 """What exporters call graphs of which they know no name."""
-
-
-def _with_shape(operation: Operation, shapes: Mapping[str, tuple[int, ...] | None]) -> Operation:
-    shape = shapes.get(operation.outputs[0]) if operation.outputs else None
-    return operation if shape is None else replace(operation, shape=shape[1:])
-
-
-def _said(text: str, times: int) -> str:
-    return text if times == 1 else f"{text} ({count(times, 'time')})"
 
 
 def _notes(model: Model, left: Sequence[str], prepared: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from archspec.weights.tensors import Tensor
@@ -115,3 +115,9 @@ class Program:
     constants: Mapping[str, Tensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_shape(operation: Operation, shapes: Mapping[str, Shape | None]) -> Operation:
+    """The operation with the shape that a file says of what it gives, the batch's axis left out."""
+    shape = shapes.get(operation.outputs[0]) if operation.outputs else None
+    return operation if shape is None else replace(operation, shape=shape[1:])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from archspec.diagnostics import DataError, Source, Span, did_you_mean
+from archspec.diagnostics import DataError, Source, Span, count, did_you_mean
 from archspec.formats import hdf5
+from archspec.formats.mapping import DamagedError
 from archspec.importing.operations import Program
+from archspec.weights.tensors import UnreadableError
 
 HEAD = 4096
 """Bytes from a file's beginning by which its format is told."""
@@ -135,6 +138,24 @@ def text_of(path: Path) -> Source:
 def _in_comments(raw: bytes) -> bool:
     """Whether every byte that is no ASCII stands behind a # or ; of its line."""
     return all(re.search(rb"[\x80-\xff]", re.split(rb"[#;]", line, maxsplit=1)[0]) is None for line in raw.split(b"\n"))
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What is wrong with a file's bytes, or with a tensor in it, as `DataError` with the file's name."""
+    try:
+        yield
+    except DamagedError as error:
+        raise DataError("E563", f"{path} {error}") from None
+    except UnreadableError as error:
+        raise DataError("E563", f"{path}: a tensor {error}") from None
+    except OSError as error:
+        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def times(notes: Mapping[str, int]) -> list[str]:
+    """Notes that came so many times each, as sentences."""
+    return [text if number == 1 else f"{text} ({count(number, 'time')})" for text, number in notes.items()]
 
 
 def span_of(source: Source, line: int, column: int = 1, width: int | None = None) -> Span:

@@ -5,42 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from archspec.expressions import escaped
 from archspec.importing.draft import NOT_IMPORTED, Draft, Entry
 from archspec.kinds import plain
-from archspec.source import resolve_plain
 from archspec.spec.network import LANGUAGE_VERSION
-
-_ENDLESS = 2**31
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.2 would read as something else, and writes no aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    value = escaped(value)
-    try:
-        quoted = not isinstance(resolve_plain(value), str)
-    except ValueError:
-        quoted = True
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if quoted else None)
-
-
-_Dumper.add_representer(str, _string)
+from archspec.spec.writing import dump
 
 
 def flow(value: Any) -> str:
     """A value on one line."""
-    text: str = yaml.dump(
-        value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=_ENDLESS
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
+    return dump(value, flow=True)
 
 
 def compact(value: Any) -> Any:

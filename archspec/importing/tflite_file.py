@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from archspec.diagnostics import DataError, count
 from archspec.formats.flatbuffers import Table
-from archspec.formats.mapping import DamagedError, mapped
-from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value
+from archspec.formats.mapping import mapped
+from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value, with_shape
+from archspec.importing.reading import times, told
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.tflite.model import Model, Node, model_of
 from archspec.importing.tflite.operators import HANDLERS, Context
-from archspec.weights.tensors import UnreadableError
 
 QUANTISED = "is of a quantised network, whose whole numbers stand for others: import its float file"
 _WHY = {"IF": "runs one graph or another, as values say", "WHILE": "runs a graph as often as values say"}
@@ -21,15 +20,8 @@ _WHY = {"IF": "runs one graph or another, as values say", "WHILE": "runs a graph
 
 def read(path: Path) -> Program:
     """The operations of a TFLite file. Raises `DataError`."""
-    try:
-        with mapped(path) as content:
-            return _program(model_of(content), path)
-    except DamagedError as error:
-        raise DataError("E563", f"{path} {error}") from None
-    except UnreadableError as error:
-        raise DataError("E563", f"{path}: a tensor {error}") from None
-    except OSError as error:
-        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
+    with told(path), mapped(path) as content:
+        return _program(model_of(content), path)
 
 
 def _program(model: Model, path: Path) -> Program:
@@ -54,8 +46,8 @@ def _program(model: Model, path: Path) -> Program:
         _take(context, node)
     outputs = [context.taken(number) for number in model.outputs]
     operations = recognised(context.operations, context.constants, outputs, context.shapes, "channels_last")
-    operations = [_with_shape(item, context) for item in named(operations, {})]
-    notes = [text if times == 1 else f"{text} ({count(times, 'time')})" for text, times in context.notes.items()]
+    operations = [with_shape(item, context.shapes) for item in named(operations, {})]
+    notes = times(context.notes)
     if model.graphs > 1:
         notes.append(f"{count(model.graphs - 1, 'graph')} beside the main one are left out")
     return Program(
@@ -68,11 +60,6 @@ def _program(model: Model, path: Path) -> Program:
         notes=tuple(notes),
         about={"producer": model.description} if model.description else {},
     )
-
-
-def _with_shape(operation: Operation, context: Context) -> Operation:
-    shape = context.shapes.get(operation.outputs[0]) if operation.outputs else None
-    return operation if shape is None else replace(operation, shape=shape[1:])
 
 
 def _take(context: Context, node: Node) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics import DataError, count
 from archspec.formats.mapping import DamagedError
-from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Shape, Value
+from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Value, with_shape
+from archspec.importing.reading import times, told
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.torch.archive import Archive, is_open, opened, sizes
 from archspec.importing.torch.operators import HANDLERS, Context, Name, Node
-from archspec.weights.tensors import UnreadableError
 
 MAX_NODES = 100_000
 
@@ -23,17 +22,12 @@ MAX_NODES = 100_000
 def read(path: Path) -> Program:
     """The operations of a program. Raises `DataError`."""
     try:
-        return _program(opened(path), path)
-    except DamagedError as error:
-        raise DataError("E563", f"{path} {error}") from None
-    except UnreadableError as error:
-        raise DataError("E563", f"{path}: a tensor {error}") from None
+        with told(path):
+            return _program(opened(path), path)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise DataError(
             "E563", f"{path} is damaged, or of another version: its graph has no {str(error)[:80]}"
         ) from None
-    except OSError as error:
-        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _program(archive: Archive, path: Path) -> Program:
@@ -72,8 +66,8 @@ def _program(archive: Archive, path: Path) -> Program:
         if name not in made:
             raise DamagedError(f"is damaged: nothing makes its output {name[:80]!r}")
     operations = recognised(context.operations, context.constants, outputs, context.shapes)
-    operations = [_with_shape(item, context.shapes) for item in named(operations, context.arrays)]
-    notes += [text if times == 1 else f"{text} ({count(times, 'time')})" for text, times in context.notes.items()]
+    operations = [with_shape(item, context.shapes) for item in named(operations, context.arrays)]
+    notes += times(context.notes)
     return Program(
         name=path.stem,
         order="channels_first",
@@ -174,8 +168,3 @@ def _take(context: Context, node: Node, known: set[str]) -> None:
         context.operations.append(
             Operation(None, tuple(taken), node.outputs, said=said, place=node.place, why=why, name=word)
         )
-
-
-def _with_shape(operation: Operation, shapes: Mapping[str, Shape | None]) -> Operation:
-    shape = shapes.get(operation.outputs[0]) if operation.outputs else None
-    return operation if shape is None else replace(operation, shape=shape[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from archspec.runs.imports import check_output, replaced_import, write_import
 from archspec.runs.owner import MARKER, take
 from archspec.weights.files import write_tensors
 from archspec.weights.naming import NATIVE
-from archspec.writing import write
+from archspec.writing import digest_of, write
 
 ABOUT = "archspec"
 """Under this key a file of weights says what they expect, as those that `archspec weights export` writes."""
@@ -145,7 +144,7 @@ def _folder(made: Built, target: Path, file: Path, format: str, notes: list[str]
     spec = opened(made.text, file)
     about = {
         "file": str(file),
-        "sha256": _digest(file),
+        "sha256": digest_of(file),
         "network": made.graph.name,
         "names": NATIVE,
         "format": format,
@@ -182,11 +181,3 @@ def _about(made: Built) -> Mapping[str, str]:
     elif made.image:
         about["inputs"] = made.image
     return {**({"network": graph.name} if graph else {}), ABOUT: json.dumps(about)}
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**22):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from archspec.graph import Graph, Node, is_input
 from archspec.loading import open_spec
 from archspec.rolling.entries import Chain, layers_of
 from archspec.rolling.reducing import layer_of
-from archspec.source import laid
+from archspec.source import OneText, laid
 
 PLACE = Path("/rolled up/spec.yaml")
 """Where the text lies for those who read it; there is no such file."""
@@ -19,34 +19,9 @@ EITHER_WAY = ("add", "multiply", "maximum", "average")
 """Joins that give the same of two inputs in either order, to the last bit."""
 
 
-class _Text:
-    """One text in the disk's place."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def holds(self, path: Path) -> bool:
-        return path == PLACE
-
-    def is_file(self, path: Path) -> bool:
-        return True
-
-    def is_folder(self, path: Path) -> bool:
-        return False
-
-    def bytes_of(self, path: Path) -> bytes:
-        return self.text.encode()
-
-    def inside(self, folder: Path) -> list[str]:
-        return []
-
-    def real(self, path: Path) -> Path:
-        return path
-
-
 def read(text: str) -> Graph:
     """The graph of a text. Raises `SpecError`."""
-    with laid(_Text(text)):
+    with laid(OneText(PLACE, text)):
         return open_spec(str(PLACE), findings=Findings()).graph()
 
 

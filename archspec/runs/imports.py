@@ -13,7 +13,7 @@ import numpy as np
 from archspec.diagnostics import DataError, count
 from archspec.runs.folder import IMPORT, RESULT, WEIGHTS, RunFolder, occupied, read_object
 from archspec.runs.owner import Owner, check_free, marker_of, unusable
-from archspec.writing import write
+from archspec.writing import digest_of, write
 
 DIGEST = "weights_sha256"
 AGAIN = "import them again: `archspec weights import`"
@@ -63,7 +63,7 @@ def write_import(
     (folder.path / RESULT).unlink(missing_ok=True)
     if classes:
         write(folder.path / RESULT, json.dumps({"classes": list(classes)}) + "\n")
-    about = {**about, DIGEST: _digest(folder.path / WEIGHTS)}
+    about = {**about, DIGEST: digest_of(folder.path / WEIGHTS)}
     write(folder.path / IMPORT, json.dumps(about, indent=2) + "\n")
     owner.says(unfinished=False)
 
@@ -112,11 +112,3 @@ def imported_names(folder: Path) -> str | None:
     """The naming by which a folder's weights came; None where they were trained."""
     names = read_object(folder / IMPORT).get("names")
     return names if isinstance(names, str) else None
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**22):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from archspec.diagnostics import DataError
+from archspec.writing import digest_of
 
 FLOATS = {
     **{name: np.dtype(name) for name in ("float64", "float32", "float16")},
@@ -148,11 +148,7 @@ class TensorFile:
     @property
     def digest(self) -> str:
         """SHA-256 of the file."""
-        digest = sha256()
-        with self.path.open("rb") as file:
-            while chunk := file.read(2**22):
-                digest.update(chunk)
-        return digest.hexdigest()
+        return digest_of(self.path)
 
 
 _REMEDIES = {

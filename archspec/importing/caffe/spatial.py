@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from archspec.diagnostics import count
@@ -52,46 +53,41 @@ def take_convolution(x: Network) -> None:
     if len(x.bottoms) > 1:
         x.unknown("is applied to several blobs")
         return
-    kernel = _kernel(x, own)
-    stride, pads = _pair(x, own, "stride", 1, low=1), _pair(x, own, "pad", 0)
-    dilation = _pair(x, own, "dilation", 1, low=1)
     shape = x.shape()
     groups = own.whole("group", 1, low=1)
     if x.type != "Convolution" and shape is not None:
         groups = shape[0]
-    fields: dict[str, Any] = {
+    _give(x, "conv", _fields(x, own, filters, groups), lambda n, p, e, s: (n + 2 * p - e) // s + 1)
+
+
+def _fields(x: Network, own: Parameters, filters: int, groups: int) -> dict[str, Any]:
+    """What convolutions and transposed ones say alike."""
+    dilation = _pair(x, own, "dilation", 1, low=1)
+    return {
         "filters": filters,
-        "kernel": kernel,
-        "stride": stride,
-        "pad": _sides(pads),
+        "kernel": _kernel(x, own),
+        "stride": _pair(x, own, "stride", 1, low=1),
+        "pad": _sides(_pair(x, own, "pad", 0)),
         "bias": own.flag("bias_term", True),
         **({"groups": groups} if groups > 1 else {}),
         **({"dilation": dilation} if dilation != [1, 1] else {}),
     }
-    made = None
+
+
+def _give(x: Network, kind: str, fields: dict[str, Any], size: Callable[[int, int, int, int], int]) -> None:
+    """Adds a convolution of either kind; `size` has Caffe's rule of a side, padding, the kernel's extent and stride."""
+    shape, made = x.shape(), None
     if shape is not None and len(shape) == 3:
-        extents = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
-        made = (
-            filters,
-            *((n + 2 * p - e) // s + 1 for n, p, e, s in zip(shape[1:], pads, extents, stride, strict=True)),
-        )
-    x.give(x.add("conv", {**fields, **x.shared()}, shape=made))
+        steps, pads = fields.get("dilation", [1, 1]), [pad for pad, _ in fields["pad"]]
+        extents = [(length - 1) * step + 1 for length, step in zip(fields["kernel"], steps, strict=True)]
+        sides = [size(*side) for side in zip(shape[1:], pads, extents, fields["stride"], strict=True)]
+        made = (fields["filters"], *sides)
+    x.give(x.add(kind, {**fields, **x.shared()}, shape=made))
 
 
 def take_deconvolution(x: Network) -> None:
     own = x.layer.inner("convolution_param")
-    filters, kernel = own.whole("num_output", low=1), _kernel(x, own)
-    stride, pads = _pair(x, own, "stride", 1, low=1), _pair(x, own, "pad", 0)
-    dilation, groups = _pair(x, own, "dilation", 1, low=1), own.whole("group", 1, low=1)
-    fields: dict[str, Any] = {
-        "filters": filters,
-        "kernel": kernel,
-        "stride": stride,
-        "pad": _sides(pads),
-        "bias": own.flag("bias_term", True),
-        **({"groups": groups} if groups > 1 else {}),
-        **({"dilation": dilation} if dilation != [1, 1] else {}),
-    }
+    fields = _fields(x, own, own.whole("num_output", low=1), own.whole("group", 1, low=1))
     fixed = [inner.number("lr_mult", 1.0) for inner in x.layer.inners("param")]
     if own.inner("weight_filler").text("type") == "bilinear" or (fixed and not fixed[0]):
         # What is not trained and has no filler is written into the weights by a script: bilinear upsampling (FCN).
@@ -100,14 +96,7 @@ def take_deconvolution(x: Network) -> None:
         x.said[
             "{} Deconvolution whose kernel is not trained (lr_mult 0) begin as bilinear upsampling, and are trained"
         ] += 1
-    shape, made = x.shape(), None
-    if shape is not None and len(shape) == 3:
-        extents = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
-        made = (
-            filters,
-            *((n - 1) * s + e - 2 * p for n, p, e, s in zip(shape[1:], pads, extents, stride, strict=True)),
-        )
-    x.give(x.add("transposed_conv", {**fields, **x.shared()}, shape=made))
+    _give(x, "transposed_conv", fields, lambda n, p, e, s: (n - 1) * s + e - 2 * p)
 
 
 def take_pooling(x: Network) -> None:

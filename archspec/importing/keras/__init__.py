@@ -19,7 +19,7 @@ from archspec.importing.keras.arrays import Arrays
 from archspec.importing.keras.description import Described, described
 from archspec.importing.keras.network import program_of
 from archspec.importing.operations import Program
-from archspec.importing.reading import text_of
+from archspec.importing.reading import text_of, told
 from archspec.weights.keras_files import CONFIG, MAX_CONFIG, WEIGHTS, named_datasets, tensor_of
 
 
@@ -27,17 +27,13 @@ def read(path: Path) -> Program:
     """The operations of a file. Raises `DataError`."""
     with path.open("rb") as file:
         head = file.read(8)
-    try:
+    with told(path):
         if head[:4] == archives.MAGIC:
             model, arrays = _archive(path)
         elif head == hdf5.MAGIC:
             model, arrays = _hdf5(path)
         else:
             model, arrays = described(text_of(path).text, str(path)), Arrays()
-    except DamagedError as error:
-        raise DataError("E563", f"{path} {error}") from None
-    except OSError as error:
-        raise DataError("E569", f"{path} cannot be read: {error.strerror or error}") from None
     return program_of(model, arrays, path)
 
 
