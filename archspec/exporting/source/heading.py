@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from archspec.diagnostics import count
 from archspec.exporting.source.layout import paragraph, plain
+from archspec.exporting.source.pixels import has_mean_image
 from archspec.exporting.subject import Subject
-from archspec.spec.inputs import Input
 from archspec.spec.network import ImageInput
+from archspec.types import TensorType
+
+Axes = Callable[[TensorType], Sequence[int]]
+"""The axes of a sample in a framework's order."""
 
 
-def docstring(subject: Subject, shape: dict[str, str], weights: str, more: str) -> list[str]:
-    """The file's docstring: `shape` has the arrays of inputs and outputs by name."""
+def docstring(subject: Subject, axes: Axes, weights: str) -> list[str]:
+    """The file's docstring, which names the file of the weights."""
     graph = subject.graph
     title = plain(graph.title or graph.variant or graph.name) or graph.name
     lines = paragraph(f'"""{title}.', 0)
     body: list[str] = [""]
     for item in graph.inputs:
-        body += paragraph(f"Input `{item.name}`: {shape[item.name]}. {_images(subject, item.name)}".strip())
+        body += paragraph(f"Input `{item.name}`: {_batch(item.type, axes)}. {_images(subject, item.name)}".strip())
     for output in graph.outputs:
-        body += paragraph(f"Output `{output.name}`: {shape[output.name]}.")
+        body += paragraph(f"Output `{output.name}`: {_batch(graph.output_type(output), axes)}.")
     if subject.classes and len(subject.classes) <= 20:
         names = ", ".join(map(plain, subject.classes))
         body += paragraph(f"Classes: {names}.")
-    body += ["", *paragraph(f"`load()` gives the network with the weights of {weights}. {more}")]
+    body += ["", *paragraph(f"`load()` gives the network with the weights of {weights}.")]
     return [*lines, *body, '"""']
+
+
+def _batch(kind: TensorType, axes: Axes) -> str:
+    return f"(batch, {', '.join(map(str, axes(kind)))})"
 
 
 def _images(subject: Subject, name: str) -> str:
@@ -47,50 +57,6 @@ def _images(subject: Subject, name: str) -> str:
         return ""
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}."
-
-
-def scaling(image: Input) -> tuple[str, list[tuple[str, tuple[float, ...]]]]:
-    """What becomes of an input's numbers `x`, as an expression, and the constants in it; "" where nothing does."""
-    if has_mean_image(image):
-        return "", []
-    constants: list[tuple[str, tuple[float, ...]]] = []
-    text = "x"
-    if isinstance(image, ImageInput):
-        low, high = image.range
-        text = "x" if (low, high) == (0, 255) else "x / 255" if high - low == 1 else f"x * ({high - low!r} / 255)"
-        if low:
-            text += f" + {low!r}" if low > 0 else f" - {-low!r}"
-    mean, std = image.mean, image.std
-    if mean is not None:
-        constants.append(("MEAN", _each(mean, image.type.channels)))
-        text = f"{text} - MEAN"
-    if std is not None:
-        constants.append(("STD", _each(std, image.type.channels)))
-        text = f"({text}) / STD" if " " in text else f"{text} / STD"
-    return ("" if text == "x" and not _is_bgr(image) else text), constants
-
-
-def has_mean_image(image: Input) -> bool:
-    """Whether a picture is subtracted, which source code has no room for."""
-    return getattr(image, "mean_image", None) is not None
-
-
-def _is_bgr(image: Input) -> bool:
-    return getattr(image, "order", "rgb") == "bgr"
-
-
-def order_of(image: Input) -> str:
-    """The order of an image's colours."""
-    return "blue, green, red" if _is_bgr(image) else "red, green, blue"
-
-
-def is_reversed(image: Input) -> bool:
-    """Whether the network takes blue first."""
-    return _is_bgr(image) and image.type.channels == 3
-
-
-def _each(values: float | tuple[float, ...], channels: int) -> tuple[float, ...]:
-    return values if isinstance(values, tuple) else (values,) * channels
 
 
 def left_out(subject: Subject) -> list[str]:

@@ -9,20 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from archspec.diagnostics import count, listed
-from archspec.exporting.source import heading
+from archspec.exporting.source import files
 from archspec.exporting.source.body import Body, Words, condition_of, filled
-from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Tree, classes_of
+from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Tree
 from archspec.exporting.source.keras_helpers import HELPERS, with_needs
 from archspec.exporting.source.keras_layers import KerasContext, form, is_general
 from archspec.exporting.source.layout import INDENT, definition, fitted
 from archspec.exporting.source.modules import bracketed, counted_range, declared, described
 from archspec.exporting.source.naming import attribute, snake
+from archspec.exporting.source.pixels import Scaling
 from archspec.exporting.subject import Subject
 from archspec.exporting.targets import Written
 from archspec.graph import Graph, Node
-from archspec.types import TensorType
-from archspec.weights.files import write_tensors
-from archspec.writing import write as write_file
 
 _NAMES = """
 Any Callable KerasTensor MEAN Path STD WEIGHTS arrays batch_norm functools inputs itertools keras layers load load_file
@@ -33,6 +31,34 @@ _RESERVED = frozenset(_NAMES.split())
 WORDS = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
 """Keras's words for arrays of normalisations."""
 
+
+def _imports(body: str) -> list[str]:
+    """The lines that import what a text uses."""
+    lines = [f"import {name}" for name in ("functools", "itertools", "math") if re.search(rf"\b{name}\.", body)]
+    if "Callable[" in body:
+        lines.append("from collections.abc import Callable")
+    lines.append("from pathlib import Path")
+    if re.search(r"\bAny\b", body):
+        lines.append("from typing import Any")
+    arrays = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
+    names = ["KerasTensor", *(name for name in ("layers", "ops") if re.search(rf"\b{name}\.", body))]
+    names = [name for name in names if re.search(rf"\b{name}\b", body)]
+    own = [f"from keras import {', '.join(names)}"] if names else []
+    return [*lines, "", "import keras", *arrays, *own, "from safetensors.numpy import load_file"]
+
+
+LANGUAGE = files.Language(
+    forms=form,
+    helpers=HELPERS,
+    reserved=_RESERVED,
+    axes=lambda kind: kind.shape,
+    imports=_imports,
+    scaling=Scaling(
+        array="np.ndarray",
+        constant=lambda name, kind: f"np.float32({name})",
+        begin=lambda bgr: [f'x = np.asarray(x, "float32"){"[..., ::-1]" if bgr else ""}'],
+    ),
+)
 supports = form.supports
 
 
@@ -40,28 +66,17 @@ def write(subject: Subject, file: Path) -> Written:
     """Writes FILE.py and FILE.safetensors. Raises `DataError`."""
     tree = tree_of(subject.graph)
     text = source(subject, file, tree)
-    arrays = variables(subject.graph, tree, subject.arrays)
-    weights = file.with_suffix(".safetensors")
-    notes = heading.left_out(subject)
+    notes = []
     if tree.ties:
         tied = listed([f"{node.path} with {owner}" for node, owner in tree.ties], 4)
         notes.append(f"{count(len(tree.ties), 'layer')} with copies of arrays that layers share: {tied}")
-    write_tensors(weights, arrays, {"format": "np", "network": subject.graph.name})
-    write_file(file, text)
-    return Written((file, weights), tuple(notes), {"lines": text.count("\n"), "tensors": len(arrays)})
+    arrays = variables(subject.graph, tree, subject.arrays)
+    return files.written(subject, file, text, arrays, {"format": "np"}, notes)
 
 
 def tree_of(graph: Graph) -> Tree:
     """The functions of a network."""
-    context = KerasContext(graph)
-
-    def describe(node: Node) -> Form:
-        function = form.find(node.layer)
-        assert function is not None, f"{node.kind} is checked before"
-        made: Form = function(node.layer, node, context)
-        return made
-
-    tree = classes_of(graph, describe, _RESERVED | set(HELPERS))
+    tree = files.tree_of(LANGUAGE, KerasContext(graph))
     taken = {*_RESERVED, *HELPERS}
     for own in tree.classes:
         stem, number = snake(_words(own.name)), 2
@@ -82,14 +97,7 @@ def _words(name: str) -> str:
 
 def source(subject: Subject, file: Path, tree: Tree) -> str:
     """The text of the file."""
-    graph = subject.graph
-    constants, scaled = _preprocessing(subject)
-    weights = file.with_suffix(".safetensors").name
-    shapes = {item.name: f"(batch, {_axes(item.type)})" for item in graph.inputs}
-    shapes |= {output.name: f"(batch, {_axes(graph.output_type(output))})" for output in graph.outputs}
-    docs = heading.docstring(subject, shapes, weights, "")
-    known = [*constants, 'WEIGHTS = Path(__file__).with_suffix(".safetensors")']
-    return assembled(docs, known, [*definitions(tree), *scaled, _load(tree.network.name)])
+    return files.text_of(LANGUAGE, subject, file, definitions(tree), _load(tree.network.name))
 
 
 def definitions(tree: Tree) -> list[list[str]]:
@@ -112,26 +120,7 @@ def _batch_norm(graph: Graph) -> str:
 
 def assembled(docs: list[str], known: list[str], parts: list[list[str]]) -> str:
     """The text of a file with all that it imports."""
-    body = "\n".join(line for part in parts for line in ["", "", *part])
-    return "\n".join([*docs, "", *_imports(body), "", *known, body]) + "\n"
-
-
-def _axes(kind: TensorType) -> str:
-    return ", ".join(map(str, kind.shape))
-
-
-def _imports(body: str) -> list[str]:
-    lines = [f"import {name}" for name in ("functools", "itertools", "math") if re.search(rf"\b{name}\.", body)]
-    if "Callable[" in body:
-        lines.append("from collections.abc import Callable")
-    lines.append("from pathlib import Path")
-    if re.search(r"\bAny\b", body):
-        lines.append("from typing import Any")
-    arrays = ["import numpy as np"] if re.search(r"\bnp\.", body) else []
-    names = ["KerasTensor", *(name for name in ("layers", "ops") if re.search(rf"\b{name}\.", body))]
-    names = [name for name in names if re.search(rf"\b{name}\b", body)]
-    own = [f"from keras import {', '.join(names)}"] if names else []
-    return [*lines, "", "import keras", *arrays, *own, "from safetensors.numpy import load_file"]
+    return files.assembled(LANGUAGE, docs, known, parts)
 
 
 class FunctionBody(Body):
@@ -201,7 +190,7 @@ class Writer:
 
     def _body(self, own: Class, inputs: list[str]) -> list[str]:
         reserved = {*self.reserved, *(item.name for item in own.parameters)}
-        words = Words(self.call, shape_text, self.loop, self.present, reserved)
+        words = Words(self.call, LANGUAGE.shape("×"), self.loop, self.present, reserved)
         return FunctionBody(own, words, inputs, self).written()
 
     def _inputs(self, own: Class) -> list[str]:
@@ -349,33 +338,6 @@ def _within(text: str, depth: int = 1) -> list[str]:
 def quoted(text: str) -> str:
     """Words in Python as ruff writes them."""
     return re.sub(r"'([\w.-]*)'", r'"\1"', text)
-
-
-def shape_text(kind: TensorType) -> str:
-    """Axes of one sample."""
-    return "×".join(map(str, kind.shape))
-
-
-def _preprocessing(subject: Subject) -> tuple[list[str], list[list[str]]]:
-    """Constants, and the function that makes of pixels what the network takes, where it takes one thing."""
-    if len(subject.graph.inputs) != 1:
-        return [], []
-    image = next(iter(subject.spec.inputs.values()))
-    text, constants = heading.scaling(image)
-    if not text:
-        return [], []
-    lines = [line for name, values in constants for line in fitted(f"{name} = {values!r}")]
-    for name, _ in constants:
-        text = text.replace(name, f"np.float32({name})")
-    shape = _axes(image.type)
-    doc = f"Numbers as the network takes them, of (batch, {shape})"
-    if image.type.is_map:
-        colours = f", {heading.order_of(image)} in the end" if heading.is_reversed(image) else ""
-        doc = f"Pixels from 0 to 255, (batch, {shape}), as the network takes them{colours}"
-    cut = "[..., ::-1]" if heading.is_reversed(image) else ""
-    body = [f'    x = np.asarray(x, "float32"){cut}']
-    first = "def preprocess(x: np.ndarray) -> np.ndarray:"
-    return lines, [[first, f'    """{doc}."""', *body, *fitted(f"return {text}", 4)]]
 
 
 def _load(name: str) -> list[str]:

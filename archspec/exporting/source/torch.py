@@ -8,22 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from archspec.exporting.source import heading
-from archspec.exporting.source.classes import Form, Tree, classes_of
+from archspec.exporting.source import files
+from archspec.exporting.source.classes import Tree
 from archspec.exporting.source.forms import Context
-from archspec.exporting.source.layout import fitted
-from archspec.exporting.source.modules import Dialect, Writer, described
+from archspec.exporting.source.modules import Dialect
 from archspec.exporting.source.naming import attribute
+from archspec.exporting.source.pixels import Scaling
 from archspec.exporting.source.torch_helpers import HELPERS
 from archspec.exporting.source.torch_places import FORMS
 from archspec.exporting.subject import Subject
 from archspec.exporting.targets import Written
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
 from archspec.types import TensorType
-from archspec.weights.files import write_tensors
 from archspec.weights.layout import LayoutError, Order, is_plain, order_of, orders, orders_after, to_torch
 from archspec.weights.naming import TORCH_WORDS
-from archspec.writing import write as write_file
 
 _NAMES = """
 add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr
@@ -39,10 +37,35 @@ TAKEN = frozenset(_NAMES.split())
 _RESERVED = frozenset({"F", "Path", "Tensor", "itertools", "load", "load_file", "math", "nn", "preprocess", "torch"})
 
 
-def shape_text(kind: TensorType) -> str:
-    """Axes of one sample as PyTorch has them."""
-    return "×".join(map(str, (kind.channels, *kind.spatial)))
+def _imports(body: str) -> list[str]:
+    """The lines that import what a text uses."""
+    own = [f"import {name}" for name in ("itertools", "math") if re.search(rf"\b{name}\.", body)]
+    functional = ["import torch.nn.functional as F"] if re.search(r"\bF\.", body) else []
+    torch = ["import torch"] if re.search(r"\btorch\.", body) else []
+    return [
+        *own,
+        "from pathlib import Path",
+        "",
+        *torch,
+        *functional,
+        "from safetensors.torch import load_file",
+        "from torch import Tensor, nn",
+    ]
 
+
+def _constant(name: str, kind: TensorType) -> str:
+    """A number for each channel, of whatever type the pixels are."""
+    return f"x.new_tensor({name}).view(-1{', 1' * len(kind.spatial)})"
+
+
+LANGUAGE = files.Language(
+    forms=FORMS,
+    helpers=HELPERS,
+    reserved=_RESERVED,
+    axes=lambda kind: (kind.channels, *kind.spatial),
+    imports=_imports,
+    scaling=Scaling(array="Tensor", constant=_constant, begin=lambda bgr: ["x = x.flip(1)"] if bgr else []),
+)
 
 DIALECT = Dialect(
     base="nn.Module",
@@ -58,7 +81,7 @@ DIALECT = Dialect(
     get_item="{holder}.get_submodule({name})",
     empty="nn.Module()",
     nothing="nn.Identity()",
-    shape=shape_text,
+    shape=LANGUAGE.shape("×"),
     reserved=_RESERVED,
 )
 
@@ -70,106 +93,29 @@ def write(subject: Subject, file: Path) -> Written:
     first = channels_first(subject.graph)
     text, tree = source(subject, file, first=first)
     arrays = state_dict(subject.graph, tree, subject.arrays, first=first)
-    weights = file.with_suffix(".safetensors")
-    notes = heading.left_out(subject)
-    if not first:
-        notes.append("flattened maps have their channels last, as here: a layer looks at the order of their features")
-    write_tensors(weights, arrays, {"format": "pt", "network": subject.graph.name})
-    write_file(file, text)
-    return Written((file, weights), tuple(notes), {"lines": text.count("\n"), "tensors": len(arrays)})
+    last = "flattened maps have their channels last, as here: a layer looks at the order of their features"
+    return files.written(subject, file, text, arrays, {"format": "pt"}, [] if first else [last])
 
 
 def tree_of(graph: Graph, *, first: bool) -> Tree:
     """The classes of a network; `first` says that flattened maps have their channels first."""
-    context = Context(graph, channels_first=first)
-
-    def describe(node: Node) -> Form:
-        function = FORMS.find(node.layer)
-        assert function is not None, f"{node.kind} is checked before"
-        made: Form = function(node.layer, node, context)
-        return made
-
-    return classes_of(graph, describe, _RESERVED | set(HELPERS))
+    return files.tree_of(LANGUAGE, Context(graph, channels_first=first))
 
 
 def source(subject: Subject, file: Path, *, first: bool) -> tuple[str, Tree]:
     """The text of the module, and the classes in it."""
-    graph = subject.graph
-    tree = tree_of(graph, first=first)
-    constants, scaled = _preprocessing(subject)
-    weights = file.with_suffix(".safetensors").name
-    shapes = {item.name: f"(batch, {_axes(item.type)})" for item in graph.inputs}
-    shapes |= {output.name: f"(batch, {_axes(graph.output_type(output))})" for output in graph.outputs}
-    docs = heading.docstring(subject, shapes, weights, "")
-    known = [*constants, 'WEIGHTS = Path(__file__).with_suffix(".safetensors")']
-    return assembled(docs, known, [*definitions(tree), *scaled, _load(tree.network.name)]), tree
+    tree = tree_of(subject.graph, first=first)
+    return files.text_of(LANGUAGE, subject, file, definitions(tree), _load(tree.network.name)), tree
 
 
 def definitions(tree: Tree) -> list[list[str]]:
     """The lines of each helper and class."""
-    writer = Writer(tree, DIALECT)
-    parts = [HELPERS[name].strip("\n").split("\n") for name in tree.helpers]
-    for own in tree.classes:
-        ending = _ties(tree, writer) if own is tree.network else []
-        parts.append(writer.text(own, described(own, tree), ending))
-    return parts
+    return files.definitions(tree, LANGUAGE, DIALECT, _array)
 
 
 def assembled(docs: list[str], known: list[str], parts: list[list[str]]) -> str:
     """The text of a file with all that it imports."""
-    body = "\n".join(line for part in parts for line in ["", "", *part])
-    return "\n".join([*docs, "", *_imports(body), "", *known, body]) + "\n"
-
-
-def _axes(kind: TensorType) -> str:
-    return ", ".join(map(str, (kind.channels, *kind.spatial)))
-
-
-def _imports(body: str) -> list[str]:
-    own = [f"import {name}" for name in ("itertools", "math") if re.search(rf"\b{name}\.", body)]
-    functional = ["import torch.nn.functional as F"] if re.search(r"\bF\.", body) else []
-    torch = ["import torch"] if re.search(r"\btorch\.", body) else []
-    return [
-        *own,
-        "from pathlib import Path",
-        "",
-        *torch,
-        *functional,
-        "from safetensors.torch import load_file",
-        "from torch import Tensor, nn",
-    ]
-
-
-def _ties(tree: Tree, writer: Writer) -> list[str]:
-    """Arrays of layers that are those of others, which are no one module with them."""
-    lines = []
-    for node, owner in tree.ties:
-        for weight in node.arrays:
-            name = _array(weight.name)
-            mine, theirs = (writer.at(tuple(path.split("."))) for path in (node.path, owner))
-            lines += fitted(f"{mine}.{name} = {theirs}.{name}", 8)
-    return lines
-
-
-def _preprocessing(subject: Subject) -> tuple[list[str], list[list[str]]]:
-    """Constants, and the function that makes of pixels what the network takes, where it takes one thing."""
-    if len(subject.graph.inputs) != 1:
-        return [], []
-    image = next(iter(subject.spec.inputs.values()))
-    text, constants = heading.scaling(image)
-    if not text:
-        return [], []
-    axes = ", 1" * len(image.type.spatial)
-    lines = [line for name, values in constants for line in fitted(f"{name} = {values!r}")]
-    for name, _ in constants:
-        text = text.replace(name, f"x.new_tensor({name}).view(-1{axes})")
-    shape = _axes(image.type)
-    doc = f"Numbers as the network takes them, of (batch, {shape})"
-    if image.type.is_map:
-        colours = f", {heading.order_of(image)} in the end" if heading.is_reversed(image) else ""
-        doc = f"Pixels from 0 to 255, (batch, {shape}), as the network takes them{colours}"
-    body = ["    x = x.flip(1)"] if heading.is_reversed(image) else []
-    return lines, [["def preprocess(x: Tensor) -> Tensor:", f'    """{doc}."""', *body, *fitted(f"return {text}", 4)]]
+    return files.assembled(LANGUAGE, docs, known, parts)
 
 
 def _load(name: str) -> list[str]:
