@@ -7,7 +7,7 @@ from typing import Any
 
 from archspec.importing.draft import CannotError, Flow
 from archspec.importing.operations import Operation
-from archspec.importing.values import Values, derived
+from archspec.importing.values import Values
 from archspec.kinds import find_kind
 from archspec.layers import Layer
 from archspec.types import TensorType
@@ -58,7 +58,7 @@ def handle(values: Values, operation: Operation) -> None:
             draft.said["{dense layers} at each place of a map are 1×1 convolutions"] += 1
         elif flows[0].last and not draft.last and "kernel" in arrays:
             kernel = arrays["kernel"]
-            arrays["kernel"] = derived(kernel, kernel.shape[::-1], lambda array: array.T)
+            arrays["kernel"] = kernel.turned
             ours = True
     if kind == "conv" and first is not None and 1 < first.channels == fields.get("groups"):
         kind, fields = _depthwise(fields, first.channels)
@@ -125,7 +125,7 @@ def _pointwise(
         inner, outer = kernel.shape if ours else kernel.shape[::-1]
         shape = (1,) * len(kind.spatial) + (inner, outer)
         change = (lambda array: array.reshape(shape)) if ours else (lambda array: array.T.reshape(shape))
-        arrays = {**arrays, "kernel": derived(kernel, shape, change)}
+        arrays = {**arrays, "kernel": kernel.changed(shape, change)}
     return "conv", made, arrays
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from archspec.diagnostics import count
 from archspec.importing.draft import CannotError, Entry, Flow
 from archspec.importing.operations import Operation
-from archspec.importing.values import Values, derived
+from archspec.importing.values import Values
 from archspec.importing.views import permuted, reshaped
 from archspec.weights.tensors import Tensor
 
@@ -242,7 +242,7 @@ def _matmul(values: Values, operation: Operation) -> None:
     inner, units = tensor.shape
     if kind.is_vector:
         ours = flow.last
-        kernel = tensor if ours else derived(tensor, (units, inner), np.transpose)
+        kernel = tensor if ours else tensor.changed((units, inner), np.transpose)
         fields: dict[str, Any] = {"units": units, "bias": False}
         source = values.draft.add("dense", fields, [flow.source], operation, arrays={"kernel": kernel}, ours=ours)
         values.give(operation, source, values.draft.last)
@@ -250,7 +250,7 @@ def _matmul(values: Values, operation: Operation) -> None:
     if not flow.last:
         raise CannotError("runs over columns instead of channels")
     shape = (1,) * len(kind.spatial) + (inner, units)
-    kernel = derived(tensor, shape, lambda array: array.reshape(shape))
+    kernel = tensor.shaped(shape)
     fields = {"filters": units, "kernel": 1, "bias": False}
     source = values.draft.add("conv", fields, [flow.source], operation, arrays={"kernel": kernel}, ours=True)
     values.draft.said["{dense layers} at each place of a map are 1×1 convolutions"] += 1

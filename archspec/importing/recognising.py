@@ -272,7 +272,7 @@ class _Work:
         tensor, units = self.constants[parts[1]], before.fields["units"]
         if tensor.shape[-1:] != (units,) or prod(tensor.shape) != units:
             return False
-        arrays = {**before.arrays, "bias": _reshaped(tensor, (units,))}
+        arrays = {**before.arrays, "bias": tensor.shaped((units,))}
         layer = _in_place(last, "dense", before.inputs, {**before.fields, "bias": True}, arrays)
         self.put(last, [before, last], replace(layer, said=before.said, name=before.name, scope=before.scope))
         return True
@@ -342,7 +342,7 @@ class _Work:
             own = tuple(size if axis in axes else 1 for axis, size in enumerate(shape))
             if full != own:
                 continue
-            arrays[name] = _reshaped(tensor, tuple(shape[axis] for axis in axes))
+            arrays[name] = tensor.shaped(tuple(shape[axis] for axis in axes))
             pieces.append(taker)
             end = taker
         fields: dict[str, Any] = {"epsilon": _short(epsilon), "scale": "scale" in arrays, "bias": "bias" in arrays}
@@ -385,7 +385,7 @@ class _Work:
             full = (1,) * (len(shape) - len(tensor.shape)) + tensor.shape
             if full != tuple(size if axis == 1 else 1 for axis, size in enumerate(shape)):
                 break
-            own[name] = _reshaped(tensor, (shape[1],))
+            own[name] = tensor.shaped((shape[1],))
             pieces.append(taker)
             end = taker
         fields = {
@@ -511,7 +511,3 @@ def _in_place(
 ) -> Operation:
     """A layer whose output is that of the last of its pieces."""
     return replace(last, kind=kind, inputs=inputs, fields=fields, arrays=arrays, why="")
-
-
-def _reshaped(tensor: Tensor, shape: Shape) -> Tensor:
-    return Tensor(shape, tensor.kind, lambda: tensor.load().reshape(shape))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from archspec.importing.draft import CannotError, Draft, Entry, Flow, inputs_of
 from archspec.importing.operations import Operation, Program
 from archspec.importing.views import made_of, shape_in_file, simplified
 from archspec.types import TensorType
-from archspec.weights.tensors import Tensor
 
 TO_FIRST, TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -120,8 +118,3 @@ def _has_last(name: str, program: Program) -> bool:
     for operation in users:
         turned = turned and operation.kind == "transpose" and tuple(operation.fields.get("axes", ())) == turn
     return usual != turned
-
-
-def derived(tensor: Tensor, shape: tuple[int, ...], change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """A tensor made of another when it is asked for."""
-    return Tensor(shape, tensor.kind, lambda: change(tensor.load()))

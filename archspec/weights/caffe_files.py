@@ -22,7 +22,7 @@ import numpy as np
 
 from archspec.formats.mapping import DamagedError, mapped
 from archspec.formats.protobuf import Message
-from archspec.weights.stored import address, changed, checked_shape, stored
+from archspec.weights.stored import address, checked_shape, stored
 from archspec.weights.tensors import Tensor, TensorFile, UnreadableError
 
 SUFFIX = ".caffemodel"
@@ -157,7 +157,7 @@ def _of_layer(layer: Layer) -> Iterator[tuple[str, Tensor]]:
         if len(blobs) != 3 or layer.blobs[2].size != 1:
             raise DamagedError(f"has a BatchNorm layer, {layer.name[:60]}, without the three blobs that Caffe's has")
         factor = blobs[2]
-        blobs = [changed(blob, lambda own: _divided(own, factor)) for blob in blobs[:2]]
+        blobs = [blob.changed(blob.shape, lambda own: _divided(own, factor)) for blob in blobs[:2]]
     if layer.type == "BN" and len(blobs) == 2:
         size = blobs[0].shape
         blobs += [Tensor.of(np.full(size, own, np.float32)) for own in (0, 1 - EPSILON)]
@@ -182,7 +182,7 @@ def _kernel(layer: Layer) -> Tensor:
         kernel = kernel.shaped(kernel.shape[2:])
     if not layer.transposed or len(kernel.shape) != 2:
         return kernel
-    return Tensor(kernel.shape[::-1], kernel.kind, lambda: kernel.load().T)
+    return kernel.turned
 
 
 def _flat(blob: Tensor) -> Tensor:

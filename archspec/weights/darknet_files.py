@@ -92,7 +92,7 @@ def in_order(graph: Graph, naming: Naming, file: TensorFile) -> TensorFile:
             shape = to_torch_shape(slot.weight, order_of(slot.node, layouts), slot.form)
             turned = row.transposed and array.node.kind == "dense" and array.name == "kernel"
             tensor = stored(file.path, row.start + 4 * at, shape[::-1] if turned else shape)
-            tensors[name] = _turned(tensor) if turned else tensor
+            tensors[name] = tensor.turned if turned else tensor
             at += slot.weight.size
         last = arrays[0].node.path
     if at < row.numbers:
@@ -104,10 +104,6 @@ def in_order(graph: Graph, naming: Naming, file: TensorFile) -> TensorFile:
             help=["the file is of another network, or of another number of classes"],
         )
     return TensorFile(file.path, tensors, file.about, layout="pytorch")
-
-
-def _turned(tensor: Tensor) -> Tensor:
-    return Tensor(tensor.shape[::-1], tensor.kind, lambda: tensor.load().T)
 
 
 def _counted(graph: Graph, names: Mapping[tuple[str, str], object], numbers: int) -> list[str]:

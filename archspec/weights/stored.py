@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -38,11 +38,6 @@ def stored(path: Path, start: int, shape: Sequence[int], kind: str = "float32") 
         return numbers(path, start + first * type_.itemsize, type_, end - first)
 
     return Tensor(tuple(shape), kind, lambda: flat(0, prod(shape)).reshape(shape), flat)
-
-
-def changed(tensor: Tensor, change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """A tensor whose numbers are others when they are read, of the same shape."""
-    return Tensor(tensor.shape, tensor.kind, lambda: change(tensor.load()))
 
 
 def checked_shape(sizes: Sequence[int], numbers: int, what: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -53,6 +53,15 @@ class Tensor:
     def shaped(self, shape: tuple[int, ...]) -> Tensor:
         """The same numbers in another shape."""
         return Tensor(shape, self.kind, lambda: self.load().reshape(shape), self.flat)
+
+    def changed(self, shape: Sequence[int], change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+        """A tensor of this shape that is made of the numbers when it is asked for."""
+        return Tensor(tuple(shape), self.kind, lambda: change(self.load()))
+
+    @property
+    def turned(self) -> Tensor:
+        """With its axes in the other order."""
+        return self.changed(self.shape[::-1], np.transpose)
 
     def rows(self, first: int, end: int) -> np.ndarray:
         """The part between two places of the first axis."""

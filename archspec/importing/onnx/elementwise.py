@@ -12,7 +12,6 @@ import numpy as np
 from archspec.diagnostics import count
 from archspec.importing.onnx.context import Context, tensor_from
 from archspec.importing.onnx.model import Node
-from archspec.importing.onnx.tensors import changed
 from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
 
@@ -103,7 +102,7 @@ def prelu(context: Context, node: Node) -> None:
     if own not in (1, channels) or not (alone or own == 1):
         raise NotHere(f"its slopes have the shape {list(slope.shape)}: they are neither one nor one for each channel")
     fields = {"shared": True} if own == 1 else {}
-    arrays = {"slope": changed(slope, (own,), lambda x: x.reshape(own))}
+    arrays = {"slope": slope.changed((own,), lambda x: x.reshape(own))}
     context.emit(node, "prelu", fields, inputs=[context.taken(node.inputs[0])], shape=shape, arrays=arrays)
 
 
@@ -179,7 +178,7 @@ def _spread(context: Context, node: Node, shapes: list[Shape]) -> tuple[str, Sha
     axis = node.attributes.get("axis", len(one) - len(other)) % max(1, len(one))
     shape = (*other, *(1 for _ in one[axis + len(other) :]))
     name = f"{node.outputs[0]}/spread"
-    context.hold(name, changed(tensor, shape, lambda x: x.reshape(shape)))
+    context.hold(name, tensor.shaped(shape))
     return name, shape
 
 
@@ -232,9 +231,9 @@ def gemm(context: Context, node: Node) -> None:
     if len(shape) != 2 or len(kernel.shape) != 2 or node.attributes.get("transA"):
         raise NotHere("its first input is no row of features for each sample")
     if not node.attributes.get("transB"):
-        kernel = changed(kernel, kernel.shape[::-1], np.transpose)
+        kernel = kernel.turned
     if (alpha := node.attributes.get("alpha", 1.0)) != 1.0:
-        kernel = changed(kernel, kernel.shape, partial(_times, alpha))
+        kernel = kernel.changed(kernel.shape, partial(_times, alpha))
     units, features = kernel.shape
     if features != shape[1]:
         raise NotHere(f"its matrix is for {count(features, 'feature')}, and its input has {shape[1]}")
@@ -245,8 +244,7 @@ def gemm(context: Context, node: Node) -> None:
             raise NotHere(f"its bias has the shape {list(bias.shape)} for {count(units, 'unit')}")
         beta = node.attributes.get("beta", 1.0)
         whole = prod(bias.shape) == units
-        arrays["bias"] = changed(
-            bias,
+        arrays["bias"] = bias.changed(
             (units,),
             lambda x: (x.reshape(units) if whole else np.broadcast_to(x.reshape(1), (units,))) * x.dtype.type(beta),
         )
@@ -267,7 +265,7 @@ def matmul(context: Context, node: Node) -> None:
         features, units = kernel.shape
         if features != one[-1]:
             raise NotHere(f"its matrix is for {count(features, 'feature')}, and its input has {one[-1]}")
-        arrays = {"kernel": changed(kernel, (units, features), np.transpose)}
+        arrays = {"kernel": kernel.changed((units, features), np.transpose)}
         fields = {"units": units, "bias": False, **({} if len(one) == 2 else {"axis": len(one) - 1})}
         out = (*one[:-1], units)
         context.emit(node, "dense", fields, inputs=inputs[:1], shape=out, arrays=arrays)
@@ -340,7 +338,7 @@ def group_norm(context: Context, node: Node) -> None:
         array = context.array(node, index, name)
         if array.shape == (groups,) != (shape[1],):
             # Up to version 20 there is one number for a group.
-            array = changed(array, (shape[1],), lambda x: np.repeat(x, shape[1] // groups))
+            array = array.changed((shape[1],), lambda x: np.repeat(x, shape[1] // groups))
         if array.shape != (shape[1],):
             raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
         arrays[name] = array

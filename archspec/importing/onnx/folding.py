@@ -14,7 +14,7 @@ import numpy as np
 from archspec.diagnostics import count
 from archspec.importing.onnx.context import MAX_FOLDED, Context, loaded, tensor_from
 from archspec.importing.onnx.model import Node
-from archspec.importing.onnx.tensors import TYPES, changed
+from archspec.importing.onnx.tensors import TYPES
 from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
 
@@ -72,7 +72,7 @@ def _transposed(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str,
     axes = attributes.get("perm", list(range(len(tensor.shape)))[::-1])
     if sorted(axes) != list(range(len(tensor.shape))):
         return None
-    return changed(tensor, tuple(tensor.shape[axis] for axis in axes), lambda x: x.transpose(axes))
+    return tensor.changed(tuple(tensor.shape[axis] for axis in axes), lambda x: x.transpose(axes))
 
 
 def _reshaped(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor | None:
@@ -80,7 +80,7 @@ def _reshaped(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, A
     if wanted is None:
         return None
     shape = reshaped(tensor.shape, [int(size) for size in wanted], bool(attributes.get("allowzero", 0)))
-    return changed(tensor, shape, lambda x: x.reshape(shape))
+    return tensor.shaped(shape)
 
 
 def _squeezed(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor | None:
@@ -88,13 +88,13 @@ def _squeezed(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, A
     every = [axis for axis, size in enumerate(tensor.shape) if size == 1]
     gone = {int(axis) % max(1, len(tensor.shape)) for axis in (every if axes is None else axes)}
     shape = tuple(size for axis, size in enumerate(tensor.shape) if axis not in gone)
-    return changed(tensor, shape, lambda x: x.reshape(shape)) if prod(shape) == prod(tensor.shape) else None
+    return tensor.shaped(shape) if prod(shape) == prod(tensor.shape) else None
 
 
 def _unsqueezed(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor | None:
     axes = rest[0].reshape(-1).tolist() if rest else attributes.get("axes", [])
     shape = unsqueezed(tensor.shape, [int(axis) for axis in axes])
-    return changed(tensor, shape, lambda x: x.reshape(shape))
+    return tensor.shaped(shape)
 
 
 def _same(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor:
@@ -104,7 +104,7 @@ def _same(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any])
 def _flattened(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor:
     axis = attributes.get("axis", 1) % (len(tensor.shape) + 1)
     shape = (prod(tensor.shape[:axis]), prod(tensor.shape[axis:]))
-    return changed(tensor, shape, lambda x: x.reshape(shape))
+    return tensor.shaped(shape)
 
 
 def _cast(tensor: Tensor, rest: list[np.ndarray], attributes: Mapping[str, Any]) -> Tensor | None:

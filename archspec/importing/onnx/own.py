@@ -19,7 +19,6 @@ from pydantic import ValidationError
 from archspec.diagnostics import ShapeError
 from archspec.importing.onnx.context import Context, Known
 from archspec.importing.onnx.model import Model, Node
-from archspec.importing.onnx.tensors import changed
 from archspec.importing.operations import Operation, Shape
 from archspec.kinds import find_kind, plain
 from archspec.layers import Layer, Weight
@@ -201,7 +200,7 @@ class Own:
                 return None
             if not weight.axes and tensor.shape != weight.shape:
                 # Factors of a map have axes of 1 behind the channels'.
-                tensor = _reshaped(tensor, weight.shape)
+                tensor = tensor.shaped(weight.shape)
             found[weight.name] = tensor
         return found
 
@@ -258,11 +257,7 @@ def _connected(tensor: Tensor, weight: Weight, connections: Sequence[Sequence[in
     if not fits or any(channel >= tensor.shape[1] for _, channel in pairs):
         return None
     rows, columns = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    return changed(tensor, weight.shape, lambda x: np.moveaxis(x[rows, columns], 0, -1))
-
-
-def _reshaped(tensor: Tensor, shape: Shape) -> Tensor:
-    return changed(tensor, shape, lambda x: x.reshape(shape))
+    return tensor.changed(weight.shape, lambda x: np.moveaxis(x[rows, columns], 0, -1))
 
 
 def _of_places(tensor: Tensor, weight: Weight) -> Tensor | None:
@@ -270,8 +265,8 @@ def _of_places(tensor: Tensor, weight: Weight) -> Tensor | None:
     if prod(tensor.shape) != weight.size:
         return None
     if weight.name == "bias":
-        return changed(tensor, weight.shape, lambda x: np.moveaxis(x, 0, -1))
-    return changed(tensor, weight.shape, lambda x: x.reshape(weight.shape))
+        return tensor.changed(weight.shape, lambda x: np.moveaxis(x, 0, -1))
+    return tensor.shaped(weight.shape)
 
 
 def image_of(model: Model, name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -155,8 +154,3 @@ def _loaded(content: memoryview, dtype: np.dtype, shape: tuple[int, ...]) -> np.
 
 def _unread(kind: str) -> np.ndarray:
     raise UnreadableError(f"is of type {kind}, which is not read")
-
-
-def changed(tensor: Tensor, shape: tuple[int, ...], change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """A tensor that is another one changed, which happens when its numbers are asked for."""
-    return Tensor(shape, tensor.kind, lambda: change(tensor.load()))

@@ -119,11 +119,6 @@ def _names(model: Model) -> list[str]:
 Handler = Callable[[Context, Node, Table], None]
 
 
-def changed(tensor: Tensor, shape: Shape, change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """A tensor that is another one changed, which happens when its numbers are asked for."""
-    return Tensor(shape, tensor.kind, lambda: change(tensor.load()))
-
-
 def _map(held: Held) -> Shape:
     if len(held.shape) != 4:
         raise NotHere(f"its input has {count(len(held.shape), 'axis')}; maps have four with the batch's")
@@ -147,7 +142,7 @@ def conv(context: Context, node: Node, options: Table) -> None:
     if len(kernel.shape) != 4 or channels % kernel.shape[3]:
         raise NotHere(f"its kernel is {list(kernel.shape)}, and its input has {count(channels, 'channel')}")
     filters, height, width, inner = kernel.shape
-    arrays = {"kernel": changed(kernel, (height, width, inner, filters), lambda x: x.transpose(1, 2, 3, 0))}
+    arrays = {"kernel": kernel.changed((height, width, inner, filters), lambda x: x.transpose(1, 2, 3, 0))}
     fields = {"filters": filters, "kernel": [height, width], **_window(options, 1, ((4, 1), (5, 1)))}
     if inner != channels:
         fields["groups"] = channels // inner
@@ -169,7 +164,7 @@ def depthwise_conv(context: Context, node: Node, options: Table) -> None:
     if len(kernel.shape) != 4 or kernel.shape[0] != 1 or kernel.shape[3] % channels:
         raise NotHere(f"its kernel is {list(kernel.shape)}, and its input has {count(channels, 'channel')}")
     _, height, width, filters = kernel.shape
-    arrays = {"kernel": changed(kernel, (height, width, 1, filters), lambda x: x.transpose(1, 2, 0, 3))}
+    arrays = {"kernel": kernel.changed((height, width, 1, filters), lambda x: x.transpose(1, 2, 0, 3))}
     fields = {"kernel": [height, width], **_window(options, 1, ((5, 1), (6, 1)))}
     fields |= _bias(context, node, arrays, filters)
     if filters != channels:
@@ -195,7 +190,7 @@ def transposed_conv(context: Context, node: Node, options: Table) -> None:
         total = (x[axis + 1] - 1) * strides[axis] + taps - out[axis + 1]
         sides.append([max(0, total) // 2, max(0, total) - max(0, total) // 2])
         extra.append(max(0, -total))
-    arrays = {"kernel": changed(kernel, (height, width, inner, filters), lambda x: x.transpose(1, 2, 3, 0))}
+    arrays = {"kernel": kernel.changed((height, width, inner, filters), lambda x: x.transpose(1, 2, 3, 0))}
     fields = {"filters": filters, "kernel": [height, width], "stride": strides, "pad": sides}
     if any(extra):
         fields["output_pad"] = extra
@@ -221,7 +216,7 @@ def dense(context: Context, node: Node, options: Table) -> None:
     if len(kernel.shape) != 2 or options.number(1, "i1"):
         raise NotHere("its matrix is laid out in a way of its own")
     units, features = kernel.shape
-    arrays = {"kernel": changed(kernel, (features, units), np.transpose)}
+    arrays = {"kernel": kernel.changed((features, units), np.transpose)}
     fields = {"units": units, **_bias(context, node, arrays, units)}
     inputs = [context.taken(node.inputs[0])]
     if shape[-1] != features or (len(shape) > 2 and not options.number(2, "bool")):
@@ -237,7 +232,7 @@ def matmul(context: Context, node: Node, options: Table) -> None:
     if options.number(0, "bool") or len(kernel.shape) != 2:
         raise NotHere("it multiplies matrices that are no weights")
     if options.number(1, "bool"):
-        kernel = changed(kernel, kernel.shape[::-1], np.transpose)
+        kernel = kernel.turned
     fields = {"units": kernel.shape[1], "bias": False}
     context.emit(node, "dense", fields, arrays={"kernel": kernel})
 
@@ -299,7 +294,7 @@ def prelu(context: Context, node: Node, options: Table) -> None:
     if own not in (1, channels) or (own == channels and slope.shape[-1:] != (channels,)):
         raise NotHere(f"its slopes have the shape {list(slope.shape)}: they are neither one nor one for each channel")
     fields = {"shared": True} if own == 1 and channels != 1 else {}
-    context.emit(node, "prelu", fields, arrays={"slope": changed(slope, (own,), lambda x: x.reshape(own))})
+    context.emit(node, "prelu", fields, arrays={"slope": slope.changed((own,), lambda x: x.reshape(own))})
 
 
 def lrn(context: Context, node: Node, options: Table) -> None:

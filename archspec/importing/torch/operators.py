@@ -265,7 +265,7 @@ def addmm(context: Context, node: Node) -> None:
     if node.given.get("beta", 1) != 1 or node.given.get("alpha", 1) != 1:
         raise NotHere("it has factors (alpha, beta)")
     kernel = context.needed(node, "mat2")
-    arrays = {"kernel": _turned(kernel), **context.arrays_of(node, {"bias": "self"})}
+    arrays = {"kernel": kernel.turned, **context.arrays_of(node, {"bias": "self"})}
     fields = {"units": kernel.shape[1], "bias": True}
     context.emit(node, "dense", fields, inputs=[context.x(node, "mat1")], arrays=arrays)
 
@@ -278,11 +278,7 @@ def matmul(context: Context, node: Node) -> None:
         raise NotHere("it multiplies matrices that are no weights")
     rank = len(context.shape(x))
     fields = {"units": kernel.shape[1], "bias": False, **({} if rank == 2 else {"axis": rank - 1})}
-    context.emit(node, "dense", fields, inputs=[x], arrays={"kernel": _turned(kernel)})
-
-
-def _turned(tensor: Tensor) -> Tensor:
-    return Tensor(tensor.shape[::-1], tensor.kind, lambda: tensor.load().T)
+    context.emit(node, "dense", fields, inputs=[x], arrays={"kernel": kernel.turned})
 
 
 def pool(kind: str) -> Handler:
@@ -358,7 +354,7 @@ def gelu(context: Context, node: Node) -> None:
 def prelu(context: Context, node: Node) -> None:
     slope = context.needed(node, "weight")
     shared = prod(slope.shape) == 1 and context.shape(context.x(node))[1] != 1
-    own = Tensor((prod(slope.shape),), slope.kind, lambda: slope.load().reshape(-1))
+    own = slope.shaped((slope.size,))
     context.emit(node, "prelu", {"shared": True} if shared else {}, arrays={"slope": own})
 
 
@@ -437,7 +433,7 @@ def _reshaped(context: Context, node: Node) -> None:
         return
     if x in context.held:
         tensor = context.held[x]
-        context.held[node.outputs[0]] = Tensor(after, tensor.kind, lambda: tensor.load().reshape(after))
+        context.held[node.outputs[0]] = tensor.shaped(after)
         return
     if not after or before[0] != after[0]:
         raise NotHere(f"it takes the batch's axis together with others: {list(before)} becomes {list(after)}")
@@ -465,7 +461,7 @@ def permute(context: Context, node: Node) -> None:
         axes = axes[::-1]
     tensor = context.held.get(x)
     if tensor is not None:
-        turned = Tensor(tuple(tensor.shape[axis] for axis in axes), tensor.kind, lambda: tensor.load().transpose(axes))
+        turned = tensor.changed([tensor.shape[axis] for axis in axes], lambda x: x.transpose(axes))
         context.held[node.outputs[0]] = turned
         return
     context.emit(node, "transpose", {"axes": axes})
