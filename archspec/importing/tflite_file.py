@@ -11,8 +11,9 @@ from archspec.importing.operations import UNFIT, NotHere, Operation, Program, Va
 from archspec.importing.reading import times, told
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
+from archspec.importing.tflite.context import Context
 from archspec.importing.tflite.model import Model, Node, model_of
-from archspec.importing.tflite.operators import HANDLERS, Context
+from archspec.importing.tflite.operators import HANDLERS
 
 QUANTISED = "is of a quantised network, whose whole numbers stand for others: import its float file"
 _WHY = {"IF": "runs one graph or another, as values say", "WHILE": "runs a graph as often as values say"}

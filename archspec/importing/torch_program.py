@@ -14,7 +14,8 @@ from archspec.importing.reading import times, told
 from archspec.importing.recognising import recognised
 from archspec.importing.scopes import named
 from archspec.importing.torch.archive import Archive, is_open, opened, sizes
-from archspec.importing.torch.operators import HANDLERS, Context, Name, Node
+from archspec.importing.torch.context import Context, Name, Node
+from archspec.importing.torch.operators import HANDLERS
 
 MAX_NODES = 100_000
 

@@ -20,7 +20,8 @@ from archspec.exporting.export import export
 from archspec.importing import torch_program
 from archspec.importing.building import Built, built
 from archspec.importing.operations import NotHere
-from archspec.importing.torch.operators import HANDLERS, Context, Name, Node
+from archspec.importing.torch.context import Context, Name, Node
+from archspec.importing.torch.operators import HANDLERS
 from archspec.loading import load
 from tests.importing.running import apart, ours
 

@@ -13,7 +13,8 @@ from archspec.exporting.source import files
 from archspec.exporting.source.body import Body, Words, condition_of, filled
 from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Tree
 from archspec.exporting.source.keras_helpers import HELPERS, with_needs
-from archspec.exporting.source.keras_layers import KerasContext, form, is_general
+from archspec.exporting.source.keras_layers import KerasContext, is_general
+from archspec.exporting.source.keras_places import FORMS
 from archspec.exporting.source.layout import INDENT, definition, fitted
 from archspec.exporting.source.modules import bracketed, counted_range, declared, described
 from archspec.exporting.source.naming import attribute, snake
@@ -48,7 +49,7 @@ def _imports(body: str) -> list[str]:
 
 
 LANGUAGE = files.Language(
-    forms=form,
+    forms=FORMS,
     helpers=HELPERS,
     reserved=_RESERVED,
     axes=lambda kind: kind.shape,
@@ -59,7 +60,7 @@ LANGUAGE = files.Language(
         begin=lambda bgr: [f'x = np.asarray(x, "float32"){"[..., ::-1]" if bgr else ""}'],
     ),
 )
-supports = form.supports
+supports = FORMS.supports
 
 
 def write(subject: Subject, file: Path) -> Written:

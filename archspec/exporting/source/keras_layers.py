@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from archspec.exporting.source.classes import Argument, Form
-from archspec.exporting.source.forms import Context, Raw, kinds, on, one, sliced
+from archspec.exporting.source.forms import Context, Raw, kinds, on, one
 from archspec.exporting.targets import Emitters
 from archspec.graph import Graph, Node
 from archspec.types import TensorType
@@ -83,11 +83,11 @@ def padding_of(node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
         return on(own.kernel, x), on(own.stride, x), on(own.dilation, x), tuple(own.padding(x))
     if node.kind in ("max_pool", "avg_pool"):
         window, stride, padding = own.laid(x)
-        return tuple(window), tuple(stride), (1,) * len(window), _not_cut(padding)
+        return tuple(window), tuple(stride), (1,) * len(window), not_cut(padding)
     return None
 
 
-def _not_cut(sides: Sequence[tuple[int, int]]) -> Sides:
+def not_cut(sides: Sequence[tuple[int, int]]) -> Sides:
     """Borders without what windows leave out at the end, which they leave out anyhow."""
     return tuple((before, max(0, after)) for before, after in sides)
 
@@ -104,15 +104,15 @@ def _is_same(node: Node) -> bool:
     return True
 
 
-def _rank(x: TensorType) -> int:
+def rank_of(x: TensorType) -> int:
     return max(1, len(x.spatial))
 
 
-def _setting(name: str, value: Any, sort: str = "") -> Argument:
+def setting(name: str, value: Any, sort: str = "") -> Argument:
     return Argument(name, value, name, sort or name)
 
 
-def _border(sides: Sides) -> Argument:
+def border(sides: Sides) -> Argument:
     """A border as `ZeroPadding2D` has it."""
     value: Any = sides if len(sides) == 2 else sides[0]
     if all(before == after for before, after in sides):
@@ -120,7 +120,7 @@ def _border(sides: Sides) -> Argument:
     return Argument("pad", value, "pad", "pad")
 
 
-def _padded(sides: Sides) -> Argument:
+def padded(sides: Sides) -> Argument:
     """A border as `ops.pad` has it."""
     return Argument("pad", ((0, 0), *sides, (0, 0)), "pad", "sides")
 
@@ -153,11 +153,11 @@ def _conv(layer: Any, node: Node, context: KerasContext) -> Form:
     if not depthwise:
         arguments.append(Argument("groups", layer.groups, "groups", "groups", 1))
     arguments.append(Argument("use_bias", layer.bias, "bias", "bias", True))
-    use = f"{{self}}(layers.ZeroPadding{_rank(x)}D({{pad}})({{0}}))" if way == "zeros" else "{self}({0})"
+    use = f"{{self}}(layers.ZeroPadding{rank_of(x)}D({{pad}})({{0}}))" if way == "zeros" else "{self}({0})"
     if every:
         use += f"[:, {', '.join(f'::{step}' for step in stride)}]"
-    name = f"layers.{'DepthwiseConv' if depthwise else 'Conv'}{_rank(x)}D"
-    return Form(use, name, tuple(arguments), (_border(sides),) if way == "zeros" else ())
+    name = f"layers.{'DepthwiseConv' if depthwise else 'Conv'}{rank_of(x)}D"
+    return Form(use, name, tuple(arguments), (border(sides),) if way == "zeros" else ())
 
 
 @form(*kinds("transposed_conv"))
@@ -172,11 +172,11 @@ def _transposed(layer: Any, node: Node, context: KerasContext) -> Form:
         Argument("strides", one(on(layer.stride, x)), "stride", "stride", 1),
         Argument("use_bias", layer.bias, "bias", "bias", True),
     )
-    make = f"layers.Conv{_rank(x)}DTranspose"
+    make = f"layers.Conv{rank_of(x)}DTranspose"
     if not any(map(any, crop)):
         return Form("{self}({0})", make, arguments)
-    cut = _border(crop)._replace(name="crop", said="crop", sort="crop")
-    return Form(f"layers.Cropping{_rank(x)}D({{crop}})({{self}}({{0}}))", make, arguments, (cut,))
+    cut = border(crop)._replace(name="crop", said="crop", sort="crop")
+    return Form(f"layers.Cropping{rank_of(x)}D({{crop}})({{self}}({{0}}))", make, arguments, (cut,))
 
 
 def _crop_of(node: Node) -> Sides:
@@ -304,11 +304,11 @@ def _layer_norm(layer: Any, node: Node, context: KerasContext) -> Form:
 
 @form(*kinds("lrn"))
 def _lrn(layer: Any, node: Node, context: KerasContext) -> Form:
-    text, settings = "lrn({0}, {size}", [_setting("size", layer.size)]
+    text, settings = "lrn({0}, {size}", [setting("size", layer.size)]
     for name, value, default in (("alpha", layer.alpha, 1e-4), ("beta", layer.beta, 0.75), ("k", layer.k, 1.0)):
         if value != default:
             text += f", {name}={{{name}}}"
-            settings.append(_setting(name, value))
+            settings.append(setting(name, value))
     return Form(f"{text})", settings=tuple(settings), helpers=("lrn",))
 
 
@@ -321,7 +321,7 @@ def _layer_scale(layer: Any, node: Node, context: KerasContext) -> Form:
 
 @form(*kinds("l2_normalise"))
 def _l2(layer: Any, node: Node, context: KerasContext) -> Form:
-    settings = (_setting("epsilon", layer.epsilon),)
+    settings = (setting("epsilon", layer.epsilon),)
     return Form("l2_normalise({0}, {epsilon})", settings=settings, helpers=("l2_normalise",))
 
 
@@ -333,7 +333,7 @@ def _dropout(layer: Any, node: Node, context: KerasContext) -> Form:
         return Form("{self}({0})", "StochasticDepth", (rate, mode), helpers=("StochasticDepth",))
     x = node.input_types[0]
     spatial = node.kind == "spatial_dropout" and not x.is_vector
-    return Form("{self}({0})", f"layers.SpatialDropout{_rank(x)}D" if spatial else "layers.Dropout", (rate,))
+    return Form("{self}({0})", f"layers.SpatialDropout{rank_of(x)}D" if spatial else "layers.Dropout", (rate,))
 
 
 @form(*kinds("prelu"))
@@ -373,247 +373,18 @@ def _mish(layer: Any, node: Node, context: KerasContext) -> Form:
 def _with_number(layer: Any, node: Node, context: KerasContext) -> Form:
     match node.kind:
         case "elu":
-            return Form("ops.elu({0}, {alpha})", settings=(_setting("alpha", layer.alpha),))
+            return Form("ops.elu({0}, {alpha})", settings=(setting("alpha", layer.alpha),))
         case "leaky_relu":
-            return Form("ops.leaky_relu({0}, {slope})", settings=(_setting("slope", layer.slope),))
+            return Form("ops.leaky_relu({0}, {slope})", settings=(setting("slope", layer.slope),))
         case "gelu":
             return Form("ops.gelu({0})" if layer.approximate else "ops.gelu({0}, approximate=False)")
         case "softplus":
             if layer.beta == 1:
                 return Form("ops.softplus({0})")
             scaled = "ops.softplus(layers.Rescaling({beta})({0})) / {beta}"
-            return Form(scaled, settings=(_setting("beta", layer.beta),), loose=True)
+            return Form(scaled, settings=(setting("beta", layer.beta),), loose=True)
         case "scale":
             # A factor times a tensor is a sparse one to Keras, where code of custom layers is traced.
             return Form("{self}({0})", "layers.Rescaling", (Argument("", layer.factor, "factor", "factor"),))
-    numbers = _setting("amplitude", layer.amplitude), _setting("slope", layer.slope)
+    numbers = setting("amplitude", layer.amplitude), setting("slope", layer.slope)
     return Form("scaled_tanh({0}, {amplitude}, {slope})", settings=numbers, helpers=("scaled_tanh",))
-
-
-@form(*kinds("add", "average", "multiply", "maximum"))
-def _join(layer: Any, node: Node, context: KerasContext) -> Form:
-    places = [f"{{{place}}}" for place in range(len(node.inputs))]
-    if node.kind == "maximum":
-        text = places[0]
-        for place in places[1:]:
-            text = f"ops.maximum({text}, {place})"
-        return Form(text)
-    text = (" * " if node.kind == "multiply" else " + ").join(places)
-    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
-
-
-@form(*kinds("concat"))
-def _concat(layer: Any, node: Node, context: KerasContext) -> Form:
-    return Form(f"ops.concatenate([{', '.join(f'{{{place}}}' for place in range(len(node.inputs)))}], axis=-1)")
-
-
-@form(*kinds("channel_shuffle"))
-def _shuffle(layer: Any, node: Node, context: KerasContext) -> Form:
-    groups = (_setting("groups", layer.groups),)
-    return Form("channel_shuffle({0}, {groups})", settings=groups, helpers=("channel_shuffle",))
-
-
-def _pool(name: str, node: Node, context: KerasContext, taken: str = "{0}", more: Sequence[Argument] = ()) -> Form:
-    """A pooling that Keras has; its border is `same`, or was made before."""
-    found = padding_of(node)
-    assert found is not None
-    window, stride, _, _ = found
-    same = taken == "{0}" and context.way(node) == "same"
-    arguments = (
-        Argument("", one(window), "window", "kernel"),
-        Argument("strides", one(stride), "stride", "stride", one(window)),
-        Argument("padding", "same" if same else "valid", "padding", "padding", "valid"),
-    )
-    return Form(f"{{self}}({taken})", f"layers.{name}{_rank(node.input_types[0])}D", arguments, tuple(more))
-
-
-@form(*kinds("max_pool"))
-def _max_pool(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    found = padding_of(node)
-    assert found is not None
-    window, stride, _, sides = found
-    dilation = on(layer.dilation, x)
-    numbers = (
-        Argument("window", window, "window", "window"),
-        Argument("stride", stride, "stride", "strides"),
-        Argument("dilation", dilation, "dilation", "dilations"),
-    )
-    if context.gives_indices(node):
-        text = "max_pool_with_taps({0}, {window}, {stride}, {pad}, {dilation})"
-        text += "" if context.gives_values(node) else "[1]"
-        pad = Argument("pad", sides, "pad", "sides")
-        return Form(text, settings=(*numbers, pad), helpers=("max_pool_with_taps",))
-    bordered = 'ops.pad({0}, {pad}, constant_values=float("-inf"))'
-    own = any(map(any, sides))
-    if {*dilation} != {1}:
-        taken, pad_ = (bordered, (_padded(sides),)) if own else ("{0}", ())
-        text = f"dilated_max_pool({taken}, {{window}}, {{stride}}, {{dilation}})"
-        return Form(text, settings=(*numbers, *pad_), helpers=("dilated_max_pool",))
-    if context.way(node) == "zeros":
-        return _pool("MaxPooling", node, context, bordered, (_padded(sides),))
-    return _pool("MaxPooling", node, context)
-
-
-@form(*kinds("max_unpool"))
-def _max_unpool(layer: Any, node: Node, context: KerasContext) -> Form:
-    taps = node.input_types[1].taps
-    assert taps is not None
-    settings = (
-        Argument("window", taps.window, "window", "window"),
-        Argument("stride", taps.stride, "stride", "strides"),
-        Argument("before", taps.before, "before", "before"),
-        Argument("dilation", taps.dilation, "dilation", "dilations"),
-        Argument("size", taps.map[:-1], "size", "size"),
-    )
-    text = "max_unpool({0}, {1}, {window}, {stride}, {before}, {dilation}, {size})"
-    return Form(text, settings=settings, helpers=("max_unpool",))
-
-
-@form(*kinds("avg_pool"))
-def _avg_pool(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    found = padding_of(node)
-    assert found is not None
-    window, stride, _, sides = found
-    counts = layer.divisors(x)
-    full = all(set(own) == {taps} for own, taps in zip(counts, window, strict=True))
-    if full and context.way(node) == "none":
-        return _pool("AveragePooling", node, context)
-    if full:
-        return _pool(
-            "AveragePooling", node, context, f"layers.ZeroPadding{_rank(x)}D({{pad}})({{0}})", (_border(sides),)
-        )
-    if not layer.count_pad and context.way(node) == "same":
-        return _pool("AveragePooling", node, context)
-    settings = (
-        Argument("window", window, "window", "window"),
-        Argument("stride", stride, "stride", "strides"),
-        Argument("pad", sides, "pad", "sides"),
-        Argument("counts", counts, "counts", "counts"),
-    )
-    return Form("avg_pool({0}, {window}, {stride}, {pad}, {counts})", settings=settings, helpers=("avg_pool",))
-
-
-@form(*kinds("subsample"))
-def _subsample(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    window, stride, padding = layer.laid(x)
-    arguments = (
-        Argument("", tuple(window), "window", "window"),
-        Argument("", tuple(stride), "stride", "strides"),
-        Argument("", _not_cut(padding), "pad", "sides"),
-        Argument("", layer.area(x), "area", "area"),
-    )
-    return Form("{self}({0})", "Subsample", arguments, helpers=("Subsample",))
-
-
-@form(*kinds("adaptive_avg_pool", "adaptive_max_pool"))
-def _adaptive(layer: Any, node: Node, context: KerasContext) -> Form:
-    x, y = node.input_types[0], node.output
-    name = "Average" if node.kind == "adaptive_avg_pool" else "Max"
-    if x.spatial == y.spatial:
-        return Form("{0}")
-    if all(before % after == 0 for before, after in zip(x.spatial, y.spatial, strict=True)):
-        window = one([before // after for before, after in zip(x.spatial, y.spatial, strict=True)])
-        return Form("{self}({0})", f"layers.{name}Pooling{_rank(x)}D", (Argument("", window, "window", "kernel"),))
-    size = (Argument("size", y.spatial, "size", "size"),)
-    pool = "ops.mean" if name == "Average" else "ops.max"
-    return Form(f"adaptive_pool({{0}}, {{size}}, {pool})", settings=size, helpers=("adaptive_pool",))
-
-
-@form(*kinds("global_avg_pool", "global_max_pool"))
-def _global(layer: Any, node: Node, context: KerasContext) -> Form:
-    way = "Average" if node.kind == "global_avg_pool" else "Max"
-    keep = Argument("keepdims", layer.keep_dims, "keepdims", "keepdims", False)
-    return Form("{self}({0})", f"layers.Global{way}Pooling{_rank(node.input_types[0])}D", (keep,))
-
-
-@form(*kinds("flatten"))
-def _flatten(layer: Any, node: Node, context: KerasContext) -> Form:
-    return Form("{0}") if node.input_types[0].is_vector else Form("{self}({0})", "layers.Flatten")
-
-
-@form(*kinds("reshape"))
-def _reshape(layer: Any, node: Node, context: KerasContext) -> Form:
-    x, y = node.input_types[0], node.output
-    if layer.order == "channels_first":
-        # Numbers go on in the order of (channels, height, width).
-        first = "ops.moveaxis({0}, -1, 1)" if not x.is_vector else "{0}"
-        inner = f"ops.reshape({first}, (-1, {', '.join(map(str, (y.channels, *y.spatial)))}))"
-        return Form(f"ops.moveaxis({inner}, 1, -1)" if not y.is_vector else inner)
-    return Form("{self}({0})", "layers.Reshape", (Argument("", y.shape, "shape", "shape"),))
-
-
-@form(*kinds("pad"))
-def _pad_layer(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    sides = tuple(on(layer.sides, x))
-    if layer.mode == "constant" and not layer.value:
-        return Form("{self}({0})", f"layers.ZeroPadding{_rank(x)}D", (_border(sides)._replace(name=""),))
-    if layer.mode == "constant":
-        value = _setting("value", layer.value)
-        return Form("ops.pad({0}, {pad}, constant_values={value})", settings=(_padded(sides), value))
-    mode = "reflect" if layer.mode == "reflect" else "edge"
-    return Form(f'ops.pad({{0}}, {{pad}}, mode="{mode}")', settings=(_padded(sides),))
-
-
-@form(*kinds("pad_channels"))
-def _pad_channels(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    steps = [":" if step == 1 else f"::{step}" for step in on(layer.stride, x)]
-    taken = "{0}" if set(steps) <= {":"} else f"{{0}}[:, {', '.join(steps)}]"
-    pad = (*((0, 0),) * len(x.shape), (0, layer.channels - x.channels))
-    return Form(f"ops.pad({taken}, {{pad}})", settings=(Argument("pad", pad, "pad", "sides"),))
-
-
-@form(*kinds("crop"))
-def _crop(layer: Any, node: Node, context: KerasContext) -> Form:
-    x, y = node.input_types[0], node.output
-    sides = tuple(
-        (before, have - before - own)
-        for (before, _), have, own in zip(layer.taken(*node.input_types), x.spatial, y.spatial, strict=True)
-    )
-    return Form("{self}({0})", f"layers.Cropping{_rank(x)}D", (_border(sides)._replace(name="", sort="crop"),))
-
-
-@form(*kinds("slice"))
-def _slice(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    places = layer.places(x)
-    cuts = [sliced(own.start, own.stop, own.step, size) for own, size in zip(places, x.shape, strict=True)]
-    return Form(f"{{0}}[:, {', '.join(cuts)}]")
-
-
-@form(*kinds("resize"))
-def _resize(layer: Any, node: Node, context: KerasContext) -> Form:
-    x, y = node.input_types[0], node.output
-    whole = all(after % before == 0 for before, after in zip(x.spatial, y.spatial, strict=True))
-    if layer.mode != "bilinear" and whole:
-        factor = one([after // before for before, after in zip(x.spatial, y.spatial, strict=True)])
-        return Form("{self}({0})", f"layers.UpSampling{_rank(x)}D", (Argument("", factor, "factor", "factor"),))
-    if layer.mode == "bilinear" and whole and x.is_map and not layer.align_corners:
-        factor = one([after // before for before, after in zip(x.spatial, y.spatial, strict=True)])
-        way = Argument("interpolation", "bilinear", "interpolation", "interpolation")
-        return Form("{self}({0})", "layers.UpSampling2D", (Argument("", factor, "factor", "factor"), way))
-    size = (Argument("size", y.spatial, "size", "size"),)
-    if layer.mode != "bilinear":
-        return Form("nearest({0}, {size})", settings=size, helpers=("nearest",))
-    more = ", align_corners=True" if layer.align_corners else ""
-    return Form(f"linear({{0}}, {{size}}{more})", settings=size, helpers=("linear",))
-
-
-@form(*kinds("unpool"))
-def _unpool(layer: Any, node: Node, context: KerasContext) -> Form:
-    x = node.input_types[0]
-    factor = tuple(on(layer.factor, x))
-    if layer.mode == "nearest":
-        return Form("{self}({0})", f"layers.UpSampling{_rank(x)}D", (Argument("", one(factor), "factor", "factor"),))
-    return Form("bed_of_nails({0}, {factor})", settings=(_setting("factor", factor),), helpers=("bed_of_nails",))
-
-
-@form(*kinds("space_to_depth", "depth_to_space"))
-def _blocks(layer: Any, node: Node, context: KerasContext) -> Form:
-    block = (_setting("block", layer.block),)
-    fast = "" if layer.order == "pytorch" else ", channels_fastest=True"
-    return Form(f"{node.kind}({{0}}, {{block}}{fast})", settings=block, helpers=(node.kind,))
