@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archspec.importing.operations import NotHere, Operation, Shape
@@ -119,3 +119,7 @@ class Context:
         )  # fmt: skip
         self.operations.append(operation)
         return name
+
+
+Handler = Callable[[Context, Node], None]
+"""What makes operations of a call."""

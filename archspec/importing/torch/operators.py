@@ -2,91 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from archspec.diagnostics import count
 from archspec.importing.operations import NotHere
-from archspec.importing.resizing import fields_of
-from archspec.importing.torch.context import Context, Name, Node
+from archspec.importing.torch.context import Context, Handler, Name, Node
+from archspec.importing.torch.shapes import (
+    blocks,
+    cat,
+    dropout,
+    expand,
+    pad,
+    permute,
+    reshaped,
+    same,
+    select,
+    shuffle,
+    slice_,
+    split,
+    to_type,
+)
+from archspec.importing.torch.windows import adaptive_pool, conv, pool, transposed_conv, upsample, window_mean
 from archspec.weights.tensors import Tensor
-
-Handler = Callable[[Context, Node], None]
-
-
-def _pair(value: Any, default: int, axes: int) -> list[int]:
-    """Numbers for the axes of places, of one number for both."""
-    numbers = [default] if value in (None, []) else [value] if isinstance(value, int) else list(value)
-    return numbers * axes if len(numbers) == 1 and axes > 1 else numbers
-
-
-def _both(numbers: Sequence[int]) -> list[int]:
-    """For height and width: of a signal the one number twice."""
-    return list(numbers) * (2 if len(numbers) == 1 else 1)
-
-
-def _axes(context: Context, name: str) -> int:
-    axes = len(context.shape(name)) - 2
-    if axes not in (1, 2):
-        raise NotHere(f"it works on {count(axes, 'axis')} beside the channels; maps have two and signals one")
-    return axes
-
-
-def conv(context: Context, node: Node) -> None:
-    x = context.x(node)
-    axes, channels = _axes(context, x), context.shape(x)[1]
-    kernel = context.needed(node, "weight")
-    groups = node.given.get("groups", 1)
-    if node.given.get("transposed"):
-        transposed_conv(context, node)
-        return
-    arrays = {"kernel": kernel, **context.arrays_of(node, {"bias": "bias"})}
-    filters, inner, *taps = kernel.shape
-    if inner * groups != channels or len(taps) != axes:
-        raise NotHere(f"its kernel is {list(kernel.shape)}, and its input has {count(channels, 'channel')}")
-    fields: dict[str, Any] = {"kernel": _both(taps), "stride": _both(_pair(node.given.get("stride"), 1, axes))}
-    spread = _pair(node.given.get("dilation"), 1, axes)
-    if any(step != 1 for step in spread):
-        fields["dilation"] = _both(spread)
-    padding = node.given.get("padding")
-    if isinstance(padding, str):
-        total = [(size - 1) * step for size, step in zip(taps, spread, strict=True)]
-        sides = [[size // 2, size - size // 2] if padding == "same" else [0, 0] for size in total]
-    else:
-        sides = [[size, size] for size in _pair(padding, 0, axes)]
-    fields |= {"pad": sides, "bias": "bias" in arrays}
-    if groups > 1 and groups == channels:
-        fields |= {"multiplier": filters // groups} if filters != groups else {}
-        context.emit(node, "depthwise_conv", fields, inputs=[x], arrays=arrays)
-        return
-    fields |= {"filters": filters, **({"groups": groups} if groups > 1 else {})}
-    context.emit(node, "conv", fields, inputs=[x], arrays=arrays)
-
-
-def transposed_conv(context: Context, node: Node) -> None:
-    x = context.x(node)
-    axes = _axes(context, x)
-    kernel = context.needed(node, "weight")
-    groups = node.given.get("groups", 1)
-    arrays = {"kernel": kernel, **context.arrays_of(node, {"bias": "bias"})}
-    taps = kernel.shape[2:]
-    fields: dict[str, Any] = {
-        "filters": kernel.shape[1] * groups,
-        "kernel": _both(taps),
-        "stride": _both(_pair(node.given.get("stride"), 1, axes)),
-        "pad": [[size, size] for size in _pair(node.given.get("padding"), 0, axes)],
-        "bias": "bias" in arrays,
-    }
-    for field, name, usual in (("dilation", "dilation", 1), ("output_pad", "output_padding", 0)):
-        numbers = _pair(node.given.get(name), usual, axes)
-        if any(number != usual for number in numbers):
-            fields[field] = _both(numbers)
-    if groups > 1:
-        fields["groups"] = groups
-    context.emit(node, "transposed_conv", fields, inputs=[x], arrays=arrays)
 
 
 def batch_norm(context: Context, node: Node) -> None:
@@ -167,47 +106,6 @@ def matmul(context: Context, node: Node) -> None:
     rank = len(context.shape(x))
     fields = {"units": kernel.shape[1], "bias": False, **({} if rank == 2 else {"axis": rank - 1})}
     context.emit(node, "dense", fields, inputs=[x], arrays={"kernel": kernel.turned})
-
-
-def pool(kind: str) -> Handler:
-    def handle(context: Context, node: Node) -> None:
-        x = context.x(node)
-        axes = _axes(context, x)
-        window = _pair(node.given.get("kernel_size"), 1, axes)
-        fields: dict[str, Any] = {
-            "window": _both(window),
-            "stride": _both(_pair(node.given.get("stride") or window, 1, axes)),
-            "pad": [[size, size] for size in _pair(node.given.get("padding"), 0, axes)],
-        }
-        if node.given.get("ceil_mode"):
-            fields["rounding"] = "ceil"
-        spread = _pair(node.given.get("dilation"), 1, axes)
-        if any(step != 1 for step in spread):
-            fields["dilation"] = _both(spread)
-        if node.given.get("divisor_override") is not None:
-            raise NotHere(f"it divides by {node.given['divisor_override']}")
-        if kind == "avg_pool" and node.given.get("count_include_pad") is False:
-            fields["count_pad"] = False
-        context.emit(node, kind, fields, inputs=[x])
-
-    return handle
-
-
-def adaptive_pool(kind: str) -> Handler:
-    def handle(context: Context, node: Node) -> None:
-        x = context.x(node)
-        axes = _axes(context, x)
-        own = node.given.get("output_size")
-        size = [
-            have if wanted is None else wanted
-            for wanted, have in zip(_pair(own, 1, axes), context.shape(x)[2:], strict=True)
-        ]
-        if set(size) == {1}:
-            context.emit(node, f"global_{kind}_pool", {"keep_dims": True}, inputs=[x])
-        else:
-            context.emit(node, f"adaptive_{kind}_pool", {"size": _both(size)}, inputs=[x])
-
-    return handle
 
 
 def plain(kind: str, **names: tuple[str, Any]) -> Handler:
@@ -301,120 +199,6 @@ def reversed_subtract(context: Context, node: Node) -> None:
     context.emit(node, "subtract", inputs=[name, context.x(node)])
 
 
-def cat(context: Context, node: Node) -> None:
-    values = node.given.get("tensors") or []
-    names = [context.taken(value) for value in values if isinstance(value, Name)]
-    if any(name in context.held for name in names) or not names:
-        raise NotHere("one of its inputs is a constant")
-    axis = node.given.get("dim", 0) % len(context.shape(names[0]))
-    if axis == 0:
-        raise NotHere("it puts samples together, along the batch's axis")
-    context.emit(node, "concat", {} if axis == 1 else {"axis": axis}, inputs=names)
-
-
-def _reshaped(context: Context, node: Node) -> None:
-    """Whatever it is called: to the shape that the graph says."""
-    x = context.x(node)
-    before, after = context.shape(x), context.shape(node.outputs[0])
-    if before == after:
-        context.alias[node.outputs[0]] = x
-        return
-    if x in context.held:
-        tensor = context.held[x]
-        context.held[node.outputs[0]] = tensor.shaped(after)
-        return
-    if not after or before[0] != after[0]:
-        raise NotHere(f"it takes the batch's axis together with others: {list(before)} becomes {list(after)}")
-    if len(after) == 2 and len(before) > 2:
-        context.emit(node, "flatten")
-    else:
-        context.emit(node, "reshape", {"shape": [0, *after[1:]]})
-
-
-def permute(context: Context, node: Node) -> None:
-    x = context.x(node)
-    rank = len(context.shape(x))
-    axes = list(range(rank))
-    if "dims" in node.given:
-        axes = [axis % rank for axis in node.given["dims"]]
-    elif "source" in node.given:
-        source, target = ([at % rank for at in _pair(node.given[key], 0, 1)] for key in ("source", "destination"))
-        rest = iter(axis for axis in axes if axis not in source)
-        places = dict(zip(target, source, strict=True))
-        axes = [places[place] if place in places else next(rest) for place in axes]
-    elif "dim0" in node.given:
-        one, other = node.given["dim0"] % rank, node.given["dim1"] % rank
-        axes[one], axes[other] = axes[other], axes[one]
-    else:
-        axes = axes[::-1]
-    tensor = context.held.get(x)
-    if tensor is not None:
-        turned = tensor.changed([tensor.shape[axis] for axis in axes], lambda x: x.transpose(axes))
-        context.held[node.outputs[0]] = turned
-        return
-    context.emit(node, "transpose", {"axes": axes})
-
-
-def same(context: Context, node: Node) -> None:
-    context.alias[node.outputs[0]] = context.x(node)
-
-
-def to_type(context: Context, node: Node) -> None:
-    """A cast, which is left out: imports compute in the precision that a run asks for."""
-    if node.given.get("dtype") not in (None, 6, 7, 8, 13):
-        raise NotHere("it makes whole numbers of what is computed")
-    same(context, node)
-
-
-def dropout(context: Context, node: Node) -> None:
-    kind = "spatial_dropout" if "feature" in node.op else "dropout"
-    context.emit(node, kind, {"rate": float(node.given.get("p", 0.5))})
-
-
-def _ranges(context: Context, node: Node, axis: int, begin: int, end: int, step: int, output: str | None) -> None:
-    shape = context.shape(context.x(node))
-    ranges: list[Any] = [None] * len(shape)
-    axis %= len(shape)
-    first, last, step = slice(begin, end, step).indices(shape[axis])
-    if axis == 0 and (first, last, step) != (0, shape[0], 1):
-        raise NotHere("it takes a part of the batch")
-    if (first, last, step) == (0, shape[axis], 1):
-        context.alias[output or node.outputs[0]] = context.x(node)
-        return
-    ranges[axis] = [first, last, step]
-    context.emit(node, "slice", {"ranges": ranges}, output=output)
-
-
-def slice_(context: Context, node: Node) -> None:
-    given = node.given
-    begin, end = given.get("start") or 0, given.get("end")
-    _ranges(context, node, given.get("dim", 0), begin, 2**63 if end is None else end, given.get("step", 1), None)
-
-
-def select(context: Context, node: Node) -> None:
-    x = context.x(node)
-    shape = context.shape(x)
-    axis = node.given.get("dim", 0) % len(shape)
-    if axis == 0:
-        raise NotHere("it takes one sample of the batch")
-    index = node.given.get("index", 0) % shape[axis]
-    ranges: list[Any] = [None] * len(shape)
-    ranges[axis] = [index, index + 1, 1]
-    own = (*shape[:axis], 1, *shape[axis + 1 :])
-    part = context.emit(node, "slice", {"ranges": ranges}, output=f"{node.outputs[0]}/part", shape=own)
-    context.emit(node, "squeeze", {"axes": [axis]}, inputs=[part])
-
-
-def split(context: Context, node: Node) -> None:
-    shape = context.shape(context.x(node))
-    axis = node.given.get("dim", 0) % len(shape)
-    begin = 0
-    for output in node.outputs:
-        size = context.shape(output)[axis]
-        _ranges(context, node, axis, begin, begin + size, 1, output)
-        begin += size
-
-
 def mean(kind: str) -> Handler:
     def handle(context: Context, node: Node) -> None:
         rank = len(context.shape(context.x(node)))
@@ -438,88 +222,6 @@ def norm(context: Context, node: Node) -> None:
     if node.given.get("ord", node.given.get("p", 2)) != 2:
         raise NotHere("it is of another order than 2")
     mean("norm")(context, node)
-
-
-def pad(context: Context, node: Node) -> None:
-    shape, numbers = context.shape(context.x(node)), list(node.given.get("pad", node.given.get("padding", [])))
-    mode = node.given.get("mode", "reflect" if "reflection" in node.op else "edge" if "replication" in node.op else "")
-    mode = {"": "constant", "replicate": "edge"}.get(mode, mode)
-    sides: list[list[int]] = [[0, 0] for _ in shape]
-    for index in range(len(numbers) // 2):
-        sides[len(shape) - 1 - index] = [numbers[2 * index], numbers[2 * index + 1]]
-    if mode not in ("constant", "reflect", "edge"):
-        raise NotHere(f"its mode is {mode}")
-    if any(number < 0 for number in numbers):
-        if any(number > 0 for number in numbers) or mode != "constant":
-            raise NotHere(f"it pads and cuts at once: {numbers}")
-        ranges = [
-            [-before, size + after, 1] if before or after else None
-            for size, (before, after) in zip(shape, sides, strict=True)
-        ]
-        context.emit(node, "slice", {"ranges": ranges})
-        return
-    fields: dict[str, Any] = {"pad": sides}
-    if mode != "constant":
-        fields["mode"] = mode
-    elif node.given.get("value"):
-        fields["value"] = float(node.given["value"])
-    context.emit(node, "pad", fields)
-
-
-def upsample(mode: str) -> Handler:
-    def handle(context: Context, node: Node) -> None:
-        before, after = context.shape(context.x(node))[2:], context.shape(node.outputs[0])[2:]
-        factors = node.given.get("scale_factors")
-        scale = [own / size for own, size in zip(after, before, strict=True)]
-        if factors and not node.given.get("output_size"):
-            scale = [float(factor) for factor in _pair(factors, 1, len(before))]
-        how = "align_corners" if node.given.get("align_corners") else "half_pixel"
-        how = how if mode == "bilinear" else "asymmetric"
-        context.emit(node, "resize", fields_of(before, after, scale, mode, how, "floor"))
-
-    return handle
-
-
-def blocks(kind: str) -> Handler:
-    def handle(context: Context, node: Node) -> None:
-        factor = node.given.get("upscale_factor", node.given.get("downscale_factor"))
-        context.emit(node, kind, {"block": factor})
-
-    return handle
-
-
-def shuffle(context: Context, node: Node) -> None:
-    context.emit(node, "channel_shuffle", {"groups": node.given.get("groups")})
-
-
-def expand(context: Context, node: Node) -> None:
-    x = context.x(node)
-    before, after = context.shape(x), context.shape(node.outputs[0])
-    if before == after:
-        context.alias[node.outputs[0]] = x
-    elif len(before) == len(after):
-        context.emit(node, "expand", inputs=[x])
-    else:
-        raise NotHere("it repeats numbers along an axis")
-
-
-def window_mean(context: Context, node: Node) -> None:
-    """The mean of neighbouring channels, as PyTorch has its local response normalisation: channels as a third axis."""
-    size, *others = _pair(node.given.get("kernel_size"), 1, 3)
-    if [*others, *_pair(node.given.get("stride"), 1, 3)] != [1] * 5 or any(_pair(node.given.get("padding"), 0, 3)):
-        raise NotHere("")
-    x = context.x(node)
-    made = {name: operation for operation in context.operations for name in operation.outputs}
-    padded = made.get(x)
-    sides = [[0, 0], [0, 0], [size // 2, (size - 1) // 2], [0, 0], [0, 0]]
-    if padded is None or padded.kind != "pad" or padded.fields != {"pad": sides}:
-        raise NotHere("")
-    raised = made.get(padded.inputs[0])
-    before = () if raised is None else context.shape(raised.inputs[0])
-    if raised is None or raised.kind != "reshape" or context.shape(padded.inputs[0]) != (before[0], 1, *before[1:]):
-        raise NotHere("")
-    context.operations[:] = [item for item in context.operations if item is not padded and item is not raised]
-    context.emit(node, "window_mean", {"size": size}, inputs=raised.inputs, shape=before)
 
 
 def rsqrt(context: Context, node: Node) -> None:
@@ -576,7 +278,7 @@ HANDLERS: dict[str, Handler] = {
     "maximum": joined("maximum"),
     "minimum": joined("minimum"),
     **dict.fromkeys(("cat", "concat"), cat),
-    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _reshaped),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), reshaped),
     **dict.fromkeys(("permute", "transpose", "t", "movedim"), permute),
     **dict.fromkeys(("contiguous", "clone", "alias", "detach", "lift_fresh_copy", "identity"), same),
     **dict.fromkeys(("to", "_to_copy", "type_as"), to_type),
