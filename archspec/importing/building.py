@@ -72,17 +72,16 @@ def built(
     """
     program = sized(program, file, input)
     values, outputs = _values(program, file)
-    draft = values.draft
+    draft, inputs = values.draft, _input_names(program)
     outputs = tidy(draft, outputs, keep_softmax=keep_softmax)
     ends, output_names = _ends(program, outputs)
     numbers = kept(draft, ends)
     left = sum(1 for entry in draft.entries if entry.missing) - sum(draft.entries[n].missing for n in numbers)
-    notes = [*program.notes, *_said(draft)]
+    notes = [*program.notes, *_of_pixels(program, draft, inputs), *_said(draft)]
     if left:
         notes.append(f"{count(left, 'operation')} that no output needs {'is' if left == 1 else 'are'} left out")
     if not numbers:
         raise DataError("E565", f"{file} has no layers: its outputs are its inputs")
-    inputs = _input_names(program)
     paths = named([draft.entries[number] for number in numbers], inputs)
     chosen = [draft.entries[number] for number in numbers]
     missing = [_missing(entry, path) for entry, path in zip(chosen, paths, strict=True) if entry.missing]
@@ -278,12 +277,27 @@ def _input_names(program: Program) -> list[str]:
     return names
 
 
+def _of_pixels(program: Program, draft: Draft, names: Sequence[str]) -> list[str]:
+    """What is said of images of which the file does not say what is done to their pixels."""
+    open_ = [
+        f"`{name}`"
+        for name, value, given in zip(names, program.inputs, draft.inputs, strict=True)
+        if value.image is None and given.type.is_map and given.type.channels in (1, 3, 4)
+    ]
+    if not open_:
+        return []
+    return [
+        f"the file does not say what is done to the pixels of {listed(open_)}: the spec has them from 0 to 1, and "
+        "`range`, `mean`, `std` and `order` of the input say otherwise"
+    ]
+
+
 def _inputs(program: Program, draft: Draft, names: Sequence[str]) -> list[str]:
     sections = {}
     for name, value, given in zip(names, program.inputs, draft.inputs, strict=True):
         usual = plain(section_of(given.type))
         sizes = {key: usual[key] for key in ("height", "width", "length", "channels", "features") if key in usual}
-        sections[name] = {**sizes, **plain(dict(value.image))}
+        sections[name] = {**sizes, **plain(dict(value.image or {}))}
     if len(sections) == 1:
         return [f"input: {flow(sections['input'])}"]
     return section("inputs", sections)

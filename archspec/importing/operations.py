@@ -34,12 +34,13 @@ class Value(NamedTuple):
     """A thing that the network takes, without the batch's axis, in the file's own order of axes.
 
     Sizes that the file leaves open are −1; the user says them.
-    `image` has fields of `input` that the file says itself (`mean`, `range`, `order`, …).
+    `image` has fields of `input` that the file says itself (`mean`, `range`, `order`, …); there are none where its tool
+    always means what a spec means without them. It is None where it is not known what is done to pixels.
     """
 
     name: str
     shape: tuple[int, ...]
-    image: Mapping[str, Any] = {}
+    image: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from archspec.diagnostics import DataError, Diagnostic, count, unwritable
 from archspec.graph import Graph
@@ -18,7 +18,7 @@ from archspec.runs.imports import check_output, replaced_import, write_import
 from archspec.runs.owner import MARKER, take
 from archspec.weights.files import write_tensors
 from archspec.weights.naming import NATIVE
-from archspec.writing import digest_of, write
+from archspec.writing import digest_of, write_by
 
 ABOUT = "archspec"
 """Under this key a file of weights says what they expect, as those that `archspec weights export` writes."""
@@ -111,17 +111,20 @@ def _writer(target: Path, overwrite: bool) -> Write:
 
 
 def _beside(made: Built, target: Path, weights: Path, notes: list[str]) -> tuple[Path, Path | None]:
-    """The spec and a file of tensors."""
-    written = None
+    """The spec and a file of tensors. Where one of them cannot be written, neither replaces what was there."""
+
+    def both(file: BinaryIO) -> None:
+        file.write(made.text.encode("utf-8", "replace"))
+        if made.arrays:
+            write_tensors(weights, made.arrays, {"format": NATIVE, **_about(made)})
+
+    write_by(target, both)
     if made.arrays:
-        write_tensors(weights, made.arrays, {"format": NATIVE, **_about(made)})
-        written = weights
         if made.unfilled:
             notes.append(f"the file lacks {count(made.unfilled, 'array')} that the layers have")
     elif weights.exists():
         notes.append(f"{weights} is of another import, and not of this spec: the file has no weights")
-    write(target, made.text)
-    return target, written
+    return target, weights if made.arrays else None
 
 
 def _folder(made: Built, target: Path, file: Path, format: str, notes: list[str]) -> tuple[Path, Path | None]:

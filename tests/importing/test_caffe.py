@@ -180,6 +180,27 @@ def test_sizes_that_the_file_leaves_open_are_asked_for(tmp_path: Path) -> None:
     assert nodes(imported(tmp_path, text, (6, 5, 3))) == [("conv", (6, 5, 2))]
 
 
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ("height: 20 width: 30", (20, 30)),
+        ("zoom_factor: 2", (25, 23)),
+        ("shrink_factor: 2 height: 20 width: 30", (7, 6)),
+        ("shrink_factor: 2 zoom_factor: 3", (19, 16)),
+        ("shrink_factor: 2 zoom_factor: 3 height: 20 width: 30", (20, 30)),
+    ],
+)
+def test_interp_is_as_large_as_in_its_fork(tmp_path: Path, given: str, size: tuple[int, int]) -> None:
+    made = imported(tmp_path, INPUT + layer("Interp", more=f"interp_param {{ {given} }}"))
+    assert nodes(made) == [("resize", (*size, 3))]
+
+
+def test_the_epsilon_of_normalize_is_the_root_of_its_own(tmp_path: Path) -> None:
+    more = "norm_param { across_spatial: false channel_shared: false eps: 1e-6 }"
+    made = imported(tmp_path, INPUT + layer("Normalize", more=more))
+    assert "epsilon: 0.001" in made.spec
+
+
 def test_what_has_no_kind_is_named_all_at_once(tmp_path: Path) -> None:
     text = (
         INPUT
@@ -202,6 +223,7 @@ def test_what_has_no_kind_is_named_all_at_once(tmp_path: Path) -> None:
     ("text", "words"),
     [
         (INPUT, "no layers"),
+        ('net: "train_val.prototxt"\nbase_lr: 0.01', "whose `net` names the file"),
         (INPUT + layer("ReLU", "other"), "no layer before it gives"),
         (INPUT + layer("Convolution", more="convolution_param { num_output: 3 }"), "kernel_size"),
         (INPUT + layer("Convolution", more=conv(-3)), "from 1 to"),

@@ -88,6 +88,22 @@ def test_a_factor_of_a_subtraction_is_not_left_out() -> None:
         HANDLERS["rsub"](Context({"x": (1, 4), "y": (1, 4)}, {}, {}), node)
 
 
+def test_factors_beside_sizes_say_where_pixels_come_from() -> None:
+    def node(**given: float) -> Node:
+        arguments = {"input": Name("x"), "output_size": [10, 14], "align_corners": False, **given}
+        return Node("torch.ops.aten.upsample_bilinear2d.default", arguments, ["y"], "", 0)
+
+    def taken(node: Node) -> Any:
+        context = Context({"x": (1, 4, 7, 7), "y": (1, 4, 10, 14)}, {}, {})
+        HANDLERS["upsample_bilinear2d"](context, node)
+        return context.operations[0].fields
+
+    assert taken(node()) == taken(node(scales_w=2.0)) == {"mode": "bilinear", "size": [10, 14]}
+    # PyTorch would take pixels 1/1.5 apart and not 7/10.
+    with pytest.raises(NotHere, match="lie elsewhere"):
+        taken(node(scales_h=1.5, scales_w=2.0))
+
+
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pt2"
     whole = RECORDED.read_bytes()
@@ -106,6 +122,9 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("net/data.pkl", b"cos\nsystem\n(S'false'\ntR.")
     assert "has no program of torch.export" in refused(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net/../../models/model.json", "{}")
+    assert "leads out of the archive" in refused(path)
 
 
 def test_archives_that_unpack_to_too_much_are_refused(tmp_path: Path) -> None:

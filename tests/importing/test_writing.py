@@ -12,6 +12,7 @@ from safetensors import safe_open
 import archspec
 from archspec import SpecError, import_model
 from archspec.cli import main
+from archspec.diagnostics import unwritable
 from archspec.importing import writing
 from archspec.importing.operations import Operation, Program, Value
 from archspec.runs.owner import MARKER
@@ -70,6 +71,34 @@ def test_a_spec_and_its_weights_beside_it(
     # The weights say what they expect, and the folder has it.
     run = archspec.open("runs/x")
     assert list(run.classes or ()) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("writer", ["write_by", "write_tensors"])
+def test_both_files_stay_where_one_cannot_be_written(
+    writer: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, weights = tmp_path / "my.yaml", tmp_path / "my.safetensors"
+    target.write_text("kept", "utf-8")
+    weights.write_bytes(b"kept")
+
+    def full(*given: object) -> None:
+        raise unwritable(target, OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(writing, writer, full)
+    assert main(["import", str(model), "-o", str(target), "--overwrite"]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert target.read_text("utf-8") == "kept" and weights.read_bytes() == b"kept"
+
+
+def test_pixels_of_which_the_file_says_nothing_are_told(cfg: Path, tmp_path: Path) -> None:
+    assert not any("pixels" in note for note in import_model(cfg).notes)
+    silent = tmp_path / "deploy.prototxt"
+    silent.write_text(
+        'name: "n"\ninput: "data"\ninput_dim: 1\ninput_dim: 3\ninput_dim: 4\ninput_dim: 4\n'
+        'layer { name: "r" type: "ReLU" bottom: "data" top: "r" }\n',
+        "utf-8",
+    )
+    assert any("does not say what is done to the pixels of `input`" in note for note in import_model(silent).notes)
 
 
 def test_a_folder_is_used_at_once(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,6 +187,7 @@ def test_what_was_not_imported_is_told_by_import_and_validate(
         ("net.prototx", b"# nothing", "did you mean"),
         ("net.cfg", b"", "is empty"),
         ("net.prototxt", b"layer { name: '\xff\xfe' }", "line 1 is not UTF-8"),
+        ("net.h5", b"\x93\x01\x02", "is neither an HDF5 file nor"),
     ],
 )
 def test_files_that_are_no_models(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -87,7 +87,9 @@ class Network:
         layers = self.root.inners("layer") or self.root.inners("layers")
         self.old = "layer" not in self.root
         if not layers:
-            raise DataError("E565", f"{self.path} has no layers")
+            own = next((name for name in ("net", "train_net", "test_net") if name in self.root), None)
+            solver = "" if own is None else f": it is of a solver, whose `{own}` names the file with the network"
+            raise DataError("E565", f"{self.path} has no layers{solver}")
         if len(layers) > MAX_LAYERS:
             raise DataError("E564", f"{self.path} has {count(len(layers), 'layer')}; up to {MAX_LAYERS:,} are read")
         self._own_inputs()
@@ -231,7 +233,7 @@ class Network:
         if len(sizes) == 3 and -1 in sizes:
             given = (self.size[2:3] or (-1,))[0], *(*self.size[:2], -1, -1)[:2]
             sizes = tuple(own if own > 0 else other for own, other in zip(sizes, given, strict=True))
-        self.inputs.append(Value(blob, sizes, image or {}))
+        self.inputs.append(Value(blob, sizes, image or None))
         self.blobs[blob] = blob
         self.shapes[blob] = sizes if all(size > 0 for size in sizes) else None
 

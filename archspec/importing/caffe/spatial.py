@@ -174,7 +174,8 @@ def take_interp(x: Network) -> None:
         x.unknown("cuts what it resizes" if begin or end else "needs the shape of what it takes")
         return
     sizes = list(shape[1:])
-    if "height" in own and "width" in own:
+    # One factor alone comes before sizes; both of them, after.
+    if "height" in own and "width" in own and ("shrink_factor" in own) == ("zoom_factor" in own):
         sizes = [own.whole("height", low=1), own.whole("width", low=1)]
     else:
         shrink, zoom = own.whole("shrink_factor", 1, low=1), own.whole("zoom_factor", 1, low=1)

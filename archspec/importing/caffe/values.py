@@ -149,7 +149,9 @@ def take_normalize(x: Network) -> None:
     if own.flag("across_spatial", True) or own.flag("channel_shared", True):
         x.unknown("normalises over a whole map, or has one factor for all channels")
         return
-    value = x.add("l2_normalise", shape=x.shape())
+    # x/√(Σ x² + eps) there, x/max(√Σ x², √eps) here: the same but for vectors about as short as √eps.
+    epsilon = float(f"{max(own.number('eps', 1e-10), 0.0) ** 0.5:.6g}") or 1e-12
+    value = x.add("l2_normalise", {"epsilon": epsilon}, shape=x.shape())
     filler = own.inner("scale_filler").number("value", 1.0)
     x.give(x.add("layer_scale", {"initial": filler}, [value], shape=x.shape()))
 

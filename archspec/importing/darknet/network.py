@@ -104,7 +104,7 @@ class Network:
         if normalised:
             self.notes.append(
                 "batch_norm divides by √(σ² + 0.00001), as AlexeyAB's Darknet does, where the first one divides by "
-                "√σ² + 0.000001"
+                "√σ² + 0.000001; in training it keeps 0.9 of its statistics in a step, where Darknet keeps 0.99"
             )
         shape = self.input
         assert shape is not None

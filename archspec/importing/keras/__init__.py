@@ -32,6 +32,8 @@ def read(path: Path) -> Program:
             model, arrays = _archive(path)
         elif head == hdf5.MAGIC:
             model, arrays = _hdf5(path)
+        elif path.suffix.lower() != ".json" and head.lstrip()[:1] not in (b"{", b"["):
+            raise DamagedError("is neither an HDF5 file nor an archive of Keras, nor JSON, by how it begins")
         else:
             model, arrays = described(text_of(path).text, str(path)), Arrays()
     return program_of(model, arrays, path)

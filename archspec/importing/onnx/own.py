@@ -269,11 +269,11 @@ def _of_places(tensor: Tensor, weight: Weight) -> Tensor | None:
     return tensor.shaped(weight.shape)
 
 
-def image_of(model: Model, name: str) -> dict[str, Any]:
-    """The fields of `input` that a file of ours says of an input."""
+def image_of(model: Model, name: str) -> dict[str, Any] | None:
+    """The fields of `input` that a file of ours says of an input; None where the file is not of ours."""
     if VERSION not in model.about:
-        return {}
-    found = {}
+        return None
+    found: dict[str, Any] = {}
     for key, text in model.about.items():
         begin, _, field = key.rpartition(".")
         if begin == name and field not in ("kind", "layout", "prepared", "classes"):

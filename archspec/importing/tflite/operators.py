@@ -205,7 +205,8 @@ def lrn(context: Context, node: Node, options: Table) -> None:
 
 
 def l2_normalise(context: Context, node: Node, options: Table) -> None:
-    context.emit(node, "l2_normalise", fused=options.number(0, "i1"))
+    # The length that vectors are divided by is 1e-6 or more (reference/l2normalization.h).
+    context.emit(node, "l2_normalise", {"epsilon": 1e-6}, fused=options.number(0, "i1"))
 
 
 def reshape(context: Context, node: Node, options: Table) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +20,13 @@ import ml_dtypes
 import numpy as np
 
 from archspec.diagnostics import count
+from archspec.formats import archives
 from archspec.formats.mapping import DamagedError
 from archspec.importing.operations import Shape
 from archspec.weights.tensors import Tensor, UnreadableError
 
 MAX_JSON = 2**26
 """Bytes of the graph, and of the list of tensors."""
-MAX_ENTRIES = 100_000
 MAX_UNPACKED = 2**28
 """Bytes that compressed entries may unpack to, all together; PyTorch does not compress."""
 MAX_AXES = 16
@@ -61,18 +60,13 @@ class Archive:
 def opened(path: Path) -> Archive:
     """The program of an archive. Raises `DamagedError` and `OSError`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive, path)
+        return _read(path)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise DamagedError(f"is damaged, or of another version: its graph has no {str(error)[:80]}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise DamagedError(f"is a damaged archive: {str(error)[:120] or type(error).__name__}") from None
 
 
-def _read(archive: zipfile.ZipFile, path: Path) -> Archive:
-    entries = {item.filename: item for item in archive.infolist()}
-    if len(entries) > MAX_ENTRIES:
-        raise DamagedError(f"has more than {MAX_ENTRIES:,} entries")
+def _read(path: Path) -> Archive:
+    entries = archives.entries(path)
     unpacked = sum(item.file_size for item in entries.values() if item.compress_type != zipfile.ZIP_STORED)
     if unpacked > MAX_UNPACKED:
         raise DamagedError(f"unpacks to more than {MAX_UNPACKED // 2**20} MiB: save it again, without compression")
@@ -86,25 +80,22 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Archive:
     root, _, file = graphs[0].partition("models/")
     name = file.removesuffix(".json")
     order = f"{root}byteorder"
-    if order in entries and entries[order].file_size < 16 and archive.read(order).strip() not in (b"little", b""):
+    if order in entries and archives.content_of(path, entries[order], 64).strip() not in (b"little", b""):
         raise DamagedError("has its numbers in the order of big-endian machines, which is not read")
-    whole = _json(archive, entries[graphs[0]])
+    whole = _json(path, entries[graphs[0]])
     module = whole["graph_module"]
     tensors: dict[str, Tensor] = {}
     for folder, listed in (("weights", "weights"), ("constants", "constants")):
         config = f"{root}data/{folder}/{name}_{listed}_config.json"
         if config in entries:
-            for own, about in _json(archive, entries[config])["config"].items():
+            for own, about in _json(path, entries[config])["config"].items():
                 tensors[str(own)] = _tensor(path, entries, f"{root}data/{folder}/", str(own), about)
     producer = f"torch {whole['torch_version']}" if isinstance(whole.get("torch_version"), str) else "torch"
     return Archive(module["graph"], module["signature"], tensors, producer)
 
 
-def _json(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
-    if entry.file_size > MAX_JSON:
-        raise DamagedError(f"has {entry.filename[-60:]!r} of more than {MAX_JSON // 2**20} MiB")
-    with archive.open(entry) as file:
-        return json.loads(file.read(MAX_JSON + 1))
+def _json(path: Path, entry: zipfile.ZipInfo) -> Any:
+    return json.loads(archives.content_of(path, entry, MAX_JSON))
 
 
 def _tensor(
@@ -126,15 +117,16 @@ def _tensor(
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if prod(shape) else -1
     if (last + 1) * dtype.itemsize > entry.file_size or prod(shape) * dtype.itemsize > max(entry.file_size, 1):
         raise DamagedError(f"is damaged: {name[:80]!r} of shape {list(shape)} lies outside of its numbers")
-    return Tensor(shape, dtype.name, partial(_loaded, path, entry.filename, dtype, shape, strides, offset))
+    return Tensor(shape, dtype.name, partial(_loaded, path, entry, dtype, shape, strides, offset))
 
 
-def _loaded(path: Path, entry: str, dtype: np.dtype, shape: Shape, strides: Shape, offset: int) -> np.ndarray:
+def _loaded(
+    path: Path, entry: zipfile.ZipInfo, dtype: np.dtype, shape: Shape, strides: Shape, offset: int
+) -> np.ndarray:
     try:
-        with zipfile.ZipFile(path) as archive:
-            content = np.frombuffer(archive.read(entry), np.uint8)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
-        raise UnreadableError(f"lies in a damaged archive: {str(error)[:120]}") from None
+        content = np.frombuffer(archives.content_of(path, entry, entry.file_size), np.uint8)
+    except DamagedError as error:
+        raise UnreadableError(f"lies in an archive that {error}") from None
     items = tuple(stride * dtype.itemsize for stride in strides)
     numbers = content[: content.size // dtype.itemsize * dtype.itemsize].view(dtype)[offset:]
     if not prod(shape):

@@ -150,6 +150,9 @@ def upsample(mode: str) -> Handler:
         scale = [own / size for own, size in zip(after, before, strict=True)]
         if factors and not node.given.get("output_size"):
             scale = [float(factor) for factor in pair(factors, 1, len(before))]
+        # Beside sizes a factor is where pixels are taken from, if it is there.
+        for place, name in enumerate(("scales_h", "scales_w") if len(before) == 2 else ("scales",)):
+            scale[place] = node.given.get(name) or scale[place]
         how = "align_corners" if node.given.get("align_corners") else "half_pixel"
         how = how if mode == "bilinear" else "asymmetric"
         context.emit(node, "resize", fields_of(before, after, scale, mode, how, "floor"))
