@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from archspec.diagnostics import DataError, count, listed
 from archspec.formats.mapping import DamagedError, mapped
 from archspec.formats.protobuf import Message
-from archspec.importing.onnx.context import OPEN_BATCH, Context, Known
+from archspec.importing.onnx.activations import ACTIVATIONS
+from archspec.importing.onnx.context import OPEN_BATCH, Context, Handler, Known
 from archspec.importing.onnx.elementwise import ELEMENTWISE
 from archspec.importing.onnx.folding import folded
 from archspec.importing.onnx.model import Declared, Graph, Model, Node, model_of
+from archspec.importing.onnx.normalisations import NORMALISATIONS
 from archspec.importing.onnx.own import NETWORK, VERSION, Own, about_of, image_of
 from archspec.importing.onnx.resizing import RESIZING
 from archspec.importing.onnx.shapes import SHAPES
@@ -25,10 +27,12 @@ from archspec.importing.scopes import named
 OLDEST, NEWEST = 7, 24
 """Versions of ONNX's operators whose meaning is known."""
 
-_HANDLERS: Mapping[str, tuple[Callable[[Context, Node], None], set[str]]] = {
+_HANDLERS: Mapping[str, tuple[Handler, set[str]]] = {
     **WINDOWS,
     **SHAPES,
     **ELEMENTWISE,
+    **ACTIVATIONS,
+    **NORMALISATIONS,
     **RESIZING,
 }
 _WHY = {

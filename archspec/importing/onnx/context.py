@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -203,3 +203,7 @@ def said_shape(shape: Sequence[int], batch: int) -> str:
     return (
         "×".join("N" if index == 0 and size == batch else str(size) for index, size in enumerate(shape)) or "a number"
     )
+
+
+Handler = Callable[[Context, Node], None]
+"""What makes operations of a node."""

@@ -1,21 +1,17 @@
-"""Operators number by number, sums of axes, products with matrices, and normalisations."""
+"""Operators number by number, sums of axes, and products with matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context, tensor_from
+from archspec.importing.onnx.context import Context, Handler, tensor_from
 from archspec.importing.onnx.model import Node
 from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
-
-Handler = Callable[[Context, Node], None]
 
 
 def same(context: Context, node: Node) -> None:
@@ -45,102 +41,6 @@ def dropout(context: Context, node: Node) -> None:
         raise NotHere("its mask is used")
     fields = {"rate": float(str(np.float32(rate)))}
     context.emit(node, "dropout", fields, inputs=[context.taken(node.inputs[0])], shape=shape)
-
-
-def plain(kind: str, **names: str) -> Handler:
-    """An operator that is a kind of ours, its attributes by the fields that they are: `slope="alpha"`."""
-
-    def handle(context: Context, node: Node) -> None:
-        shape = context.loose(node)
-        fields = {field: node.attributes[name] for field, name in names.items() if name in node.attributes}
-        context.emit(node, kind, fields, inputs=[context.taken(node.inputs[0])], shape=shape)
-
-    return handle
-
-
-def leaky_relu(context: Context, node: Node) -> None:
-    fields = {"slope": node.attributes.get("alpha", 0.01)}
-    context.emit(node, "leaky_relu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
-
-
-def elu(context: Context, node: Node) -> None:
-    fields = {"alpha": node.attributes.get("alpha", 1.0)}
-    context.emit(node, "elu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
-
-
-def hard_sigmoid(context: Context, node: Node) -> None:
-    """max(0, min(1, alpha·x + beta)); of ours alpha is 1/6 and beta 1/2."""
-    shape = context.loose(node)
-    alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
-    if abs(alpha - 1 / 6) > 1e-5 or beta != 0.5:
-        raise NotHere(f"its slope is {alpha:.6g} and its middle {beta:.6g}, and ours 1/6 and 0.5")
-    context.emit(node, "hard_sigmoid", inputs=[context.taken(node.inputs[0])], shape=shape)
-
-
-def gelu(context: Context, node: Node) -> None:
-    how = node.attributes.get("approximate", "none") or "none"
-    if how not in ("none", "tanh"):
-        raise NotHere(f"its approximation is {how}")
-    fields = {"approximate": True} if how == "tanh" else {}
-    context.emit(node, "gelu", fields, inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
-
-
-def swish(context: Context, node: Node) -> None:
-    if node.attributes.get("alpha", 1.0) != 1.0:
-        raise NotHere(f"its alpha is {node.attributes['alpha']:.6g}")
-    context.emit(node, "silu", inputs=[context.taken(node.inputs[0])], shape=context.loose(node))
-
-
-def prelu(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    slope = context.array(node, 1, "slope")
-    sizes = (1,) * (len(shape) - len(slope.shape)) + slope.shape if len(slope.shape) <= len(shape) else slope.shape
-    # Some exporters leave the axes behind the channels out.
-    channels = shape[1] if len(shape) > 1 else 1
-    own = prod(slope.shape)
-    alone = all(size == 1 for axis, size in enumerate(sizes) if axis != 1) or slope.shape == (channels,) != (shape[-1],)
-    if own not in (1, channels) or not (alone or own == 1):
-        raise NotHere(f"its slopes have the shape {list(slope.shape)}: they are neither one nor one for each channel")
-    fields = {"shared": True} if own == 1 else {}
-    arrays = {"slope": slope.changed((own,), lambda x: x.reshape(own))}
-    context.emit(node, "prelu", fields, inputs=[context.taken(node.inputs[0])], shape=shape, arrays=arrays)
-
-
-def softmax(kind: str) -> Handler:
-    def handle(context: Context, node: Node) -> None:
-        shape = context.shape(node)
-        rank = len(shape)
-        axis = node.attributes.get("axis", -1 if context.model.opset >= 13 else 1)
-        if not -rank <= axis < rank:
-            raise NotHere(f"its axis is {axis}, and its input has {rank}")
-        axis %= rank
-        if context.model.opset < 13 and prod(shape[axis + 1 :]) > 1:
-            raise NotHere(f"it goes over all axes from {axis} on at once, as versions below 13 do")
-        fields = {} if axis == 1 else {"axis": axis}
-        context.emit(node, kind, fields, inputs=[context.taken(node.inputs[0])], shape=shape)
-
-    return handle
-
-
-def clip(context: Context, node: Node) -> None:
-    shape = context.loose(node)
-    low, high = node.attributes.get("min"), node.attributes.get("max")
-    if context.given(node, 1):
-        low = float(context.numbers(node, 1, "lower bound").reshape(-1)[0])
-    if context.given(node, 2):
-        high = float(context.numbers(node, 2, "upper bound").reshape(-1)[0])
-    # The least and the largest number of 32 bits bound nothing.
-    low = None if low is not None and low <= -3.4e38 else low
-    high = None if high is not None and high >= 3.4e38 else high
-    inputs = [context.taken(node.inputs[0])]
-    if (low, high) == (None, None):
-        context.alias(node)
-    elif low == 0 and high is None:
-        context.emit(node, "relu", inputs=inputs, shape=shape)
-    elif low == 0 and high == 6:
-        context.emit(node, "relu6", inputs=inputs, shape=shape)
-    else:
-        context.emit(node, "clip", {"low": low, "high": high}, inputs=inputs, shape=shape)
 
 
 def joined(kind: str) -> Handler:
@@ -279,83 +179,6 @@ def matmul(context: Context, node: Node) -> None:
     context.emit(node, "matmul", inputs=inputs, shape=(*rest, one[-2], other[-1]))
 
 
-def batch_norm(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    if len(shape) < 2:
-        raise NotHere("its input has no channels")
-    if node.attributes.get("training_mode"):
-        context.notes["batch normalisations of training are taken as they are in evaluation"] += 1
-    if node.attributes.get("spatial", 1) == 0:
-        raise NotHere("it normalises each place by itself (spatial)")
-    names = ("scale", "bias", "mean", "var")
-    arrays = {name: context.array(node, index, name) for index, name in enumerate(names, 1)}
-    if any(array.shape != (shape[1],) for array in arrays.values()):
-        raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
-    fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "momentum": node.attributes.get("momentum", 0.9)}
-    inputs = [context.taken(node.inputs[0])]
-    context.emit(node, "batch_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
-
-
-def instance_norm(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    arrays = {name: context.array(node, index, name) for index, name in ((1, "scale"), (2, "bias"))}
-    if len(shape) not in (3, 4) or any(array.shape != (shape[1],) for array in arrays.values()):
-        raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
-    fields = {"epsilon": node.attributes.get("epsilon", 1e-5), "scale": True, "bias": True}
-    inputs = [context.taken(node.inputs[0])]
-    context.emit(node, "instance_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
-
-
-def layer_norm(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    rank = len(shape)
-    axis = node.attributes.get("axis", -1) % rank
-    if len(node.outputs) > 1 and any(node.outputs[1:]):
-        raise NotHere("its means or deviations are used")
-    arrays = {"scale": context.array(node, 1, "scale")}
-    if context.given(node, 2):
-        arrays["bias"] = context.array(node, 2, "bias")
-    if any(array.shape != shape[axis:] for array in arrays.values()):
-        raise NotHere(f"its arrays are not of the shape {list(shape[axis:])}")
-    fields: dict[str, Any] = {"epsilon": node.attributes.get("epsilon", 1e-5), "bias": "bias" in arrays}
-    if axis == 1 and rank > 2:
-        fields["axes"] = "all"
-    elif axis == rank - 1:
-        fields.update({} if axis == 1 else {"axis": axis})
-    else:
-        raise NotHere(f"it goes over the axes from {axis} on of {rank}")
-    inputs = [context.taken(node.inputs[0])]
-    context.emit(node, "layer_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
-
-
-def group_norm(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    groups = node.attributes.get("num_groups", 0)
-    if groups < 1 or shape[1] % groups:
-        raise NotHere(f"it has {count(groups, 'group')} for {count(shape[1], 'channel')}")
-    arrays = {}
-    for index, name in ((1, "scale"), (2, "bias")):
-        array = context.array(node, index, name)
-        if array.shape == (groups,) != (shape[1],):
-            # Up to version 20 there is one number for a group.
-            array = array.changed((shape[1],), lambda x: np.repeat(x, shape[1] // groups))
-        if array.shape != (shape[1],):
-            raise NotHere(f"its arrays are not of {count(shape[1], 'channel')}")
-        arrays[name] = array
-    fields = {"groups": groups, "epsilon": node.attributes.get("epsilon", 1e-5)}
-    inputs = [context.taken(node.inputs[0])]
-    context.emit(node, "group_norm", fields, inputs=inputs, shape=shape, arrays=arrays)
-
-
-def l2_normalise(context: Context, node: Node) -> None:
-    shape = context.shape(node)
-    axis, order = node.attributes.get("axis", -1) % len(shape), node.attributes.get("p", 2)
-    if order != 2:
-        raise NotHere(f"it divides by the sum of powers of {order}")
-    fields = {} if axis == 1 else {"axis": axis}
-    context.emit(node, "l2_normalise", fields, inputs=[context.taken(node.inputs[0])], shape=shape)
-
-
 def constant(context: Context, node: Node) -> None:
     attributes = node.attributes
     if isinstance(attributes.get("value"), Tensor):
@@ -373,26 +196,6 @@ ELEMENTWISE: dict[str, tuple[Handler, set[str]]] = {
     "Identity": (same, set()),
     "Cast": (cast, {"to", "saturate"}),
     "Dropout": (dropout, {"ratio", "seed"}),
-    **{
-        op: (plain(kind), set())
-        for op, kind in {
-            "Relu": "relu",
-            "Sigmoid": "sigmoid",
-            "Tanh": "tanh",
-            "HardSwish": "hard_swish",
-            "Mish": "mish",
-            "Softplus": "softplus",
-        }.items()
-    },
-    "LeakyRelu": (leaky_relu, {"alpha"}),
-    "Elu": (elu, {"alpha"}),
-    "HardSigmoid": (hard_sigmoid, {"alpha", "beta"}),
-    "Gelu": (gelu, {"approximate"}),
-    "Swish": (swish, {"alpha"}),
-    "PRelu": (prelu, set()),
-    "Softmax": (softmax("softmax"), {"axis"}),
-    "LogSoftmax": (softmax("log_softmax"), {"axis"}),
-    "Clip": (clip, {"max", "min"}),
     **{
         op: (joined(kind), {"axis", "broadcast"})
         for op, kind in {
@@ -425,13 +228,5 @@ ELEMENTWISE: dict[str, tuple[Handler, set[str]]] = {
     },
     "Gemm": (gemm, {"alpha", "beta", "broadcast", "transA", "transB"}),
     "MatMul": (matmul, set()),
-    "BatchNormalization": (
-        batch_norm,
-        {"epsilon", "momentum", "spatial", "training_mode", "is_test", "consumed_inputs"},
-    ),
-    "InstanceNormalization": (instance_norm, {"epsilon"}),
-    "LayerNormalization": (layer_norm, {"axis", "epsilon", "stash_type"}),
-    "GroupNormalization": (group_norm, {"epsilon", "num_groups", "stash_type"}),
-    "LpNormalization": (l2_normalise, {"axis", "p"}),
 }
 """What becomes of an operator, and the attributes that it may have."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context
+from archspec.importing.onnx.context import Context, Handler
 from archspec.importing.onnx.model import Node
 from archspec.importing.operations import NotHere, Shape
 from archspec.importing.resizing import fields_of
@@ -67,7 +66,7 @@ _RESIZE = {
     *("antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside"),
     *("extrapolation_value", "keep_aspect_ratio_policy", "mode", "nearest_mode", "scales"),
 }
-RESIZING: dict[str, tuple[Callable[[Context, Node], None], set[str]]] = {
+RESIZING: dict[str, tuple[Handler, set[str]]] = {
     "Resize": (resize, _RESIZE),
     "Upsample": (resize, _RESIZE),
 }

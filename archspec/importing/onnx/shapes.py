@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from archspec.diagnostics import count
 from archspec.importing.onnx import folding
-from archspec.importing.onnx.context import Context
+from archspec.importing.onnx.context import Context, Handler
 from archspec.importing.onnx.model import Node
 from archspec.importing.operations import NotHere, Shape
 
@@ -301,7 +301,7 @@ def _map(shape: Shape) -> Shape:
     return shape
 
 
-SHAPES: dict[str, tuple[Callable[[Context, Node], None], set[str]]] = {
+SHAPES: dict[str, tuple[Handler, set[str]]] = {
     "Reshape": (reshape, {"allowzero", "shape"}),
     "Flatten": (flatten, {"axis"}),
     "Squeeze": (squeeze, {"axes"}),

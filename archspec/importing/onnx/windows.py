@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec.diagnostics import count
-from archspec.importing.onnx.context import Context
+from archspec.importing.onnx.context import Context, Handler
 from archspec.importing.onnx.model import Node
 from archspec.importing.operations import NotHere, Shape
 from archspec.weights.tensors import Tensor
@@ -252,7 +252,7 @@ def _unpooled(node: Node, shape: Shape) -> list[int]:
     return [(shape[2 + a] - 1) * stride[a] - pads[a] - pads[a + len(taps)] + taps[a] for a in axes]
 
 
-WINDOWS: dict[str, tuple[Callable[[Context, Node], None], set[str]]] = {
+WINDOWS: dict[str, tuple[Handler, set[str]]] = {
     "Conv": (conv, {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}),
     "ConvTranspose": (
         transposed_conv,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from archspec.diagnostics import count
+from archspec.formats.flatbuffers import Table
 from archspec.importing.operations import NotHere, Operation, Shape
 from archspec.importing.tflite.model import Held, Model, Node
 from archspec.weights.tensors import Tensor
@@ -110,3 +111,7 @@ def _names(model: Model) -> list[str]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return names
+
+
+Handler = Callable[[Context, Node, Table], None]
+"""What makes operations of a node."""
