@@ -61,6 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if touches_jax(item.path):
             item.add_marker(pytest.mark.jax)
+        if item.get_closest_marker("minutes"):
+            item.add_marker(pytest.mark.slow)  # so what takes minutes is no part of `make test`
 
 
 @pytest.hookimpl(wrapper=True)
