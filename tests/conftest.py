@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} would be skipped, which CI does not do: {reason}"
     return report
+
+
+@pytest.fixture
+def plugins_forgotten() -> Iterator[None]:
+    """Plugins that a test loads in this process are none of the next one's."""
+    from archspec import kinds, plugins
+
+    yield
+    for item in plugins._loaded.values():
+        for family, names in item.kinds.items():
+            for name in names:
+                kinds.remove_kind(family, name)
+    plugins._loaded.clear()
 
 
 HEAD = "archspec: 1\nname: net\n"

@@ -84,6 +84,8 @@ run("runs", ".")
 run("sweep", "net.yaml", "--set", "train.optimiser.adam.learning_rate=0.01,0.1", "--workdir", "sweep")
 run("weights", "export", "run", "net.safetensors")
 run("weights", "import", "net.yaml", "net.safetensors", "-o", "imported")
+run("export", "run", "--to", "onnx", "-o", "net.onnx")
+run("import", "net.onnx", "-o", "again.yaml")
 if "lr-find" in sys.argv[1:]:
     run("lr-find", "net.yaml")
 import archspec, numpy

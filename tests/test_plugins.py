@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,14 +31,7 @@ train: {dataset: mnist5k, epochs: 1, batch_size: 500}
 """
 
 
-@pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    yield
-    for item in plugins._loaded.values():
-        for family, names in item.kinds.items():
-            for name in names:
-                kinds.remove_kind(family, name)
-    plugins._loaded.clear()
+pytestmark = pytest.mark.usefixtures("plugins_forgotten")
 
 
 @pytest.fixture

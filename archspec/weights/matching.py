@@ -183,7 +183,8 @@ def match(
         notes = [f"at its top are {listed(file.keys, 12)}"] if file.keys else []
         raise DataError("E532", f"{file.path} holds no tensors by name", notes=notes)
     again = copies(graph, tables)
-    asked = fitting(tables, file.layout) if naming is None else [naming]
+    # Darknet's own files have no names, so a file with names is none of them, and not what that set stands for.
+    asked = [way for way in fitting(tables, file.layout) if way != ROW] if naming is None else [naming]
     expected = {way: {**again[way], **known[way]} for way in asked}
     ways = {way: unwrapped(file, table.keys(), prefix) for way, table in expected.items()}
     counts = {way: names.known(expected[way]) for way, names in ways.items()}

@@ -149,10 +149,10 @@ def loaded(file: Path) -> Any:
     ("name", "size"),
     [
         ("alexnet", (99, 99)),
-        ("vgg11_bn", (32, 32)),
-        ("googlenet", (96, 96)),
+        pytest.param("vgg11_bn", (32, 32), marks=pytest.mark.minutes),
+        pytest.param("googlenet", (96, 96), marks=pytest.mark.minutes),
         ("resnet18", (64, 64)),
-        ("fcn8s", (64, 64)),
+        pytest.param("fcn8s", (64, 64), marks=pytest.mark.minutes),
         ("segnet_basic", (32, 48)),
     ],
 )

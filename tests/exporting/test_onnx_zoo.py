@@ -14,8 +14,11 @@ from archspec.loading import open_specs
 from archspec.zoo import zoo_files
 from tests.exporting.outlines import forgetting, outline_of
 
-SLOW = {"densenet", "efficientnet", "efficientnet_v2", "nasnet", "regnet", "resnet", "resnext", "senet"}
-"""Files of so many layers that their networks are left to the slow tests."""
+SLOW = {
+    *("densenet", "efficientnet", "efficientnet_v2", "nasnet", "regnet", "resnet", "resnext", "senet"),
+    *("convnext", "fcn", "prelu_net", "vgg"),
+}
+"""Files of so many layers, or of so large kernels, that their networks are left to the slow tests."""
 
 FILES = [
     pytest.param(str(path), id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in zoo_files()

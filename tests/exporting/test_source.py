@@ -17,6 +17,7 @@ from archspec.graph import Graph
 from archspec.images.preparation import Preparation
 from archspec.loading import Spec, load
 from archspec.zoo import zoo_networks
+from tests.zoo import SAMPLE
 
 FEW = ["lenet5", "resnet50", "segnet_basic", "densenet121", "mobilenet_v2", "nasnet_a_mobile", "inception_v3"]
 
@@ -53,6 +54,11 @@ def test_a_few_networks_are_clean(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_networks_of_every_family_are_clean(tmp_path: Path) -> None:
+    check(SAMPLE, tmp_path)
+
+
+@pytest.mark.minutes
 def test_the_whole_zoo_is_clean(tmp_path: Path) -> None:
     check(list(zoo_networks()), tmp_path)
 

@@ -80,6 +80,7 @@ def test_a_run_that_stops_within_its_schedule_goes_on_to_the_same_end(stripes: P
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plugins_forgotten")
 def test_a_loss_that_is_not_finite_and_a_plugin_that_fails(stripes: Path, tmp_path: Path) -> None:
     folder, plugin = tmp_path / "s", tmp_path / "odd.py"
     plugin.write_text(

@@ -18,7 +18,7 @@ from archspec.loading import load
 from archspec.runs.imports import read_import
 from archspec.spec.overrides import python_override
 from archspec.training.beginning import initial_weights
-from archspec.weights.folder import import_weights
+from archspec.weights.folder import export_weights, import_weights
 from tests.weights.test_caffe_files import in_a_process
 
 Write = Callable[..., Path]
@@ -79,6 +79,15 @@ def test_numbers_are_given_to_layers_in_their_order(write: Write, tmp_path: Path
         elif array.ndim == 2:
             array = array.T
         assert np.array_equal(arrays[name], array), name
+
+
+def test_a_file_with_names_is_none_of_darknets(write: Write, tmp_path: Path) -> None:
+    spec = str(write(NET))
+    import_weights(spec, written(tmp_path / "net.weights"), tmp_path / "net")
+    export_weights(tmp_path / "net", tmp_path / "net.safetensors")
+    notes: list[str] = []
+    found = import_weights(spec, tmp_path / "net.safetensors", tmp_path / "again", notes=notes)
+    assert found.full and found.naming == "pytorch" and notes == []
 
 
 def test_what_comes_out_is_what_darknet_computes(write: Write, tmp_path: Path) -> None:
