@@ -17,6 +17,7 @@ from archspec.importing.draft import CannotError, Draft, Entry
 from archspec.importing.finishing import Arrays, about_outputs, arrays_of, opened, rolled_up
 from archspec.importing.naming import named, part
 from archspec.importing.operations import UNFIT, Operation, Program
+from archspec.importing.reading import counted
 from archspec.importing.text import flow, head_of, lines_of, section
 from archspec.importing.tidying import kept, tidy
 from archspec.importing.values import Values
@@ -77,7 +78,7 @@ def built(
     ends, output_names = _ends(program, outputs)
     numbers = kept(draft, ends)
     left = sum(1 for entry in draft.entries if entry.missing) - sum(draft.entries[n].missing for n in numbers)
-    notes = [*program.notes, *_of_pixels(program, draft, inputs), *_said(draft)]
+    notes = [*program.notes, *_of_pixels(program, draft, inputs), *counted(draft.said)]
     if left:
         notes.append(f"{count(left, 'operation')} that no output needs {'is' if left == 1 else 'are'} left out")
     if not numbers:
@@ -220,27 +221,6 @@ def _check_shape(values: Values, operation: Operation) -> None:
 def _missing(entry: Entry, path: str) -> Missing:
     operation = entry.operation
     return Missing(path, operation.said or str(operation.kind), operation.place, entry.why)
-
-
-def _said(draft: Draft) -> list[str]:
-    """What was counted, in sentences."""
-    sentences = []
-    for text, number in draft.said.items():
-        begun = re.match(r"\{(.*?)\}", text)
-        assert begun is not None
-        words = begun[1]
-        if number == 1:
-            rest = text[begun.end() :]
-            for several, one in (("are", "is"), ("end", "ends"), ("round their", "rounds its"), ("change", "changes")):
-                rest = re.sub(rf"^((?: that)?) {several}\b", rf"\1 {one}", rest)
-            sentences.append(f"1 {_singular(words)}{rest}")
-        else:
-            sentences.append(f"{number} {words}{text[begun.end() :]}")
-    return sentences
-
-
-def _singular(words: str) -> str:
-    return " ".join(word.removesuffix("s") if word.endswith("s") else word for word in words.split())
 
 
 def _ends(program: Program, outputs: Sequence[int]) -> tuple[list[int], list[str]]:

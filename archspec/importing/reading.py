@@ -158,6 +158,43 @@ def times(notes: Mapping[str, int]) -> list[str]:
     return [text if number == 1 else f"{text} ({count(number, 'time')})" for text, number in notes.items()]
 
 
+SINGULAR = (
+    ("are their biases", "is its bias"),
+    ("are one batch_norm each", "is one batch_norm"),
+    ("are 1×1 convolutions", "is a 1×1 convolution"),
+    ("are convolutions", "is a convolution"),
+    ("are that of the layers behind them", "is that of the layer behind it"),
+    ("what they take are outputs", "what it takes is an output"),
+    ("have their", "has its"),
+    ("have padding", "has padding"),
+    ("round their", "rounds its"),
+    ("have no numbers in the file: they are", "has no numbers in the file: it is"),
+    ("and are numbers", "and is a number"),
+    ("that change", "that changes"),
+    ("that work", "that works"),
+    ("end with", "ends with"),
+    ("begin as", "begins as"),
+    ("add a", "adds a"),
+    ("are", "is"),
+)
+"""What notes say of several things, and of one."""
+
+
+def counted(said: Mapping[str, int]) -> list[str]:
+    """Notes with the number of what they are of, which stands in braces: `{poolings} have padding` is of 1 pooling."""
+    sentences = []
+    for text, number in said.items():
+        begun = re.match(r"\{(.*?)\}", text)
+        assert begun is not None
+        words, rest = begun[1], text[begun.end() :]
+        if number == 1:
+            words = re.sub(r"(?<!s)s\b", "", words)
+            for several, one in SINGULAR:
+                rest = re.sub(rf"\b{several}\b", one, rest, count=1)
+        sentences.append(f"{number:,} {words}{rest}")
+    return sentences
+
+
 def span_of(source: Source, line: int, column: int = 1, width: int | None = None) -> Span:
     """A place in a file's text, to the line's end without a width."""
     end = column + width if width is not None else len(source.line(line)) + 1

@@ -13,6 +13,7 @@ import pytest
 from archspec.diagnostics import DataError
 from archspec.importing.building import Built, built
 from archspec.importing.operations import Operation, Order, Program, Value
+from archspec.importing.reading import counted
 from archspec.lower import build, split
 from archspec.weights.tensors import Tensor
 
@@ -378,3 +379,21 @@ def test_one_kernel_with_two_biases(order: tuple[int, ...]) -> None:
     )
     wanted = np.broadcast_to(one - other, (4, 5, 5))
     np.testing.assert_allclose(run(result, random(5, 5, 3)), to_last(wanted), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "several"),
+    [
+        ("{poolings} have padding, left out", "1 pooling has padding, left out", "2 poolings have padding, left out"),
+        (
+            "{dense layers} are 1×1 convolutions",
+            "1 dense layer is a 1×1 convolution",
+            "2 dense layers are 1×1 convolutions",
+        ),
+        ("{Loss} left out: what they take are outputs", "1 Loss left out: what it takes is an output", ""),
+        ("{factors and summands} of channels are it", "1 factor and summand of channels is it", ""),
+    ],
+)
+def test_notes_speak_of_one_and_of_several(text: str, one: str, several: str) -> None:
+    assert counted({text: 1}) == [one]
+    assert not several or counted({text: 2}) == [several]

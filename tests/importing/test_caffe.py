@@ -101,7 +101,7 @@ def test_batch_norm_and_scale_are_one_layer(tmp_path: Path) -> None:
     made = imported(tmp_path, text)
     assert nodes(made) == [("conv", (13, 12, 8)), ("batch_norm", (13, 12, 8))]
     assert made.graph is not None and made.graph.params == 24 + 16
-    assert "1 BatchNorm and Scale are one batch_norm each" in made.notes
+    assert "1 pair of BatchNorm and Scale is one batch_norm" in made.notes
     # Where something else takes the normalised value, it is not.
     text = text.replace('bottom: "conv" top: "conv" batch', 'bottom: "conv" top: "bn" batch')
     text = text.replace('bottom: "conv" top: "conv" scale', 'bottom: "bn" top: "scale" scale')

@@ -10,6 +10,7 @@ from typing import Any
 from archspec.diagnostics import DataError, count, listed
 from archspec.importing.caffe.parameters import Parameters
 from archspec.importing.operations import Operation, Program, Value
+from archspec.importing.reading import counted
 from archspec.weights.tensors import Tensor
 
 Shape = tuple[int, ...] | None
@@ -96,7 +97,7 @@ class Network:
         for layer in self._chosen(layers):
             self._take(layer)
         outputs = self._outputs()
-        self.notes += [text.replace("{}", str(number)) for text, number in self.said.items()]
+        self.notes += counted(self.said)
         users = {name for operation in self.operations for name in operation.inputs}
         twice = sum(1 for name in self.merged if name in users or name in self.ends)
         if twice:
@@ -201,7 +202,7 @@ class Network:
 
     def _end(self, layer: Parameters, bottoms: Sequence[str]) -> None:
         """Takes in a layer of training or measuring: what it looks at is an output."""
-        self.said[f"{{}} {self.type} left out: what it takes is an output"] += 1
+        self.said[f"{{{self.type}}} left out: what they take are outputs"] += 1
         weights = layer.numbers("loss_weight")
         for name in bottoms[: 2 if self.type in ("ContrastiveLoss", "DetectionOutput", "MultiBoxLoss") else 1]:
             if name in self.blobs and (self.type != "Silence" or self.blobs[name] not in self.taken):

@@ -94,7 +94,7 @@ def take_deconvolution(x: Network) -> None:
         fields["init"] = "bilinear"
     if fixed and not fixed[0]:
         x.said[
-            "{} Deconvolution whose kernel is not trained (lr_mult 0) begin as bilinear upsampling, and are trained"
+            "{Deconvolution} whose kernel is not trained (lr_mult 0) begin as bilinear upsampling, and are trained"
         ] += 1
     _give(x, "transposed_conv", fields, lambda n, p, e, s: (n - 1) * s + e - 2 * p)
 

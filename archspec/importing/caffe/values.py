@@ -69,7 +69,7 @@ def take_bn(x: Network) -> None:
     own = x.layer.inner("bn_param")
     epsilon = own.number("var_eps", own.number("eps", 1e-9))
     if own.word("bn_mode") == "INFERENCE":
-        x.said["{} BN of mode INFERENCE have statistics within their factors and summands: mean 0 and variance 1"] += 1
+        x.said["{BN} of mode INFERENCE have their statistics within factors and summands: mean 0 and variance 1"] += 1
     x.give(x.add("batch_norm", {"epsilon": epsilon, **x.shared()}, shape=x.shape()))
 
 
@@ -93,7 +93,7 @@ def take_scale(x: Network) -> None:
         value = x.add("batch_norm", {**fields, **x.shared()}, before.inputs, shape=before.shape)
         x.operations[-1] = replace(x.operations[-1], name=before.name)
         x.merged[x.bottoms[0]] = value
-        x.said["{} BatchNorm and Scale are one batch_norm each"] += 1
+        x.said["{pairs} of BatchNorm and Scale are one batch_norm each"] += 1
         x.give(value)
         return
     if not bias:
@@ -104,7 +104,7 @@ def take_scale(x: Network) -> None:
     if shape is not None and len(shape) == 1:
         x.unknown("multiplies and adds to each feature")
         return
-    x.said["{} Scale without BatchNorm are convolutions of each channel with a kernel of 1"] += 1
+    x.said["{Scale} without BatchNorm are convolutions of each channel with a kernel of 1"] += 1
     x.give(x.add("depthwise_conv", {"kernel": [1, 1], **x.shared()}, shape=shape))
 
 

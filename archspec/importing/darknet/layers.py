@@ -30,7 +30,7 @@ def _convolutional(x: Network, section: Section) -> None:
             x.unknown(f"{why} (`{key}`)")
             return
     if section.number("assisted_excitation"):
-        x.said["{} assisted excitations of training left out"] += 1
+        x.said["{assisted excitations} of training left out"] += 1
     pad = padding * dilation
     fields: dict[str, Any] = {
         "filters": filters,
@@ -82,7 +82,7 @@ def _maxpool(x: Network, section: Section) -> None:
         ends = [(place - 1) * step + size - before for place, step in zip(places, steps, strict=True)]
         sides = [[before, max(0, end - own)] for end, own in zip(ends, shape[:2], strict=True)]
         if any(side[1] < padding - before for side in sides):
-            x.said["{} poolings have padding below and to the right that no window reaches at this size, left out"] += 1
+            x.said["{poolings} have padding below and to the right that no window reaches at this size, left out"] += 1
         x.shape = (places[0], places[1], shape[2])
     mean = section.name.startswith("local_avg")
     fields: dict[str, Any] = {"window": [size, size], "stride": steps, "pad": sides}
@@ -193,9 +193,9 @@ def _fitted(x: Network, name: str, other: tuple[int, int, int], shape: tuple[int
     if step < 1 or (shape[0] * step, shape[1] * step) != other[:2]:
         return None
     if step > 1:
-        x.said["{} shortcuts add a larger map: the first pixel of each block, as the first Darknet does"] += 1
+        x.said["{shortcuts} add a larger map: the first pixel of each block, as the first Darknet does"] += 1
     if other[2] != shape[2]:
-        x.said["{} shortcuts add a map of another number of channels: as many as both have"] += 1
+        x.said["{shortcuts} add a map of another number of channels: as many as both have"] += 1
     if other[2] > shape[2]:
         name = x.add("slice", {"channels": [0, shape[2]]}, (name,))
     if step > 1 or other[2] < shape[2]:
@@ -252,7 +252,7 @@ def _reorg(x: Network, section: Section) -> None:
 
 def _dropout(x: Network, section: Section) -> None:
     if section.whole("dropblock"):
-        x.said["{} DropBlocks are plain dropout here"] += 1
+        x.said["{DropBlocks} are plain dropout here"] += 1
     x.add("dropout", {"rate": section.number("probability", 0.2)})
 
 

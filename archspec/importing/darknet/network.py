@@ -10,6 +10,7 @@ from typing import Any
 from archspec.diagnostics import DataError
 from archspec.importing.darknet.text import Section
 from archspec.importing.operations import Operation, Program, Value
+from archspec.importing.reading import counted
 
 Shape = tuple[int, int, int] | tuple[int] | None
 """(height, width, channels), of a vector its features, None behind what is unknown."""
@@ -99,7 +100,7 @@ class Network:
             self.notes.append(
                 f"{number} [{name}] {what} left out: what {'it takes' if number == 1 else 'they take'} {which}"
             )
-        self.notes += [text.replace("{}", str(number)) for text, number in self.said.items()]
+        self.notes += counted(self.said)
         normalised = any(operation.kind == "batch_norm" for operation in self.operations)
         if normalised:
             self.notes.append(
@@ -145,7 +146,7 @@ class Network:
                 self.outputs.append(self.value)
             return
         if name in LOSSES:
-            self.said[f"{{}} [{name}] of training left out"] += 1
+            self.said[f"{{[{name}]}} of training left out"] += 1
             return
         if name in ("empty", "silence"):
             return

@@ -223,7 +223,7 @@ def _spatial_dropout(making: Making) -> None:
 
 
 def _only_training(making: Making) -> None:
-    making.network.tell("{} layers that work in training alone (noise, augmentation) are left out")
+    making.network.tell("{layers} that work in training alone (noise, augmentation) are left out")
     making.emit("identity")
 
 
@@ -298,7 +298,7 @@ def _normalization(making: Making) -> None:
         tensor, value = making.array(name), making.get(name)
         if value is None and tensor is None:
             making.network.tell(
-                "{} Normalization layers have no numbers in the file: they are batch_norm without weights"
+                "{Normalization layers} have no numbers in the file: they are batch_norm without weights"
             )
             making.emit("batch_norm", {"epsilon": 1e-14, "scale": False, "bias": False})
             return

@@ -12,6 +12,7 @@ from archspec.importing.keras.arrays import Arrays
 from archspec.importing.keras.description import Call, Described, LayerOf, ModelOf, Reference
 from archspec.importing.keras.pixels import folded
 from archspec.importing.operations import Operation, Order, Program, Value
+from archspec.importing.reading import counted
 from archspec.weights.tensors import Tensor
 
 MAX_DEPTH = 30
@@ -56,7 +57,7 @@ def program_of(described: Described, arrays: Arrays, path: Path) -> Program:
     if any(name in network.least for name in outputs):
         raise DataError("E565", f"{path} gives maps that are padded with −∞, which no layer here does")
     left = arrays.left
-    notes = [sentence.format(f"{number:,}") for sentence, number in network.said.items()]
+    notes = counted(network.said)
     if left:
         notes.append(f"no layer takes {count(len(left), 'array')} of the file: {listed(left, 6)}")
     inputs, operations, said = folded(network.inputs, network.operations, network.constants, outputs, network.order)
@@ -167,7 +168,7 @@ def _input(network: Network, layer: LayerOf) -> str:
     sizes = tuple(size if isinstance(size, int) and 0 < size < 2**31 else -1 for size in shape[1:])
     dtype: Any = config.get("dtype")
     if isinstance(dtype, str) and dtype.startswith(("int", "uint", "string", "bool")):
-        network.tell("{} inputs are of whole numbers or text in the file, and are numbers here")
+        network.tell("{inputs} are of whole numbers or text in the file, and are numbers here")
     name = layer.name.replace(":", "_")
     while any(own.name == name for own in network.inputs):
         name += "_"
