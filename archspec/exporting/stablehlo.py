@@ -13,19 +13,16 @@ from typing import Any
 
 import jax
 
-from archspec.diagnostics import DataError, listed
+from archspec.diagnostics import listed
 from archspec.exporting.subject import Subject
 from archspec.exporting.targets import Written
-from archspec.exporting.traced import function_of, said_of_inputs, size_of, types_of
+from archspec.exporting.traced import check_size, function_of, said_of_inputs, size_of, types_of
 from archspec.figures.units import mebibytes
 from archspec.graph import Node
 from archspec.writing import write as write_file
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 """What the program is lowered for."""
-
-MOST = 2**31 - 2**24
-"""Bytes of arrays that one file can have: it is a FlatBuffer, whose offsets have 31 bits."""
 
 
 def supports(node: Node) -> str | None:
@@ -57,12 +54,7 @@ def write(subject: Subject, file: Path, *, with_preprocessing: bool = False) -> 
 
 def exported_program(subject: Subject, *, with_preprocessing: bool = False) -> Any:
     """The network as `jax.export` has it, for any number of samples. Raises `DataError`."""
-    size = size_of(subject)
-    if size > MOST:
-        raise DataError(
-            "E551",
-            f"the weights have {mebibytes(size)}, and a file of serialised StableHLO holds less than 2 GiB",
-        )
+    check_size(subject, "a file of serialised StableHLO")
     (batch,) = jax.export.symbolic_shape("batch")
     function = function_of(subject, with_preprocessing=with_preprocessing)
     return jax.export.export(jax.jit(function), platforms=PLATFORMS)(

@@ -9,11 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from archspec.diagnostics import DataError
 from archspec.exporting.subject import Subject
+from archspec.figures.units import mebibytes
 from archspec.images.numbers import given, mean_of, normalised
 from archspec.lower import Inputs, Outputs, outline
 from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.spec.network import ImageInput
+
+MOST_BYTES = 2**31 - 2**24
+"""Of arrays inside: what is written is a FlatBuffer, whose offsets have 31 bits."""
 
 
 def function_of(subject: Subject, *, with_preprocessing: bool = False) -> Callable[[Inputs], Outputs]:
@@ -113,3 +118,10 @@ def _numbers(values: Any) -> str:
 def size_of(subject: Subject) -> int:
     """The bytes of the arrays inside."""
     return sum(array.nbytes for array in subject.arrays.values())
+
+
+def check_size(subject: Subject, file: str) -> None:
+    """Raises `DataError` (E551) where a file with the arrays inside would be too large."""
+    size = size_of(subject)
+    if size > MOST_BYTES:
+        raise DataError("E551", f"the weights have {mebibytes(size)}, and {file} holds less than 2 GiB")

@@ -210,14 +210,22 @@ def test_a_folder_that_is_missing_gets_no_file(net: Path, tmp_path: Path) -> Non
     assert caught.value.diagnostics[0].code == "E534"
 
 
-def test_what_is_too_large_for_one_message_is_refused(
-    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("to", "module", "words"),
+    [
+        ("onnx", "onnx.model", "an ONNX file has 2 GiB at most"),
+        ("stablehlo", "traced", "a file of serialised StableHLO holds less than 2 GiB"),
+        ("tflite", "traced", "a TFLite file holds less than 2 GiB"),
+    ],
+)
+def test_what_is_too_large_for_one_file_is_refused(
+    to: str, module: str, words: str, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archspec.exporting.onnx.model.MOST_BYTES", 1000)
-    with pytest.raises(SpecError, match="an ONNX file has 2 GiB at most") as caught:
-        archspec.export(archspec.load(net), "onnx", tmp_path / "net.onnx")
+    monkeypatch.setattr(f"archspec.exporting.{module}.MOST_BYTES", 1000)
+    with pytest.raises(SpecError, match=words) as caught:
+        archspec.export(archspec.load(net), to, tmp_path / f"net.{to}")
     assert caught.value.diagnostics[0].code == "E551"
-    assert not (tmp_path / "net.onnx").exists()
+    assert not (tmp_path / f"net.{to}").exists()
 
 
 def test_targets_and_options_that_there_are_not_are_told(net: Path, tmp_path: Path) -> None:

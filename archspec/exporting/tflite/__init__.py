@@ -14,7 +14,7 @@ from archspec.exporting.targets import Written
 from archspec.exporting.tflite.calibration import SAMPLES, SEED, Drawn, drawn
 from archspec.exporting.tflite.converter import Converted, convert, python_of
 from archspec.exporting.tflite.rewriting import rewritten
-from archspec.exporting.traced import function_of, outputs_by_name, said_of_inputs, size_of, types_of
+from archspec.exporting.traced import check_size, function_of, outputs_by_name, said_of_inputs, types_of
 from archspec.figures.units import mebibytes
 from archspec.graph import Node
 from archspec.writing import write as write_file
@@ -28,9 +28,6 @@ CLOSE = 1e-4
 FAR = 0.05
 """The share of numbers that may be further where maxima are put back: rounding moves some to another pixel, which all
 that see the one or the other tell."""
-
-MOST = 2**31 - 2**24
-"""Bytes of arrays that one file can have: it is a FlatBuffer, whose offsets have 31 bits."""
 
 
 def supports(node: Node) -> str | None:
@@ -55,9 +52,7 @@ def write(
     Raises `DataError`: E551 for weights that are too large, E555 without the converter, E556 where it fails or what it
     made computes something else, E557 without data to calibrate with.
     """
-    if size_of(subject) > MOST:
-        size = mebibytes(size_of(subject))
-        raise DataError("E551", f"the weights have {size}, and a TFLite file holds less than 2 GiB")
+    check_size(subject, "a TFLite file")
     if calibration is not None and not int8:
         raise DataError("E113", "samples to calibrate with go with int8", help=["add --int8"])
     python = python_of(litert, int8=int8)
