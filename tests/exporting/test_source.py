@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,8 +34,11 @@ def texts(spec: Spec, graph: Graph | None = None) -> dict[str, str]:
     }
 
 
-def check(names: list[str], folder: Path) -> None:
-    """Every text is Python, no class is there twice, nothing of this package is named, and Ruff has nothing to say."""
+def check(names: list[str], folder: Path, *, typed: bool = False) -> None:
+    """Every text is Python, no class is there twice, nothing of this package is named, and Ruff has nothing to say.
+
+    Nor has mypy where it is asked.
+    """
     for name in names:
         for framework, text in texts(load(name)).items():
             tree = ast.parse(text)
@@ -43,9 +47,11 @@ def check(names: list[str], folder: Path) -> None:
             assert len(set(dumps)) == len(dumps), (name, framework)
             assert "archspec" not in text and "yaml" not in text
             (folder / f"{name.replace('?', '_')}_{framework}.py").write_text(text, "utf-8")
-    for command in (["check"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(folder)]
-        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+    ruff = [["ruff", *command, "--isolated", "--quiet"] for command in (["check"], ["format", "--check"])]
+    mypy = ["mypy", "--ignore-missing-imports", "--config-file", os.devnull, "--cache-dir", os.devnull]
+    for command in (*ruff, *([mypy] if typed else [])):
+        words = [sys.executable, "-m", *command, *sorted(map(str, folder.glob("*.py")))]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -55,12 +61,12 @@ def test_a_few_networks_are_clean(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_networks_of_every_family_are_clean(tmp_path: Path) -> None:
-    check(SAMPLE, tmp_path)
+    check(SAMPLE, tmp_path, typed=True)
 
 
 @pytest.mark.minutes
 def test_the_whole_zoo_is_clean(tmp_path: Path) -> None:
-    check(list(zoo_networks()), tmp_path)
+    check(list(zoo_networks()), tmp_path, typed=True)
 
 
 def test_blocks_are_classes_and_repeats_are_loops() -> None:

@@ -81,11 +81,9 @@ class Body:
         while number < len(self.own.calls):
             call = self.own.calls[number]
             if call.condition is not None:
-                end = number + 1
-                while end < len(self.own.calls) and self._is_together(self.own.calls[end], call):
-                    end += 1
-                self._optional(number, end)
-                number = end
+                steps = together(self.own, number)
+                self._optional(number, steps.stop)
+                number = steps.stop
                 continue
             if Ref(number) not in self.same:
                 self._step(number)
@@ -93,12 +91,6 @@ class Body:
         outputs = [self._text(self.real(ref), len(self.own.calls)) for ref in self.own.outputs]
         self._returned(outputs)
         return self.lines
-
-    @staticmethod
-    def _is_together(call: Call, first: Call) -> bool:
-        return (
-            call.condition is not None and first.condition is not None and call.condition.text == (first.condition.text)
-        )
 
     def _returned(self, outputs: list[str]) -> None:
         text = ", ".join(outputs)
@@ -285,6 +277,23 @@ class Body:
         while found in live or found in self.words.reserved or keyword.iskeyword(found):
             found, number = f"{name}_{number}", number + 1
         return found
+
+
+def together(own: Class, number: int) -> range:
+    """The steps behind one another that are left out with a step, itself included."""
+    condition = own.calls[number].condition
+    assert condition is not None
+
+    def alike(step: int) -> bool:
+        other = own.calls[step].condition
+        return other is not None and other.text == condition.text
+
+    first, end = number, number + 1
+    while first and alike(first - 1):
+        first -= 1
+    while end < len(own.calls) and alike(end):
+        end += 1
+    return range(first, end)
 
 
 def condition_of(own: Class, number: int, prefix: str) -> str:

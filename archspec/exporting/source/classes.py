@@ -135,7 +135,8 @@ def _type(value: Plain) -> str:
     if not isinstance(value, tuple):
         return "None" if value is None else type(value).__name__
     kinds = list(dict.fromkeys(map(_type, value)))
-    return f"tuple[{' | '.join(kinds)}, ...]"
+    pair = len(value) == 2 and not any(isinstance(item, tuple) for item in value)
+    return f"tuple[{', '.join(map(_type, value))}]" if pair else f"tuple[{' | '.join(kinds)}, ...]"
 
 
 @dataclass

@@ -6,11 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from archspec.diagnostics import count
-from archspec.exporting.source.body import Body, Words, condition_of, filled
+from archspec.exporting.source.body import Body, Words, condition_of, filled, together
 from archspec.exporting.source.classes import NO_DEFAULT, Call, Class, Expression, Form, Segment, Slot, Tree
 from archspec.exporting.source.layout import INDENT, WIDTH, definition, fitted, paragraph, plain
-from archspec.exporting.source.naming import attribute
+from archspec.exporting.source.naming import attribute, variable
 from archspec.types import TensorType
+
+MOST_TOLD = 60
+"""Letters of a condition that names modules; one that would be longer is a flag."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,9 @@ class Writer:
         """The arguments that calls need too."""
         expressions: list[Expression] = [text for slot, text in own.slots.items() if self._is_called(own, slot)]
         expressions += [
-            call.condition for call in own.calls if call.condition is not None and not self._is_module(call)
+            call.condition
+            for number, call in enumerate(own.calls)
+            if call.condition is not None and not self._telling(own, number)
         ]
         expressions += [
             item.count for call in own.calls if call.segments and not self._is_list(call) for item in call.segments
@@ -304,13 +309,20 @@ class Writer:
         return "self." if own.has_modules else ""
 
     def present(self, own: Class, number: int) -> str:
-        call = own.calls[number]
-        if self._is_module(call) and not call.path[-1].isdigit():
-            later = own.calls[number + 1 : number + 2]
-            together = later and later[0].condition is not None and not self._is_module(later[0])
-            if not together:
-                return f"{self.at(call.path)} is not None"
-        return condition_of(own, number, self.prefix(own))
+        return self._telling(own, number) or condition_of(own, number, self.prefix(own))
+
+    def _telling(self, own: Class, number: int) -> str:
+        """That the modules are there which a step is left out with; nothing where there are none, or too many to say.
+
+        A type checker knows by it that they may be called, and no flag has to be kept.
+        """
+        paths = [
+            own.calls[step].path
+            for step in together(own, number)
+            if self._is_module(own.calls[step]) and not own.calls[step].path[-1].isdigit()
+        ]
+        text = " and ".join(f"{self.at(path)} is not None" for path in paths)
+        return text if len(text) <= MOST_TOLD else ""
 
     def call(self, own: Class, number: int, inputs: list[str]) -> str:
         """The expression of a step."""
@@ -333,13 +345,26 @@ class Writer:
         taken = [bracketed(text, form, place) for place, text in enumerate(inputs)]
         return form.use.format(*taken, self=self.at(path), **settings)
 
+    def _looping(self, own: Class, call: Call) -> str:
+        """What a loop calls the things of a list: `layer`, or where lists have things of several classes, as theirs is
+        called, since a variable has one type."""
+        lists = [item for item in own.calls if item.segments and self._is_list(item)]
+        classes = {segment.of.name for item in lists for segment in item.segments if segment.of is not None}
+        here = {segment.of.name if segment.of is not None else "" for segment in call.segments}
+        if len(classes) < 2 or len(here) > 1 or here == {""}:
+            return "layer"
+        name = variable(here.pop())
+        taken = {*self.reserved, *(part for item in own.calls for part in item.path), "x", "y", "i"}
+        return f"{name}_layer" if name in taken else name
+
     def loop(self, own: Class, number: int, name: str, taken: str) -> list[str]:
         """The lines that call a series."""
         call = own.calls[number]
         if self._is_list(call):
             if self.dialect.chain_of:
                 return [f"{name} = {self.at(call.path[:-1])}({taken})"]
-            lines = [f"for layer in {self.at(call.path[:-1])}:", f"    {name} = layer({name})"]
+            layer = self._looping(own, call)
+            lines = [f"for {layer} in {self.at(call.path[:-1])}:", f"    {name} = {layer}({name})"]
         else:
             stem = call.path[-1][:-1]
             holder = self.at(call.path[:-1]) if len(call.path) > 1 else "self"

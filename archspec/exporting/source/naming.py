@@ -55,6 +55,11 @@ def snake(name: str) -> str:
     return made if made[:1].isalpha() else f"network_{made}"
 
 
+def variable(name: str) -> str:
+    """`BasicBlock` as `basic_block`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
 def _free(name: str, taken: Collection[str]) -> str:
     """A name that is not taken: itself, or with a number."""
     number, found = 2, name
