@@ -20,7 +20,7 @@ from archspec.loading import Spec, load
 from archspec.zoo import zoo_networks
 from tests.zoo import SAMPLE
 
-FEW = ["lenet5", "resnet50", "segnet_basic", "densenet121", "mobilenet_v2", "nasnet_a_mobile", "inception_v3"]
+FEW = ["lenet5", "resnet50", "segnet_basic", "densenet121", "mobilenet_v2", "nasnet_a_mobile", "efficientnet_v2_s"]
 
 
 def texts(spec: Spec, graph: Graph | None = None) -> dict[str, str]:
@@ -34,8 +34,27 @@ def texts(spec: Spec, graph: Graph | None = None) -> dict[str, str]:
     }
 
 
+def never_set(item: ast.ClassDef) -> set[str]:
+    """Attributes that a class reads and never sets, which PyTorch's and Flax's modules would miss when called alone."""
+    own = [
+        node
+        for node in ast.walk(item)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    ]
+    known = {node.attr for node in own if isinstance(node.ctx, ast.Store)}
+    known |= {"training", "add_module", "get_submodule", "register_buffer"}
+    for node in ast.walk(item):
+        if isinstance(node, ast.FunctionDef):
+            known.add(node.name)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "self.register_buffer":
+            assert isinstance(node.args[0], ast.Constant)
+            known.add(str(node.args[0].value))
+    return {node.attr for node in own} - known
+
+
 def check(names: list[str], folder: Path, *, typed: bool = False) -> None:
-    """Every text is Python, no class is there twice, nothing of this package is named, and Ruff has nothing to say.
+    """Every text is Python, no class is there twice or reads what it never sets, nothing of this package is named, and
+    Ruff has nothing to say.
 
     Nor has mypy where it is asked.
     """
@@ -45,6 +64,7 @@ def check(names: list[str], folder: Path, *, typed: bool = False) -> None:
             classes = [item for item in tree.body if isinstance(item, ast.ClassDef)]
             dumps = [ast.dump(ast.Module(item.body[1:], [])) for item in classes]
             assert len(set(dumps)) == len(dumps), (name, framework)
+            assert [never_set(item) for item in classes] == [set()] * len(classes), (name, framework)
             assert "archspec" not in text and "yaml" not in text
             (folder / f"{name.replace('?', '_')}_{framework}.py").write_text(text, "utf-8")
     ruff = [["ruff", *command, "--isolated", "--quiet"] for command in (["check"], ["format", "--check"])]
