@@ -23,6 +23,7 @@ from archspec.loading import load
 from tests.exporting.kinds import CASES, drawn, graph_of, inputs_of
 from tests.exporting.kinds import given as given_here
 from tests.test_random_networks import networks
+from tests.zoo import SAMPLE
 
 NEAR = {"group_norm", "instance_norm", "layer_norm"}
 """Kinds that Flax's own modules compute, which multiply factor and 1/√(σ² + ε) with each other first."""
@@ -71,6 +72,25 @@ def differences(graph: Graph, seed: int = 1) -> list[float]:
     wanted = given_here(graph, arrays, inputs).values()
     assert [own.shape for own in found] == [own.shape for own in wanted]
     return [float(np.abs(own - other).max() / np.abs(other).max()) for own, other in zip(found, wanted, strict=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLE)
+def test_networks_have_the_shapes_that_are_inferred(name: str) -> None:
+    """Called without numbers: traced."""
+    graph = load(name).graph().pruned("eval")
+    tree = target.tree_of(graph)
+    names: dict[str, Any] = {}
+    exec(target.assembled(['"""A network."""'], [], target.definitions(tree)), names)
+
+    def called(*inputs: jax.Array) -> Any:
+        network = names[tree.network.name](rngs=nnx.Rngs(0))
+        network.eval()
+        return network(*inputs)
+
+    outputs = jax.eval_shape(called, *(jax.ShapeDtypeStruct((2, *item.type.shape), "f4") for item in graph.inputs))
+    found = [value.shape for value in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    assert found == [(2, *graph.output_type(output).shape) for output in graph.outputs]
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def texts(spec: Spec, graph: Graph | None = None) -> dict[str, str]:
 
 
 def never_set(item: ast.ClassDef) -> set[str]:
-    """Attributes that a class reads and never sets, which PyTorch's and Flax's modules would miss when called alone."""
+    """Attributes that a class reads and never sets, which modules miss when they are called."""
     own = [
         node
         for node in ast.walk(item)

@@ -27,7 +27,7 @@ from tests.exporting.kinds import given as given_here
 from tests.test_random_networks import networks
 from tests.weights.rule import recorded_names, tensor
 from tests.weights.test_golden import recorded, thinned
-from tests.zoo import FILES
+from tests.zoo import FILES, SAMPLE
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +54,22 @@ def answered(network: Any, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray
         outputs = network(*arrays)
     several = outputs if isinstance(outputs, tuple) else (outputs,)
     return tuple(np.moveaxis(value.numpy(), 1, -1) for value in several)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_networks_have_the_shapes_that_are_inferred(name: str) -> None:
+    """Called without numbers, on PyTorch's device for shapes alone."""
+    torch = pytest.importorskip("torch")
+    graph = load(name).graph().pruned("eval")
+    tree = target.tree_of(graph, first=target.channels_first(graph))
+    names: dict[str, Any] = {}
+    exec(target.assembled(['"""A network."""'], [], target.definitions(tree)), names)
+    with torch.device("meta"):
+        given = [torch.empty(2, item.type.channels, *item.type.spatial) for item in graph.inputs]
+        outputs = names[tree.network.name]().eval()(*given)
+    found = [tuple(value.shape) for value in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    wanted = [graph.output_type(output) for output in graph.outputs]
+    assert found == [(2, kind.channels, *kind.spatial) for kind in wanted]
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
