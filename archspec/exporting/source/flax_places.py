@@ -6,7 +6,7 @@ from typing import Any
 
 from archspec.exporting.source.classes import Argument, Form
 from archspec.exporting.source.flax_layers import form
-from archspec.exporting.source.forms import Context, kinds, on, sliced
+from archspec.exporting.source.forms import Context, joined, kinds, on, sliced
 from archspec.graph import Node
 
 FORMS = form
@@ -58,16 +58,7 @@ def _with_number(layer: Any, node: Node, context: Context) -> Form:
 
 @form(*kinds("add", "average", "multiply", "maximum", "concat"))
 def _join(layer: Any, node: Node, context: Context) -> Form:
-    places = [f"{{{place}}}" for place in range(len(node.inputs))]
-    if node.kind == "concat":
-        return Form(f"jnp.concatenate([{', '.join(places)}], axis=-1)")
-    if node.kind == "maximum":
-        text = places[0]
-        for place in places[1:]:
-            text = f"jnp.maximum({text}, {place})"
-        return Form(text)
-    text = (" * " if node.kind == "multiply" else " + ").join(places)
-    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
+    return joined(node, "jnp.maximum", "jnp.concatenate([{}], axis=-1)")
 
 
 @form(*kinds("lrn"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from archspec.exporting.source.classes import Argument, Plain
+from archspec.exporting.source.classes import Argument, Form, Plain
 from archspec.graph import Graph, Node, is_input
 from archspec.kinds import find_kind
 from archspec.layers import Layer
@@ -70,6 +70,20 @@ def one(values: Sequence[Any]) -> Plain:
 def is_even(sides: Sequence[tuple[int, int]]) -> bool:
     """Whether padding is the same before and after."""
     return all(before == after for before, after in sides)
+
+
+def joined(node: Node, maximum: str, concatenated: str) -> Form:
+    """What joins a layer's inputs: `maximum` is a function of two, `concatenated` has `{}` for all of them."""
+    places = [f"{{{place}}}" for place in range(len(node.inputs))]
+    if node.kind == "concat":
+        return Form(concatenated.format(", ".join(places)))
+    if node.kind == "maximum":
+        text = places[0]
+        for place in places[1:]:
+            text = f"{maximum}({text}, {place})"
+        return Form(text)
+    text = (" * " if node.kind == "multiply" else " + ").join(places)
+    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
 
 
 def channels(value: int, said: str) -> Argument:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archspec.exporting.source.classes import Argument, Form
-from archspec.exporting.source.forms import kinds, on, one, sliced
+from archspec.exporting.source.forms import joined, kinds, on, one, sliced
 from archspec.exporting.source.keras_layers import (
     KerasContext,
     border,
@@ -23,21 +23,9 @@ FORMS = form
 """The functions of all kinds: those of `keras_layers.py` and of this file."""
 
 
-@form(*kinds("add", "average", "multiply", "maximum"))
+@form(*kinds("add", "average", "multiply", "maximum", "concat"))
 def _join(layer: Any, node: Node, context: KerasContext) -> Form:
-    places = [f"{{{place}}}" for place in range(len(node.inputs))]
-    if node.kind == "maximum":
-        text = places[0]
-        for place in places[1:]:
-            text = f"ops.maximum({text}, {place})"
-        return Form(text)
-    text = (" * " if node.kind == "multiply" else " + ").join(places)
-    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
-
-
-@form(*kinds("concat"))
-def _concat(layer: Any, node: Node, context: KerasContext) -> Form:
-    return Form(f"ops.concatenate([{', '.join(f'{{{place}}}' for place in range(len(node.inputs)))}], axis=-1)")
+    return joined(node, "ops.maximum", "ops.concatenate([{}], axis=-1)")
 
 
 @form(*kinds("channel_shuffle"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.exporting.source.classes import Argument, Form
-from archspec.exporting.source.forms import Context, channels, kinds, on, one, sliced
+from archspec.exporting.source.forms import Context, channels, joined, kinds, on, one, sliced
 from archspec.exporting.source.torch_layers import form, pad_argument, padded, rank_of, setting
 from archspec.graph import Node
 from archspec.types import TensorType
@@ -64,21 +64,9 @@ def _with_number(layer: Any, node: Node, context: Context) -> Form:
     return Form("scaled_tanh({0}, {amplitude}, {slope})", settings=numbers, helpers=("scaled_tanh",))
 
 
-@form(*kinds("add", "average", "multiply", "maximum"))
+@form(*kinds("add", "average", "multiply", "maximum", "concat"))
 def _join(layer: Any, node: Node, context: Context) -> Form:
-    places = [f"{{{place}}}" for place in range(len(node.inputs))]
-    if node.kind == "maximum":
-        text = places[0]
-        for place in places[1:]:
-            text = f"torch.maximum({text}, {place})"
-        return Form(text)
-    text = (" * " if node.kind == "multiply" else " + ").join(places)
-    return Form(f"({text}) / {len(places)}" if node.kind == "average" else text, loose=True)
-
-
-@form(*kinds("concat"))
-def _concat(layer: Any, node: Node, context: Context) -> Form:
-    return Form(f"torch.cat([{', '.join(f'{{{place}}}' for place in range(len(node.inputs)))}], dim=1)")
+    return joined(node, "torch.maximum", "torch.cat([{}], dim=1)")
 
 
 @form(*kinds("channel_shuffle"))
