@@ -31,6 +31,7 @@ from archspec.zoo import find_spec
 
 if TYPE_CHECKING:
     from archspec.elaborate.resizing import SmallestInput
+    from archspec.elaborate.trace import Trace
     from archspec.graph import Graph
     from archspec.spec.inputs import Input
     from archspec.spec.lineage import Lineage
@@ -70,6 +71,7 @@ class Spec:
         self.weights: dict[str, WeightSet] = sections.weights
         check_defaults(self._document, findings)
         self._findings = findings
+        self._trace: Trace | None = None
 
     def changed_by(self, overrides: Sequence[Override]) -> Spec:
         """The same with more overrides, laid over its own. Raises nothing: what is wrong is in its `diagnostics`."""
@@ -196,7 +198,10 @@ class Spec:
         findings = self._findings.copy()
         name = self._labelled(self.variant or (self._header.name if self._header else ""))
         types = None if self._inputs is None else {name: input.type for name, input in self._inputs.items()}
-        graph = elaborate(self._document, types, name, findings)
+        if self._trace is None:
+            graph = elaborate(self._document, types, name, findings)
+        else:
+            graph = elaborate(self._document, types, name, findings, self._trace.expander)
         if graph is not None and self._header:
             graph = replace(graph, title=self._header.title)
         if graph is not None and self.published is not None and not self._overrides:
@@ -239,6 +244,18 @@ class Spec:
         assert self._header is not None and self._inputs is not None
         loss, metrics = (self.train.loss, self.train.metrics) if self.train else (None, None)
         return heads_of(graph, self._header.task, self._inputs, loss, metrics or (), defaults=defaults)
+
+    def traced(self, trace: Trace) -> None:
+        """Elaborates it, with all that is gone through written into the trace. Raises what ends a trace early."""
+        self.__dict__.pop("_elaborated", None)
+        self._trace = trace
+        with _no_collection():
+            _ = self._elaborated
+
+    @property
+    def document(self) -> Document:
+        """The file with what it extends, its variant and overrides laid over it, and its arguments bound."""
+        return self._document
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

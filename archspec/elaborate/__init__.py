@@ -6,6 +6,7 @@ depends on it is passed over in silence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Types
 
 from archspec.diagnostics import Findings
@@ -23,11 +24,17 @@ UNREAD = (GraphInput("input", TensorType((1, 1, 1))),)
 """Stands for inputs whose section is wrong."""
 
 
-def elaborate(document: Document, inputs: Types[str, TensorType] | None, name: str, findings: Findings) -> Graph | None:
+def elaborate(
+    document: Document,
+    inputs: Types[str, TensorType] | None,
+    name: str,
+    findings: Findings,
+    expanding: Callable[[Document, Placer, Findings], Expander] = Expander,
+) -> Graph | None:
     """The graph of a document whose arguments are bound, or None with the reasons among the findings.
 
     `inputs` are the types of what the network takes. Without them, because their section is wrong, the layers are
-    checked as far as they can be.
+    checked as far as they can be. `expanding` makes the expander: that of a `Trace` watches.
     """
     layers = document.root.get("layers")
     if layers is None:
@@ -36,7 +43,7 @@ def elaborate(document: Document, inputs: Types[str, TensorType] | None, name: s
         return None
     placer = Placer(tuple(map(GraphInput, inputs, inputs.values())) if inputs else UNREAD, findings)
     starts = tuple(input_number(place) for place in range(len(inputs))) if inputs else (UNKNOWN,)
-    expander = Expander(document, placer, findings)
+    expander = expanding(document, placer, findings)
     names = tuple(inputs or ())
     context = Context(Scope(inputs=starts, input_names=names), document.env, document)
     expander.undecided = starts if len(starts) > 1 else None
