@@ -420,7 +420,7 @@ def open_spec(
     findings = Findings() if findings is None else findings
     with _no_collection():
         document, named, asked = _open(target, findings)
-        return _chosen(document, variant or named or default_variant(document), overrides, findings, asked)
+        return spec_of(document, variant or named or default_variant(document), overrides, findings, asked)
 
 
 def open_specs(target: str, overrides: Sequence[Override] = (), *, findings: Findings | None = None) -> list[Spec]:
@@ -432,22 +432,40 @@ def open_specs(target: str, overrides: Sequence[Override] = (), *, findings: Fin
     findings = Findings() if findings is None else findings
     with _no_collection():
         document, named, asked = _open(target, findings)
-        names: list[str | None] = [named] if named else list(document.variants)
-        base_is_complete = all(argument.default is not None for argument in document.arguments.values())
-        alone = "layers" in document.root.entries and base_is_complete and default_variant(document) is None
-        if not names or (not named and alone):
-            names.insert(0, None)
+        names: list[str | None] = [named] if named else networks_of(document)
         specs: list[Spec] = []
         lost: list[Diagnostic] = []
         for name in names:
             try:
-                specs.append(_chosen(document, name, overrides, findings, asked))
+                specs.append(spec_of(document, name, overrides, findings, asked))
             except SpecError as error:
                 lost.extend(error.diagnostics)
         if lost:
             lost.extend(item for spec in specs for item in spec.diagnostics)
             raise SpecError(list(dict.fromkeys(lost)))
         return specs
+
+
+def networks_of(document: Document) -> list[str | None]:
+    """The variants whose networks a document describes; None stands for the file's own, without one."""
+    names: list[str | None] = list(document.variants)
+    base_is_complete = all(argument.default is not None for argument in document.arguments.values())
+    alone = "layers" in document.root.entries and base_is_complete and default_variant(document) is None
+    return [None, *names] if alone or not names else names
+
+
+def diagnostics_of_family(found: Mapping[str | None, Sequence[Diagnostic]]) -> list[Diagnostic]:
+    """What was found in a file's variants, each once, saying which variants it concerns unless it is all."""
+    where: dict[Diagnostic, list[str]] = {}
+    for variant, diagnostics in found.items():
+        for item in diagnostics:
+            where.setdefault(item, []).append(variant or "the spec without a variant")
+    return [
+        item
+        if len(names) == len(found)
+        else item._replace(notes=(*item.notes, f"in {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"))
+        for item, names in where.items()
+    ]
 
 
 def _open(target: str, findings: Findings) -> tuple[Document, str | None, tuple[Override, ...]]:
@@ -459,13 +477,14 @@ def _open(target: str, findings: Findings) -> tuple[Document, str | None, tuple[
     return document, named, asked
 
 
-def _chosen(
+def spec_of(
     document: Document,
     variant: str | None,
     overrides: Sequence[Override],
     findings: Findings,
-    asked: tuple[Override, ...],
+    asked: tuple[Override, ...] = (),
 ) -> Spec:
+    """The network of a document's variant. Raises `SpecError` where it has no such variant."""
     mine = findings.copy()
     chosen = with_variant(document, variant, None, mine)
     if chosen is None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from archspec.commands._common import failed, overrides_of, show, spec_options
 from archspec.diagnostics import Diagnostic, SpecError, count
-from archspec.loading import Spec
 
 
 def options(command: argparse.ArgumentParser) -> None:
@@ -22,7 +21,7 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from archspec.loading import open_specs
+    from archspec.loading import diagnostics_of_family, open_specs
 
     overrides = overrides_of(options)
     diagnostics: list[Diagnostic] = []
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         except SpecError as error:
             diagnostics.extend(error.diagnostics)
             continue
-        diagnostics.extend(_of_family(specs))
+        diagnostics.extend(diagnostics_of_family({spec.variant: spec.diagnostics for spec in specs}))
         for spec in specs:
             if options.format != "json" and not failed(spec.diagnostics, options):
                 graph = spec.graph().pruned("eval")
@@ -69,17 +68,3 @@ def _ours(targets: Sequence[str]) -> list[str]:
     if said:
         say(f"passed over: {' and '.join(said)}")
     return kept
-
-
-def _of_family(specs: Sequence[Spec]) -> list[Diagnostic]:
-    """The diagnostics of a file's variants, each once, saying which variants it concerns unless it is all."""
-    where: dict[Diagnostic, list[str]] = {}
-    for spec in specs:
-        for item in spec.diagnostics:
-            where.setdefault(item, []).append(spec.variant or "the spec without a variant")
-    return [
-        item
-        if len(names) == len(specs)
-        else item._replace(notes=(*item.notes, f"in {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"))
-        for item, names in where.items()
-    ]

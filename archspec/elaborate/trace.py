@@ -1,7 +1,7 @@
 """What elaboration went through: every entry at every call, with what came in, the names it saw and what it gave.
 
-Editors show and complete by it. Elaboration that nobody watches has none of this: `Trace.expander` is an `Expander` that
-writes down what it does.
+Editors show and complete by it. Elaboration that nobody watches has none of this: `Trace.expander` is an `Expander`
+that writes down what it does.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ class Visit:
 
 
 class Use(NamedTuple):
-    """A name of a layer that stands in `from` or in a field such as `like`, and what it was found to be: the place where that
-    has its name, or its kind where it has none; None for an input, what the chain gave, or nothing."""
+    """A name of a layer that stands in `from` or in a field such as `like`, and what it was found to be.
+
+    `target` is the place where that has its name, or its kind where it has none; None for an input, what the chain
+    gave, or nothing.
+    """
 
     place: Located
     name: str

@@ -84,12 +84,14 @@ class Document:
         return {name: value for name, _, value in node.items()} if isinstance(node, LocatedMapping) else {}
 
 
-def open_document(path: Path, findings: Findings, *, library: bool = False) -> Document | None:
+def open_document(
+    path: Path, findings: Findings, *, library: bool = False, known: dict[Path, LocatedMapping] | None = None
+) -> Document | None:
     """Reads a file with everything it extends and imports; arguments are declared but not yet evaluated.
 
-    What its variants extend is read once one of them is chosen.
+    What its variants extend is read once one of them is chosen. `known` has files that were read before.
     """
-    return _Opener(findings, {}).open(path, (), library=library)
+    return _Opener(findings, known or {}).open(path, (), library=library)
 
 
 class _Opener:

@@ -1,0 +1,178 @@
+"""One reading of a text, and what is kept of earlier ones while a text is half written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.diagnostics import Diagnostic, Findings, Source, Span, SpecError
+from archspec.editing.positions import Lines, Moved
+from archspec.elaborate.trace import Cancelled, Trace, Visit
+from archspec.loading import diagnostics_of_family, networks_of, spec_of
+from archspec.located import Mapping
+from archspec.source import read_file
+from archspec.spec.document import default_variant, open_document
+from archspec.spec.files import is_library
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+    from archspec.loading import Spec
+    from archspec.spec.document import Document
+
+
+@dataclass
+class Reading:
+    """What one text says, as far as it could be read.
+
+    `root` is the tree of the text alone, None where it is not YAML; `spec` the network of the variant that is shown,
+    None for a file of blocks and where nothing could be opened; `trace` what its elaboration went through, and `graph`
+    the network, None where an error is in it.
+    """
+
+    path: Path
+    text: str
+    variant: str | None = None
+    """The variant that was asked for; None for the file's own."""
+    root: Mapping | None = None
+    document: Document | None = None
+    spec: Spec | None = None
+    trace: Trace | None = None
+    graph: Graph | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: dict[Path, Source] = field(default_factory=dict)
+    """The texts that were read, by path with links followed."""
+    files: set[Path] = field(default_factory=set)
+    """The files that were looked for."""
+
+    def __post_init__(self) -> None:
+        self.lines = Lines(self.text)
+
+    @property
+    def source(self) -> Source | None:
+        """The text itself, as spans name it."""
+        return self.sources.get(self.path)
+
+    def is_here(self, span: Span) -> bool:
+        """Whether a span lies in the text itself."""
+        return span.source is self.source
+
+    def visits_in(self, source: Source | None) -> list[Visit]:
+        """The visits of entries that are written in a text of those that were read."""
+        if self.trace is None or source is None:
+            return []
+        return [visit for visit in self.trace.visits if visit.node.source is source]
+
+    @property
+    def variants(self) -> list[str]:
+        """The names of the file's variants, those that it has from what it extends too."""
+        return list(self.document.variants) if self.document is not None else []
+
+
+class Analysis:
+    """What is known of a text: the reading of now, and of before what the one of now lacks."""
+
+    def __init__(self, now: Reading, parsed: Reading | None, whole: Reading | None) -> None:
+        self.now = now
+        self.parsed = parsed
+        """The last reading whose text was YAML."""
+        self.whole = whole
+        """The last reading with a network: its trace has every layer."""
+        self.stale = False
+        """Whether something that it was made of has changed since."""
+
+    @classmethod
+    def after(cls, before: Analysis | None, now: Reading) -> Analysis:
+        """What is known once a text has been read anew."""
+        parsed = now if now.root is not None else before.parsed if before else None
+        whole = now if now.graph is not None else before.whole if before else None
+        if whole is not None and whole is not now and whole.variant != now.variant:
+            whole = None
+        return cls(now, parsed, whole)
+
+    def moved(self, reading: Reading) -> Moved:
+        """Where the lines of one of its readings are now."""
+        return Moved(reading.text, self.now.text)
+
+
+def read(
+    path: Path,
+    text: str,
+    variant: str | None,
+    cancelled: Callable[[], bool],
+    real: Callable[[Path], Path],
+    unforeseen: Callable[[Exception], Diagnostic],
+) -> Reading:
+    """Reads a text that `source.laid` holds, its variant and all that it needs. Raises `Cancelled`.
+
+    `unforeseen` makes a diagnostic of an error that nobody foresaw: whatever a text brings about, the next one is read.
+    """
+    reading = Reading(path, text, variant)
+    findings = Findings()
+    try:
+        _read(reading, findings, cancelled)
+    except SpecError as error:
+        reading.diagnostics = error.diagnostics
+    except Cancelled:
+        raise
+    except Exception as error:
+        reading.diagnostics = (unforeseen(error),)
+    reading.files = {real(file) for file in findings.files}
+    reading.sources = {real(file): source for file, source in findings.files.items() if source is not None}
+    return reading
+
+
+def _read(reading: Reading, findings: Findings, cancelled: Callable[[], bool]) -> None:
+    """Fills a reading in, as far as the text can be read. Raises `SpecError` where that is not far."""
+    reading.root = read_file(reading.path, findings)
+    if reading.root is None:
+        raise SpecError(findings.sorted())
+    library = is_library(reading.text)
+    reading.document = open_document(reading.path, findings, library=library, known={reading.path: reading.root})
+    if reading.document is None:
+        raise SpecError(findings.sorted())
+    if library:
+        reading.diagnostics = tuple(findings.sorted())
+        return
+    shown = shown_of(reading.document, reading.variant)
+    reading.spec, reading.trace = spec_of(reading.document, shown, (), findings), Trace(cancelled)
+    reading.spec.traced(reading.trace)
+    reading.diagnostics = reading.spec.diagnostics
+    try:
+        reading.graph = reading.spec.graph()
+    except SpecError:
+        reading.graph = None
+
+
+def shown_of(document: Document, asked: str | None) -> str | None:
+    """The variant that is shown of a file: the one that was asked for, where there is such a one; that which changes
+    nothing; the first that is a network."""
+    if asked in document.variants:
+        return asked
+    networks = networks_of(document)
+    usual = default_variant(document)
+    return usual if usual in networks else networks[0]
+
+
+def of_other_variants(reading: Reading, cancelled: Callable[[], bool]) -> list[Diagnostic]:
+    """The diagnostics of the file's variants, that which is shown among them. Raises `Cancelled`.
+
+    To be called with the files laid as they were when the text was read.
+    """
+    if reading.spec is None or reading.document is None:
+        return list(reading.diagnostics)
+    shown = reading.spec.variant
+    found: dict[str | None, Sequence[Diagnostic]] = {shown: reading.diagnostics}
+    before = Findings()
+    document = open_document(reading.path, before)
+    for name in networks_of(document) if document is not None else ():
+        if name == shown or document is None:
+            continue
+        try:
+            spec = spec_of(document, name, (), before)
+            spec.traced(Trace(cancelled))
+            found[name] = spec.diagnostics
+        except SpecError as error:
+            found[name] = error.diagnostics
+    return diagnostics_of_family(found)

@@ -1,0 +1,129 @@
+"""The texts that are open in an editor, laid over the files of the disk, and what is known of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from archspec.diagnostics import Diagnostic
+from archspec.editing.analysis import Analysis, Reading, read
+from archspec.source import laid
+from archspec.spec.files import is_ours
+
+
+class Workspace:
+    """Open texts by path. As `source.Files` it answers for these in the disk's place, and for no others."""
+
+    def __init__(self, unforeseen: Callable[[Exception], Diagnostic]) -> None:
+        """`unforeseen` makes a diagnostic of an error that nobody foresaw."""
+        self.unforeseen = unforeseen
+        self.texts: dict[Path, str] = {}
+        self.shown: dict[Path, str | None] = {}
+        """The variant of each text that hints and so on are of, where one was chosen."""
+        self.focus: dict[Path, str] = {}
+        """The path of the call of a block whose layers are shown, by text."""
+        self._ours: set[Path] = set()
+        self._known: dict[Path, Analysis] = {}
+        self._real: dict[Path, Path] = {}
+
+    # What is open.
+
+    def put(self, path: Path, text: str, *, ours: bool = False) -> None:
+        """Opens a text or changes it. `ours` says that it is a spec even before it says `archspec:`."""
+        path = self._key(path)
+        if self.texts.get(path) == text:
+            return
+        self.texts[path] = text
+        # A spec whose first line is being typed anew is a spec.
+        if ours or is_ours(text):
+            self._ours.add(path)
+        self.changed(path)
+
+    def close(self, path: Path) -> None:
+        """The disk's file counts again."""
+        path = self._key(path)
+        self.texts.pop(path, None)
+        self._ours.discard(path)
+        self._known.pop(path, None)
+        self.shown.pop(path, None)
+        self.focus.pop(path, None)
+        self.changed(path)
+
+    def changed(self, path: Path) -> list[Path]:
+        """Forgets what was made of a file, open or on the disk; the open texts that have to be read again."""
+        path = self._key(path)
+        stale = []
+        for mine, analysis in self._known.items():
+            if mine == path or path in analysis.now.files:
+                analysis.stale = True
+                stale.append(mine)
+        return stale
+
+    def show(self, path: Path, variant: str | None) -> None:
+        """Chooses the variant of a text that is shown."""
+        path = self._key(path)
+        self.shown[path] = variant
+        self.focus.pop(path, None)
+        if path in self._known:
+            self._known[path].stale = True
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether an open text is a spec, or a file of blocks; other YAML is none of our business."""
+        return self._key(path) in self._ours
+
+    # What is known of it.
+
+    def analysis(self, path: Path, cancelled: Callable[[], bool] = lambda: False) -> Analysis | None:
+        """What is known of an open text as it is now; None where it is no spec. Raises `Cancelled`."""
+        path = self._key(path)
+        if path not in self._ours or path not in self.texts:
+            return None
+        known = self._known.get(path)
+        if known is not None and not known.stale:
+            return known
+        now = self.reading(path, self.shown.get(path), cancelled)
+        self._known[path] = Analysis.after(known, now)
+        return self._known[path]
+
+    def reading(self, path: Path, variant: str | None, cancelled: Callable[[], bool]) -> Reading:
+        """Reads a text anew."""
+        with laid(self):
+            return read(path, self.texts[path], variant, cancelled, self._key, self.unforeseen)
+
+    def importers(self, path: Path) -> Iterator[Analysis]:
+        """What is known of other open texts that use a file."""
+        path = self._key(path)
+        for mine, analysis in self._known.items():
+            if mine != path and not analysis.stale and path in analysis.now.files:
+                yield analysis
+
+    # What `source.Files` asks.
+
+    def holds(self, path: Path) -> bool:
+        return self._key(path) in self.texts
+
+    def is_file(self, path: Path) -> bool:
+        return True
+
+    def is_folder(self, path: Path) -> bool:
+        return False
+
+    def bytes_of(self, path: Path) -> bytes:
+        # What no file can hold, half of a character of two units, is left to the reader of bytes to refuse.
+        return self.texts[self._key(path)].encode("utf-8", "surrogatepass")
+
+    def inside(self, folder: Path) -> list[str]:
+        return []
+
+    def real(self, path: Path) -> Path:
+        return self._key(path)
+
+    def _key(self, path: Path) -> Path:
+        """The path with links followed: one file has one text, whatever it is called."""
+        real = self._real.get(path)
+        if real is None:
+            if len(self._real) > 10_000:
+                self._real.clear()
+            real = self._real[path] = Path(os.path.realpath(path))
+        return real
