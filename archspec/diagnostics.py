@@ -73,8 +73,36 @@ class Label(NamedTuple):
     text: str = ""
 
 
+class Edit(NamedTuple):
+    """Text in place of what stands at a span of a source; the span of an insertion is empty."""
+
+    span: Span
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.span.to_json(), "text": self.text}
+
+
+class Mend(NamedTuple):
+    """A help line that a program can follow: the line, and edits of the texts that were read.
+
+    Edits do not overlap, and all count lines and columns in the texts as they are. A mend is `certain` where the text
+    leaves no doubt that this was meant.
+    """
+
+    help: str
+    edits: tuple[Edit, ...]
+    certain: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"help": self.help, "certain": self.certain, "edits": [edit.to_json() for edit in self.edits]}
+
+
 class Diagnostic(NamedTuple):
-    """One finding. `primary` is where it is, `secondary` where the other thing that it speaks of is."""
+    """One finding. `primary` is where it is, `secondary` where the other thing that it speaks of is.
+
+    `mends` are those of the help lines that a program can follow.
+    """
 
     code: str
     message: str
@@ -83,6 +111,7 @@ class Diagnostic(NamedTuple):
     secondary: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
+    mends: tuple[Mend, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         def label(item: Label) -> dict[str, Any]:
@@ -96,6 +125,7 @@ class Diagnostic(NamedTuple):
             "secondary": [label(item) for item in self.secondary],
             "notes": list(self.notes),
             "help": list(self.help),
+            "mends": [mend.to_json() for mend in self.mends],
         }
 
 
@@ -112,18 +142,32 @@ class SpecError(Exception):
         return "\n" + render_text(self.diagnostics)
 
 
+class Setting(NamedTuple):
+    """A help line that a program can follow by setting fields of the layer or section that is spoken of: the line, and
+    the fields with their values. None takes a field away. The graph makes a `Mend` of it.
+    """
+
+    help: str
+    fields: tuple[tuple[str, Any], ...]
+    certain: bool = False
+
+
 class ShapeError(Exception):
     """Raised by a layer's `infer`: the reason alone. The graph adds the node, its place and its inputs.
 
-    `code` is E301 unless the reason has its own; `help` lists ways out in numbers; `field` names the layer's field
-    that the frame should point at.
+    `code` is E301 unless the reason has its own; `help` lists ways out in numbers, as text or as a `Setting` of the
+    layer's fields; `field` names the layer's field that the frame should point at.
     """
 
-    def __init__(self, message: str, *, code: str = "E301", help: Iterable[str] = (), field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str = "E301", help: Iterable[str | Setting] = (), field: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
-        self.help = tuple(help)
+        ways = tuple(help)
+        self.help = tuple(way.help if isinstance(way, Setting) else way for way in ways)
+        self.settings = tuple(way for way in ways if isinstance(way, Setting))
         self.field = field
 
 
@@ -141,10 +185,11 @@ class DataError(Exception):
         self.notes = tuple(notes)
         self.help = tuple(help)
 
-    def located(self, span: Span | None) -> SpecError:
-        """The same as a diagnostic with a place."""
+    def located(self, span: Span | None, mends: Iterable[Mend] = ()) -> SpecError:
+        """The same as a diagnostic with a place, and with those of its help lines that a program can follow there."""
         primary = Label(span) if span is not None else None
-        return SpecError([Diagnostic(self.code, self.message, primary, notes=self.notes, help=self.help)])
+        item = Diagnostic(self.code, self.message, primary, notes=self.notes, help=self.help, mends=tuple(mends))
+        return SpecError([item])
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
@@ -212,10 +257,12 @@ class Findings:
         secondary: Iterable[Label] = (),
         notes: Iterable[str] = (),
         help: Iterable[str] = (),
+        mends: Iterable[Mend] = (),
         severity: Severity = "error",
     ) -> None:
         primary = Label(span, label) if span is not None else None
-        self.add(Diagnostic(code, message, primary, severity, tuple(secondary), tuple(notes), tuple(help)))
+        told = tuple(secondary), tuple(notes), tuple(help), tuple(mends)
+        self.add(Diagnostic(code, message, primary, severity, *told))
 
     def warning(
         self,
@@ -227,8 +274,11 @@ class Findings:
         secondary: Iterable[Label] = (),
         notes: Iterable[str] = (),
         help: Iterable[str] = (),
+        mends: Iterable[Mend] = (),
     ) -> None:
-        self.error(code, message, span, label, secondary=secondary, notes=notes, help=help, severity="warning")
+        primary = Label(span, label) if span is not None else None
+        told = tuple(secondary), tuple(notes), tuple(help), tuple(mends)
+        self.add(Diagnostic(code, message, primary, "warning", *told))
 
     @property
     def failed(self) -> bool:
