@@ -8,7 +8,7 @@ RUN ?= runs/lenet5
 CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
-.PHONY: train test test-slow test-jax check lint types types-js clean
+.PHONY: train test test-slow test-jax check lint types types-js site clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
@@ -39,6 +39,11 @@ types: $(VENV)/.installed-test
 types-js:
 	npm exec --yes --package=typescript@5.9.3 -- tsc --project tests/page/jsconfig.json
 
+# The documentation as a site, strictly: a link or an anchor that leads nowhere is an error, and so is what it would fetch.
+site: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m tests.site site
+
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "archspec needs Python 3.11 or newer with venv; set PYTHON=…"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit("archspec needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
@@ -54,5 +59,9 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml $(CONSTRAINT)
 	$(BIN)/python -m compileall -q archspec
 	touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
+	$(INSTALL) --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf site $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,136 @@
+"""What the site does to pages that are written for a code host too; mkdocs.yml names it.
+
+Links to files outside docs/ lead to copies of these: documents as pages, everything else as a page that shows its text.
+Indented blocks, which have no language of their own, get one: commands, a terminal, YAML.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+"""The repository."""
+
+LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)#\s]+)(#[^)\s]*)?(?=\))")
+"""The target of a relative link or picture, and its anchor."""
+
+FENCE = re.compile(r"^(`{3,}|~{3,})", re.M)
+INDENTED = re.compile(r"(?:(?<=\n\n)|\A)((?:    .*\n|\n(?=\n*    ))+)")
+"""Lines that are indented by four, after an empty one."""
+
+COMMANDS = ("archspec ", "python ", "pip ", "pipx ", "uvx ", "make ", "git ", "pre-commit ", "cd ", "export ")
+
+DOCUMENTS = "repository"
+"""The folder of the site that has copies of what lies outside docs/."""
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Adds a page for each file outside docs/ that a page links to, and for those that such a page links to."""
+    from mkdocs.structure.files import File
+
+    pages = [f"docs/{file.src_uri}" for file in files.documentation_pages()]
+    seen = set(pages)
+    while pages:
+        page = pages.pop()
+        text = (ROOT / page).read_text("utf-8") if page.endswith(".md") else ""
+        for target, _ in LINK.findall(text):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
+            outside = not path.startswith("docs/") or path.startswith("docs/cluster/")
+            if path in seen or not outside or not (ROOT / path).is_file():
+                continue
+            seen.add(path)
+            pages.append(path)
+            files.append(File.generated(config, uri_of(path), content=content_of(path)))
+    return files
+
+
+def uri_of(path: str) -> str:
+    """Where the site has a file of the repository, by its path."""
+    if path.startswith("docs/") and not path.startswith("docs/cluster/"):
+        return path.removeprefix("docs/")
+    return f"{DOCUMENTS}/{path.lower()}" if path.endswith(".md") else f"{DOCUMENTS}/{path}.md"
+
+
+def path_of(uri: str) -> str:
+    """The file of the repository that a page of the site shows."""
+    if not uri.startswith(f"{DOCUMENTS}/"):
+        return f"docs/{uri}"
+    own = uri.removeprefix(f"{DOCUMENTS}/")
+    documents = {path.name.lower(): path.name for path in ROOT.glob("*.md")}
+    return documents.get(own, own.removesuffix(".md"))
+
+
+LANGUAGES = {".yaml": "yaml", ".py": "python", ".sh": "bash", ".sbatch": "bash"}
+
+
+def content_of(path: str) -> str:
+    """A document as it is; of another file a page with its text."""
+    text = (ROOT / path).read_text("utf-8")
+    if path.endswith(".md"):
+        return text
+    language = LANGUAGES.get(Path(path).suffix, "text")
+    return f"# {path.removeprefix('docs/')}\n\n````{language}\n{text.rstrip()}\n````\n"
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """A page with links that hold in the site, and blocks in their languages."""
+    return "".join(
+        text if fenced else in_languages(linked(text, page.file.src_uri)) for fenced, text in parts(markdown)
+    )
+
+
+def parts(markdown: str) -> list[tuple[bool, str]]:
+    """The text between fences, and what is fenced, each with whether it is."""
+    found: list[tuple[bool, str]] = []
+    fence, lines = "", list[str]()
+    for line in markdown.splitlines(keepends=True):
+        mark = FENCE.match(line)
+        if not fence and mark:
+            found.append((False, "".join(lines)))
+            fence, lines = mark[1], [line]
+        elif fence and line.rstrip() == fence:
+            found.append((True, "".join([*lines, line])))
+            fence, lines = "", []
+        else:
+            lines.append(line)
+    return [*found, (bool(fence), "".join(lines))]
+
+
+def linked(text: str, uri: str) -> str:
+    """Text of a page with links to where the site has their targets."""
+    here = path_of(uri)
+
+    def target(found: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(here), found[1]))
+        return posixpath.relpath(uri_of(path), posixpath.dirname(uri)) + (found[2] or "")
+
+    return LINK.sub(target, text)
+
+
+def in_languages(text: str) -> str:
+    """Text with its indented blocks as fenced ones of a language."""
+
+    def fenced(found: re.Match[str]) -> str:
+        block = dedent(found[1]).strip("\n")
+        return f"````{language_of(block)}\n{block}\n````\n\n"
+
+    return INDENTED.sub(fenced, text)
+
+
+def language_of(block: str) -> str:
+    """The language of a block: a terminal with what it prints, commands, YAML, or text."""
+    if block.startswith("$ "):
+        return "console"
+    if block.startswith(COMMANDS):
+        return "bash"
+    try:
+        value = yaml.safe_load(block)
+    except (yaml.YAMLError, ValueError):
+        return "text"
+    return "yaml" if (isinstance(value, dict | list) and ": " in f"{block} ") or block.startswith("- ") else "text"

@@ -1,0 +1,81 @@
+"""The documentation's site: what it is made of, and the links of all documents. `make site` builds it, strictly."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.links import ROOT, Link, anchors, documents, fault, form_fault, links, slug
+
+DOCS = ROOT / "docs"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads mkdocs.yml, which names a function of Python."""
+
+
+Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda loader, suffix, node: suffix)
+CONFIG: dict[str, Any] = yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), Loader)
+
+
+def named(item: Any) -> list[str]:
+    """The pages that a part of the navigation names."""
+    if isinstance(item, str):
+        return [item]
+    return [page for own in (item.values() if isinstance(item, dict) else item) for page in named(own)]
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    pages = [page for page in named(CONFIG["nav"]) if not page.startswith("repository/")]
+    assert sorted(pages) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+    documents = [page for page in named(CONFIG["nav"]) if page.startswith("repository/")]
+    assert {page.removeprefix("repository/") for page in documents} <= {path.name.lower() for path in ROOT.glob("*.md")}
+
+
+def test_the_site_fetches_nothing_from_elsewhere() -> None:
+    """No fonts; scripts and styles are its own. `make site` looks through what was built."""
+    assert CONFIG["theme"]["font"] is False and CONFIG["strict"] is True
+    own = [*CONFIG["extra_css"], *CONFIG["extra_javascript"], CONFIG["theme"]["logo"], CONFIG["theme"]["favicon"]]
+    assert all((DOCS / path).is_file() for path in own)
+    for path in (DOCS / "site").iterdir():
+        assert not re.search(r"(?:src=|href=|url\(|@import|fetch\(|import\()\W*(?:https?:)?//", path.read_text("utf-8"))
+
+
+LINKS = [(path, list(links(path))) for path in documents()]
+
+
+@pytest.mark.parametrize(("path", "own"), LINKS, ids=[path.relative_to(ROOT).as_posix() for path, _ in LINKS])
+def test_links_lead_somewhere(path: Path, own: list[Link]) -> None:
+    """Files, pictures and anchors are there, addresses elsewhere well formed; `python -m tests.links` asks these."""
+    found = {link.target: form_fault(link) if link.is_outside else fault(link) for link in own}
+    assert {target: wrong for target, wrong in found.items() if wrong} == {}
+
+
+def test_there_are_links_of_every_sort() -> None:
+    targets = [link.target for _, own in LINKS for link in own]
+    assert sum("#" in target for target in targets) > 100
+    assert sum(target.endswith((".svg", ".png")) for target in targets) > 30
+    assert sum(target.startswith("https:") for target in targets) >= 5
+
+
+def test_this_check_can_fail() -> None:
+    def wrong(target: str) -> str | None:
+        return fault(Link("docs/training.md", target))
+
+    assert wrong("#losses") is None and wrong("datasets.md#table") is None and wrong("../README.md") is None
+    assert wrong("#lossses") == wrong("datasets.md#tables") == wrong("zoo.png#a") == "there is no such anchor"
+    assert wrong("dataset.md") == wrong("pictures") == wrong("../../x.md") == "there is no such file"
+    assert form_fault(Link("a", "https://arxiv.org/abs/1706.02677")) is None
+    assert [
+        form_fault(Link("a", text)) is None for text in ("http://a.org/", "https://localhost/", "https://a.org/<b")
+    ] == [
+        False,
+        False,
+        False,
+    ]
+    assert slug("Measuring a network: `archspec bench`") == "measuring-a-network-archspec-bench"
+    assert "e301" in anchors(DOCS / "diagnostics.md")
