@@ -313,7 +313,7 @@ def _too_much(parser: argparse.ArgumentParser, word: str) -> str:
         return f"{word!r} is one argument too many"
     name = word.partition("=")[0]
     options = {option.lstrip("-"): option for option in parser._option_string_actions if option.startswith("--")}
-    hint = did_you_mean(name.lstrip("-"), options)
+    hint: str | None = did_you_mean(name.lstrip("-"), options)
     if hint is not None:
         hint = hint.replace("`", "`--", 1)
     elif "--set" in parser._option_string_actions:

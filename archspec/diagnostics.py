@@ -7,9 +7,12 @@ what to do about it (help). Its code is declared in codes/, and rendering.py mak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from archspec.spelling import Meant
 
 Severity = Literal["error", "warning"]
 
@@ -18,14 +21,18 @@ MAX_ALIKE = 3
 
 
 class Source:
-    """One text that was read: a file, or a `--set` value. Relative paths in it start from `folder`."""
+    """One text that was read: a file, or a `--set` value. Relative paths in it start from `folder`.
 
-    __slots__ = ("_lines", "folder", "name", "text")
+    `path` is that of the file whose whole text it is, where it is one's.
+    """
 
-    def __init__(self, name: str, text: str, folder: Path | None = None) -> None:
+    __slots__ = ("_lines", "folder", "name", "path", "text")
+
+    def __init__(self, name: str, text: str, folder: Path | None = None, path: Path | None = None) -> None:
         self.name = name
         self.text = text
         self.folder = folder or Path()
+        self.path = path
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
@@ -55,6 +62,15 @@ class Span(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
+
+    @property
+    def text(self) -> str:
+        """What stands there; of several lines, with a line feed between them."""
+        if self.line == self.end_line:
+            return self.source.line(self.line)[self.column - 1 : self.end_column - 1]
+        first, last = self.source.line(self.line)[self.column - 1 :], self.source.line(self.end_line)
+        between = [self.source.line(number) for number in range(self.line + 1, self.end_line)]
+        return "\n".join([first, *between, last[: self.end_column - 1]])
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -113,6 +129,12 @@ class Diagnostic(NamedTuple):
     help: tuple[str, ...] = ()
     mends: tuple[Mend, ...] = ()
 
+    @property
+    def certain_mend(self) -> Mend | None:
+        """The one mend that leaves no doubt; None where there is none, or more than one."""
+        certain = [mend for mend in self.mends if mend.certain]
+        return certain[0] if len({mend.edits for mend in certain}) == 1 else None
+
     def to_json(self) -> dict[str, Any]:
         def label(item: Label) -> dict[str, Any]:
             return {**item.span.to_json(), "label": item.text}
@@ -143,12 +165,14 @@ class SpecError(Exception):
 
 
 class Setting(NamedTuple):
-    """A help line that a program can follow by setting fields of the layer or section that is spoken of: the line, and
-    the fields with their values. None takes a field away. The graph makes a `Mend` of it.
+    """A help line of a layer that a program can follow: fields of the layer that speaks, another kind in its place, or
+    a layer before it. A field that is set to None is left out. The graph makes a `Mend` of it.
     """
 
     help: str
-    fields: tuple[tuple[str, Any], ...]
+    fields: tuple[tuple[str, Any], ...] = ()
+    kind: str | None = None
+    before: str | None = None
     certain: bool = False
 
 
@@ -261,8 +285,9 @@ class Findings:
         severity: Severity = "error",
     ) -> None:
         primary = Label(span, label) if span is not None else None
-        told = tuple(secondary), tuple(notes), tuple(help), tuple(mends)
-        self.add(Diagnostic(code, message, primary, severity, *told))
+        ways = tuple(help)
+        made = (*_respelling(ways, span), *mends)
+        self.add(Diagnostic(code, message, primary, severity, tuple(secondary), tuple(notes), ways, made))
 
     def warning(
         self,
@@ -276,9 +301,9 @@ class Findings:
         help: Iterable[str] = (),
         mends: Iterable[Mend] = (),
     ) -> None:
-        primary = Label(span, label) if span is not None else None
-        told = tuple(secondary), tuple(notes), tuple(help), tuple(mends)
-        self.add(Diagnostic(code, message, primary, "warning", *told))
+        self.error(
+            code, message, span, label, secondary=secondary, notes=notes, help=help, mends=mends, severity="warning"
+        )
 
     @property
     def failed(self) -> bool:
@@ -311,6 +336,17 @@ class Findings:
         """Raises `SpecError` with everything found when any of it is an error."""
         if self.failed:
             raise SpecError(self.sorted())
+
+
+def _respelling(help: Iterable[str], span: Span | None) -> Iterator[Mend]:
+    """Mends of a misspelt word, for each `did you mean …?` of a finding whose place is that word in a file."""
+    for way in help:
+        if type(way) is str or span is None or span.source.path is None:
+            continue
+        from archspec.spelling import Meant
+
+        if isinstance(way, Meant) and (instead := way.instead(span.text)) is not None:
+            yield Mend(str(way), (Edit(span, instead),), way.certain)
 
 
 def _but_for_numbers(item: Diagnostic) -> tuple[str, Span, str]:
@@ -355,9 +391,11 @@ def article(word: str) -> str:
     return f"an {word}" if sound and (sound in "aeio" or word.startswith(("unp", "unk", "up"))) else f"a {word}"
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """`did you mean …?` for the choice nearest to the word, or None when none is spelt nearly alike."""
-    from archspec.spelling import nearest
+def did_you_mean(word: str, choices: Iterable[str]) -> Meant | None:
+    """`did you mean …?` for the choice nearest to the word, or None when none is spelt nearly alike.
 
-    near = nearest(word, choices)
-    return None if near is None else f"did you mean `{near}`?"
+    Where a finding's place is the word, as it is written in a file, its help line is a mend too.
+    """
+    from archspec.spelling import meant
+
+    return meant(word, choices)

@@ -89,6 +89,11 @@ def laid(files: Files | None) -> Iterator[None]:
         _laid.reset(token)
 
 
+def laid_now() -> Files | None:
+    """The files that are laid over the disk's at the moment."""
+    return _laid.get()
+
+
 def _instead(path: Path) -> Files | None:
     """The files that answer for a path in the disk's place; None where the disk does."""
     files = _laid.get()
@@ -112,6 +117,8 @@ def files_in(folder: Path, ending: str) -> list[Path]:
 def text_of(path: Path) -> str:
     """A file's text. Raises OSError, and ValueError where it is not UTF-8."""
     files = _instead(path)
+    if path == STANDARD_INPUT and files is None:
+        return _bytes_of(path).decode("utf-8-sig")
     return path.read_text("utf-8") if files is None else files.bytes_of(path).decode()
 
 
@@ -195,7 +202,7 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
         return None
     # Descriptors lie in no folder of the user's: paths in what they give start from the current one.
     folder = Path() if str(path).startswith(("/dev/", "/proc/")) else path.parent
-    source = Source(name, text, folder)
+    source = Source(name, text, folder, path)
     if path in _last:
         read, known = _last[path]
         if (read.name, read.text, read.folder) == (name, text, folder):

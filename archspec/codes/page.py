@@ -32,6 +32,14 @@ Everything that is wrong with a spec is reported at once, each finding with its 
 below, or output that was lost), 2 (the command line cannot be parsed), 70 (E901, a fault of archspec itself), 75 (E573,
 another process of a run is gone) or 130 (Ctrl-C); `--strict` makes warnings errors.
 
+`archspec validate --fix` does what help lines say that leave no doubt: the one name that is spelt nearly alike, what
+another library calls a kind or a field, a field that belongs further in. Each change is tried first, and made only if
+its finding is gone with it and no new error has come, in any variant and any other spec that is given; it is shown as
+the lines before and after. Comments, quotes, line ends and all else stay as they are. What can be mended in more
+than one way is left to you, as are files of the zoo and of packages; the exit status goes by what is left. Of standard
+input (`-`) the mended text is printed. `--format json` has every mend as data, those too that `--fix` leaves: file,
+lines, columns and the text to put there.
+
 Where a terminal cannot show a character, one like it stands in its place; JSON, YAML, SVG and HTML have escapes and
 references instead, and mean the same. Control characters in specs and file names are replaced, so that they cannot
 drive the terminal. A standard stream that is closed, or whose reader has gone, ends no command; standard output that is

@@ -75,7 +75,8 @@ def unused_arguments(document: Document, findings: Findings) -> None:
 
 def _unused(name: str, what: str, span: Span, findings: Findings, others: Iterable[str] = ()) -> None:
     hint = did_you_mean(name, others)
-    help = [*([hint] if hint else []), f"$({name}) reads it"]
+    # The other argument is there: one that is called like it would be given twice.
+    help = [*([str(hint)] if hint else []), f"$({name}) reads it"]
     findings.warning("W201", f"nothing reads the argument `{name}` of {what}", span, help=help)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics import did_you_mean
-from archspec.spec.other_names import AUGMENT, FIELDS, KINDS, METRICS, NO_FIELD, NO_KIND, NOTHING, VALUES
+from archspec.spec.other_names import AUGMENT, FIELDS, KINDS, METRICS, NO_FIELD, NO_KIND, NOTHING, OTHERWISE, VALUES
+from archspec.spelling import Meant
 
 _DIMENSIONS = re.compile(r"[123]d(?=$|transpose|lstm)")
 
@@ -65,13 +66,14 @@ KIND_AS_VALUE = ("type", "class_name", "module", "kind", "layer")
 """Keys under which other formats write a layer's kind."""
 
 
-def space_missing(name: str, known: Iterable[str]) -> str | None:
+def space_missing(name: str, known: Iterable[str]) -> Meant | None:
     """`height:28`, which YAML reads as one word, or None where it is something else."""
     word, colon, value = name.partition(":")
     if not colon or word not in set(known):
         return None
-    value = value.strip() or "…"
-    return f"a space belongs after the colon: `{word}: {value[:40]}`"
+    value = value.strip()
+    said = f"a space belongs after the colon: `{word}: {value[:40] or '…'}`"
+    return Meant(name, f"{word}: {value}", certain=bool(value), said=said)
 
 
 def field_hint(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str | None:
@@ -83,20 +85,21 @@ def field_hint(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str
     plain = _plain(name)
     for candidate in [*known, *also]:
         if _plain(candidate) == plain:
-            return f"did you mean `{candidate}`?"
-    for candidate in FIELDS.get(plain, ()):
-        if candidate in known or candidate in also:
-            return f"did you mean `{candidate}`?"
+            return Meant(name, candidate)
+    theirs = [candidate for candidate in FIELDS.get(plain, ()) if candidate in known or candidate in also]
+    if theirs:
+        return Meant(name, theirs[0], certain=len(theirs) == 1 and plain not in OTHERWISE)
     return NO_FIELD.get(plain) or did_you_mean(name, [*known, *also])
 
 
 def choice_hint(value: Any, known: Iterable[str]) -> str | None:
     """Which of a field's values another may have been meant to be; None where nothing is near."""
     known = list(known)
-    for candidate in VALUES.get(_plain(str(value)), ()):
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    for candidate in VALUES.get(_plain(word), ()):
         if candidate in known:
-            return f"did you mean `{candidate}`?"
-    return did_you_mean(str(value), known)
+            return Meant(word, candidate)
+    return did_you_mean(word, known)
 
 
 def kind_hint(name: str, known: Iterable[str]) -> str | None:
@@ -111,11 +114,11 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     if is_layer and plain != written and "3d" in written and plain != "dropout":
         return "layers work on maps, signals and vectors; there are no volumes"
     for elsewhere in (KINDS.get(written), KINDS.get(plain), METRICS.get(plain)):
-        if elsewhere in known:
-            return f"did you mean `{elsewhere}`?"
+        if elsewhere is not None and elsewhere in known:
+            return Meant(name, elsewhere, certain=not {written, plain} & OTHERWISE)
     for candidate in known:
         if _plain(candidate) == plain:
-            return f"did you mean `{candidate}`?"
+            return Meant(name, candidate)
     if is_layer:
         loss = KINDS.get(plain, KINDS.get(plain.removesuffix("loss"), ""))
         if plain.endswith("loss"):

@@ -539,3 +539,17 @@ NOTHING = frozenset(
     """.split()  # noqa: SIM905 (a list would have a line for each)
 )
 """Layers of other libraries that have no counterpart here, though some kind may be spelt nearly alike."""
+
+OTHERWISE = frozenset(
+    """
+    accumulate accumulategradbatches accumulationsteps clipnorm gradaccumsteps gradientaccumulationsteps l2 n m alpha
+    callbacks monitor weights pretrained head neck backbone channels data momentum affine
+    conv1x1 conv3x3 convbn dilatedconv atrousconv groupconv groupedconv pointwiseconv shortcut route merge mean sum
+    eltwise normalize l2norm attention nonlocal nonlocalblock multiheadattention gamma squaredhinge binary shuffle
+    view unflatten interpolate reorg survival dropconnect kaiming xavier reprob imagenet mnist top1 top5 acc1 acc5
+    top1accuracy mse meansquarederror upsamplingbilinear upsamplingnearest reflectionpad replicationpad autoaugment
+    categorical lighting degrees translate shear zoom randomzoom randomshear randomtranslation mul scalechannels
+    separableconvolution separableconv flip crop
+    """.split()  # noqa: SIM905 (a list would have a line for each)
+)
+"""Names above whose counterpart here is near, but takes other values, or is one of several that may have been meant."""

@@ -129,7 +129,7 @@ def _named(target: str, findings: Findings) -> tuple[Path | None, str | None]:
 def similar(name: str) -> str:
     """The network that `archspec zoo` lists whose name is nearest, or all of them."""
     names = list(zoo_networks())
-    near = did_you_mean(name, names)
+    near: str | None = did_you_mean(name, names)
     for letters in range(len(name[:40]), 2, -1):  # a network of the same family
         family = [known for known in names if known.startswith(name[:letters].lower())]
         if near is None and family:

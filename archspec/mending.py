@@ -1,0 +1,397 @@
+"""Applies mends: to texts, and to the files of specs as `validate --fix` does.
+
+A mend is kept where its finding is gone with it and no error has come, wherever, and no warning in the lines that it
+changed: warnings elsewhere are looked for in specs without an error alone. Where an error comes that has a certain mend
+of its own, both are tried together, since one mistake often hides another.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from archspec.diagnostics import DataError, Diagnostic, Edit, Mend
+from archspec.source import Files, laid, laid_now
+
+MAX_ROUNDS = 200
+MAX_HIDDEN = 12
+"""Errors behind one another that a mend may bring to light and that are mended with it."""
+
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line in YAML."""
+
+
+class Lines:
+    """Where each line of a text begins."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
+        self.size = len(text)
+
+    def offset(self, line: int, column: int) -> int:
+        """The character at a line and a column, both from 1."""
+        if line > len(self.starts):
+            return self.size
+        return min(self.starts[line - 1] + column - 1, self.size)
+
+    def line(self, offset: int) -> int:
+        """The line that a character stands in."""
+        return bisect_right(self.starts, offset)
+
+
+class Change(NamedTuple):
+    """A stretch of a text, by its characters, and what comes in its place."""
+
+    begin: int
+    end: int
+    text: str
+
+
+def changes_of(text: str, edits: Iterable[Edit]) -> list[Change]:
+    """Edits of one text by the characters that they are about, in order; line ends are the text's own.
+
+    Raises ValueError where two of them overlap.
+    """
+    lines, ending = Lines(text), "\r\n" if "\r\n" in text else "\n"
+    changes = []
+    for span, new in edits:
+        begin, end = lines.offset(span.line, span.column), lines.offset(span.end_line, span.end_column)
+        changes.append(Change(begin, end, new.replace("\n", ending)))
+    changes.sort(key=lambda change: change[:2])
+    if any(first.end > second.begin for first, second in pairwise(changes)):
+        raise ValueError("edits overlap")
+    return changes
+
+
+def applied(text: str, edits: Iterable[Edit]) -> str:
+    """A text with edits made in it. Raises ValueError where they overlap."""
+    return _changed(text, changes_of(text, edits))
+
+
+def _changed(text: str, changes: Sequence[Change]) -> str:
+    parts, last = [], 0
+    for begin, end, new in changes:
+        parts += [text[last:begin], new]
+        last = end
+    return "".join([*parts, text[last:]])
+
+
+class Texts:
+    """Texts in the place of files: `Files` that hold them, over those that were laid before."""
+
+    def __init__(self, texts: Mapping[Path, str]) -> None:
+        self.texts = {path.resolve(): text for path, text in texts.items()}
+        self.under = laid_now()
+
+    def _below(self, path: Path) -> Files | None:
+        return self.under if self.under is not None and self.under.holds(path) else None
+
+    def holds(self, path: Path) -> bool:
+        return path.resolve() in self.texts or self._below(path) is not None
+
+    def is_file(self, path: Path) -> bool:
+        below = self._below(path)
+        return path.resolve() in self.texts or (below is not None and below.is_file(path))
+
+    def is_folder(self, path: Path) -> bool:
+        below = self._below(path)
+        return below is not None and below.is_folder(path)
+
+    def bytes_of(self, path: Path) -> bytes:
+        text = self.texts.get(path.resolve())
+        below = self._below(path)
+        if text is not None:
+            return text.encode()
+        if below is None:
+            raise FileNotFoundError(2, "No such file", str(path))
+        return below.bytes_of(path)
+
+    def inside(self, folder: Path) -> list[str]:
+        below = self._below(folder)
+        return below.inside(folder) if below is not None else []
+
+    def real(self, path: Path) -> Path:
+        below = self._below(path)
+        return path.resolve() if below is None else below.real(path)
+
+
+class Reading(NamedTuple):
+    """What was found in one spec, and the files that were read for it."""
+
+    findings: tuple[Diagnostic, ...]
+    files: frozenset[Path]
+
+
+Read = Callable[[str], Reading]
+"""Reads a spec, whose name is given, as `validate` does."""
+
+
+class Step(NamedTuple):
+    """A mend that was made, where, and the lines that it changed as they were and as they are."""
+
+    code: str
+    help: str
+    place: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Fixed(NamedTuple):
+    """What came of mending specs."""
+
+    steps: tuple[Step, ...]
+    left: Mapping[Diagnostic, str]
+    """Findings with a certain mend that was not made, and why."""
+    findings: tuple[Diagnostic, ...]
+    """All that is left."""
+    texts: Mapping[Path, tuple[str, str]]
+    """The files to be written: the text that was read, and the new one."""
+
+
+class Known(NamedTuple):
+    """A finding by what stays the same of it while a text changes around it."""
+
+    code: str
+    words: str
+    path: Path | None
+    offset: int
+
+
+def known(item: Diagnostic) -> Known:
+    """A finding by its code, its words but for numbers, and the character that it begins with."""
+    words = re.sub(r"\d+", "0", item.message)
+    span = item.primary.span if item.primary is not None else None
+    if span is None or span.source.path is None:
+        return Known(item.code, words, None, 0)
+    offset = Lines(span.source.text).offset(span.line, span.column)
+    return Known(item.code, words, span.source.path.resolve(), offset)
+
+
+def moved(item: Known, path: Path, changes: Sequence[Change]) -> Known:
+    """The same finding in a text that was changed."""
+    if item.path != path:
+        return item
+    shift = 0
+    for begin, end, new in changes:
+        if end <= item.offset:
+            shift += len(new) - (end - begin)
+        elif begin <= item.offset:
+            return item._replace(offset=begin + shift)
+    return item._replace(offset=item.offset + shift)
+
+
+def is_foreign(path: Path) -> str | None:
+    """Why a file is not to be changed: it is the zoo's, another package's, or no file; None where it is the user's."""
+    from archspec.zoo import zoo_files
+
+    real = path.resolve()
+    if real.parent in {file.resolve().parent for file in zoo_files()}:
+        return f"{path} is of the zoo"
+    if {"site-packages", "dist-packages"} & set(real.parts):
+        return f"{path} is another package's"
+    return None if real.is_file() else f"{path} is no file"
+
+
+def edits_by_file(mends: Iterable[Mend]) -> dict[Path, list[Edit]]:
+    """The edits of mends by the file that they are about, each once."""
+    found: dict[Path, dict[Edit, None]] = {}
+    for mend in mends:
+        for edit in mend.edits:
+            assert edit.span.source.path is not None
+            found.setdefault(edit.span.source.path.resolve(), {})[edit] = None
+    return {path: list(edits) for path, edits in found.items()}
+
+
+class _State(NamedTuple):
+    texts: dict[Path, tuple[str, str]]
+    readings: dict[str, Reading]
+
+    @property
+    def findings(self) -> tuple[Diagnostic, ...]:
+        return tuple(dict.fromkeys(item for reading in self.readings.values() for item in reading.findings))
+
+
+class Mender:
+    """Makes mends of specs, each as far as it does no harm. No file is written."""
+
+    def __init__(self, targets: Sequence[str], read: Read, may: Callable[[Path], str | None] = is_foreign) -> None:
+        """`may` says why a file is not to be changed, and None where it may be."""
+        self.read = read
+        self.may = may
+        self.state = _State({}, {target: read(target) for target in dict.fromkeys(targets)})
+        self.steps: list[Step] = []
+        self.refused: dict[Known, str] = {}
+
+    def all(self) -> Fixed:
+        """Makes every certain mend that can be kept."""
+        for _ in range(MAX_ROUNDS):
+            chosen = self._chosen(self.state)
+            if not chosen or self._keep(chosen, single=len(chosen) == 1):
+                if not chosen:
+                    break
+                continue
+            for pair in chosen if len(chosen) > 1 else ():
+                if self._keep([pair], single=True):
+                    break  # what comes behind it has moved
+        findings = self.state.findings
+        left = {item: why for item in findings if (why := self.refused.get(known(item))) is not None}
+        return Fixed(tuple(self.steps), left, findings, self.state.texts)
+
+    def harm_of(self, item: Diagnostic, mend: Mend) -> str | None:
+        """Why a mend is not to be made; None where its finding is gone with it and nothing has come."""
+        try:
+            came = self._made(self.state, [(item, mend)], {known(each) for each in self.state.findings})[1]
+        except _HarmError as error:
+            return str(error)
+        return _told(came[0]) if came else None
+
+    def _chosen(self, state: _State, among: Iterable[Diagnostic] | None = None) -> list[tuple[Diagnostic, Mend]]:
+        """The findings that have one certain mend, but for those refused, and those of which the mends meet."""
+        chosen: list[tuple[Diagnostic, Mend]] = []
+        taken: set[Edit] = set()
+        for item in state.findings if among is None else among:
+            mend, key = item.certain_mend, known(item)
+            if mend is None or key in self.refused or taken & set(mend.edits):
+                continue
+            files = edits_by_file([mend])
+            why = next((why for path in files if (why := self.may(path)) is not None), None)
+            if why is not None:
+                self.refused[key] = why
+                continue
+            try:
+                for path, edits in files.items():
+                    own = [edit for edit in taken if edit.span.source.path and edit.span.source.path.resolve() == path]
+                    changes_of(edits[0].span.source.text, [*own, *edits])
+            except ValueError:
+                continue  # in a round of its own
+            taken.update(mend.edits)
+            chosen.append((item, mend))
+        return chosen
+
+    def _keep(self, chosen: list[tuple[Diagnostic, Mend]], *, single: bool) -> bool:
+        """Makes mends and keeps them where they do no harm. Of a single one it is noted why it was not kept."""
+        first = known(chosen[0][0])
+        state, before = self.state, {known(item) for item in self.state.findings}
+        steps: list[Step] = []
+        harm = ""
+        try:
+            for _ in range(MAX_HIDDEN):
+                steps.extend(_step(item, mend) for item, mend in chosen)
+                state, came, before = self._made(state, chosen, before)
+                if not came:
+                    self.refused = {key: why for key, why in self.refused.items() if why in self._lasting()}
+                    self.state = state
+                    self.steps.extend(steps)
+                    return True
+                harm = _told(came[0])
+                chosen = self._chosen(state, came)
+                if len(chosen) < len(came):
+                    break
+        except _HarmError as error:
+            harm = str(error)
+        if single:
+            self.refused[first] = harm
+        return False
+
+    def _lasting(self) -> set[str]:
+        """Reasons that stay whatever else is mended."""
+        return {why for path in self._files() if (why := self.may(path)) is not None}
+
+    def _files(self) -> set[Path]:
+        return {path for reading in self.state.readings.values() for path in reading.files}
+
+    def _made(
+        self, state: _State, chosen: Sequence[tuple[Diagnostic, Mend]], before: set[Known]
+    ) -> tuple[_State, list[Diagnostic], set[Known]]:
+        """What is found with some mends made; what of it has come; and what was found before, at its new places.
+
+        Raises `_HarmError` where a finding stays.
+        """
+        texts, asked = dict(state.texts), {known(item) for item, _ in chosen}
+        touched: set[tuple[Path, int]] = set()
+        files = edits_by_file(mend for _, mend in chosen)
+        for path, edits in files.items():
+            old = edits[0].span.source.text
+            changes = changes_of(old, edits)
+            new = _changed(old, changes)
+            texts[path] = (texts[path][0] if path in texts else old, new)
+            before = {moved(item, path, changes) for item in before}
+            asked = {moved(item, path, changes) for item in asked}
+            lines, shift = Lines(new), 0
+            for begin, end, text in changes:
+                last = lines.line(begin + shift + len(text))
+                touched |= {(path, line) for line in range(lines.line(begin + shift), last + 1)}
+                shift += len(text) - (end - begin)
+        with laid(Texts({path: new for path, (_, new) in texts.items()})):
+            readings = {
+                target: self.read(target) if reading.files & files.keys() else reading
+                for target, reading in state.readings.items()
+            }
+        made = _State(texts, readings)
+        after = {known(item): item for item in made.findings}
+        if stays := asked & after.keys():
+            raise _HarmError(f"it does not mend it: {after[next(iter(stays))].message}")
+        came = [item for key, item in after.items() if key not in before and _counts(item, key, touched)]
+        return made, came, before
+
+
+class _HarmError(Exception):
+    """A mend does harm; the message says which."""
+
+
+def _counts(item: Diagnostic, key: Known, touched: set[tuple[Path, int]]) -> bool:
+    """Whether a finding that has come is held against the mends that changed some lines."""
+    place = item.primary
+    return item.severity == "error" or (
+        place is not None and key.path is not None and (key.path, place.span.line) in touched
+    )
+
+
+def _told(item: Diagnostic) -> str:
+    place = f" in line {item.primary.span.line}" if item.primary is not None else ""
+    return f"with it {item.code} would come{place}: {item.message}"
+
+
+def _step(item: Diagnostic, mend: Mend) -> Step:
+    """What a mend changes, as lines of the first file that it is about."""
+    edits = next(iter(edits_by_file([mend]).values()))
+    source = edits[0].span.source
+    changes = changes_of(source.text, edits)
+    new = _changed(source.text, changes)
+    old_lines, new_lines = source.text.splitlines(), new.splitlines()
+    same = next((n for n, (a, b) in enumerate(zip(old_lines, new_lines, strict=False)) if a != b), 0)
+    tail = 0
+    while tail < min(len(old_lines), len(new_lines)) - same and old_lines[-1 - tail] == new_lines[-1 - tail]:
+        tail += 1
+    place = item.primary.span if item.primary is not None else edits[0].span
+    before, after = old_lines[same : len(old_lines) - tail], new_lines[same : len(new_lines) - tail]
+    return Step(item.code, mend.help, str(place), tuple(before), tuple(after))
+
+
+def written(fixed: Fixed, but: Path | None = None) -> list[Path]:
+    """Writes the files whose texts were mended, each as a whole, and gives their paths; `but` is one that is none.
+
+    Raises `DataError` (E534) before anything is written where a file is no longer as it was read.
+    """
+    from archspec.writing import write
+
+    contents: dict[Path, bytes] = {}
+    for path, (old, new) in fixed.texts.items():
+        if path == but:
+            continue
+        try:
+            data = path.read_bytes()
+            mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+            same = data.decode("utf-8-sig") == old
+        except (OSError, ValueError):
+            same, mark = False, b""
+        if not same:
+            raise DataError("E534", f"{path} was changed meanwhile", help=["nothing is written: try again"])
+        contents[path] = mark + new.encode()
+    for path, text in contents.items():
+        write(path, text)
+    return list(contents)

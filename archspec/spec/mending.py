@@ -1,0 +1,197 @@
+"""Mends of findings: what stands around a place in a file, and the edits that follow a help line there.
+
+Imported once there is something to mend. Every function gives the mends that can be made, mostly one, and none where
+the text that a finding speaks of is not what stands in the file: where an alias, a merge key, a variant or an option
+brings it there, or an expression makes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Sequence as Many
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from archspec import edits
+from archspec.diagnostics import Edit, Findings, Mend, Setting, Source, Span
+from archspec.located import Located, Mapping, Scalar, Sequence, is_null
+from archspec.source import read_text
+
+
+class Spot(NamedTuple):
+    """What stands at a place: the values around it, the outermost first, and the key and value that it begins."""
+
+    around: tuple[Located, ...]
+    key: Scalar | None = None
+    value: Located | None = None
+
+
+class Item(NamedTuple):
+    """An entry of a list of layers: the list, the whole entry, its kind, and what follows the kind."""
+
+    within: Sequence
+    whole: Located
+    kind: Scalar
+    content: Located | None
+
+
+@lru_cache(maxsize=2)
+def _tree(source: Source) -> Located | None:
+    """What a file says, without what it extends and its variants."""
+    return read_text(source.text, source.name, Findings()) if source.path is not None else None
+
+
+def spot(span: Span | None) -> Spot | None:
+    """What stands where a span begins; None where that is in no file that can be read."""
+    node = _tree(span.source) if span is not None else None
+    if node is None or span is None:
+        return None
+    place = (span.line, span.column)
+    around: list[Located] = []
+    while True:
+        around.append(node)
+        inner: Iterable[Located]
+        if isinstance(node, Mapping):
+            for _, key, value in node.items():
+                if (key.line, key.column) == place and edits.lies_in(key, node):
+                    return Spot(tuple(around), key, value)
+            inner = [value for _, key, value in node.items() if edits.lies_in(key, node)]
+        else:
+            inner = node.items if isinstance(node, Sequence) else ()
+        below = next((value for value in inner if edits.lies_in(value, node) and _holds(value, place)), None)
+        if below is None:
+            return Spot(tuple(around))
+        node = below
+
+
+def _holds(node: Located, place: edits.Place) -> bool:
+    begin, end = (node.line, node.column), (node.end_line, node.end_column)
+    return begin <= place < end or begin == place
+
+
+def item(span: Span | None) -> Item | None:
+    """The entry of which the kind stands at a span."""
+    found = spot(span)
+    if found is None or len(found.around) < 2:
+        return None
+    *_, within, last = found.around
+    if isinstance(last, Scalar) and isinstance(within, Sequence):
+        return Item(within, last, last, None)
+    if found.key is None or not isinstance(last, Mapping) or not isinstance(within, Sequence):
+        return None
+    if len(last.entries) != 1 or found.value is None or last.span.text[:1] in ("&", "!"):
+        return None
+    if not is_null(found.value) and not edits.lies_in(found.value, last):
+        return None
+    return Item(within, last, found.key, found.value)
+
+
+def _mends(help: str, made: Iterable[Edit | None], certain: bool) -> list[Mend]:
+    """The mend of some edits, none of which may be lacking."""
+    all_of = tuple(made)
+    known = tuple(edit for edit in all_of if edit is not None)
+    return [Mend(help, known, certain)] if known and len(known) == len(all_of) else []
+
+
+def respelt(node: Located | None, text: str, help: str, *, certain: bool = False) -> list[Mend]:
+    """Another text for a value."""
+    return [] if node is None or node.source.path is None else _mends(help, [edits.replaced(node, text)], certain)
+
+
+def renamed(key: Located | None, name: str, help: str, *, certain: bool = False) -> list[Mend]:
+    """Another name in place of a key, or of a name that a value is."""
+    if not isinstance(key, Scalar) or key.source.path is None or key.dynamic:
+        return []
+    return _mends(help, [edits.renamed(key, name)], certain)
+
+
+def set_fields(span: Span | None, main: str | None, ways: Iterable[Setting]) -> list[Mend]:
+    """Fields of the entry whose kind stands at a span, whichever way it is written. `main` is the field that a plain
+    value sets.
+    """
+    found = item(span)
+    made: list[Mend] = []
+    for way in ways if found is not None else ():
+        assert found is not None
+        edits_of = [] if way.kind is None else [edits.renamed(found.kind, way.kind)]
+        if way.before is not None:
+            edits_of.append(edits.item_before(found.within, found.whole, way.before))
+        if way.fields:
+            edits_of.extend(_with_fields(found.kind, found.content, main, way.fields))
+        made.extend(_mends(way.help, edits_of, way.certain))
+    return made
+
+
+def _with_fields(
+    kind: Scalar, content: Located | None, main: str | None, fields: Many[tuple[str, Any]]
+) -> list[Edit | None]:
+    written = {name: edits.yaml_of(value) for name, value in fields if value is not None}
+    inner = ", ".join(f"{name}: {text}" for name, text in written.items())
+    if content is None:
+        return [edits.inserted_at(kind.source, (kind.end_line, kind.end_column), f": {{{inner}}}")]
+    if is_null(content):
+        if content.span.text:
+            return [edits.replaced(content, f"{{{inner}}}")]
+        line = kind.source.line(kind.end_line)
+        colon = re.compile(r"[ \t]*:").match(line, kind.end_column - 1)
+        return [edits.inserted_at(kind.source, (kind.end_line, colon.end() + 1), f" {{{inner}}}") if colon else None]
+    if isinstance(content, Mapping):
+        return [_field(content, name, written.get(name)) for name, _ in fields]
+    if main is None or content.dynamic:
+        return [None]
+    if list(written) == [main]:
+        return [edits.replaced(content, written[main])]
+    own = written.pop(main, None) or _in_flow(content)
+    inner = ", ".join(f"{name}: {text}" for name, text in written.items())
+    return [edits.replaced(content, f"{{{main}: {own}, {inner}}}") if own else None]
+
+
+def _field(mapping: Mapping, name: str, text: str | None) -> Edit | None:
+    """Sets a field of a mapping, or takes it away."""
+    key, value = mapping.key(name), mapping.get(name)
+    if key is None or value is None:
+        return edits.with_field(mapping, name, text) if text is not None else None
+    if not edits.lies_in(key, mapping) or not edits.lies_in(value, mapping) or value.dynamic:
+        return None
+    if text is None:
+        return edits.without_field(key, value, flow=edits.is_flow(mapping))
+    return edits.replaced(value, text)
+
+
+def _in_flow(node: Located) -> str | None:
+    """What is written, as it can stand within braces."""
+    text = node.span.text
+    if node.line != node.end_line:
+        return None
+    plain = isinstance(node, Scalar) and text[:1] not in ("'", '"')
+    return edits.yaml_of(node.plain) if plain and re.search(r"[,\[\]{}#]|: ", text) else text
+
+
+def set_in(node: Located | None, fields: Many[tuple[str, Any]], help: str, *, certain: bool = False) -> list[Mend]:
+    """Fields of a mapping, such as a section."""
+    if not isinstance(node, Mapping) or node.source.path is None:
+        return []
+    written = ((name, None if value is None else edits.yaml_of(value)) for name, value in fields)
+    return _mends(help, [_field(node, name, text) for name, text in written], certain)
+
+
+def left_out(span: Span | None, help: str, *, certain: bool = False) -> list[Mend]:
+    """Takes away the field whose key or value stands at a span, or the entry of layers whose kind stands there."""
+    entry = item(span)
+    if entry is not None:
+        return _mends(help, [edits.without_item(entry.within, entry.whole)], certain)
+    found = spot(span)
+    if found is None:
+        return []
+    within = found.around[-1]
+    key, value = found.key, found.value
+    if key is None and len(found.around) > 1 and isinstance(found.around[-2], Mapping):
+        within = found.around[-2]
+        key = next((key for _, key, value in within.items() if value is found.around[-1]), None)
+        value = found.around[-1]
+    if key is None or value is None or not isinstance(within, Mapping):
+        return []
+    alone = len(within.entries) == 1 and not edits.is_flow(within)
+    edit = None if alone else edits.without_field(key, value, flow=edits.is_flow(within))
+    return _mends(help, [edit], certain)
