@@ -34,6 +34,7 @@ def test_lines_are_those_of_the_parser(text: str) -> None:
         return
     for event in events:
         if isinstance(event, yaml.ScalarEvent) and event.value == "key":
+            assert event.start_mark is not None
             place = Position(event.start_mark.line + 1, event.start_mark.column + 1)
             assert Lines(whole).offset(place) == len(text) + 1
 
