@@ -67,6 +67,7 @@ COMMANDS = {
     "import": Command("make a spec of a model's file that another tool wrote", runs_jax=True),
     "layers": Command("list the kinds of layers, datasets, optimisers, …, or all about one"),
     "zoo": Command("list, sort and plot the networks that come with archspec"),
+    "lsp": Command("answer an editor while specs are written: shapes, errors, completion, renaming"),
     "schema": Command("print the language's JSON Schema, for editors"),
     "doctor": Command("versions, devices and what is missing"),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -208,7 +208,7 @@ def is_known(family: str, name: str) -> bool:
         return False
 
 
-@cache
+@lru_cache(4096)
 def find_kind(family: str, name: str) -> type[Kind] | None:
     """The class of a kind, or None if there is none of that name. A built-in kind cannot be replaced."""
     if name in builtin_kinds(family):

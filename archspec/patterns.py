@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 STARS = re.compile(r"(\*\*?)")
 PLACEHOLDER = re.compile(r"\{number\}|\{(\*(?:\.\*)*)(?:\+(\d{1,4})|(a))?\}|\*\*?")
@@ -16,7 +16,7 @@ FORMS = ("OI", "OIL", "OIHW", "CL", "CHW")
 """Axes of kernels, and of arrays of a number for each channel, that a replacement may end with."""
 
 
-@cache
+@lru_cache(4096)
 def compiled(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern; each run of stars is a group."""
     parts = STARS.split(pattern)

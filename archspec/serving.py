@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from stat import S_ISREG
 from threading import Condition, Event, Semaphore, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from archspec.diagnostics import DataError, Diagnostic, Findings, Source, SpecError
 from archspec.page.page import in_script, render
+from archspec.source import Stamp, stamp, stamps_of
 from archspec.spec.overrides import Override
 
 ADDRESS = "127.0.0.1"
@@ -105,26 +105,6 @@ class Served:
             if self._changed.wait_for(lambda: self.revision != revision, seconds):
                 return self.payload
         return None
-
-
-Stamp = tuple[int, int, int] | None
-"""What tells one state of a file from another: time, size and inode, or None for no file."""
-
-
-def stamp(path: Path) -> Stamp:
-    """The state of a file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    if not S_ISREG(status.st_mode):
-        return None  # a pipe gives what it has once
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-def stamps_of(paths: Iterable[Path]) -> dict[Path, Stamp]:
-    """The states of files."""
-    return {path: stamp(path) for path in paths}
 
 
 def spec_served(target: str, overrides: Sequence[Override], *, mode: str, batch: int, strict: bool) -> Served:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -127,7 +127,7 @@ def _bytes_of(path: Path) -> bytes:
     files = _instead(path)
     if files is not None:
         return files.bytes_of(path)
-    once = path == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/"))
+    once = path == STANDARD_INPUT or _is_descriptor(path)
     if once and str(path) in _taken:
         return _taken[str(path)]
     if path == STANDARD_INPUT:
@@ -141,6 +141,11 @@ def _bytes_of(path: Path) -> bytes:
     if once:
         _taken[str(path)] = data
     return data
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether a path is that of a descriptor, which gives what it has once; /dev/shm has files as others are."""
+    return str(path).startswith(("/dev/", "/proc/")) and not str(path).startswith("/dev/shm/")
 
 
 def is_file(path: Path) -> bool:
@@ -177,6 +182,26 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+Stamp = tuple[int, int, int] | None
+"""What tells one state of a file from another: time, size and inode, or None for no file."""
+
+
+def stamp(path: Path) -> Stamp:
+    """The state of a file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    if not S_ISREG(status.st_mode):
+        return None  # a pipe gives what it has once
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def stamps_of(paths: Iterable[Path]) -> dict[Path, Stamp]:
+    """The states of files."""
+    return {path: stamp(path) for path in paths}
+
+
 def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
     """The mapping that a spec file holds, or None with the reason among the findings."""
     name = name or ("standard input" if path == STANDARD_INPUT else str(path))
@@ -201,7 +226,7 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
         )
         return None
     # Descriptors lie in no folder of the user's: paths in what they give start from the current one.
-    folder = Path() if str(path).startswith(("/dev/", "/proc/")) else path.parent
+    folder = Path() if _is_descriptor(path) else path.parent
     source = Source(name, text, folder, path)
     if path in _last:
         read, known = _last[path]

@@ -12,7 +12,7 @@ from archspec.editing.positions import Lines, Moved
 from archspec.elaborate.trace import Cancelled, Trace, Visit
 from archspec.loading import diagnostics_of_family, networks_of, spec_of
 from archspec.located import Mapping
-from archspec.source import read_file
+from archspec.source import Stamp, read_file, real, stamps_of
 from archspec.spec.document import default_variant, open_document
 from archspec.spec.files import is_library
 
@@ -45,6 +45,8 @@ class Reading:
     """The texts that were read, by path with links followed."""
     files: set[Path] = field(default_factory=set)
     """The files that were looked for."""
+    stamps: dict[Path, Stamp] = field(default_factory=dict)
+    """Their states on the disk."""
 
     def __post_init__(self) -> None:
         self.lines = Lines(self.text)
@@ -58,6 +60,13 @@ class Reading:
         """Whether a span lies in the text itself."""
         return span.source is self.source
 
+    def is_like(self, other: Reading) -> bool:
+        """Whether another reading is of the same variant and, but for the text itself, of the same texts."""
+        if self.variant != other.variant:
+            return False
+        both = (self.files & other.files) - {self.path}
+        return all(_text(self.sources.get(path)) == _text(other.sources.get(path)) for path in both)
+
     def visits_in(self, source: Source | None) -> list[Visit]:
         """The visits of entries that are written in a text of those that were read."""
         if self.trace is None or source is None:
@@ -70,6 +79,10 @@ class Reading:
         return list(self.document.variants) if self.document is not None else []
 
 
+def _text(source: Source | None) -> str | None:
+    return None if source is None else source.text
+
+
 class Analysis:
     """What is known of a text: the reading of now, and of before what the one of now lacks."""
 
@@ -79,6 +92,8 @@ class Analysis:
         """The last reading whose text was YAML."""
         self.whole = whole
         """The last reading with a network: its trace has every layer."""
+        self.of_all: Sequence[Diagnostic] | None = None
+        """What is wrong in any variant, once there was time to read all of them."""
         self.stale = False
         """Whether something that it was made of has changed since."""
 
@@ -87,9 +102,14 @@ class Analysis:
         """What is known once a text has been read anew."""
         parsed = now if now.root is not None else before.parsed if before else None
         whole = now if now.graph is not None else before.whole if before else None
-        if whole is not None and whole is not now and whole.variant != now.variant:
+        if whole is not None and whole is not now and not whole.is_like(now):
             whole = None
         return cls(now, parsed, whole)
+
+    @property
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """What is wrong: in any variant, once these were read, or in that which is shown."""
+        return self.now.diagnostics if self.of_all is None else self.of_all
 
     def moved(self, reading: Reading) -> Moved:
         """Where the lines of one of its readings are now."""
@@ -101,7 +121,6 @@ def read(
     text: str,
     variant: str | None,
     cancelled: Callable[[], bool],
-    real: Callable[[Path], Path],
     unforeseen: Callable[[Exception], Diagnostic],
 ) -> Reading:
     """Reads a text that `source.laid` holds, its variant and all that it needs. Raises `Cancelled`.
@@ -118,6 +137,7 @@ def read(
         raise
     except Exception as error:
         reading.diagnostics = (unforeseen(error),)
+    reading.stamps = stamps_of(findings.files)
     reading.files = {real(file) for file in findings.files}
     reading.sources = {real(file): source for file, source in findings.files.items() if source is not None}
     return reading
@@ -136,7 +156,9 @@ def _read(reading: Reading, findings: Findings, cancelled: Callable[[], bool]) -
         reading.diagnostics = tuple(findings.sorted())
         return
     shown = shown_of(reading.document, reading.variant)
-    reading.spec, reading.trace = spec_of(reading.document, shown, (), findings), Trace(cancelled)
+    # Other inputs, for which the whole network is expanded many times, are looked for once there is time.
+    reading.trace = Trace(cancelled, suggesting=False)
+    reading.spec = spec_of(reading.document, shown, (), findings)
     reading.spec.traced(reading.trace)
     reading.diagnostics = reading.spec.diagnostics
     try:
@@ -155,24 +177,30 @@ def shown_of(document: Document, asked: str | None) -> str | None:
     return usual if usual in networks else networks[0]
 
 
-def of_other_variants(reading: Reading, cancelled: Callable[[], bool]) -> list[Diagnostic]:
-    """The diagnostics of the file's variants, that which is shown among them. Raises `Cancelled`.
+def of_all_variants(reading: Reading, cancelled: Callable[[], bool]) -> list[Diagnostic]:
+    """The diagnostics of all the file's variants, with the ways out that take long to find. Raises `Cancelled`.
 
     To be called with the files laid as they were when the text was read.
     """
-    if reading.spec is None or reading.document is None:
+    if reading.spec is None or reading.document is None or reading.root is None:
         return list(reading.diagnostics)
-    shown = reading.spec.variant
-    found: dict[str | None, Sequence[Diagnostic]] = {shown: reading.diagnostics}
-    before = Findings()
-    document = open_document(reading.path, before)
-    for name in networks_of(document) if document is not None else ():
-        if name == shown or document is None:
+    found: dict[str | None, Sequence[Diagnostic]] = {reading.spec.variant: reading.diagnostics}
+    for name in networks_of(reading.document):
+        if name == reading.spec.variant and not any(item.severity == "error" for item in reading.diagnostics):
             continue
+        findings = Findings()
+        findings.files = {reading.path: reading.source}
+        document = open_document(reading.path, findings, known={reading.path: reading.root})
+        if document is None:
+            return list(reading.diagnostics)
         try:
-            spec = spec_of(document, name, (), before)
+            spec = spec_of(document, name, (), findings)
             spec.traced(Trace(cancelled))
             found[name] = spec.diagnostics
         except SpecError as error:
             found[name] = error.diagnostics
+        for path, source in findings.files.items():
+            # What a variant alone extends was not read for the one that is shown.
+            if source is not None:
+                reading.sources.setdefault(real(path), source)
     return diagnostics_of_family(found)

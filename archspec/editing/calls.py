@@ -32,7 +32,7 @@ def nearest(paths: Sequence[str], focus: str) -> int:
 
 
 def focus_at(reading: Reading, position: Position, focus: str) -> str:
-    """The call that is looked at once the cursor is at a position: the call there; where none is, the one from before."""
+    """The call that is looked at once the cursor is at a position: the one there, or else that of before."""
     for visits in reversed(entries_around(reading.visits_in(reading.source), position)):
         opened = [
             visit.entry.opened

@@ -28,8 +28,8 @@ def hints(analysis: Analysis, focus: str = "", others: Sequence[Analysis] = ()) 
     """Of every layer, block call and structure of a text the shape of what it gives, and its parameters.
 
     In the body of a block they are those of the call `focus`, or of the first one. What the text as it is now does not
-    say, since it is half written, is taken from the last whole network. `others` are open texts that import this one:
-    where it calls no blocks itself, theirs are shown.
+    say, since it is half written, is taken from the last whole network, with `~` before it. `others` are open texts
+    that import this one: where it calls no blocks itself, theirs are shown.
     """
     now = {hint.position.line: hint for hint in _of_reading(analysis.now, analysis.now.source, focus)}
     found = list(_of_reading(analysis.now, analysis.now.source, focus))
@@ -45,7 +45,7 @@ def hints(analysis: Analysis, focus: str = "", others: Sequence[Analysis] = ()) 
             line = moved.line(hint.position.line)
             if line is not None and line not in now:
                 place = Position(line, hint.position.column)
-                found.append(Hint(place, hint.label, f"{hint.tooltip}\n\nbefore what is being written now".strip()))
+                found.append(Hint(place, f"~ {hint.label}", f"{hint.tooltip}\n\nbefore what is written now".strip()))
     return sorted(found)
 
 

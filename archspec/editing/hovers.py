@@ -1,4 +1,4 @@
-"""What is said of the thing under the cursor: a layer's sizes and costs, what a kind or field means, a value's result."""
+"""What is said of the thing under the cursor: a layer's sizes and costs, what a kind means, what a value comes to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Hover(NamedTuple):
 
 
 def hover(analysis: Analysis, position: Position, focus: str = "") -> Hover | None:
-    """What is said of a position. Half-written texts are answered for by the last whole network, where it has the line."""
+    """What is said of a position; of a half-written text the last whole network answers, where it has the line."""
     reading = analysis.now
     if reading.root is None:
         older = analysis.whole or analysis.parsed
@@ -129,7 +129,7 @@ def _of_value(reading: Reading, cursor: Cursor, visit: Visit | None) -> str:
 def _of_argument(reading: Reading, cursor: Cursor) -> str:
     """The value that an argument of the network has in the variant that is shown."""
     words = cursor.words
-    named = words[:1] == ("args",) and len(words) == 2 or words[:1] == ("variants",) and len(words) == 3
+    named = (words[:1] == ("args",) and len(words) == 2) or (words[:1] == ("variants",) and len(words) == 3)
     if not named or not cursor.on_key or reading.spec is None or words[-1] not in reading.spec.args:
         return ""
     value = reading.spec.args[str(words[-1])]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from archspec.diagnostics import Diagnostic
 from archspec.editing.analysis import Analysis, Reading, read
-from archspec.source import laid
+from archspec.source import laid, stamps_of
 from archspec.spec.files import is_ours
+
+_SECTIONS = re.compile(r"^(layers|blocks|variants|extends)\s*:", re.MULTILINE)
 
 
 class Workspace:
@@ -29,29 +32,34 @@ class Workspace:
 
     # What is open.
 
-    def put(self, path: Path, text: str, *, ours: bool = False) -> None:
-        """Opens a text or changes it. `ours` says that it is a spec even before it says `archspec:`."""
+    def put(self, path: Path, text: str, *, ours: bool = False) -> list[Path]:
+        """Opens a text or changes it, and returns what `changed` does.
+
+        `ours` says that it is a spec even before it says `archspec:`.
+        """
         path = self._key(path)
         if self.texts.get(path) == text:
-            return
+            return []
         self.texts[path] = text
-        # A spec whose first line is being typed anew is a spec.
         if ours or is_ours(text):
             self._ours.add(path)
-        self.changed(path)
+        elif path in self._ours and not _SECTIONS.search(text):
+            self._ours.discard(path)  # something else was put in its place; a first line that is typed anew is not
+        return self.changed(path)
 
-    def close(self, path: Path) -> None:
-        """The disk's file counts again."""
+    def close(self, path: Path) -> list[Path]:
+        """The disk's file counts again; returns what `changed` does."""
         path = self._key(path)
         self.texts.pop(path, None)
         self._ours.discard(path)
         self._known.pop(path, None)
         self.shown.pop(path, None)
         self.focus.pop(path, None)
-        self.changed(path)
+        return self.changed(path)
 
     def changed(self, path: Path) -> list[Path]:
         """Forgets what was made of a file, open or on the disk; the open texts that have to be read again."""
+        self._real.clear()  # a link may lead elsewhere now
         path = self._key(path)
         stale = []
         for mine, analysis in self._known.items():
@@ -80,16 +88,21 @@ class Workspace:
         if path not in self._ours or path not in self.texts:
             return None
         known = self._known.get(path)
-        if known is not None and not known.stale:
+        if known is not None and not known.stale and not self._is_saved_since(known.now):
             return known
         now = self.reading(path, self.shown.get(path), cancelled)
         self._known[path] = Analysis.after(known, now)
         return self._known[path]
 
+    def _is_saved_since(self, reading: Reading) -> bool:
+        """Whether a file that it was made of, and that is not open here, is another now: not every client tells."""
+        stamps = {path: known for path, known in reading.stamps.items() if not self.holds(path)}
+        return stamps_of(stamps) != stamps
+
     def reading(self, path: Path, variant: str | None, cancelled: Callable[[], bool]) -> Reading:
         """Reads a text anew."""
         with laid(self):
-            return read(path, self.texts[path], variant, cancelled, self._key, self.unforeseen)
+            return read(path, self.texts[path], variant, cancelled, self.unforeseen)
 
     def importers(self, path: Path) -> Iterator[Analysis]:
         """What is known of other open texts that use a file."""

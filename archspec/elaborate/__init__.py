@@ -59,7 +59,8 @@ def elaborate(
         ends = outputs(expander, context.scope, end)
     except StopElaboration:
         return None
-    suggest_inputs(document, layers, expander)
+    if expander.suggesting:
+        suggest_inputs(document, layers, expander)
     if ends is None or findings.failed:
         return None
     nodes = tuple(placer.nodes)

@@ -43,6 +43,9 @@ MAX_FINDINGS = 300
 class Expander:
     """Expands a document's layers into a placer's nodes."""
 
+    suggesting = True
+    """Whether other inputs are looked for where a layer does not fit, for which the network is expanded many times."""
+
     def __init__(self, document: Document, placer: Placer, findings: Findings) -> None:
         self.document = document
         self.placer = placer

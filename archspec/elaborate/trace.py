@@ -67,10 +67,14 @@ class Use(NamedTuple):
 
 
 class Trace:
-    """What one elaboration went through, in order. `cancelled` is asked at every entry."""
+    """What one elaboration went through, in order.
 
-    def __init__(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+    `cancelled` is asked at every entry. With `suggesting` other inputs are looked for where a layer does not fit.
+    """
+
+    def __init__(self, cancelled: Callable[[], bool] = lambda: False, *, suggesting: bool = True) -> None:
         self.cancelled = cancelled
+        self.suggesting = suggesting
         self.visits: list[Visit] = []
         self.uses: list[Use] = []
         self.placer: Placer | None = None
@@ -110,6 +114,7 @@ class _Watched(Expander):
     def __init__(self, document: Document, placer: Placer, findings: Findings, trace: Trace) -> None:
         super().__init__(document, placer, findings)
         self.trace = trace
+        self.suggesting = trace.suggesting
         self.open: list[Visit] = []
         """The entries that are being expanded, the innermost last."""
 

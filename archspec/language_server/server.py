@@ -1,0 +1,336 @@
+"""The server: what a client may ask, and what it is told without asking."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+import archspec
+from archspec.diagnostics import Diagnostic
+from archspec.editing.analysis import Analysis, of_all_variants
+from archspec.editing.calls import focus_at
+from archspec.editing.hints import hints
+from archspec.editing.hovers import hover
+from archspec.editing.language import described
+from archspec.editing.lenses import lenses
+from archspec.editing.positions import Position
+from archspec.editing.workspace import Workspace
+from archspec.language_server.converting import Converter, markdown
+from archspec.language_server.service import Service
+
+LANGUAGE = "archspec"
+"""The identifier that editors' plugins give specs, by which a text is one before it says `archspec:`."""
+
+SETTLE = 0.01
+"""Seconds for which no more edits come before a text is read: what is queued is one edit."""
+
+IDLE = 0.4
+"""Seconds without an edit after which a file's other variants are read too."""
+
+SHOW_VARIANT, SHOW_CALL = "archspec.showVariant", "archspec.showCall"
+
+Answer = TypeVar("Answer")
+Found = dict[str, list[types.Diagnostic]]
+
+
+class Server(LanguageServer):
+    """A language server for specs. `unforeseen` makes a diagnostic of an error that nobody foresaw."""
+
+    def __init__(self, unforeseen: Callable[[Exception], Diagnostic]) -> None:
+        # Whole texts: pygls takes more characters for ends of lines than the protocol has, and would edit other lines.
+        super().__init__("archspec", archspec.__version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.service = Service(unforeseen)
+        self.converter = Converter()
+        self.told: dict[Path, dict[str, list[types.Diagnostic]]] = {}
+        """Of each open text the diagnostics that came of it, by the URI of the file that they are in."""
+        self.background: set[asyncio.Task[None]] = set()
+        self.warm = False
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """To the log, and not to a window before the user: whoever asked is answered with the error."""
+        logging.getLogger(__name__).error("%s: %s", type(error).__name__, error)
+
+    # What comes.
+
+    async def put(self, uri: str, version: int, text: str, language: str = "") -> None:
+        """A text is opened or changed. Texts that use it are read again too."""
+        path = self.converter.path(uri)
+        if path is None:
+            return
+
+        def change(workspace: Workspace) -> list[Path]:
+            stale = workspace.put(path, text.removeprefix("\ufeff"), ours=language == LANGUAGE)
+            self.converter.named.setdefault(workspace.real(path), {})[uri] = version
+            return [workspace.real(path), *stale]
+
+        stale = await self.service.change(change)
+        self.later(self.check(list(dict.fromkeys(stale)), self.service.now))
+
+    async def close(self, uri: str) -> None:
+        """A text is closed: nothing more is said of it, and others that use it go by the disk.
+
+        One that is open by another name too, as through a link, stays.
+        """
+        path = self.converter.path(uri)
+        if path is None:
+            return
+
+        def change(workspace: Workspace) -> tuple[Path, list[Path]]:
+            real = workspace.real(path)
+            known = self.converter.named.get(real, {})
+            known.pop(uri, None)
+            if known:
+                return real, []
+            self.converter.named.pop(real, None)
+            return real, workspace.close(path)
+
+        real, stale = await self.service.change(change)
+        self.publish(uri, [])
+        if real not in self.converter.named:
+            self.tell(real, {})
+        self.later(self.check(stale, self.service.now))
+
+    async def files_changed(self, found: Sequence[str]) -> None:
+        """Files on the disk were changed by somebody else."""
+        paths = [path for path in map(self.converter.path, found) if path is not None]
+
+        def change(workspace: Workspace) -> list[Path]:
+            return [item for path in paths for item in workspace.changed(path)]
+
+        stale = await self.service.change(change)
+        self.later(self.check(list(dict.fromkeys(stale)), self.service.now))
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does something without anybody waiting for it."""
+        task = asyncio.ensure_future(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    # What is told.
+
+    async def check(self, paths: Sequence[Path], changes: int) -> None:
+        """Tells of what is wrong in texts, once no more edits are queued; of other variants once there is time."""
+        await asyncio.sleep(SETTLE)
+        for question in (self.first, self.everything):
+            for path in paths:
+                if self.service.is_changed(changes):
+                    return
+                found = await self.service.ask(path, question)
+                if self.service.is_changed(changes):
+                    return
+                self.tell(path, found or {})
+            if question == self.first:
+                self.refresh()
+                await asyncio.sleep(IDLE)
+        if not self.warm:
+            self.warm = True
+            await self.service.rest(warm_up)
+
+    def first(self, workspace: Workspace, analysis: Analysis) -> Found:
+        """What is wrong in the variant that is shown."""
+        return self.converter.diagnostics(analysis.now, analysis.diagnostics)
+
+    def everything(self, workspace: Workspace, analysis: Analysis) -> Found:
+        """What is wrong in any variant."""
+        if analysis.of_all is None:
+            changes = self.service.now
+            analysis.of_all = of_all_variants(analysis.now, lambda: self.service.is_changed(changes))
+        return self.converter.diagnostics(analysis.now, analysis.of_all)
+
+    def tell(self, path: Path, found: Found) -> None:
+        """Publishes what came of a text, together with what came of others, and takes back what came before."""
+        before = self.told.pop(path, {})
+        if found:
+            self.told[path] = found
+        for uri in dict.fromkeys([*before, *found, self.converter.uri(path)]):
+            items: dict[str, types.Diagnostic] = {}
+            for others in self.told.values():
+                for item in others.get(uri, []):
+                    items.setdefault(repr(item), item)
+            if items or uri in before or path in self.converter.named:
+                self.publish(uri, list(items.values()))
+
+    def publish(self, uri: str, items: list[types.Diagnostic]) -> None:
+        """Says what is wrong in a file, by every name by which the client has it open."""
+        names = next((known for known in self.converter.named.values() if uri in known), None)
+        for name in names or [uri]:
+            version = names[name] if names else None
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(name, items, version=version))
+
+    def refresh(self) -> None:
+        """Asks the client to ask for hints and lenses again: they are of another text or another call now."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
+            self.workspace_inlay_hint_refresh(None)
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
+    # What is asked.
+
+    async def about(self, uri: str, question: Callable[[Workspace, Analysis], Answer]) -> Answer | None:
+        """What a question about a text gives; None of one that is none of ours."""
+        path = self.converter.path(uri)
+        return None if path is None else await self.service.ask(path, question)
+
+    async def looked_at(self, uri: str, place: types.Position) -> None:
+        """The cursor is somewhere: the call there is the one whose layers are shown."""
+
+        def look(workspace: Workspace, analysis: Analysis) -> bool:
+            path = analysis.now.path
+            before = workspace.focus.get(path, "")
+            focus = focus_at(analysis.now, self.converter.place(analysis.now.lines, place), before)
+            workspace.focus[path] = focus
+            return focus != before
+
+        if await self.about(uri, look):
+            self.refresh()
+
+
+def watching() -> types.Registration:
+    """Asks a client to tell of specs that change on the disk."""
+    watchers = [types.FileSystemWatcher(pattern) for pattern in ("**/*.yaml", "**/*.yml")]
+    options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+    return types.Registration("specs", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+
+
+def warm_up() -> None:
+    """Makes what the first hover and the like would wait for."""
+    described(())
+
+
+def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:
+    """The server with all that it answers."""
+    server = Server(unforeseen)
+    convert = server.converter
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_: types.InitializedParams) -> None:
+        encoding = server.workspace.position_encoding
+        convert.encoding = str(getattr(encoding, "value", encoding) or "utf-16")
+        root = server.workspace.root_path
+        convert.folder = Path(root) if root else Path.cwd()
+        client = server.client_capabilities.workspace
+        convert.versioned = bool(client and client.workspace_edit and client.workspace_edit.document_changes)
+        if client and client.did_change_watched_files and client.did_change_watched_files.dynamic_registration:
+            await server.client_register_capability_async(types.RegistrationParams([watching()]))
+
+    @server.feature(types.SHUTDOWN)
+    def shutdown(_: None) -> None:
+        server.service.stop()
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    async def opened(params: types.DidOpenTextDocumentParams) -> None:
+        item = params.text_document
+        await server.put(item.uri, item.version, item.text, item.language_id)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def changed(params: types.DidChangeTextDocumentParams) -> None:
+        text = next((change.text for change in reversed(params.content_changes)), None)
+        if text is not None:
+            await server.put(params.text_document.uri, params.text_document.version, text)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    async def closed(params: types.DidCloseTextDocumentParams) -> None:
+        await server.close(params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    async def watched(params: types.DidChangeWatchedFilesParams) -> None:
+        await server.files_changed([change.uri for change in params.changes])
+
+    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    async def inlay_hints(params: types.InlayHintParams) -> list[types.InlayHint] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.InlayHint]:
+            now = analysis.now
+            first, last = convert.place(now.lines, params.range.start), convert.place(now.lines, params.range.end)
+            focus = workspace.focus.get(now.path, "")
+            found = hints(analysis, focus, list(workspace.importers(now.path)))
+            return [
+                types.InlayHint(
+                    convert.position(now.lines, hint.position),
+                    hint.label,
+                    tooltip=markdown(hint.tooltip) if hint.tooltip else None,
+                    padding_left=True,
+                )
+                for hint in found
+                if first <= hint.position <= last
+            ]
+
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    async def hovers(params: types.HoverParams) -> types.Hover | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> types.Hover | None:
+            now = analysis.now
+            place = convert.place(now.lines, params.position)
+            found = hover(analysis, place, workspace.focus.get(now.path, ""))
+            return types.Hover(markdown(found.markdown), convert.range(now.lines, found.span)) if found else None
+
+        await server.looked_at(params.text_document.uri, params.position)
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=False))
+    async def code_lenses(params: types.CodeLensParams) -> list[types.CodeLens] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.CodeLens]:
+            now, uri = analysis.now, params.text_document.uri
+            found = []
+            for lens in lenses(analysis, workspace.focus.get(now.path, "")):
+                command = types.Command(lens.title, "")
+                if lens.variant is not None:
+                    command = types.Command(lens.title, SHOW_VARIANT, arguments=[uri, lens.variant])
+                elif lens.focus is not None:
+                    command = types.Command(lens.title, SHOW_CALL, arguments=[uri, lens.focus])
+                found.append(types.CodeLens(convert.range(now.lines, lens.span), command))
+            return found
+
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
+    )
+    async def code_actions(params: types.CodeActionParams) -> list[types.CodeAction] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.CodeAction]:
+            now = analysis.now
+            first, last = convert.place(now.lines, params.range.start), convert.place(now.lines, params.range.end)
+            found = []
+            for item in analysis.diagnostics:
+                if item.primary is None or not now.is_here(item.primary.span):
+                    continue
+                span = item.primary.span
+                if Position(span.line, span.column) <= last and first <= Position(span.end_line, span.end_column):
+                    actions = [convert.action(now, item, mend, only=len(item.mends) == 1) for mend in item.mends]
+                    found += [action for action in actions if action is not None]
+            return found
+
+        await server.looked_at(params.text_document.uri, params.range.start)
+        only = params.context.only
+        if only and not any(types.CodeActionKind.QuickFix.value.startswith(str(getattr(k, "value", k))) for k in only):
+            return None
+        return await server.about(params.text_document.uri, answer)
+
+    @server.command(SHOW_VARIANT)
+    async def show_variant(uri: str, variant: str) -> None:
+        path = convert.path(uri)
+        if path is None:
+            return
+
+        def show(workspace: Workspace) -> Path:
+            workspace.show(path, variant)
+            return workspace.real(path)
+
+        server.later(server.check([await server.service.change(show)], server.service.now))
+
+    @server.command(SHOW_CALL)
+    async def show_call(uri: str, focus: str) -> None:
+        def answer(workspace: Workspace, analysis: Analysis) -> None:
+            workspace.focus[analysis.now.path] = focus
+
+        await server.about(uri, answer)
+        server.refresh()
+
+    return server

@@ -1,0 +1,229 @@
+"""`archspec lsp` as a client sees it, over standard input and output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from archspec.zoo import zoo_folder
+from tests.language_server.client import Client, talk
+
+SPEC = """\
+archspec: 1
+name: small
+input: {height: 28, width: 28, channels: 1}
+blocks:
+  unit:
+    args: {filters: int}
+    layers:
+      - conv: {filters: $(filters), kernel: 3, pad: same}
+      - relu
+      - max_pool: 2
+layers:
+  - unit: {name: a, filters: 8}
+  - unit: {name: b, filters: 16}
+  - flatten
+  - dense: 10
+"""
+ALL = types.Range(types.Position(0, 0), types.Position(10_000, 0))
+
+
+def about(uri: str) -> types.TextDocumentIdentifier:
+    return types.TextDocumentIdentifier(uri)
+
+
+async def labels(client: Client, uri: str) -> dict[int, str]:
+    """The hints by line, from 1."""
+    found = await client.text_document_inlay_hint_async(types.InlayHintParams(about(uri), ALL))
+    return {hint.position.line + 1: str(hint.label) for hint in found or ()}
+
+
+async def hovered(client: Client, uri: str, line: int, column: int) -> str:
+    """What is said of a place, counted from 1."""
+    found = await client.text_document_hover_async(types.HoverParams(about(uri), types.Position(line - 1, column - 1)))
+    assert found is None or isinstance(found.contents, types.MarkupContent)
+    return found.contents.value if found is not None else ""  # type: ignore[union-attr]
+
+
+def test_layers_have_their_shapes_and_parameters(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", SPEC)
+        assert await client.diagnostics(uri) == []
+        assert await labels(client, uri) == {
+            5: "a, 1 of 2 calls",
+            8: "28×28×8 · 80",
+            9: "28×28×8",
+            10: "14×14×8",
+            12: "14×14×8 · 80",
+            13: "7×7×16 · 1,168",
+            14: "784",
+            15: "10 · 7,850",
+        }
+
+    talk(tmp_path, conversation)
+
+
+def test_the_body_of_a_block_is_that_of_the_call_under_the_cursor(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", SPEC)
+        assert "**b**: 14×14×8 → 7×7×16" in await hovered(client, uri, 13, 6)
+        found = await labels(client, uri)
+        assert (found[5], found[8]) == ("b, 2 of 2 calls", "14×14×16 · 1,168")
+        # In the body itself the call stays; the lens above it goes on to the next.
+        said = await hovered(client, uri, 8, 10)
+        assert "(14 − 3 + 2·1)/1 + 1 = 14" in said and "kernel 3·3·8·16 + bias 16 = 1,168 parameters" in said
+        (lens,) = [
+            item
+            for item in await client.text_document_code_lens_async(types.CodeLensParams(about(uri))) or ()
+            if item.command and item.command.command == "archspec.showCall"
+        ]
+        assert lens.command is not None and lens.command.title == "b, 2 of 2 calls; show a"
+        await client.workspace_execute_command_async(
+            types.ExecuteCommandParams(lens.command.command, lens.command.arguments)
+        )
+        assert (await labels(client, uri))[8] == "28×28×8 · 80"
+        assert client.refreshed > 1
+
+    talk(tmp_path, conversation)
+
+
+def test_a_half_written_text_keeps_the_last_network(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", SPEC)
+        await client.diagnostics(uri)
+        client.type(uri, SPEC.replace("  - flatten", "  - conv: {filters: 8, \n  - flatten"))
+        found = await client.diagnostics(uri, lambda items: bool(items))
+        assert [item.code for item in found] == ["E104"]
+        hints = await labels(client, uri)
+        assert hints[12] == "~ 14×14×8 · 80" and 14 not in hints and hints[15] == "~ 784"
+        assert "before what is being written" in await hovered(client, uri, 16, 6)
+        # An error in one layer leaves those above it known, and what is below it is the last that was.
+        client.type(uri, SPEC.replace("  - flatten", "  - conv: {filters: 8, kernel: 9}\n  - flatten"))
+        (error,) = await client.diagnostics(uri, lambda items: bool(items) and items[0].code == "E301")
+        assert (error.range.start.line, error.range.start.character) == (13, 23)
+        assert "(7 − 9 + 2·0)/1 + 1" in str(error.message)
+        hints = await labels(client, uri)
+        assert hints[13] == "7×7×16 · 1,168" and 14 not in hints and hints[16] == "~ 10 · 7,850"
+        client.type(uri, SPEC)
+        assert await client.diagnostics(uri, lambda items: not items) == []
+        assert (await labels(client, uri))[15] == "10 · 7,850"
+
+    talk(tmp_path, conversation)
+
+
+def test_every_variant_is_read_and_one_is_shown(tmp_path: Path) -> None:
+    text = SPEC.replace("blocks:", "args: {pool: 2}\nblocks:").replace("max_pool: 2", "max_pool: $(pool)")
+    text += "variants:\n  usual: {}\n  wide: {pool: 14}\n"
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", text)
+        found = await client.diagnostics(uri, lambda items: bool(items))
+        assert [item.code for item in found] == ["E301"] and "note: in wide" in str(found[0].message)
+        assert (await labels(client, uri))[14] == "7×7×16 · 1,168"
+        await client.workspace_execute_command_async(types.ExecuteCommandParams("archspec.showVariant", [uri, "wide"]))
+        assert (await labels(client, uri))[13] == "2×2×8 · 80"
+
+    talk(tmp_path, conversation)
+
+
+def test_files_that_use_each_other_are_read_as_they_are_in_the_editor(tmp_path: Path) -> None:
+    base, net = tmp_path / "base.yaml", tmp_path / "net.yaml"
+    base.write_text(SPEC)
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(net, "archspec: 1\nname: net\nextends: base.yaml\n")
+        assert await client.diagnostics(uri) == []
+        below = client.open(base)
+        await client.diagnostics(below)
+        client.type(below, SPEC.replace("kernel: 3", "kernal: 3"))
+        assert [item.code for item in await client.diagnostics(below, lambda items: bool(items))] == ["E201"]
+        client.type(below, SPEC)
+        assert await client.diagnostics(below, lambda items: not items) == []
+        # Closed without saving, the disk's file counts again; a save that nobody tells of is found all the same.
+        client.type(below, SPEC.replace("  - flatten\n", ""))
+        client.text_document_did_close(types.DidCloseTextDocumentParams(about(below)))
+        base.write_text(SPEC.replace("dense: 10", "dense: 7"))
+        said = await client.text_document_code_lens_async(types.CodeLensParams(about(uri)))
+        assert said and said[0].command and "6,755 parameters" not in said[0].command.title
+        assert "7 · " not in str(said)
+
+    talk(tmp_path, conversation)
+
+
+def test_a_library_is_shown_as_an_open_spec_calls_it(tmp_path: Path) -> None:
+    head, rest = SPEC.split("blocks:")
+    body, layers = rest.split("layers:\n  - unit")
+    library, net = tmp_path / "blocks.yaml", tmp_path / "net.yaml"
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(library, f"archspec: 1\nname: blocks\nblocks:{body}")
+        assert await client.diagnostics(uri) == [] and await labels(client, uri) == {}
+        other = client.open(net, f"{head}import: blocks.yaml\nlayers:\n  - unit{layers}")
+        assert await client.diagnostics(other) == []
+        assert (await labels(client, uri))[7] == "28×28×8 · 80"
+
+    talk(tmp_path, conversation)
+
+
+def test_other_yaml_is_left_alone(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "docker-compose.yaml", "services: {web: {image: nginx}}\n", "yaml")
+        assert await labels(client, uri) == {} and await hovered(client, uri, 1, 2) == ""
+        client.text_document_did_change(
+            types.DidChangeTextDocumentParams(types.VersionedTextDocumentIdentifier(1, "git:/net.yaml"), [])
+        )
+        # A spec that was pasted over is none any more, one whose first line is typed anew is.
+        spec = client.open(tmp_path / "net.yaml", SPEC, "yaml")
+        await client.diagnostics(spec)
+        client.type(spec, SPEC.replace("archspec: 1\n", ""))
+        assert await client.diagnostics(spec, lambda items: bool(items))
+        client.type(spec, "services: {}\n")
+        assert await client.diagnostics(spec, lambda items: not items) == []
+        assert await labels(client, spec) == {}
+        assert uri not in client.told or not client.told[uri].diagnostics
+        assert client.messages == []
+
+    talk(tmp_path, conversation)
+
+
+def test_characters_of_two_units_and_odd_ends_of_lines(tmp_path: Path) -> None:
+    text = (
+        SPEC.replace("name: small", "name: small # 😀\u2028# é").replace("\n", "\r\n")
+        + "  - conv: {kernel: 1, filters: 😀}\r\n"
+    )
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "é (1).yaml", text)
+        found = await client.diagnostics(uri, lambda items: bool(items))
+        places = {str(item.code): (item.range.start.line, item.range.start.character) for item in found}
+        assert places == {"E206": (15, 31)}, found
+
+    talk(tmp_path, conversation)
+
+
+def test_a_file_by_two_names_is_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "net.yaml", tmp_path / "link.yaml"
+    real.write_text(SPEC)
+    link.symlink_to(real)
+
+    async def conversation(client: Client) -> None:
+        first, second = client.open(real), client.open(link)
+        await client.diagnostics(second)
+        client.type(second, SPEC.replace("relu", "rely"))
+        assert await client.diagnostics(second, lambda items: bool(items))
+        assert client.told[first].diagnostics
+        client.text_document_did_close(types.DidCloseTextDocumentParams(about(second)))
+        assert (await labels(client, first))[8] == "28×28×8 · 80"
+
+    talk(tmp_path, conversation)
+
+
+@pytest.mark.parametrize("path", sorted(zoo_folder().glob("*.yaml")), ids=lambda path: path.stem)
+def test_specs_that_are_right_are_found_to_be(path: Path, workspace: Any) -> None:
+    workspace.put(path, path.read_text("utf-8"))
+    analysis = workspace.analysis(path)
+    assert analysis.now.diagnostics == ()
+    assert analysis.now.graph is not None
