@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Span
 
-_YAML_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+YAML_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _EDITOR_BREAK = re.compile("\r\n|[\n\r]")
 """Editors know three ends of a line, YAML 1.1's parser six."""
 
@@ -29,7 +29,7 @@ class Lines:
 
     @cached_property
     def _yaml(self) -> list[int]:
-        return [0, *(match.end() for match in _YAML_BREAK.finditer(self.text))]
+        return [0, *(match.end() for match in YAML_BREAK.finditer(self.text))]
 
     @cached_property
     def _editor(self) -> list[int]:
@@ -121,7 +121,7 @@ class Moved:
     """Where lines of an older text stand in a newer one: those above and below all that was changed."""
 
     def __init__(self, old: str, new: str) -> None:
-        before, after = _YAML_BREAK.split(old), _YAML_BREAK.split(new)
+        before, after = YAML_BREAK.split(old), YAML_BREAK.split(new)
         shorter = min(len(before), len(after))
         self.above = next((n for n in range(shorter) if before[n] != after[n]), shorter)
         rest = shorter - self.above
