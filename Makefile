@@ -8,7 +8,7 @@ RUN ?= runs/lenet5
 CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
-.PHONY: train test test-slow test-jax check lint types types-js site clean
+.PHONY: train test test-slow test-jax check lint types types-js site notebooks clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
@@ -43,6 +43,10 @@ types-js:
 site: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python -m tests.site site
+
+# Runs the notebooks and writes what they show into them.
+notebooks: $(VENV)/.installed-test
+	$(BIN)/python -m tests.notebooks.executing
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "archspec needs Python 3.11 or newer with venv; set PYTHON=…"; exit 1; }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic as Diagnostic
     from archspec.diagnostics import ShapeError as ShapeError
     from archspec.diagnostics import SpecError as SpecError
+    from archspec.drawing import Drawing as Drawing
     from archspec.drawing import DrawingError as DrawingError
     from archspec.drawing import draw as draw
     from archspec.explaining.gathering import explain as explain
@@ -57,6 +58,7 @@ _HOMES = {
     "Comparison": "archspec.comparing",
     "Cost": "archspec.layers",
     "Diagnostic": "archspec.diagnostics",
+    "Drawing": "archspec.drawing",
     "DrawingError": "archspec.drawing",
     "Example": "archspec.layers",
     "Graph": "archspec.graph",

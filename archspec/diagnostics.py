@@ -163,6 +163,10 @@ class SpecError(Exception):
 
         return "\n" + render_text(self.diagnostics)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the findings, whose places are in the spec, and no frames of this package."""
+        return str(self).strip().splitlines()
+
 
 class Setting(NamedTuple):
     """A help line of a layer that a program can follow: fields of the layer that speaks, another kind in its place, or

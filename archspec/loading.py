@@ -382,7 +382,7 @@ class Spec:
         except SpecError as error:
             from archspec.rendering import render_text
 
-            return f"<pre>{escape(render_text(error.diagnostics))}</pre>"
+            return f"<pre style='font-family:monospace;line-height:1.3'>{escape(render_text(error.diagnostics))}</pre>"
 
     def __repr__(self) -> str:
         return f"<Spec {self._document.path or ''}{'#' + self.variant if self.variant else ''}>"

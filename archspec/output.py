@@ -249,10 +249,11 @@ def paint(text: str) -> None:
 def say(text: str, *, clean: bool = True) -> None:
     """A line or lines on standard error, for people. Never fails, whatever has become of the stream.
 
+    In a notebook, which shows standard error as failures are shown, they are on standard output.
     `clean` is left out for text that has been cleaned already, and has colours.
     """
     global _due
-    stream = sys.stderr
+    stream = sys.stdout if type(sys.stderr).__module__ == "ipykernel.iostream" else sys.stderr
     if stream is None:
         return
     _due = None

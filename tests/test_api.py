@@ -38,6 +38,28 @@ def test_notebooks_show_tables() -> None:
         assert "61,706" in html
 
 
+def test_notebooks_show_drawings(tmp_path: Path) -> None:
+    spec = archspec.load("vgg11")
+    assert (small := archspec.draw(archspec.load("lenet5")))._repr_svg_() == small.svg
+    drawing = archspec.draw(spec, look="paper")
+    assert drawing.name == "vgg11" and 'width="100%"' in drawing._repr_svg_().split("\n")[0]
+    assert drawing._repr_svg_().split("\n")[1:] == drawing.svg.split("\n")[1:]
+    written = archspec.draw(spec.graph(), tmp_path / "vgg11.svg", look="paper")
+    assert drawing.svg == written.read_text("utf-8")
+
+
+def test_notebooks_show_findings_in_place_of_a_traceback(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    path = write("input: {height: 4, width: 4, channels: 1}\nlayers: [flatten, tahn]\n")
+    shell = InteractiveShell(history_length=0)
+    found = shell.run_cell(f"import archspec\narchspec.load({str(path)!r}).graph()")
+    assert isinstance(found.error_in_exec, archspec.SpecError)
+    shown = capsys.readouterr().out
+    assert "`tahn` is not a layer kind or block" in shown and "did you mean `tanh`?" in shown
+    assert "Traceback" not in shown and "elaborate" not in shown
+
+
 def test_html_is_escaped(write: Write) -> None:
     path = write(
         "args: {n: 3, s: '<script>'}\ninput: {height: 4, width: 4, channels: 1}\nlayers: [flatten, {dense: $(n)}]\n"

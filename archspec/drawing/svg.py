@@ -99,3 +99,16 @@ def render(scene: Scene) -> str:
             "",
         ]
     )
+
+
+NARROW = 720
+"""Pixels that a notebook is wide at least."""
+
+
+def inline(svg: str) -> str:
+    """A file's text as a notebook shows it: in its size, or as wide as the notebook where that is less."""
+
+    def fitting(found: re.Match[str]) -> str:
+        return found[0] if float(found[1]) <= NARROW else f'width="100%" style="max-width:{found[1]}px"'
+
+    return re.sub(r'width="([\d.]+)" height="[\d.]+"', fitting, svg, count=1)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archspec.diagnostics import count, listed
 from archspec.figures.receptive_field import Seen
 from archspec.inspecting.effective_field import Field
 from archspec.inspecting.filters import Filters
@@ -204,6 +205,17 @@ class Unit:
         return f"{self.path}:{self.channel}" + (f"@{','.join(map(str, self.position))}" if self.position else "")
 
 
+@dataclass(frozen=True)
+class Picture:
+    """One picture of an explanation: what it is called, and the bytes of a PNG."""
+
+    name: str
+    png: bytes = field(repr=False)
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+
 @dataclass
 class Explanation:
     """What a network makes of samples: by sample what speaks for an answer, and what does not depend on one.
@@ -246,6 +258,19 @@ class Explanation:
         from archspec.explaining.pictures import pictures_of
 
         return pictures_of(self)
+
+    def picture(self, name: str) -> Picture:
+        """The one picture whose file is called so, ends so or has it in its name: `saliency`, `unit-c3-4`. A notebook
+        shows it.
+
+        Raises `ValueError` where that is none or several.
+        """
+        pictures = {file.removesuffix(".png"): data for file, data in self.pictures().items()}
+        ways = (str.__eq__, str.endswith, str.__contains__)
+        found = next((own for way in ways if (own := [file for file in pictures if way(file, name)])), [])
+        if len(found) != 1:
+            raise ValueError(f"{name!r} names {count(len(found), 'picture')} of {listed(pictures, 30)}")
+        return Picture(found[0], pictures[found[0]])
 
     def write(self, folder: str | Path) -> list[Path]:
         """Writes the pictures into a folder, made where it is not there; their paths.

@@ -92,6 +92,21 @@ class Result:
 
         return Run(self.folder)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the result in words, and the curves."""
+        from base64 import b64encode
+        from html import escape
+
+        curves = self.folder / CURVES
+        picture = (
+            "<img style='max-width:100%' alt='curves of loss, figures and learning rate' "
+            f"src='data:image/png;base64,{b64encode(curves.read_bytes()).decode()}'>"
+            if curves.is_file()
+            else ""
+        )
+        words = f"<pre style='font-family:monospace;line-height:1.3'>{escape(self.summary())}</pre>"
+        return f"<div class=archspec-result>{words}{picture}</div>"
+
     @property
     def headlines(self) -> dict[str, float | None]:
         """The accuracy where there is one, and the figure that the network is judged by."""

@@ -74,10 +74,10 @@ class Walk(NamedTuple):
         return text(self)
 
     def _repr_svg_(self) -> str:
-        from archspec.drawing.svg import render
+        from archspec.drawing.svg import inline, render
         from archspec.walking.picture import scene
 
-        return render(scene(self))
+        return inline(render(scene(self)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, as `--format json` has them."""

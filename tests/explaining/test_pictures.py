@@ -104,6 +104,10 @@ def test_pictures_say_what_they_are(mapper: Run, tmp_path: Path, monkeypatch: py
     with pytest.raises(SpecError, match="no picture of an explanation"):
         made.write(tmp_path / "out")
     assert made._repr_html_().count("data:image/png;base64,") == len(files)
+    assert made.picture("fgsm")._repr_png_() == (tmp_path / "out" / "a-fgsm.png").read_bytes()
+    for words in ("a-activations", "nothing"):
+        with pytest.raises(ValueError, match=f"'{words}' names [02] pictures of filters-c1, a-seen"):
+            made.picture(words)
 
 
 def test_of_several_labels_those_are_said_that_predict_says() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def test_one_part_held_out_is_called_so(write: Write, arrays: Path, tmp_path: Pa
     assert result.part == "validation" and result.test is None
     assert result.summary().startswith("held-out accuracy ")
     assert ("chosen by these figures" in result.summary()) is chosen
+    shown = result._repr_html_()
+    assert result.summary().splitlines()[0] in shown
+    assert b64encode((tmp_path / "run" / "curves.png").read_bytes()).decode() in shown
     with pytest.raises(SpecError, match="no test part"):
         evaluate(tmp_path / "run", part="test")
 
