@@ -171,6 +171,8 @@ class SpecError(Exception):
 class Setting(NamedTuple):
     """A help line of a layer that a program can follow: fields of the layer that speaks, another kind in its place, or
     a layer before it. A field that is set to None is left out. The graph makes a `Mend` of it.
+
+    With `said=False` it is no line of its own: another one speaks of it among other things.
     """
 
     help: str
@@ -178,6 +180,14 @@ class Setting(NamedTuple):
     kind: str | None = None
     before: str | None = None
     certain: bool = False
+    said: bool = True
+
+
+def ways_of(help: Iterable[str | Setting]) -> tuple[tuple[str, ...], tuple[Setting, ...]]:
+    """The lines of help that are said, and those that a program can follow."""
+    ways = tuple(help)
+    said = tuple(way if isinstance(way, str) else way.help for way in ways if isinstance(way, str) or way.said)
+    return said, tuple(way for way in ways if isinstance(way, Setting))
 
 
 class ShapeError(Exception):
@@ -194,8 +204,7 @@ class ShapeError(Exception):
         self.message = message
         self.code = code
         ways = tuple(help)
-        self.help = tuple(way.help if isinstance(way, Setting) else way for way in ways)
-        self.settings = tuple(way for way in ways if isinstance(way, Setting))
+        self.help, self.settings = ways_of(ways)
         self.field = field
 
 

@@ -265,6 +265,11 @@ def read_text(
     return _Composer(Source(name, before + text, folder), findings, len(before)).compose()
 
 
+def reread(source: Source) -> Located | None:
+    """What a text says, as it stands there; what is wrong with it was told when it was read."""
+    return _Composer(source, Findings()).compose()
+
+
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import Diagnostic, Findings, Label, ShapeError, Span, article, listed
+from archspec.diagnostics import (
+    Diagnostic,
+    Findings,
+    Label,
+    Mend,
+    Setting,
+    ShapeError,
+    Span,
+    article,
+    listed,
+    ways_of,
+)
 from archspec.elaborate.scope import UNKNOWN, Context, Entry, Scope, StopElaboration, Values
 from archspec.fields import MAX_SIZE
 from archspec.figures.receptive_field import POINT, ReceptiveField, receptive_field
@@ -65,7 +76,7 @@ class Placer:
         entry: Entry,
         context: Context,
         values: Values,
-        help: str = "",
+        help: Setting | None = None,
         references: Values = (),
         owner: Node | None = None,
     ) -> Values:
@@ -87,7 +98,7 @@ class Placer:
                 if max(output.shape) > MAX_SIZE:
                     raise ShapeError(f"makes {output}, and no side may be more than {MAX_SIZE:,}")
             except ShapeError as error:
-                self.misfit(error, layer, path, entry, context, values, help)
+                self.misfit(error, layer, path, entry, context, values, types, help)
             except Exception as error:
                 self.defect(error, layer, path, entry)
             else:
@@ -95,13 +106,15 @@ class Placer:
                 node = Node(path, layer, values, types, output, field, entry.span, sees=sees)
                 # Where only whether all layers fit is asked, nobody reads warnings.
                 for text in layer.warnings(types, output) if self.searches else ():
+                    said, settings = ways_of(layer.warning_help(text))
                     self.findings.warning(
                         "W301",
                         f"{path}: {text}",
                         entry.span,
                         f"input is {listed(map(str, types))}, output is {output}",
                         secondary=callers(context),
-                        help=layer.warning_help(text),
+                        help=said,
+                        mends=self.mends(settings, layer, types, entry),
                     )
         result: Values = (UNKNOWN,)
         if node is not None and self.is_free(path, name, entry, context.scope):
@@ -252,9 +265,13 @@ class Placer:
         entry: Entry,
         context: Context,
         values: Values,
-        help: str,
+        types: tuple[TensorType, ...],
+        help: Setting | None,
     ) -> None:
-        """Reports why a layer does not fit: the reason is the layer's, node, place and inputs are added here."""
+        """Reports why a layer does not fit: the reason is the layer's, node, place and inputs are added here.
+
+        `help` is what the entry says that made a layer which nobody wrote.
+        """
         span = self.field_span(error.field, layer, entry)
         label = "; ".join(self.origin(value) for value in values) if len(values) == 1 else ""
         notes = [] if label else [f"input {i + 1}: {self.origin(value)}" for i, value in enumerate(values)]
@@ -264,11 +281,27 @@ class Placer:
             Label(span, f"input is {label}" if label else ""),
             secondary=tuple(callers(context)),
             notes=tuple(notes),
-            help=(*error.help, *([help] if help else [])),
+            help=(*error.help, *([help.help] if help is not None else [])),
+            mends=self.mends(error.settings, layer, types, entry, help),
         )
         self.findings.add(item)
         if len(self.misfits) < self.searches:
             self.misfits.append(Misfit(item, layer, values))
+
+    def mends(
+        self,
+        settings: tuple[Setting, ...],
+        layer: Layer,
+        types: tuple[TensorType, ...],
+        entry: Entry,
+        outer: Setting | None = None,
+    ) -> tuple[Mend, ...]:
+        """Mends of a layer by what it says that it would fit with, and by what the entry around it says."""
+        if not self.searches or (not settings and outer is None):
+            return ()
+        from archspec.elaborate.ways import mends_of
+
+        return mends_of(settings, layer, types, entry, outer)
 
     def field_span(self, field: str | None, layer: Layer, entry: Entry) -> Span:
         content = entry.content

@@ -56,12 +56,17 @@ def suggest_inputs(document: Document, layers: Located, expander: Expander) -> N
                 (fitting for fitting in (larger, sizes) if fitting), key=lambda fitting: fitting[0].size, default=[]
             )
         sizes = sizes or _near(placer, misfit, helps)
-        ways = list(item.help)
+        better = item
         for size in sizes:
+            from archspec.elaborate.ways import input_of
+
             said = "×".join(map(str, size.spatial)) if size.is_map else f"length {size.spatial[0]}"
-            ways.append(f"{'or ' if ways else ''}an input of {said}: --input {'x'.join(map(str, size.spatial))}")
+            start = "or " if better.help else ""
+            way = f"{start}an input of {said}: --input {'x'.join(map(str, size.spatial))}"
+            mends = input_of(better, size, way, placer.inputs[0], document.root)
+            better = better._replace(help=(*better.help, way), mends=mends)
         if sizes:
-            findings.replace(item, item._replace(help=tuple(ways)))
+            findings.replace(item, better)
 
 
 Helps = Callable[[Diagnostic, TensorType], bool]

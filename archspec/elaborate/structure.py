@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Label, count, did_you_mean, listed
+from archspec.diagnostics import Label, Setting, count, did_you_mean, listed
 from archspec.elaborate.placing import callers, one_of
 from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Values
 from archspec.expressions import Environment, layered
@@ -328,7 +328,7 @@ def parallel(x: Expander, entry: Entry, context: Context, values: Values) -> Val
 
 
 def join(
-    x: Expander, kind: str, entry: Entry, context: Context, inner: Context, values: Values, help: str = ""
+    x: Expander, kind: str, entry: Entry, context: Context, inner: Context, values: Values, help: Setting | None = None
 ) -> Values:
     """Joins branches; a named structure stands for the join's output."""
     if len(values) > 1:
@@ -370,10 +370,11 @@ def residual(x: Expander, entry: Entry, context: Context, values: Values) -> Val
     if how in ("auto", "zero_pad"):
         same = [x.placer.type_of(value) for value in body] == [x.placer.type_of(value) for value in values]
         how = "identity" if same else ("projection" if how == "auto" else how)
-    help = ""
+    help: Setting | None = None
     if how == "identity":
         shortcut = values
-        help = "`shortcut: projection` brings the input to the body's shape with a strided 1×1 convolution"
+        way = "`shortcut: projection` brings the input to the body's shape with a strided 1×1 convolution"
+        help = Setting(way, (("shortcut", "projection"),))
     elif how == "layers":
         branch = x.placer.opened(inner.named(inner.scope.automatic("shortcut")), "shortcut", entry.span)
         shortcut = x.chain(node, place_of(entry, "shortcut", branch), values, "shortcut of residual")

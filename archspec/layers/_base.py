@@ -12,6 +12,7 @@ from archspec.types import TensorType
 if TYPE_CHECKING:
     from flax import nnx
 
+    from archspec.diagnostics import Setting
     from archspec.terms import Terms, Unit
 
 Role = Literal["trainable", "frozen", "statistics"]
@@ -261,7 +262,7 @@ class Layer(Kind):
         """What is allowed here but probably not meant."""
         return ()
 
-    def warning_help(self, text: str) -> Sequence[str]:
+    def warning_help(self, text: str) -> Sequence[str | Setting]:
         """What to do about one of its warnings."""
         return ()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Type
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import Padding, Rounding, Sides
 from archspec.layers._base import Halo, Layer, OnRows, Window
 from archspec.terms import window_at
@@ -83,9 +83,11 @@ def fit_axis(
                 f"pad: same needs an odd {field}, but its {axis} is {_extent_text(kernel, dilation)}",
                 code="E304",
                 help=[
-                    f"make the {field} odd, for example {kernel + 1}",
+                    Setting(f"make the {field} odd, for example {kernel + 1}", ((field, kernel + 1),)),
                     f"pad: {by_hand} by hand, which add up to {extent - 1}",
-                    f"pad: same_upper puts the odd pixel at the {end}, as TensorFlow does",
+                    Setting(
+                        f"pad: same_upper puts the odd pixel at the {end}, as TensorFlow does", (("pad", "same_upper"),)
+                    ),
                 ],
                 field="pad",
             )
@@ -113,8 +115,9 @@ def fit_axis(
             code="E303",
             help=[
                 f"an input {axis} of {size - rest} or {size + stride - rest} fits",
-                *([f"{field} {kernel + rest} fits"] if dilation == 1 else []),
+                *([Setting(f"{field} {kernel + rest} fits", ((field, kernel + rest),))] if dilation == 1 else []),
                 "rounding: floor or ceil accepts it",
+                *(Setting(f"rounding: {way}", (("rounding", way),), said=False) for way in ("floor", "ceil")),
             ],
             field="rounding",
         )
@@ -141,15 +144,17 @@ def _arithmetic(size: int, kernel: int, dilation: int, before: int, after: int, 
     return f"({size} − {extent} + {padding})/{stride} + 1"
 
 
-def _ways_to_fit(size: int, kernel: int, dilation: int, before: int, after: int, field: str) -> list[str]:
+def _ways_to_fit(size: int, kernel: int, dilation: int, before: int, after: int, field: str) -> list[Setting]:
     ways = []
     largest = (size + before + after - 1) // dilation + 1
     if largest >= 1:
-        ways.append(f"a {field} of {largest} or less fits")
+        ways.append(Setting(f"a {field} of {largest} or less fits", ((field, largest),)))
     missing = (kernel - 1) * dilation + 1 - size - before - after
-    ways.append(f"pad {max(before, after) + -(-missing // 2)} gives an output of 1 or more on this axis")
+    pad = max(before, after) + -(-missing // 2)
+    ways.append(Setting(f"pad {pad} gives an output of 1 or more on this axis", (("pad", pad),)))
     if dilation > 1 and kernel <= size + before + after:
-        ways.append(f"dilation {(size + before + after - 1) // (kernel - 1)} or less fits")
+        spread = (size + before + after - 1) // (kernel - 1)
+        ways.append(Setting(f"dilation {spread} or less fits", (("dilation", spread),)))
     return ways
 
 
@@ -337,10 +342,13 @@ class Windowed(Layer):
         ]
         return [f"{' and '.join(lost)} {'are' if len(lost) > 1 or 's of' in lost[0] else 'is'} {UNREAD}"]
 
-    def warning_help(self, text: str) -> Sequence[str]:
+    def warning_help(self, text: str) -> Sequence[str | Setting]:
         if not text.endswith(UNREAD):
             return ()
-        return ["`rounding: floor` says that it is meant; `rounding: ceil`, `pad` or another input size reads them"]
+        return [
+            "`rounding: floor` says that it is meant; `rounding: ceil`, `pad` or another input size reads them",
+            *(Setting(f"`rounding: {way}`", (("rounding", way),), said=False) for way in ("floor", "ceil")),
+        ]
 
 
 def axes_of(x: TensorType) -> tuple[str, ...]:

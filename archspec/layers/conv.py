@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Kept, Weight
 from archspec.layers._convolution import Convolution
@@ -54,10 +54,11 @@ class Conv(Convolution):
             if number % self.groups:
                 common = gcd(x.channels, self.filters)
                 near = [n for n in range(1, min(common, MAX_TRIED) + 1) if common % n == 0]
+                groups = min(near, key=lambda n: abs(n - self.groups))
                 raise ShapeError(
                     f"{count(number, what)} cannot be divided into {self.groups} groups",
                     code="E305",
-                    help=[f"groups: {min(near, key=lambda n: abs(n - self.groups))} divides both"],
+                    help=[Setting(f"groups: {groups} divides both", (("groups", groups),))],
                     field="groups",
                 )
         return TensorType((*positions, self.filters), x.dtype)

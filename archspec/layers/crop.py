@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import Setting, ShapeError
 from archspec.fields import Border, Offset, Pair, Sides, Text
 from archspec.layers._base import Example, Layer, OnRows, Port, Window
 from archspec.layers._window import axes_of, on_axes, require_alike, window
@@ -86,7 +86,7 @@ class Crop(Layer):
             if first + keep > have:
                 raise ShapeError(
                     f"takes {first} and keeps {keep} {pixels} of a {axis} of {have}",
-                    help=[f"an offset of {have - keep} or less fits"],
+                    help=[Setting(f"an offset of {have - keep} or less fits", (("offset", have - keep),))],
                     field="offset",
                 )
             pairs.append((first, have - keep - first))

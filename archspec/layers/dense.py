@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import Flag, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def require_vector(x: TensorType, kind: str) -> None:
     """Raises `ShapeError` unless the input is a vector of features."""
     if not x.is_vector:
-        help = [f"put `flatten` before it: {x} becomes {count(x.size, 'feature')}", "or `global_avg_pool`"]
+        help: list[str | Setting] = [
+            Setting(f"put `flatten` before it: {x} becomes {count(x.size, 'feature')}", before="flatten"),
+            Setting("or `global_avg_pool`", before="global_avg_pool"),
+        ]
         if x.is_signal:
             help.append(f"or, for the same layer at each of its {count(x.shape[0], 'position')}, `conv: {{kernel: 1}}`")
         raise ShapeError(

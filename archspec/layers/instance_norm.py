@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import Flag
 from archspec.layers._base import Example
 from archspec.layers._normalisation import Normalisation
@@ -39,7 +39,7 @@ class InstanceNorm(Normalisation):
             raise ShapeError(
                 f"{self.kind} works on maps and signals, but its input is a vector of {count(x.size, 'feature')}",
                 code="E302",
-                help=["`layer_norm` normalises a vector"],
+                help=[Setting("`layer_norm` normalises a vector", kind="layer_norm")],
             )
         return x
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError
+from archspec.diagnostics import Setting, ShapeError
 from archspec.fields import PositiveInt
 from archspec.layers._base import Cost, Example, Family, Layer, Weight
 from archspec.layers.dense import require_vector
@@ -49,7 +49,10 @@ class Rbf(Layer):
             raise ShapeError(
                 f"has 10 centres of {size} features, but {self.units} units on {x.size} features",
                 code="E305",
-                help=[f"10 units on {size} features", "`centres: random` fits any number"],
+                help=[
+                    f"10 units on {size} features",
+                    Setting("`centres: random` fits any number", (("centres", "random"),)),
+                ],
                 field="units",
             )
         return TensorType((self.units,), x.dtype)

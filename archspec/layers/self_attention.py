@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import Flag, PositiveInt
 from archspec.initialisers import BiasInit, KernelInit, for_axes
 from archspec.initialisers.lecun_normal import LecunNormal
@@ -79,10 +79,11 @@ class SelfAttention(Layer):
         width, values, filters = self._widths(x)
         for number, what in ((width, "width"), (values, "values")):
             if number % self.heads:
+                more = -(-number // self.heads) * self.heads
                 raise ShapeError(
                     f"{self.heads} heads do not divide the {count(number, 'channel')} of `{what}`",
                     code="E305",
-                    help=[f"`{what}: {-(-number // self.heads) * self.heads}` would do"],
+                    help=[Setting(f"`{what}: {more}` would do", ((what, more),))],
                     field="heads",
                 )
         if self.filters is not None and not self.project:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.diagnostics import ShapeError, count
+from archspec.diagnostics import Setting, ShapeError, count
 from archspec.fields import Probability
 from archspec.layers._base import Example, Kept, Layer
 from archspec.types import TensorType
@@ -41,7 +41,7 @@ class SpatialDropout(Layer):
                 f"{self.kind} drops channels of maps and signals, but its input is a vector of "
                 f"{count(x.size, 'feature')}",
                 code="E302",
-                help=["`dropout` drops features"],
+                help=[Setting("`dropout` drops features", kind="dropout")],
             )
         return x
 

@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archspec import edits
-from archspec.diagnostics import Edit, Findings, Mend, Setting, Source, Span
+from archspec.diagnostics import Edit, Mend, Setting, Source, Span
 from archspec.located import Located, Mapping, Scalar, Sequence, is_null
-from archspec.source import read_text
+from archspec.source import reread
 
 
 class Spot(NamedTuple):
@@ -39,7 +39,7 @@ class Item(NamedTuple):
 @lru_cache(maxsize=2)
 def _tree(source: Source) -> Located | None:
     """What a file says, without what it extends and its variants."""
-    return read_text(source.text, source.name, Findings()) if source.path is not None else None
+    return reread(source) if source.path is not None else None
 
 
 def spot(span: Span | None) -> Spot | None:
