@@ -49,6 +49,12 @@ def lies_in(inner: Located, outer: Located) -> bool:
     return (outer.line, outer.column) <= begin and end <= (outer.end_line, outer.end_column)
 
 
+def stands(key: Scalar, value: Located, mapping: Mapping) -> bool:
+    """Whether a field is written in a mapping, its value too: an alias stands for what is written elsewhere."""
+    written = lies_in(key, mapping) and lies_in(value, mapping)
+    return written and (value.line, value.column) >= (key.end_line, key.end_column)
+
+
 def end_of(node: Located) -> Place | None:
     """Where the text of a value ends; None where that is not known, as of one that ends in an alias.
 
@@ -61,8 +67,10 @@ def end_of(node: Located) -> Place | None:
     if node.span.text[:1] in ("&", "!"):
         return None
     if isinstance(node, Mapping):
-        parts = [value for _, key, value in node.items() if lies_in(key, node)]
-        keys = [key for _, key, _ in node.items() if lies_in(key, node)]
+        own = [(key, value) for _, key, value in node.items() if lies_in(key, node)]
+        parts, keys = [value for _, value in own], [key for key, _ in own]
+        if not all(stands(key, value, node) for key, value in own):
+            return None
     else:
         assert isinstance(node, Sequence)
         parts, keys = node.items, []
@@ -198,6 +206,20 @@ def without_item(sequence: Sequence, item: Located) -> Edit | None:
         return at(source, (item.line, 1), (end[0] + 1, 1), "")
     above = item.line - 1
     return at(source, (above, len(source.line(above)) + 1), (end[0], len(line) + 1), "")
+
+
+def expression_in_quotes(source: Source, place: Place) -> tuple[Edit, Edit] | None:
+    """The edits that put quotes around the expression `$(…)` that begins at a place."""
+    line, depth = source.line(place[0]), 0
+    text = line[place[1] - 1 :]
+    if not text.startswith("$(") or '"' in text or "\\" in text:
+        return None
+    for number, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0 and number:
+            end = (place[0], place[1] + number + 1)
+            return inserted_at(source, place, '"'), inserted_at(source, end, '"')
+    return None
 
 
 def _dash_before(item: Located) -> int | None:

@@ -171,17 +171,22 @@ def known(item: Diagnostic) -> Known:
     return Known(item.code, words, span.source.path.resolve(), offset)
 
 
-def moved(item: Known, path: Path, changes: Sequence[Change]) -> Known:
-    """The same finding in a text that was changed."""
-    if item.path != path:
-        return item
-    shift = 0
-    for begin, end, new in changes:
-        if end <= item.offset:
-            shift += len(new) - (end - begin)
-        elif begin <= item.offset:
-            return item._replace(offset=begin + shift)
-    return item._replace(offset=item.offset + shift)
+def moved(items: Iterable[Known], path: Path, changes: Sequence[Change]) -> set[Known]:
+    """The same findings in a text that was changed. One where something was put may stand before it or behind it."""
+    found: set[Known] = set()
+    for item in items:
+        offset = shift = 0
+        if item.path == path:
+            offset = item.offset
+            for begin, end, new in changes:
+                if begin == end == item.offset:
+                    found.add(item._replace(offset=offset + shift))
+                if end <= item.offset:
+                    shift += len(new) - (end - begin)
+                elif begin <= item.offset:
+                    offset = begin
+        found.add(item._replace(offset=offset + shift) if item.path == path else item)
+    return found
 
 
 def is_foreign(path: Path) -> str | None:
@@ -319,8 +324,7 @@ class Mender:
             changes = changes_of(old, edits)
             new = _changed(old, changes)
             texts[path] = (texts[path][0] if path in texts else old, new)
-            before = {moved(item, path, changes) for item in before}
-            asked = {moved(item, path, changes) for item in asked}
+            before, asked = moved(before, path, changes), moved(asked, path, changes)
             lines, shift = Lines(new), 0
             for begin, end, text in changes:
                 last = lines.line(begin + shift + len(text))

@@ -16,7 +16,7 @@ from pathlib import Path
 from stat import S_ISCHR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import Any, Protocol
 
-from archspec.diagnostics import Findings, Label, Source, Span
+from archspec.diagnostics import Edit, Findings, Label, Mend, Source, Span
 from archspec.located import Located, Mapping, Scalar, Sequence, describe
 
 MAX_BYTES = 32 * 2**20
@@ -426,6 +426,7 @@ class _Composer:
                     f"keys are text, not {key.described}",
                     key.span,
                     help=[f'write "{key.value}" in quotes'] if isinstance(key, Scalar) else [],
+                    mends=_quoted_key(key) if isinstance(key, Scalar) and self.source.path is not None else [],
                 )
                 continue
             if key.value == "<<":
@@ -451,6 +452,7 @@ class _Composer:
                     "again here",
                     secondary=[Label(earlier[0].span, "first here")],
                     help=["remove one of them"],
+                    mends=_one_of_two(earlier, (key, value)) if self.source.path is not None else [],
                 )
                 continue
             entries[key.value] = (key, value)
@@ -538,17 +540,40 @@ class _Composer:
         if "nesting depth" in (error.problem or ""):  # libyaml has a bound of its own
             self.findings.error("E106", f"values are nested more than {MAX_DEPTH} deep", span)
             return
+        mends: list[Mend] = []
         problem = _PROBLEMS.get(error.problem or "", error.problem or "the text cannot be parsed")
         help = []
         line = self.source.line(span.line)
         if "$(" in line and "{" in line:
             help.append('inside { } quote an expression that has a comma or bracket: {times: "$(depths[0])"}')
+            mends = self._quoted_expression(span.line, help[-1])
         elif "\t" in line[: max(1, len(line) - len(line.lstrip()))] or "'\\t'" in problem:
             help.append("indent with spaces, not tabs")
+            mends = self._without_tabs(help[-1])
         secondary = []
         if error.context_mark and error.context_mark.line != mark.line:
             secondary.append(Label(self._span(error.context_mark, error.context_mark), error.context or ""))
-        self.findings.error("E104", f"not YAML: {problem}", span, secondary=secondary, help=help)
+        self.findings.error("E104", f"not YAML: {problem}", span, secondary=secondary, help=help, mends=mends)
+
+    def _quoted_expression(self, number: int, help: str) -> list[Mend]:
+        """The one expression without quotes of a line, in quotes."""
+        from archspec.edits import expression_in_quotes
+
+        begins = [match.start() for match in re.finditer(r"(?<=[\s,:\[])\$\(", self.source.line(number))]
+        if self.source.path is None or len(begins) != 1:
+            return []
+        edits = expression_in_quotes(self.source, (number, begins[0] + 1))
+        return [Mend(help, edits, certain=True)] if edits else []
+
+    def _without_tabs(self, help: str) -> list[Mend]:
+        """Two spaces for each tab that a line begins with."""
+        edits = []
+        for number in range(1, self.source.length + 1 if self.source.path is not None else 0):
+            line = self.source.line(number)
+            begin = line[: len(line) - len(line.lstrip())]
+            if "\t" in begin:
+                edits.append(Edit(Span(self.source, number, 1, number, len(begin) + 1), begin.replace("\t", "  ")))
+        return [Mend(help, tuple(edits))] if edits else []
 
 
 def _parser(yaml: Any, text: str) -> Any:
@@ -583,6 +608,34 @@ def _is_rest(value: Located, entries: dict[str, tuple[Scalar, Located]], finding
     error = unclosed(before.value) if isinstance(before, Scalar) and before.dynamic else None
     if error is None or not isinstance(before, Scalar):
         return False
-    help = [*([error.help] if error.help else []), *cut_off(before, error)]
-    findings.error("E202", error.message, before.span_at(error.offset, error.length), help=help)
+    cut = cut_off(before, error)
+    help = [*([error.help] if error.help else []), *cut]
+    from archspec.edits import expression_in_quotes
+
+    known = before.source.path is not None and bool(cut)
+    edits = expression_in_quotes(before.source, before.place[:2]) if known else None
+    mends = [Mend(cut[0], edits, certain=True)] if edits else []
+    findings.error("E202", error.message, before.span_at(error.offset, error.length), help=help, mends=mends)
     return True
+
+
+def _quoted_key(key: Scalar) -> list[Mend]:
+    """A key that is no text, in quotes."""
+    written = key.span.text
+    if not re.fullmatch(r"[\w.+-]+", written) or written != str(key.value):
+        return []
+    return [Mend(f'write "{key.value}" in quotes', (Edit(key.span, f'"{written}"'),), certain=True)]
+
+
+def _one_of_two(first: tuple[Scalar, Located], second: tuple[Scalar, Located]) -> list[Mend]:
+    """A key that is given twice, without the one or the other; where both say the same, one is as good."""
+    from archspec.edits import without_field
+
+    same = first[1].plain == second[1].plain
+    mends = []
+    for key, value in (second, first):
+        line = key.source.line(key.line)[: key.column - 1].strip()
+        edit = without_field(key, value, flow=line not in ("", "-"))
+        if edit is not None:
+            mends.append(Mend("remove one of them", (edit,), certain=same and key is second[0]))
+    return mends

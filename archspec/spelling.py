@@ -31,7 +31,14 @@ class Meant(str):
         return (Meant, (self.word, self.name, self.certain, str(self)))
 
     def instead(self, written: str) -> str | None:
-        """What to write in place of a text that is the word, in quotes or without; None where it is something else."""
+        """What to write in place of a text that is the word, in quotes or without; None where it is something else.
+
+        In an expression the text may be the call of the word, a function, or end in it behind a dot.
+        """
+        if written.startswith(f"{self.word}("):
+            return self.name + written.removeprefix(self.word)
+        if written.endswith(f".{self.word}") and written[: -len(self.word) - 1].isidentifier():
+            return written.removesuffix(self.word) + self.name
         for quote in ("", '"', "'"):
             if written == f"{quote}{self.word}{quote}":
                 plain = re.fullmatch(r"[A-Za-z_][\w.]*(: \S+)?", self.name, re.ASCII)

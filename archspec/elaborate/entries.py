@@ -68,8 +68,15 @@ class Expander:
         if node is None or is_null(node):
             return values
         if not isinstance(node, Sequence):
+            from archspec.spec.rewriting import listed_entries
+
+            help = "begin each with `- `"
             self.findings.error(
-                "E206", f"`{what}` is a list of layers, not {node.described}", node.span, help=["begin each with `- `"]
+                "E206",
+                f"`{what}` is a list of layers, not {node.described}",
+                node.span,
+                help=[help],
+                mends=listed_entries(node, help),
             )
             return (UNKNOWN,)
         if context.depth > MAX_NESTING:
@@ -204,9 +211,11 @@ class Expander:
             name = ""
         stands = {"input": "the network's input", PREVIOUS: "what the chain last gave"}.get(name.partition(".")[0])
         if stands is not None and (name in ("input", PREVIOUS) or name.startswith(f"{PREVIOUS}.")):
-            self.findings.error(
-                "E213", f"{describe(value)} stands for {stands}", place.span, help=[f"rename it, to `{name}_` or so"]
-            )
+            from archspec.spec.mending import renamed
+
+            way = f"rename it, to `{name}_` or so"
+            mends = renamed(place, f"{name}_", way)
+            self.findings.error("E213", f"{describe(value)} stands for {stands}", place.span, help=[way], mends=mends)
             return False
         if not NAME.match(name) or len(name) > 200:
             help = ["names are letters, digits and _"]
@@ -222,7 +231,11 @@ class Expander:
         if value is FAILED:
             return FAILED
         if not isinstance(value, bool):
-            self.findings.error("E206", f"`when` is true or false, not {describe(value)}", node.span)
+            from archspec.spec.rewriting import flag
+
+            help, mends = flag(node)
+            said = f"`when` is true or false, not {describe(value)}"
+            self.findings.error("E206", said, node.span, help=help, mends=mends)
             return FAILED
         return value
 

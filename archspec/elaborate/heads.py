@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from archspec.diagnostics import Findings, Span, count
+from archspec.diagnostics import Findings, Setting, Span, count
 from archspec.graph import BlockUse, GraphInput, Node, Output, is_input
 
 FEW = 32
@@ -115,15 +115,19 @@ def _warn(
     if scope and source.startswith(f"{scope}."):
         source = source.removeprefix(f"{scope}.")
     numbers = count(head.output.size, "number")
+    from archspec.spec.mending import set_fields
+
+    first_of = f"`from: {source}`, or another layer before `{lower.name}`, gives it what the network knows"
+    own_name = head.path.removeprefix(f"{scope}.") if scope else head.path
+    meant = f"or `from: {own_name}`, written, says that it is meant"
+    main = nodes[first].layer.main if opened is None else None
     findings.warning(
         "W309",
         f"output `{upper.name}` sees nothing but the {numbers} of output `{lower.name}`: {name} takes "
         f"{head.path}, which came before it",
         span,
-        help=[
-            f"`from: {source}`, or another layer before `{lower.name}`, gives it what the network knows",
-            f"or `from: {head.path.removeprefix(f'{scope}.') if scope else head.path}`, written, says that it is meant",
-        ],
+        help=[first_of, meant],
+        mends=set_fields(span, main, [Setting(first_of, (("from", source),)), Setting(meant, (("from", own_name),))]),
     )
 
 

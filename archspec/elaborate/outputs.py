@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archspec.diagnostics import Findings, listed
+from archspec.diagnostics import Findings, Mend, listed
 from archspec.elaborate.scope import NAME, UNKNOWN, Scope, Values
 from archspec.graph import GraphInput, Node, Output, input_number, is_input, needed
 from archspec.located import Located, Mapping, Scalar, describe, is_null
@@ -45,9 +45,19 @@ def outputs(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | None
         help = ["one must not be `train_only`"] if read else []
         help += [f"`when` leaves {listed(absent)} out"] if absent else []
         help = help or ["`outputs: {NAME: layer}`, or none for the last layer"]
-        x.findings.error("E215", "no output is left for evaluation", node.span, help=help)
+        x.findings.error(
+            "E215", "no output is left for evaluation", node.span, help=help, mends=_evaluated(node, help[0])
+        )
         return None
     return tuple(read) if complete else None
+
+
+def _evaluated(node: Mapping, help: str) -> list[Mend]:
+    """The only output without its `train_only`."""
+    from archspec.spec.mending import set_in
+
+    given = [value for _, _, value in node.items() if isinstance(value, Mapping) and "train_only" in value.entries]
+    return set_in(given[0], [("train_only", None)], help) if len(given) == len(node.entries) == 1 else []
 
 
 def output(x: Expander, name: str, key: Scalar, value: Located) -> OutputSpec | None:
@@ -81,14 +91,18 @@ def last_output(x: Expander, scope: Scope, end: Values) -> tuple[Output, ...] | 
 
 
 def warn_unused(x: Expander, nodes: tuple[Node, ...], outputs: tuple[Output, ...]) -> None:
+    help = "take it with `from:`, name it in `outputs:`, or remove it"
     keep = needed(nodes, (output.node for output in outputs))
     for index, node in enumerate(nodes):
         if index not in keep and index not in x.placer.consumed:
+            from archspec.spec.mending import left_out
+
             x.findings.warning(
                 "W302",
                 f"nothing uses the output of {node.path}; it is left out of the network",
                 node.span,
-                help=["take it with `from:`, name it in `outputs:`, or remove it"],
+                help=[help],
+                mends=left_out(node.span, help),
             )
 
 

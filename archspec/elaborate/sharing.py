@@ -84,7 +84,11 @@ def refuse(
     """Reports that arrays cannot be shared, once for each place: every round of a repeat has the same mistake."""
     if place not in placer.refused:
         placer.refused.add(place)
-        placer.findings.error("E221", reason, place, secondary=secondary, help=help)
+        from archspec.spec.mending import left_out
+
+        ways = list(help)
+        gone = [mend for way in ways if way.startswith("leave ") for mend in left_out(place, way)]
+        placer.findings.error("E221", reason, place, secondary=secondary, help=ways, mends=gone)
 
 
 def owner_layer(x: Expander, entry: Entry, place: Located, context: Context) -> Node | None:

@@ -257,7 +257,11 @@ def is_tied(x: Expander, content: Mapping, context: Context) -> bool | None:
         return None
     if not isinstance(value, bool):
         assert node is not None
-        x.findings.error("E206", f"`tied` of repeat is true or false, not {describe(value)}", node.span)
+        from archspec.spec.rewriting import flag
+
+        help, mends = flag(node)
+        said = f"`tied` of repeat is true or false, not {describe(value)}"
+        x.findings.error("E206", said, node.span, help=help, mends=mends)
         return None
     return value
 

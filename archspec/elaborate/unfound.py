@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from archspec.diagnostics import Label, Span, did_you_mean, listed
-from archspec.elaborate.scope import PREVIOUS, UNKNOWN, Context, Entry, Scope, Values
+from archspec.diagnostics import Label, Mend, Setting, Span, did_you_mean, listed
+from archspec.elaborate.scope import COMMON, PREVIOUS, UNKNOWN, Context, Entry, Scope, Values
 from archspec.expressions import Environment
-from archspec.kinds import STRUCTURE, kind_names
+from archspec.kinds import STRUCTURE, KindError, find_kind, kind_names
 from archspec.located import Located, Mapping, Scalar, Sequence, describe
+from archspec.spec import mending, rewriting
 from archspec.spec.hints import KIND_AS_VALUE, kind_hint
+from archspec.spec.reading import fields_of
+from archspec.spelling import Meant
 
 if TYPE_CHECKING:
     from archspec.elaborate.entries import Expander
+
+STRUCTURE_FIELDS = {
+    "repeat": ("times", "as", "layers", "tied"),
+    "parallel": ("branches", "join"),
+    "residual": ("layers", "shortcut"),
+}
+"""The fields of structures."""
 
 MAX_KNOWN = 2_000
 """Names of layers that a message about an unknown one looks at."""
@@ -112,30 +123,61 @@ def bad_entry(x: Expander, node: Mapping) -> None:
         hint = kind_hint(named.value, known)
         match = re.search(r"did you mean `(\w+)`", hint or "")
         kind = named.value if named.value in known else match[1] if match else named.value[:60]
-        x.findings.error(
-            "E207",
-            "an entry's kind is its key, not a field",
-            named.span,
-            help=[f"write `- {kind}: {{…}}` with the fields inside the braces"],
-        )
+        help = f"write `- {kind}: {{…}}` with the fields inside the braces"
+        field = next(key for key, _, value in node.items() if value is named)
+        sure = kind == named.value or (isinstance(hint, Meant) and hint.certain)
+        mends = rewriting.kind_as_key(node, field, kind, help, certain=sure) if kind in known else []
+        x.findings.error("E207", "an entry's kind is its key, not a field", named.span, help=[help], mends=mends)
         return
     where = f"{first}: {{…, {second}: …}}" if content is not None else f"{first}: {{{second}: …}}"
+    help = f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"
     x.findings.error(
         "E207",
         f"an entry has one kind, but `{second[:60]}` stands beside `{first[:60]}`",
         key.span,
-        help=[f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"],
+        help=[help],
+        mends=apart(x, node, first, [name for name in node.entries if name != first], help),
     )
+
+
+def apart(x: Expander, node: Mapping, first: str, others: list[str], help: str) -> list[Mend]:
+    """Mends of fields that stand beside their kind, or of kinds that stand beside another one."""
+    fields, main = _fields_of(x, first)
+    if all(name in fields for name in others):
+        return rewriting.fields_within(node, help, main=main, certain=True)
+    known = {*kind_names("layers"), *x.document.blocks, *STRUCTURE}
+    key = node.key(others[0])
+    if first in known and key is not None and len(others) == 1 and others[0] in known:
+        return rewriting.own_entry(node, key, help)
+    return rewriting.fields_within(node, help, main=main, certain=False) if first in known else []
+
+
+def _fields_of(x: Expander, name: str) -> tuple[set[str], str | None]:
+    """The fields of a layer kind, a structure or a block, and the one that a plain value sets."""
+    block = x.document.blocks.get(name)
+    if block is not None:
+        return {*block.arguments, *COMMON}, next(iter(block.arguments), None)
+    if name in STRUCTURE:
+        return {*STRUCTURE_FIELDS.get(name, ()), *COMMON}, None
+    with suppress(KindError):
+        kind = find_kind("layers", name)
+        if kind is not None:
+            return {*fields_of(kind), *COMMON}, kind.main
+    return set(), None
 
 
 def without_from(x: Expander, entry: Entry, context: Context) -> Values:
     """Reports an entry at the network's beginning that does not say which of several inputs it takes."""
     names = context.scope.input_names
+    help = f"`- {entry.kind}: {{from: {names[0]}, …}}`; inputs: {listed(names)}"
     x.findings.error(
         "E220",
         f"the network has {len(names)} inputs, and its first entry does not say which it takes",
         entry.span,
-        help=[f"`- {entry.kind}: {{from: {names[0]}, …}}`; inputs: {listed(names)}"],
+        help=[help],
+        mends=mending.set_fields(
+            entry.kind_node.span, _fields_of(x, entry.kind)[1], [Setting(help, (("from", name),)) for name in names[:4]]
+        ),
     )
     x.undecided = None
     x.placer.register(entry, entry.name or context.scope.automatic(entry.kind), (UNKNOWN,), context.scope)

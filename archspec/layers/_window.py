@@ -372,11 +372,13 @@ def on_axes(values: tuple[_T, ...], x: TensorType, field: str) -> tuple[_T, ...]
     if axes == 1:
         if len(set(values)) == 1:
             return values[:1]
-        way = f"one number: `{field}: {values[0]}`"
+        way = Setting(f"one number: `{field}: {values[0]}`", ((field, values[0]),))
         if isinstance(values[0], tuple):
             # Who gives two numbers for a signal mostly means its ends.
             ends = [side[0] for side in values if isinstance(side, tuple) and len(set(side)) == 1]
-            way = f"`{field}: [[before, after]]`, such as `{field}: {_listed((tuple(ends or values[0]),))}`"
+            sides = (tuple(ends or values[0]),)
+            said = f"`{field}: [[before, after]]`, such as `{field}: {_listed(sides)}`"
+            way = Setting(said, ((field, sides),))
         raise ShapeError(
             f"`{field}` has two axes, {_listed(values)}, but its input {x} is a signal, which has one",
             code="E302",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from archspec.diagnostics import Findings, Label, Span
+from archspec.diagnostics import Findings, Label, Mend, Span
 from archspec.expressions import Environment, layered
 from archspec.located import Located, Scalar, describe, is_null
 from archspec.located import Mapping as LocatedMapping
@@ -122,6 +122,7 @@ def bind(
                     node.span,
                     secondary=[Label(argument.key.span, "declared here")],
                     help=[help] if help else [],
+                    mends=_with_default(argument.default, help) if help else [],
                 )
                 value = FAILED
         elif argument.default is None:
@@ -150,6 +151,14 @@ def _other_default(name: str, default: Any, value: Any, paired: bool) -> str | N
     if type(default) is int and type(value) is float:
         return f"`{name}: {default}.0` as the default takes any number"
     return None
+
+
+def _with_default(default: Located | None, help: str) -> list[Mend]:
+    """The default that a help line writes, in place of the one that there is."""
+    from archspec.spec.mending import respelt
+
+    better = help.removeprefix("`").partition("`")[0].partition(": ")[2]
+    return respelt(default, better, help)
 
 
 def _types_of(default: Any) -> tuple[type, ...] | None:

@@ -38,7 +38,11 @@ def extended(
     path, variant, query = _base(node.source.folder, node, findings, others)
     if path is not None and variant in others and real(path) == real(Path(root.source.name)):
         help = [f"a variant of the same file is named alone: `extends: {variant}`"]
-        findings.error("E111", f"a variant of {path.name} extends the whole of {path.name}", node.span, help=help)
+        from archspec.spec.mending import renamed
+
+        mends = renamed(node, variant or "", help[0], certain=True)
+        said = f"a variant of {path.name} extends the whole of {path.name}"
+        findings.error("E111", said, node.span, help=help, mends=mends)
         return None
     base = read(path, node.span) if path is not None else None
     if base is not None and variant:
@@ -114,7 +118,11 @@ def _base(
         if file in others:
             if variant:
                 what = f"`{file[:60]}` is a variant of this file, which has no variants of its own"
-                findings.error("E212", what, node.span, help=[f"`extends: {file[:60]}`"])
+                from archspec.spec.mending import renamed
+
+                way = f"`extends: {file[:60]}`"
+                mends = renamed(node, file, way, certain=True) if "?" not in node.value else []
+                findings.error("E212", what, node.span, help=[way], mends=mends)
             else:
                 findings.error("E111", f"the variant `{file[:60]}` extends itself", node.span)
             return None, None, 0
@@ -124,7 +132,11 @@ def _base(
         return None, None, 0
     if file.endswith(".yaml") and in_zoo(Path(file).stem):
         known = "#".join(part for part in (Path(file).stem, variant) if part)
-        findings.error("E101", f"there is no file {path}", node.span, help=[f"the zoo's is called `{known}`"])
+        from archspec.spec.mending import renamed
+
+        way = f"the zoo's is called `{known}`"
+        mends = renamed(node, known, way, certain=True) if "?" not in node.value else []
+        findings.error("E101", f"there is no file {path}", node.span, help=[way], mends=mends)
         return None, None, 0
     return path, variant, query
 

@@ -16,18 +16,35 @@ from archspec.spelling import Meant
 _DIMENSIONS = re.compile(r"[123]d(?=$|transpose|lstm)")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as the tables of other libraries' names have it."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def synonyms(name: str) -> tuple[str, ...]:
     """What this language may call a field that other libraries call so; the name itself where nothing is known."""
-    return FIELDS.get(_plain(name), (name,))
+    return FIELDS.get(plain_name(name), (name,))
 
 
 def is_shape(name: str) -> bool:
     """Whether a field is what other libraries call the shape of an input."""
-    return _plain(name) in ("shape", "inputshape", "inputsize", "size", "inputdim", "inputdims", "imagesize", "imgsz")
+    return plain_name(name) in (
+        "shape",
+        "inputshape",
+        "inputsize",
+        "size",
+        "inputdim",
+        "inputdims",
+        "imagesize",
+        "imgsz",
+    )
+
+
+def shape_of(value: Any) -> dict[str, int] | None:
+    """The fields of an input of the shape that a list is, where it can only be one."""
+    said = shape_hint(value)
+    fields = re.fullmatch(r"write `input: \{(.*)\}`", said or "")
+    return {name: int(number) for name, number in re.findall(r"(\w+): (\d+)", fields[1])} if fields else None
 
 
 def shape_hint(value: Any, name: str = "input", *, side: bool = False) -> str | None:
@@ -82,9 +99,9 @@ def field_hint(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str
     spaced = space_missing(name, [*known, *also])
     if spaced:
         return spaced
-    plain = _plain(name)
+    plain = plain_name(name)
     for candidate in [*known, *also]:
-        if _plain(candidate) == plain:
+        if plain_name(candidate) == plain:
             return Meant(name, candidate)
     theirs = [candidate for candidate in FIELDS.get(plain, ()) if candidate in known or candidate in also]
     if theirs:
@@ -96,7 +113,7 @@ def choice_hint(value: Any, known: Iterable[str]) -> str | None:
     """Which of a field's values another may have been meant to be; None where nothing is near."""
     known = list(known)
     word = str(value).lower() if isinstance(value, bool) else str(value)
-    for candidate in VALUES.get(_plain(word), ()):
+    for candidate in VALUES.get(plain_name(word), ()):
         if candidate in known:
             return Meant(word, candidate)
     return did_you_mean(word, known)
@@ -108,7 +125,7 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
     spaced = space_missing(name, known)
     if spaced:
         return spaced
-    written = _plain(name.rpartition(".")[2]).removeprefix("lazy")
+    written = plain_name(name.rpartition(".")[2]).removeprefix("lazy")
     plain = _DIMENSIONS.sub("", written)
     is_layer = "conv" in known
     if is_layer and plain != written and "3d" in written and plain != "dropout":
@@ -117,7 +134,7 @@ def kind_hint(name: str, known: Iterable[str]) -> str | None:
         if elsewhere is not None and elsewhere in known:
             return Meant(name, elsewhere, certain=not {written, plain} & OTHERWISE)
     for candidate in known:
-        if _plain(candidate) == plain:
+        if plain_name(candidate) == plain:
             return Meant(name, candidate)
     if is_layer:
         loss = KINDS.get(plain, KINDS.get(plain.removesuffix("loss"), ""))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from archspec.diagnostics import Findings, Label, Span, did_you_mean
+from archspec.diagnostics import Findings, Label, Mend, Span, did_you_mean
 from archspec.fields import at_home
 from archspec.located import Located, Scalar, Sequence
 from archspec.located import Mapping as LocatedMapping
@@ -96,7 +96,12 @@ class Libraries:
             what = f"there is no file, and no family in the zoo, called {name[:200]}"
         near = f"the zoo's is called `{home[0].stem}`" if home else did_you_mean(name, files)
         help = ["paths are relative to the file that names them", *([near] if near else [])]
-        self.findings.error("E101", what, item.span, help=help)
+        mends: list[Mend] = []
+        if home and near is not None and "?" not in item.value:
+            from archspec.spec.mending import renamed
+
+            mends = renamed(item, home[0].stem, near, certain=True)
+        self.findings.error("E101", what, item.span, help=help, mends=mends)
         return None
 
     def _add(self, document: Document, block: Block, item: Scalar) -> None:

@@ -145,13 +145,16 @@ def _several(node: LocatedMapping, keys: Scalar, document: Document, findings: F
     for name, (key, value) in entries.items():
         good = _check_name(name, key, len(entries), findings)
         if not isinstance(value, LocatedMapping):
-            from archspec.spec.hints import shape_hint
+            from archspec.spec.hints import shape_hint, shape_of
+            from archspec.spec.rewriting import in_place_of
 
+            hint, shape = shape_hint(value.plain, name[:60]), shape_of(value.plain)
             findings.error(
                 "E206",
                 f"input `{name[:60]}` is a mapping, not {value.described}",
                 value.span,
-                help=[shape_hint(value.plain, name[:60]) or KINDS],
+                help=[hint or KINDS],
+                mends=in_place_of(None, value, name, shape, str(hint)) if shape is not None else [],
             )
             models[name] = None
             continue
@@ -182,7 +185,12 @@ def read_input(
             from archspec.spec.hints import is_shape, shape_hint
 
             if is_shape(name) and (hint := shape_hint(value.plain, label, side="size" in name.lower())):
-                findings.error("E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint])
+                from archspec.spec.hints import shape_of
+                from archspec.spec.rewriting import fields_for
+
+                shape = shape_of(value.plain)
+                mends = fields_for(key, value, shape, hint) if shape is not None else []
+                findings.error("E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint], mends=mends)
                 return None
     kinds = kind_of_input(node)
     if len(kinds) > 1:

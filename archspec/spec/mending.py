@@ -56,13 +56,19 @@ def spot(span: Span | None) -> Spot | None:
             for _, key, value in node.items():
                 if (key.line, key.column) == place and edits.lies_in(key, node):
                     return Spot(tuple(around), key, value)
-            inner = [value for _, key, value in node.items() if edits.lies_in(key, node)]
+            inner = [value for _, key, value in node.items() if edits.stands(key, value, node)]
         else:
             inner = node.items if isinstance(node, Sequence) else ()
         below = next((value for value in inner if edits.lies_in(value, node) and _holds(value, place)), None)
         if below is None:
             return Spot(tuple(around))
         node = below
+
+
+def top(source: Source) -> Mapping | None:
+    """The mapping that a file is."""
+    tree = _tree(source)
+    return tree if isinstance(tree, Mapping) else None
 
 
 def _holds(node: Located, place: edits.Place) -> bool:
@@ -82,28 +88,48 @@ def item(span: Span | None) -> Item | None:
         return None
     if len(last.entries) != 1 or found.value is None or last.span.text[:1] in ("&", "!"):
         return None
-    if not is_null(found.value) and not edits.lies_in(found.value, last):
+    if not edits.stands(found.key, found.value, last):
         return None
     return Item(within, last, found.key, found.value)
 
 
-def _mends(help: str, made: Iterable[Edit | None], certain: bool) -> list[Mend]:
+Pair = tuple[Scalar, Located]
+
+
+def own_pairs(node: Mapping) -> list[Pair] | None:
+    """The keys and values of a mapping in the order of their places; None where some are not written there."""
+    pairs = [(key, value) for _, key, value in node.items()]
+    if not all(edits.stands(key, value, node) for key, value in pairs):
+        return None
+    return sorted(pairs, key=lambda pair: pair[0].place)
+
+
+def made(help: str, parts: Iterable[Edit | None], certain: bool) -> list[Mend]:
     """The mend of some edits, none of which may be lacking."""
-    all_of = tuple(made)
+    all_of = tuple(parts)
     known = tuple(edit for edit in all_of if edit is not None)
     return [Mend(help, known, certain)] if known and len(known) == len(all_of) else []
 
 
+def value_at(span: Span | None) -> Located | None:
+    """The value that begins at a place."""
+    found = spot(span)
+    if found is None or found.key is not None:
+        return None
+    last = found.around[-1]
+    return last if span is not None and (last.line, last.column) == (span.line, span.column) else None
+
+
 def respelt(node: Located | None, text: str, help: str, *, certain: bool = False) -> list[Mend]:
     """Another text for a value."""
-    return [] if node is None or node.source.path is None else _mends(help, [edits.replaced(node, text)], certain)
+    return [] if node is None or node.source.path is None else made(help, [edits.replaced(node, text)], certain)
 
 
 def renamed(key: Located | None, name: str, help: str, *, certain: bool = False) -> list[Mend]:
     """Another name in place of a key, or of a name that a value is."""
     if not isinstance(key, Scalar) or key.source.path is None or key.dynamic:
         return []
-    return _mends(help, [edits.renamed(key, name)], certain)
+    return made(help, [edits.renamed(key, name)], certain)
 
 
 def set_fields(span: Span | None, main: str | None, ways: Iterable[Setting]) -> list[Mend]:
@@ -111,7 +137,7 @@ def set_fields(span: Span | None, main: str | None, ways: Iterable[Setting]) -> 
     value sets.
     """
     found = item(span)
-    made: list[Mend] = []
+    mends: list[Mend] = []
     for way in ways if found is not None else ():
         assert found is not None
         edits_of = [] if way.kind is None else [edits.renamed(found.kind, way.kind)]
@@ -119,8 +145,8 @@ def set_fields(span: Span | None, main: str | None, ways: Iterable[Setting]) -> 
             edits_of.append(edits.item_before(found.within, found.whole, way.before))
         if way.fields:
             edits_of.extend(_with_fields(found.kind, found.content, main, way.fields))
-        made.extend(_mends(way.help, edits_of, way.certain))
-    return made
+        mends.extend(made(way.help, edits_of, way.certain))
+    return mends
 
 
 def _with_fields(
@@ -152,7 +178,7 @@ def _field(mapping: Mapping, name: str, text: str | None) -> Edit | None:
     key, value = mapping.key(name), mapping.get(name)
     if key is None or value is None:
         return edits.with_field(mapping, name, text) if text is not None else None
-    if not edits.lies_in(key, mapping) or not edits.lies_in(value, mapping) or value.dynamic:
+    if not edits.stands(key, value, mapping) or value.dynamic:
         return None
     if text is None:
         return edits.without_field(key, value, flow=edits.is_flow(mapping))
@@ -173,14 +199,23 @@ def set_in(node: Located | None, fields: Many[tuple[str, Any]], help: str, *, ce
     if not isinstance(node, Mapping) or node.source.path is None:
         return []
     written = ((name, None if value is None else edits.yaml_of(value)) for name, value in fields)
-    return _mends(help, [_field(node, name, text) for name, text in written], certain)
+    return made(help, [_field(node, name, text) for name, text in written], certain)
+
+
+def set_at(span: Span | None, value: Any, help: str) -> list[Mend]:
+    """Another value of the field whose key stands at a place."""
+    found = spot(span)
+    if found is None or found.key is None or found.value is None:
+        return []
+    own = isinstance(found.around[-1], Mapping) and edits.stands(found.key, found.value, found.around[-1])
+    return respelt(found.value, edits.yaml_of(value), help) if own and not found.value.dynamic else []
 
 
 def left_out(span: Span | None, help: str, *, certain: bool = False) -> list[Mend]:
     """Takes away the field whose key or value stands at a span, or the entry of layers whose kind stands there."""
     entry = item(span)
     if entry is not None:
-        return _mends(help, [edits.without_item(entry.within, entry.whole)], certain)
+        return made(help, [edits.without_item(entry.within, entry.whole)], certain)
     found = spot(span)
     if found is None:
         return []
@@ -194,4 +229,4 @@ def left_out(span: Span | None, help: str, *, certain: bool = False) -> list[Men
         return []
     alone = len(within.entries) == 1 and not edits.is_flow(within)
     edit = None if alone else edits.without_field(key, value, flow=edits.is_flow(within))
-    return _mends(help, [edit], certain)
+    return made(help, [edit], certain)

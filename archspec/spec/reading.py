@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from archspec.diagnostics import Findings, Span
+from archspec.diagnostics import Findings, Mend, Span
 from archspec.expressions import Environment, ExpressionError, bounded, cut_off, evaluate_text
 from archspec.kinds import FAMILIES, Kind, KindError, family_of_field, find_kind, kind_names, takes_several
 from archspec.located import Located, Scalar, Sequence, is_null, long_form
@@ -50,8 +50,14 @@ def evaluate(node: Located, env: Environment, findings: Findings) -> Any:
         except ExpressionError as error:
             if error.silent:
                 return FAILED
-            help = [*([error.help] if error.help else []), *cut_off(node, error)]
-            findings.error("E202", error.message, node.span_at(error.offset, error.length), help=help)
+            cut = cut_off(node, error)
+            help = [*([error.help] if error.help else []), *cut]
+            mends: list[Mend] = []
+            if cut:
+                from archspec.spec.rewriting import quoted
+
+                mends = quoted(node)
+            findings.error("E202", error.message, node.span_at(error.offset, error.length), help=help, mends=mends)
             return FAILED
     result: Any
     if isinstance(node, Sequence):

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archspec.diagnostics import Findings, Span
+from archspec import edits
+from archspec.diagnostics import Findings, Mend, Span
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
 from archspec.refused import SELF_EXPLAINING, choices, reason
+from archspec.spec import mending, rewriting
 from archspec.spec.hints import choice_hint
 from archspec.spec.reading import fields_of
 from archspec.spec.sections import place_of
@@ -96,6 +98,7 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
             f"{what} needs `{name}`",
             owner,
             help=[f"{name}: {info.description}"] if info.description else [],
+            mends=_version(node, f"{name}: {info.description}") if name == "archspec" else [],
         )
         return
     if not loc:
@@ -115,12 +118,26 @@ def _report(alike: list[ErrorDetails], read: Read, findings: Findings) -> None:
     field = fields_of(model).get(name)
     if "must be a mapping" in reasons and field is not None and field.description:
         hints.append(f"{name}: {field.description}")  # of which short forms are a part
+    types = ["float_type" if "number" in said else item["type"] for item, said in zip(alike, reasons, strict=True)]
+    better = [rewriting.of_another_type(place, *pair) for pair in zip(types, map(choices, alike), strict=True)]
+    better += [rewriting.of_another_type(place, item["type"], choices(item)) for item in alike]
+    ways = list(dict.fromkeys((way, tuple(mends)) for way, mends in filter(None, better)))
+    ways = [] if any(hints) else ways[:1]
     findings.error(
         "E206",
         f"`{name}` of {what} {' or '.join(reasons)}{value}",
         place.span if place is not None else owner,
-        help=[hint for hint in hints if hint],
+        help=[*(hint for hint in hints if hint), *(way for way, _ in ways)],
+        mends=[mend for _, mends in ways for mend in mends],
     )
+
+
+def _version(node: LocatedMapping, help: str) -> list[Mend]:
+    """`archspec: 1` before the first section of a file that does not say its version."""
+    top = mending.top(node.source)
+    if top is None or edits.is_flow(top):
+        return []
+    return [Mend(help, (edits.inserted_at(node.source, (top.line, top.column), "archspec: 1\n"),), certain=True)]
 
 
 def _first_named(said: str, node: LocatedMapping) -> Span | None:

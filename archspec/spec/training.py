@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
-from archspec.diagnostics import DataError, Findings, Label, Span, count
+from archspec.diagnostics import DataError, Findings, Label, Mend, Span, count
 from archspec.patterns import any_matches
 from archspec.spec.train import Train
 from archspec.tasks import overruled
@@ -56,6 +56,7 @@ def check_training(
                 f"nothing uses `{name}` of `train`: every output says its own",
                 place("train", name),
                 help=["remove it, or the outputs' own"],
+                mends=_without(place("train", name), "remove it, or the outputs' own"),
             )
     if train is not None and len(made) == len(graph.outputs):
         _check_watched(graph, train, heads, place, findings)
@@ -70,6 +71,7 @@ def check_training(
                 f"{mixing} of `augment` mixes the samples of a batch, and a batch has one: nothing is mixed",
                 place("train", "augment"),
                 help=["a larger `batch_size`", "or remove it"],
+                mends=_without(place("train", "augment"), "or remove it"),
             )
     if train is not None and train.remat and train.remat != "auto":
         from archspec.passes import recompute
@@ -101,10 +103,12 @@ def check_training(
             "`augment` of `train` changes images, and none goes in",
             place("train", "augment"),
             help=["remove it"],
+            mends=_without(place("train", "augment"), "remove it"),
         )
     if train is not None and train.batch_size == train.micro_batches:
         alone = "a step" if train.batch_size == 1 else "a micro-batch"
         batch = place("train", "batch_size")
+        larger = f"a `batch_size` of {2 * train.micro_batches} or more"
         norms = active_norms(train, graph)
         for node in graph.nodes:
             if norms.get(node.path) == 1:
@@ -114,11 +118,23 @@ def check_training(
                     "0, so that nothing before it is trained",
                     node.span,
                     secondary=[Label(batch, f"one sample {alone}")] if batch is not None else [],
-                    help=[
-                        f"a `batch_size` of {2 * train.micro_batches} or more",
-                        "or the layer before the pooling, or left out",
-                    ],
+                    help=[larger, "or the layer before the pooling, or left out"],
+                    mends=_with_value(batch, 2 * train.micro_batches, larger),
                 )
+
+
+def _without(span: Span | None, help: str) -> list[Mend]:
+    """What stands at a place, left out."""
+    from archspec.spec.mending import left_out
+
+    return left_out(span, help)
+
+
+def _with_value(span: Span | None, value: int, help: str) -> list[Mend]:
+    """Another value of the field at a place."""
+    from archspec.spec.mending import set_at
+
+    return set_at(span, value, help)
 
 
 def _check_watched(
@@ -153,16 +169,17 @@ def _check_output(graph: Graph, output: Output, loss: Loss, findings: Findings) 
     if least < LEAST:
         return
     node = graph.nodes[blamed]
+    help = f"leave `{node.kind}` out: the loss takes what comes before it" + (
+        ", and `predict` gives probabilities all the same" if node.kind == loss.link else ""
+    )
     of = count(width, "class" if loss.link == "softmax" else "output")
     findings.warning(
         "W304",
         f"output `{output.name}` holds values from {low:g} to {high:g}, which {node.path} ({node.kind}) bounds, and "
         f"{loss.terms[0][0].kind} {loss.wants}: with {of} the loss cannot fall below {least:.4g}",
         node.span,
-        help=[
-            f"leave `{node.kind}` out: the loss takes what comes before it"
-            + (", and `predict` gives probabilities all the same" if node.kind == loss.link else "")
-        ],
+        help=[help],
+        mends=_without(node.span, help),
     )
 
 

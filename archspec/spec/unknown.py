@@ -11,15 +11,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from archspec.diagnostics import Findings, Span, article, count, did_you_mean, listed
+from archspec import edits
+from archspec.diagnostics import Findings, Mend, Span, article, count, did_you_mean, listed
 from archspec.kinds import FAMILIES, RESERVED, Kind, KindError, find_kind, kind_names
 from archspec.located import Located, Scalar, Sequence, describe
 from archspec.located import Mapping as LocatedMapping
-from archspec.spec.hints import INPUTS, field_hint, is_shape, kind_hint, shape_hint, synonyms
+from archspec.spec import mending, rewriting
+from archspec.spec.hints import INPUTS, field_hint, is_shape, kind_hint, plain_name, shape_hint, shape_of, synonyms
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import fields_of
 
 OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugins.md)"
+
+
+def written(node: Located) -> bool:
+    """Whether a value stands in a file."""
+    return node.source.path is not None
 
 
 _FILES = {"csv": "table", "tsv": "table", "npz": "npz"}
@@ -37,14 +44,17 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
         )
         return
     known = sorted(known)
+    mends: list[Mend] = []
     hint = _field_of(name, known, word) or kind_hint(name, known) if isinstance(name, str) else None
     if word == "dataset" and isinstance(name, str) and (kind := _FILES.get(name.lower().rpartition(".")[2])):
         hint = f"write `{{{kind}: {name[:60]}}}`"
+        mends = mending.respelt(mending.value_at(span), f"{{{kind}: {edits.yaml_of(name)}}}", hint, certain=True)
     findings.error(
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {article(word)}",
         span,
         help=[hint] if hint else [f"there are {listed(known, 100)}", OWN],
+        mends=mends,
     )
 
 
@@ -77,7 +87,9 @@ def not_one_kind(family: str, node: LocatedMapping, findings: Findings) -> None:
         or _nested(node, family)
         or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
     )
-    findings.error("E205", what, node.span, help=[help])
+    better = re.search(r": (\[.*\])\Z", listed_alone or "") or re.search(r": `(\{.*\})`\Z", help)
+    mends = mending.made(help, [rewriting.whole(node, better[1])], certain=True) if better and written(node) else []
+    findings.error("E205", what, node.span, help=[help], mends=mends)
 
 
 def _one_each(node: LocatedMapping) -> str | None:
@@ -95,7 +107,11 @@ def _one_each(node: LocatedMapping) -> str | None:
 def no_value(kind: type[Kind], content: Located, findings: Findings) -> None:
     """Reports a value that was given to a kind that takes none."""
     what = f"{kind.kind} takes no value, but is given {content.described}"
-    findings.error("E205", what, content.span, help=[_join_help(kind, content) or _fields_help(kind)])
+    joined = _join_help(kind, content)
+    mends: list[Mend] = []
+    if joined and isinstance(content, Sequence) and len(content.items) <= 8 and written(content):
+        mends = mending.made(joined, [rewriting.whole(content, f"{{from: {content.span.text}}}")], certain=True)
+    findings.error("E205", what, content.span, help=[joined or _fields_help(kind)], mends=mends)
 
 
 def _nested(node: LocatedMapping, family: str) -> str | None:
@@ -145,7 +161,9 @@ def unknown_section(name: str, key: Scalar, value: Located, findings: Findings) 
     hint = shape_hint(value.plain) if is_shape(name) else None
     hint = hint or field_hint(name, SECTIONS)
     what = f"a spec has no section `{name[:60]}`"
-    findings.error("E201", what, key.span, help=[hint or f"sections: {listed(SECTIONS, 30)}"])
+    shape = shape_of(value.plain) if is_shape(name) else None
+    mends = rewriting.in_place_of(key, value, "input", shape, str(hint)) if shape else []
+    findings.error("E201", what, key.span, help=[hint or f"sections: {listed(SECTIONS, 30)}"], mends=mends)
 
 
 def no_mapping(name: str, value: Located, findings: Findings) -> None:
@@ -158,21 +176,34 @@ def no_mapping(name: str, value: Located, findings: Findings) -> None:
         hint = f"a space belongs after the colon: `{spaced[1]}: {spaced[2][:40]}`"
     elif listing and all(isinstance(item, str) for item in listing):
         hint = f"write `outputs: {{{', '.join(f'{item[:40]}: {item[:40]}' for item in listing[:4])}}}`"
-    findings.error("E206", f"`{name}` is a mapping, not {value.described}", value.span, help=[hint] if hint else [])
+    mends: list[Mend] = []
+    if name == "input" and (shape := shape_of(value.plain)) is not None:
+        mends = rewriting.in_place_of(None, value, name, shape, str(hint))
+    elif listing and all(isinstance(item, str) for item in listing) and len(listing) <= 4:
+        mends = rewriting.in_place_of(None, value, name, {item: item for item in listing}, str(hint))
+    what = f"`{name}` is a mapping, not {value.described}"
+    findings.error("E206", what, value.span, help=[hint] if hint else [], mends=mends)
 
 
 def unknown_field(
     name: str, key: Scalar, model: type[BaseModel], what: str, also: Iterable[str], findings: Findings
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
-    hint = field_hint(name, fields_of(model), also)
+    hint: str | None = field_hint(name, fields_of(model), also)
+    mends = rewriting.without_other(name, key, plain_name(name), hint) if hint is not None else []
     if "optimiser" in fields_of(model):
         for own in ("learning_rate", "weight_decay", "momentum"):
             if own in synonyms(name):
                 hint = f"the optimiser has it: `optimiser: {{sgd: {{{own}: …}}}}`"
+                mends = rewriting.moved_to("optimiser", key, own, hint)
     if hint is None and what == "train" and name == "task":
         hint = "`task` is a section of its own, beside `train`"
+        mends = rewriting.moved_out(key, hint)
     findings.error(
-        "E201", f"{what} has no field `{name[:60]}`", key.span, help=[hint] if hint else [_fields_help(model)]
+        "E201",
+        f"{what} has no field `{name[:60]}`",
+        key.span,
+        help=[hint] if hint else [_fields_help(model)],
+        mends=mends,
     )
     return hint
