@@ -66,8 +66,8 @@ def test_a_plain_spec_does_not_pay_for_faults_nor_for_what_it_has_not() -> None:
         f"archspec.spec.{name}" for name in ("defining", "extending", "importing", "inputs", "overrides", "setting")
     ]
     unused += [f"archspec.spec.{name}" for name in ("hints", "other_names", "refusals", "unknown")]
-    unused += [f"archspec.spec.{name}" for name in ("mending", "rewriting")]
-    unused += ["archspec.edits", "archspec.elaborate.ways", "archspec.mending", "archspec.rendering", "archspec.spelling"]
+    unused += ["archspec.spec.mending", "archspec.spec.rewriting", "archspec.elaborate.ways", "archspec.edits"]
+    unused += ["archspec.mending", "archspec.rendering", "archspec.spelling"]
     code = f"from archspec.cli import main\nassert main(['validate', {str(ZOO)!r}]) == 0"
     loaded_by(code + f"\nassert not [name for name in {unused!r} if name in sys.modules]")
 
