@@ -17,7 +17,6 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import gc
     from importlib.util import find_spec
 
     # An editor starts this in the folder that it has open, from which nothing is to be imported.
@@ -30,8 +29,6 @@ def run(options: argparse.Namespace) -> int:
     from archspec.commands._unforeseen import diagnostic_of
     from archspec.language_server.server import make
 
-    # Each edit makes a whole new network, and what the last one was made of must not pile up.
-    gc.enable()
     server = make(diagnostic_of)
     server.start_io(stdout=_protocol_alone())
     return 0

@@ -26,7 +26,11 @@ class Workspace:
         """The variant of each text that hints and so on are of, where one was chosen."""
         self.focus: dict[Path, str] = {}
         """The path of the call of a block whose layers are shown, by text."""
+        self.readings = 0
+        """How many times a text was read so far."""
         self._ours: set[Path] = set()
+        self._said: set[Path] = set()
+        """Texts that the editor says are specs, whatever is in them."""
         self._known: dict[Path, Analysis] = {}
         self._real: dict[Path, Path] = {}
 
@@ -41,9 +45,11 @@ class Workspace:
         if self.texts.get(path) == text:
             return []
         self.texts[path] = text
+        if ours:
+            self._said.add(path)
         if ours or is_ours(text):
             self._ours.add(path)
-        elif path in self._ours and not _SECTIONS.search(text):
+        elif path in self._ours and path not in self._said and not _SECTIONS.search(text):
             self._ours.discard(path)  # something else was put in its place; a first line that is typed anew is not
         return self.changed(path)
 
@@ -52,6 +58,7 @@ class Workspace:
         path = self._key(path)
         self.texts.pop(path, None)
         self._ours.discard(path)
+        self._said.discard(path)
         self._known.pop(path, None)
         self.shown.pop(path, None)
         self.focus.pop(path, None)
@@ -101,6 +108,7 @@ class Workspace:
 
     def reading(self, path: Path, variant: str | None, cancelled: Callable[[], bool]) -> Reading:
         """Reads a text anew."""
+        self.readings += 1
         with laid(self):
             return read(path, self.texts[path], variant, cancelled, self.unforeseen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -127,10 +128,14 @@ class Server(LanguageServer):
                 self.tell(path, found or {})
             if question == self.first:
                 self.refresh()
+                await self.service.collect(idle=False)
                 await asyncio.sleep(IDLE)
+        if self.service.is_changed(changes):
+            return
         if not self.warm:
             self.warm = True
             await self.service.rest(warm_up)
+        await self.service.collect(idle=True)
 
     def first(self, workspace: Workspace, analysis: Analysis) -> Found:
         """What is wrong in the variant that is shown."""
@@ -200,8 +205,10 @@ def watching() -> types.Registration:
 
 
 def warm_up() -> None:
-    """Makes what the first hover and the like would wait for."""
+    """Makes what the first hover and the like would wait for, and keeps what is there from being looked through."""
     described(())
+    gc.collect()
+    gc.freeze()
 
 
 def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,9 @@ from archspec.source import laid
 
 Answer = TypeVar("Answer")
 
+UNCOLLECTED = 30
+"""Readings whose remains may lie in memory while somebody types, two megabytes each of a large network."""
+
 
 class Service:
     """Asks and changes a `Workspace` in the order of what comes.
@@ -28,6 +32,10 @@ class Service:
         self._workspace = Workspace(unforeseen)
         self._thread = ThreadPoolExecutor(1, "reading")
         self._changes = 0
+        self._collected = 0
+        # A collection looks at every object there is, which takes as long as a reading: it waits for a moment in which
+        # nobody waits for an answer.
+        gc.disable()
 
     async def change(self, change: Callable[[Workspace], Answer]) -> Answer:
         """Changes the workspace; what is being read is left off."""
@@ -49,6 +57,13 @@ class Service:
             except Cancelled:
                 continue
 
+    async def collect(self, *, idle: bool) -> None:
+        """Takes apart what older readings were made of, if it is time: when nobody types, or much has piled up."""
+        readings = self._workspace.readings
+        if readings - self._collected > (0 if idle else UNCOLLECTED):
+            self._collected = readings
+            await self.rest(_collect)
+
     async def rest(self, work: Callable[[], None]) -> None:
         """Does something on the thread that changes nothing."""
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -66,3 +81,7 @@ class Service:
         """Ends the thread once what it is at is done."""
         self._changes += 1
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _collect() -> None:
+    gc.collect()

@@ -33,6 +33,7 @@ class Client(LanguageClient):
         self.news = asyncio.Condition()
         self.refreshed = 0
         self.messages: list[str] = []
+        self.spent = 0.0
 
         @self.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         async def published(params: types.PublishDiagnosticsParams) -> None:
