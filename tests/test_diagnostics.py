@@ -15,8 +15,8 @@ import pytest
 
 from archspec.cli import main
 from archspec.codes import CODES, Code, complete
-from archspec.codes.page import page
 from archspec.diagnostics import Diagnostic, Findings, Label, Source, Span, did_you_mean
+from archspec.manual.codes import page
 from archspec.output import as_json
 from archspec.rendering import render_text
 

@@ -50,6 +50,7 @@ def loaded_by(code: str) -> set[str]:
         ["runs", RUNS, "--sort", "best", "--format", "json"],
         ["runs", RUNS, "--html", "/dev/null"],
         ["plan", "resnet50", "--device", "h200", "--devices", "64", "--batch", "8192"],
+        ["explain", "E301", "w301", "E505"],
     ],
 )
 def test_commands_that_only_read_load_nothing_heavy(command: list[str], tmp_path: Path) -> None:

@@ -6,13 +6,18 @@ from typing import Literal, NamedTuple
 
 
 class Code(NamedTuple):
-    """One code. `example` is a spec that has it, or the part of one that matters; see `complete`."""
+    """One code. `example` is a spec that has it, or the part of one that matters; see `complete`.
+
+    Where no spec has it by itself, `commands` come to it, the last of them, in a folder with `digits.yaml`
+    (specs/examples), its run and a picture, `seven.png`.
+    """
 
     code: str
     what: str
     why: str
     mend: str
     example: str = ""
+    commands: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Literal["error", "warning"]:

@@ -18,6 +18,10 @@ CODES = (
         "the file is not UTF-8 text",
         "Specs are UTF-8, with or without a byte-order mark. The byte that cannot be one is named with its line.",
         "Save the file as UTF-8.",
+        commands=(
+            "printf 'archspec: 1\\nname: caf\\351\\n' > net.yaml",
+            "archspec validate net.yaml",
+        ),
     ),
     Code(
         "E103",
@@ -82,6 +86,11 @@ CODES = (
         "files or variants that extend or import each other in a circle, or too many files",
         "A file or a variant that extends itself by way of others has no beginning.",
         "Put what they share into a file or a variant of its own.",
+        commands=(
+            "printf 'archspec: 1\\nname: a\\nextends: b.yaml\\n' > a.yaml",
+            "printf 'archspec: 1\\nname: b\\nextends: a.yaml\\n' > b.yaml",
+            "archspec validate a.yaml",
+        ),
     ),
     Code(
         "E112",
@@ -95,17 +104,23 @@ CODES = (
         "an option such as `--set` or `--input` that cannot be understood",
         "The command line can be parsed, but the option's value says nothing, or contradicts another option.",
         "`--set train.epochs=2`, `--input 224x224`; `archspec COMMAND --help` lists a command's options.",
+        commands=("archspec report lenet5 --input 32by32",),
     ),
     Code(
         "E114",
         "a port that `serve` cannot listen on",
         "Another program has it, or it needs rights that you do not have.",
         "Give another `--port`, or none, which takes a free one.",
+        commands=(
+            "archspec serve lenet5 --port 8000 &",
+            "archspec serve lenet5 --port 8000",
+        ),
     ),
     Code(
         "E115",
         "a revision, or a repository, that git does not have",
         "`archspec diff` asks git for files as a commit has them; nothing is checked out.",
         "`git log --oneline` lists revisions; in a shallow clone `git fetch --unshallow` fetches the older ones.",
+        commands=("archspec diff HEAD~1000",),
     ),
 )

@@ -88,6 +88,7 @@ CODES = (
         "`FILE#variant` names one under `variants:`. A file that leaves its layers to its variants is a network only "
         "with one of them.",
         "Names that are near are suggested, or all are listed.",
+        commands=("archspec report 'digits.yaml#wide'",),
     ),
     Code(
         "E213",
@@ -122,12 +123,22 @@ CODES = (
         "a kind of another package that does not load",
         "The package announces the kind, but importing it fails.",
         "Mend or remove the package; `archspec doctor` lists versions.",
+        commands=(
+            "pip install ./snake-layer        # whose entry point names a module that fails when it is imported",
+            "archspec report net.yaml         # with `- snake` among its layers",
+        ),
     ),
     Code(
         "E218",
         "a kind whose own code fails",
         "The code of a layer raised an error, or its module has other arrays than it declares.",
         "Report it to whoever wrote the kind.",
+        commands=(
+            "printf 'from archspec import Layer\\n\\nclass Odd(Layer):\\n    def infer(self, *inputs):\\n        "
+            "return 1 / 0\\n\\n    def build(self, inputs, rngs):\\n        return None\\n' > odd.py",
+            "printf 'archspec: 1\\nname: net\\ninput: {features: 3}\\nlayers: [odd]\\n' > net.yaml",
+            "archspec validate net.yaml --plugin odd.py",
+        ),
     ),
     Code(
         "E219",
@@ -158,11 +169,21 @@ CODES = (
         "`--plugin FILE` runs the file and takes the layers, losses and so on that it defines. It fails, has none, or "
         "one whose name is taken or whose examples do not hold.",
         "Mend the line that is shown; [plugins.md](plugins.md) has a whole layer.",
+        commands=(
+            "echo 'import nothing_of_this_name' > odd.py",
+            "archspec validate lenet5 --plugin odd.py",
+        ),
     ),
     Code(
         "E229",
         "a run that was made with kinds of one's own, which are not known now",
         "Its folder records the file's name and digest; the file itself is not in it.",
         "Pass `--plugin FILE`, or call `archspec.plugin(FILE)` first.",
+        commands=(
+            "printf 'from archspec.layers.relu import Relu\\n\\nclass Odd(Relu):\\n    pass\\n' > odd.py",
+            "archspec weights import net.yaml net.safetensors -o runs/odd --plugin odd.py    # with `- odd` among "
+            "its layers",
+            "archspec predict runs/odd seven.png",
+        ),
     ),
 )

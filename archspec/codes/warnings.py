@@ -88,5 +88,6 @@ CODES = (
         "a batch that does not fit into a device's memory",
         "The prediction of `archspec roofline` or `archspec plan` is for a device that could not hold it.",
         "The largest batch that fits is named.",
+        commands=("archspec roofline resnet152 --device a100 --mode train --batch 100000",),
     ),
 )

@@ -165,7 +165,15 @@ def show(diagnostics: Sequence[Diagnostic], options: argparse.Namespace) -> None
     elif diagnostics:
         from archspec.rendering import render_text
 
-        say(render_text(diagnostics, colour=coloured(sys.stderr)), clean=False)
+        text = render_text(diagnostics, colour=coloured(sys.stderr))
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        say(f"{text}\n{_more(diagnostics)}" if terminal else text, clean=False)
+
+
+def _more(diagnostics: Sequence[Diagnostic]) -> str:
+    """Where people who read diagnostics in a terminal learn what their codes mean."""
+    codes = list(dict.fromkeys(item.code for item in diagnostics))
+    return f"`archspec explain {' '.join(codes[:3])}` says more"
 
 
 def coloured(stream: TextIO | None) -> bool:

@@ -1,4 +1,7 @@
-"""What a trained network makes of images: where its answers come from, and what its layers and units see."""
+"""What a trained network makes of images: where its answers come from, and what its layers and units see.
+
+Given codes of diagnostics in place of a run, it says what these mean.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from archspec.commands._codes import are_codes, explain_codes
 from archspec.commands._common import check_run, positive, show
 from archspec.diagnostics import DataError, Findings, count
 from archspec.output import as_json, printable, say
@@ -21,10 +25,12 @@ FOLDER = Path("explained")
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", type=Path, metavar="RUN")
+    command.add_argument(
+        "folder", type=Path, metavar="RUN", help="a run's folder; or codes of diagnostics alone, E301 W301"
+    )
     command.add_argument(
         "images",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="FILE",
         help="image files, or folders of them; whatever else `archspec predict` takes",
@@ -90,7 +96,7 @@ def options(command: argparse.ArgumentParser) -> None:
         "table and YAML, with any unit taken apart",
     )
     command.add_argument("--format", choices=("text", "json"), default="text", help="json: the numbers")
-    command.epilog = "example: archspec explain runs/lenet5 seven.png --unit c3:4 -o seven"
+    command.epilog = "examples: archspec explain runs/lenet5 seven.png --unit c3:4 -o seven; archspec explain E301"
 
 
 def _several(text: str) -> tuple[str, ...]:
@@ -119,6 +125,10 @@ def _seed(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    if are_codes([options.folder, *options.images]):
+        return explain_codes([str(word) for word in (options.folder, *options.images)], options)
+    if not options.images:
+        options.parser.error("the following arguments are required: FILE")
     check_run(options.folder)
     pictures: Path | None = options.pictures or (FOLDER if options.format == "text" and not options.html else None)
     with loading():

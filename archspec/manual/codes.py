@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archspec.codes import CODES
+from archspec.manual.examples import example_of, said_of
 
 GROUPS = {
     "E1": "Files, text and the command line",
@@ -46,12 +47,12 @@ drive the terminal. A standard stream that is closed, or whose reader has gone, 
 full makes the exit status 1 when the command has done its work. Files are written as a whole or not at all.
 `ARCHSPEC_DEBUG=1` in the environment prints the traceback of an error that nobody foresaw (E901 to E904).
 
-This page is made by `python -m archspec.codes`. Examples leave out `archspec: 1`, `name: net` and
-`input: {height: 8, width: 8, channels: 3}`.
-"""
+`archspec explain E301` prints what this page has of a code, `archspec explain E301 W301` of several. Examples are
+specs, with what `archspec validate net.yaml` says of them, or commands, in a folder with `digits.yaml` (of
+specs/examples), its run and a picture, of which the last comes to the code.
 
-_LONG = 200
-"""Characters of an example beyond which the page does without it."""
+This page is made by `python -m archspec.codes`.
+"""
 
 
 def page() -> str:
@@ -65,8 +66,9 @@ def page() -> str:
             heading = group
             lines += ["", f"## {group}"]
         lines += ["", f"### {code.code}", "", f"**{code.what[:1].upper()}{code.what[1:]}.** {code.why}", ""]
-        if code.example and len(code.example) <= _LONG:
-            lines += ["```yaml", code.example, "```", ""]
+        lines += ["```yaml" if code.example else "```console", example_of(code), "```", ""]
+        if code.example:
+            lines += ["```text", said_of(code), "```", ""]
         mend = code.mend if code.mend.endswith((".", "`")) else code.mend + "."
         lines.append(f"*Way out:* {mend}")
     return "\n".join(lines) + "\n"
