@@ -204,6 +204,11 @@ class Spec:
             graph = elaborate(self._document, types, name, findings, self._trace.expander)
         if graph is not None and self._header:
             graph = replace(graph, title=self._header.title)
+        self._check(graph, findings)
+        return graph, findings
+
+    def _check(self, graph: Graph | None, findings: Findings) -> None:
+        """Adds what is wrong with the rest of the spec for its graph, None where that could not be made."""
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)
@@ -223,7 +228,12 @@ class Spec:
             )
         if not findings.failed:
             unused_arguments(self._document, findings)
-        return graph, findings
+
+    def diagnostics_with(self, graph: Graph | None) -> tuple[Diagnostic, ...]:
+        """What is found if its layers make this graph, which is not made anew; None stands for no graph at all."""
+        findings = self._findings.copy()
+        self._check(graph if self._header is not None and self._inputs is not None else None, findings)
+        return tuple(findings.sorted())
 
     def _written(self, field: str) -> bool:
         """Whether the recipe says this field itself."""
@@ -249,7 +259,7 @@ class Spec:
         """Elaborates it, with all that is gone through written into the trace. Raises what ends a trace early."""
         self.__dict__.pop("_elaborated", None)
         self._trace = trace
-        with _no_collection():
+        with without_collection():
             _ = self._elaborated
 
     @property
@@ -260,7 +270,7 @@ class Spec:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Everything found, warnings included, without raising."""
-        with _no_collection():
+        with without_collection():
             return tuple(self._elaborated[1].sorted())
 
     def graph(self, input: InputSize | Mapping[str, InputSize] | None = None) -> Graph:
@@ -272,7 +282,7 @@ class Spec:
         """
         if input is not None:
             return Spec(self._original, [*self._overrides, *self._resized(input)]).graph()
-        with _no_collection():
+        with without_collection():
             graph, findings = self._elaborated
         findings.raise_if_failed()
         assert graph is not None
@@ -317,7 +327,7 @@ class Spec:
             return None
         layers = self._document.root.get("layers")
         assert layers is not None
-        with _no_collection():
+        with without_collection():
             return smallest_input(self._document, layers, graph.inputs[0])
 
     def place(self, *path: str) -> Span | None:
@@ -418,7 +428,7 @@ def open_spec(
     has the files that were looked for.
     """
     findings = Findings() if findings is None else findings
-    with _no_collection():
+    with without_collection():
         document, named, asked = _open(target, findings)
         return spec_of(document, variant or named or default_variant(document), overrides, findings, asked)
 
@@ -430,7 +440,7 @@ def open_specs(target: str, overrides: Sequence[Override] = (), *, findings: Fin
     `findings.files` then still has the files that were looked for.
     """
     findings = Findings() if findings is None else findings
-    with _no_collection():
+    with without_collection():
         document, named, asked = _open(target, findings)
         names: list[str | None] = [named] if named else networks_of(document)
         specs: list[Spec] = []
@@ -512,7 +522,7 @@ def _shown(value: Located) -> str:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Pauses garbage collection: reading builds many objects and drops few, and collections would cost time
     that grows faster than the spec."""
     enabled = gc.isenabled()

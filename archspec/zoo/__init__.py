@@ -166,6 +166,10 @@ def _folder(path: Path, findings: Findings) -> None:
     )
 
 
+_opening: set[Path] = set()
+"""Files that are opened to look for a name in them: one that extends a name of its own asks for that again."""
+
+
 def in_zoo(name: str) -> tuple[Path, str | None] | None:
     """A zoo name's file and variant, None where there is no such name. Only files whose text has the name are read."""
     if not re.fullmatch(r"[\w.-]{1,100}", name):
@@ -173,8 +177,12 @@ def in_zoo(name: str) -> tuple[Path, str | None] | None:
     # Most names begin with their family's: what is read and found first is often all that is read.
     for path in sorted(zoo_files(), key=lambda path: not name.startswith(path.stem)):
         text = text_of(path)
-        if name in text and re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
-            document = open_document(path, Findings())
+        if path not in _opening and name in text and re.search(rf"^\s+{re.escape(name)}\s*:", text, re.MULTILINE):
+            _opening.add(path)
+            try:
+                document = open_document(path, Findings())
+            finally:
+                _opening.discard(path)
             if document and name in document.variants:
                 return path, name
     direct = zoo_folder() / f"{name}.yaml"
