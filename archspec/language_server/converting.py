@@ -12,6 +12,9 @@ from lsprotocol import types
 from archspec.diagnostics import Diagnostic, Edit, Mend, Source, Span
 from archspec.editing.analysis import Reading
 from archspec.editing.positions import Lines, Position, end_of, start_of
+from archspec.source import real
+
+FAR = Position(1, 10_000)
 
 SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
 
@@ -62,71 +65,67 @@ class Converter:
     def place(self, lines: Lines, position: types.Position) -> Position:
         return lines.from_editor(position.line, position.character, self.encoding)
 
+    def line(self, lines: Lines, number: int) -> int:
+        """An editor's line, from 0."""
+        return self.position(lines, Position(number, 1)).line
+
+    def location(self, span: Span, reading: Reading | None = None) -> types.Location | None:
+        """A span with the URI of the file that it is in; None where that is no file."""
+        path = file_of(span.source)
+        if path is None:
+            return None
+        return types.Location(self.uri(path), self.range(lines_of(span.source, reading), span))
+
     # Diagnostics.
 
     def diagnostics(self, reading: Reading, items: Iterable[Diagnostic]) -> dict[str, list[types.Diagnostic]]:
         """Diagnostics by the URI of the file that they are in; what has no place is at the beginning of the text."""
-        files = {id(source): path for path, source in reading.sources.items()}
         found: dict[str, list[types.Diagnostic]] = {}
         for item in items:
-            path = files.get(id(item.primary.span.source), reading.path) if item.primary else reading.path
-            found.setdefault(self.uri(path), []).append(self.diagnostic(reading, item, files))
+            uri, said = self.diagnostic(reading, item)
+            found.setdefault(uri, []).append(said)
         return found
 
-    def diagnostic(self, reading: Reading, item: Diagnostic, files: dict[int, Path]) -> types.Diagnostic:
-        span = item.primary.span if item.primary is not None and id(item.primary.span.source) in files else None
-        if span is None:
-            range = self.between(reading.lines, Position(1, 1), Position(1, 10_000))
-        else:
-            range = self.range(self.lines(reading, span.source), span)
-        return types.Diagnostic(
-            range,
+    def diagnostic(self, reading: Reading, item: Diagnostic) -> tuple[str, types.Diagnostic]:
+        """One of them, with its URI."""
+        place = self.location(item.primary.span, reading) if item.primary is not None else None
+        if place is None:
+            place = types.Location(self.uri(reading.path), self.between(reading.lines, Position(1, 1), FAR))
+        others = [(label, self.location(label.span, reading)) for label in item.secondary]
+        return place.uri, types.Diagnostic(
+            place.range,
             words_of(item),
             SEVERITIES[item.severity],
             item.code,
             source="archspec",
             related_information=[
-                types.DiagnosticRelatedInformation(
-                    types.Location(
-                        self.uri(files[id(label.span.source)]),
-                        self.range(self.lines(reading, label.span.source), label.span),
-                    ),
-                    label.text or "here",
-                )
-                for label in item.secondary
-                if id(label.span.source) in files
+                types.DiagnosticRelatedInformation(where, label.text or "here") for label, where in others if where
             ],
         )
-
-    def lines(self, reading: Reading, source: Source) -> Lines:
-        """The lines of one of the texts that were read."""
-        return reading.lines if source is reading.source else Lines(source.text)
 
     # Edits.
 
     def action(self, reading: Reading, item: Diagnostic, mend: Mend, *, only: bool) -> types.CodeAction | None:
-        """A mend as a quick fix; None where its edits are not all in files that were read."""
-        edits = self.workspace_edit(reading, mend.edits)
+        """A mend as a quick fix; None where its edits are not all in files."""
+        edits = self.workspace_edit(mend.edits, reading)
         if edits is None:
             return None
-        files = {id(source): path for path, source in reading.sources.items()}
         return types.CodeAction(
             mend.help,
             types.CodeActionKind.QuickFix,
-            [self.diagnostic(reading, item, files)],
+            [self.diagnostic(reading, item)[1]],
             is_preferred=mend.certain and only,
             edit=edits,
         )
 
-    def workspace_edit(self, reading: Reading, edits: Sequence[Edit]) -> types.WorkspaceEdit | None:
-        files = {id(source): path for path, source in reading.sources.items()}
+    def workspace_edit(self, edits: Iterable[Edit], reading: Reading | None = None) -> types.WorkspaceEdit | None:
+        """Edits of several files as one; None where one of them is in no file."""
         changes: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
-            if id(edit.span.source) not in files:
+            place = self.location(edit.span, reading)
+            if place is None:
                 return None
-            lines = self.lines(reading, edit.span.source)
-            written = types.TextEdit(self.range(lines, edit.span), edit.text)
-            changes.setdefault(self.uri(files[id(edit.span.source)]), []).append(written)
+            changes.setdefault(place.uri, []).append(types.TextEdit(place.range, edit.text))
         return self.changes(changes)
 
     def changes(self, changes: Mapping[str, Sequence[types.TextEdit]]) -> types.WorkspaceEdit:
@@ -142,6 +141,16 @@ class Converter:
                 for uri, edits in changes.items()
             ]
         )
+
+
+def file_of(source: Source) -> Path | None:
+    """The file that a text is of, with links followed."""
+    return None if source.path is None else real(source.path)
+
+
+def lines_of(source: Source, reading: Reading | None = None) -> Lines:
+    """The lines of a text; those of the reading that it is of are known."""
+    return reading.lines if reading is not None and source is reading.source else Lines(source.text)
 
 
 def words_of(item: Diagnostic) -> str:

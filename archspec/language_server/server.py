@@ -16,13 +16,9 @@ import archspec
 from archspec.diagnostics import Diagnostic
 from archspec.editing.analysis import Analysis, of_all_variants
 from archspec.editing.calls import focus_at
-from archspec.editing.hints import hints
-from archspec.editing.hovers import hover
 from archspec.editing.language import described
-from archspec.editing.lenses import lenses
-from archspec.editing.positions import Position
 from archspec.editing.workspace import Workspace
-from archspec.language_server.converting import Converter, markdown
+from archspec.language_server.converting import Converter
 from archspec.language_server.service import Service
 
 LANGUAGE = "archspec"
@@ -33,8 +29,6 @@ SETTLE = 0.01
 
 IDLE = 0.4
 """Seconds without an edit after which a file's other variants are read too."""
-
-SHOW_VARIANT, SHOW_CALL = "archspec.showVariant", "archspec.showCall"
 
 Answer = TypeVar("Answer")
 Found = dict[str, list[types.Diagnostic]]
@@ -52,6 +46,10 @@ class Server(LanguageServer):
         """Of each open text the diagnostics that came of it, by the URI of the file that they are in."""
         self.background: set[asyncio.Task[None]] = set()
         self.warm = False
+
+    def say(self, text: str) -> None:
+        """Tells the user why nothing comes of what was asked for."""
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """To the log, and not to a window before the user: whoever asked is answered with the error."""
@@ -213,6 +211,9 @@ def warm_up() -> None:
 
 def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:
     """The server with all that it answers."""
+    # They are built on this class.
+    from archspec.language_server import changing, finding, showing
+
     server = Server(unforeseen)
     convert = server.converter
 
@@ -250,94 +251,6 @@ def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:
     async def watched(params: types.DidChangeWatchedFilesParams) -> None:
         await server.files_changed([change.uri for change in params.changes])
 
-    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
-    async def inlay_hints(params: types.InlayHintParams) -> list[types.InlayHint] | None:
-        def answer(workspace: Workspace, analysis: Analysis) -> list[types.InlayHint]:
-            now = analysis.now
-            first, last = convert.place(now.lines, params.range.start), convert.place(now.lines, params.range.end)
-            focus = workspace.focus.get(now.path, "")
-            found = hints(analysis, focus, list(workspace.importers(now.path)))
-            return [
-                types.InlayHint(
-                    convert.position(now.lines, hint.position),
-                    hint.label,
-                    tooltip=markdown(hint.tooltip) if hint.tooltip else None,
-                    padding_left=True,
-                )
-                for hint in found
-                if first <= hint.position <= last
-            ]
-
-        return await server.about(params.text_document.uri, answer)
-
-    @server.feature(types.TEXT_DOCUMENT_HOVER)
-    async def hovers(params: types.HoverParams) -> types.Hover | None:
-        def answer(workspace: Workspace, analysis: Analysis) -> types.Hover | None:
-            now = analysis.now
-            place = convert.place(now.lines, params.position)
-            found = hover(analysis, place, workspace.focus.get(now.path, ""))
-            return types.Hover(markdown(found.markdown), convert.range(now.lines, found.span)) if found else None
-
-        await server.looked_at(params.text_document.uri, params.position)
-        return await server.about(params.text_document.uri, answer)
-
-    @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=False))
-    async def code_lenses(params: types.CodeLensParams) -> list[types.CodeLens] | None:
-        def answer(workspace: Workspace, analysis: Analysis) -> list[types.CodeLens]:
-            now, uri = analysis.now, params.text_document.uri
-            found = []
-            for lens in lenses(analysis, workspace.focus.get(now.path, "")):
-                command = types.Command(lens.title, "")
-                if lens.variant is not None:
-                    command = types.Command(lens.title, SHOW_VARIANT, arguments=[uri, lens.variant])
-                elif lens.focus is not None:
-                    command = types.Command(lens.title, SHOW_CALL, arguments=[uri, lens.focus])
-                found.append(types.CodeLens(convert.range(now.lines, lens.span), command))
-            return found
-
-        return await server.about(params.text_document.uri, answer)
-
-    @server.feature(
-        types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
-    )
-    async def code_actions(params: types.CodeActionParams) -> list[types.CodeAction] | None:
-        def answer(workspace: Workspace, analysis: Analysis) -> list[types.CodeAction]:
-            now = analysis.now
-            first, last = convert.place(now.lines, params.range.start), convert.place(now.lines, params.range.end)
-            found = []
-            for item in analysis.diagnostics:
-                if item.primary is None or not now.is_here(item.primary.span):
-                    continue
-                span = item.primary.span
-                if Position(span.line, span.column) <= last and first <= Position(span.end_line, span.end_column):
-                    actions = [convert.action(now, item, mend, only=len(item.mends) == 1) for mend in item.mends]
-                    found += [action for action in actions if action is not None]
-            return found
-
-        await server.looked_at(params.text_document.uri, params.range.start)
-        only = params.context.only
-        if only and not any(types.CodeActionKind.QuickFix.value.startswith(str(getattr(k, "value", k))) for k in only):
-            return None
-        return await server.about(params.text_document.uri, answer)
-
-    @server.command(SHOW_VARIANT)
-    async def show_variant(uri: str, variant: str) -> None:
-        path = convert.path(uri)
-        if path is None:
-            return
-
-        def show(workspace: Workspace) -> Path:
-            workspace.show(path, variant)
-            return workspace.real(path)
-
-        server.later(server.check([await server.service.change(show)], server.service.now))
-
-    @server.command(SHOW_CALL)
-    async def show_call(uri: str, focus: str) -> None:
-        def answer(workspace: Workspace, analysis: Analysis) -> None:
-            workspace.focus[analysis.now.path] = focus
-
-        await server.about(uri, answer)
-        server.refresh()
-
+    for features in (showing, changing, finding):
+        features.register(server)
     return server

@@ -68,6 +68,15 @@ class Service:
         """Does something on the thread that changes nothing."""
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    async def see(self, question: Callable[[Workspace], Answer]) -> Answer:
+        """What a question about all open texts gives."""
+
+        def answer() -> Answer:
+            with laid(self._workspace):
+                return question(self._workspace)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+
     def is_changed(self, since: int) -> bool:
         """Whether anything was changed since `now`."""
         return self._changes != since

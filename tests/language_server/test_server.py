@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,74 @@ def test_specs_that_are_right_are_found_to_be(path: Path, workspace: Any) -> Non
     analysis = workspace.analysis(path)
     assert analysis.now.diagnostics == ()
     assert analysis.now.graph is not None
+
+
+def applied(text: str, edits: Sequence[Any]) -> str:
+    """A text of one-unit characters and plain line ends with an editor's edits made in it."""
+    lines = text.split("\n")
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines) + 1)]
+
+    def offset(place: types.Position) -> int:
+        return min(starts[min(place.line, len(lines))] + place.character, len(text))
+
+    for edit in sorted(edits, key=lambda edit: offset(edit.range.start), reverse=True):
+        text = text[: offset(edit.range.start)] + edit.new_text + text[offset(edit.range.end) :]
+    return text
+
+
+def test_a_quick_fix_mends_what_it_is_for(tmp_path: Path) -> None:
+    wrong = SPEC.replace("max_pool", "max_pol").replace("kernel: 3", "kernal: 3")
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", wrong)
+        text, found = wrong, await client.diagnostics(uri, lambda items: bool(items))
+        for _ in range(2):
+            actions = await client.text_document_code_action_async(
+                types.CodeActionParams(about(uri), found[0].range, types.CodeActionContext(found))
+            )
+            action = next(item for item in actions or () if isinstance(item, types.CodeAction) and item.is_preferred)
+            assert action.edit is not None and action.edit.document_changes is not None
+            (change,) = action.edit.document_changes
+            assert isinstance(change, types.TextDocumentEdit)
+            assert change.text_document.version == client.versions[uri]
+            text = applied(text, change.edits)
+            client.type(uri, text)
+            found = await client.diagnostics(uri)
+        assert found == [] and text == SPEC
+
+    talk(tmp_path, conversation)
+
+
+def test_formatting_outline_folds_and_selections(tmp_path: Path) -> None:
+    ugly = SPEC.replace("{name: a, filters: 8}", "{ name: a,filters:   8 }   # why").replace(
+        "\nlayers:", "\n\n\nlayers:"
+    )
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", ugly)
+        options = types.FormattingOptions(2, True)
+        edits = await client.text_document_formatting_async(types.DocumentFormattingParams(about(uri), options))
+        neat = applied(ugly, edits or ())
+        assert neat == SPEC.replace("filters: 8}", "filters: 8} # why").replace("\nlayers:", "\n\nlayers:")
+        client.type(uri, neat)
+        again = await client.text_document_formatting_async(types.DocumentFormattingParams(about(uri), options))
+        assert not again
+        symbols = await client.text_document_document_symbol_async(types.DocumentSymbolParams(about(uri)))
+        named = {item.name: item for item in symbols or () if isinstance(item, types.DocumentSymbol)}
+        assert [item.name for item in named["layers"].children or ()][:2] == ["a", "b"]
+        assert [item.name for item in named["blocks"].children or ()] == ["unit"]
+        folds = await client.text_document_folding_range_async(types.FoldingRangeParams(about(uri)))
+        assert (3, 9) in {(fold.start_line, fold.end_line) for fold in folds or ()}
+        ranges = await client.text_document_selection_range_async(
+            types.SelectionRangeParams(about(uri), [types.Position(7, 30)])
+        )
+        widths = []
+        at = (ranges or [None])[0]
+        while at is not None:
+            widths.append((at.range.end.line - at.range.start.line, at.range.end.character - at.range.start.character))
+            at = at.parent
+        assert widths[0] == (0, len("$(filters)")) and len(widths) > 5
+        found = await client.workspace_symbol_async(types.WorkspaceSymbolParams("unit"))
+        assert [item.name for item in found or ()] == ["unit"]
+
+    talk(tmp_path, conversation)
