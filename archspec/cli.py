@@ -38,6 +38,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "new": Command("begin a spec for data of your own: four questions, or options"),
     "validate": Command("check specs; a family file checks every variant"),
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from archspec.data._columns import Column, UnlikeError, Values, as_array, mapped, pieces
     from archspec.data._cutting import Cut, CutColumn, cuttable
     from archspec.data._files import picked
+    from archspec.data._index import IMAGES, MASKS
+    from archspec.data._lists import LABELS
     from archspec.data._parts import loaded, untrained
     from archspec.data._reading import Reading, told_of_parts
     from archspec.data._split import Data, Split
@@ -26,6 +28,8 @@ _HOMES = {
     "Column": "_columns",
     **dict.fromkeys(("Cut", "CutColumn", "cuttable"), "_cutting"),
     "Data": "_split",
+    **dict.fromkeys(("IMAGES", "MASKS"), "_index"),
+    "LABELS": "_lists",
     **dict.fromkeys(("Reading", "told_of_parts"), "_reading"),
     "Split": "_split",
     "UnlikeError": "_columns",
@@ -39,8 +43,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "IMAGES",
     "INPUT",
     "LABEL",
+    "LABELS",
+    "MASKS",
     "MAX_CLASSES",
     "RELATIVE",
     "Column",
