@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,10 +20,10 @@ pty = pytest.importorskip("pty")
 
 def talk(folder: Path, words: list[str], answers: list[str]) -> tuple[int, str]:
     """Exit status and all that was said where each question gets the next answer, and one too many the input's end."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.execv(sys.executable, [sys.executable, "-m", "archspec.cli", *words])
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-m", "archspec.cli", *words]
+    child = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
     said, asked = b"", 0
     while select.select([terminal], [], [], 120)[0]:
         try:
@@ -36,7 +37,7 @@ def talk(folder: Path, words: list[str], answers: list[str]) -> tuple[int, str]:
             asked = said.count(b"]: ")
             os.write(terminal, f"{answers.pop(0)}\n".encode() if answers else b"\x04")
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+    return child.wait(60), said.decode()
 
 
 def test_questions_and_answers(tmp_path: Path) -> None:
