@@ -1,8 +1,9 @@
 """Applies mends: to texts, and to the files of specs as `validate --fix` does.
 
-A mend is kept where its finding is gone with it and no error has come, wherever, and no warning in the lines that it
-changed: warnings elsewhere are looked for in specs without an error alone. Where an error comes that has a certain mend
-of its own, both are tried together, since one mistake often hides another.
+A mend is kept where its finding is gone with it and nothing has come. What comes to light was there before: a name that
+is unknown or missing within an entry or section that was not read, since its own name was wrong, and warnings, which
+are looked for once there is no error. Where an error comes that has a certain mend of its own, both are tried together,
+since one mistake often hides another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from archspec.diagnostics import DataError, Diagnostic, Edit, Mend
+from archspec.diagnostics import DataError, Diagnostic, Edit, Mend, Span
 from archspec.source import Files, laid, laid_now
 
 MAX_ROUNDS = 200
@@ -78,6 +79,17 @@ def _changed(text: str, changes: Sequence[Change]) -> str:
         parts += [text[last:begin], new]
         last = end
     return "".join([*parts, text[last:]])
+
+
+def _moved(offset: int, changes: Sequence[Change]) -> int:
+    """Where a character stands in a text that was changed; what was put at it comes before it."""
+    shift = 0
+    for begin, end, new in changes:
+        if end <= offset:
+            shift += len(new) - (end - begin)
+        elif begin <= offset:
+            return begin + shift
+    return offset + shift
 
 
 class Texts:
@@ -317,7 +329,9 @@ class Mender:
         Raises `_HarmError` where a finding stays.
         """
         texts, asked = dict(state.texts), {known(item) for item, _ in chosen}
-        touched: set[tuple[Path, int]] = set()
+        within = {span for item, _ in chosen if (span := _unread(item)) is not None}
+        hides = {item.severity for item, _ in chosen} != {"warning"}
+        regions: list[tuple[Path, int, int]] = []
         files = edits_by_file(mend for _, mend in chosen)
         for path, edits in files.items():
             old = edits[0].span.source.text
@@ -325,11 +339,11 @@ class Mender:
             new = _changed(old, changes)
             texts[path] = (texts[path][0] if path in texts else old, new)
             before, asked = moved(before, path, changes), moved(asked, path, changes)
-            lines, shift = Lines(new), 0
-            for begin, end, text in changes:
-                last = lines.line(begin + shift + len(text))
-                touched |= {(path, line) for line in range(lines.line(begin + shift), last + 1)}
-                shift += len(text) - (end - begin)
+            lines = Lines(old)
+            for span in within:
+                if span.source.path is not None and span.source.path.resolve() == path:
+                    begin = _moved(lines.offset(span.line, span.column), changes)
+                    regions.append((path, begin, _moved(lines.offset(span.end_line, span.end_column), changes)))
         with laid(Texts({path: new for path, (_, new) in texts.items()})):
             readings = {
                 target: self.read(target) if reading.files & files.keys() else reading
@@ -339,7 +353,7 @@ class Mender:
         after = {known(item): item for item in made.findings}
         if stays := asked & after.keys():
             raise _HarmError(f"it does not mend it: {after[next(iter(stays))].message}")
-        came = [item for key, item in after.items() if key not in before and _counts(item, key, touched)]
+        came = [item for key, item in after.items() if key not in before and not _was_hidden(item, key, regions, hides)]
         return made, came, before
 
 
@@ -347,12 +361,22 @@ class _HarmError(Exception):
     """A mend does harm; the message says which."""
 
 
-def _counts(item: Diagnostic, key: Known, touched: set[tuple[Path, int]]) -> bool:
-    """Whether a finding that has come is held against the mends that changed some lines."""
-    place = item.primary
-    return item.severity == "error" or (
-        place is not None and key.path is not None and (key.path, place.span.line) in touched
-    )
+_UNREAD = ("E201", "E202", "E203", "E204", "E207")
+"""Findings of names that are unknown, or missing."""
+
+
+def _unread(item: Diagnostic) -> Span | None:
+    """The entry, or the value of a field, that was not read for what is wrong at its beginning."""
+    from archspec.spec.mending import unread
+
+    return unread(item.primary.span) if item.primary is not None and item.code in _UNREAD else None
+
+
+def _was_hidden(item: Diagnostic, key: Known, regions: Iterable[tuple[Path, int, int]], hides: bool) -> bool:
+    """Whether a finding that has come was there before, and could not be seen for one that is gone."""
+    if item.severity == "warning":
+        return hides
+    return item.code in _UNREAD and any(path == key.path and begin <= key.offset < end for path, begin, end in regions)
 
 
 def _told(item: Diagnostic) -> str:

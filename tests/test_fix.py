@@ -230,3 +230,65 @@ def test_mending_ends(write: Callable[..., Path]) -> None:
     assert not fixed.findings and len(fixed.steps) == 11
     # At first all at once, and what that brings to light with it: no reading for each mend.
     assert len(reads) < 6
+
+
+KERAS = """\
+archspec: 1
+name: mnist_convnet
+input_shape: [28, 28, 1]
+layers:
+  - Conv2D: {filters: 32, kernel_size: [3, 3], activation: relu}
+  - MaxPooling2D: {pool_size: [2, 2]}
+  - Conv2D: {filters: 64, kernel_size: [3, 3], activation: relu}
+  - MaxPooling2D: {pool_size: [2, 2]}
+  - Flatten
+  - Dropout: 0.5
+  - Dense: {units: 10}
+train: {optimizer: adam, lr: 0.001, batch: 128, epochs: 15, loss: categorical_crossentropy, metrics: [acc]}
+"""
+TORCH = """\
+archspec: 1
+name: lenet
+input: [1, 32, 32]
+layers:
+  - type: Conv2d
+    in_channels: 1
+    out_channels: 6
+    kernel_size: 5
+  - type: ReLU
+  - type: MaxPool2d
+    params: {kernel_size: 2, stride: 2}
+  - type: Conv2d
+    in_channels: 6
+    out_channels: 16
+    kernel_size: 5
+  - type: ReLU
+  - {type: MaxPool2d, params: {kernel_size: 2}}
+  - Flatten
+  - Linear: {in_features: 400, out_features: 120}
+  - ReLU: {inplace: true}
+  - Linear: {in_features: 120, out_features: 84}
+  - ReLU
+  - Linear: {in_features: 84, out_features: 10}
+"""
+
+
+@pytest.mark.parametrize(("text", "params"), [(KERAS, 34_826), (TORCH, 61_706)], ids=["keras", "torch"])
+def test_networks_in_other_libraries_words(
+    text: str, params: int, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parameters are those that Keras' example of a simple convnet and PyTorch's tutorial of neural networks count."""
+    path = write(text, whole=True)
+    assert main(["validate", "--fix", str(path)]) == 0
+    assert f" {params:,} parameters" in capsys.readouterr().out
+
+
+def test_what_a_wrong_name_hid_is_no_harm(write: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands within an entry is read once its kind is known: a field of it that is unknown was so before."""
+    text = "input: {height: 9, width: 9, channels: 3}\nlayers: [MaxPooling2D: {window: 2, colour: red}]\n"
+    path = write(text)
+    assert main(["validate", "--fix", str(path)]) == 1
+    assert "max_pool: {window: 2, colour: red}" in path.read_text("utf-8")
+    path = write(text.replace(", colour: red", ""))
+    assert main(["validate", "--fix", str(path)]) == 0
+    assert "W301" in capsys.readouterr().err

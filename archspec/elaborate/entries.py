@@ -174,12 +174,15 @@ class Expander:
         content: Located | None = None
         kind_node = node
         if isinstance(node, Mapping):
-            if len(node.entries) != 1:
+            alone = next(iter(node.entries.values())) if len(node.entries) == 1 else None
+            # `type: relu`, as other formats have it, where `type` is no block.
+            typed = alone is not None and alone[0].value == "type" and isinstance(alone[1], Scalar)
+            if alone is None or (typed and "type" not in context.document.blocks):
                 from archspec.elaborate.unfound import bad_entry
 
                 bad_entry(self, node)
                 return None
-            kind_node, content = next(iter(node.entries.values()))
+            kind_node, content = alone
         kind = evaluate(kind_node, context.sight, self.findings)
         if kind is FAILED:
             return None

@@ -116,7 +116,6 @@ def bad_entry(x: Expander, node: Mapping) -> None:
         x.findings.error("E207", "this entry is empty", node.span, help=["remove it, or name a kind"])
         return
 
-    (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
     named = next((value for key, _, value in node.items() if key in KIND_AS_VALUE), None)
     if isinstance(named, Scalar) and isinstance(named.value, str):
         known = {*kind_names("layers"), *x.document.blocks, *STRUCTURE}
@@ -124,11 +123,14 @@ def bad_entry(x: Expander, node: Mapping) -> None:
         match = re.search(r"did you mean `(\w+)`", hint or "")
         kind = named.value if named.value in known else match[1] if match else named.value[:60]
         help = f"write `- {kind}: {{…}}` with the fields inside the braces"
+        if len(node.entries) == 1:
+            help = f"write `- {kind}`"
         field = next(key for key, _, value in node.items() if value is named)
         sure = kind == named.value or (isinstance(hint, Meant) and hint.certain)
         mends = rewriting.kind_as_key(node, field, kind, help, certain=sure) if kind in known else []
         x.findings.error("E207", "an entry's kind is its key, not a field", named.span, help=[help], mends=mends)
         return
+    (first, (_, content)), (second, (key, _)) = list(node.entries.items())[:2]
     where = f"{first}: {{…, {second}: …}}" if content is not None else f"{first}: {{{second}: …}}"
     help = f"fields go inside: `- {where[:120]}`; a layer of its own begins with `- `"
     x.findings.error(

@@ -36,10 +36,12 @@ another process of a run is gone) or 130 (Ctrl-C); `--strict` makes warnings err
 `archspec validate --fix` does what help lines say that leave no doubt: the one name that is spelt nearly alike, what
 another library calls a kind or a field, a field that belongs further in. Each change is tried first, and made only if
 its finding is gone with it and no new error has come, in any variant and any other spec that is given; it is shown as
-the lines before and after. Comments, quotes, line ends and all else stay as they are. What can be mended in more
-than one way is left to you, as are files of the zoo and of packages; the exit status goes by what is left. Of standard
-input (`-`) the mended text is printed. `--format json` has every mend as data, those too that `--fix` leaves: file,
-lines, columns and the text to put there.
+the lines before and after. What within an entry was never read, since its kind was unknown, counts as having been
+there. Comments, quotes, line ends and all else stay as they are. What can be mended in more than one way is left to
+you, as are files of the zoo and of packages; the exit status goes by what is left. Of standard input (`-`) the mended
+text is printed. `--format json` has every mend as data, those too that `--fix` leaves: file, lines, columns and the
+text to put there. Names are brought over, not defaults: what another library takes where a field is left out, such as
+the slope of a leaky ReLU, may be something else here.
 
 Where a terminal cannot show a character, one like it stands in its place; JSON, YAML, SVG and HTML have escapes and
 references instead, and mean the same. Control characters in specs and file names are replaced, so that they cannot

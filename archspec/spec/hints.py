@@ -79,7 +79,7 @@ def shape_hint(value: Any, name: str = "input", *, side: bool = False) -> str | 
 
 INPUTS = "for example `inputs: {left: {height: 28, width: 28, channels: 1}, number: {features: 10}}`"
 
-KIND_AS_VALUE = ("type", "class_name", "module", "kind", "layer")
+KIND_AS_VALUE = ("type", "class_name", "class", "module", "kind", "layer")
 """Keys under which other formats write a layer's kind."""
 
 

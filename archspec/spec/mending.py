@@ -111,6 +111,25 @@ def made(help: str, parts: Iterable[Edit | None], certain: bool) -> list[Mend]:
     return [Mend(help, known, certain)] if known and len(known) == len(all_of) else []
 
 
+def unread(span: Span) -> Span | None:
+    """The entry, or the field with its value, whose kind, name or value stands at a place: all of it is not read where
+    that is wrong."""
+    entry = item(span)
+    if entry is not None:
+        node: Located = entry.whole
+        end = edits.end_of(node)
+        return None if end is None else Span(node.source, node.line, node.column, *end)
+    found = spot(span)
+    if found is None:
+        return None
+    if found.key is not None and found.value is not None:
+        end = edits.end_of(found.value)
+        return None if end is None else Span(span.source, found.key.line, found.key.column, *end)
+    whole = next((node for node in reversed(found.around[1:]) if isinstance(node, Mapping)), None)
+    end = edits.end_of(whole) if whole is not None else None
+    return None if whole is None or end is None else Span(span.source, whole.line, whole.column, *end)
+
+
 def value_at(span: Span | None) -> Located | None:
     """The value that begins at a place."""
     found = spot(span)

@@ -28,6 +28,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "kernel": ("window", "size"),
     "size": ("kernel", "window"),
     "poolsize": ("window",),
+    "outputsize": ("size",),
     "window": ("kernel",),
     "strides": ("stride",),
     "padding": ("pad", "sides"),
@@ -129,6 +130,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "input": ("from",),
     "model": ("layers",),
     "network": ("layers",),
+    "architecture": ("layers",),
     "head": ("layers",),
     "neck": ("layers",),
     "backbone": ("layers",),
@@ -162,6 +164,8 @@ VALUES: dict[str, tuple[str, ...]] = {
 NO_FIELD = {
     "inchannels": "input channels follow from the layer before",
     "infeatures": "input features follow from the layer before",
+    "numfeatures": "channels follow from the layer before",
+    "inplace": "nothing is ever changed in place",
     "inputshape": "the shape follows from the layer before; the network's is in the section `input`",
     "inputdim": "input features follow from the layer before",
     "activation": "an activation is a layer of its own: `- relu` after this one",
@@ -543,7 +547,7 @@ NOTHING = frozenset(
 OTHERWISE = frozenset(
     """
     accumulate accumulategradbatches accumulationsteps clipnorm gradaccumsteps gradientaccumulationsteps l2 n m alpha
-    callbacks monitor weights pretrained head neck backbone channels data momentum affine
+    callbacks monitor weights pretrained head neck backbone data momentum affine
     conv1x1 conv3x3 convbn dilatedconv atrousconv groupconv groupedconv pointwiseconv shortcut route merge mean sum
     eltwise normalize l2norm attention nonlocal nonlocalblock multiheadattention gamma squaredhinge binary shuffle
     view unflatten interpolate reorg survival dropconnect kaiming xavier reprob imagenet mnist top1 top5 acc1 acc5

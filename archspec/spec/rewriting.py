@@ -114,6 +114,12 @@ def kind_as_key(node: Mapping, field: str, kind: str, help: str, *, certain: boo
     if node.source.path is None or pairs is None:
         return []
     key, value = next(pair for pair in pairs if pair[0].value == field)
+    if len(pairs) == 1:
+        return made(help, [whole(node, edits.yaml_of(kind))], certain)
+    if len(pairs) == 2 and pairs[0][0] is key and pairs[1][0].value in _PARAMETERS:
+        inner = pairs[1][0]
+        until = (inner.end_line, inner.end_column)
+        return made(help, [edits.at(node.source, (key.line, key.column), until, edits.yaml_of(kind))], certain)
     others = [pair for pair in pairs if pair[0] is not key]
     if edits.is_flow(node):
         begin = edits.inserted_at(node.source, (node.line, node.column + 1), f"{edits.yaml_of(kind)}: {{")
@@ -124,6 +130,10 @@ def kind_as_key(node: Mapping, field: str, kind: str, help: str, *, certain: boo
     end = edits.end_of(value)
     name = edits.at(node.source, (key.line, key.column), end, f"{edits.yaml_of(kind)}:") if end else None
     return made(help, [name, *_further_in(node, others, 2)], certain)
+
+
+_PARAMETERS = frozenset({"params", "parameters", "args", "kwargs", "config", "options", "hparams"})
+"""Keys under which other formats write a layer's fields."""
 
 
 def listed_entries(node: Located, help: str) -> list[Mend]:
@@ -179,8 +189,8 @@ def without_other(name: str, key: Scalar, plain: str, help: str) -> list[Mend]:
     return made(help, [gone, behind], certain=sure)
 
 
-_FOLLOW = frozenset({"inchannels", "infeatures", "inputdim"})
-"""Fields of other libraries that follow from the layer before."""
+_FOLLOW = frozenset({"inchannels", "infeatures", "inputdim", "numfeatures", "inplace"})
+"""Fields of other libraries that say what follows from the layer before, or nothing."""
 
 _NEEDLESS = frozenset({"inputshape", "dataformat", "shuffle", "device", "accelerator"})
 
