@@ -1,18 +1,63 @@
-"""What changes a text: quick fixes and formatting."""
+"""What changes a text: completion, quick fixes and formatting."""
 
 from __future__ import annotations
 
 from lsprotocol import types
 
 from archspec.editing.analysis import Analysis
+from archspec.editing.completing import Completion, completions
 from archspec.editing.formatting import CannotFormat, edits
 from archspec.editing.positions import Position
 from archspec.editing.workspace import Workspace
+from archspec.language_server.converting import markdown
 from archspec.language_server.server import Server
+
+KINDS = {
+    "kind": types.CompletionItemKind.Class,
+    "block": types.CompletionItemKind.Module,
+    "structure": types.CompletionItemKind.Struct,
+    "field": types.CompletionItemKind.Property,
+    "value": types.CompletionItemKind.Value,
+    "name": types.CompletionItemKind.Reference,
+    "argument": types.CompletionItemKind.Variable,
+    "variant": types.CompletionItemKind.EnumMember,
+    "section": types.CompletionItemKind.Keyword,
+    "file": types.CompletionItemKind.File,
+    "function": types.CompletionItemKind.Function,
+}
+
+TRIGGERS = [" ", "{", "[", ",", ":", "(", "#", ".", "/"]
+"""Characters behind which there is something to be offered, before a letter is typed."""
 
 
 def register(server: Server) -> None:
     convert = server.converter
+
+    def item(analysis: Analysis, found: Completion) -> types.CompletionItem:
+        snippets = server.takes_snippets and found.snippet is not None
+        place = convert.between(analysis.now.lines, found.start, found.end)
+        return types.CompletionItem(
+            found.label,
+            kind=KINDS[found.what],
+            detail=found.detail or None,
+            documentation=markdown(found.documentation) if found.documentation else None,
+            sort_text=found.sort,
+            filter_text=found.label,
+            text_edit=types.TextEdit(place, str(found.snippet) if snippets else found.text),
+            insert_text_format=types.InsertTextFormat.Snippet if snippets else types.InsertTextFormat.PlainText,
+            insert_text_mode=types.InsertTextMode.AdjustIndentation if snippets else types.InsertTextMode.AsIs,
+        )
+
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(TRIGGERS))
+    async def completion(params: types.CompletionParams) -> types.CompletionList | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> types.CompletionList:
+            now = analysis.now
+            place = convert.place(now.lines, params.position)
+            found = completions(analysis, place, workspace.focus.get(now.path, ""))
+            # What fits depends on what is written before it, so that it is asked anew with each letter.
+            return types.CompletionList(is_incomplete=True, items=[item(analysis, one) for one in found])
+
+        return await server.about(params.text_document.uri, answer)
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])

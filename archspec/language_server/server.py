@@ -46,6 +46,7 @@ class Server(LanguageServer):
         """Of each open text the diagnostics that came of it, by the URI of the file that they are in."""
         self.background: set[asyncio.Task[None]] = set()
         self.warm = False
+        self.takes_snippets = False
 
     def say(self, text: str) -> None:
         """Tells the user why nothing comes of what was asked for."""
@@ -223,6 +224,9 @@ def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:
         convert.encoding = str(getattr(encoding, "value", encoding) or "utf-16")
         root = server.workspace.root_path
         convert.folder = Path(root) if root else Path.cwd()
+        texts = server.client_capabilities.text_document
+        item = texts.completion.completion_item if texts and texts.completion else None
+        server.takes_snippets = bool(item and item.snippet_support)
         client = server.client_capabilities.workspace
         convert.versioned = bool(client and client.workspace_edit and client.workspace_edit.document_changes)
         if client and client.did_change_watched_files and client.did_change_watched_files.dynamic_registration:

@@ -20,6 +20,11 @@ EVERYTHING = types.ClientCapabilities(
         semantic_tokens=types.SemanticTokensWorkspaceClientCapabilities(refresh_support=True),
         did_change_watched_files=types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True),
     ),
+    text_document=types.TextDocumentClientCapabilities(
+        completion=types.CompletionClientCapabilities(
+            completion_item=types.ClientCompletionItemOptions(snippet_support=True)
+        )
+    ),
 )
 
 

@@ -290,12 +290,40 @@ def test_formatting_outline_folds_and_selections(tmp_path: Path) -> None:
             types.SelectionRangeParams(about(uri), [types.Position(7, 30)])
         )
         widths = []
-        at = (ranges or [None])[0]
+        assert ranges
+        at: types.SelectionRange | None = ranges[0]
         while at is not None:
             widths.append((at.range.end.line - at.range.start.line, at.range.end.character - at.range.start.character))
             at = at.parent
         assert widths[0] == (0, len("$(filters)")) and len(widths) > 5
         found = await client.workspace_symbol_async(types.WorkspaceSymbolParams("unit"))
         assert [item.name for item in found or ()] == ["unit"]
+
+    talk(tmp_path, conversation)
+
+
+def test_completion_has_what_fits(tmp_path: Path) -> None:
+    text = SPEC.replace("  - dense: 10\n", "  - \n")
+
+    async def offered(client: Client, uri: str, line: int, column: int) -> dict[str, types.CompletionItem]:
+        found = await client.text_document_completion_async(
+            types.CompletionParams(about(uri), types.Position(line - 1, column - 1))
+        )
+        assert isinstance(found, types.CompletionList)
+        return {item.label: item for item in found.items}
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", text)
+        items = await offered(client, uri, 15, 5)
+        # Behind a flatten there is a vector: what is for maps alone is not offered.
+        assert {"dense", "relu", "dropout"} <= items.keys() and not {"conv", "max_pool", "unit"} & items.keys()
+        dense = items["dense"]
+        assert (
+            isinstance(dense.text_edit, types.TextEdit) and dense.insert_text_format is types.InsertTextFormat.Snippet
+        )
+        assert "784 → " in str(dense.detail) and "units" in str(dense.text_edit.new_text) + str(dense.documentation)
+        client.type(uri, text.replace("  - \n", "  - conv: {from: b, filters: 3, ker"))
+        fields = await offered(client, uri, 15, 37)
+        assert "kernel" in fields and "filters" not in fields
 
     talk(tmp_path, conversation)
