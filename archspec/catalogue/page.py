@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,8 @@ the multiply–adds of one sample, published accuracy in percent (top-1 / top-5)
 table; the networks whose ideas it extends, and how many times the parameters and the multiply–adds of the first of
 these it has, as `archspec compare` counts them, each at its own size of input: where the sizes differ, both are named.
 `=` is the same.
+
+[The gallery](gallery.md) has a picture of each family, and its papers.
 
 ![the families and whose ideas they extend](family-tree.svg)
 
@@ -55,14 +56,19 @@ def by_family(networks: Sequence[Figures]) -> dict[str, list[Figures]]:
 
 
 def about(family: str) -> str:
-    """What a family is about: the first lines of its file, which are a comment."""
-    said = []
+    """What a family is about: the first lines of its file, which are a comment, up to an empty one."""
+    lines = comment(family)
+    return " ".join(lines[: lines.index("")] if "" in lines else lines)
+
+
+def comment(family: str) -> list[str]:
+    """The lines of the comment at the top of a family's file: what it is about, commands, papers."""
+    found = []
     for line in (zoo_folder() / f"{family}.yaml").read_text("utf-8").splitlines():
-        text = re.fullmatch(r"#\s?(\S.*)", line)
-        if text is None:
+        if not line.startswith("#"):
             break
-        said.append(text[1])
-    return " ".join(said)
+        found.append(line[1:].strip())
+    return found
 
 
 def _table(members: Sequence[Figures], known: Mapping[str, Figures]) -> str:
