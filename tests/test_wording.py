@@ -64,6 +64,7 @@ layers/self_attention.py: self.heads
 layers/space_to_depth.py: axis
 layers/transposed_conv.py: self.groups
 loading.py: len(inputs)
+manual/kinds.py: most
 metrics/_base.py: len(values)
 nn/given.py: len(inputs)
 reports/cells.py: len(row); len(self.head)
@@ -90,9 +91,9 @@ training/feeding.py: devices
 training/notes.py: ways_said(moving)
 tuning/tables.py: PROGRAMS[mode]; case.groups; short(step.ratio)
 walking/invariance.py: max(pixels); self.section.channels; where
+walking/numbers.py: _by(spatial); several
 walking/ranges.py: len(values); max(-low, high)
 walking/tables.py: found.inner; found.overlap; len(sweep.values)
-walking/numbers.py: _by(spatial); several
 walking/text.py: len(rest)
 """
 """Of each file the values that are never one where the text is said, or begin with no vowel; shapes and rates too."""
