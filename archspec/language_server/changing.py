@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lsprotocol import types
 
+from archspec.editing.actions import actions
 from archspec.editing.analysis import Analysis
 from archspec.editing.completing import Completion, completions
 from archspec.editing.formatting import CannotFormat, edits
-from archspec.editing.positions import Position
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import markdown
 from archspec.language_server.server import Server
@@ -66,15 +66,8 @@ def register(server: Server) -> None:
         def answer(workspace: Workspace, analysis: Analysis) -> list[types.CodeAction]:
             now = analysis.now
             first, last = convert.place(now.lines, params.range.start), convert.place(now.lines, params.range.end)
-            found = []
-            for item in analysis.diagnostics:
-                if item.primary is None or not now.is_here(item.primary.span):
-                    continue
-                span = item.primary.span
-                if Position(span.line, span.column) <= last and first <= Position(span.end_line, span.end_column):
-                    actions = [convert.action(now, item, mend, only=len(item.mends) == 1) for mend in item.mends]
-                    found += [action for action in actions if action is not None]
-            return found
+            found = [convert.action(now, action) for action in actions(workspace, analysis, first, last)]
+            return [action for action in found if action is not None]
 
         await server.looked_at(params.text_document.uri, params.range.start)
         only = params.context.only

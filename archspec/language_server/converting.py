@@ -9,7 +9,8 @@ from urllib.request import url2pathname
 
 from lsprotocol import types
 
-from archspec.diagnostics import Diagnostic, Edit, Mend, Source, Span
+from archspec.diagnostics import Diagnostic, Edit, Source, Span
+from archspec.editing.actions import Action
 from archspec.editing.analysis import Reading
 from archspec.editing.positions import Lines, Position, end_of, start_of
 from archspec.source import real
@@ -105,16 +106,16 @@ class Converter:
 
     # Edits.
 
-    def action(self, reading: Reading, item: Diagnostic, mend: Mend, *, only: bool) -> types.CodeAction | None:
+    def action(self, reading: Reading, action: Action) -> types.CodeAction | None:
         """A mend as a quick fix; None where its edits are not all in files."""
-        edits = self.workspace_edit(mend.edits, reading)
+        edits = self.workspace_edit(action.mend.edits, reading)
         if edits is None:
             return None
         return types.CodeAction(
-            mend.help,
+            action.mend.help,
             types.CodeActionKind.QuickFix,
-            [self.diagnostic(reading, item)[1]],
-            is_preferred=mend.certain and only,
+            [self.diagnostic(reading, action.diagnostic)[1]],
+            is_preferred=action.preferred,
             edit=edits,
         )
 
