@@ -49,6 +49,13 @@ def lies_in(inner: Located, outer: Located) -> bool:
     return (outer.line, outer.column) <= begin and end <= (outer.end_line, outer.end_column)
 
 
+def is_whole(node: Located) -> bool:
+    """Whether all that is written of a value is known, so that it can be written anew."""
+    if isinstance(node, Mapping):
+        return not node.partial and all(is_whole(value) for _, _, value in node.items())
+    return not isinstance(node, Sequence) or all(map(is_whole, node.items))
+
+
 def stands(key: Scalar, value: Located, mapping: Mapping) -> bool:
     """Whether a field is written in a mapping, its value too: an alias stands for what is written elsewhere."""
     written = lies_in(key, mapping) and lies_in(value, mapping)
@@ -64,6 +71,8 @@ def end_of(node: Located) -> Place | None:
         return (node.end_line, node.end_column) if node.span.text[:1] not in ("|", ">", "&", "!") else None
     if is_flow(node):
         return (node.end_line, node.end_column)
+    if isinstance(node, Mapping) and node.partial:
+        return None
     if node.span.text[:1] in ("&", "!"):
         return None
     if isinstance(node, Mapping):
@@ -95,7 +104,7 @@ def replaced(node: Located, text: str) -> Edit | None:
     end = end_of(node)
     if end is None or (isinstance(node, Scalar) and (node.line != node.end_line or not node.span.text)):
         return None
-    if not isinstance(node, Scalar) and not is_flow(node):
+    if not isinstance(node, Scalar) and not (is_flow(node) and is_whole(node)):
         return None
     return at(node.source, (node.line, node.column), end, text)
 

@@ -103,15 +103,16 @@ class Sequence(Located):
 
 
 class Mapping(Located):
-    """A mapping with string keys, in the order written."""
+    """A mapping with string keys, in the order written. `partial` says that some of what is written was refused."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("entries", "partial")
 
     def __init__(
         self, source: Source, place: tuple[int, int, int, int], entries: dict[str, tuple[Scalar, Located]]
     ) -> None:
         super().__init__(source, place)
         self.entries = entries
+        self.partial = False
 
     def get(self, key: str) -> Located | None:
         entry = self.entries.get(key)

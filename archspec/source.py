@@ -414,7 +414,7 @@ class _Composer:
         self._check_tag(start, "map")
         entries: dict[str, tuple[Scalar, Located]] = {}
         merges: list[Mapping] = []
-        size, dynamic = 1, False
+        size, dynamic, refused = 1, False, len(self.findings.items)
         while type(event := next_event()) is not yaml.MappingEndEvent:
             key = self._value(yaml, next_event, event, depth + 1)
             value = self._value(yaml, next_event, next_event(), depth + 1)
@@ -463,6 +463,7 @@ class _Composer:
                 entries.setdefault(name, entry)
         result = Mapping(self.source, self._place(start.start_mark, event.end_mark), entries)
         result.size, result.dynamic = size, dynamic
+        result.partial = len(self.findings.items) > refused
         return result
 
     def _scalar(self, event: Any) -> Scalar:
@@ -546,7 +547,8 @@ class _Composer:
         line = self.source.line(span.line)
         if "$(" in line and "{" in line:
             help.append('inside { } quote an expression that has a comma or bracket: {times: "$(depths[0])"}')
-            mends = self._quoted_expression(span.line, help[-1])
+            if problem.startswith("expected `,`"):
+                mends = self._quoted_expression(span.line, help[-1])
         elif "\t" in line[: max(1, len(line) - len(line.lstrip()))] or "'\\t'" in problem:
             help.append("indent with spaces, not tabs")
             mends = self._without_tabs(help[-1])

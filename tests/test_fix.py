@@ -132,6 +132,21 @@ def test_a_mend_must_do_no_harm_to_another_variant(
     assert "not mended" in capsys.readouterr().err
 
 
+def test_a_variant_is_mended_with_its_whole_file(
+    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(
+        "input: {height: 8, width: 8, channels: 3}\nargs: {size: 2}\n"
+        "layers: [max_pool: {windw: $(size), stride: 1}]\nvariants: {small: {}, large: {size: 30}}\n"
+    )
+    before = path.read_text("utf-8")
+    # It does no harm to the one that is named, but to the other.
+    assert main(["validate", "--fix", f"{path}#small"]) == 1
+    assert path.read_text("utf-8") == before
+    assert main(["validate", "--fix", str(path), "--set", "args.size=3"]) == 1
+    assert "E113" in capsys.readouterr().err and path.read_text("utf-8") == before
+
+
 @pytest.mark.parametrize("folder", ["site-packages/other", "dist-packages"])
 def test_files_of_packages_are_left(tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / folder / "net.yaml"

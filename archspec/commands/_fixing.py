@@ -26,8 +26,13 @@ _MOST = 12
 def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse.Namespace) -> int:
     """Mends specs and says what was changed and what is left, by which the exit status goes.
 
-    Of a spec from standard input the mended text is printed on standard output, and all else on standard error.
+    Of a spec from standard input the mended text is printed on standard output, and all else on standard error. Files
+    are looked at as a whole, with all their variants. Raises `SpecError` with options that lay something over a file.
     """
+    if overrides:
+        help = ["leave `--set` and `--input` out, or mend the file by hand"]
+        raise DataError("E113", "--fix changes files by what they say themselves", help=help).located(None)
+    targets = list(dict.fromkeys(map(_whole, targets)))
 
     def read(target: str) -> Reading:
         findings = Findings()
@@ -69,6 +74,14 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
     if open_:
         say(f"left to you: {count(open_, 'finding')} that can be mended in more than one way, or not without doubt")
     return status
+
+
+def _whole(target: str) -> str:
+    """The file of which a target names a variant, or to which it gives arguments; else the target itself."""
+    from archspec.zoo import find_spec
+
+    path, variant, arguments = find_spec(target, Findings())
+    return str(path) if path is not None and (variant or arguments) else target
 
 
 def _named(path: Path) -> str:

@@ -99,7 +99,7 @@ Pair = tuple[Scalar, Located]
 def own_pairs(node: Mapping) -> list[Pair] | None:
     """The keys and values of a mapping in the order of their places; None where some are not written there."""
     pairs = [(key, value) for _, key, value in node.items()]
-    if not all(edits.stands(key, value, node) for key, value in pairs):
+    if node.partial or not all(edits.stands(key, value, node) for key, value in pairs):
         return None
     return sorted(pairs, key=lambda pair: pair[0].place)
 

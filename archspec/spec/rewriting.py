@@ -255,7 +255,7 @@ def in_place_of(key: Scalar | None, value: Located, name: str, fields: Any, help
 def whole(node: Located, text: str) -> Edit | None:
     """Another text for a value, however it is written; None where a comment would be lost."""
     end = edits.end_of(node)
-    if end is None:
+    if end is None or not edits.is_whole(node):
         return None
     begin = (node.line, node.column)
     if re.search(r"(^|\s)#", Span(node.source, *begin, *end).text):

@@ -155,7 +155,7 @@ def _read_published(document: Document, findings: Findings) -> Published | None:
     if variants:
         for name, name_key, _ in node.items():
             if name not in variants:
-                hint = did_you_mean(name, variants)
+                hint = did_you_mean(name, [variant for variant in variants if variant not in node.entries])
                 help = [hint] if hint else []
                 findings.error("E212", f"`published` names no variant `{name[:60]}`", name_key.span, help=help)
         inner, inner_key = node.get(document.variant or ""), node.key(document.variant or "")

@@ -20,6 +20,7 @@ from archspec.spec import mending, rewriting
 from archspec.spec.hints import INPUTS, field_hint, is_shape, kind_hint, plain_name, shape_hint, shape_of, synonyms
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
 from archspec.spec.reading import fields_of
+from archspec.spelling import Meant
 
 OWN = "one of your own, from a Python file: `--plugin my_layers.py` (docs/plugins.md)"
 
@@ -149,6 +150,7 @@ def unknown_argument(
     """Reports an argument that a block has not, or the spec, which has no `owner`."""
     known = list(known)
     hint = field_hint(name, known, RESERVED) if owner is not None else did_you_mean(name, known)
+    hint = _unless_there(hint, key)
     others = f"arguments: {listed(known)}" if known else "it has no arguments"
     if owner is None and name in SECTIONS:
         others = f"a variant sets arguments, and may have `extends` and lay over {listed(VARIANT_SECTIONS, 20)}"
@@ -159,7 +161,7 @@ def unknown_argument(
 def unknown_section(name: str, key: Scalar, value: Located, findings: Findings) -> None:
     """Reports a section that there is not."""
     hint = shape_hint(value.plain) if is_shape(name) else None
-    hint = hint or field_hint(name, SECTIONS)
+    hint = hint or _unless_there(field_hint(name, SECTIONS), key)
     what = f"a spec has no section `{name[:60]}`"
     shape = shape_of(value.plain) if is_shape(name) else None
     mends = rewriting.in_place_of(key, value, "input", shape, str(hint)) if shape else []
@@ -185,11 +187,20 @@ def no_mapping(name: str, value: Located, findings: Findings) -> None:
     findings.error("E206", what, value.span, help=[hint] if hint else [], mends=mends)
 
 
+def _unless_there(hint: str | None, key: Scalar) -> str | None:
+    """A did-you-mean that is no mend where the field that it offers is there already, which would be given twice."""
+    if not isinstance(hint, Meant):
+        return hint
+    found = mending.spot(key.span)
+    around = found.around[-1] if found is not None else None
+    return str(hint) if isinstance(around, LocatedMapping) and hint.name in around.entries else hint
+
+
 def unknown_field(
     name: str, key: Scalar, model: type[BaseModel], what: str, also: Iterable[str], findings: Findings
 ) -> str | None:
     """Reports a field that there is not; returns the did-you-mean."""
-    hint: str | None = field_hint(name, fields_of(model), also)
+    hint = _unless_there(field_hint(name, fields_of(model), also), key)
     mends = rewriting.without_other(name, key, plain_name(name), hint) if hint is not None else []
     if "optimiser" in fields_of(model):
         for own in ("learning_rate", "weight_decay", "momentum"):
