@@ -57,13 +57,14 @@ class Use(NamedTuple):
     """A name of a layer that stands in `from` or in a field such as `like`, and what it was found to be.
 
     `target` is the place where that has its name, or its kind where it has none; None for an input, what the chain
-    gave, or nothing.
+    gave, or nothing. `path` is its path, empty then.
     """
 
     place: Located
     name: str
     target: Span | None
     values: Values
+    path: str = ""
 
 
 class Trace:
@@ -92,6 +93,22 @@ class Trace:
     @property
     def inputs(self) -> tuple[GraphInput, ...]:
         return self.placer.inputs if self.placer is not None else ()
+
+    @property
+    def names(self) -> dict[str, Span]:
+        """The paths of all layers and scopes, and where each has its name, or its kind where it has none."""
+        if not self.visits:
+            return {}
+        at = self.visits[0].context.scope
+        while at.parent is not None:
+            at = at.parent
+        found: dict[str, Span] = {}
+        scopes = [at]
+        while scopes:
+            scope = scopes.pop()
+            found |= {scope.prefix + name: place for name, (_, place) in scope.names.items()}
+            scopes += scope.children.values()
+        return found
 
     def type_of(self, value: int) -> TensorType | None:
         """The type of a value; None of one that could not be made."""
@@ -148,18 +165,19 @@ class _Watched(Expander):
     ) -> Values:
         values = super().lookup(name, place, scope, previous, env)
         word = str(name) if isinstance(name, (str, int)) else ""
-        self.trace.uses.append(Use(place, word, _named_at(word, scope), values))
+        target, path = _named_at(word, scope)
+        self.trace.uses.append(Use(place, word, target, values, path))
         return values
 
 
-def _named_at(name: str, scope: Scope) -> Span | None:
-    """Where the thing is named that a name stands for in a scope or around it, as far as the block."""
+def _named_at(name: str, scope: Scope) -> tuple[Span | None, str]:
+    """Where the thing is named that a name stands for in a scope or around it, as far as the block, and its path."""
     at: Scope | None = scope
     while at is not None:
         found = at.place(name)
         if found is not None:
-            return found[0].names[found[1]][1]
+            return found[0].names[found[1]][1], found[0].prefix + found[1]
         if at.inputs is not None:
             break
         at = at.parent
-    return None
+    return None, ""

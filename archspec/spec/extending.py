@@ -35,7 +35,7 @@ def extended(
         return None
     variants = root.get("variants") if not whole else None
     others = variants.entries if isinstance(variants, LocatedMapping) else {}
-    path, variant, query = _base(node.source.folder, node, findings, others)
+    path, variant, query = named_base(node.source.folder, node, findings, others)
     if path is not None and variant in others and real(path) == real(Path(root.source.name)):
         help = [f"a variant of the same file is named alone: `extends: {variant}`"]
         from archspec.spec.mending import renamed
@@ -93,7 +93,7 @@ def parts_of(
         chain.append(name)
 
 
-def _base(
+def named_base(
     folder: Path, node: Scalar, findings: Findings, others: Mapping[str, tuple[Scalar, Located]]
 ) -> tuple[Path | None, str | None, int]:
     """What `extends` names: the file, a path or a name of the zoo; its variant; and where in the text arguments

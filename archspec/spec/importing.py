@@ -25,6 +25,49 @@ def imported_paths(root: LocatedMapping, findings: Findings) -> Iterable[Scalar]
             findings.error("E112", "`import` is a list of paths of files and names of the zoo's families", item.span)
 
 
+def library(item: Scalar, findings: Findings) -> tuple[Path, int | None] | None:
+    """The file that an item of `import` names, a path or a family of the zoo, and where in the item the `?` of its
+    arguments stands, if it has some. None with the reason reported."""
+    path = item.source.folder / at_home(item.value)
+    if is_file(path):
+        return path, None
+    file, mark, _ = item.value.partition("?")
+    path = item.source.folder / at_home(file)
+    at = len(file) if mark else None
+    if not is_file(path):
+        family = _family(file, item, findings)
+        return None if family is None else (family, at)
+    return path, at
+
+
+def _family(name: str, item: Scalar, findings: Findings) -> Path | None:
+    """The zoo's file of a family; where there is neither a file nor a family of that name, that is reported."""
+    from archspec.zoo import in_zoo, zoo_files
+
+    files = {path.stem: path for path in zoo_files()}
+    if name in files:
+        return files[name]
+    path = item.source.folder / at_home(name)
+    findings.files.setdefault(path, None)
+    stem = Path(name).stem if name.endswith(".yaml") else name
+    home = in_zoo(stem)
+    if is_folder(path):
+        what = f"{path} is a folder, not a file"
+    elif "." in name:
+        what = f"there is no file {path}"
+    else:
+        what = f"there is no file, and no family in the zoo, called {name[:200]}"
+    near = f"the zoo's is called `{home[0].stem}`" if home else did_you_mean(name, files)
+    help = ["paths are relative to the file that names them", *([near] if near else [])]
+    mends: list[Mend] = []
+    if home and near is not None and "?" not in item.value:
+        from archspec.spec.mending import renamed
+
+        mends = renamed(item, home[0].stem, near, certain=True)
+    findings.error("E101", what, item.span, help=help, mends=mends)
+    return None
+
+
 class Open(Protocol):
     """What opens a library: a file that others import, with the arguments that they give it."""
 
@@ -59,50 +102,20 @@ class Libraries:
                 self._add(document, block, item)
 
     def _library(self, item: Scalar, chain: tuple[Path, ...]) -> Document | None:
-        path = item.source.folder / at_home(item.value)
-        file, mark, query = item.value.partition("?")
+        found = library(item, self.findings)
+        if found is None:
+            return None
+        path, mark = found
         given: dict[str, tuple[Scalar, Located]] = {}
-        if mark and not is_file(path):
-            read = given_arguments(item, len(file), self.findings)
+        if mark is not None:
+            read = given_arguments(item, mark, self.findings)
             if read is None:
                 return None
-            path, given = item.source.folder / at_home(file), read
-        if not is_file(path):
-            family = self._family(file, item)
-            if family is None:
-                return None
-            path = family
-        key = (real(path), query if given else "")
+            given = read
+        key = (real(path), item.value[mark + 1 :] if mark is not None and given else "")
         if key not in self.documents or key[0] in chain:
             self.documents[key] = self.open(path, chain, library=True, span=item.span, given=given)
         return self.documents[key]
-
-    def _family(self, name: str, item: Scalar) -> Path | None:
-        """The zoo's file of a family; where there is neither a file nor a family of that name, that is reported."""
-        from archspec.zoo import in_zoo, zoo_files
-
-        files = {path.stem: path for path in zoo_files()}
-        if name in files:
-            return files[name]
-        path = item.source.folder / at_home(name)
-        self.findings.files.setdefault(path, None)
-        stem = Path(name).stem if name.endswith(".yaml") else name
-        home = in_zoo(stem)
-        if is_folder(path):
-            what = f"{path} is a folder, not a file"
-        elif "." in name:
-            what = f"there is no file {path}"
-        else:
-            what = f"there is no file, and no family in the zoo, called {name[:200]}"
-        near = f"the zoo's is called `{home[0].stem}`" if home else did_you_mean(name, files)
-        help = ["paths are relative to the file that names them", *([near] if near else [])]
-        mends: list[Mend] = []
-        if home and near is not None and "?" not in item.value:
-            from archspec.spec.mending import renamed
-
-            mends = renamed(item, home[0].stem, near, certain=True)
-        self.findings.error("E101", what, item.span, help=help, mends=mends)
-        return None
 
     def _add(self, document: Document, block: Block, item: Scalar) -> None:
         earlier = document.blocks.get(block.name)
