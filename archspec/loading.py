@@ -204,14 +204,16 @@ class Spec:
             graph = elaborate(self._document, types, name, findings, self._trace.expander)
         if graph is not None and self._header:
             graph = replace(graph, title=self._header.title)
-        self._check(graph, findings)
-        return graph, findings
-
-    def _check(self, graph: Graph | None, findings: Findings) -> None:
-        """Adds what is wrong with the rest of the spec for its graph, None where that could not be made."""
         if graph is not None and self.published is not None and not self._overrides:
             key = self._document.root.key("published")
             check_published(graph, self.published, key.span if key else None, findings)
+        self._check_training(graph, findings)
+        if not findings.failed:
+            unused_arguments(self._document, findings)
+        return graph, findings
+
+    def _check_training(self, graph: Graph | None, findings: Findings) -> None:
+        """Adds what is wrong with training a graph as the spec says."""
         said = any(output.loss or output.task or output.metrics for output in graph.outputs) if graph else False
         if graph is not None and (self.train is not None or said) and not findings.failed:
             from archspec.spec.training import check_training
@@ -226,13 +228,14 @@ class Spec:
                 self._written,
                 findings,
             )
-        if not findings.failed:
-            unused_arguments(self._document, findings)
 
     def diagnostics_with(self, graph: Graph | None) -> tuple[Diagnostic, ...]:
-        """What is found if its layers make this graph, which is not made anew; None stands for no graph at all."""
+        """What is found in its sections, and in training a graph that its layers are known to make, if one is given.
+
+        What only needs layers is left out: whether all arguments are read, and figures that were published.
+        """
         findings = self._findings.copy()
-        self._check(graph if self._header is not None and self._inputs is not None else None, findings)
+        self._check_training(graph if self._header is not None and self._inputs is not None else None, findings)
         return tuple(findings.sorted())
 
     def _written(self, field: str) -> bool:

@@ -171,6 +171,8 @@ class _Watch(Trace):
         self.made: Expander | None = None
 
     def expander(self, document: Document, placer: Placer, findings: Findings) -> Expander:
+        # No other size of the input is looked for, and no receptive fields.
+        placer.searches = 0
         self.placer = placer
         self.made = _Watched(document, placer, findings, self)
         return self.made
