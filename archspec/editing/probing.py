@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics import Diagnostic, Findings, SpecError
 from archspec.editing.analysis import shown_of
+from archspec.editing.cursor import nearness
 from archspec.editing.marking import Marked, Step
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.placing import Placer
@@ -165,6 +166,7 @@ class _Watch(Trace):
         self.places: list[Place] = []
         self.known: set[object] = set()
         self.prefixes: list[str] = []
+        self.near = 0
         self.first: Place | None = None
         """The place that is shown; None where it is the first one."""
         self.top: Context | None = None
@@ -191,23 +193,24 @@ class _Watched(Expander):
             return super().entry(node, context, values, name=name)
         prefix = context.scope.prefix
         watch.prefixes.append(prefix)
-        focused = bool(watch.focus) and prefix.startswith(f"{watch.focus}.")
+        near = nearness(prefix[:-1], watch.focus) if watch.focus else 0
         env = tuple(sorted((word, repr(context.env[word])) for word in context.env))
         key = (self.placer.types_if_known(values), env)
-        if focused or (key not in watch.known and len(watch.places) < MAX_PLACES):
+        place: Place | None = None
+        if near > watch.near or (key not in watch.known and len(watch.places) < MAX_PLACES):
             watch.known.add(key)
             place = Place(self, context, values, name)
             watch.places.append(place)
-            if focused:
-                watch.focus, watch.first = "", place
+            if near > watch.near:
+                watch.near, watch.first = near, place
         made = values
         if watch.without is not None:
             made = super().entry(watch.without, context, values, name=name)
         if UNKNOWN in made or watch.without is None:
             made = values
             self._name(node, context, made)
-        if watch.places and watch.places[-1].values is values:
-            watch.places[-1].made = self.placer.types_if_known(made)
+        if place is not None:
+            place.made = self.placer.types_if_known(made)
         return made
 
     def _name(self, node: Located, context: Context, values: Values) -> None:

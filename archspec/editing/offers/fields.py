@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from archspec.diagnostics import Findings
 from archspec.editing.grammar import (
     FIELD_TEXTS,
     NEEDED,
@@ -24,11 +25,11 @@ from archspec.editing.offers.names import names_here
 from archspec.editing.offers.values import kind_texts
 from archspec.editing.probing import parsed
 from archspec.kinds import FAMILIES, RESERVED, SEPARABLE, STRUCTURE, family_of_field, kind_names, takes_several
-from archspec.located import INPUT_KINDS, Mapping, Scalar, Sequence
+from archspec.located import INPUT_KINDS, Mapping, Scalar, Sequence, is_null
 from archspec.spec.document import MAPPINGS
 from archspec.spec.inputs import MODELS
 from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
-from archspec.spec.reading import fields_of
+from archspec.spec.reading import evaluate, fields_of
 from archspec.spec.train import Train
 from archspec.zoo import zoo_networks
 
@@ -58,6 +59,9 @@ SECTION_TEXTS = {
     "extends": (),
 }
 """What sections hold at first; those without need a name that is completed afterwards."""
+
+MAY_BE_NULL = ("outputs", "train", "lineage", "published", "weights")
+"""Sections that may be left out of what a file extends."""
 
 
 def fields(asked: Asked) -> Iterator[Completion]:
@@ -143,7 +147,7 @@ def _sections(asked: Asked) -> Iterator[Completion]:
     known = VARIANT_SECTIONS if in_variant else tuple(SECTIONS)
     document = asked.probe.document
     if in_variant and document is not None:
-        for name, argument in document.arguments.items():
+        for name, argument in asked.arguments.items():
             if name not in asked.given and _may_hold(asked, name, argument):
                 values = [yaml_of(argument.default.plain)] if argument.default is not None else ["1", "true", "[1]"]
                 if argument.default is not None and argument.default.dynamic:
@@ -181,7 +185,8 @@ def _may_hold(asked: Asked, name: str, argument: Any) -> bool:
     if not isinstance(value, Scalar) or not isinstance(value.value, str) or value.dynamic:
         return True
     default = argument.default.plain if argument.default is not None else ""
-    return isinstance(default, str) and value.value in {default, *asked.blocks, *kind_names("layers")}
+    named = {"none", *asked.blocks, *kind_names("layers")}
+    return isinstance(default, str) and (default not in named or value.value in named)
 
 
 def _has_form(name: str, asked: Asked) -> bool:
@@ -191,7 +196,7 @@ def _has_form(name: str, asked: Asked) -> bool:
         held = [own.get("from") if isinstance(own, Mapping) else own for _, _, own in value.items()]
         return all(isinstance(own, Scalar) and isinstance(own.value, str) for own in held)
     if name in MAPPINGS:
-        return isinstance(value, Mapping)
+        return isinstance(value, Mapping) or (is_null(value) and name in MAY_BE_NULL)
     if name == "layers":
         return isinstance(value, Sequence)
     if name == "extends":
@@ -199,7 +204,12 @@ def _has_form(name: str, asked: Asked) -> bool:
         word = str(value.value).partition("#")[0] if isinstance(value, Scalar) else ""
         variants = document.variants if document is not None and asked.slot.what == "variant" else {}
         file = asked.analysis.now.path.parent / word
-        return word in variants or (file.is_file() and file != asked.analysis.now.path) or word in zoo_networks()
+        own = asked.cursor.steps[1].key if variants else None
+        return (
+            (word in variants and word != own)
+            or (file.is_file() and file != asked.analysis.now.path)
+            or word in zoo_networks()
+        )
     return isinstance(value, Scalar) or (name in ("import", "task") and not isinstance(value, Mapping))
 
 
@@ -291,10 +301,8 @@ def _content(asked: Asked) -> Iterator[Completion]:
         yield from _structure(asked, name)
     else:
         kind = kind_or_none("layers", name)
-        if kind is None:
-            return
         references = getattr(kind, "references", {})
-        for number, (field, info) in enumerate(fields_of(kind).items()):
+        for number, (field, info) in enumerate(fields_of(kind).items() if kind is not None else ()):
             if field in asked.given:
                 continue
             required = info.is_required()
@@ -312,7 +320,7 @@ def _content(asked: Asked) -> Iterator[Completion]:
 def _common(asked: Asked, kind: str) -> Iterator[Completion]:
     """Fields of every entry."""
     for number, field in enumerate(RESERVED):
-        if field in asked.given:
+        if field in asked.given or (field == "name" and asked.probe.repeated and not _varies(asked)):
             continue
         values: list[str] = []
         if field == "name" and not asked.probe.repeated:
@@ -326,6 +334,15 @@ def _common(asked: Asked, kind: str) -> Iterator[Completion]:
         elif field == "when":
             values = ["true"]
         yield from _key(asked, field, "field", values, said=FIELD_TEXTS[field], rank=200 + number)
+
+
+def _varies(asked: Asked) -> bool:
+    """Whether the value at the cursor may be another one in each round of a repeat."""
+    value = asked.renamed("name").get("name") if asked.cursor.has_value else None
+    if value is None or not value.dynamic:
+        return False
+    found = [evaluate(value, place.env, Findings()) for place in asked.probe.places]
+    return len(found) > 1 and len(set(map(str, found))) == len(found)
 
 
 def _free_name(asked: Asked, kind: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archspec.editing.grammar import Slot
     from archspec.editing.marking import Marked
     from archspec.editing.probing import Probe
+    from archspec.spec.arguments import Argument
     from archspec.spec.document import Block
 
 What = Literal[
@@ -97,8 +98,11 @@ class Asked:
         if not isinstance(step.node, Mapping):
             return None
         key = step.node.key(str(step.key))
-        value = evaluate(key, self.probe.places[0].env, Findings()) if key and self.probe.places else step.key
-        return value if isinstance(value, str) else None
+        if key is None or not key.dynamic or not self.probe.places:
+            return str(step.key)
+        words = [evaluate(key, place.env, Findings()) for place in self.probe.places]
+        known = [word for word in words if word in self.blocks or word in STRUCTURE or _is_kind(word)]
+        return next((word for word in (*known, *words) if isinstance(word, str)), None)
 
     @property
     def blocks(self) -> dict[str, Block]:
@@ -135,6 +139,14 @@ class Asked:
             return {name: env[name] for name in env}
         spec = self.probe.spec
         return dict(spec.document.env) if spec is not None else {}
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """The network's arguments, with those of what its variant extends."""
+        spec, document = self.probe.spec, self.probe.document
+        if spec is not None:
+            return spec.document.arguments
+        return document.arguments if document is not None else {}
 
     def fits(self, new: Located | None) -> Fit | None:
         """Whether nothing is wrong with something in place of the marker that is right without; None where it is.
@@ -255,6 +267,10 @@ class Asked:
             documentation,
             rank,
         )
+
+
+def _is_kind(word: object) -> bool:
+    return isinstance(word, str) and kind_or_none("layers", word) is not None
 
 
 def with_entries(at: Located, entries: dict[str, tuple[Scalar, Located]]) -> Mapping:

@@ -181,7 +181,7 @@ def _structure_field(asked: Asked) -> Iterator[Completion]:
 def _argument(asked: Asked) -> Iterator[Completion]:
     """Values of an argument that a variant sets."""
     document = asked.probe.document
-    argument = document.arguments.get(str(asked.cursor.steps[-1].key)) if document is not None else None
+    argument = asked.arguments.get(str(asked.cursor.steps[-1].key))
     if argument is None or document is None:
         return
     default = argument.default
