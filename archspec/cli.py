@@ -20,11 +20,15 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics import SpecError
 from archspec.output import Stream, say, streams
+from archspec.shell_completion.scripts import SHELLS
 
 WITHOUT_PLUGINS = ("zoo", "doctor", "runs")
 """Commands that take neither a spec nor a run."""
 COMPILING_NOTHING = ("data",)
 """Commands that run JAX, but compile no network."""
+
+COMPLETE = "--complete"
+"""With this the scripts of shells ask what may come next on a command line."""
 
 INTERRUPTED, TERMINATED = 128 + 2, 128 + 15
 """Exit status after Ctrl-C, as shells have it for signal 2."""
@@ -119,6 +123,10 @@ def _is_held() -> bool:
 
 def _answered(words: Sequence[str]) -> int:
     """The exit status of the command with these words. Whatever goes wrong is told in words."""
+    if words and words[0] == COMPLETE:
+        from archspec.shell_completion.answering import answer
+
+        return answer(words[1:], {name: item.help for name, item in COMMANDS.items()}, _parser_of)
     chosen = words[0] if words and words[0] in COMMANDS else None
     runs_jax = chosen is not None and COMMANDS[chosen].runs_jax
     # Commands that only read build many objects and drop few: collecting garbage would only cost them time.
@@ -216,7 +224,12 @@ def _parser(chosen: str | None = None) -> argparse.ArgumentParser:
         epilog="SPEC is a path, a path with #variant, a name from `archspec zoo`, or - for standard input.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.set_defaults(run=_version)
+    for name, help in (
+        ("--install-completion", "install completion of commands for a shell: bash, zsh or fish; yours if left out"),
+        ("--show-completion", "print the script that completes commands in a shell"),
+    ):
+        parser.add_argument(name, nargs="?", const="", choices=("", *SHELLS), metavar="SHELL", help=help)
+    parser.set_defaults(run=_front)
     # Without `prog` argparse formats the usage to find it, and imports what measures terminals.
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)
     for name in COMMANDS if chosen is None else [chosen]:
@@ -326,13 +339,41 @@ def _too_much(parser: argparse.ArgumentParser, word: str) -> str:
     return f"there is no option {name}" + (f"; {hint}" if hint else "")
 
 
-def _version(options: argparse.Namespace) -> int:
+def _parser_of(command: str) -> argparse.ArgumentParser:
+    """The parser of one command."""
+    parser = _parser(command)
+    (commands,) = (item for item in parser._actions if isinstance(item, argparse._SubParsersAction))
+    own: argparse.ArgumentParser = commands.choices[command]
+    return own
+
+
+def _front(options: argparse.Namespace) -> int:
+    """What is asked for without a command."""
     from archspec import __version__
 
+    if options.install_completion is not None or options.show_completion is not None:
+        return _completion(options)
     if not options.version:
         _parser().print_help()
         return 2
     print(f"archspec {__version__}")
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from archspec.diagnostics import DataError
+    from archspec.shell_completion.installing import install, said, shell_of_user
+    from archspec.shell_completion.scripts import script
+
+    try:
+        if options.show_completion is not None:
+            print(script(options.show_completion or shell_of_user()), end="")
+        else:
+            shell = options.install_completion or shell_of_user()
+            for line in said(shell, install(shell)):
+                print(line)
+    except DataError as error:
+        raise error.located(None) from None
     return 0
 
 

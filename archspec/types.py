@@ -80,4 +80,6 @@ class TensorType(NamedTuple):
         return self.size * DTYPE_BYTES[self.dtype]
 
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""What passes are computed in."""
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int32": 4, "uint8": 1}

@@ -1,7 +1,7 @@
 """Every diagnostic's code, declared once: what it means, why it is one, and what mends it.
 
 A file has the codes of one family. The page is made of them, `python -m archspec.codes`, and so is what `archspec
-explain E301` says; nothing else imports them.
+explain E301` says and shells complete; nothing else imports them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from archspec.output import as_json, print_as
 
 def options(command: argparse.ArgumentParser) -> None:
     from archspec.figures.conventions import CONVENTIONS
-    from archspec.figures.memory import DTYPES
+    from archspec.types import DTYPES
 
     command.add_argument("specs", nargs="+", metavar="SPEC", help="two are also compared layer by layer")
     command.add_argument("--batch", type=positive, default=1, metavar="N", help="batch that memory is for (default 1)")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def options(command: argparse.ArgumentParser) -> None:
     from archspec.figures.conventions import CONVENTIONS
-    from archspec.figures.memory import DTYPES
+    from archspec.types import DTYPES
 
     command.add_argument("specs", nargs="+", metavar="SPEC")
     command.add_argument("--mode", choices=("eval", "train"), default="eval", help="train counts train-only heads too")

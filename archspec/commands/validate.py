@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from archspec.commands._common import failed, overrides_of, show, spec_options
 from archspec.diagnostics import Diagnostic, Findings, SpecError, count
-from archspec.loading import Spec
 from archspec.output import say
 
 if TYPE_CHECKING:
+    from archspec.loading import Spec
     from archspec.spec.overrides import Override
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from archspec.diagnostics import DataError
-from archspec.graph import Graph
 from archspec.writing import write
 
 if TYPE_CHECKING:
     from archspec.drawing.scene import Scene
+    from archspec.graph import Graph
     from archspec.loading import Spec
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -81,6 +81,8 @@ def draw(
     Raises `DrawingError` where the graph cannot be drawn as asked, and `SpecError` where the file cannot be written;
     then an older file of the name is as it was.
     """
+    from archspec.graph import Graph
+
     path = None if file is None else Path(file)
     format = "svg" if path is None else path.suffix.lower().removeprefix(".")
     if format not in FORMATS:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archspec.graph import Graph, Node
 from archspec.types import TensorType
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph, Node
 
 CONVOLUTIONS = ("conv", "transposed_conv", "partial_conv", "depthwise_conv")
 WEIGHTED = (*CONVOLUTIONS, "dense")

@@ -9,12 +9,9 @@ from typing import NamedTuple, TypeVar
 from archspec.figures.cost import indexed, trained
 from archspec.graph import Graph, Node, input_number, is_input
 from archspec.optimisers import Optimiser, default_optimiser
-from archspec.types import DTYPE_BYTES
+from archspec.types import DTYPE_BYTES, DTYPES
 
 Key = TypeVar("Key")
-
-DTYPES = ("float32", "bfloat16", "float16")
-
 
 DRAWN = 16
 """Bytes for each random number while it is drawn."""

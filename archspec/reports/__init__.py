@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from archspec.blocks import Part, folded, tree
 from archspec.figures.conventions import CONVENTIONS, Convention
 from archspec.figures.cost import bytes_moved, training_flops
-from archspec.figures.memory import DTYPES, Memory, inference
+from archspec.figures.memory import Memory, inference
 from archspec.figures.receptive_field import fields_of
 from archspec.graph import Graph, Node, input_number
 from archspec.layers import Role
 from archspec.optimisers import Optimiser, default_optimiser
 from archspec.spec.needs import training_memory
-from archspec.types import DTYPE_BYTES
+from archspec.types import DTYPE_BYTES, DTYPES
 
 if TYPE_CHECKING:
     from archspec.loading import Spec
