@@ -54,7 +54,7 @@ class Renaming(NamedTuple):
 
 
 class Network(NamedTuple):
-    """One network as it is before or after: its graph, None where there are errors, and how often each code is found."""
+    """One network as it is before or after: its graph, None where there are errors, and how often it has each code."""
 
     graph: Graph | None
     codes: Counter[str]

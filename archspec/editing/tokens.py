@@ -71,21 +71,40 @@ def tokens(text: str) -> list[Token]:
 
 def comments(text: str) -> list[tuple[int, str]]:
     """A text's comments, each with the number of tokens before it. Raises `NotYamlError`."""
-    found = []
+    return [(number, text[start:end]) for number, start, end in _comments(text)]
+
+
+def comment_places(text: str) -> list[tuple[int, int]]:
+    """The offsets of a text's comments. Raises `NotYamlError`."""
+    return [(start, end) for _, start, end in _comments(text)]
+
+
+def _comments(text: str) -> list[tuple[int, int, int]]:
+    found: list[tuple[int, int, int]] = []
     at = 0
     seen = [token for token in tokens(text) if token.end > token.start or token.kind == "BlockScalarToken"]
     for number, token in enumerate(seen):
-        found += [(number, comment) for comment in _comments_in(text[at : token.start])]
+        found += [(number, *place) for place in _comments_in(text, at, token.start)]
         at = max(at, token.end)
         if token.kind == "BlockScalarToken":
             block = BlockText(text, token.start, 0)
-            found += [(number + 1, comment) for comment in _comments_in(text[block.header : block.first])]
+            found += [(number + 1, *place) for place in _comments_in(text, block.header, block.first)]
             at = block.end
-    return [*found, *((len(seen), comment) for comment in _comments_in(text[at:]))]
+    return [*found, *((len(seen), *place) for place in _comments_in(text, at, len(text)))]
 
 
-def _comments_in(gap: str) -> list[str]:
-    return [line[line.index("#") :].rstrip() for line in YAML_BREAK.split(gap) if "#" in line]
+def _comments_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The offsets of the comments in a stretch that has but these, blanks and ends of lines."""
+    found = []
+    at = start
+    for line in YAML_BREAK.split(text[start:end]):
+        mark = line.find("#")
+        if mark >= 0:
+            found.append((at + mark, at + len(line.rstrip())))
+        at += len(line)
+        ending = YAML_BREAK.match(text, at)
+        at = ending.end() if ending is not None else at
+    return found
 
 
 class BlockText:
