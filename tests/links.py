@@ -19,8 +19,8 @@ from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[1]
 
-FENCED = re.compile(r"^(```+|~~~+).*?^\1 *$", re.M | re.S)
-INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?:    .*\n|\n(?=\n*    ))+")
+FENCED = re.compile(r"^ *(```+|~~~+).*?^ *\1 *$", re.M | re.S)
+ITEM = re.compile(r" *(?:[-*+]|\d+\.) ")
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^()\s>]+(?:\([^()\s]*\)[^()\s>]*)*)>?(?:\s+\"[^\"]*\")?\s*\)")
 TAG = re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)=\"([^\"]+)\"")
@@ -50,9 +50,24 @@ def text_of(path: Path) -> str:
     return path.read_text("utf-8")
 
 
+def unindented(text: str) -> str:
+    """Text without its indented blocks of code; what is indented below an item of a list is that item's."""
+    kept = []
+    before, in_list, in_code = "", False, False
+    for line in text.split("\n"):
+        if line:
+            if not in_code:
+                in_list = bool(ITEM.match(line)) or (in_list and (line[0] == " " or bool(before)))
+            in_code = line.startswith("    ") and not in_list and (in_code or not before)
+        if not in_code:
+            kept.append(line)
+        before = line
+    return "\n".join(kept)
+
+
 def prose(text: str) -> str:
     """A document without its blocks of code and code in lines."""
-    return CODE.sub("", INDENTED.sub("", FENCED.sub("", text)))
+    return CODE.sub("", unindented(FENCED.sub("", text)))
 
 
 def links(path: Path) -> Iterator[Link]:
@@ -79,7 +94,7 @@ def anchors(path: Path) -> frozenset[str]:
     text = text_of(path)
     found: dict[str, int] = {}
     names = {name for pair in ANCHOR.findall(text) for name in pair if name}
-    for heading in HEADING.findall(INDENTED.sub("", FENCED.sub("", text))):
+    for heading in HEADING.findall(unindented(FENCED.sub("", text))):
         own = slug(re.sub(r"\s*\{[^}]*\}$", "", heading))
         names.add(own if own not in found else f"{own}-{found[own]}")
         found[own] = found.get(own, 0) + 1

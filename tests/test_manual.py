@@ -60,4 +60,4 @@ def test_values_are_said_as_the_schema_has_them() -> None:
     assert said({"type": "array", "items": {"type": "integer"}}) == "list of whole numbers"
     assert said({"enum": ["a", "b"]}) == "`a`, `b`"
     assert plain("a*b `c*d` <e>") == r"a\*b `c*d` \<e>"
-    assert table(("a",), [("b|c",)])[-1] == r"| b\|c |"
+    assert table(("a",), [("b|c `d|e` `<f>`",)])[-1] == r"| b\|c <code>d&#124;e</code> `<f>` |"

@@ -82,12 +82,10 @@ def _figures(own: Figures, members: Sequence[Figures]) -> str:
     rows = [
         [
             item.label,
-            BY_KEY["input"].show(item.figure("input")),
             BY_KEY["params"].show(item.figure("params")),
             si(item.figure("macs")),
             f"{item.figure('top1'):g} %" if item.figure("top1") else "",
         ]
         for item in sorted({item.label: item for item in chosen}.values(), key=lambda item: item.figure("params"))
     ]
-    head = ("network", "input", "parameters", "multiply–adds", "top-1")
-    return markdown(Table(head, rows, (False, False, True, True, True)))
+    return markdown(Table(("network", "parameters", "multiply–adds", "top-1"), rows, (False, True, True, True)))

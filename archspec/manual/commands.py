@@ -66,17 +66,18 @@ def _of(parser: argparse.ArgumentParser, called: str) -> list[str]:
 def _argument(item: argparse.Action) -> str:
     name = str(item.metavar or item.dest)
     if item.choices and not item.metavar:
-        name = "|".join(map(str, item.choices))
+        name = _choices(item)
     many = {"+": f"{name}…", "*": f"[{name}…]", "?": f"[{name}]"}
     return many.get(str(item.nargs), name)
 
 
+def _choices(item: argparse.Action) -> str:
+    return "{" + ",".join(map(str, item.choices or ())) + "}"
+
+
 def _option(item: argparse.Action) -> tuple[str, str, str]:
-    value = (
-        ""
-        if item.nargs == 0
-        else f" {item.metavar or ('|'.join(map(str, item.choices)) if item.choices else item.dest.upper())}"
-    )
+    word = item.metavar or (_choices(item) if item.choices else item.dest.upper())
+    value = "" if item.nargs == 0 else f" {word}"
     names = ", ".join(code(name + value) for name in item.option_strings)
     shown = item.default not in (None, False, argparse.SUPPRESS) and item.default != []
     default = ", ".join(map(str, item.default)) if isinstance(item.default, list | tuple) else str(item.default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from archspec.reports.kinds import written
@@ -13,12 +14,14 @@ MADE = "This page is made by `python -m archspec.manual`."
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table; a bar within a cell is escaped, and an end of a line there is a space."""
+    """Lines of a table. A bar in a cell is escaped, in code as an entity, which all that read Markdown take; an end of a
+    line there is a space."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
 
 
 def _cell(text: str) -> str:
+    text = re.sub(r"`([^`]*\|[^`]*)`", lambda own: f"<code>{escape(own[1]).replace('|', '&#124;')}</code>", text)
     return re.sub(r"\s*\n\s*", " ", re.sub(r"(?<!\\)\|", r"\|", text))
 
 

@@ -21,8 +21,7 @@ LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)#\s]+)(#[^)\s]*)?(?=\))")
 """The target of a relative link or picture, and its anchor."""
 
 FENCE = re.compile(r"^(`{3,}|~{3,})", re.M)
-INDENTED = re.compile(r"(?:(?<=\n\n)|\A)((?:    .*\n|\n(?=\n*    ))+)")
-"""Lines that are indented by four, after an empty one."""
+ITEM = re.compile(r" *(?:[-*+]|\d+\.) ")
 
 COMMANDS = ("archspec ", "python ", "pip ", "pipx ", "uvx ", "make ", "git ", "pre-commit ", "cd ", "export ")
 
@@ -114,13 +113,35 @@ def linked(text: str, uri: str) -> str:
 
 
 def in_languages(text: str) -> str:
-    """Text with its indented blocks as fenced ones of a language."""
+    """Text with its indented blocks as fenced ones of a language; what is indented below an item of a list is its."""
+    made: list[str] = []
+    block: list[str] = []
+    before, in_list = "", False
 
-    def fenced(found: re.Match[str]) -> str:
-        block = dedent(found[1]).strip("\n")
-        return f"````{language_of(block)}\n{block}\n````\n\n"
+    def close() -> None:
+        """Puts the block that has come, and the empty lines behind it, among the lines."""
+        own = "\n".join(block).rstrip("\n")
+        code = dedent(own)
+        made.extend([f"````{language_of(code)}", code, "````", *[""] * (len(block) - len(own.split("\n")))])
+        block.clear()
 
-    return INDENTED.sub(fenced, text)
+    for line in text.split("\n"):
+        indented = line.startswith("    ")
+        if block and (indented or not line):
+            block.append(line)
+            continue
+        if block:
+            close()
+        if line:
+            in_list = bool(ITEM.match(line)) or (in_list and (line[0] == " " or bool(before)))
+        if indented and not before and not in_list:
+            block.append(line)
+        else:
+            made.append(line)
+        before = line
+    if block:
+        close()
+    return "\n".join(made)
 
 
 def language_of(block: str) -> str:
