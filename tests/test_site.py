@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from tests import site
 from tests.links import ROOT, Link, anchors, documents, fault, form_fault, links, slug
 
 DOCS = ROOT / "docs"
@@ -79,3 +82,64 @@ def test_this_check_can_fail() -> None:
     ]
     assert slug("Measuring a network: `archspec bench`") == "measuring-a-network-archspec-bench"
     assert "e301" in anchors(DOCS / "diagnostics.md")
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    """What mkdocs.yml has done to pages; it needs no mkdocs for that."""
+    spec = spec_from_file_location("hook", DOCS / "site" / "hook.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_blocks_get_their_languages(hook: ModuleType) -> None:
+    """Indented blocks, and not what is indented below an item of a list, or fenced."""
+    blocks = {
+        "    $ archspec zoo\n    lenet5": "console",
+        "    archspec zoo\n\n    archspec zoo lenet": "bash",
+        "    layers:\n      - relu\n\n    train: {epochs: 1}": "yaml",
+        "    held out: a, b: c": "text",
+        "    no mapping": "text",
+    }
+    for block, language in blocks.items():
+        made = hook.in_languages(f"text\n\n{block}\n\nmore\n")
+        code = re.sub("^    ", "", block, flags=re.M)
+        assert made == f"text\n\n````{language}\n{code}\n````\n\nmore\n"
+    for text in ("- item\n\n    of it\n\n    too\n", "1. item\n    goes on\n", "text\n    goes on\n"):
+        assert hook.in_languages(text) == text
+    fenced = "text\n\n```yaml\na:\n\n    b\n```\n"
+    assert "".join(text for _, text in hook.parts(fenced)) == fenced and [own for own, _ in hook.parts(fenced)][1]
+
+
+def test_links_out_of_the_pages_lead_to_copies(hook: ModuleType) -> None:
+    text = "[a](../CONTRIBUTING.md#add-a-layer) ![b](pictures/a.svg) [c](https://a.org/x.md) [d](#e) "
+    text += "[f](../specs/zoo/vgg.yaml)"
+    assert hook.linked(text, "zoo.md") == (
+        "[a](repository/contributing.md#add-a-layer) ![b](pictures/a.svg) [c](https://a.org/x.md) [d](#e) "
+        "[f](repository/specs/zoo/vgg.yaml.md)"
+    )
+    assert hook.linked("[a](docs/plugins.md) [b](CONTRIBUTING.md)", "repository/architecture.md") == (
+        "[a](../plugins.md) [b](contributing.md)"
+    )
+    assert hook.linked("[a](../language.md)", "reference/layers.md") == "[a](../language.md)"
+    for path in ("CONTRIBUTING.md", "docs/zoo.md", "specs/zoo/vgg.yaml", "docs/cluster/tpu.sh"):
+        assert hook.path_of(hook.uri_of(path)) == path
+    assert hook.content_of("specs/zoo/vgg.yaml").startswith("# specs/zoo/vgg.yaml\n\n````yaml\n# VGG")
+
+
+def test_what_a_built_site_would_fetch_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert site.main(tmp_path) == 1
+    page = tmp_path / "a.html"
+    page.write_text('<a href="https://a.org">a</a><img src="own.svg"><link rel="canonical" href="https://a.org/">')
+    assert site.main(tmp_path) == 0
+    for text in (
+        '<script src="https://a.org/x.js"></script>',
+        '<img src="//a.org/x.png">',
+        '<link rel="stylesheet" href="https://a.org/x.css">',
+        '<p style="background: url(https://a.org/x.png)">',
+        "<style>@import 'https://a.org/x.css';</style>",
+    ):
+        page.write_text(text)
+        assert site.main(tmp_path) == 1 and "a.org/x" in capsys.readouterr().err

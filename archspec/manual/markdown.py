@@ -14,8 +14,8 @@ MADE = "This page is made by `python -m archspec.manual`."
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table. A bar in a cell is escaped, in code as an entity, which all that read Markdown take; an end of a
-    line there is a space."""
+    """Lines of a table. A bar in a cell is escaped, in code as an entity, which all that read Markdown take; the end of
+    a line there is a space."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
 
