@@ -22,7 +22,7 @@ from archspec.diagnostics import SpecError
 from archspec.output import Stream, say, streams
 from archspec.shell_completion.scripts import SHELLS
 
-WITHOUT_PLUGINS = ("zoo", "doctor", "runs")
+WITHOUT_PLUGINS = ("zoo", "doctor", "runs", "format")
 """Commands that take neither a spec nor a run."""
 COMPILING_NOTHING = ("data",)
 """Commands that run JAX, but compile no network."""
@@ -44,6 +44,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "new": Command("begin a spec for data of your own: four questions, or options"),
     "validate": Command("check specs; a family file checks every variant"),
+    "format": Command("format specs: indentation, spaces and blank lines; comments stay"),
     "show": Command("print the elaborated spec, every default filled in"),
     "report": Command("parameters, multiply–adds, shapes and receptive fields"),
     "serve": Command("the report as a page in the browser, which follows the spec as it is saved"),

@@ -60,6 +60,7 @@ serving.watch = asked
 workers = ["--set", "train.workers=1"] if "workers" in Train.model_fields else []
 streamed = ["--set", "train.stream=always"] if "stream" in Train.model_fields else []
 run("validate", "net.yaml", "lenet5")
+run("format", "net.yaml")
 run("show", "net.yaml")
 run("report", "net.yaml", "--html", "page.html")
 run("serve", "net.yaml")

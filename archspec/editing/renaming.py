@@ -39,7 +39,10 @@ _LAYER = re.compile(r"[A-Za-z0-9_]+\Z")
 _VARIANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 _ANCHOR = re.compile(r"[A-Za-z0-9_-]+\Z")
 
-_ARTICLED = {"argument": "an argument", "input": "an input", "output": "an output", "anchor": "an anchor"}
+_ARTICLED = {
+    **{"layer": "a layer", "block": "a block", "argument": "an argument", "variable": "a variable"},
+    **{"input": "an input", "output": "an output", "variant": "a variant", "anchor": "an anchor"},
+}
 
 
 class CannotRename(Exception):  # noqa: N818 (the reason is for people)
@@ -163,12 +166,12 @@ def _check(names: Names, symbol: Symbol, new: str) -> None:
     for index in names.family.indexes.values():
         for scope in _spaces(index, symbol):
             if new in scope and scope[new].root is not symbol:
-                raise CannotRename(f"there is {_ARTICLED.get(symbol.kind, f'a {symbol.kind}')} `{new}` already")
+                raise CannotRename(f"there is {_ARTICLED[symbol.kind]} `{new}` already")
 
 
 def _check_word(symbol: Symbol, new: str) -> None:
     forms = {"layer": _LAYER, "variant": _VARIANT, "anchor": _ANCHOR}
-    what = _ARTICLED.get(symbol.kind, f"a {symbol.kind}")
+    what = _ARTICLED[symbol.kind]
     if not forms.get(symbol.kind, _WORD).match(new) or len(new) > 100:
         raise CannotRename(f"`{new[:60]}` cannot name {what}: letters, digits and _ can")
     taken = {
