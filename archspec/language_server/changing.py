@@ -1,13 +1,15 @@
-"""What changes a text: completion, quick fixes and formatting."""
+"""What changes a text: completion, quick fixes, renaming and formatting."""
 
 from __future__ import annotations
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from archspec.editing.actions import actions
 from archspec.editing.analysis import Analysis
 from archspec.editing.completing import Completion, completions
 from archspec.editing.formatting import CannotFormat, edits
+from archspec.editing.renaming import CannotRename, Renaming, renamable, rename
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import markdown
 from archspec.language_server.server import Server
@@ -28,6 +30,11 @@ KINDS = {
 
 TRIGGERS = [" ", "{", "[", ",", ":", "(", "#", ".", "/"]
 """Characters behind which there is something to be offered, before a letter is typed."""
+
+
+def refused(reason: Exception) -> JsonRpcException:
+    """Why a request is not done, as clients show it to the user."""
+    return JsonRpcException(str(reason), types.LSPErrorCodes.RequestFailed.value)
 
 
 def register(server: Server) -> None:
@@ -74,6 +81,33 @@ def register(server: Server) -> None:
         if only and not any(types.CodeActionKind.QuickFix.value.startswith(str(getattr(k, "value", k))) for k in only):
             return None
         return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
+    async def prepare_rename(params: types.PrepareRenameParams) -> types.PrepareRenamePlaceholder | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> types.PrepareRenamePlaceholder:
+            try:
+                place, name = renamable(workspace, analysis, convert.place(analysis.now.lines, params.position))
+            except CannotRename as reason:
+                raise refused(reason) from None
+            return types.PrepareRenamePlaceholder(convert.range(analysis.now.lines, place.span), name)
+
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
+    async def renaming(params: types.RenameParams) -> types.WorkspaceEdit | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> Renaming:
+            place = convert.place(analysis.now.lines, params.position)
+            try:
+                return rename(workspace, analysis, place, params.new_name, server.folders)
+            except CannotRename as reason:
+                raise refused(reason) from None
+
+        found = await server.about(params.text_document.uri, answer)
+        if found is None:
+            return None
+        if found.notes:
+            server.say("\n".join(found.notes))
+        return convert.workspace_edit(edit for edits in found.edits.values() for edit in edits)
 
     async def format(uri: str, between: types.Range | None) -> list[types.TextEdit] | None:
         def answer(workspace: Workspace, analysis: Analysis) -> list[types.TextEdit]:

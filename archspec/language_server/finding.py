@@ -1,13 +1,18 @@
-"""What a text has, and where: outlines, folds, selections."""
+"""Where things are: definitions, uses, links, outlines, folds, selections."""
 
 from __future__ import annotations
 
 from lsprotocol import types
 
 from archspec.editing.analysis import Analysis
+from archspec.editing.links import links
+from archspec.editing.naming import definition, highlights, references
 from archspec.editing.outline import Item, outline, symbols
+from archspec.editing.positions import Lines
 from archspec.editing.ranges import folds, selections
+from archspec.editing.symbols import Place
 from archspec.editing.workspace import Workspace
+from archspec.language_server.converting import Converter
 from archspec.language_server.server import Server
 
 KINDS = {
@@ -24,8 +29,61 @@ KINDS = {
 }
 
 
+def location(convert: Converter, workspace: Workspace, place: Place) -> types.Location:
+    """A place of a name, in the text of now where its file is open."""
+    text = workspace.texts.get(place.path)
+    return types.Location(
+        convert.uri(place.path), convert.range(Lines(place.span.source.text if text is None else text), place.span)
+    )
+
+
 def register(server: Server) -> None:
     convert = server.converter
+
+    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
+    async def definitions(params: types.DefinitionParams) -> list[types.Location] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.Location]:
+            found = definition(workspace, analysis, convert.place(analysis.now.lines, params.position))
+            return [location(convert, workspace, place) for place in found]
+
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_REFERENCES)
+    async def all_references(params: types.ReferenceParams) -> list[types.Location] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.Location]:
+            at = convert.place(analysis.now.lines, params.position)
+            found = references(workspace, analysis, at, server.folders)
+            given = params.context.include_declaration
+            return [location(convert, workspace, place) for place in found if given or not place.definition]
+
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
+    async def document_highlights(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.DocumentHighlight]:
+            found = highlights(workspace, analysis, convert.place(analysis.now.lines, params.position))
+            kinds = {True: types.DocumentHighlightKind.Write, False: types.DocumentHighlightKind.Read}
+            return [
+                types.DocumentHighlight(convert.range(analysis.now.lines, place.span), kinds[place.given])
+                for place in found
+            ]
+
+        # Clients that ask for this do so wherever the cursor goes.
+        await server.looked_at(params.text_document.uri, params.position)
+        return await server.about(params.text_document.uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_LINK)
+    async def document_links(params: types.DocumentLinkParams) -> list[types.DocumentLink] | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> list[types.DocumentLink]:
+            return [
+                types.DocumentLink(
+                    convert.range(analysis.now.lines, link.span),
+                    convert.uri(link.path) if link.path is not None else link.url,
+                )
+                for link in links(analysis, workspace)
+            ]
+
+        return await server.about(params.text_document.uri, answer)
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     async def document_symbols(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol] | None:

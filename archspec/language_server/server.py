@@ -48,6 +48,12 @@ class Server(LanguageServer):
         self.warm = False
         self.takes_snippets = False
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that the client has open, whose files may use a text; none where it has single files open."""
+        paths = (self.converter.path(uri) for uri in self.workspace.folders)
+        return [path for path in paths if path is not None]
+
     def say(self, text: str) -> None:
         """Tells the user why nothing comes of what was asked for."""
         self.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from archspec.zoo import zoo_folder
 from tests.language_server.client import Client, talk
@@ -325,5 +326,42 @@ def test_completion_has_what_fits(tmp_path: Path) -> None:
         client.type(uri, text.replace("  - \n", "  - conv: {from: b, filters: 3, ker"))
         fields = await offered(client, uri, 15, 37)
         assert "kernel" in fields and "filters" not in fields
+
+    talk(tmp_path, conversation)
+
+
+def test_names_are_found_and_renamed_across_files(tmp_path: Path) -> None:
+    head, rest = SPEC.split("blocks:")
+    body, layers = rest.split("layers:\n  - unit")
+    library, net = tmp_path / "parts.yaml", tmp_path / "net.yaml"
+    library.write_text(f"archspec: 1\nname: parts\nblocks:{body}")
+    text = f"{head}import: parts.yaml\nlayers:\n  - unit{layers}"
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(net, text)
+        await client.diagnostics(uri)
+        line = next(number for number, words in enumerate(text.split("\n")) if "name: a" in words)
+        at = types.Position(line, 6)
+        (found,) = await client.text_document_definition_async(types.DefinitionParams(about(uri), at)) or ()  # type: ignore[misc]
+        assert (found.uri, found.range.start.line) == (library.as_uri(), 3)
+        uses = await client.text_document_references_async(
+            types.ReferenceParams(types.ReferenceContext(include_declaration=True), about(uri), at)
+        )
+        assert sorted((item.uri, item.range.start.line) for item in uses or ()) == sorted(
+            [(library.as_uri(), 3), (uri, line), (uri, line + 1)]
+        )
+        marked = await client.text_document_document_highlight_async(types.DocumentHighlightParams(about(uri), at))
+        assert [item.range.start.line for item in marked or ()] == [line, line + 1]
+        edit = await client.text_document_rename_async(types.RenameParams(about(uri), at, "piece"))
+        assert edit is not None and edit.document_changes is not None
+        changes = {
+            item.text_document.uri: item for item in edit.document_changes if isinstance(item, types.TextDocumentEdit)
+        }
+        assert changes[uri].text_document.version == 1 and changes[library.as_uri()].text_document.version is None
+        assert applied(text, changes[uri].edits) == text.replace("- unit", "- piece")
+        with pytest.raises(JsonRpcException, match="conv"):
+            await client.text_document_rename_async(types.RenameParams(about(uri), at, "conv"))
+        links = await client.text_document_document_link_async(types.DocumentLinkParams(about(uri)))
+        assert [item.target for item in links or ()] == [library.as_uri()]
 
     talk(tmp_path, conversation)
