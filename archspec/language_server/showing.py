@@ -1,20 +1,42 @@
-"""What is shown of a spec while it is written: hints, hovers, lenses, and which variant and call they are of."""
+"""What is shown of a spec while it is written: hints, hovers, lenses and colours, and of which variant and call."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lsprotocol import types
 
 from archspec.editing.analysis import Analysis
+from archspec.editing.colours import colours
 from archspec.editing.hints import hints
 from archspec.editing.hovers import hover
 from archspec.editing.lenses import lenses
+from archspec.editing.painting import MODIFIERS, TYPES, Token
+from archspec.editing.positions import Lines, end_of, start_of
 from archspec.editing.workspace import Workspace
-from archspec.language_server.converting import markdown
+from archspec.language_server.converting import Converter, markdown
 from archspec.language_server.server import Server
 
 SHOW_VARIANT, SHOW_CALL = "archspec.showVariant", "archspec.showCall"
+
+LEGEND = types.SemanticTokensLegend(list(TYPES), list(MODIFIERS))
+
+
+def encoded(convert: Converter, lines: Lines, tokens: Iterable[Token]) -> list[int]:
+    """Tokens as the protocol has them: lines and units since the one before, units, type and modifiers of each."""
+    found: list[int] = []
+    line = column = 0
+    for token in tokens:
+        start, end = convert.position(lines, start_of(token.span)), convert.position(lines, end_of(token.span))
+        if end.line != start.line or end.character <= start.character:
+            continue  # the protocol has tokens of one line
+        modifiers = sum(1 << MODIFIERS.index(word) for word in token.modifiers)
+        apart = start.line - line
+        found += [apart, start.character - (0 if apart else column), end.character - start.character]
+        found += [TYPES.index(token.type), modifiers]
+        line, column = start.line, start.character
+    return found
 
 
 def register(server: Server) -> None:
@@ -66,6 +88,23 @@ def register(server: Server) -> None:
             return found
 
         return await server.about(params.text_document.uri, answer)
+
+    async def coloured(uri: str, between: types.Range | None) -> types.SemanticTokens | None:
+        def answer(workspace: Workspace, analysis: Analysis) -> types.SemanticTokens:
+            lines, first, last = analysis.now.lines, 1, None
+            if between is not None:
+                first, last = convert.place(lines, between.start).line, convert.place(lines, between.end).line
+            return types.SemanticTokens(encoded(convert, lines, colours(workspace, analysis, first, last)))
+
+        return await server.about(uri, answer)
+
+    @server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)
+    async def all_colours(params: types.SemanticTokensParams) -> types.SemanticTokens | None:
+        return await coloured(params.text_document.uri, None)
+
+    @server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE, LEGEND)
+    async def colours_between(params: types.SemanticTokensRangeParams) -> types.SemanticTokens | None:
+        return await coloured(params.text_document.uri, params.range)
 
     @server.command(SHOW_VARIANT)
     async def show_variant(uri: str, variant: str) -> None:

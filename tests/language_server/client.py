@@ -39,6 +39,7 @@ class Client(LanguageClient):
         self.refreshed = 0
         self.messages: list[str] = []
         self.spent = 0.0
+        self.legend: list[str] = []
 
         @self.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         async def published(params: types.PublishDiagnosticsParams) -> None:
@@ -109,9 +110,11 @@ async def started(
     """A client whose server was started in a folder, and is shut down at the end."""
     client = Client()
     await client.start_io(*(command or (sys.executable, "-m", "archspec.cli", "lsp")))
-    await client.initialize_async(
+    said = await client.initialize_async(
         types.InitializeParams(capabilities=capabilities, root_uri=folder.as_uri(), process_id=None)
     )
+    colours = said.capabilities.semantic_tokens_provider
+    client.legend = list(colours.legend.token_types) if colours is not None else []
     client.initialized(types.InitializedParams())
     try:
         yield client

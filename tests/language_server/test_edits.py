@@ -80,7 +80,7 @@ class Session:
             assert told == [], text
             return
         # What is wrong in other variants comes once there is time.
-        found = [analysis.now.diagnostics]
+        found: list[Sequence[Diagnostic]] = [analysis.now.diagnostics]
         if told != shown_of(analysis, analysis.now.diagnostics, self.uri):
             with laid(workspace):
                 found.append(of_all_variants(analysis.now, lambda: False))
@@ -96,6 +96,13 @@ class Session:
         await self.client.text_document_inlay_hint_async(types.InlayHintParams(about, everything))
         await self.client.text_document_hover_async(types.HoverParams(about, at))
         await self.client.text_document_completion_async(types.CompletionParams(about, at))
+        await self.client.text_document_definition_async(types.DefinitionParams(about, at))
+        await self.client.text_document_references_async(
+            types.ReferenceParams(types.ReferenceContext(include_declaration=True), about, at)
+        )
+        await self.client.text_document_document_highlight_async(types.DocumentHighlightParams(about, at))
+        await self.client.text_document_document_link_async(types.DocumentLinkParams(about))
+        await self.client.text_document_semantic_tokens_full_async(types.SemanticTokensParams(about))
         await self.client.text_document_folding_range_async(types.FoldingRangeParams(about))
         await self.client.text_document_document_symbol_async(types.DocumentSymbolParams(about))
         await self.client.text_document_selection_range_async(types.SelectionRangeParams(about, [at]))

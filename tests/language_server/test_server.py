@@ -343,6 +343,7 @@ def test_names_are_found_and_renamed_across_files(tmp_path: Path) -> None:
         line = next(number for number, words in enumerate(text.split("\n")) if "name: a" in words)
         at = types.Position(line, 6)
         (found,) = await client.text_document_definition_async(types.DefinitionParams(about(uri), at)) or ()  # type: ignore[misc]
+        assert isinstance(found, types.Location)
         assert (found.uri, found.range.start.line) == (library.as_uri(), 3)
         uses = await client.text_document_references_async(
             types.ReferenceParams(types.ReferenceContext(include_declaration=True), about(uri), at)
@@ -363,5 +364,32 @@ def test_names_are_found_and_renamed_across_files(tmp_path: Path) -> None:
             await client.text_document_rename_async(types.RenameParams(about(uri), at, "conv"))
         links = await client.text_document_document_link_async(types.DocumentLinkParams(about(uri)))
         assert [item.target for item in links or ()] == [library.as_uri()]
+
+    talk(tmp_path, conversation)
+
+
+def test_words_have_their_colours(tmp_path: Path) -> None:
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", SPEC)
+        legend = client.legend
+        found = await client.text_document_semantic_tokens_full_async(types.SemanticTokensParams(about(uri)))
+        assert found is not None
+        numbers, line, column = list(found.data), 0, 0
+        words: dict[tuple[int, str], str] = {}
+        lines = SPEC.split("\n")
+        for at in range(0, len(numbers), 5):
+            down, right, length, kind, _ = numbers[at : at + 5]
+            line, column = line + down, right + (0 if down else column)
+            words[line + 1, lines[line][column : column + length]] = legend[kind]
+        expected = {
+            (5, "unit"): "class",
+            (6, "filters"): "parameter",
+            (8, "conv"): "class",
+            (8, "kernel"): "property",
+            (8, "3"): "number",
+            (12, "a"): "variable",
+        }
+        assert {key: words[key] for key in expected} == expected
+        assert words[5, "unit"] == words[12, "unit"]
 
     talk(tmp_path, conversation)
