@@ -126,7 +126,15 @@ def test_links_out_of_the_pages_lead_to_copies(hook: ModuleType) -> None:
     assert hook.linked("[a](../language.md)", "reference/layers.md") == "[a](../language.md)"
     for path in ("CONTRIBUTING.md", "docs/zoo.md", "specs/zoo/vgg.yaml", "docs/cluster/tpu.sh"):
         assert hook.path_of(hook.uri_of(path)) == path
-    assert hook.content_of("specs/zoo/vgg.yaml").startswith("# specs/zoo/vgg.yaml\n\n````yaml\n# VGG")
+    assert "\n# specs/zoo/vgg.yaml\n\n````yaml\n# VGG" in hook.content_of("specs/zoo/vgg.yaml")
+
+
+def test_notebooks_are_pages(hook: ModuleType) -> None:
+    """With what their cells showed, and without badges, which would be fetched."""
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        text = hook.content_of(path.relative_to(ROOT).as_posix())
+        assert text.startswith("# ") and "````python\n" in text and "````text\n" in text and "colab-badge" not in text
+        assert 'src="data:image/' in text and not re.search(r"!\[[^\]]*\]\(https?:", text)
 
 
 def test_what_a_built_site_would_fetch_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,10 @@ Indented blocks, which have no language of their own, get one: commands, a termi
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+from base64 import b64encode
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -69,12 +71,45 @@ LANGUAGES = {".yaml": "yaml", ".py": "python", ".sh": "bash", ".sbatch": "bash"}
 
 
 def content_of(path: str) -> str:
-    """A document as it is; of another file a page with its text."""
+    """A document as it is, a notebook as one; of another file a page with its text, which no search looks through."""
     text = (ROOT / path).read_text("utf-8")
     if path.endswith(".md"):
         return text
+    if path.endswith(".ipynb"):
+        return notebook(json.loads(text))
     language = LANGUAGES.get(Path(path).suffix, "text")
-    return f"# {path.removeprefix('docs/')}\n\n````{language}\n{text.rstrip()}\n````\n"
+    head = "---\nsearch: {exclude: true}\n---\n\n"
+    return f"{head}# {path.removeprefix('docs/')}\n\n````{language}\n{text.rstrip()}\n````\n"
+
+
+BADGE = re.compile(r"\[!\[[^\]]*\]\(https://[^)]*\)\]\([^)]*\)\n*")
+"""A picture from elsewhere, which the site does not fetch, that is a link."""
+
+
+def notebook(content: dict[str, Any]) -> str:
+    """A notebook's cells as a page: text, code, and what the code showed, pictures within."""
+    parts = []
+    for cell in content["cells"]:
+        source = "".join(cell["source"]).strip()
+        if cell["cell_type"] == "markdown":
+            parts.append(BADGE.sub("", source))
+        elif source:
+            parts.append(f"````python\n{source}\n````")
+        parts += [text for output in cell.get("outputs", []) if (text := shown(output))]
+    return "\n\n".join(parts) + "\n"
+
+
+def shown(output: dict[str, Any]) -> str:
+    """What a cell showed: a picture, else text; nothing of what is neither."""
+    data = output.get("data", {})
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            return f'<img alt="what the cell shows" src="data:{kind};base64,{"".join(data[kind].split())}">'
+    if "image/svg+xml" in data:
+        coded = b64encode("".join(data["image/svg+xml"]).encode()).decode()
+        return f'<img alt="what the cell shows" src="data:image/svg+xml;base64,{coded}">'
+    text = "".join(output.get("text") or data.get("text/plain") or "").rstrip()
+    return f"````text\n{text}\n````" if text else ""
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
