@@ -18,7 +18,9 @@ from typing import NamedTuple
 from archspec.diagnostics import DataError, Diagnostic, Edit, Mend, Span
 from archspec.source import Files, laid, laid_now
 
-MAX_ROUNDS = 200
+MAX_ROUNDS = 2000
+"""Times that specs are read, at most."""
+
 MAX_HIDDEN = 12
 """Errors behind one another that a mend may bring to light and that are mended with it."""
 
@@ -245,15 +247,14 @@ class Mender:
 
     def all(self) -> Fixed:
         """Makes every certain mend that can be kept."""
+        many = MAX_ROUNDS
         for _ in range(MAX_ROUNDS):
-            chosen = self._chosen(self.state)
-            if not chosen or self._keep(chosen, single=len(chosen) == 1):
-                if not chosen:
-                    break
-                continue
-            for pair in chosen if len(chosen) > 1 else ():
-                if self._keep([pair], single=True):
-                    break  # what comes behind it has moved
+            chosen = self._chosen(self.state)[:many]
+            if not chosen:
+                break
+            # All together, or half of them where one does harm, until that one is found.
+            kept = self._keep(chosen, single=len(chosen) == 1)
+            many = 2 * many if kept or len(chosen) == 1 else len(chosen) // 2
         findings = self.state.findings
         left = {item: why for item in findings if (why := self.refused.get(known(item))) is not None}
         return Fixed(tuple(self.steps), left, findings, self.state.texts)

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from archspec.cli import main
+from archspec.commands.validate import findings_of
+from archspec.diagnostics import Findings
 from archspec.mending import Mender, Reading, applied
+
+
+def read(target: str) -> Reading:
+    findings = Findings()
+    found, _ = findings_of(target, (), findings)
+    return Reading(tuple(found), frozenset(path.resolve() for path in findings.files))
+
 
 WRONG = """\
 archspec: 1
@@ -227,21 +236,15 @@ def test_edits_that_meet_are_refused() -> None:
     assert applied("abc", [Edit(Span(source, 1, 2, 1, 2), "1"), Edit(Span(source, 1, 2, 1, 2), "2")]) == "a12bc"
 
 
-def test_mending_ends(write: Callable[..., Path]) -> None:
-    """A reading that always finds one more thing to mend is left at some time."""
+def test_specs_are_read_a_few_times_for_many_mends(write: Callable[..., Path]) -> None:
     path = write(WRONG, whole=True)
-    from archspec.commands.validate import findings_of
-    from archspec.diagnostics import Findings
-
     reads = []
 
-    def read(target: str) -> Reading:
+    def counted(target: str) -> Reading:
         reads.append(target)
-        findings = Findings()
-        found, _ = findings_of(target, (), findings)
-        return Reading(tuple(found), frozenset(item.resolve() for item in findings.files))
+        return read(target)
 
-    fixed = Mender([str(path)], read).all()
+    fixed = Mender([str(path)], counted).all()
     assert not fixed.findings and len(fixed.steps) == 11
     # At first all at once, and what that brings to light with it: no reading for each mend.
     assert len(reads) < 6
@@ -307,3 +310,18 @@ def test_what_a_wrong_name_hid_is_no_harm(write: Callable[..., Path], capsys: py
     path = write(text.replace(", colour: red", ""))
     assert main(["validate", "--fix", str(path)]) == 0
     assert "W301" in capsys.readouterr().err
+
+
+def test_one_mend_that_does_harm_is_found_among_many(write: Callable[..., Path]) -> None:
+    layers = ["conv: {filters: 4, kernel: 3, padd: same}"] * 40
+    layers.insert(30, "conv: {filters: 4, kernal: 30}")
+    path = write("input: {height: 8, width: 8, channels: 3}\nlayers:\n" + "".join(f"  - {item}\n" for item in layers))
+    reads = []
+
+    def counted(target: str) -> Reading:
+        reads.append(target)
+        return read(target)
+
+    fixed = Mender([str(path)], counted).all()
+    assert len(fixed.steps) == 40 and [item.message for item in fixed.left] == ["conv has no field `kernal`"]
+    assert len(reads) < 35
