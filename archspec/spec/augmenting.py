@@ -39,12 +39,15 @@ def check_images(
     first = next((index for index, kind in enumerate(chain) if isinstance(kind, Mixing)), len(chain))
     after = [kind.kind for kind in chain[first:] if not isinstance(kind, Mixing)]
     if after:
+        from archspec.spec.mending import moved_last
+
         findings.error(
             "E206",
             f"`{chain[first].kind}` of train.augment mixes samples and stands before {listed(after)}, which would "
             "change what both have become",
             _place_in(root, first) or place,
             help=["put it last"],
+            mends=moved_last(_place_in(root, first), "put it last"),
         )
 
 

@@ -84,7 +84,12 @@ def item(span: Span | None) -> Item | None:
     *_, within, last = found.around
     if isinstance(last, Scalar) and isinstance(within, Sequence):
         return Item(within, last, last, None)
-    if found.key is None or not isinstance(last, Mapping) or not isinstance(within, Sequence):
+    if not isinstance(last, Mapping) or not isinstance(within, Sequence):
+        return None
+    if found.key is None and span is not None and (last.line, last.column) == (span.line, span.column):
+        # The braces of the entry are the place.
+        found = Spot(found.around, *next(iter(last.entries.values()), (None, None)))
+    if found.key is None:
         return None
     if len(last.entries) != 1 or found.value is None or last.span.text[:1] in ("&", "!"):
         return None
@@ -221,13 +226,45 @@ def set_in(node: Located | None, fields: Many[tuple[str, Any]], help: str, *, ce
     return made(help, [_field(node, name, text) for name, text in written], certain)
 
 
-def set_at(span: Span | None, value: Any, help: str) -> list[Mend]:
-    """Another value of the field whose key stands at a place."""
+def set_around(span: Span | None, field: str, value: Any, help: str) -> list[Mend]:
+    """Another value of the field in which a place lies: its key, its value, or something within."""
     found = spot(span)
-    if found is None or found.key is None or found.value is None:
+    if found is None or span is None:
         return []
-    own = isinstance(found.around[-1], Mapping) and edits.stands(found.key, found.value, found.around[-1])
-    return respelt(found.value, edits.yaml_of(value), help) if own and not found.value.dynamic else []
+    place = (span.line, span.column)
+    for node in reversed(found.around):
+        key, own = (node.key(field), node.get(field)) if isinstance(node, Mapping) else (None, None)
+        if key is None or own is None or not isinstance(node, Mapping) or not edits.stands(key, own, node):
+            continue
+        if (key.line, key.column) == place or _holds(own, place):
+            return [] if own.dynamic else made(help, [anew(own, edits.yaml_of(value))], certain=False)
+    return []
+
+
+def anew(node: Located, text: str) -> Edit | None:
+    """Another text for a value, however it is written; None where a comment would be lost."""
+    end = edits.end_of(node)
+    if end is None or not edits.is_whole(node):
+        return None
+    begin = (node.line, node.column)
+    lost = re.search(r"(^|\s)#", Span(node.source, *begin, *end).text)
+    return None if lost else edits.at(node.source, begin, end, text)
+
+
+def moved_last(span: Span | None, help: str) -> list[Mend]:
+    """An entry of a list of kinds behind all others."""
+    entry = item(span)
+    if entry is None or "\n" in entry.whole.span.text.rstrip() or entry.whole is entry.within.items[-1]:
+        return []
+    end = edits.end_of(entry.whole)
+    if end is None:
+        return []
+    source = entry.whole.source
+    if "#" in source.line(end[0])[end[1] - 1 :] and not edits.is_flow(entry.within):
+        return []  # its comment would be lost
+    text = Span(source, entry.whole.line, entry.whole.column, *end).text
+    behind = edits.item_behind(entry.within, entry.within.items[-1], text)
+    return made(help, [edits.without_item(entry.within, entry.whole), behind], certain=False)
 
 
 def left_out(span: Span | None, help: str, *, certain: bool = False) -> list[Mend]:

@@ -42,11 +42,14 @@ def check_mesh(graph: Graph, train: Train, place: Callable[..., Span | None], fi
                 help=['a path, a scope, an array or a pattern: fc6, fc6.kernel, "**.bias"'],
             )
     if own.shard and own.fsdp == 1:
+        from archspec.spec.mending import left_out
+
         findings.warning(
             "W308",
             "`shard` of `mesh` says how `fsdp` divides arrays, and fsdp is 1",
             place("train", "mesh", "shard"),
             help=["fsdp: 2 or more, or remove it"],
+            mends=left_out(place("train", "mesh", "shard"), "fsdp: 2 or more, or remove it"),
         )
     for output in graph.outputs:
         size = graph.output_type(output)
@@ -67,10 +70,14 @@ def check_mesh(graph: Graph, train: Train, place: Callable[..., Span | None], fi
         return
     parts = own.mesh.batches * train.micro_batches
     if train.batch_size != "auto" and train.batch_size % parts:
+        from archspec.spec.mending import set_around
+
+        sizes, batch = batch_sizes(train.batch_size, parts), place("train", "batch_size")
         of = f", each with {train.micro_batches} `micro_batches`" if train.micro_batches > 1 else ""
         findings.error(
             "E525",
             f"a batch of {count(train.batch_size, 'sample')} cannot be divided among {own.mesh.batches} devices{of}",
             place("train", "mesh") or place("train", "batch_size"),
-            help=[" or ".join(f"`batch_size: {size}`" for size in batch_sizes(train.batch_size, parts))],
+            help=[" or ".join(f"`batch_size: {size}`" for size in sizes)],
+            mends=[mend for size in sizes for mend in set_around(batch, "batch_size", size, f"`batch_size: {size}`")],
         )

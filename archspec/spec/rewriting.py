@@ -15,7 +15,7 @@ from archspec.diagnostics import Edit, Mend, Span
 from archspec.kinds import builtin_kinds, find_kind
 from archspec.located import Located, Mapping, Scalar, Sequence, is_null
 from archspec.spec.hints import kind_hint, plain_name
-from archspec.spec.mending import Pair, made, own_pairs, spot
+from archspec.spec.mending import Pair, anew, made, own_pairs, spot
 from archspec.spelling import Meant
 
 
@@ -115,7 +115,7 @@ def kind_as_key(node: Mapping, field: str, kind: str, help: str, *, certain: boo
         return []
     key, value = next(pair for pair in pairs if pair[0].value == field)
     if len(pairs) == 1:
-        return made(help, [whole(node, edits.yaml_of(kind))], certain)
+        return made(help, [anew(node, edits.yaml_of(kind))], certain)
     if len(pairs) == 2 and pairs[0][0] is key and pairs[1][0].value in _PARAMETERS:
         inner = pairs[1][0]
         until = (inner.end_line, inner.end_column)
@@ -249,18 +249,7 @@ def in_place_of(key: Scalar | None, value: Located, name: str, fields: Any, help
     if value.source.path is None:
         return []
     renamed = [edits.renamed(key, name)] if key is not None and key.value != name else []
-    return made(help, [*renamed, whole(value, edits.yaml_of(fields))], certain=True)
-
-
-def whole(node: Located, text: str) -> Edit | None:
-    """Another text for a value, however it is written; None where a comment would be lost."""
-    end = edits.end_of(node)
-    if end is None or not edits.is_whole(node):
-        return None
-    begin = (node.line, node.column)
-    if re.search(r"(^|\s)#", Span(node.source, *begin, *end).text):
-        return None
-    return edits.at(node.source, begin, end, text)
+    return made(help, [*renamed, anew(value, edits.yaml_of(fields))], certain=True)
 
 
 def fields_for(key: Scalar, value: Located, fields: dict[str, int], help: str) -> list[Mend]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from math import inf, isfinite, isnan
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -119,7 +120,7 @@ def check_training(
                     node.span,
                     secondary=[Label(batch, f"one sample {alone}")] if batch is not None else [],
                     help=[larger, "or the layer before the pooling, or left out"],
-                    mends=_with_value(batch, 2 * train.micro_batches, larger),
+                    mends=_with_batch(batch, 2 * train.micro_batches, larger),
                 )
 
 
@@ -130,11 +131,32 @@ def _without(span: Span | None, help: str) -> list[Mend]:
     return left_out(span, help)
 
 
-def _with_value(span: Span | None, value: int, help: str) -> list[Mend]:
-    """Another value of the field at a place."""
-    from archspec.spec.mending import set_at
+def _with_batch(span: Span | None, size: int, help: str) -> list[Mend]:
+    """Another batch size, where one is written."""
+    from archspec.spec.mending import set_around
 
-    return set_at(span, value, help)
+    return set_around(span, "batch_size", size, help)
+
+
+_MEANT = re.compile(r"`(loss|task): (\w+)`")
+"""What a help line says of a loss or a task."""
+
+
+def _instead(error: DataError, place: Span | None) -> Iterator[Mend]:
+    """Mends of what outputs cannot be trained with: another loss or task, as help lines write them."""
+    from archspec.spec.mending import left_out, set_around, set_in, top
+
+    for help in error.help:
+        said = _MEANT.findall(help)
+        if len(said) != 1:
+            if help.startswith("leave it out"):
+                yield from left_out(place, help)
+            continue
+        field, kind = said[0]
+        around = set_around(place, field, kind, help)
+        if not around and field == "task" and place is not None:
+            around = set_in(top(place.source), [("task", kind)], help)
+        yield from around
 
 
 def _check_watched(
@@ -156,7 +178,8 @@ def _check_watched(
 
 
 def _refuse(error: DataError, place: Span | None, findings: Findings) -> None:
-    findings.warning("W307", f"cannot be trained as it is: {error.message}", place, help=list(error.help))
+    mends = list(_instead(error, place))
+    findings.warning("W307", f"cannot be trained as it is: {error.message}", place, help=list(error.help), mends=mends)
 
 
 def _check_output(graph: Graph, output: Output, loss: Loss, findings: Findings) -> None:

@@ -89,7 +89,7 @@ def not_one_kind(family: str, node: LocatedMapping, findings: Findings) -> None:
         or f"write {{kind: {{field: value}}}}; kinds: {listed(kind_names(family))}"
     )
     better = re.search(r": (\[.*\])\Z", listed_alone or "") or re.search(r": `(\{.*\})`\Z", help)
-    mends = mending.made(help, [rewriting.whole(node, better[1])], certain=True) if better and written(node) else []
+    mends = mending.made(help, [mending.anew(node, better[1])], certain=True) if better and written(node) else []
     findings.error("E205", what, node.span, help=[help], mends=mends)
 
 
@@ -111,7 +111,7 @@ def no_value(kind: type[Kind], content: Located, findings: Findings) -> None:
     joined = _join_help(kind, content)
     mends: list[Mend] = []
     if joined and isinstance(content, Sequence) and len(content.items) <= 8 and written(content):
-        mends = mending.made(joined, [rewriting.whole(content, f"{{from: {content.span.text}}}")], certain=True)
+        mends = mending.made(joined, [mending.anew(content, f"{{from: {content.span.text}}}")], certain=True)
     findings.error("E205", what, content.span, help=[joined or _fields_help(kind)], mends=mends)
 
 
