@@ -156,16 +156,12 @@ class _Probes(NamedTuple):
         begin = max(self.text.rfind("\n", 0, first), self.text.rfind("\r", 0, first)) + 1
         own = self.text[begin:first]
         indent = len(own) - len(own.lstrip(" "))
-        if own.lstrip(" ").startswith("- "):
-            indent += 0
-        at = 0
         for match in _BREAK.finditer(below):
-            line = below[match.end() :]
+            line = below[match.end() : match.end() + indent + 1]
             stripped = line.lstrip(" ")
-            if stripped and stripped[0] not in "\n\r#" and len(line) - len(stripped) <= indent:
+            if stripped and stripped[0] not in "\n\r#":
                 return below[match.start() :]
-            at = match.end()
-        return "\n" if at else ""
+        return ""
 
     def _top(self, below: str) -> str:
         """The sections after the cursor's."""

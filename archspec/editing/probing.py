@@ -1,25 +1,20 @@
-"""A text with a cursor in it, read: what comes in where the cursor is, and whether something would fit there.
-
-Nothing here knows the rules of layers. What may be put at the cursor is expanded there, by the same code that expands
-specs, on a copy of all that it changes; what it finds wrong is what would be wrong.
-"""
+"""A text with a cursor in it, read: what comes in where the cursor is, and what is wrong with something put there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from copy import copy
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Diagnostic, Findings, SpecError
 from archspec.editing.analysis import shown_of
 from archspec.editing.cursor import nearness
 from archspec.editing.marking import Marked, Step
+from archspec.editing.trying import Place
 from archspec.elaborate.entries import Expander
 from archspec.elaborate.placing import Placer
-from archspec.elaborate.scope import UNKNOWN, Context, Scope, StopElaboration, Values
-from archspec.elaborate.trace import Trace
-from archspec.expressions import Environment
+from archspec.elaborate.scope import UNKNOWN, Context, Values
+from archspec.elaborate.trace import Trace, Visit
 from archspec.loading import Spec, spec_of
 from archspec.located import Located, Mapping, Sequence
 from archspec.source import read_text
@@ -38,123 +33,12 @@ MAX_VARIANTS = 3
 """Other variants that are looked at where the shown one does not call the block that the cursor is in."""
 
 APART = (
-    "archspec",
-    "name",
-    "title",
-    "paper",
-    "notes",
-    "lineage",
-    "input",
-    "inputs",
-    "published",
-    "weights",
-    "defaults",
+    *("archspec", "name", "title", "paper", "notes", "lineage", "input", "inputs", "published", "weights", "defaults"),
 )
 """Sections for which nothing of the layers has to be known."""
 
 OF_THE_SAME_GRAPH = ("task", "train")
 """Sections that change nothing of what the layers are, and which a graph is held against."""
-
-
-class Tried(NamedTuple):
-    """What came of an entry that was tried at a place."""
-
-    errors: tuple[Diagnostic, ...]
-    given: tuple[TensorType | None, ...]
-    """The types of what the chain had given before."""
-    result: tuple[TensorType | None, ...]
-
-    @property
-    def codes(self) -> set[str]:
-        return {error.code for error in self.errors}
-
-    @property
-    def arrow(self) -> str:
-        """`56×56×64 → 28×28×64`; empty where that is not known."""
-        if None in self.given or None in self.result:
-            return ""
-        return f"{_listed(self.given)} → {_listed(self.result)}"
-
-
-def _listed(types: Iterable[TensorType | None]) -> str:
-    return ", ".join(map(str, types))
-
-
-class Place:
-    """One call of what is written at the cursor, with all that expansion knew there."""
-
-    def __init__(self, expander: Expander, context: Context, values: Values, name: str | None) -> None:
-        self.context = _context(context)
-        self.values = values
-        self.name = name
-        self.made: tuple[TensorType | None, ...] = ()
-        """The types of what elaboration went on with, in place of what the entry will give."""
-        self.expander = _copied(expander, Findings())
-
-    @property
-    def types(self) -> tuple[TensorType | None, ...]:
-        """The types of what the chain gives there."""
-        return self.expander.placer.types_if_known(self.values)
-
-    @property
-    def undecided(self) -> bool:
-        """Whether it is the first entry of a network with several inputs, which has to name those that it takes."""
-        return self.values is self.expander.undecided
-
-    @property
-    def env(self) -> Environment:
-        """What `$(…)` sees."""
-        return self.context.seeing(self.expander.incoming(self.context.scope, self.values)).sight
-
-    def type_of(self, values: Values) -> tuple[TensorType | None, ...]:
-        """The types of values."""
-        return self.expander.placer.types_if_known(values)
-
-    def tried(self, entry: Located) -> Tried:
-        """What comes of an entry there."""
-        findings = Findings()
-        expander = _copied(self.expander, findings)
-        try:
-            values = expander.entry(entry, _context(self.context), self.values, name=self.name)
-        except StopElaboration:
-            values = (UNKNOWN,)
-        errors = tuple(item for item in findings.items if item.severity == "error")
-        return Tried(errors, self.types, expander.placer.types_if_known(values))
-
-
-def _copied(expander: Expander, findings: Findings) -> Expander:
-    """An expander with copies of all that expansion adds to, which looks for no other sizes of the input."""
-    own = expander.placer
-    placer = Placer(own.inputs, findings, searches=0)
-    placer.nodes = list(own.nodes)
-    placer.consumed, placer.leaves, placer.branches = set(own.consumed), set(own.leaves), set(own.branches)
-    placer.blocks, placer.places, placer.ranges = dict(own.blocks), dict(own.places), dict(own.ranges)
-    placer.calls, placer.structures = dict(own.calls), dict(own.structures)
-    same = Expander(expander.document, placer, findings)
-    same.left_out, same.undecided = dict(expander.left_out), expander.undecided
-    same.steps = expander.steps
-    return same
-
-
-def _context(context: Context) -> Context:
-    return Context(
-        _scope(context.scope),
-        context.env,
-        context.document,
-        context.calls,
-        context.depth,
-        context.incoming,
-        context.sharing,
-    )
-
-
-def _scope(scope: Scope) -> Scope:
-    """A scope, and those around it as far as the block, as they are now."""
-    same = copy(scope)
-    same.names, same.children, same.counters = dict(scope.names), dict(scope.children), dict(scope.counters)
-    if scope.inputs is None and scope.parent is not None:
-        same.parent = _scope(scope.parent)
-    return same
 
 
 class _Watch(Trace):
@@ -380,7 +264,39 @@ def probed(
         spec.traced(watch)
         if entry_at is None or watch.places:
             break
+    if any(None in place.types for place in watch.places) and entry_at is not None:
+        types = _remembered(analysis, steps[entry_at - 1])
+        for place in watch.places:
+            if types is not None and None in place.types:
+                place.remember(types)
     return Probe(cursor, document, spec, watch, entry_at)
+
+
+def _remembered(analysis: Analysis, step: Step) -> tuple[TensorType, ...] | None:
+    """What came in to an entry of a list when the text last was a whole network; None where that is not known."""
+    whole = analysis.whole
+    if whole is None or whole is analysis.now or whole.trace is None or whole.trace.placer is None:
+        return None
+    if not isinstance(step.node, Sequence) or not isinstance(step.key, int):
+        return None
+    moved = analysis.moved(whole)
+    visits: dict[tuple[int, int], Visit] = {}
+    for visit in whole.visits_in(whole.source):
+        line = moved.line(visit.node.line)
+        if line is not None:
+            visits.setdefault((line, visit.node.column), visit)
+    items, at = step.node.items, step.key
+    before = [(item, True) for item in reversed(items[:at])]
+    # What the next one took is what the one before this gave, which may be what is wrong now.
+    for item, gave in [*before[:1], *((item, False) for item in items[at + 1 : at + 2]), *before[1:]]:
+        known_visit = visits.get((item.line, item.column))
+        if known_visit is None:
+            continue
+        types = whole.trace.placer.types_if_known(known_visit.result if gave else known_visit.given)
+        known = tuple(kind for kind in types if kind is not None)
+        if known and len(known) == len(types):
+            return known
+    return None
 
 
 def _asked(analysis: Analysis, steps: tuple[Step, ...]) -> str | None:

@@ -110,6 +110,27 @@ def test_a_block_is_completed_for_its_calls_and_does_not_call_itself() -> None:
     assert later["relu"].detail == "7×7×4 → 7×7×4"
 
 
+def test_a_block_that_the_shown_variant_does_not_call_is_completed_for_one_that_does() -> None:
+    text = HEAD.replace("from: [a, b]", "from: [a, ¦]")
+    text += "  - pair: {from: [c1, c1], when: $(not wide)}\nvariants:\n  one: {}\n  two: {wide: false}\n"
+    assert labels(text, variant="one")[0] == "b"
+    assert item(text, "b", variant="one").detail.startswith("28×28×16")
+
+
+def test_shapes_are_those_of_before_where_what_comes_before_is_broken() -> None:
+    path = EXAMPLES / "written.yaml"
+    whole = HEAD + "  - global_avg_pool\n  - relu\n"
+    workspace = opened(whole, path)
+    assert workspace.analysis(path) is not None
+    broken = whole.replace("  - global_avg_pool\n", "  - global_avg_poo\n  - \n")
+    workspace.put(path, broken)
+    found = {own.label: own for own in offered_in(workspace, path, broken.index("  - \n") + 4)}
+    assert "dense" in found and "conv" not in found
+    assert found["dense"].detail == "16 → 10"
+    # Without a text from before all is offered, since nothing is known.
+    assert {"dense", "conv"} <= set(labels(broken.replace("  - \n", "  - ¦\n")))
+
+
 def test_where_nothing_is_known_of_shapes_all_is_offered() -> None:
     library = "archspec: 1\nblocks:\n  unit:\n    layers:\n      - ¦\n"
     assert set(kind_names("layers")) <= set(labels(library))

@@ -120,10 +120,15 @@ class Asked:
 
     @cached_property
     def given(self) -> dict[str, tuple[Scalar, Located]]:
-        """The fields beside the one at the cursor, or that which it is in: those of the mapping that the key is in."""
+        """The fields that are written beside the one at the cursor; those that `<<` brings may be given once more."""
         last = self.cursor.steps[-1]
         entries = last.node.entries if isinstance(last.node, Mapping) else {}
-        return {name: entry for name, entry in entries.items() if name != last.key}
+        first, end = last.node.place[:2], last.node.place[2:]
+        return {
+            name: (key, value)
+            for name, (key, value) in entries.items()
+            if name != last.key and first <= key.place[:2] <= end
+        }
 
     @property
     def x(self) -> TensorType | None:
