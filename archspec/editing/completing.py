@@ -17,21 +17,35 @@ where what comes in is not known, nothing is known of shapes, and all that the l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from archspec.editing.grammar import NOTHING, Slot, slot_at
+from pydantic import ValidationError
+
+from archspec.editing.grammar import NOTHING, Slot, kind_or_none, slot_at
 from archspec.editing.marking import Marked, find_marked
 from archspec.editing.offers import entries, expressions, fields, files, names, values
 from archspec.editing.offers.item import Asked, Completion, sorted_items
 from archspec.editing.positions import Position
 from archspec.editing.probing import probed
+from archspec.kinds import FAMILIES, kind_names
 from archspec.loading import without_collection
 from archspec.located import locate
 
 if TYPE_CHECKING:
     from archspec.editing.analysis import Analysis
 
-__all__ = ["Completion", "completions"]
+__all__ = ["Completion", "completions", "prepare"]
+
+
+def prepare() -> None:
+    """Loads what the first completion would wait for: every kind, and what validates it."""
+    for family in FAMILIES:
+        for name in kind_names(family):
+            kind = kind_or_none(family, name)
+            if kind is not None:
+                with suppress(ValidationError):
+                    kind.model_validate({})
 
 
 def completions(analysis: Analysis, position: Position, focus: str = "") -> list[Completion]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archspec import loading
+from archspec.editing.completing import prepare
 from archspec.editing.scanning import open_at_end
+from archspec.elaborate import elaborate
 from archspec.expressions import FUNCTIONS
 from archspec.kinds import kind_names
 from archspec.spec.network import SECTIONS
@@ -26,6 +30,7 @@ from tests.editing.cursors import (
     offered_in,
     opened,
 )
+from tests.effort import calls
 
 HEAD = """archspec: 1
 name: written
@@ -369,6 +374,30 @@ def test_expressions() -> None:
     assert "i" in labels(HEAD + "  - repeat:\n      times: 2\n      as: i\n      layers:\n        - dropout: $(¦)\n")
     block = HEAD.replace("kernel: 3}\n", "kernel: $(¦)}\n", 1)
     assert {"filters", "input", "width"} <= set(labels(block)) and "kernel" not in labels(block)
+
+
+# How much is done.
+
+
+def test_a_network_is_made_once_for_whatever_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is offered in a block of ResNet-152 is tried where it stands, and the network is not made anew for it."""
+    path = ZOO / "resnet.yaml"
+    text = path.read_text()
+    before = text.index("conv: {filters: $(inner), kernel: 3")
+    workspace = opened(text[:before] + text[text.index("\n", before) :], path, "resnet152")
+    workspace.analysis(path)
+    made = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        made.append(given)
+        return elaborate(*given, **named)
+
+    monkeypatch.setattr(loading, "elaborate", counted)
+    prepare()
+    assert len(offered_in(workspace, path, before)) > 50
+    assert len(made) == 1
+    # It is 250,000 calls of functions, where the network alone has 515 layers.
+    assert calls(lambda: offered_in(workspace, path, before)) < 400_000
 
 
 # Whatever stands there.

@@ -174,12 +174,11 @@ def held(path: Path, places: int, items: int, seed: int) -> int:
     return check(path, rnd.sample(all_cuts, min(places, len(all_cuts))), text, variants or [None], items, seed)
 
 
-@pytest.mark.parametrize("path", [path for path in SPECS if len(path.read_text()) < 4_000], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in SPECS if len(path.read_text()) < 2_500], ids=lambda path: path.stem)
 def test_what_stood_there_is_offered_and_nothing_that_is_wrong(path: Path) -> None:
     held(path, places=3, items=2, seed=0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_at_many_places_of_all_specs(seed: int) -> None:
-    assert sum(held(path, places=3, items=3, seed=seed) for path in SPECS) > 100
+def test_at_many_places_of_all_specs() -> None:
+    assert sum(held(path, places=2, items=3, seed=1) for path in SPECS) > 60

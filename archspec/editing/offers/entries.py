@@ -24,6 +24,8 @@ MAX_VALUES = 5
 """Values of each field that are tried."""
 MAX_TRIED = 24
 """Ways to give a kind what it needs that are tried, before it is said not to fit."""
+WRONG_KIND = "E302"
+"""What is found of a layer that takes no maps, signals or vectors, whatever its fields are."""
 MAX_PARTNERS = 6
 """Earlier layers that a join is tried with, the latest first."""
 
@@ -66,6 +68,8 @@ def _entry(asked: Asked, name: str, what: What) -> Iterator[Completion]:
         if new_entry is None:
             continue
         fit = asked.fits(new_entry)
+        if fit is None and asked.refused == {WRONG_KIND}:
+            return
         if fit is None:
             continue
         snippet = None

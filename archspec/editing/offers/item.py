@@ -74,6 +74,8 @@ class Asked:
         self.probe = probe
         self.fill: Mapping | None = None
         """Fields that the entry needs and lacks, with values, so that what else is wrong with it comes to light."""
+        self.refused: set[str] = set()
+        """The codes of what was wrong with what last did not fit."""
         self._codes: dict[int, set[str]] = {}
 
     @cached_property
@@ -172,6 +174,7 @@ class Asked:
                 break
             tried = place.tried(entry)
             if tried.codes - self._codes_without(number):
+                self.refused = tried.codes
                 return None
             arrow = tried.arrow if number == 0 else arrow
             sure = tried.result == place.made
