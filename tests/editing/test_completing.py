@@ -396,7 +396,7 @@ def test_a_network_is_made_once_for_whatever_is_offered(monkeypatch: pytest.Monk
     prepare()
     assert len(offered_in(workspace, path, before)) > 50
     assert len(made) == 1
-    # It is 250,000 calls of functions, where the network alone has 515 layers.
+    # It is 250,000 calls of functions, where the network alone has 514 layers.
     assert calls(lambda: offered_in(workspace, path, before)) < 400_000
 
 
