@@ -16,6 +16,7 @@ written anew here, and the result is parsed and held to what was there, event fo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.diagnostics import Edit, Source, Span
@@ -138,7 +139,7 @@ def _hold(before: str, after: str, reason: str) -> None:
 class _Writer:
     """Writes a text's lines anew, token by token."""
 
-    def __init__(self, text: str, tokens: list[Token]) -> None:
+    def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self.text = text
         self.tokens = tokens
         self.starts = [0, *(match.end() for match in YAML_BREAK.finditer(text))]

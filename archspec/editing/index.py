@@ -355,7 +355,12 @@ class Index:
         found: list[Scalar] = []
         if section == "weights":
             for _, _, one in node.items():
-                names = one.get("names") if isinstance(one, Mapping) else None
+                names, args = (one.get(word) if isinstance(one, Mapping) else None for word in ("names", "args"))
+                for name, key, value in args.items() if isinstance(args, Mapping) else ():
+                    symbol = self.argument(name, variant)
+                    if symbol is not None:
+                        self.note_scalar(symbol, key)
+                        self._value(symbol, value, Sight(self, variant))
                 found += [key for _, key, _ in names.items()] if isinstance(names, Mapping) else []
         elif section == "train":
             begin, mesh = node.get("init_from"), node.get("mesh")

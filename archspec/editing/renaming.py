@@ -40,8 +40,14 @@ _VARIANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 _ANCHOR = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 _ARTICLED = {
-    **{"layer": "a layer", "block": "a block", "argument": "an argument", "variable": "a variable"},
-    **{"input": "an input", "output": "an output", "variant": "a variant", "anchor": "an anchor"},
+    "layer": "a layer",
+    "block": "a block",
+    "argument": "an argument",
+    "variable": "a variable",
+    "input": "an input",
+    "output": "an output",
+    "variant": "a variant",
+    "anchor": "an anchor",
 }
 
 

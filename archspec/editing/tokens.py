@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from archspec.editing.positions import YAML_BREAK, Lines, Position
@@ -49,7 +50,8 @@ def events(text: str) -> list[tuple[Any, ...]]:
     return [(type(event).__name__, *(getattr(event, name, None) for name in names)) for event in read(text, "parse")]
 
 
-def tokens(text: str) -> list[Token]:
+@lru_cache(maxsize=32)
+def tokens(text: str) -> tuple[Token, ...]:
     """The tokens of a text that is YAML. Raises `NotYamlError`."""
     read(text, "parse")
     lines = Lines(text)
@@ -66,7 +68,7 @@ def tokens(text: str) -> list[Token]:
             end = start
         value = getattr(token, "value", "")
         found.append(Token(kind, start, end, token.start_mark.column, value if isinstance(value, str) else ""))
-    return found
+    return tuple(found)
 
 
 def comments(text: str) -> list[tuple[int, str]]:

