@@ -24,7 +24,9 @@ def page() -> str:
 
     parser = _parser()
     (parsers,) = (item.choices for item in parser._actions if isinstance(item, argparse._SubParsersAction))
-    lines = [HEAD, *table(("command", ""), [(f"[`{name}`](#{name})", own.help) for name, own in COMMANDS.items()])]
+    options = [item for item in parser._actions if item.option_strings and item.dest != "help"]
+    lines = [HEAD, *table(("without a command", ""), [_option(item)[:2] for item in options]), ""]
+    lines += [*table(("command", ""), [(f"[`{name}`](#{name})", own.help) for name, own in COMMANDS.items()])]
     for name, own in COMMANDS.items():
         lines += [
             "",
