@@ -16,6 +16,7 @@ import archspec
 from archspec.diagnostics import Diagnostic
 from archspec.editing.analysis import Analysis, of_all_variants
 from archspec.editing.calls import focus_at
+from archspec.editing.completing import prepare
 from archspec.editing.language import described
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import Converter
@@ -212,6 +213,7 @@ def watching() -> types.Registration:
 def warm_up() -> None:
     """Makes what the first hover and the like would wait for, and keeps what is there from being looked through."""
     described(())
+    prepare()
     gc.collect()
     gc.freeze()
 
