@@ -123,4 +123,11 @@ CODES = (
         "`git log --oneline` lists revisions; in a shallow clone `git fetch --unshallow` fetches the older ones.",
         commands=("archspec diff HEAD~1000",),
     ),
+    Code(
+        "E116",
+        "a spec in a newer version of the language",
+        "`archspec: 2` may mean other things by the same words, so nothing of such a file is read: docs/versions.md.",
+        "`pip install --upgrade archspec-jax`, or the version of the spec from before it was brought up to date.",
+        "archspec: 2\nname: net\ninput: {height: 8, width: 8, channels: 3}\nlayers: [flatten, {dense: 10}]\n",
+    ),
 )

@@ -7,13 +7,14 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec import __version__
 from archspec.diagnostics import Findings, Span, did_you_mean, listed
 from archspec.expressions import MISSING, Environment
 from archspec.located import Located, Scalar, is_null, merged
 from archspec.located import Mapping as LocatedMapping
 from archspec.source import is_file, is_folder, read_file, real
 from archspec.spec.arguments import Argument, bind, declared
-from archspec.spec.network import SECTIONS, VARIANT_SECTIONS
+from archspec.spec.network import LANGUAGE_VERSION, SECTIONS, VARIANT_SECTIONS
 
 if TYPE_CHECKING:
     from archspec.spec.importing import Libraries
@@ -161,6 +162,13 @@ class _Opener:
         if root is None:
             return None
         self.known[path] = root
+        version = root.get("archspec")
+        if isinstance(version, Scalar) and type(version.value) is int and version.value > LANGUAGE_VERSION:
+            # What else is wrong with it, nobody can say who does not know the version.
+            what = f"this is version {version.value} of the language, and archspec {__version__} reads {LANGUAGE_VERSION}"
+            help = ["a newer archspec reads it: `pip install --upgrade archspec-jax`"]
+            self.findings.error("E116", what, version.span, help=help)
+            return None
         imports: list[Scalar] = []
         if "import" in root.entries:
             from archspec.spec.importing import imported_paths
