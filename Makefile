@@ -8,7 +8,7 @@ RUN ?= runs/lenet5
 CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
-.PHONY: train test test-slow test-jax check lint types types-js site notebooks clean
+.PHONY: train test test-slow test-jax check lint types types-js site notebooks dist clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
@@ -53,6 +53,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("archspec needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
+# The wheel and the source distribution, in dist/, with what indexes ask of them checked. CONTRIBUTING.md has the list of a release.
+dist: $(VENV)/.installed-dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	$(INSTALL) --editable .
 	$(BIN)/python -m compileall -q archspec
@@ -63,9 +69,13 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml $(CONSTRAINT)
 	$(BIN)/python -m compileall -q archspec
 	touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-dist: $(VENV)/bin/python
+	$(INSTALL) 'build>=1.2' 'twine>=6'
+	touch $@
+
 $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
 	$(INSTALL) --editable '.[docs]'
 	touch $@
 
 clean:
-	rm -rf site $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf site dist $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -165,7 +165,9 @@ class _Opener:
         version = root.get("archspec")
         if isinstance(version, Scalar) and type(version.value) is int and version.value > LANGUAGE_VERSION:
             # What else is wrong with it, nobody can say who does not know the version.
-            what = f"this is version {version.value} of the language, and archspec {__version__} reads {LANGUAGE_VERSION}"
+            what = (
+                f"this is version {version.value} of the language, and archspec {__version__} reads {LANGUAGE_VERSION}"
+            )
             help = ["a newer archspec reads it: `pip install --upgrade archspec-jax`"]
             self.findings.error("E116", what, version.span, help=help)
             return None

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from archspec.diagnostics import count
 from archspec.fields import (
@@ -41,10 +41,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
+def _whole(value: Any) -> Any:
+    """Of truths and numbers with a point a text: they equal whole numbers, and are no versions."""
+    return value if type(value) is int else str(value)
+
+
 class Header(Section):
     """What stands at the top of a spec."""
 
-    archspec: Annotated[Literal[1], Field(description="version of the language, 1")]
+    archspec: Annotated[Literal[1], BeforeValidator(_whole), Field(description="version of the language, 1")]
     name: Annotated[ShortName, Field(description="short name; also names the run folder")]
     title: Annotated[Text, Field(description="one line for people")] = ""
     paper: Annotated[Text, Field(description="where the network was published")] = ""
