@@ -209,8 +209,12 @@ class Index:
         """Goes through the file. Its base and imports are known by now."""
         self._declare()
         self._anchors()
-        for name, block in self.blocks.items():
-            node = self._section("blocks", name)
+        nodes = [(block, self._section("blocks", name)) for name, block in self.blocks.items()]
+        for block, node in nodes:
+            if isinstance(node, Mapping):
+                self._declare_block(block, node)
+        # Blocks may call those that stand behind them.
+        for block, node in nodes:
             if isinstance(node, Mapping):
                 self._block(block, node)
         sight = Sight(self)
@@ -277,7 +281,8 @@ class Index:
                 definition = token.kind == "AnchorToken"
                 self.note(known[token.value], token.start + 1, token.end, definition=definition)
 
-    def _block(self, block: BlockNames, node: Mapping) -> None:
+    def _declare_block(self, block: BlockNames, node: Mapping) -> None:
+        """The names of a block's arguments and inputs."""
         args, inputs = node.get("args"), node.get("inputs")
         below = next((found for base in self.below(None) if (found := base.block(block.symbol.name))), None)
         for name, key, _ in args.items() if isinstance(args, Mapping) else ():
@@ -288,6 +293,10 @@ class Index:
             if isinstance(item, Scalar) and isinstance(item.value, str):
                 symbol = block.inputs.setdefault(item.value, Symbol("input", item.value))
                 self.note_scalar(symbol, item, definition=True)
+
+    def _block(self, block: BlockNames, node: Mapping) -> None:
+        """The layers of a block, and the defaults of its arguments."""
+        args = node.get("args")
         sight = Sight(self, None, dict(block.arguments), block.inputs)
         for name, _, value in args.items() if isinstance(args, Mapping) else ():
             self._value(block.arguments[name], value, sight)

@@ -315,6 +315,12 @@ def test_what_is_not_renamed(project: Project, file: str, words: str, within: in
         project.renamed(file, words, new, within)
 
 
+def test_a_block_may_call_one_that_stands_behind_it(tmp_path: Path) -> None:
+    text = BASE.replace("blocks:\n  unit", "blocks:\n  pair: {layers: [{unit: {filters: 4}}]}\n  unit")
+    project = Project(tmp_path, blocks=BLOCKS, base=text)
+    assert project.defined("base", "filters: 4}}", 0) == ["base:9 filters *"]
+
+
 def test_names_that_expressions_make_are_not_renamed(tmp_path: Path) -> None:
     text = BASE.replace("name: stem,", "name: $('stem'),")
     project = Project(tmp_path, blocks=BLOCKS, base=text)
