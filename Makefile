@@ -8,23 +8,30 @@ RUN ?= runs/lenet5
 CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
+# Two workers for two cores. Each begins with one half of the tests and takes some of the other's when it is done: a module's
+# fixtures are made by one of them, and a test that takes long does not hold up those behind it.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
+# Programs are compiled without LLVM's optimisations, in three quarters of the time.
+PLAIN = XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)"
+
 .PHONY: train test test-slow test-jax check lint types types-js site notebooks dist clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
 
-# Every test that is not marked slow. Programs are compiled without LLVM's optimisations, in three quarters of the time;
-# test-slow and test-jax are of programs as users run them.
+# Every test that is not marked slow. Programs as users run them are those of test-slow.
 test: $(VENV)/.installed-test
-	XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)" $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(PLAIN) $(PYTEST) -m "not slow"
 
-# Those that are.
+# Those that are, but for those that take minutes: `pytest -m minutes` runs these.
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 -m "slow and not minutes"
+	$(PYTEST) -m "slow and not minutes"
 
-# Those of `make test` that touch JAX and what lies below it: for other versions of these.
+# Those of `make test` that touch JAX and what lies below it: for other versions of these, whose functions and XLA's passes
+# are what differs. LLVM's optimisations are left to the recorded outputs of whole networks, which are compared once more.
 test-jax: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 -m "jax and not slow"
+	$(PLAIN) $(PYTEST) -m "jax and not slow"
+	$(PYTEST) -m "not slow" tests/weights/test_golden.py
 
 check: lint types test
 

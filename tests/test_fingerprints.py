@@ -13,6 +13,7 @@ import pytest
 from archspec.graph import Graph
 from archspec.loading import load
 from archspec.reports import report
+from tests.by_hand import by_hand
 from tests.record_fingerprints import (
     JAX,
     NETWORKS,
@@ -31,7 +32,15 @@ GRAPHS, PROGRAMS = read("graphs"), read("programs")
 TRACED_OFTEN = [name for name in NETWORKS if name in FIGURES and FIGURES[name].traced]
 """Those that have, together, every kind of layer; the others of the sample are traced in the slow tests."""
 
-SAMPLE = [name if name in TRACED_OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in TRACED]
+BY_HAND = {
+    "nasnet_a_mobile", "inception_resnet_v2", "densenet_bc_100_12", "resnet50_v1", "densenet121", "efficientnet_v2_s",
+    "wide_resnet50_2", "inception_v3", "mnasnet1_0",
+}  # fmt: skip
+"""They take from 6 to 16 s each."""
+
+SAMPLE = by_hand(
+    [pytest.param(name, id=name, marks=() if name in TRACED_OFTEN else pytest.mark.slow) for name in TRACED], BY_HAND
+)
 
 UNTRACED = {"identity", "pad", "scale"}
 """They are one operation each, and the networks that have them take 5 s to trace."""

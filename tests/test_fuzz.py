@@ -171,13 +171,13 @@ SEEDS = st.integers(0, 2**40)
 TREE, TIMES = st.integers(0, len(TREES) - 1), st.integers(1, 4)
 
 
-@settings(quiet, max_examples=100)
+@settings(quiet, max_examples=60)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
     answer_mutated(tmp_path_factory, seed, TREES[base], times)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @settings(quiet, max_examples=1000)
 @given(seed=SEEDS, base=TREE, times=TIMES)
 def test_many_mutated_specs_are_answered(tmp_path_factory: Any, seed: int, base: int, times: int) -> None:
@@ -190,7 +190,7 @@ def test_mutated_bytes_are_answered(tmp_path_factory: Any, seed: int, base: int)
     answer_bytes(tmp_path_factory, seed, base)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @settings(quiet, max_examples=500)
 @given(seed=SEEDS, base=TREE)
 def test_many_mutated_bytes_are_answered(tmp_path_factory: Any, seed: int, base: int) -> None:

@@ -267,8 +267,19 @@ def digits() -> tuple[Any, list[Batch]]:
     return spec, list(source.batches(order))
 
 
+TRAINED = ("adam", "adamw", "lbfgs", "lion", "novograd", "radam", "rmsprop", "rprop", "sgd")
+"""Those that the slow tests train with; each kind is held to Optax's own function without a compiled step above."""
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "polyak_sgd" else pytest.mark.slow) for name in ALIASES]
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=() if name == "polyak_sgd" else pytest.mark.slow if name in TRAINED else pytest.mark.minutes,
+        )
+        for name in ALIASES
+    ],
 )
 def test_every_optimiser_trains_and_compiles_once(digits: tuple[Any, list[Batch]], name: str) -> None:
     spec, batches = digits

@@ -18,6 +18,7 @@ from archspec.rolling import Rolled, rolled
 from archspec.spec.writing import sections_of
 from archspec.zoo import zoo_networks
 from tests.effort import growth
+from tests.zoo import SAMPLE
 
 EITHER_WAY = ("add", "multiply", "maximum", "average")
 
@@ -116,7 +117,11 @@ def caffe(index: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "named"), [(name, caffe if at % 9 == 0 else None) for at, name in enumerate(zoo_networks())]
+    ("name", "named"),
+    [
+        pytest.param(name, caffe if at % 9 == 0 else None, marks=() if name in SAMPLE else pytest.mark.minutes)
+        for at, name in enumerate(zoo_networks())
+    ],
 )
 def test_zoo(name: str, named: Callable[[int], str] | None, tmp_path: Path) -> None:
     graph = load(name).graph()

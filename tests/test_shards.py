@@ -371,6 +371,7 @@ def steps_of_devices_are_those_of_one() -> None:
 STEPS = steps_of_devices_are_those_of_one.__name__
 
 
+@pytest.mark.slow
 def test_on_simulated_devices() -> None:
     names = [name for name in CASES if name != STEPS]
     assert came_to(__name__, names, 300) == dict.fromkeys(names, "")

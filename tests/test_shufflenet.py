@@ -36,6 +36,6 @@ def test_it_is_drawn_and_its_units_learn_digits(tmp_path: Path) -> None:
     assert second < first < 2.3
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_the_example_learns_digits(tmp_path: Path) -> None:
     assert trained(str(EXAMPLE), tmp_path / "run", "train.epochs=2")[1] < 0.7

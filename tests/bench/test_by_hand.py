@@ -21,6 +21,7 @@ from archspec.loading import load, open_spec
 from archspec.lower import outline
 from archspec.nn.dropout import Dropout
 from archspec.spec.overrides import parse_input
+from tests.by_hand import by_hand
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -175,7 +176,7 @@ def undropped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", by_hand(SIZES, {"fcn8s", "googlenet", "resnext50_32x4d", "resnet50"}))
 def test_values_are_those_of_the_spec(name: str, undropped: None) -> None:
     """In evaluation; GoogLeNet's in training, with its heads."""
     pair = Pair(name, SIZES[name], train=name == "googlenet")
@@ -186,7 +187,7 @@ def test_values_are_those_of_the_spec(name: str, undropped: None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet5", "segnet_basic"])
+@pytest.mark.parametrize("name", ["lenet5", pytest.param("segnet_basic", marks=pytest.mark.minutes)])
 def test_gradients_are_those_of_the_spec(name: str) -> None:
     """In training, by all arrays. Of deep ones a rectifier's input next to 0 makes too much of rounding."""
     pair = Pair(name, SIZES[name], train=True)

@@ -199,7 +199,7 @@ def test_20_000_layers_that_share(write: Write) -> None:
     assert len(graph.nodes) > 20_000 and "step ×4,999" in texts(drawn)
 
 
-@settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_generated_networks_that_share_in_any_way(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     graph = generated(data, tmp_path_factory.mktemp("specs"), ("input",), ("left", "right"))

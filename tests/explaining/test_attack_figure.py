@@ -15,7 +15,7 @@ from archspec.training.run import train
 DOCS = Path(__file__).parents[2] / "docs" / "explain.md"
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_one_step_takes_lenet5_under_30_percent(tmp_path: Path) -> None:
     """≥ 97.5 % before and < 30 % after; processors round otherwise, so a run elsewhere ends at other weights."""
     spec = open_spec("lenet5", [python_override(("train", "seed"), 1)])

@@ -177,7 +177,7 @@ with np.load("samples.npz") as samples:
 
 @pytest.mark.slow
 @needs_converter
-@pytest.mark.parametrize("name", ["lenet5", "resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", pytest.param("mobilenet_v2", marks=pytest.mark.minutes)])
 def test_networks_are_within_a_hundred_thousandth(name: str, tmp_path: Path) -> None:
     written = export(name, "tflite", tmp_path / "net.tflite", litert=Path(LITERT or ""))
     assert written.about["relative_difference"] < 1e-5

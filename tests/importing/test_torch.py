@@ -171,7 +171,15 @@ def test_a_module_at_hand_becomes_a_spec() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet5", "resnet18", "squeezenet1_1", "shufflenet_v2_x0_5", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lenet5",
+        "resnet18",
+        "shufflenet_v2_x0_5",
+        *(pytest.param(name, marks=pytest.mark.minutes) for name in ("squeezenet1_1", "mobilenet_v3_small")),
+    ],
+)
 def test_source_that_is_traced_comes_back(name: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     file = tmp_path / f"{name}.py"

@@ -102,7 +102,7 @@ def test_a_small_network_has_the_collectives_that_are_planned_and_no_other(write
 MESHES = ["data=8", "data=4,fsdp=2", "fsdp=8", "spatial=2,data=4"]
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize(("name", "size", "batch"), [("resnet20", (32, 32), 64), ("segnet_basic", (96, 96), 16)])
 def test_networks_of_the_zoo_have_the_collectives_that_are_planned(
     write: Write, name: str, size: tuple[int, int], batch: int

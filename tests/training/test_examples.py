@@ -19,8 +19,8 @@ FOLDER = Path(__file__).parents[2] / "specs" / "examples"
         pytest.param("digit_and_number", "digit_sums", 100, [], marks=pytest.mark.slow),
         ("waveforms", "waveforms", 100, []),
         pytest.param("digit_angle", "rotated_digits", 400, [], marks=pytest.mark.slow),
-        pytest.param("digit_autoencoder", "rotated_digits", 100, [], marks=pytest.mark.slow),
-        pytest.param("digit_sets", "digit_sets", 60, [], marks=pytest.mark.slow),
+        pytest.param("digit_autoencoder", "rotated_digits", 100, [], marks=pytest.mark.minutes),
+        pytest.param("digit_sets", "digit_sets", 60, [], marks=pytest.mark.minutes),
         pytest.param("unet_digits", "digit_canvas", 24, ["args.width=4"], marks=pytest.mark.slow),
     ],
 )
@@ -56,7 +56,7 @@ def test_the_unet_of_the_paper_is_counted_and_drawn(tmp_path: Path) -> None:
     assert main(["draw", "unet", "--output", str(tmp_path / "net.svg")]) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.parametrize(
     ("name", "figure", "least", "most"),
     [
@@ -81,7 +81,7 @@ def test_waveforms_are_told_apart(tmp_path: Path) -> None:
     assert last["validation"]["top1"] > 0.93
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_without_shortcuts_thirty_two_layers_learn_less(tmp_path: Path) -> None:
     """As docs/lecture.md has it after two epochs, 94.7 and 62.2 %; here after one."""
     reached = {}

@@ -103,7 +103,10 @@ def test_what_a_spec_says(write: Write) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "batch", "share"), [("resnet20", 64, 0.6), ("mobilenet_v2", 8, 0.75)])
+@pytest.mark.parametrize(
+    ("name", "batch", "share"),
+    [("resnet20", 64, 0.6), pytest.param("mobilenet_v2", 8, 0.75, marks=pytest.mark.minutes)],
+)
 def test_xla_compiles_what_is_chosen_to_what_was_predicted(name: str, batch: int, share: float) -> None:
     """Ratios of jax 0.10.2: 1.01, 1.00."""
     spec = load(name)

@@ -138,8 +138,8 @@ def seen(said: list[list[dict[str, Any]]], parts: int) -> dict[tuple[int, int], 
     return {at: [number for index in own for number in index] for at, own in found.items()}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.minutes)])
+@pytest.mark.minutes
+@pytest.mark.parametrize("workers", [0, 2])
 def test_every_sample_is_seen_once_also_where_other_processes_go_on(workers: int, tmp_path: Path, data: Path) -> None:
     """Ended in the middle of an epoch of two processes, gone on with by one, and then by four."""
     path, folder = spec(tmp_path, data, workers), str(tmp_path / "run")

@@ -51,7 +51,7 @@ def plain(state: State, *parts: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("parts", [pytest.param(1, marks=pytest.mark.minutes), 2])
 def test_a_line_search_is_given_the_gradients_of_the_step(write: Write, parts: int) -> None:
     """Of targets so near that without the loss's scale most gradients are 0 in float16."""
     spec = load(write(NETWORK.format(norm="", data="mnist5k", more="float16")))

@@ -40,7 +40,7 @@ train: {{batch_size: 8, optimiser: {{sgd: {{learning_rate: 0.1}}}}{more}}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("parts", [pytest.param(1, marks=pytest.mark.minutes), 2])
 def test_steps_are_the_same_with_batch_norm_dropout_and_indices(write: Write, parts: int) -> None:
     rng = np.random.default_rng(0)
     batch = Batch(

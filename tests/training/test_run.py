@@ -90,7 +90,7 @@ def test_same_command_same_bits(write: Write, digits: Path, tmp_path: Path) -> N
     assert not equal(one.params, train(other, tmp_path / "c", progress=False).params)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes  # tests/runs/test_killing.py kills runs at other moments, too
 def test_a_killed_run_ends_with_the_same_bits(write: Write, digits: Path, tmp_path: Path) -> None:
     spec = net(write, digits, epochs=12)
     whole = train(load(spec), tmp_path / "whole", progress=False)

@@ -95,7 +95,7 @@ def net(write: Write, folder: Path, weights: str = "null", **changes: str) -> Pa
     return write(text)
 
 
-@pytest.mark.parametrize("weights", ["null", "median_frequency", "[1, 2, 2]"])
+@pytest.mark.parametrize("weights", ["null", "median_frequency", pytest.param("[1, 2, 2]", marks=pytest.mark.minutes)])
 def test_a_network_learns_and_says_how_well(write: Write, folder: Path, tmp_path: Path, weights: str) -> None:
     result = train(load(net(write, folder, weights)), tmp_path / "run", progress=False)
     assert result.mean_iou is not None

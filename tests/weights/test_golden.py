@@ -19,6 +19,7 @@ from archspec.runs.imports import read_import
 from archspec.weights.folder import import_weights
 from archspec.weights.layout import order_of, orders, to_torch_shape
 from archspec.weights.naming import PLAIN, namings
+from tests.by_hand import by_hand
 from tests.weights.rule import recorded_names, tensor
 from tests.zoo import FILES, Golden
 
@@ -26,12 +27,20 @@ FOLDER = Path(__file__).parents[1] / "golden"
 TOLERANCE = 1e-4
 """Of the largest logit."""
 
-CASES = [
+BY_HAND = {
+    "prelu_net_a", "nasnet_a_large", "convnext_tiny", "senet154", "vgg16_bn", "vgg11", "alexnet_one_weird_trick",
+    "inception_resnet_v2",
+    "inception_v4", "efficientnet_v2_s", "wide_resnet50_2", "deeplabv3_resnet50", "se_resnext50_32x4d",
+}  # fmt: skip
+"""They take from 6 to 40 s each, and have no kind of layer that no other has."""
+
+NETWORKS = [
     pytest.param(stem, name, figures.golden, marks=() if figures.golden.often else pytest.mark.slow, id=name)
     for stem, entries in FILES.items()
     for name, figures in entries.items()
     if figures.golden is not None
 ]
+CASES = by_hand(NETWORKS, BY_HAND)
 
 
 def recorded(stem: str, network: str, golden: Golden) -> dict[str, np.ndarray]:

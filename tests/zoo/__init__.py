@@ -111,5 +111,5 @@ SAMPLE = [name for name, figures in FIGURES.items() if figures.sample]
 
 
 def sampled(names: Iterable[str]) -> list[Any]:
-    """Parameters of a test: all names, those that are not of the sample among the slow tests."""
-    return [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    """Parameters of a test: all names, those that are not of the sample among the tests that are run by hand."""
+    return [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.minutes) for name in names]
