@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,10 @@ def imports_of(module: str, tree: ast.AST, top: bool = True) -> Iterator[Import]
             yield from imports_of(module, node, top and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-IMPORTS = [item for module, path in MODULES.items() for item in imports_of(module, ast.parse(path.read_text("utf-8")))]
+@cache
+def imports() -> list[Import]:
+    """Those of all modules; read by the test that asks, and not by each process that collects."""
+    return [item for module, path in MODULES.items() for item in imports_of(module, ast.parse(path.read_text("utf-8")))]
 
 
 def section(title: str) -> str:
@@ -101,18 +105,18 @@ def test_every_package_has_its_layer() -> None:
 
 
 def test_packages_import_downwards_only() -> None:
-    assert problems(IMPORTS) == []
+    assert problems(imports()) == []
 
 
 def test_what_goes_upwards_is_listed_and_there() -> None:
-    used = {item.packages for item in IMPORTS}
+    used = {item.packages for item in imports()}
     assert upward() <= used, "ARCHITECTURE.md lists an import that is no more"
 
 
 def test_private_modules_stay_in_their_package() -> None:
     found = [
         f"{item.source} imports {item.target}"
-        for item in IMPORTS
+        for item in imports()
         if item.packages[0] != item.packages[1]
         and any(part.startswith("_") for part in item.target.split("."))
         and (item.packages[0], item.target) not in GIVEN
@@ -142,7 +146,7 @@ def test_the_picture_names_what_there_is_and_points_downwards() -> None:
         for name in re.findall(r"(?:├──|└──|,) *(\w+(?:\.py|/))", line)
     ]
     assert len(users) >= 5
-    takes = {item.packages for item in IMPORTS}
+    takes = {item.packages for item in imports()}
     # Each takes the graph, straight or through what it lies on, and the graph takes none of them at import.
     reach = {"graph"}
     while more := {source for source, target in takes if target in reach and source not in reach}:
