@@ -55,6 +55,12 @@ site: $(VENV)/.installed-docs
 notebooks: $(VENV)/.installed-test
 	$(BIN)/python -m tests.notebooks.executing
 
+# The extension for VS Code, checked, as editors/vscode/dist/archspec.vsix: `code --install-extension` takes it.
+vscode:
+	npm --prefix editors/vscode ci --ignore-scripts
+	npm --prefix editors/vscode run check
+	npm --prefix editors/vscode run package
+
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "archspec needs Python 3.11 or newer with venv; set PYTHON=…"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit("archspec needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
@@ -85,4 +91,4 @@ $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 clean:
-	rm -rf site dist $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf site dist editors/vscode/dist editors/vscode/node_modules $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
