@@ -79,6 +79,12 @@ def label_of(trace: Trace, visit: Visit) -> str:
     return f"{shape} · {params:,}" if params else shape
 
 
+def absence(trace: Trace, visit: Visit) -> str:
+    """Why an entry has no label: `when` left it out, or what comes into it is wrong already, or it is itself."""
+    known = bool(visit.result) and all(trace.type_of(value) is not None for value in visit.result)
+    return "left out here by `when`" if known and _left_out(visit) else "not known yet"
+
+
 def _left_out(visit: Visit) -> bool:
     """Whether `when` left it out: nothing came of it, and what was given goes on."""
     return (
@@ -100,7 +106,7 @@ def _tooltip(trace: Trace, shown: Visit, visits: Sequence[Visit]) -> str:
     if len(visits) > 1:
         labels: dict[str, list[str]] = {}
         for visit in visits:
-            labels.setdefault(label_of(trace, visit) or "left out", []).append(visit.path or "the network")
+            labels.setdefault(label_of(trace, visit) or absence(trace, visit), []).append(visit.path or "the network")
         if len(labels) == 1:
             lines.append(f"the same in {count(len(visits), 'call')}")
         else:

@@ -9,7 +9,7 @@ from archspec.diagnostics import Findings, Span, count
 from archspec.editing.analysis import Analysis, Reading
 from archspec.editing.calls import block_of
 from archspec.editing.cursor import Cursor, cursor_at, entries_around, shown_visit
-from archspec.editing.hints import label_of
+from archspec.editing.hints import absence, label_of
 from archspec.editing.language import described
 from archspec.editing.positions import Position, covers
 from archspec.elaborate.trace import Trace, Visit
@@ -97,7 +97,7 @@ def _of_nodes(trace: Trace, visit: Visit, nodes: list[Node]) -> str:
     given = ", ".join(str(trace.type_of(value) or "?") for value in visit.result)
     where = (visit.entry.opened if visit.entry else None) or (nodes[0].path if nodes else "")
     if not label_of(trace, visit):
-        return "left out here by `when`" if not nodes and visit.result == visit.given else "not known yet"
+        return absence(trace, visit)
     macs, params = sum(node.cost.macs for node in nodes), sum(node.params for node in nodes)
     return (
         f"**{where}**: {taken} → {given}\n\n- {count(len(nodes), 'layer')}\n- parameters: {params:,}\n"

@@ -47,13 +47,18 @@ def _of_variants(reading: Reading) -> Iterator[Lens]:
 
 
 def _of_blocks(reading: Reading, focus: str) -> Iterator[Lens]:
-    """A click on a block's lens shows the layers of its next call."""
-    for block, paths in calls(reading).values():
-        if block.key.source is not reading.source:
-            continue
-        place = nearest(paths, focus)
-        title = f"{paths[place]}, {place + 1} of {count(len(paths), 'call')}"
-        following = paths[(place + 1) % len(paths)]
-        if len(paths) > 1:
-            title += f"; show {following}"
-        yield Lens(block.key.span, title, focus=following if len(paths) > 1 else None)
+    """A click on a block's lens shows the layers of its next call; which one is shown is the hint behind its name.
+
+    One that nothing calls says so, since nothing is shown in its body.
+    """
+    called = calls(reading)
+    for block, paths in called.values():
+        if block.key.source is reading.source and len(paths) > 1:
+            following = paths[(nearest(paths, focus) + 1) % len(paths)]
+            yield Lens(block.key.span, f"show the next call: {following}", focus=following)
+    if reading.document is None or reading.spec is None or reading.graph is None:
+        return
+    seen = {block.key.span for block, _ in called.values()}
+    for block in reading.document.blocks.values():
+        if block.key.source is reading.source and block.key.span not in seen:
+            yield Lens(block.key.span, f"not called in {reading.spec.label}")

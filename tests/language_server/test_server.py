@@ -82,7 +82,7 @@ def test_the_body_of_a_block_is_that_of_the_call_under_the_cursor(tmp_path: Path
             for item in await client.text_document_code_lens_async(types.CodeLensParams(about(uri))) or ()
             if item.command and item.command.command == "archspec.showCall"
         ]
-        assert lens.command is not None and lens.command.title == "b, 2 of 2 calls; show a"
+        assert lens.command is not None and lens.command.title == "show the next call: a"
         await client.workspace_execute_command_async(
             types.ExecuteCommandParams(lens.command.command, lens.command.arguments)
         )
