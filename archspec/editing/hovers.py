@@ -198,14 +198,16 @@ def kind_text(name: str, family: str | None = "layers") -> str:
 
 
 def _documented(name: str, about: str, rows: list[tuple[str, str, str]], examples: list[str]) -> str:
+    """A list of the fields and not a table: a terminal shows Markdown as it stands."""
     lines = [f"**{name}**: {about}"]
     if rows:
-        lines += ["", "| field | default | |", "|---|---|---|"]
-        lines += [f"| `{field}` | {_cell(default)} | {_cell(text)} |" for field, default, text in rows]
+        lines += ["", *(_field(*row) for row in rows)]
     if examples:
         lines += ["", "```yaml", *examples[:2], "```"]
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    return describe(text)[1:-1].replace("|", "\\|") if "\n" in text else text.replace("|", "\\|")
+def _field(field: str, default: str, text: str) -> str:
+    value = describe(default)[1:-1] if "\n" in default else default
+    amount = ", required" if value == "required" else f" = `{value}`" if value else ""
+    return f"- `{field}`{amount}{f': {text}' if text else ''}"

@@ -92,6 +92,28 @@ def test_the_body_of_a_block_is_that_of_the_call_under_the_cursor(tmp_path: Path
     talk(tmp_path, conversation)
 
 
+def test_what_nothing_is_shown_of_is_said(tmp_path: Path) -> None:
+    """A layer behind an error is not known, and not left out; a block that nothing calls is said to be so."""
+    text = SPEC.replace(
+        "  - flatten\n",
+        "  - conv: {filters: 8, kernel: 40}\n  - relu\n  - dropout: {rate: 0.5, when: false}\n  - flatten\n",
+    )
+
+    async def conversation(client: Client) -> None:
+        uri = client.open(tmp_path / "net.yaml", text)
+        assert [item.code for item in await client.diagnostics(uri)] == ["E301"]
+        assert (await hovered(client, uri, 15, 5)).startswith("not known yet")
+        whole = text.replace("kernel: 40", "kernel: 3").replace("blocks:\n", "blocks:\n  spare: {layers: [relu]}\n")
+        client.type(uri, whole)
+        assert await client.diagnostics(uri, lambda items: not any(item.code == "E301" for item in items)) == []
+        assert (await hovered(client, uri, 17, 5)).startswith("left out here by `when`")
+        found = await client.text_document_code_lens_async(types.CodeLensParams(about(uri)))
+        titles = {lens.range.start.line + 1: lens.command.title for lens in found or () if lens.command}
+        assert titles[5] == "not called in small"
+
+    talk(tmp_path, conversation)
+
+
 def test_a_half_written_text_keeps_the_last_network(tmp_path: Path) -> None:
     async def conversation(client: Client) -> None:
         uri = client.open(tmp_path / "net.yaml", SPEC)
