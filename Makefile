@@ -14,7 +14,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
 # Programs are compiled without LLVM's optimisations, in three quarters of the time.
 PLAIN = XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)"
 
-.PHONY: train test test-slow test-jax check lint types types-js site notebooks dist clean
+.PHONY: train test test-slow test-jax check lint types types-js site notebooks dist vscode clean
 
 train: $(VENV)/.installed
 	$(BIN)/archspec train specs/zoo/lenet.yaml --workdir $(RUN)
