@@ -61,6 +61,7 @@ workers = ["--set", "train.workers=1"] if "workers" in Train.model_fields else [
 streamed = ["--set", "train.stream=always"] if "stream" in Train.model_fields else []
 run("validate", "net.yaml", "lenet5")
 run("format", "net.yaml")
+run("new", "begun.yaml", "--data", "digits", "--yes")
 run("show", "net.yaml")
 run("report", "net.yaml", "--html", "page.html")
 run("serve", "net.yaml")
@@ -87,6 +88,7 @@ run("weights", "export", "run", "net.safetensors")
 run("weights", "import", "net.yaml", "net.safetensors", "-o", "imported")
 run("export", "run", "--to", "onnx", "-o", "net.onnx")
 run("import", "net.onnx", "-o", "again.yaml")
+run("lsp")  # whose client has nothing to say; it leaves standard output to the protocol
 if "lr-find" in sys.argv[1:]:
     run("lr-find", "net.yaml")
 import archspec, numpy
@@ -127,6 +129,7 @@ def test_no_command_connects_to_another_machine(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, *COMMANDS],
         cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
         env=environment,
         capture_output=True,
         text=True,
