@@ -150,7 +150,16 @@ def test_explain_knows_what_is_no_code(capsys: pytest.CaptureFixture[str]) -> No
     assert "there is no code E310" in ended.err and "E306, E307 and E308" in ended.err and ended.out == ""
     assert main(["explain", "E301", "--layer", "c1"]) == 1
     assert "--layer is for a run" in capsys.readouterr().err
-    assert main(["explain", "runs/lenet5"]) == 2
+    assert main(["explain", "runs/none"]) == 1
+    assert "runs/none is no folder" in capsys.readouterr().err
+    for mistyped in ("E301x", "e31", "E3011"):
+        assert main(["explain", mistyped]) == 1
+        assert f"there is no code {mistyped.upper()}" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_explain_of_a_run_needs_images(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(trained / "runs" / "digits")]) == 2
     assert "required: FILE" in capsys.readouterr().err
 
 

@@ -20,9 +20,10 @@ ALWAYS = ("command", "folder", "images", "format", "plugins", "no_cache", "run",
 
 def are_codes(words: Sequence[Path]) -> bool:
     """Whether the words of a command line are codes of diagnostics, in letters of either size, and not a run's folder
-    that is called so, with images behind it."""
+    that is called so, with images behind it. One that is nearly a code, E30 or E301x, is taken for a mistyped one."""
     if not all(re.fullmatch(r"[A-Za-z]\d{3}", str(word)) for word in words):
-        return False
+        mistyped = len(words) == 1 and re.fullmatch(r"[EWew]\d{1,5}\w?", str(words[0])) is not None
+        return mistyped and not words[0].exists()
     return not (len(words) > 1 and words[0].is_dir() and all(word.exists() for word in words[1:]))
 
 
@@ -53,7 +54,8 @@ def explain_codes(words: Sequence[str], options: argparse.Namespace) -> int:
 def near(name: str, known: Sequence[str]) -> str:
     """The codes that may have been meant, the nearest by number."""
     alike = [code for code in known if code[0] == name[0]] or list(known)
-    nearest = sorted(sorted(alike, key=lambda code: abs(int(code[1:]) - int(name[1:])))[:3])
+    number = int("".join(filter(str.isdigit, name))[:3])
+    nearest = sorted(sorted(alike, key=lambda code: abs(int(code[1:]) - number))[:3])
     return f"the nearest are {listed(nearest, 3)}; docs/diagnostics.md lists them all"
 
 

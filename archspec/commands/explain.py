@@ -128,6 +128,7 @@ def run(options: argparse.Namespace) -> int:
     if are_codes([options.folder, *options.images]):
         return explain_codes([str(word) for word in (options.folder, *options.images)], options)
     if not options.images:
+        check_run(options.folder)
         options.parser.error("the following arguments are required: FILE")
     check_run(options.folder)
     pictures: Path | None = options.pictures or (FOLDER if options.format == "text" and not options.html else None)

@@ -245,7 +245,11 @@ def _classes(folder: Path, parts: dict[str, _Part]) -> _Classes:
             "E505",
             f"in {folder} there are no images in {listed(empty)}",
             notes=passed[:5],
-            help=[f"files end in {USUAL}"],
+            help=[
+                f"files end in {USUAL}",
+                f"or take {'it' if len(empty) == 1 else 'them'} out, if nothing is to be of "
+                f"{'this class' if len(empty) == 1 else 'these classes'}",
+            ],
         )
     made = _Classes(folder, {name: part.files.paths for name, part in parts.items()}, find_images(folder, deep=False))
     if made.files.paths:

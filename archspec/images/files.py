@@ -386,7 +386,7 @@ class Unread(NamedTuple):
     reason: str
 
 
-SKIP = "`on_error: skip` in the dataset leaves them out"
+SKIP = "`on_error: skip` in the dataset leaves out what cannot be read"
 
 
 def unreadable(errors: Sequence[tuple[str, DataError]], of: int, what: str) -> DataError:
@@ -394,8 +394,11 @@ def unreadable(errors: Sequence[tuple[str, DataError]], of: int, what: str) -> D
     unread = [(name, error) for name, error in errors if error.code in ("E521", "E506")]
     told = unread or list(errors)
     first = told[0][1]
-    if len(errors) == 1:
+    if len(errors) == 1 and not unread:
         return first
+    help = [*(first.help or ["download them again, or take them out of the folder"]), SKIP]
+    if len(errors) == 1:
+        return DataError(first.code, first.message, notes=first.notes, help=help)
     names = listed([name for name, _ in told], 20)
     if not unread:
         others = f"{count(len(told) - 1, 'file')} more {'is' if len(told) == 2 else 'are'} not what they should be"
@@ -405,7 +408,7 @@ def unreadable(errors: Sequence[tuple[str, DataError]], of: int, what: str) -> D
         first.code,
         f"{len(told):,} of {of:,} {what} cannot be read: {names}",
         notes=[error.message for _, error in told[:10]],
-        help=[*(first.help or ["download them again, or take them out of the folder"]), SKIP],
+        help=help,
     )
 
 

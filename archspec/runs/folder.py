@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -449,7 +450,10 @@ def open_run(path: Path) -> RunFolder:
     if what is not None:
         help = ["give the folder that `archspec train` printed"]
         if path.suffix in (".yaml", ".yml"):
-            help.append("`archspec.load` reads a spec, which has no weights")
+            help = [
+                f"a spec has no weights: `archspec train {shlex.quote(str(path))}` makes a run of it, and prints its folder",
+                "`archspec.load` reads a spec in Python",
+            ]
         raise DataError("E512", f"{path} {what}", help=help)
     if folder.spec_text is None:
         raise DataError("E513", f"{path / SPEC} cannot be read: it is damaged, or closed to you")

@@ -34,6 +34,14 @@ _FILES = {"csv": "table", "tsv": "table", "npz": "npz"}
 """The dataset that a file is of, by its ending."""
 
 
+def _partly(name: Any, known: Iterable[str]) -> str | None:
+    """The kinds whose names have the name as one word among others, `max_pool` of `pool`: any of them may be meant."""
+    if not isinstance(name, str):
+        return None
+    alike = [kind for kind in known if name.lower() in kind.split("_")]
+    return f"it is one of {listed(alike, 20)}" if alike else None
+
+
 def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, findings: Findings) -> None:
     """Reports a name that is no kind, with the nearest that is."""
     if name == "not_imported":
@@ -54,7 +62,7 @@ def unknown_kind(name: Any, span: Span | None, known: Iterable[str], word: str, 
         "E204",
         f"{describe(name) if not isinstance(name, str) else f'`{name[:60]}`'} is not {article(word)}",
         span,
-        help=[hint] if hint else [f"there are {listed(known, 100)}", OWN],
+        help=[hint] if hint else [_partly(name, known) or f"there are {listed(known, 100)}", OWN],
         mends=mends,
     )
 

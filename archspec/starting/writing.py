@@ -67,21 +67,22 @@ def _head(subject: Subject, file: Path) -> list[str]:
     near = {str(path): where, str(path.parent): relative(path.parent, file.parent)} if path is not None else {}
     lines = [line for said in subject.lines() for line in _comment(_near(said, near))]
     lines += [line for note in subject.notes() for line in _comment(f"Note: {_near(note, near)}")]
+    commands = [
+        (f"report {name}", "shapes, parameters and operations of each layer"),
+        (f"data check {name}", "reads every file once, and says what is wrong"),
+        (f"train {name}", f"trains; the result is in runs/{subject.name}"),
+        (f"eval runs/{subject.name}", "how good it is on what was held out"),
+        (f"predict runs/{subject.name} FILE", "what it says of a file"),
+    ]
+    if subject.look.form == "image":
+        commands.append((f"explain runs/{subject.name} FILE", "where that comes from, as pictures"))
+    width = max(len(command) for command, _ in commands) + 3
     return [
         *_comment(f"Begun by `archspec new` for {where}."),
         "#",
         *lines,
         "#",
-        *(
-            f"#   archspec {command:<32}{what}"
-            for command, what in (
-                (f"report {name}", "shapes, parameters and operations of each layer"),
-                (f"data check {name}", "reads every file once, and says what is wrong"),
-                (f"train {name}", f"trains; the result is in runs/{subject.name}"),
-                (f"eval runs/{subject.name}", "how good it is on what was held out"),
-                (f"predict runs/{subject.name} FILE", "what it says of a file"),
-            )
-        ),
+        *(f"#   archspec {command:<{width}}{what}" for command, what in commands),
     ]
 
 

@@ -348,8 +348,10 @@ def test_images_are_scaled_to_fill_a_size(tmp_path: Path) -> None:
         (["train/a/1.png", "val/b/1.png"], "E507", "b, which"),
         (["1.png"], "E505", "no folders"),
         (["a/1.txt", "b/1.png"], "E505", "no images in a"),
+        (["a/1.txt", "b/1.png"], "E505", "or take it out"),
         (["a/1.png", "a/large.png"], "E507", "`size: [height, width]`"),
         (["a/1.png", "b/broken.png"], "E521", "broken.png"),
+        (["a/1.png", "b/broken.png"], "E521", "on_error: skip"),
         ([], "E505", "there is no folder"),
     ],
 )

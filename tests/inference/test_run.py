@@ -219,7 +219,8 @@ def test_what_is_no_run_is_told(trained: Path, tmp_path: Path, write: Write) -> 
 
     assert "nowhere is no folder" in said(tmp_path / "nowhere")
     assert "holds no run: it has no spec.yaml" in said(tmp_path)
-    assert "`archspec.load` reads a spec" in said(write("input: {features: 3}\nlayers: [{dense: 2}]"))
+    text = said(write("input: {features: 3}\nlayers: [{dense: 2}]"))
+    assert "`archspec.load` reads a spec" in text and "net.yaml` makes a run" in text
     copy = Path(shutil.copytree(trained, tmp_path / "copy"))
     shutil.rmtree(copy / "checkpoints")
     assert "copy has no checkpoint yet" in said(copy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def test_folders_of_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     # The path is as one would write it: from the spec's folder.
     text = (tmp_path / "specs" / "begun.yaml").read_text("utf-8")
     assert "path: ../Zähler und Ziffern #" in text and str(tmp_path) not in text
+
+
+def test_what_comes_next_stands_in_columns(tmp_path: Path) -> None:
+    """However long the spec's name is."""
+    folder = digit_folder(tmp_path / "digits", {0: "zero", 1: "one"}, 6)
+    for name in ("a", "all_of_the_digits_of_this_year"):
+        file = tmp_path / f"{name}.yaml"
+        assert main(["new", str(file), "--data", str(folder), "--yes"]) == 0
+        rows = [line for line in file.read_text("utf-8").splitlines() if line.startswith("#   archspec ")]
+        parted = [re.split(r"  +(?=\w)", row.removeprefix("#   archspec ")) for row in rows]
+        assert [row[0].split()[0] for row in parted] == ["report", "data", "train", "eval", "predict", "explain"]
+        assert all(len(row) == 2 for row in parted)
+        assert len({row.index(said) for row, (_, said) in zip(rows, parted, strict=True)}) == 1
 
 
 @pytest.mark.parametrize(
