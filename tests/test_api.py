@@ -76,7 +76,7 @@ def test_errors_are_one_exception_with_all_diagnostics(write: Write) -> None:
     assert {item.code for item in error.value.diagnostics} == {"E204", "E206"}
     assert "tahn" in str(error.value)
     path = write("input: {height: 4, width: 4, channels: 1}\nlayers: [pool: 2]\n")
-    with pytest.raises(archspec.SpecError, match="it is one of adaptive_avg_pool, .*, avg_pool, .* and max_pool\n"):
+    with pytest.raises(archspec.SpecError, match=r"it is one of adaptive_avg_pool, .*, avg_pool, .* and max_pool\n"):
         archspec.load(path).graph()
     with pytest.raises(archspec.SpecError, match=r"no argument `clases`[^^]* clases=3\n[^^]* \^{6}\n"):
         archspec.load("lenet5", clases=3)

@@ -450,8 +450,9 @@ def open_run(path: Path) -> RunFolder:
     if what is not None:
         help = ["give the folder that `archspec train` printed"]
         if path.suffix in (".yaml", ".yml"):
+            train = f"`archspec train {shlex.quote(str(path))}`"
             help = [
-                f"a spec has no weights: `archspec train {shlex.quote(str(path))}` makes a run of it, and prints its folder",
+                f"a spec has no weights: {train} makes a run of it, and prints its folder",
                 "`archspec.load` reads a spec in Python",
             ]
         raise DataError("E512", f"{path} {what}", help=help)
