@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import archspec
 from archspec.cli import main
 from archspec.commands.validate import findings_of
 from archspec.diagnostics import Findings
@@ -44,6 +45,32 @@ layers:
   - dense: {units: 10}
 train: {epochs: 3, optimiser: {adam: {learning_rate: 0.1}}}
 """
+
+
+def test_padding_of_keras_stays_what_it_is(write: Callable[..., Path]) -> None:
+    """Of 96 pixels with a stride of 2, Keras pads none before and one after; `pad: same` would pad both sides."""
+    path = write(
+        "archspec: 1\nname: net\ninput: {height: 96, width: 96, channels: 3}\nlayers:\n"
+        "  - Conv2D: {filters: 4, kernel_size: 3, strides: 2, padding: same, activation: relu}\n"
+        "  - MaxPooling2D: {pool_size: 3, strides: 2, padding: 'SAME'}\n"
+        "  - Flatten\n  - Dense: 3\n",
+        whole=True,
+    )
+    assert main(["validate", "--fix", str(path)]) == 0
+    text = path.read_text("utf-8")
+    assert "- conv: {filters: 4, kernel: 3, stride: 2, pad: same_upper}\n  - relu\n" in text
+    assert "- max_pool: {window: 3, stride: 2, pad: same_upper}\n" in text
+    from jax.lax import padtype_to_pads
+
+    from archspec.layers._window import Windowed
+
+    windowed = [node for node in archspec.load(path).graph().nodes if node.kind in ("conv", "max_pool")]
+    assert len(windowed) == 2
+    for node in windowed:
+        assert isinstance(node.layer, Windowed)
+        taken = node.input_types[0]
+        pads = padtype_to_pads(taken.shape[:2], (3, 3), (2, 2), "SAME")
+        assert [tuple(side) for side in node.layer.padding(taken)] == pads == [(0, 1), (0, 1)]
 
 
 def test_what_leaves_no_doubt_is_mended_and_shown(

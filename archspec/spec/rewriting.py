@@ -189,6 +189,22 @@ def without_other(name: str, key: Scalar, plain: str, help: str) -> list[Mend]:
     return made(help, [gone, behind], certain=sure)
 
 
+SAME_UPPER = "`pad: same_upper` is what others call `padding: same`; `same` pads alike on both sides"
+
+
+def same_padding(name: str, key: Scalar) -> list[Mend]:
+    """`padding: same` of Keras, as what it is: one more pixel below and on the right, where both sides cannot be alike.
+
+    PyTorch's, of convolutions with a stride of 1, is that too.
+    """
+    found = spot(key.span)
+    if plain_name(name) != "padding" or found is None or not isinstance(found.value, Scalar):
+        return []
+    if str(found.value.value).lower() != "same":
+        return []
+    return made(SAME_UPPER, [edits.renamed(key, "pad"), edits.replaced(found.value, "same_upper")], certain=True)
+
+
 _FOLLOW = frozenset({"inchannels", "infeatures", "inputdim", "numfeatures", "inplace"})
 """Fields of other libraries that say what follows from the layer before, or nothing."""
 

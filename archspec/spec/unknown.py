@@ -215,14 +215,17 @@ def unknown_field(
             if own in synonyms(name):
                 hint = f"the optimiser has it: `optimiser: {{sgd: {{{own}: …}}}}`"
                 mends = rewriting.moved_to("optimiser", key, own, hint)
+    told: str | None = hint
+    if isinstance(hint, Meant) and hint.name == "pad" and (mended := rewriting.same_padding(name, key)):
+        told, mends = rewriting.SAME_UPPER, mended
     if hint is None and what == "train" and name == "task":
-        hint = "`task` is a section of its own, beside `train`"
+        told = hint = "`task` is a section of its own, beside `train`"
         mends = rewriting.moved_out(key, hint)
     findings.error(
         "E201",
         f"{what} has no field `{name[:60]}`",
         key.span,
-        help=[hint] if hint else [_fields_help(model)],
+        help=[told] if told else [_fields_help(model)],
         mends=mends,
     )
     return hint
