@@ -72,6 +72,11 @@ class Span(NamedTuple):
         between = [self.source.line(number) for number in range(self.line + 1, self.end_line)]
         return "\n".join([first, *between, last[: self.end_column - 1]])
 
+    @property
+    def first(self) -> str:
+        """The first character that stands there; what stands there may be a whole file."""
+        return self.source.line(self.line)[self.column - 1 : self.column]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "file": self.source.name,

@@ -38,7 +38,7 @@ def yaml_of(value: Any) -> str:
 
 def is_flow(node: Located) -> bool:
     """Whether a list or mapping is written in brackets."""
-    return not isinstance(node, Scalar) and node.span.text[:1] in ("{", "[")
+    return not isinstance(node, Scalar) and node.span.first in ("{", "[")
 
 
 def lies_in(inner: Located, outer: Located) -> bool:
@@ -68,12 +68,12 @@ def end_of(node: Located) -> Place | None:
     A parser gives the end of what is written without brackets as the beginning of what follows.
     """
     if isinstance(node, Scalar):
-        return (node.end_line, node.end_column) if node.span.text[:1] not in ("|", ">", "&", "!") else None
+        return (node.end_line, node.end_column) if node.span.first not in ("|", ">", "&", "!") else None
     if is_flow(node):
         return (node.end_line, node.end_column)
     if isinstance(node, Mapping) and node.partial:
         return None
-    if node.span.text[:1] in ("&", "!"):
+    if node.span.first in ("&", "!"):
         return None
     if isinstance(node, Mapping):
         own = [(key, value) for _, key, value in node.items() if lies_in(key, node)]

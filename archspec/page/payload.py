@@ -237,7 +237,8 @@ def problems(diagnostics: Iterable[Diagnostic], texts: Texts) -> list[dict[str, 
 
     return [
         {
-            **item.to_json(),
+            # A page changes no file, and says in which folders none of them is.
+            **{name: value for name, value in item.to_json().items() if name != "mends"},
             "primary": place(item.primary) if item.primary else None,
             "secondary": [place(label) for label in item.secondary],
         }

@@ -8,6 +8,7 @@ brings it there, or an expression makes it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from functools import lru_cache
@@ -59,10 +60,18 @@ def spot(span: Span | None) -> Spot | None:
             inner = [value for _, key, value in node.items() if edits.stands(key, value, node)]
         else:
             inner = node.items if isinstance(node, Sequence) else ()
-        below = next((value for value in inner if edits.lies_in(value, node) and _holds(value, place)), None)
+        below = _near(node.items, place) if isinstance(node, Sequence) else None
+        if below is None or not (edits.lies_in(below, node) and _holds(below, place)):
+            below = next((value for value in inner if edits.lies_in(value, node) and _holds(value, place)), None)
         if below is None:
             return Spot(tuple(around))
         node = below
+
+
+def _near(items: list[Located], place: edits.Place) -> Located | None:
+    """The last of items that begins at a place or before it, where all of them stand in their order."""
+    number = bisect_right(items, place, key=lambda item: (item.line, item.column))
+    return items[number - 1] if number else None
 
 
 def top(source: Source) -> Mapping | None:
@@ -91,7 +100,7 @@ def item(span: Span | None) -> Item | None:
         found = Spot(found.around, *next(iter(last.entries.values()), (None, None)))
     if found.key is None:
         return None
-    if len(last.entries) != 1 or found.value is None or last.span.text[:1] in ("&", "!"):
+    if len(last.entries) != 1 or found.value is None or last.span.first in ("&", "!"):
         return None
     if not edits.stands(found.key, found.value, last):
         return None

@@ -104,7 +104,7 @@ def test_a_spec_that_is_wrong_shows_what_is_wrong(write: Callable[..., Path]) ->
         write("input: {height: 8, width: 8, channels: 3}\nlayers:\n  - conv: {filters: 4, kernel: 9}\n")
     )
     html = spec._repr_html_()
-    assert html.startswith("<pre>error[E301]") and "<table" not in html
+    assert html.startswith("<pre") and ">error[E301]" in html and "<table" not in html
 
 
 def test_shared_arrays_are_counted_once_and_told_of(write: Callable[..., Path]) -> None:
