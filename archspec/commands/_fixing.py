@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,9 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
         return Reading(tuple(found), frozenset(path.resolve() for path in findings.files))
 
     def may(path: Path) -> str | None:
-        return None if path.resolve() == _INPUT and str(STANDARD_INPUT) in targets else is_foreign(path)
+        if path.resolve() == _INPUT and str(STANDARD_INPUT) in targets:
+            return None
+        return is_foreign(path) or _unwritable(path)
 
     fixed = Mender(targets, read, may).all()
     try:
@@ -74,6 +77,14 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
     if open_:
         say(f"left to you: {count(open_, 'finding')} that can be mended in more than one way, or not without doubt")
     return status
+
+
+def _unwritable(path: Path) -> str | None:
+    """Why a file cannot be written, so that others are not changed before that is found; None where it can."""
+    real = path.resolve()
+    if not os.access(real, os.W_OK):
+        return f"{path} is read-only"
+    return None if os.access(real.parent, os.W_OK) else f"{path} lies in a folder that is read-only"
 
 
 def _whole(target: str) -> str:

@@ -199,8 +199,10 @@ def of_all_variants(reading: Reading, cancelled: Callable[[], bool]) -> list[Dia
             found[name] = spec.diagnostics
         except SpecError as error:
             found[name] = error.diagnostics
+        # What a variant alone extends was not read for the one that is shown.
+        reading.stamps = {**stamps_of(findings.files), **reading.stamps}
         for path, source in findings.files.items():
-            # What a variant alone extends was not read for the one that is shown.
+            reading.files.add(real(path))
             if source is not None:
                 reading.sources.setdefault(real(path), source)
     return diagnostics_of_family(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 
 from archspec.editing.actions import actions
 from archspec.editing.analysis import Analysis
@@ -12,7 +11,7 @@ from archspec.editing.formatting import CannotFormat, edits
 from archspec.editing.renaming import CannotRename, Renaming, renamable, rename
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import markdown
-from archspec.language_server.server import Server
+from archspec.language_server.server import Refusal, Server
 
 KINDS = {
     "kind": types.CompletionItemKind.Class,
@@ -32,9 +31,14 @@ TRIGGERS = [" ", "{", "[", ",", ":", "(", "#", ".", "/"]
 """Characters behind which there is something to be offered, before a letter is typed."""
 
 
-def refused(reason: Exception) -> JsonRpcException:
+def refused(reason: Exception) -> Refusal:
     """Why a request is not done, as clients show it to the user."""
-    return JsonRpcException(str(reason), types.LSPErrorCodes.RequestFailed.value)
+    return Refusal(str(reason), types.LSPErrorCodes.RequestFailed.value)
+
+
+def outdated() -> Refusal:
+    """A request whose place is of a text that has been changed since, where something else may stand now."""
+    return Refusal("the text was changed meanwhile", types.LSPErrorCodes.ContentModified.value)
 
 
 def register(server: Server) -> None:
@@ -95,23 +99,33 @@ def register(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
     async def renaming(params: types.RenameParams) -> types.WorkspaceEdit | None:
-        def answer(workspace: Workspace, analysis: Analysis) -> Renaming:
+        asked = server.service.now
+
+        def answer(workspace: Workspace, analysis: Analysis) -> tuple[types.WorkspaceEdit | None, Renaming]:
+            if server.service.is_changed(asked):
+                raise outdated()
             place = convert.place(analysis.now.lines, params.position)
             try:
-                return rename(workspace, analysis, place, params.new_name, server.folders)
+                found = rename(workspace, analysis, place, params.new_name, server.folders)
             except CannotRename as reason:
                 raise refused(reason) from None
+            # Here, where the versions of the texts are those that the edits are of.
+            return convert.workspace_edit(edit for edits in found.edits.values() for edit in edits), found
 
-        found = await server.about(params.text_document.uri, answer)
-        if found is None:
+        made = await server.about(params.text_document.uri, answer)
+        if made is None:
             return None
-        if found.notes:
-            server.say("\n".join(found.notes))
-        return convert.workspace_edit(edit for edits in found.edits.values() for edit in edits)
+        if made[1].notes:
+            server.say("\n".join(made[1].notes))
+        return made[0]
 
     async def format(uri: str, between: types.Range | None) -> list[types.TextEdit] | None:
+        asked = server.service.now
+
         def answer(workspace: Workspace, analysis: Analysis) -> list[types.TextEdit]:
             now = analysis.now
+            if server.service.is_changed(asked):
+                raise outdated()  # these edits do not say of which version of the text they are
             if now.source is None:
                 return []
             first, last = 1, None

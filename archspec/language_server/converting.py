@@ -133,7 +133,7 @@ class Converter:
         """Edits by URI, with the versions of the texts that they are for where the client knows of these."""
         if not self.versioned:
             return types.WorkspaceEdit(changes={uri: list(edits) for uri, edits in changes.items()})
-        versions = {uri: version for known in self.named.values() for uri, version in known.items()}
+        versions = {uri: version for known in list(self.named.values()) for uri, version in list(known.items())}
         return types.WorkspaceEdit(
             document_changes=[
                 types.TextDocumentEdit(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 import archspec
@@ -33,6 +34,14 @@ IDLE = 0.4
 
 Answer = TypeVar("Answer")
 Found = dict[str, list[types.Diagnostic]]
+
+
+class Refusal(JsonRpcException):
+    """An answer that says why there is no other. Nothing is wrong with the server, so the log has no word of it."""
+
+
+def _is_for_the_log(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], Refusal))
 
 
 class Server(LanguageServer):
@@ -61,6 +70,8 @@ class Server(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """To the log, and not to a window before the user: whoever asked is answered with the error."""
+        if isinstance(error, Refusal):
+            return
         logging.getLogger(__name__).error("%s: %s", type(error).__name__, error)
 
     # What comes.
@@ -169,9 +180,9 @@ class Server(LanguageServer):
 
     def publish(self, uri: str, items: list[types.Diagnostic]) -> None:
         """Says what is wrong in a file, by every name by which the client has it open."""
-        names = next((known for known in self.converter.named.values() if uri in known), None)
-        for name in names or [uri]:
-            version = names[name] if names else None
+        # Copies, since the thread that puts texts writes there.
+        names = next((dict(known) for known in list(self.converter.named.values()) if uri in known), None)
+        for name, version in (names or {uri: None}).items():
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(name, items, version=version))
 
     def refresh(self) -> None:
@@ -223,6 +234,7 @@ def make(unforeseen: Callable[[Exception], Diagnostic]) -> Server:
     # They are built on this class.
     from archspec.language_server import changing, finding, showing
 
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(_is_for_the_log)
     server = Server(unforeseen)
     convert = server.converter
 

@@ -176,10 +176,12 @@ def without_other(name: str, key: Scalar, plain: str, help: str) -> list[Mend]:
     both = {"activation", "batchnormalize"} <= {plain_name(name) for name in within.entries}
     if layer is None or both or len(found.around) < 3:
         return []  # of two layers behind this one the order would be a guess
-    sure = "name" not in within.entries  # whoever names it may mean what comes of the activation
     entry, entries = found.around[-2], found.around[-3]
     if not isinstance(entries, Sequence) or not isinstance(entry, Mapping):
         return []
+    # Whoever names it, by the name that it has by itself too, may mean what comes of the activation.
+    automatic = rf"\b(?:{'|'.join(map(re.escape, entry.entries))})_?\d+\b"
+    sure = "name" not in within.entries and re.search(automatic, key.source.text) is None
     behind = edits.item_behind(entries, entry, layer)
     if gone is not None and behind is not None and not edits.is_flow(within):
         line = gone.span.source.line(found.value.end_line)

@@ -94,7 +94,8 @@ def _of_folder(path: Path, target: Target) -> Found:
                     return table_found(table, target)
                 continue
             if kind == "image_folder":
-                return _images(Path(fields["path"]))
+                place = Path(fields["path"])
+                return _among(path, place, _images(place))
             return Found(kind, fields, loaded(kind, fields, PROBE if kind == "webdataset" else None))
         except DataError as error:
             failed.append((kind, error))
@@ -107,6 +108,18 @@ def _of_folder(path: Path, target: Target) -> Found:
     notes = [f"read as {kind}"] if others else []
     notes += [f"read as {name}: {error.message}" for name, error in others[:3]]
     raise DataError(first.code, first.message, notes=[*first.notes, *notes], help=help)
+
+
+def _among(path: Path, place: Path, found: Found) -> Found:
+    """What was found in one place in a folder, with a word on the folders beside it that have images too."""
+    if place == path:
+        return found
+    folders = [entry for entry in names_in(path) if entry.is_dir() and entry != place and entry.name[:1] != "."]
+    images = {entry.name: len(find_images(entry).paths) for entry in folders}
+    rest = [f"{name}/ with {count(number, 'image')}" for name, number in images.items() if number]
+    if not rest:
+        return found
+    return found._replace(said=(f"{place.name}/ is what was found first; not used: {listed(rest)}", *found.said))
 
 
 def _folders_of_classes(path: Path) -> Path | None:

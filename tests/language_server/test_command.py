@@ -76,6 +76,24 @@ def test_nothing_of_the_folder_that_is_open_is_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_request_that_is_refused_is_no_fault_in_the_log(tmp_path: Path) -> None:
+    text = "archspec: 1\nname: a\ninput: {features: 3}\nlayers: [dense: 3]\n"
+    item = {"uri": (tmp_path / "net.yaml").as_uri(), "languageId": "archspec", "version": 1, "text": text}
+    place = {"textDocument": {"uri": item["uri"]}, "position": {"line": 0, "character": 3}, "newName": "b"}
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdin.write(BEGIN + message("textDocument/didOpen", None, {"textDocument": item}))
+    process.stdin.write(message("textDocument/rename", 3, place))
+    process.stdin.flush()
+    said = b""
+    while b"no name here" not in said:
+        more = process.stdout.read1(65536)  # type: ignore[attr-defined]
+        assert more
+        said += more
+    _, log = process.communicate(message("shutdown", 4) + message("exit"), 60)
+    assert log == b"" and process.returncode == 0
+
+
 def test_without_its_library_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,6 +161,14 @@ def test_classes_beside_other_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     assert spec.name == "repo"
 
 
+def test_one_of_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("first", "second"):
+        digit_folder(tmp_path / "sets" / name, {3: "3", 4: "4"}, 6)
+    (tmp_path / "sets" / "empty").mkdir()
+    begun(tmp_path, tmp_path / "sets")
+    assert "first/ is what was found first; not used: second/ with 12 images" in capsys.readouterr().err
+
+
 def test_the_same_folders_in_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("color", "grey"):
         digit_folder(tmp_path / "leaves" / kind, {3: "healthy", 4: "rust"}, 6)
