@@ -181,8 +181,9 @@ class Server(LanguageServer):
     def publish(self, uri: str, items: list[types.Diagnostic]) -> None:
         """Says what is wrong in a file, by every name by which the client has it open."""
         # Copies, since the thread that puts texts writes there.
-        names = next((dict(known) for known in list(self.converter.named.values()) if uri in known), None)
-        for name, version in (names or {uri: None}).items():
+        names = next((dict(names) for names in list(self.converter.named.values()) if uri in names), None)
+        known: dict[str, int | None] = {**names} if names else {uri: None}
+        for name, version in known.items():
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(name, items, version=version))
 
     def refresh(self) -> None:
