@@ -219,8 +219,8 @@ def _layers(slot: Slot, step: Step) -> Slot:
 
 
 def _entry(slot: Slot, step: Step) -> Slot:
-    assert isinstance(step.node, Mapping)
-    if len(step.node.entries) != 1:
+    # A list where an entry is to be is a mistake, or brackets that are still being typed.
+    if not isinstance(step.node, Mapping) or len(step.node.entries) != 1:
         return NOTHING
     return Slot("content", word=str(step.key))
 

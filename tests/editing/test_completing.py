@@ -201,6 +201,11 @@ def test_nothing_is_offered(typed: str) -> None:
     assert labels(HEAD + typed) == []
 
 
+@pytest.mark.parametrize("typed", ["  - [¦\n", "  - [[¦\n", f"  - {'[' * 70}¦\n", f"  - {'[' * 400}¦\n"])
+def test_a_list_where_an_entry_is_to_be_is_no_fault(typed: str) -> None:
+    assert "conv" not in labels(HEAD + typed)
+
+
 # Fields.
 
 
