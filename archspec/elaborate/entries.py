@@ -156,10 +156,8 @@ class Expander:
 
     def incoming(self, scope: Scope, values: Values) -> Environment:
         """What expressions see of types: those of the block's or the network's inputs, and of what the chain gave."""
-        at = scope
-        while at.inputs is None and at.parent is not None:
-            at = at.parent
-        return self.seen(at.inputs or (), at.input_names, values)
+        home = scope.home
+        return self.seen(home.inputs or (), home.input_names, values)
 
     def seen(self, inputs: Values, names: tuple[str, ...], previous: Values) -> Environment:
         """What expressions see of the types of inputs, under their names too, and of what the chain last gave."""
@@ -270,17 +268,13 @@ class Expander:
         if not isinstance(name, str):
             self.findings.error("E206", f"a layer's name is text, not {describe(name)}", place.span)
             return (UNKNOWN,)
-        at: Scope | None = scope
-        while at is not None:
-            values = at.find(name)
-            if values is not None:
-                return values
-            if at.inputs is not None:
-                break
-            at = at.parent
-        if at is not None and at.inputs is not None and name in at.input_names:
-            return (at.inputs[at.input_names.index(name)],)
-        for word, given in (("input", at.inputs if at is not None else None), (PREVIOUS, previous)):
+        values = scope.seen(name)
+        if values is not None:
+            return values
+        home = scope.home
+        if home.inputs is not None and name in home.input_names:
+            return (home.inputs[home.input_names.index(name)],)
+        for word, given in (("input", home.inputs), (PREVIOUS, previous)):
             if name == word and given is not None:
                 return given
             number = name.removeprefix(f"{word}.")

@@ -79,13 +79,26 @@ class Scope:
         found = self.place(name)
         return found[0].names[found[1]][0] if found is not None else None
 
+    @property
+    def home(self) -> Scope:
+        """The scope, this one or one around it, that says what `input` stands for: the block's or the network's."""
+        at = self
+        while at.inputs is None and at.parent is not None:
+            at = at.parent
+        return at
+
+    def found(self, name: str) -> tuple[Scope, str] | None:
+        """The scope, this one or one around it as far as the block, in which a name is found, and its name there."""
+        place, at = self.place(name), self
+        while place is None and at.inputs is None and at.parent is not None:
+            at = at.parent
+            place = at.place(name)
+        return place
+
     def seen(self, name: str) -> Values | None:
         """The values of a name here or in a scope around this one, as far as the block."""
-        values, at = self.find(name), self
-        while values is None and at.inputs is None and at.parent is not None:
-            at = at.parent
-            values = at.find(name)
-        return values
+        found = self.found(name)
+        return found[0].names[found[1]][0] if found is not None else None
 
     def place(self, name: str) -> tuple[Scope, str] | None:
         """The scope that a name, or a path from here into inner scopes, ends in, and its name there."""

@@ -165,19 +165,8 @@ class _Watched(Expander):
     ) -> Values:
         values = super().lookup(name, place, scope, previous, env)
         word = str(name) if isinstance(name, (str, int)) else ""
-        target, path = _named_at(word, scope)
+        found = scope.found(word)
+        target = found[0].names[found[1]][1] if found is not None else None
+        path = found[0].prefix + found[1] if found is not None else ""
         self.trace.uses.append(Use(place, word, target, values, path))
         return values
-
-
-def _named_at(name: str, scope: Scope) -> tuple[Span | None, str]:
-    """Where the thing is named that a name stands for in a scope or around it, as far as the block, and its path."""
-    at: Scope | None = scope
-    while at is not None:
-        found = at.place(name)
-        if found is not None:
-            return found[0].names[found[1]][1], found[0].prefix + found[1]
-        if at.inputs is not None:
-            break
-        at = at.parent
-    return None, ""

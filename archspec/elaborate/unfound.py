@@ -59,10 +59,7 @@ def not_found(x: Expander, name: str, place: Located, scope: Scope, env: Environ
 
 def in_block(scope: Scope) -> bool:
     """Whether names in a scope are those of a block."""
-    at = scope
-    while at.inputs is None and at.parent is not None:
-        at = at.parent
-    return at.parent is not None
+    return scope.home.parent is not None
 
 
 def left_out(x: Expander, names: list[str], scope: Scope) -> Span | None:

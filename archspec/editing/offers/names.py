@@ -37,11 +37,9 @@ def names_here(asked: Asked) -> list[Named]:
     scope = place.context.scope
     for name, values, written in in_scope(scope, asked.cursor.before):
         found.setdefault(name, Named(name, values, place.type_of(values), written))
-    at = scope
-    while at.inputs is None and at.parent is not None:
-        at = at.parent
-    given = [("previous", place.values), ("input", at.inputs or ())]
-    given += [(name, (value,)) for name, value in zip(at.input_names, at.inputs or (), strict=False)]
+    home = scope.home
+    given = [("previous", place.values), ("input", home.inputs or ())]
+    given += [(name, (value,)) for name, value in zip(home.input_names, home.inputs or (), strict=False)]
     for word, values in given:
         if values and word not in found:
             found[word] = Named(word, values, place.type_of(values), True)
