@@ -151,7 +151,7 @@ class Server(LanguageServer):
             return
         if not self.warm:
             self.warm = True
-            await self.service.rest(warm_up)
+            await self.service.run(warm_up)
         await self.service.collect(idle=True)
 
     def first(self, workspace: Workspace, analysis: Analysis) -> Found:

@@ -40,20 +40,21 @@ class Service:
     async def change(self, change: Callable[[Workspace], Answer]) -> Answer:
         """Changes the workspace; what is being read is left off."""
         self._changes += 1
-        return await asyncio.get_running_loop().run_in_executor(self._thread, change, self._workspace)
+        return await self.run(lambda: change(self._workspace))
 
     async def ask(self, path: Path, question: Callable[[Workspace, Analysis], Answer]) -> Answer | None:
         """What a question about an open text gives; None where the text is none of ours."""
 
-        def answer(changes: int) -> Answer | None:
+        def answer() -> Answer | None:
             # Much of what is asked is read only then: bases of variants, smallest inputs. It is read from what is open.
             with laid(self._workspace):
                 analysis = self._workspace.analysis(path, lambda: self._changes != changes)
                 return None if analysis is None else question(self._workspace, analysis)
 
         while True:
+            changes = self._changes
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, answer, self._changes)
+                return await self.run(answer)
             except Cancelled:
                 continue
 
@@ -62,11 +63,11 @@ class Service:
         readings = self._workspace.readings
         if readings - self._collected > (0 if idle else UNCOLLECTED):
             self._collected = readings
-            await self.rest(_collect)
+            await self.run(_collect)
 
-    async def rest(self, work: Callable[[], None]) -> None:
-        """Does something on the thread that changes nothing."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """Does something on the thread, behind what it was given before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def see(self, question: Callable[[Workspace], Answer]) -> Answer:
         """What a question about all open texts gives."""
@@ -75,7 +76,7 @@ class Service:
             with laid(self._workspace):
                 return question(self._workspace)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+        return await self.run(answer)
 
     def is_changed(self, since: int) -> bool:
         """Whether anything was changed since `now`."""
