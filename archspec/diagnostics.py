@@ -370,10 +370,15 @@ def _respelling(help: Iterable[str], span: Span | None) -> Iterator[Mend]:
 def _but_for_numbers(item: Diagnostic) -> tuple[str, Span, str]:
     """The code, the place and the words of an error."""
     assert item.primary is not None
-    words = "".join("0" if char.isdigit() else char for char in item.message)
+    return item.code, item.primary.span, but_for_numbers(item.message)
+
+
+def but_for_numbers(text: str) -> str:
+    """Words with 0 for every number, by which findings of several rounds or readings are told to be alike."""
+    words = "".join("0" if char.isdigit() else char for char in text)
     while "00" in words:
         words = words.replace("00", "0")
-    return item.code, item.primary.span, words
+    return words
 
 
 def listed(words: Iterable[str], limit: int = 12) -> str:

@@ -18,7 +18,6 @@ Place = tuple[int, int]
 """A line and a column, from 1."""
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./+-]*(?: [\w./+-]+)*\Z", re.ASCII)
-_SPACE = re.compile(r"[ \t]*")
 _COMMENT = re.compile(r"[ \t]*(?:#.*)?\Z")
 
 

@@ -8,42 +8,20 @@ since one mistake often hides another.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from archspec.diagnostics import DataError, Diagnostic, Edit, Mend, Span
-from archspec.source import Files, laid, laid_now
+from archspec.diagnostics import DataError, Diagnostic, Edit, Mend, Span, but_for_numbers
+from archspec.positions import Lines, start_of
+from archspec.source import Texts, laid, laid_now
 
 MAX_ROUNDS = 2000
 """Times that specs are read, at most."""
 
 MAX_HIDDEN = 12
 """Errors behind one another that a mend may bring to light and that are mended with it."""
-
-_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-"""What ends a line in YAML."""
-
-
-class Lines:
-    """Where each line of a text begins."""
-
-    def __init__(self, text: str) -> None:
-        self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
-        self.size = len(text)
-
-    def offset(self, line: int, column: int) -> int:
-        """The character at a line and a column, both from 1."""
-        if line > len(self.starts):
-            return self.size
-        return min(self.starts[line - 1] + column - 1, self.size)
-
-    def line(self, offset: int) -> int:
-        """The line that a character stands in."""
-        return bisect_right(self.starts, offset)
 
 
 class Change(NamedTuple):
@@ -62,7 +40,7 @@ def changes_of(text: str, edits: Iterable[Edit]) -> list[Change]:
     lines, ending = Lines(text), "\r\n" if "\r\n" in text else "\n"
     changes = []
     for span, new in edits:
-        begin, end = lines.offset(span.line, span.column), lines.offset(span.end_line, span.end_column)
+        begin, end = lines.extent(span)
         changes.append(Change(begin, end, new.replace("\n", ending)))
     changes.sort(key=lambda change: change[:2])
     if any(first.end > second.begin for first, second in pairwise(changes)):
@@ -92,45 +70,6 @@ def _moved(offset: int, changes: Sequence[Change]) -> int:
         elif begin <= offset:
             return begin + shift
     return offset + shift
-
-
-class Texts:
-    """Texts in the place of files: `Files` that hold them, over those that were laid before."""
-
-    def __init__(self, texts: Mapping[Path, str]) -> None:
-        self.texts = {path.resolve(): text for path, text in texts.items()}
-        self.under = laid_now()
-
-    def _below(self, path: Path) -> Files | None:
-        return self.under if self.under is not None and self.under.holds(path) else None
-
-    def holds(self, path: Path) -> bool:
-        return path.resolve() in self.texts or self._below(path) is not None
-
-    def is_file(self, path: Path) -> bool:
-        below = self._below(path)
-        return path.resolve() in self.texts or (below is not None and below.is_file(path))
-
-    def is_folder(self, path: Path) -> bool:
-        below = self._below(path)
-        return below is not None and below.is_folder(path)
-
-    def bytes_of(self, path: Path) -> bytes:
-        text = self.texts.get(path.resolve())
-        below = self._below(path)
-        if text is not None:
-            return text.encode()
-        if below is None:
-            raise FileNotFoundError(2, "No such file", str(path))
-        return below.bytes_of(path)
-
-    def inside(self, folder: Path) -> list[str]:
-        below = self._below(folder)
-        return below.inside(folder) if below is not None else []
-
-    def real(self, path: Path) -> Path:
-        below = self._below(path)
-        return path.resolve() if below is None else below.real(path)
 
 
 class Reading(NamedTuple):
@@ -177,11 +116,11 @@ class Known(NamedTuple):
 
 def known(item: Diagnostic) -> Known:
     """A finding by its code, its words but for numbers, and the character that it begins with."""
-    words = re.sub(r"\d+", "0", item.message)
+    words = but_for_numbers(item.message)
     span = item.primary.span if item.primary is not None else None
     if span is None or span.source.path is None:
         return Known(item.code, words, None, 0)
-    offset = Lines(span.source.text).offset(span.line, span.column)
+    offset = Lines(span.source.text).offset(start_of(span))
     return Known(item.code, words, span.source.path.resolve(), offset)
 
 
@@ -203,16 +142,19 @@ def moved(items: Iterable[Known], path: Path, changes: Sequence[Change]) -> set[
     return found
 
 
-def is_foreign(path: Path) -> str | None:
-    """Why a file is not to be changed: it is the zoo's, another package's, or no file; None where it is the user's."""
-    from archspec.zoo import zoo_files
+def is_packaged(path: Path) -> str | None:
+    """Whose a file is that a package brought, the zoo's or another's; None where it is not of one."""
+    from archspec.zoo import zoo_folder
 
     real = path.resolve()
-    if real.parent in {file.resolve().parent for file in zoo_files()}:
+    if zoo_folder().resolve() in real.parents:
         return f"{path} is of the zoo"
-    if {"site-packages", "dist-packages"} & set(real.parts):
-        return f"{path} is another package's"
-    return None if real.is_file() else f"{path} is no file"
+    return f"{path} is another package's" if {"site-packages", "dist-packages"} & set(real.parts) else None
+
+
+def is_foreign(path: Path) -> str | None:
+    """Why a file is not to be changed: a package brought it, or it is no file; None where it is the user's."""
+    return is_packaged(path) or (None if path.resolve().is_file() else f"{path} is no file")
 
 
 def edits_by_file(mends: Iterable[Mend]) -> dict[Path, list[Edit]]:
@@ -343,9 +285,9 @@ class Mender:
             lines = Lines(old)
             for span in within:
                 if span.source.path is not None and span.source.path.resolve() == path:
-                    begin = _moved(lines.offset(span.line, span.column), changes)
-                    regions.append((path, begin, _moved(lines.offset(span.end_line, span.end_column), changes)))
-        with laid(Texts({path: new for path, (_, new) in texts.items()})):
+                    begin, end = (_moved(offset, changes) for offset in lines.extent(span))
+                    regions.append((path, begin, end))
+        with laid(Texts({path: new for path, (_, new) in texts.items()}, laid_now())):
             readings = {
                 target: self.read(target) if reading.files & files.keys() else reading
                 for target, reading in state.readings.items()

@@ -76,6 +76,46 @@ class OneText:
         return path
 
 
+class Texts:
+    """Texts in the place of files: `Files` that hold them, over others that hold more, if there are any."""
+
+    def __init__(self, texts: dict[Path, str], below: Files | None) -> None:
+        self.texts = {path.resolve(): text for path, text in texts.items()}
+        self.below = below
+
+    def _below(self, path: Path) -> Files | None:
+        return self.below if self.below is not None and self.below.holds(path) else None
+
+    def holds(self, path: Path) -> bool:
+        return path.resolve() in self.texts or self._below(path) is not None
+
+    def is_file(self, path: Path) -> bool:
+        below = self._below(path)
+        return path.resolve() in self.texts or (below is not None and below.is_file(path))
+
+    def is_folder(self, path: Path) -> bool:
+        below = self._below(path)
+        return below is not None and below.is_folder(path)
+
+    def bytes_of(self, path: Path) -> bytes:
+        text = self.texts.get(path.resolve())
+        if text is not None:
+            # Half of a character of two units, which an editor may have, is left to who reads the bytes to refuse.
+            return text.encode("utf-8", "surrogatepass")
+        below = self._below(path)
+        if below is None:
+            raise FileNotFoundError(2, "No such file", str(path))
+        return below.bytes_of(path)
+
+    def inside(self, folder: Path) -> list[str]:
+        below = self._below(folder)
+        return below.inside(folder) if below is not None else []
+
+    def real(self, path: Path) -> Path:
+        below = self._below(path)
+        return path.resolve() if below is None else below.real(path)
+
+
 _laid: ContextVar[Files | None] = ContextVar("files laid over the disk's", default=None)
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from archspec.commands._common import failed, show
 from archspec.commands.validate import findings_of, ok
 from archspec.diagnostics import DataError, Findings, count, listed
-from archspec.mending import Fixed, Mender, Reading, Step, Texts, is_foreign, written
+from archspec.mending import Fixed, Mender, Reading, Step, is_foreign, written
 from archspec.output import as_json, printable, say
-from archspec.source import STANDARD_INPUT, laid, text_of
+from archspec.source import STANDARD_INPUT, Texts, laid, laid_now, text_of
 
 if TYPE_CHECKING:
     from archspec.spec.overrides import Override
@@ -64,7 +64,7 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
     if fixed.steps:
         names = ["standard input" if path == _INPUT else _named(path) for path in fixed.texts]
         tell(f"{count(len(fixed.steps), 'mend')} in {listed(names, 40)}")
-    with laid(Texts({path: new for path, (_, new) in fixed.texts.items()})):
+    with laid(Texts({path: new for path, (_, new) in fixed.texts.items()}, laid_now())):
         for target in targets:
             for spec in findings_of(target, overrides)[1]:
                 if not failed(spec.diagnostics, options):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from archspec import mending
 from archspec.diagnostics import Diagnostic, Mend
 from archspec.editing.analysis import Analysis, Reading, of_all_variants, read
-from archspec.editing.positions import Position, end_of, start_of
 from archspec.editing.workspace import Workspace
+from archspec.positions import Position, end_of, start_of
 from archspec.source import text_of
 
 MOST = 12

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics import Diagnostic, Findings, Source, Span, SpecError
-from archspec.editing.positions import Lines, Moved
 from archspec.elaborate.trace import Cancelled, Trace, Visit
 from archspec.loading import diagnostics_of_family, networks_of, spec_of
 from archspec.located import Mapping
+from archspec.positions import Lines, Moved
 from archspec.source import Stamp, read_file, real, stamps_of
 from archspec.spec.document import default_variant, open_document
 from archspec.spec.files import is_library
@@ -96,6 +96,7 @@ class Analysis:
         """What is wrong in any variant, once there was time to read all of them."""
         self.stale = False
         """Whether something that it was made of has changed since."""
+        self._moved: dict[int, Moved] = {}
 
     @classmethod
     def after(cls, before: Analysis | None, now: Reading) -> Analysis:
@@ -113,7 +114,10 @@ class Analysis:
 
     def moved(self, reading: Reading) -> Moved:
         """Where the lines of one of its readings are now."""
-        return Moved(reading.text, self.now.text)
+        known = self._moved.get(id(reading))
+        if known is None:
+            known = self._moved[id(reading)] = Moved(reading.text, self.now.text)
+        return known
 
 
 def read(

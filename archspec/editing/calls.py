@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from archspec.editing.analysis import Reading
 from archspec.editing.cursor import entries_around, nearness, shown_visit
-from archspec.editing.positions import Position
 from archspec.elaborate.trace import Visit
+from archspec.positions import Position
 from archspec.spec.document import Block
 
 

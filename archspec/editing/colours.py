@@ -10,10 +10,10 @@ from archspec.diagnostics import Span
 from archspec.editing.analysis import Analysis, Reading
 from archspec.editing.naming import Names
 from archspec.editing.painting import Painter, Token, of_word, placed
-from archspec.editing.positions import Position
 from archspec.editing.words import expressions
 from archspec.editing.workspace import Workspace
 from archspec.kinds import STRUCTURE, builtin_kinds
+from archspec.positions import Position
 
 _LINE = re.compile(
     r"(?P<comment>(?:^|(?<=\s))\#.*)|(?P<text>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*')|(?P<label>[&*][\w-]+)"

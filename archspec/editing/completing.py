@@ -26,11 +26,11 @@ from archspec.editing.grammar import NOTHING, Slot, kind_or_none, slot_at
 from archspec.editing.marking import Marked, find_marked
 from archspec.editing.offers import entries, expressions, fields, files, names, values
 from archspec.editing.offers.item import Asked, Completion, sorted_items
-from archspec.editing.positions import Position
 from archspec.editing.probing import probed
 from archspec.kinds import FAMILIES, kind_names
 from archspec.loading import without_collection
 from archspec.located import locate
+from archspec.positions import Position
 
 if TYPE_CHECKING:
     from archspec.editing.analysis import Analysis

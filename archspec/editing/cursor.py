@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from archspec.editing.analysis import Reading
-from archspec.editing.positions import Position, covers, end_of, start_of
 from archspec.elaborate.scope import UNKNOWN
 from archspec.elaborate.trace import Visit
 from archspec.located import Located, Mapping, Scalar
 from archspec.located import Sequence as LocatedSequence
+from archspec.positions import Position, covers, end_of, start_of
 
 
 class Step(NamedTuple):
@@ -86,7 +86,11 @@ def entry_end(reading: Reading, visit: Visit) -> Position:
     key, content = next(iter(node.entries.values()))
     if isinstance(content, Scalar) or reading.lines.slice(content.span)[:1] in ("{", "["):
         return end_of(content.span)
-    end = end_of(key.span)
+    return behind_colon(reading, end_of(key.span))
+
+
+def behind_colon(reading: Reading, end: Position) -> Position:
+    """The place behind the colon of a key that ends at a position."""
     rest = reading.lines.line(end.line)[end.column - 1 :]
     return Position(end.line, end.column + rest.startswith(":"))
 

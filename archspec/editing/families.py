@@ -8,12 +8,12 @@ from pathlib import Path
 
 from archspec.diagnostics import Findings, Source, Span, SpecError
 from archspec.editing.index import Index, Reference, Sight
-from archspec.editing.positions import Position
 from archspec.editing.symbols import BlockNames, Place, Symbol
 from archspec.editing.words import is_whole
 from archspec.elaborate.trace import Trace, Use
 from archspec.loading import networks_of, spec_of
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.positions import Position
 from archspec.source import Files, laid, read_file, real
 from archspec.spec.document import open_document
 from archspec.spec.extending import is_path, named_base

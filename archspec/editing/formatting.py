@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.diagnostics import Edit, Source, Span
-from archspec.editing.positions import YAML_BREAK
 from archspec.editing.tokens import BlockText, NotYamlError, Token, comments, events, tokens
+from archspec.positions import YAML_BREAK
 
 INDENT = 2
 
@@ -142,7 +142,6 @@ class _Writer:
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self.text = text
         self.tokens = tokens
-        self.starts = [0, *(match.end() for match in YAML_BREAK.finditer(text))]
         self.bodies: list[str] = []
         """The lines that are written, without their ends."""
         self.blank: set[int] = set()
@@ -166,9 +165,8 @@ class _Writer:
             self.take(token)
         self.gap(self.text[self.at :], None)
         self.end_line()
-        befores = [
-            self.text[start:end] for start, end in zip(self.starts, [*self.starts[1:], len(self.text)], strict=True)
-        ]
+        starts = [0, *(match.end() for match in YAML_BREAK.finditer(self.text))]
+        befores = [self.text[start:end] for start, end in zip(starts, [*starts[1:], len(self.text)], strict=True)]
         afters = [
             body + before[len(YAML_BREAK.sub("", before)) :] for body, before in zip(self.bodies, befores, strict=True)
         ]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from archspec.diagnostics import Source, count, listed
 from archspec.editing.analysis import Analysis, Reading
 from archspec.editing.calls import calls, nearest
-from archspec.editing.cursor import entry_end, shown_visit
-from archspec.editing.positions import Position, end_of
+from archspec.editing.cursor import behind_colon, entry_end, shown_visit
 from archspec.elaborate.trace import Trace, Visit
+from archspec.positions import Position, end_of
 
 MAX_CALLS = 8
 """Calls that a tooltip lists."""
@@ -31,7 +31,6 @@ def hints(analysis: Analysis, focus: str = "", others: Sequence[Analysis] = ()) 
     say, since it is half written, is taken from the last whole network, with `~` before it. `others` are open texts
     that import this one: where it calls no blocks itself, theirs are shown.
     """
-    now = {hint.position.line: hint for hint in _of_reading(analysis.now, analysis.now.source, focus)}
     found = list(_of_reading(analysis.now, analysis.now.source, focus))
     if not analysis.now.spec and not found:
         for other in others:
@@ -40,6 +39,7 @@ def hints(analysis: Analysis, focus: str = "", others: Sequence[Analysis] = ()) 
                 return sorted(_of_reading(other.now, source, focus, analysis.now))
     whole = analysis.whole
     if whole is not None and whole is not analysis.now:
+        now = {hint.position.line for hint in found}
         moved = analysis.moved(whole)
         for hint in _of_reading(whole, whole.source, focus):
             line = moved.line(hint.position.line)
@@ -66,7 +66,7 @@ def _of_reading(reading: Reading, source: Source | None, focus: str, text: Readi
         if block.key.source is source:
             place = nearest(paths, focus)
             word = paths[place] + (f", {place + 1} of {len(paths)} calls" if len(paths) > 1 else "")
-            yield Hint(_behind_colon(text or reading, end_of(block.key.span)), word, "the call that is shown here")
+            yield Hint(behind_colon(text or reading, end_of(block.key.span)), word, "the call that is shown here")
 
 
 def label_of(trace: Trace, visit: Visit) -> str:
@@ -114,8 +114,3 @@ def _tooltip(trace: Trace, shown: Visit, visits: Sequence[Visit]) -> str:
             if len(labels) > MAX_CALLS:
                 lines.append(f"- and {len(labels) - MAX_CALLS} more")
     return "\n".join(lines)
-
-
-def _behind_colon(reading: Reading, end: Position) -> Position:
-    rest = reading.lines.line(end.line)[end.column - 1 :]
-    return Position(end.line, end.column + rest.startswith(":"))

@@ -11,13 +11,13 @@ from archspec.editing.calls import block_of
 from archspec.editing.cursor import Cursor, cursor_at, entries_around, shown_visit
 from archspec.editing.hints import absence, label_of
 from archspec.editing.language import described
-from archspec.editing.positions import Position, covers
 from archspec.elaborate.trace import Trace, Visit
 from archspec.expressions import MISSING
 from archspec.figures.arithmetic import arithmetic
 from archspec.graph import Node
 from archspec.kinds import FAMILIES, find_kind, kind_names
 from archspec.located import Scalar, describe
+from archspec.positions import Position, covers
 from archspec.reports.kinds import kind_to_dict, written
 from archspec.reports.words import WORDS
 from archspec.spec.network import SECTIONS

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics import Source, Span
-from archspec.editing.positions import Lines, end_of, start_of
 from archspec.editing.symbols import BlockNames, Opened, Place, Scope, Symbol
 from archspec.editing.tokens import NotYamlError, tokens
 from archspec.editing.words import Word, expressions
 from archspec.kinds import RESERVED, STRUCTURE, KindError, find_kind
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.positions import Lines, end_of, start_of
 from archspec.spec.network import VARIANT_SECTIONS
 
 _BEFORE = re.compile(r"(?:[&!]\S*\s+)*")

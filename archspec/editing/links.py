@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Findings, Span
 from archspec.editing.analysis import Analysis, Reading
-from archspec.editing.positions import Lines
 from archspec.located import Located, Mapping, Sequence
+from archspec.positions import Lines
 from archspec.source import Files, is_file, laid, real
 from archspec.spec.extending import is_path, named_base
 from archspec.spec.importing import library

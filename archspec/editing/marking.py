@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics import Findings
-from archspec.editing.positions import Lines, Position
 from archspec.editing.scanning import open_at_end
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.positions import YAML_BREAK, Lines, Position
 from archspec.source import read_text
 
 MARK = "cursor_0f3a9c"
@@ -27,7 +27,6 @@ _BEFORE = re.compile(r"[A-Za-z0-9_]*\Z")
 _AFTER = re.compile(r"[A-Za-z0-9_]*")
 _KEY_FOLLOWS = re.compile(r"[\"']?[ \t]*:(?=\s|\Z)")
 _TOP = re.compile(r"^[A-Za-z_\"'][^\n]*", re.MULTILINE)
-_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Step(NamedTuple):
@@ -128,7 +127,7 @@ class _Probes(NamedTuple):
     def probes(self, head: str, has_value: bool) -> Iterator[tuple[str, str]]:
         """Each text with what came before the marker in it to make it an entry."""
         before, after = self.text[: self.start] + self.space, self.text[self.end :]
-        ending = _BREAK.search(after)
+        ending = YAML_BREAK.search(after)
         line_rest, below = (after[: ending.start()], after[ending.start() :]) if ending else (after, "")
         alone = not head.strip() and not self.brackets
         forms = [("", MARK), ("", f"{MARK}: null")]
@@ -156,7 +155,7 @@ class _Probes(NamedTuple):
         begin = max(self.text.rfind("\n", 0, first), self.text.rfind("\r", 0, first)) + 1
         own = self.text[begin:first]
         indent = len(own) - len(own.lstrip(" "))
-        for match in _BREAK.finditer(below):
+        for match in YAML_BREAK.finditer(below):
             line = below[match.end() : match.end() + indent + 1]
             stripped = line.lstrip(" ")
             if stripped and stripped[0] not in "\n\r#":

@@ -14,43 +14,16 @@ from archspec.diagnostics import Span
 from archspec.editing.analysis import Analysis
 from archspec.editing.families import Family
 from archspec.editing.links import links
-from archspec.editing.positions import Position, covers
 from archspec.editing.symbols import Place, Symbol
 from archspec.editing.workspace import Workspace
-from archspec.source import Files
+from archspec.positions import Position, covers
+from archspec.source import Files, Texts
 from archspec.spec.files import ENDINGS, is_ours
 
 MAX_SEARCHED = 2000
 """Files of folders that are looked at for those that use a file."""
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "runs", "build", "dist"}
-
-
-class Overlay:
-    """Texts laid over other files: `source.Files`."""
-
-    def __init__(self, texts: dict[Path, str], below: Files) -> None:
-        self.texts = texts
-        self.below = below
-
-    def holds(self, path: Path) -> bool:
-        return self.real(path) in self.texts or self.below.holds(path)
-
-    def is_file(self, path: Path) -> bool:
-        return True
-
-    def is_folder(self, path: Path) -> bool:
-        return False
-
-    def bytes_of(self, path: Path) -> bytes:
-        text = self.texts.get(self.real(path))
-        return self.below.bytes_of(path) if text is None else text.encode("utf-8", "surrogatepass")
-
-    def inside(self, folder: Path) -> list[str]:
-        return []
-
-    def real(self, path: Path) -> Path:
-        return self.below.real(path)
 
 
 class Highlight(NamedTuple):
@@ -78,7 +51,7 @@ class Names:
             if known is not None and known.now is not known.parsed and known.parsed is not None:
                 texts[path] = known.parsed.text
                 self.older[path] = known
-        self.files = Overlay(texts, workspace)
+        self.files = Texts(texts, workspace)
         self.family = Family(self.files)
         self.index = self.family.add(self.path)
         parsed = analysis.parsed

@@ -8,12 +8,12 @@ from typing import Literal
 
 from archspec.diagnostics import Span
 from archspec.editing.analysis import Analysis, Reading
-from archspec.editing.positions import Lines
 from archspec.editing.ranges import children, extent, is_inside
 from archspec.editing.workspace import Workspace
 from archspec.elaborate.scope import UNKNOWN
 from archspec.kinds import STRUCTURE
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.positions import Lines
 
 Kind = Literal["section", "argument", "input", "output", "variant", "block", "layer", "call", "structure", "field"]
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 from archspec.diagnostics import Span
 from archspec.editing.analysis import Reading
 from archspec.editing.naming import Names
-from archspec.editing.positions import end_of, start_of
 from archspec.editing.ranges import is_inside
 from archspec.editing.symbols import Symbol
 from archspec.editing.tokens import NotYamlError, comment_places
 from archspec.editing.words import Word, expressions
 from archspec.kinds import STRUCTURE
 from archspec.located import CHOICES, Located, Mapping, Scalar, Sequence
+from archspec.positions import end_of, start_of
 
 TYPES = (
     *("namespace", "class", "function", "method", "parameter", "variable", "property", "enumMember"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.editing.positions import Lines, Position, end_of, start_of
 from archspec.located import Located, Mapping, Scalar, Sequence
+from archspec.positions import Lines, Position, end_of, start_of
 
 
 class Fold(NamedTuple):

@@ -16,8 +16,7 @@ from typing import NamedTuple
 from archspec.diagnostics import Edit, Findings, SpecError, count, listed
 from archspec.editing.analysis import Analysis
 from archspec.editing.index import Index
-from archspec.editing.naming import Names, Overlay, add_users
-from archspec.editing.positions import Lines, Position, covers, end_of, start_of
+from archspec.editing.naming import Names, add_users
 from archspec.editing.symbols import Place, Scope, Symbol
 from archspec.editing.workspace import Workspace
 from archspec.elaborate.trace import Trace
@@ -26,13 +25,14 @@ from archspec.graph import Graph
 from archspec.kinds import STRUCTURE, builtin_kinds
 from archspec.loading import networks_of, spec_of
 from archspec.located import Mapping
+from archspec.mending import applied, is_packaged
 from archspec.patterns import compiled
-from archspec.source import Files, laid, resolve_plain
+from archspec.positions import Position, covers
+from archspec.source import Files, Texts, laid, resolve_plain
 from archspec.spec.arguments import NOT_ARGUMENTS
 from archspec.spec.document import open_document
 from archspec.spec.files import is_library
 from archspec.spec.network import SECTIONS
-from archspec.zoo import zoo_folder
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LAYER = re.compile(r"[A-Za-z0-9_]+\Z")
@@ -125,27 +125,14 @@ def rename(
     edits: dict[Path, list[Edit]] = {}
     for place in places:
         edits.setdefault(place.path, []).append(Edit(place.span, new))
-    texts = {path: _edited(names.family.indexes[path].text, changes) for path, changes in edits.items()}
+    texts = {path: applied(names.family.indexes[path].text, changes) for path, changes in edits.items()}
     notes = _hold(names, symbol, new, texts, cancelled)
     return Renaming(edits, tuple(notes))
 
 
 def _concerns(names: Names, index: Index) -> bool:
     """Whether a file is the user's, or the one that is edited: files of the zoo that it leads to stay as they are."""
-    return index.path == names.path or not _is_ours_to_keep(index.path) or _is_ours_to_keep(names.path)
-
-
-def _is_ours_to_keep(path: Path) -> bool:
-    """Whether a file is one of the package's."""
-    return zoo_folder().resolve() in path.parents or "site-packages" in path.parts
-
-
-def _edited(text: str, edits: list[Edit]) -> str:
-    lines = Lines(text)
-    for edit in sorted(edits, key=lambda edit: edit.span[1:], reverse=True):
-        start, end = lines.offset(start_of(edit.span)), lines.offset(end_of(edit.span))
-        text = text[:start] + edit.text + text[end:]
-    return text
+    return index.path == names.path or is_packaged(index.path) is None or is_packaged(names.path) is not None
 
 
 # What may be a name.
@@ -159,8 +146,8 @@ def _check(names: Names, symbol: Symbol, new: str) -> None:
         raise CannotRename(f"`{symbol.name}` is not given in a file that is known")
     if symbol.kind == "output":
         raise CannotRename(f"the output `{symbol.name}` is what runs and their records call it: change it by hand")
-    foreign = {place.path for place in symbol.places if _is_ours_to_keep(place.path)}
-    if foreign and not _is_ours_to_keep(names.path):
+    foreign = {place.path for place in symbol.places if is_packaged(place.path)}
+    if foreign and not is_packaged(names.path):
         raise CannotRename(f"`{symbol.name}` is given in {listed(path.name for path in sorted(foreign))} of the zoo")
     if new == symbol.name:
         raise CannotRename(f"it is called `{new}`")
@@ -224,7 +211,7 @@ def _spaces(index: Index, symbol: Symbol) -> list[dict[str, Symbol]]:
 def _hold(names: Names, symbol: Symbol, new: str, texts: dict[Path, str], cancelled: Callable[[], bool]) -> list[str]:
     """Reads all again with the edits. Raises `CannotRename` where it is not the same but for the name."""
     notes: list[str] = []
-    after = Overlay(texts, names.files)
+    after = Texts(texts, names.files)
     concerned = [index for index in names.family.indexes.values() if _uses(names, index, set(texts))]
     for index in concerned:
         before_networks = _networks(index.path, names.files, cancelled)

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from archspec.editing.positions import YAML_BREAK, Lines, Position
+from archspec.positions import YAML_BREAK, Lines, Position
 
 HEADER = re.compile(r"[|>][-+0-9]*")
 """What a text in lines of its own begins with."""

@@ -12,7 +12,7 @@ from lsprotocol import types
 from archspec.diagnostics import Diagnostic, Edit, Source, Span
 from archspec.editing.actions import Action
 from archspec.editing.analysis import Reading
-from archspec.editing.positions import Lines, Position, end_of, start_of
+from archspec.positions import Lines, Position, end_of, start_of
 from archspec.source import real
 
 FAR = Position(1, 10_000)

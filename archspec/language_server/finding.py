@@ -8,12 +8,12 @@ from archspec.editing.analysis import Analysis
 from archspec.editing.links import links
 from archspec.editing.naming import definition, highlights, references
 from archspec.editing.outline import Item, outline, symbols
-from archspec.editing.positions import Lines
 from archspec.editing.ranges import folds, selections
 from archspec.editing.symbols import Place
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import Converter
 from archspec.language_server.server import Server
+from archspec.positions import Lines
 
 KINDS = {
     "section": types.SymbolKind.Namespace,

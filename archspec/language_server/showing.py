@@ -13,10 +13,10 @@ from archspec.editing.hints import hints
 from archspec.editing.hovers import hover
 from archspec.editing.lenses import lenses
 from archspec.editing.painting import MODIFIERS, TYPES, Token
-from archspec.editing.positions import Lines, end_of, start_of
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import Converter, markdown
 from archspec.language_server.server import Server
+from archspec.positions import Lines, end_of, start_of
 
 SHOW_VARIANT, SHOW_CALL = "archspec.showVariant", "archspec.showCall"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from archspec.diagnostics import Diagnostic
 from archspec.editing.completing import Completion, completions
-from archspec.editing.positions import Lines
 from archspec.editing.workspace import Workspace
+from archspec.positions import Lines
 from archspec.source import laid
 
 CURSOR = "¦"

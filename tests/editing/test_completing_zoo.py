@@ -15,10 +15,10 @@ from archspec.editing.completing import Completion
 from archspec.editing.grammar import Slot, slot_at
 from archspec.editing.marking import Step
 from archspec.editing.offers.guesses import literals
-from archspec.editing.positions import Lines, Position, end_of
 from archspec.editing.workspace import Workspace
 from archspec.located import Located, Mapping, Scalar
 from archspec.located import Sequence as LocatedSequence
+from archspec.positions import Lines, Position, end_of
 from archspec.source import read_text
 from tests.editing.cursors import EXAMPLES, ZOO, applied, errors, offered_in, opened
 

@@ -12,11 +12,11 @@ from archspec.diagnostics import Diagnostic, Edit
 from archspec.editing.families import Family
 from archspec.editing.links import links
 from archspec.editing.naming import Names, definition, highlights, references
-from archspec.editing.positions import Lines, Position, end_of, start_of
 from archspec.editing.renaming import CannotRename, Renaming, renamable, rename
 from archspec.editing.symbols import Place, Symbol
 from archspec.editing.workspace import Workspace
 from archspec.located import Scalar
+from archspec.positions import Lines, Position, end_of, start_of
 
 BLOCKS = """\
 archspec: 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics import Findings, Source
 from archspec.editing.formatting import CannotFormat, edits, formatted
-from archspec.editing.positions import Lines, end_of, start_of
+from archspec.positions import Lines, end_of, start_of
 from archspec.source import read_text
 
 SPECS = sorted(Path("specs").glob("*/*.yaml"))

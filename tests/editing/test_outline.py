@@ -8,9 +8,9 @@ import pytest
 
 from archspec.diagnostics import Diagnostic
 from archspec.editing.outline import Item, outline, symbols
-from archspec.editing.positions import end_of, start_of
 from archspec.editing.workspace import Workspace
 from archspec.located import Mapping
+from archspec.positions import end_of, start_of
 
 TEXT = """\
 archspec: 1

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archspec.diagnostics import Findings
-from archspec.editing.positions import Lines, Position, end_of, start_of
 from archspec.editing.ranges import Fold, extent, folds, selections
 from archspec.located import Mapping
+from archspec.positions import Lines, Position, end_of, start_of
 from archspec.source import read_text
 
 TEXT = """\

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from archspec.diagnostics import Findings
 from archspec.editing.grammar import kind_or_none
-from archspec.editing.positions import Lines, Position
 from archspec.kinds import STRUCTURE, Kind
 from archspec.located import Located, Mapping, Scalar, is_null
+from archspec.positions import Lines, Position
 from archspec.spec.reading import evaluate, read_model
 from archspec.types import TensorType
 
@@ -51,11 +51,6 @@ class Completion:
     """What is likelier comes first, and then what comes first in the alphabet or was offered first."""
     sort: str = ""
     """What clients sort by."""
-
-    @property
-    def is_snippet(self) -> bool:
-        """Whether there are places in it to fill in."""
-        return self.snippet is not None
 
 
 class Fit(NamedTuple):

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from archspec.editing.positions import Lines, Moved, Position
+from archspec.positions import Lines, Moved, Position
 
 BREAKS = st.sampled_from(["\n", "\r\n", "\r", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c"])
 TEXTS = st.lists(st.one_of(BREAKS, st.text("aé漢😀 ", max_size=4)), max_size=12).map("".join)

@@ -71,9 +71,14 @@ class Lines:
             end -= 1
         return start, end
 
+    def extent(self, span: Span) -> tuple[int, int]:
+        """The characters before a span's beginning and before its end."""
+        return self.offset(start_of(span)), self.offset(end_of(span))
+
     def slice(self, span: Span) -> str:
         """The text of a span."""
-        return self.text[self.offset(start_of(span)) : self.offset(end_of(span))]
+        begin, end = self.extent(span)
+        return self.text[begin:end]
 
     @property
     def count(self) -> int:
