@@ -242,6 +242,23 @@ def stamps_of(paths: Iterable[Path]) -> dict[Path, Stamp]:
     return {path: stamp(path) for path in paths}
 
 
+def text_in(data: bytes, name: str, findings: Findings) -> str | None:
+    """The text that a file's bytes are, its mark included; None with the reason among the findings."""
+    if len(data) > MAX_BYTES:
+        findings.error("E101", f"{name} is larger than {MAX_BYTES // 2**20} MiB, the largest spec that is read")
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.error(
+            "E102",
+            f"{name} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start} (line {line})",
+            help=["save the file as UTF-8"],
+        )
+        return None
+
+
 def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Mapping | None:
     """The mapping that a spec file holds, or None with the reason among the findings."""
     name = name or ("standard input" if path == STANDARD_INPUT else str(path))
@@ -252,19 +269,10 @@ def read_file(path: Path, findings: Findings, *, name: str | None = None) -> Map
         reason = getattr(error, "strerror", None) or str(error)
         findings.error("E101", f"cannot read {name}: {reason}")
         return None
-    if len(data) > MAX_BYTES:
-        findings.error("E101", f"{name} is larger than {MAX_BYTES // 2**20} MiB, the largest spec that is read")
+    text = text_in(data, name, findings)
+    if text is None:
         return None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        findings.error(
-            "E102",
-            f"{name} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start} (line {line})",
-            help=["save the file as UTF-8"],
-        )
-        return None
+    text = text.removeprefix("\ufeff")
     # Descriptors lie in no folder of the user's: paths in what they give start from the current one.
     folder = Path() if _is_descriptor(path) else path.parent
     source = Source(name, text, folder, path)

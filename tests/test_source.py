@@ -193,3 +193,10 @@ def test_a_file_that_is_read_again_is_what_it_now_says_and_its_faults_are_told_o
         assert told or (value is not None and value.plain == {"a": int(text[-1])})
         source = findings.files[file]
         assert source is not None and source.text == text
+
+
+def test_the_byte_that_is_no_utf8_is_told_behind_a_mark_too(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfname: a\nx: \xff\n")
+    findings = Findings()
+    assert read_file(tmp_path / "a.yaml", findings) is None
+    assert "byte 0xff at offset 14 (line 2)" in findings.items[0].message

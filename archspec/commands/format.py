@@ -11,7 +11,7 @@ from pathlib import Path
 from archspec.commands._common import show
 from archspec.diagnostics import DataError, Diagnostic, Findings, count
 from archspec.output import printable, say
-from archspec.source import MAX_BYTES, STANDARD_INPUT
+from archspec.source import MAX_BYTES, STANDARD_INPUT, text_in
 from archspec.spec.files import ENDINGS, is_ours
 
 
@@ -97,15 +97,7 @@ def _text(path: Path, findings: Findings) -> str | None:
     except (OSError, ValueError) as error:
         findings.error("E101", f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
         return None
-    if len(data) > MAX_BYTES:
-        findings.error("E101", f"{path} is larger than {MAX_BYTES // 2**20} MiB, the largest spec that is read")
-        return None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        help = ["save the file as UTF-8"]
-        findings.error("E102", f"{path} is not UTF-8 text: byte 0x{data[error.start]:02x}", help=help)
-        return None
+    return text_in(data, str(path), findings)
 
 
 def _write(path: Path, text: str, findings: Findings) -> None:
