@@ -46,32 +46,13 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "separable_conv": ("filters", "kernel"),
 }
 
-WORDS: dict[tuple[str, str], tuple[str, ...]] = {
+STRUCTURE_WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("parallel", "join"): JOINS,
     ("residual", "shortcut"): ("identity", "projection", "zero_pad", "auto"),
     ("split", "axis"): SPLIT_AXES,
     ("repeat", "tied"): ("true", "false"),
 }
 """Fields of structures that hold one of some words."""
-
-FIELD_TEXTS = {
-    "times": "how often the layers come one after another, 0 or more",
-    "layers": "a list of layers, each of which takes what the one before it gives",
-    "as": "the variable that counts rounds from 0, for `$(…)`",
-    "tied": "whether all rounds use the arrays of the first",
-    "branches": "lists of layers that all take what comes in, by name or without",
-    "join": "how what the branches give is joined",
-    "shortcut": "what goes round the layers: identity, projection, zero_pad, auto, or a list of layers",
-    "parts": "how many equal parts",
-    "sizes": "the size of each part, of which one may be -1: what is left",
-    "axis": "what is divided: channels, rows, columns or length",
-    "name": "the layer's name in its scope",
-    "from": "the layers whose outputs it takes, in place of the one before",
-    "weights": "the layer, block or structure whose arrays it uses",
-    "when": "whether the layer is there",
-    "args": "arguments with their defaults, or a type word where calls must give them",
-    "inputs": "names of what the block takes, where that is more than one value",
-}
 
 
 class Slot(NamedTuple):

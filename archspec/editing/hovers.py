@@ -9,17 +9,17 @@ from archspec.diagnostics import Findings, Span, count
 from archspec.editing.analysis import Analysis, Reading
 from archspec.editing.calls import block_of
 from archspec.editing.cursor import Cursor, cursor_at, entries_around, shown_visit
+from archspec.editing.documented import kind_text
 from archspec.editing.hints import absence, label_of
 from archspec.editing.language import described
 from archspec.elaborate.trace import Trace, Visit
 from archspec.expressions import MISSING
 from archspec.figures.arithmetic import arithmetic
 from archspec.graph import Node
-from archspec.kinds import FAMILIES, find_kind, kind_names
-from archspec.located import Scalar, describe
+from archspec.kinds import FAMILIES, kind_names
+from archspec.located import Scalar
 from archspec.positions import Position, covers
-from archspec.reports.kinds import kind_to_dict, written
-from archspec.reports.words import WORDS
+from archspec.reports.kinds import written
 from archspec.spec.network import SECTIONS
 from archspec.spec.reading import FAILED, evaluate
 
@@ -179,35 +179,3 @@ def _families(words: tuple[str | int, ...]) -> list[str]:
     singular |= {"init": "initialisers", "metrics": "metrics", "log": "writers"}
     last = next((str(word) for word in reversed(words) if not isinstance(word, int)), "")
     return [singular[last]] if last in singular else []
-
-
-def kind_text(name: str, family: str | None = "layers") -> str:
-    """A kind or a word of structure: what it does, its fields with defaults, an example."""
-    if name in WORDS and (family is None or name not in kind_names(family)):
-        word = WORDS[name]
-        rows = [(field, default, about) for field, default, about in word.fields]
-        return _documented(name, word.about, rows, list(word.examples))
-    if family is None or find_kind(family, name) is None:
-        return ""
-    facts = kind_to_dict(name, family)
-    rows = [
-        (field, "required" if info["required"] else written(info["default"]), info["description"] or "")
-        for field, info in facts["fields"].items()
-    ]
-    return _documented(name, facts["summary"], rows, facts["examples"])
-
-
-def _documented(name: str, about: str, rows: list[tuple[str, str, str]], examples: list[str]) -> str:
-    """A list of the fields and not a table: a terminal shows Markdown as it stands."""
-    lines = [f"**{name}**: {about}"]
-    if rows:
-        lines += ["", *(_field(*row) for row in rows)]
-    if examples:
-        lines += ["", "```yaml", *examples[:2], "```"]
-    return "\n".join(lines)
-
-
-def _field(field: str, default: str, text: str) -> str:
-    value = describe(default)[1:-1] if "\n" in default else default
-    amount = ", required" if value == "required" else f" = `{value}`" if value else ""
-    return f"- `{field}`{amount}{f': {text}' if text else ''}"

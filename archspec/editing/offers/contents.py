@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from archspec.diagnostics import Findings
-from archspec.editing.grammar import FIELD_TEXTS, NEEDED, STRUCTURE_FIELDS, WORDS, kind_or_none
+from archspec.editing.documented import word_text
+from archspec.editing.grammar import NEEDED, STRUCTURE_FIELDS, STRUCTURE_WORDS, kind_or_none
 from archspec.editing.offers.entries import argument_values
 from archspec.editing.offers.item import Asked, Completion
 from archspec.editing.offers.keys import default_of, key, said_of, values_of
@@ -65,7 +66,7 @@ def _common(asked: Asked, kind: str) -> Iterator[Completion]:
             values = [item.name for item in names_here(asked)]
         elif field == "when":
             values = ["true"]
-        yield from key(asked, field, "field", values, said=FIELD_TEXTS[field], rank=200 + number)
+        yield from key(asked, field, "field", values, said=word_text(field), rank=200 + number)
 
 
 def _varies(asked: Asked) -> bool:
@@ -103,8 +104,8 @@ def _structure(asked: Asked, name: str) -> Iterator[Completion]:
         if field in asked.given:
             continue
         required = field in NEEDED.get(name, ())
-        values: Iterable[str] = [*WORDS.get((name, field), ()), *usual.get(field, [])]
-        said = FIELD_TEXTS.get(field, "")
+        values: Iterable[str] = [*STRUCTURE_WORDS.get((name, field), ()), *usual.get(field, [])]
+        said = word_text(name, field)
         if name == "separable_conv":
             part = next(part for part, own in SEPARABLE.values() if field in own)
             kind = kind_or_none("layers", part)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archspec.editing.documented import kind_text
 from archspec.editing.grammar import NEEDED, kind_or_none
 from archspec.editing.offers.guesses import guesses, yaml_of
 from archspec.editing.offers.item import Asked, Completion, What, first_line, hole
@@ -90,9 +90,9 @@ def documented(asked: Asked, name: str, what: What) -> tuple[str, str]:
         arguments = ", ".join(_declared(argument) for argument in block.arguments.values())
         return f"A block of this spec: `{name}({arguments})`.", f"block({arguments})"
     if what == "structure":
-        return STRUCTURE_TEXTS[name], "structure"
+        return kind_text(name), "structure"
     kind = kind_or_none("layers", name)
-    return (about_kind(kind), kind_family(kind)) if kind is not None else ("", "")
+    return (kind_text(name), kind_family(kind)) if kind is not None else ("", "")
 
 
 def kind_family(kind: type[Kind]) -> str:
@@ -100,25 +100,10 @@ def kind_family(kind: type[Kind]) -> str:
     return kind.family if issubclass(kind, Layer) else ""
 
 
-def about_kind(kind: type[Kind]) -> str:
-    """A kind's documentation and its fields."""
-    fields = [f"- `{name}`: {info.description or ''}" for name, info in fields_of(kind).items()]
-    return "\n\n".join([inspect.getdoc(kind) or "", *(["\n".join(fields)] if fields else [])]).strip()
-
-
 def _declared(argument: Any) -> str:
     if argument.default is None:
         return f"{argument.name}: {argument.word or '…'}"
     return f"{argument.name}: {yaml_of(argument.default.plain)}"
-
-
-STRUCTURE_TEXTS = {
-    "repeat": "The layers so many times in a chain. Named, each round is a scope with its number.",
-    "parallel": "Branches that all take what comes in, and a join of what they give: concat, or what `join` says.",
-    "residual": "Layers and what goes round them, added: the input itself, or what `shortcut` makes of it.",
-    "split": "Parts of one value along an axis, all given on in order: `- split: 2`.",
-    "separable_conv": "A convolution of each channel by itself, without bias, and a 1×1 convolution over its channels.",
-}
 
 
 def forms(asked: Asked, name: str, what: What) -> Iterator[Form]:
@@ -323,4 +308,4 @@ def _holes(line: str, filled: bool, number: int = 1) -> str:
     return made
 
 
-__all__ = ["about_kind", "argument_values", "entries", "first_line"]
+__all__ = ["argument_values", "entries", "first_line"]

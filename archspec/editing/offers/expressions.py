@@ -6,23 +6,24 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from archspec.editing.documented import word_text
 from archspec.editing.marking import Marked
 from archspec.editing.offers.guesses import yaml_of
 from archspec.editing.offers.item import Asked, Completion, hole
 from archspec.expressions import AXES, FUNCTIONS, MISSING, Incoming, unclosed
 
 SIGNATURES = {
-    "len": ("len(list)", "how many values a list has", "list"),
-    "min": ("min(a, b, …)", "the least", "a, b"),
-    "max": ("max(a, b, …)", "the largest", "a, b"),
-    "round": ("round(x)", "the nearest whole number, or one with so many digits: `round(x, 2)`", "x"),
-    "ceil": ("ceil(x)", "the least whole number that is not below", "x"),
-    "floor": ("floor(x)", "the largest whole number that is not above", "x"),
-    "divisible": ("divisible(a, b)", "whether a is a multiple of b", "a, b"),
-    "make_divisible": ("make_divisible(x, divisor, least)", "channels as MobileNets round them", "x, 8"),
-    "sum": ("sum(list)", "the sum of a list of numbers", "list"),
+    "len": ("len(list)", "list"),
+    "min": ("min(a, b, …)", "a, b"),
+    "max": ("max(a, b, …)", "a, b"),
+    "round": ("round(x)", "x"),
+    "ceil": ("ceil(x)", "x"),
+    "floor": ("floor(x)", "x"),
+    "divisible": ("divisible(a, b)", "a, b"),
+    "make_divisible": ("make_divisible(x, divisor, least)", "x, 8"),
+    "sum": ("sum(list)", "list"),
 }
-"""How functions are called, what they give, and what stands in the brackets at first."""
+"""How functions are called, and what stands in the brackets at first."""
 
 _OPEN = re.compile(r"(?<!\$)\$\(")
 _STRING = re.compile(r"'[^']*'?|\"[^\"]*\"?")
@@ -65,9 +66,11 @@ def words(asked: Asked, text: str) -> Iterator[Completion]:
         if name not in env:
             yield asked.item(name, "argument", name)
     for name in FUNCTIONS:
-        call, said, inner = SIGNATURES.get(name, (f"{name}()", "", ""))
+        call, inner = SIGNATURES.get(name, (f"{name}()", ""))
         snippet = f"{name}({hole(1, inner)})"
-        yield asked.item(name, "function", f"{name}(", snippet=snippet, detail=call, documentation=said, rank=2)
+        yield asked.item(
+            name, "function", f"{name}(", snippet=snippet, detail=call, documentation=word_text(name), rank=2
+        )
     for number, name in enumerate(("true", "false")):
         yield asked.item(name, "value", name, rank=3 + number)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.editing.grammar import FIELD_TEXTS, Slot, kind_or_none, section_of
+from archspec.editing.documented import kind_text
+from archspec.editing.grammar import Slot, kind_or_none, section_of
 from archspec.editing.offers.contents import content
-from archspec.editing.offers.entries import about_kind
 from archspec.editing.offers.item import Asked, Completion
 from archspec.editing.offers.keys import key, said_of, values_of
 from archspec.editing.offers.sections import sections
@@ -85,10 +85,18 @@ def _kinds(asked: Asked) -> Iterator[Completion]:
         first, *_ = [*kind_texts(family, name), f"{{{name}: {{}}}}"]
         inner = first[1:-1] if first.startswith("{") else f"{name}: {{}}"
         value = inner.partition(": ")[2]
-        yield from key(asked, name, "kind", [value], detail=FAMILIES[family], said=about_kind(kind))
+        yield from key(asked, name, "kind", [value], detail=FAMILIES[family], said=kind_text(name, family))
+
+
+_BLOCK = (
+    ("args", "{width: int}", "arguments with their defaults, or a type word where calls must give them"),
+    ("inputs", "[x, y]", "names of what the block takes, where that is more than one value"),
+    ("layers", "[relu]", "a list of layers, each of which takes what the one before it gives"),
+)
+"""Fields of a block, with a value and what they are for."""
 
 
 def _block(asked: Asked) -> Iterator[Completion]:
-    for name, values in (("args", ["{width: int}"]), ("inputs", ["[x, y]"]), ("layers", ["[relu]"])):
+    for name, value, said in _BLOCK:
         if name not in asked.given:
-            yield from key(asked, name, "field", values, said=FIELD_TEXTS[name], always=name == "layers")
+            yield from key(asked, name, "field", [value], said=said, always=name == "layers")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
-from archspec.editing.grammar import WORDS, kind_or_none, section_of
-from archspec.editing.offers.entries import about_kind, argument_values
+from archspec.editing.documented import kind_text
+from archspec.editing.grammar import STRUCTURE_WORDS, kind_or_none, section_of
+from archspec.editing.offers.entries import argument_values
 from archspec.editing.offers.guesses import guesses, literals, words_in
 from archspec.editing.offers.item import Asked, Completion, escaped, hole
 from archspec.editing.offers.names import names
@@ -114,7 +115,7 @@ def _kinds(asked: Asked) -> Iterator[Completion]:
                 snippet = f"{{{escaped(head)}: {value}\\}}"
             yield asked.item(
                 name, "kind", text, snippet=snippet, detail=fit.arrow or FAMILIES[family],
-                documentation=about_kind(kind), whole=True,
+                documentation=kind_text(name, family), whole=True,
             )  # fmt: skip
             break
     if asked.slot.info is not None and not asked.slot.info.is_required() and asked.slot.info.default is None:
@@ -156,7 +157,7 @@ def _structure_field(asked: Asked) -> Iterator[Completion]:
     name, _, field = asked.slot.word.partition(".")
     own = asked.kind_here or name
     block = asked.blocks.get(own)
-    texts: list[str] = list(WORDS.get((own, field), ()))
+    texts: list[str] = list(STRUCTURE_WORDS.get((own, field), ()))
     if field == "when":
         texts = ["true", "false", *(f"$({word})" for word, value in asked.env.items() if isinstance(value, bool))]
     elif block is not None and field in block.arguments:
