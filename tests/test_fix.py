@@ -152,6 +152,22 @@ def test_a_library_is_mended_for_all_that_import_it(tmp_path: Path, capsys: pyte
     assert "kernel: 3" in library.read_text()
     out = capsys.readouterr().out
     assert out.count("mended: ") == 1 and out.count("ok: net") == 2
+    # Whether a third spec reads it is not known.
+    assert "blocks.yaml is read by what was named; others that read it were not looked at" in out
+
+
+def test_a_file_that_cannot_be_written_is_left_and_the_others_are_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, mended = (tmp_path / name for name in ("kept.yaml", "mended.yaml"))
+    for path in (kept, mended):
+        path.write_text(WRONG, "utf-8")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "kept.yaml" and access(path, mode))
+    assert main(["validate", "--fix", str(kept), str(mended)]) == 1
+    assert kept.read_text("utf-8") == WRONG and mended.read_text("utf-8") == RIGHT
+    said = capsys.readouterr()
+    assert "kept.yaml is read-only" in said.err and "not looked at" not in said.out
 
 
 def test_a_mend_must_do_no_harm_to_another_variant(

@@ -34,6 +34,7 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
         help = ["leave `--set` and `--input` out, or mend the file by hand"]
         raise DataError("E113", "--fix changes files by what they say themselves", help=help).located(None)
     targets = list(dict.fromkeys(map(_whole, targets)))
+    given = {Path(target).resolve() for target in targets}
 
     def read(target: str) -> Reading:
         findings = Findings()
@@ -64,6 +65,8 @@ def run(targets: Sequence[str], overrides: Sequence[Override], options: argparse
     if fixed.steps:
         names = ["standard input" if path == _INPUT else _named(path) for path in fixed.texts]
         tell(f"{count(len(fixed.steps), 'mend')} in {listed(names, 40)}")
+        if shared := [_named(path) for path in fixed.texts if path not in given]:
+            tell(f"note: {listed(shared)} is read by what was named; others that read it were not looked at")
     with laid(Texts({path: new for path, (_, new) in fixed.texts.items()}, laid_now())):
         for target in targets:
             for spec in findings_of(target, overrides)[1]:

@@ -21,6 +21,7 @@ from archspec.editing.completing import prepare
 from archspec.editing.language import described
 from archspec.editing.workspace import Workspace
 from archspec.language_server.converting import Converter
+from archspec.language_server.protocol import Protocol
 from archspec.language_server.service import Service
 
 LANGUAGE = "archspec"
@@ -49,7 +50,12 @@ class Server(LanguageServer):
 
     def __init__(self, unforeseen: Callable[[Exception], Diagnostic]) -> None:
         # Whole texts: pygls takes more characters for ends of lines than the protocol has, and would edit other lines.
-        super().__init__("archspec", archspec.__version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__(
+            "archspec",
+            archspec.__version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            protocol_cls=Protocol,
+        )
         self.service = Service(unforeseen)
         self.converter = Converter()
         self.told: dict[Path, dict[str, list[types.Diagnostic]]] = {}

@@ -40,6 +40,8 @@ def find(given: str, target: Target = None) -> Found:
 
     `target` is of a table. Raises `DataError` with the reason where nothing reads them.
     """
+    if not given.strip():
+        raise DataError("E505", "no data are named", help=["`--data .` is this folder"])
     path = Path(os.path.abspath(at_home(given)))
     names = built_in()
     if not path.exists() and given in names:
@@ -91,7 +93,7 @@ def _of_folder(path: Path, target: Target) -> Found:
             if kind == "table":
                 table = Path(fields["path"])
                 if goes_with_images(path, table):
-                    return table_found(table, target)
+                    return _among_tables(path, table, table_found(table, target))
                 continue
             if kind == "image_folder":
                 place = Path(fields["path"])
@@ -108,6 +110,25 @@ def _of_folder(path: Path, target: Target) -> Found:
     notes = [f"read as {kind}"] if others else []
     notes += [f"read as {name}: {error.message}" for name, error in others[:3]]
     raise DataError(first.code, first.message, notes=[*first.notes, *notes], help=help)
+
+
+def _is_table(entry: Path) -> bool:
+    return entry.is_file() and entry.name.lower().endswith(TABLES)
+
+
+def _not_to_learn_from(table: Path) -> int:
+    """0 for a table called train.csv, 2 for test.csv and sample_submission.csv, 1 for another."""
+    name = table.name.lower()
+    return 0 if "train" in name else 2 if "test" in name or "submission" in name else 1
+
+
+def _among_tables(path: Path, table: Path, found: Found) -> Found:
+    """What was found in one table of a folder, with a word on the others."""
+    rest = [entry.name for entry in names_in(path) if entry != table and _is_table(entry)]
+    if not rest:
+        return found
+    said = f"{table.name} is what was read; not used: {listed(rest)}: give another table by its own path"
+    return found._replace(said=(said, *found.said))
 
 
 def _among(path: Path, place: Path, found: Found) -> Found:
@@ -160,7 +181,7 @@ def _candidates(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "segmentation_folder", {"path": str(place)}
     if folders:
         yield "image_folder", own
-    tables = [entry for entry in inside if entry.is_file() and entry.name.lower().endswith(TABLES)]
+    tables = sorted(filter(_is_table, inside), key=_not_to_learn_from)
     listing = [entry for entry in tables if _lists_images(entry)]
     for entry in listing or tables[:5]:
         yield "table", {"path": str(entry)}

@@ -62,7 +62,7 @@ class Session:
 
     def types(self, start: str, edits: list[Typed], place: float) -> None:
         """Types edits without waiting, asks about a place in between, and compares what is said in the end."""
-        self.loop.run_until_complete(asyncio.wait_for(self._types(start, edits, place), 60))
+        self.loop.run_until_complete(asyncio.wait_for(self._types(start, edits, place), 300))
 
     async def _types(self, start: str, edits: list[Typed], place: float) -> None:
         client, text = self.client, start

@@ -271,6 +271,19 @@ def test_tables_of_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "20 different texts in 20 rows, which are no classes" in refused(capsys, tmp_path, texts)
 
 
+def test_of_several_tables_the_one_to_learn_from_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, rows = tmp_path / "wines", [[number, number % 3] for number in range(60)]
+    for name in ("test.csv", "train.csv", "sample_submission.csv"):
+        table(folder / name, "acidity quality", rows)
+    (folder / "readme.md").write_text("about wines")
+    spec = begun(tmp_path, folder)
+    assert Path(dataset(spec).path).name == "train.csv"
+    assert "train.csv is what was read; not used: sample_submission.csv and test.csv" in capsys.readouterr().err
+    begun(tmp_path, folder / "train.csv")
+    assert "not used" not in capsys.readouterr().err
+    assert "`--data .` is this folder" in refused(capsys, tmp_path, "")
+
+
 def test_tables_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "pets"
     for number in range(20):
