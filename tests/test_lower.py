@@ -198,6 +198,7 @@ PARTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_]{0,5}", fullmatch=True) | st.samp
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map(".".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(names=st.lists(PATHS, min_size=1, max_size=6, unique=True))
 def test_every_name_has_a_module_of_its_own(names: list[str]) -> None:
@@ -307,6 +308,7 @@ def test_train_only_outputs_are_left_out_of_evaluation(write: Write) -> None:
     assert primitives(lambda x: network(x), x)["conv_general_dilated"] == 1
 
 
+@pytest.mark.slow
 def test_thousands_of_layers(write: Write) -> None:
     graph = load(write(INPUT + "layers: [{repeat: {times: 2000, layers: [relu]}}]")).graph()
     assert build(graph)(jnp.ones((1, 8, 8, 4))).shape == (1, 8, 8, 4)

@@ -231,6 +231,7 @@ def test_one_mistake_gives_one_message(write: Write) -> None:
     ) == ["E202"]
 
 
+@pytest.mark.slow
 def test_wrong_specs_of_great_size_are_answered(write: Write) -> None:
     assert codes(write(INPUT + "layers: [{conv: {filters: 2000000011, kernel: 1, groups: 2}}]\n")) == ["E305"]
     many = "".join(f"  - relu: {{name: layer{i}}}\n" for i in range(20_000))

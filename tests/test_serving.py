@@ -328,7 +328,9 @@ def test_many_readers_do_not_keep_each_other_waiting(server: Server) -> None:
         stream.close()
 
 
-@pytest.mark.parametrize("flat", [pytest.param(True, marks=pytest.mark.minutes), False])
+@pytest.mark.parametrize(
+    "flat", [pytest.param(True, marks=pytest.mark.minutes), pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_the_page_of_10_000_layers_takes_work_by_their_number_alone(flat: bool, write: Callable[..., Path]) -> None:
     """Eight times the layers take eight times the calls; quadratic growth would take 64 times."""
     from archspec.loading import open_spec

@@ -383,6 +383,7 @@ def test_steps_on_simulated_devices() -> None:
     assert came_to(__name__, [STEPS], 300) == {STEPS: ""}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(st.data(), st.lists(st.integers(1, 2**9), min_size=2, max_size=3), st.integers(2**20, 2**22))
 def test_places_are_those_of_the_whole_array(data: st.DataObject, sizes: list[int], samples: int) -> None:

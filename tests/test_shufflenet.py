@@ -20,6 +20,7 @@ def trained(spec: str, folder: Path, *settings: str) -> list[float]:
     return [json.loads(line)["train"]["loss"] for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_it_is_drawn_and_its_units_learn_digits(tmp_path: Path) -> None:
     """Both units, imported into a network of few layers, which compiles in seconds."""
     assert main(["validate", str(EXAMPLE), "--strict"]) == 0

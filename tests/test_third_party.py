@@ -57,6 +57,7 @@ def run(package: Path, layers: str, *command: str) -> subprocess.CompletedProces
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_documented_layer_works_everywhere(package: Path) -> None:
     assert run(package, "[snake]", "validate", "SPEC", "--strict").returncode == 0
     assert "snake" in run(package, "[snake]", "layers").stdout

@@ -26,6 +26,7 @@ def test_forward_operations_agree_where_nothing_is_padded() -> None:
     assert check.xla_bytes == total(check.xla_parts)
 
 
+@pytest.mark.slow
 def test_a_graph_and_its_spec_are_the_same_network() -> None:
     spec = load("lenet5")
     # The recipe of lenet5 has the default's optimiser.
@@ -56,6 +57,7 @@ def test_a_forward_pass_is_that_of_predict() -> None:
     assert len(multiplied) == 20 and all(line.count("bf16>") == 3 for line in multiplied)
 
 
+@pytest.mark.slow
 def test_an_optimiser_takes_the_place_of_the_recipes() -> None:
     plain, momentum = (cross_check(load("lenet5"), 4, "train", Sgd(learning_rate=0.1, momentum=m)) for m in (0, 0.9))
     weights = 4 * load("lenet5").graph().params
@@ -92,6 +94,7 @@ def test_what_is_not_counted_on_a_gpu_is_said() -> None:
     assert "XLA does not count" not in text(table([dataclasses.replace(check, backend="cpu")]))
 
 
+@pytest.mark.slow
 def test_the_report_shows_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "lenet5", "--xla", "--batch", "2"]) == 0
     printed = capsys.readouterr().out

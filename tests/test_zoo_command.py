@@ -79,6 +79,7 @@ def test_json_has_figures_and_sources(capsys: pytest.CaptureFixture[str]) -> Non
     assert "smallest_input" not in found["vgg16"]  # a search that the list does not wait for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accuracy", ["top1", "top5"])
 def test_labels_of_the_plot_do_not_overlap(accuracy: str, facts: list[Figures]) -> None:
     facts = [item for item in facts if item.published is not None and getattr(item.published, accuracy) is not None]
@@ -158,7 +159,14 @@ def test_labels_that_overlap_are_seen_by_these_tests() -> None:
         check_apart(labels)
 
 
-@pytest.mark.parametrize(("suffix", "begins"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("suffix", "begins"),
+    [
+        ("png", b"\x89PNG"),
+        pytest.param("svg", b"<?xml", marks=pytest.mark.slow),
+        pytest.param("pdf", b"%PDF", marks=pytest.mark.slow),
+    ],
+)
 def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: Path, facts: list[Figures]) -> None:
     path = tmp_path / f"zoo.{suffix}"
     left_out = draw(facts, "top1", path)
@@ -169,6 +177,7 @@ def test_plots_are_written_in_each_format(suffix: str, begins: bytes, tmp_path: 
         assert ">resnet50<" in text and "not measured here" in text
 
 
+@pytest.mark.slow
 def test_a_plot_says_what_it_lacks_or_why_it_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "--plot", str(tmp_path / "zoo.svg")]) == 0
     assert "without published top1: " in capsys.readouterr().err

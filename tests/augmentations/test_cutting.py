@@ -114,6 +114,7 @@ def test_training_sees_boxes_of_files_whatever_reads_them(write: Write, folder: 
     assert not all(np.array_equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_the_rate_test_sees_the_boxes_that_training_sees(
     write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ layers:
 """
 
 
+@pytest.mark.slow
 def test_figures_layers_and_a_profile(
     write: Callable[..., Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_mcnemars_test_is_exact(lost: int, won: int) -> None:
     assert mcnemar(lost, won) == mcnemar(won, lost)
 
 
+@pytest.mark.slow
 def test_flips_are_those_of_the_predictions(runs: Path) -> None:
     found = diff(runs / "one", runs / "other", predictions="held-out").flips
     assert found is not None

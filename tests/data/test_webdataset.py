@@ -322,6 +322,7 @@ def test_classes_of_masks_are_counted_over_those_that_can_be_read(tmp_path: Path
     assert data.class_names == ("0", "1", "2", "3", "4", "5")
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_on_shards(write: Callable[..., Path], tmp_path: Path) -> None:
     """A run is the same whether they are streamed or not; relative patterns start from the spec's folder."""
     shard(tmp_path / "t-0.tar", samples(0, 8))

@@ -273,7 +273,7 @@ def test_any_chain_is_legible(
     assert_to_scale(graph, figure)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given=st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), min_size=1, max_size=12),
     count=st.integers(1, 4),

@@ -383,6 +383,7 @@ def edited(text: str, edits: list[Edit]) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_every_name_of_the_projects_files_is_renamed_and_back(project: Project) -> None:
     assert renamed_and_back(project.folder / "base.yaml", BASE) == 24
 

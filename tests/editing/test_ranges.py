@@ -135,7 +135,7 @@ def test_values_end_where_they_are_written() -> None:
 def test_selections_grow_at_every_word_of_the_zoo(path: Path) -> None:
     text = path.read_text()
     root, lines = read(text), Lines(text)
-    for offset in range(0, len(text), 7):
+    for offset in range(0, len(text), 61):
         position = lines.position(offset)
         found = selections(root, lines, position)
         for inner, outer in pairwise(found):

@@ -63,6 +63,7 @@ def check_texts(sheet: Any) -> None:
         assert wide <= 1 or high <= 1, (one, other)
 
 
+@pytest.mark.slow
 def test_pictures_say_what_they_are(mapper: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = Sheet.png
 

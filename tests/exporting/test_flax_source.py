@@ -134,6 +134,7 @@ layers:
 """
 
 
+@pytest.mark.slow
 def test_a_small_network_of_blocks_gives_the_same_numbers(write: Any) -> None:
     # To the last bit where XLA fuses both programs alike, as all versions do without its optimisations.
     (apart,) = differences(load(write(SMALL)).graph())

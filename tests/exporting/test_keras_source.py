@@ -123,6 +123,7 @@ def test_networks_give_the_same_numbers(name: str, size: int) -> None:
     compared(load(name).graph(input=size).pruned("eval"))
 
 
+@pytest.mark.slow
 def test_a_file_is_a_model_by_itself(write: Callable[..., Path], tmp_path: Path) -> None:
     """Exported by the command, imported as any module, and called."""
     spec = write(NET)

@@ -74,6 +74,7 @@ def test_what_is_said_of_it(write: Write, tmp_path: Path, capsys: pytest.Capture
     assert "6 months" in notes and "weights" in notes
 
 
+@pytest.mark.slow
 def test_with_preprocessing_it_takes_bytes(write: Write, tmp_path: Path) -> None:
     spec, file = write(NET), tmp_path / "net.stablehlo"
     assert main(["export", str(spec), "--to", "stablehlo", "-o", str(file), "--with-preprocessing"]) == 0
@@ -119,6 +120,7 @@ def test_jax_alone_runs_the_lines_of_the_page(write: Write, tmp_path: Path) -> N
     subprocess.run([sys.executable, "-I", "-c", "\n".join(program)], cwd=tmp_path, check=True)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_file_where_its_recipe_asks_for_it(write: Write, tmp_path: Path) -> None:
     spec = load(
         write(

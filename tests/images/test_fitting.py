@@ -114,6 +114,7 @@ def test_prediction_sees_what_evaluation_sees(
     assert np.array_equal(evaluated, np.stack(predicted))
 
 
+@pytest.mark.slow
 def test_a_run_says_of_its_held_out_files_what_evaluation_says(tmp_path: Path) -> None:
     """Circles and slim ellipses in wide pictures, of which the dataset keeps the middle."""
     generator = np.random.default_rng(0)

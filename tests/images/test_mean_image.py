@@ -166,6 +166,7 @@ def test_folders_keep_it(write: Write, tmp_path: Path) -> None:
     assert not list((tmp_path / "again").glob("mean_image*"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_same_mean_image_alone(write: Write, tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (8, 5, 6, 3), np.uint8)
     np.savez(tmp_path / "data.npz", x=pixels, y=np.arange(8) % 2)

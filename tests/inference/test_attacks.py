@@ -14,6 +14,7 @@ from archspec.inference.evaluating import part_of
 from archspec.inference.run import Run
 
 
+@pytest.mark.slow
 def test_fgsm_is_a_step_of_the_sign_of_the_gradient(trained: Path) -> None:
     """x + ε·sign(∂/∂x of the cross-entropy of the true class), kept within 0 and 1, by JAX alone."""
     run = Run(trained)

@@ -287,6 +287,7 @@ def test_eval_takes_other_metrics(trained: Path, capsys: pytest.CaptureFixture[s
     assert {"top1", "macro_f1"} <= set(json.loads(found.out)) and "own data" not in found.err
 
 
+@pytest.mark.slow
 def test_eval_computes_in_16_bits_where_asked(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     losses = []
     for precision in ("float32", "bfloat16"):
@@ -298,6 +299,7 @@ def test_eval_computes_in_16_bits_where_asked(trained: Path, capsys: pytest.Capt
     assert archspec.open(trained, precision="bfloat16").evaluate()["loss"] == losses[1]
 
 
+@pytest.mark.slow
 def test_labels_of_other_data_go_by_the_names_of_their_classes(
     trained: Path, tmp_path: Path, pixels: np.ndarray, digits: Path
 ) -> None:
@@ -359,7 +361,7 @@ def test_wildcard_imports_keep_pythons_open() -> None:
     assert "open" not in names and "train" in names and "open" in dir(archspec)
 
 
-@pytest.mark.parametrize("transform", [jax.jit, jax.vmap, jax.grad])
+@pytest.mark.parametrize("transform", [jax.jit, pytest.param(jax.vmap, marks=pytest.mark.slow), jax.grad])
 def test_a_run_may_first_be_used_while_a_function_is_transformed(trained: Path, transform: Any) -> None:
     """What it keeps belongs to no trace: it is used again afterwards."""
     run = archspec.open(trained)

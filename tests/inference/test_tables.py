@@ -189,6 +189,7 @@ def test_another_table_is_measured_by_the_texts_of_training(folder: Path) -> Non
         run.evaluate({"table": table})
 
 
+@pytest.mark.slow
 def test_images_and_facts_come_from_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()

@@ -113,6 +113,7 @@ def test_dice_of_right_and_wrong_guesses() -> None:
     assert dice.least(0, 1, 2) == pytest.approx(1 - 2 * (p := 1 / (1 + np.exp(-1))) / (1 + p * p))
 
 
+@pytest.mark.slow
 def test_a_sum_is_one_of_terms() -> None:
     """Cross-entropy counts pixels and Dice images: their sum is that of two means, of one batch too."""
     written = {"sum": {"losses": ["cross_entropy", {"sum": ["dice"]}], "weights": [1, 0.5]}}

@@ -121,7 +121,13 @@ def said(value: Any) -> str:
     return f"{value.operation}-{'x'.join(map(str, (*value.kernel, *value.stride)))}-{value.groups}"
 
 
-@pytest.mark.parametrize(("case", "direction"), SETTINGS, ids=said)
+HALVES = [
+    pytest.param(*setting, marks=pytest.mark.slow if number % 2 else ()) for number, setting in enumerate(SETTINGS)
+]
+"""Every other one is tried in the slow tests."""
+
+
+@pytest.mark.parametrize(("case", "direction"), HALVES, ids=said)
 def test_candidates_compute_their_direction(case: Case, direction: Direction) -> None:
     x, kernel, gradient = arrays(case)
     wanted = summed(case, direction, x, kernel, gradient)

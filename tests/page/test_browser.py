@@ -336,6 +336,7 @@ def test_a_hostile_spec_is_inert(browser: Browser, write: Callable[..., Path], t
     assert browser.messages() == []
 
 
+@pytest.mark.slow
 def test_of_a_large_network_few_elements_are_made(browser: Browser, write: Callable[..., Path], tmp_path: Path) -> None:
     spec = write("input: {height: 8, width: 8, channels: 3}\nlayers:\n" + "  - relu\n  - tanh\n" * 10_000)
     path = tmp_path / "large.html"

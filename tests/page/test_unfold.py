@@ -84,6 +84,7 @@ def random_frames(drawn: random.Random) -> dict[str, Frame]:
     return dict(reversed(frames.items()))
 
 
+@pytest.mark.slow
 @needs_node
 def test_random_frames_unfold_to_the_same_picture() -> None:
     made = [random_frames(random.Random(seed)) for seed in range(30)]

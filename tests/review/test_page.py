@@ -72,6 +72,7 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_a_page_of_all_that_came_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (run / "run.html").read_text("utf-8")
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -30,6 +30,7 @@ def rounds(names: str, points: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_an_import_that_is_cut_off_is_made_again() -> None:
     assert rounds("import", "0 3 9 17 25") == ""
 

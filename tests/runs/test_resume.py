@@ -128,6 +128,7 @@ def test_the_best_of_those_that_were_kept_is_taken(place: Path, data: Path, tmp_
     assert best_step(*opened(folder)) == 9
 
 
+@pytest.mark.slow
 def test_a_stop_where_layers_thaw_leaves_a_state_to_go_on_with(place: Path, data: Path, tmp_path: Path) -> None:
     """Between the last step of the frozen epoch and the first of the next, which has an optimiser of other arrays."""
     path = tmp_path / "net.yaml"
@@ -144,6 +145,7 @@ def test_a_stop_where_layers_thaw_leaves_a_state_to_go_on_with(place: Path, data
     assert equal(again.params, whole.params) and again.metrics == whole.metrics
 
 
+@pytest.mark.slow
 def test_a_schedule_of_more_epochs_is_told(
     place: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -407,6 +409,7 @@ def test_damaged_files_never_end_in_a_traceback(
         shutil.rmtree(again)
 
 
+@pytest.mark.slow
 def test_what_a_line_search_begins_with_is_no_fault(
     place: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

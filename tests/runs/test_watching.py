@@ -119,6 +119,7 @@ def whole(spec: Path) -> Path:
     return train(load(spec), spec.parent / "whole", progress=False).folder
 
 
+@pytest.mark.slow
 def test_a_run_stopped_and_killed_within_epochs_ends_with_the_same_bits(spec: Path, whole: Path) -> None:
     """42 samples to train on are 6 steps an epoch: 4, 8, 12, 16 and 18 have records, some of them within an epoch."""
     folder = spec.parent / "cut"
@@ -157,6 +158,7 @@ def test_whatever_uses_a_run_goes_by_its_best_state(whole: Path) -> None:
     assert (result["step"], result["top1"]) == (best, max(values))
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_early_goes_on_with_more_patience(
     spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

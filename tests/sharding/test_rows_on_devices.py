@@ -43,6 +43,7 @@ SLOW = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.jax
 def test_on_devices() -> None:
     assert came_to(__name__, FAST, 1500) == dict.fromkeys(FAST, "")

@@ -141,6 +141,7 @@ def test_data_in_memory_and_labels_beyond_the_output(tmp_path: Path, capsys: pyt
     assert found["doubles"][0]["count"] == 4
 
 
+@pytest.mark.slow
 def test_the_sheet_shows_samples_as_the_first_epoch_sees_them(tmp_path: Path) -> None:
     """Mirrored or not, an image's colours are on the sheet; samples come from the classes in turn."""
     from archspec.training.checks import counted, fitted, fitted_heads, matched

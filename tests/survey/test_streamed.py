@@ -46,6 +46,7 @@ def test_damaged_files_are_named_before_the_first_step(tmp_path: Path, capsys: p
     assert sorted(Path(own["name"]).name for own in found["unreadable"]) == ["1.png", "4.png"]
 
 
+@pytest.mark.slow
 def test_skip_gives_the_same_run_streamed_and_from_memory_and_files_are_known_the_next_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ def test_samples_that_are_drawn_have_the_numbers_that_training_gives_them(
     assert "sample 1 of pets" in titles[0] and "cat/2.png" in titles[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_file_that_goes_bad_after_it_was_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int

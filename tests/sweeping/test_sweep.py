@@ -94,6 +94,7 @@ def kill(processes: Sequence[subprocess.Popen[str]]) -> None:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_grid_is_tried_and_the_best_is_chosen(
     tmp_path: Path, tiny: str, acted: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +177,7 @@ def test_several_processes_share_the_work(tmp_path: Path, tiny: str) -> None:
     assert sum(each) == 12 and min(each) >= 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, tiny: str) -> None:
     process = started(tiny, tmp_path / "s", *TWELVE, seconds=0.2)
     while not (tmp_path / "s" / "log").exists():

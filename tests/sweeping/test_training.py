@@ -65,6 +65,7 @@ def started(spec: Path, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_within_its_schedule_goes_on_to_the_same_end(stripes: Path, tmp_path: Path) -> None:
     """Bit by bit, and with the learning rates of the whole schedule."""
     spec = archspec.load(stripes)

@@ -172,6 +172,7 @@ def test_labels_are_cropped_to_the_middle(write: Write, tmp_path: Path) -> None:
     assert result.validation["pixel_accuracy"] == pytest.approx((logits.argmax(-1) == own).mean())
 
 
+@pytest.mark.slow
 def test_an_autoencoder_finds_its_input(write: Write, tmp_path: Path) -> None:
     """The last step of 6 samples in steps of 4 is filled up with 2 that do not count."""
     result = run(write, tmp_path, "reconstruction", SAME, np.arange(6) % 3)

@@ -126,6 +126,7 @@ def test_what_fills_up_a_batch_counts_for_nothing_in_any_target(tmp_path: Path) 
         assert not np.isnan(whole["angle"]).any() and (whole["labels"] == 1).all()
 
 
+@pytest.mark.slow
 def test_all_images_of_a_sample_move_together_and_all_else_stays() -> None:
     image = jnp.asarray(np.random.default_rng(0).random((16, 6, 5, 1)).astype(np.float32)) + 1
     inputs = {

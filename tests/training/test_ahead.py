@@ -86,6 +86,7 @@ def test_every_step_is_compiled_once(
     assert len(begun) == 1 and begun[0] is not None  # a finished run is compiled when it is seen what is left
 
 
+@pytest.mark.slow
 def test_a_profile_has_the_paths_of_nodes_and_compiles_nothing(
     spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +178,7 @@ def test_steps_are_compiled_before_samples_are_read(
     assert read_object(tmp_path / "run" / "lowerings.json")["choices"]  # of the steps that were compiled early
 
 
+@pytest.mark.slow
 def test_steps_that_do_not_fit_the_data_are_compiled_anew(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,7 @@ def notes(write: Write, tmp_path: Path, text: str, capsys: pytest.CaptureFixture
     return [line.removeprefix("note: ") for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
 
 
+@pytest.mark.slow
 def test_what_is_never_seen_is_said(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = FILLED.replace("%s ", "batch_norm, ").replace("mnist5k", f"{{npz: {tmp_path / 'x.npz'}}}")
     labels = np.array([0, 2, 2, 0, 2, 0, 2])
@@ -198,6 +199,7 @@ def test_an_average_of_the_first_weights_is_said(write: Write, ema: str, epochs:
     assert bool(said) == (share is not None) and all(f": {share} of the average" in note for note in said)
 
 
+@pytest.mark.slow
 def test_one_sample_a_step_before_batch_normalisation(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,6 +258,7 @@ def broken(write: Write, tmp_path: Path, text: str) -> str:
     return item.message
 
 
+@pytest.mark.slow
 def test_weights_that_break_in_an_epochs_last_step(write: Write, tmp_path: Path) -> None:
     data = same_data(tmp_path / "x.npz", pictures(4), np.array([0, 1, 2, 1]))
     text = FILLED.replace("%s ", "").replace("mnist5k", f"{{npz: {data}}}")
@@ -269,6 +272,7 @@ def test_weights_that_break_in_an_epochs_last_step(write: Write, tmp_path: Path)
     assert "dense1.kernel" in message
 
 
+@pytest.mark.slow
 def test_a_failing_step_is_done_again_as_it_was(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An augmentation that leaves the range of numbers in the second step; without it every layer is finite."""
     from archspec.training import steps

@@ -539,6 +539,7 @@ def test_jax_waits_for_nobody_after_a_stop(monkeypatch: pytest.MonkeyPatch) -> N
     assert hosts.is_left()
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_all_at_one_step() -> None:
     running = Running(2)
     running.own[1].send_signal(signal.SIGTERM)

@@ -33,6 +33,7 @@ TABLES = "archspec.lowerings.rules.TABLES"
 PRODUCTS = ((Rule("product", DIRECTIONS, lambda case: True, "a rule"),),)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_takes_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     np.savez(tmp_path / "few.npz", x=draw.integers(0, 256, (24, 4, 4), np.uint8), y=np.arange(24) % 3)

@@ -84,6 +84,7 @@ train: {batch_size: 16, optimiser: {sgd: {learning_rate: 0.01, momentum: 0.9}}}
 """
 
 
+@pytest.mark.slow
 def test_a_step_over_all_axes(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY)

@@ -30,6 +30,7 @@ def does(count: int, devices: int, *arguments: str) -> list[list[dict[str, Any]]
     return [[json.loads(line) for line in out.splitlines() if line.startswith("{")] for out in outs]
 
 
+@pytest.mark.slow
 def test_eight_devices_are_fed_and_checkpoints_go_from_any_mesh_to_any(tmp_path: Path) -> None:
     (said,) = does(1, 8, "one_process", str(tmp_path))
     assert said[-1] == {"done": True}

@@ -111,6 +111,7 @@ def test_a_step_is_that_of_numpy_in_16_bits(write: Write, precision: str) -> Non
     assert narrow or (precision == "bfloat16" and this_device().onednn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowerings", ["auto", "library"])
 def test_losses_of_a_mean_over_a_map_are_near_those_of_float32(write: Write, lowerings: str) -> None:
     """With jaxlib 0.12's own reductions they are NaN in bfloat16 on some processors, in steps and in evaluation."""
@@ -180,6 +181,7 @@ def test_a_skipped_step_changes_nothing_but_the_scale(write: Write) -> None:
         np.testing.assert_allclose(value - before[name], moved[name], 0, room, err_msg=name)
 
 
+@pytest.mark.slow
 def test_records_say_what_was_skipped_and_a_scale_that_collapses_is_told(write: Write, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(640, 6)), rng.normal(size=(640, 2))

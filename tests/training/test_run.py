@@ -172,6 +172,7 @@ def test_a_loss_that_is_not_finite_names_step_and_layer(write: Write, digits: Pa
     assert train(load(path), tmp_path / "run", progress=False).metrics
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_its_metrics_measures_again(write: Write, digits: Path, tmp_path: Path) -> None:
     """What was summed up in training is in the checkpoint too."""
     spec = load(net(write, digits, 1))
@@ -214,6 +215,7 @@ def test_the_host_feeds_the_same_batches_as_the_device(write: Write, digits: Pat
                 assert all(np.array_equal(mine[name], other[name]) for name in mine)
 
 
+@pytest.mark.slow
 def test_large_data_trains_to_the_same_bits(
     write: Write, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -367,6 +367,7 @@ train:
 """
 
 
+@pytest.mark.slow
 def test_signals_have_a_class_at_each_position(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -418,6 +419,7 @@ def test_labels_that_are_none_of_positions_are_told_of(
         train(load(write(SIGNALS % (3, "{npz: s.npz}"))), tmp_path / "run", progress=False)
 
 
+@pytest.mark.slow
 def test_labels_of_positions_need_not_be_segmented(write: Write, tmp_path: Path) -> None:
     """The task decides: of an output with a number for each position, zeros and ones are labels at once."""
     y = np.random.default_rng(0).integers(0, 2, (20, 40))

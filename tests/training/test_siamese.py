@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from archspec import load, train
 from archspec.cli import main
@@ -13,6 +14,7 @@ from archspec.cli import main
 SPEC = Path(__file__).parents[2] / "specs" / "examples" / "siamese_digits.yaml"
 
 
+@pytest.mark.slow
 def test_both_images_go_through_one_encoder(tmp_path: Path) -> None:
     assert main(["draw", str(SPEC), "--output", str(tmp_path / "net.svg")]) == 0
     (tmp_path / "net.yaml").write_text(

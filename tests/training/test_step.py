@@ -68,6 +68,7 @@ def test_micro_batches_are_one_batch_however_labels_lie(write: Write) -> None:
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, 2e-5, 2e-6), found[1], found[4])
 
 
+@pytest.mark.slow
 def test_the_loss_that_a_line_search_asks_for_is_that_of_the_gradients(write: Write) -> None:
     for parts in (1, 4):
         spec = load(write(HEADS.format(more=f", micro_batches: {parts}")))
@@ -145,6 +146,7 @@ def test_averages_are_those_computed_by_hand(write: Write, warmup: bool) -> None
     assert not np.allclose(plain(state)["norm.mean"], average["norm.mean"], rtol=0.01)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_averages(write: Write, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(48, 6)).astype(np.float32), rng.integers(0, 3, 48)

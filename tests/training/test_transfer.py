@@ -75,6 +75,7 @@ def arrays_of(folder: Path) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in restored(run, spec).items()}
 
 
+@pytest.mark.slow
 def test_a_frozen_body_stays_as_it_was_to_the_bit(
     write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +232,7 @@ def test_mis_shaped_tensors_name_their_layer(
     assert "exclude: [body.c]" in str(error.value)
 
 
+@pytest.mark.slow
 def test_pixels_that_the_weights_do_not_expect_are_noted(
     write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,6 +246,7 @@ def test_pixels_that_the_weights_do_not_expect_are_noted(
     assert "but `input` has range [0, 1], mean [0.5], std [0.5]" in text
 
 
+@pytest.mark.slow
 def test_only_weights_of_other_names_say_what_they_expect(
     write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,6 +299,7 @@ def test_broken_numbers_may_be_left_out(write: Write, data: tuple[Path, Path], s
     assert error.value.diagnostics[0].code == "E539"
 
 
+@pytest.mark.slow
 def test_another_folder_is_said(
     write: Write,
     data: tuple[Path, Path],
@@ -315,6 +319,7 @@ def test_another_folder_is_said(
     assert f"this one is in {second.folder}" in text
 
 
+@pytest.mark.slow
 def test_a_classifier_becomes_a_fully_convolutional_network(
     write: Write, data: tuple[Path, Path], source: Path, tmp_path: Path
 ) -> None:
@@ -347,6 +352,7 @@ def test_a_classifier_becomes_a_fully_convolutional_network(
     assert np.allclose(found[:, 0, 0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_arrays_without_a_place_in_pytorchs_layout_are_taken_over_as_they_are(
     write: Write, data: tuple[Path, Path], tmp_path: Path
 ) -> None:

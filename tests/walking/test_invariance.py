@@ -166,6 +166,7 @@ def test_what_cannot_be_swept_says_why(shapes: Run, tmp_path: Path) -> None:
         invariance(vector, [1, 2, 3, 4])
 
 
+@pytest.mark.slow
 def test_the_command_takes_ranges_below_zero(shapes: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 

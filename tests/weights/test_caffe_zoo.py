@@ -90,6 +90,7 @@ def test_vgg(depth: int) -> None:
     check(f"vgg{depth}", layers)
 
 
+@pytest.mark.slow
 def test_every_table_is_held() -> None:
     found = {
         (name, table)
