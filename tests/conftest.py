@@ -81,6 +81,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that is passed over as a whole, for a package that is not there, fails as a test does."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} would be skipped, which CI does not do: {report.longrepr[2]}"
+    return report
+
+
 @pytest.fixture
 def plugins_forgotten() -> Iterator[None]:
     """Plugins that a test loads in this process are none of the next one's."""

@@ -54,7 +54,7 @@ def explain_codes(words: Sequence[str], options: argparse.Namespace) -> int:
 def near(name: str, known: Sequence[str]) -> str:
     """The codes that may have been meant, the nearest by number."""
     alike = [code for code in known if code[0] == name[0]] or list(known)
-    number = int("".join(filter(str.isdigit, name))[:3])
+    number = int("".join(filter(str.isdigit, name))[:3].ljust(3, "0"))  # E30 is the beginning of E301
     nearest = sorted(sorted(alike, key=lambda code: abs(int(code[1:]) - number))[:3])
     return f"the nearest are {listed(nearest, 3)}; docs/diagnostics.md lists them all"
 

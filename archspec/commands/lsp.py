@@ -13,7 +13,7 @@ INSTALL = "pip install 'archspec-jax[lsp]'"
 
 
 def options(command: argparse.ArgumentParser) -> None:
-    command.epilog = "docs/editor.md says how editors are told of it"
+    command.epilog = "how editors are told of it stands in docs/editor.md"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ MARK = "cursor_0f3a9c"
 MAX_BROKEN = 4
 """Lines elsewhere that are left out because they cannot be read."""
 
-_BEFORE = re.compile(r"[A-Za-z0-9_]*\Z")
+_BEFORE = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z0-9_]*\Z")  # tried once a word, not at each of its letters
 _AFTER = re.compile(r"[A-Za-z0-9_]*")
 _KEY_FOLLOWS = re.compile(r"[\"']?[ \t]*:(?=\s|\Z)")
 _TOP = re.compile(r"^[A-Za-z_\"'][^\n]*", re.MULTILINE)
@@ -190,7 +190,10 @@ def _tree(text: str, path: Path) -> Mapping | None:
 
 
 def _marked(root: Mapping) -> tuple[tuple[Step, ...], Scalar, bool] | None:
-    """The way to the marker, the key or value that it is in, and whether that is a key."""
+    """The way to the marker, the key or value that it is in, and whether that is a key.
+
+    In the order of the text: what has an anchor stands before the aliases that repeat it.
+    """
     stack: list[tuple[Located, tuple[Step, ...]]] = [(root, ())]
     while stack:
         node, steps = stack.pop()
@@ -198,10 +201,12 @@ def _marked(root: Mapping) -> tuple[tuple[Step, ...], Scalar, bool] | None:
             if isinstance(node.value, str) and MARK in node.value:
                 return steps, node, False
         elif isinstance(node, Mapping):
+            inner: list[tuple[Located, tuple[Step, ...]]] = []
             for name, key, value in node.items():
                 if MARK in name:
                     return (*steps, Step(node, name)), key, True
-                stack.append((value, (*steps, Step(node, name))))
+                inner.append((value, (*steps, Step(node, name))))
+            stack.extend(reversed(inner))
         elif isinstance(node, Sequence):
-            stack.extend((item, (*steps, Step(node, index))) for index, item in enumerate(node.items))
+            stack.extend((item, (*steps, Step(node, index))) for index, item in reversed([*enumerate(node.items)]))
     return None

@@ -60,8 +60,11 @@ def _of(parser: argparse.ArgumentParser, called: str) -> list[str]:
     if options:
         lines += ["", *table(("option", "", "default"), [_option(item) for item in options])]
     if parser.epilog:
-        head, _, text = parser.epilog.partition(": ")
-        lines += ["", f"{head.capitalize()}:", "", "```bash", *text.split("; "), "```"]
+        head, is_example, text = parser.epilog.partition(": ")
+        if is_example:
+            lines += ["", f"{head.capitalize()}:", "", "```bash", *text.split("; "), "```"]
+        else:
+            lines += ["", f"{head[:1].upper()}{head[1:]}."]
     return lines
 
 

@@ -13,7 +13,7 @@ from archspec.diagnostics import DataError, count, did_you_mean, listed
 from archspec.fields import at_home
 from archspec.images.files import find_images, is_image_name
 from archspec.kinds import find_kind, kind_names
-from archspec.starting.found import PROBE, Found, Target, loaded, names_in
+from archspec.starting.found import NEAR, PROBE, Found, Target, loaded, names_in
 from archspec.starting.listing import goes_with_images, table_found
 from archspec.tables.reading import read_table
 
@@ -101,8 +101,14 @@ def _of_folder(path: Path, target: Target) -> Found:
             return Found(kind, fields, loaded(kind, fields, PROBE if kind == "webdataset" else None))
         except DataError as error:
             failed.append((kind, error))
-    if not failed:
+    if not names_in(path, 1):
         raise DataError("E505", f"{path} is empty", help=["give the folder that has the data"])
+    if not failed:
+        raise DataError(
+            "E505",
+            f"{path} has images and tables that say nothing of them",
+            help=["a table's own path reads the table alone", "for the images, sort them into a folder for each class"],
+        )
     # What is wrong with a table of the images says more than that there are no folders of classes.
     (kind, first), *others = sorted(failed, key=lambda one: one[0] != "table")
     near = _folders_of_classes(path)
@@ -148,7 +154,7 @@ def _folders_of_classes(path: Path) -> Path | None:
     counts: Counter[Path] = Counter()
 
     def visit(folder: Path, depth: int) -> None:
-        inside = [entry for entry in names_in(folder) if entry.is_dir() and not entry.name.startswith(".")]
+        inside = [entry for entry in names_in(folder, NEAR) if entry.is_dir() and not entry.name.startswith(".")]
         own = [len(find_images(entry, deep=False).paths) for entry in inside]
         if sum(map(bool, own)) > 1:
             counts[folder] = sum(own)
@@ -171,7 +177,7 @@ def _candidates(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if names & {"data_batch_1.bin", "test_batch.bin"} or {"train.bin", "test.bin"} <= names:
         yield "cifar", own
     folders = [entry for entry in inside if entry.is_dir() and not entry.name.startswith(".")]
-    below = [entry for folder in folders for entry in names_in(folder)]
+    below = [entry for folder in folders[:NEAR] for entry in names_in(folder, NEAR)]
     if any(entry.name.lower().endswith(".tar") for entry in (*inside, *below)):
         yield "webdataset", own
     masks = any(_of_masks(entry.name) for entry in (*folders, *(entry for entry in below if entry.is_dir())))

@@ -12,7 +12,7 @@ from archspec.kinds import find_kind
 PROBE = (64, 64)
 """Images of folders are read at this size while data are looked at, as those of different sizes need one."""
 NEAR = 60
-"""So many folders and files of a folder are looked at to find out what it is."""
+"""So many folders within a folder, and files of each, are looked at to find out what it is."""
 
 Target = str | Callable[[list[str], str | None], str] | None
 """The column of a table that is to be found; or what chooses it among the columns, given a guess."""
@@ -53,8 +53,9 @@ def loaded(kind: str, fields: dict[str, Any], size: tuple[int, int] | None = Non
     return dataset_of(kind, probing).reading(Reading("always", 0)).load()
 
 
-def names_in(folder: Path) -> list[Path]:
+def names_in(folder: Path, most: int | None = None) -> list[Path]:
+    """What lies in a folder, by name, the first `most` of it; nothing where it cannot be read."""
     try:
-        return sorted(folder.iterdir())[:NEAR]
+        return sorted(folder.iterdir())[:most]
     except OSError:
         return []

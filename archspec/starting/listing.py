@@ -85,7 +85,8 @@ def _meaning(rows: Rows, target: str) -> tuple[str | None, bool, str | None]:
     own = sorted({float(number) for number in numbers if number == number})
     if not all(number.is_integer() for number in own):
         return None, False, None
-    if len(own) > MANY and target.lower() not in LABELS:
+    # What is called a label may have many classes, as texts may, and not one for almost every row.
+    if len(own) > (max(MANY, len(numbers) // 2) if target.lower() in LABELS else MANY):
         return "regression", False, f"{target} has {count(len(own), 'different number')}, and is taken for a quantity"
     if len(own) > 1 and own not in ([-1.0, 1.0], [float(place) for place in range(len(own))]):
         return None, True, f"the {count(len(own), 'different number')} of {target} are the classes"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.data import as_array
-from archspec.diagnostics import DataError, count, listed
+from archspec.diagnostics import DataError, count, listed, name_at
 from archspec.output import printable
 from archspec.starting.finding import find
 from archspec.starting.found import Found, Target
@@ -103,7 +103,14 @@ def subject_of(given: str, target: Target = None) -> Subject:
         (labels,) = found.data.train.targets.values()
         own = as_array(labels)
         counts = tuple(np.bincount(own[own >= 0], minlength=outputs).tolist())
+        if sum(map(bool, counts)) == 1:
+            (only,) = [number for number, many in enumerate(counts) if many]
+            raise _one_class(found.data.name, [name_at(found.data.class_names, only)])
     return Subject(found, looked, task, outputs, counts)
+
+
+def _one_class(name: str, classes: Sequence[str]) -> DataError:
+    return DataError("E507", f"all samples of {name} are of one class, {listed(classes)}: nothing is to tell apart")
 
 
 def _task(found: Found) -> tuple[str, int]:
@@ -117,10 +124,7 @@ def _task(found: Found) -> tuple[str, int]:
         if values.ndim > 2 or name in data.positions:
             return "segmentation", outputs
         if outputs < 2 and values.ndim == 1:
-            raise DataError(
-                "E507",
-                f"all samples of {data.name} are of one class, {listed(data.classes[name])}: nothing is to tell apart",
-            )
+            raise _one_class(data.name, data.classes[name])
         return ("multi_label" if values.ndim == 2 else "classification"), outputs
     raise DataError(
         "E507",

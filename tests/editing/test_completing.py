@@ -446,3 +446,37 @@ def test_a_family_of_the_zoo_that_extends_its_own_network_is_refused() -> None:
     path = ZOO / "lenet.yaml"
     text = path.read_text().replace("archspec: 1\n", "archspec: 1\nextends: lenet5\n")
     assert [error.code for error in errors(opened(text, path), path)] == ["E101"]
+
+
+# What was once offered and broke the text.
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["  - max_pool: 2\n    ¦\n", "  - conv:\n    ¦\n", "  - unit:\n    ¦\n", "  - {relu: {name: x}, ¦}\n"],
+    ids=["value", "conv", "block", "flow"],
+)
+def test_an_entry_has_one_kind(text: str) -> None:
+    assert labels(HEAD + text.replace("¦", CURSOR)) == []
+
+
+def test_the_cursor_is_where_the_text_is_and_not_where_an_alias_repeats_it() -> None:
+    found = labels(HEAD + f"  - conv: &c {{filters: 8, {CURSOR}}}\n  - conv: {{<<: *c, kernel: 3}}\n")
+    assert "kernel" in found and "filters" not in found
+
+
+def test_a_call_keeps_its_brackets() -> None:
+    text = HEAD + f'  - conv: {{filters: "$(ma{CURSOR}x(1, 2))", kernel: 1}}\n'
+    assert completed(text, "min") == HEAD + '  - conv: {filters: "$(min(1, 2))", kernel: 1}\n'
+
+
+@pytest.mark.parametrize(("default", "value"), [("[true, false]", "[true, false]"), ('"a: b"', '"a: b"')])
+def test_an_arguments_default_is_offered_as_yaml(default: str, value: str) -> None:
+    text = HEAD.replace("classes: 10", f"classes: 10, own: {default}")
+    assert value in labels(f"{text}variants: {{small: {{own: {CURSOR}}}}}\n")
+
+
+def test_a_long_word_takes_work_by_its_length_alone() -> None:
+    # At each of its letters anew it would be ten thousand million steps.
+    found = labels(HEAD.replace("name: written", f"name: written\nnotes: {'a' * 200_000}") + f"  - rel{CURSOR}\n")
+    assert "relu" in found

@@ -284,6 +284,34 @@ def test_of_several_tables_the_one_to_learn_from_is_read(tmp_path: Path, capsys:
     assert "`--data .` is this folder" in refused(capsys, tmp_path, "")
 
 
+def test_what_is_told_apart_by_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prices = table(
+        tmp_path / "prices.csv", "rooms target", [[number % 5, 100_000 + 997 * number] for number in range(100)]
+    )
+    assert begun(tmp_path, prices).heads()[0].task.kind == "regression"
+    assert "100 different numbers, and is taken for a quantity" in capsys.readouterr().err
+    many = table(tmp_path / "many.csv", "rooms target", [[number, number % 40] for number in range(200)])
+    assert len(read(begun(tmp_path, many)).class_names) == 40
+    one = table(tmp_path / "one.csv", "rooms label", [[number, 3] for number in range(30)])
+    assert "are of one class, 3: nothing is to tell apart" in refused(capsys, tmp_path, one)
+
+
+def test_a_list_beside_many_images_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "pets"
+    for number in range(80):
+        noise(folder / f"img{number:03}.png", 8, 8, seed=number)
+    table(
+        folder / "labels.csv",
+        "file label",
+        [[f"img{number:03}.png", ["cat", "dog"][number % 2]] for number in range(80)],
+    )
+    assert read(begun(tmp_path, folder)).class_names == ("cat", "dog")
+    table(folder / "labels.csv", "length weight", [[number, 1] for number in range(80)])
+    assert "has images and tables that say nothing of them" in refused(capsys, tmp_path, folder)
+    (tmp_path / "empty").mkdir()
+    assert "empty is empty" in refused(capsys, tmp_path, tmp_path / "empty")
+
+
 def test_tables_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "pets"
     for number in range(20):

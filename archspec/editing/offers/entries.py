@@ -42,7 +42,9 @@ class Form(NamedTuple):
 
 
 def entries(asked: Asked) -> Iterator[Completion]:
-    """What may be an entry where the cursor is."""
+    """What may be an entry where the cursor is; nothing beside the kind of one that is there."""
+    if asked.cursor.is_key and asked.given:
+        return
     names = [
         *((name, "block") for name in asked.blocks),
         *((name, "kind") for name in kind_names("layers")),

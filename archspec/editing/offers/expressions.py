@@ -67,9 +67,15 @@ def words(asked: Asked, text: str) -> Iterator[Completion]:
             yield asked.item(name, "argument", name)
     for name in FUNCTIONS:
         call, inner = SIGNATURES.get(name, (f"{name}()", ""))
-        snippet = f"{name}({hole(1, inner)})"
+        called = asked.lines.text[asked.cursor.end :].lstrip(" \t")[:1] == "("  # its arguments are there already
         yield asked.item(
-            name, "function", f"{name}(", snippet=snippet, detail=call, documentation=word_text(name), rank=2
+            name,
+            "function",
+            name if called else f"{name}(",
+            snippet=None if called else f"{name}({hole(1, inner)})",
+            detail=call,
+            documentation=word_text(name),
+            rank=2,
         )
     for number, name in enumerate(("true", "false")):
         yield asked.item(name, "value", name, rank=3 + number)

@@ -95,6 +95,8 @@ def yaml_of(value: Any) -> str:
 
 
 def _is_plain(text: str) -> bool:
+    if text.lower() in ("null", "true", "false"):
+        return False
     return text.replace("_", "a").replace("-", "a").replace(".", "a").isalnum() and text[:1].isalpha()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from archspec.editing.documented import kind_text
 from archspec.editing.grammar import STRUCTURE_WORDS, kind_or_none, section_of
 from archspec.editing.offers.entries import argument_values
-from archspec.editing.offers.guesses import guesses, literals, words_in
+from archspec.editing.offers.guesses import guesses, literals, words_in, yaml_of
 from archspec.editing.offers.item import Asked, Completion, escaped, hole
 from archspec.editing.offers.names import names
 from archspec.editing.probing import parsed
@@ -188,7 +188,7 @@ def _argument(asked: Asked) -> Iterator[Completion]:
     default = argument.default
     texts: list[str] = []
     if default is not None and not default.dynamic:
-        texts = ["true", "false"] if isinstance(default.plain, bool) else [str(default.plain)]
+        texts = ["true", "false"] if isinstance(default.plain, bool) else [yaml_of(default.plain)]
         if isinstance(default.plain, str):
             texts += [*document.blocks, *kind_names("layers")]
     elif argument.word == "bool":
