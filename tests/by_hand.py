@@ -27,5 +27,16 @@ def first_of_each(cases: Iterable[Any]) -> list[Any]:
     return made
 
 
+def every_third(cases: Iterable[Any]) -> list[Any]:
+    """Parameters of which some are slow: of three of these the first stays, and the others take minutes together."""
+    made, slow = [], 0
+    for case in cases:
+        marks = {mark.name for mark in case.marks}
+        is_slow = "slow" in marks and "minutes" not in marks
+        made.append(_minutes(case) if is_slow and slow % 3 else case)
+        slow += is_slow
+    return made
+
+
 def _minutes(case: Any) -> Any:
     return pytest.param(*case.values, id=case.id, marks=[*case.marks, pytest.mark.minutes])

@@ -13,7 +13,7 @@ import pytest
 from archspec.graph import Graph
 from archspec.loading import load
 from archspec.reports import report
-from tests.by_hand import by_hand
+from tests.by_hand import by_hand, every_third
 from tests.record_fingerprints import (
     JAX,
     NETWORKS,
@@ -38,8 +38,11 @@ BY_HAND = {
 }  # fmt: skip
 """They take from 6 to 16 s each."""
 
-SAMPLE = by_hand(
-    [pytest.param(name, id=name, marks=() if name in TRACED_OFTEN else pytest.mark.slow) for name in TRACED], BY_HAND
+SAMPLE = every_third(
+    by_hand(
+        [pytest.param(name, id=name, marks=() if name in TRACED_OFTEN else pytest.mark.slow) for name in TRACED],
+        BY_HAND,
+    )
 )
 
 UNTRACED = {"identity", "pad", "scale"}

@@ -22,7 +22,7 @@ from archspec.loading import load, open_spec
 from archspec.lower import build, outline, split
 from archspec.lowerings.choosing import BY_LIBRARY
 from archspec.zoo import zoo_variants
-from tests.by_hand import by_hand
+from tests.by_hand import by_hand, every_third
 from tests.zoo import FIGURES, FILES, Gradients, sampled
 
 VARIANTS = zoo_variants()
@@ -33,13 +33,15 @@ BY_HAND = {
     "deeplabv3_resnet50",
 }  # fmt: skip
 """They take from 6 to 23 s each."""
-TRAINED = by_hand(
-    [
-        pytest.param(name, figures.gradients, marks=() if figures.gradients.often else pytest.mark.slow, id=name)
-        for name, figures in FIGURES.items()
-        if figures.gradients is not None
-    ],
-    BY_HAND,
+TRAINED = every_third(
+    by_hand(
+        [
+            pytest.param(name, figures.gradients, marks=() if figures.gradients.often else pytest.mark.slow, id=name)
+            for name, figures in FIGURES.items()
+            if figures.gradients is not None
+        ],
+        BY_HAND,
+    )
 )
 
 

@@ -120,7 +120,10 @@ def loaded(file: Path) -> Any:
 
 @pytest.mark.parametrize(
     "name",
-    by_hand(["lenet5", "lenet5_1998", "lenet1", "segnet", "segnet_basic", "enet", "unet_padded"], {"segnet", "enet"}),
+    by_hand(
+        ["lenet5", "lenet5_1998", "lenet1", "segnet", "segnet_basic", "enet", "unet_padded"],
+        {"segnet", "enet", "lenet1", "lenet5_1998", "unet_padded"},
+    ),
 )
 def test_networks_give_the_same_numbers(name: str) -> None:
     """Those of which nobody's logits are recorded here, with maps of unpooling and trainable pooling."""

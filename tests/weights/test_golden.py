@@ -19,7 +19,7 @@ from archspec.runs.imports import read_import
 from archspec.weights.folder import import_weights
 from archspec.weights.layout import order_of, orders, to_torch_shape
 from archspec.weights.naming import PLAIN, namings
-from tests.by_hand import by_hand
+from tests.by_hand import by_hand, every_third
 from tests.weights.rule import recorded_names, tensor
 from tests.zoo import FILES, Golden
 
@@ -40,7 +40,7 @@ NETWORKS = [
     for name, figures in entries.items()
     if figures.golden is not None
 ]
-CASES = by_hand(NETWORKS, BY_HAND)
+CASES = every_third(by_hand(NETWORKS, BY_HAND))
 
 
 def recorded(stem: str, network: str, golden: Golden) -> dict[str, np.ndarray]:
