@@ -96,6 +96,8 @@ class Analysis:
         """What is wrong in any variant, once there was time to read all of them."""
         self.stale = False
         """Whether something that it was made of has changed since."""
+        self.names: object = None
+        """What `naming` made of it, which goes when it goes."""
         self._moved: dict[int, Moved] = {}
 
     @classmethod

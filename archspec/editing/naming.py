@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from archspec.diagnostics import Span
 from archspec.editing.analysis import Analysis
@@ -61,9 +60,9 @@ class Names:
     @classmethod
     def of(cls, workspace: Workspace, analysis: Analysis) -> Names:
         """The names of a text, made once for each reading of it."""
-        known = _KNOWN.get(analysis)
-        if known is None or known.workspace is not workspace:
-            known = _KNOWN[analysis] = cls(workspace, analysis)
+        known = analysis.names
+        if not isinstance(known, cls) or known.workspace is not workspace:
+            known = analysis.names = cls(workspace, analysis)
         return known
 
     def then(self, position: Position) -> Position | None:
@@ -99,9 +98,6 @@ class Names:
                 if now is not None:
                     found.setdefault(now.key, now)
         return list(found.values())
-
-
-_KNOWN: WeakKeyDictionary[Analysis, Names] = WeakKeyDictionary()
 
 
 def definition(workspace: Workspace, analysis: Analysis, position: Position) -> list[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archspec.diagnostics import Diagnostic, Edit
+from archspec.editing.analysis import Analysis
 from archspec.editing.families import Family
 from archspec.editing.links import links
 from archspec.editing.naming import Names, definition, highlights, references
@@ -17,6 +19,8 @@ from archspec.editing.symbols import Place, Symbol
 from archspec.editing.workspace import Workspace
 from archspec.located import Scalar
 from archspec.positions import Lines, Position, end_of, start_of
+from archspec.source import laid
+from tests.editing.cursors import raised
 
 BLOCKS = """\
 archspec: 1
@@ -471,3 +475,18 @@ def test_no_text_brings_an_error(tmp_path: Path, at: int, cut: int, put: str, as
         rename(project.workspace, analysis, position, "other")
     except CannotRename as error:
         assert str(error)
+
+
+def test_what_is_known_of_older_texts_goes_with_them(tmp_path: Path) -> None:
+    path, workspace = tmp_path / "net.yaml", Workspace(raised)
+    for number in range(12):
+        text = f"archspec: 1\nname: net\ninput: {{features: {number + 2}}}\nlayers: [dense: {{name: a, units: 2}}]\n"
+        workspace.put(path, text)
+        with laid(workspace):
+            analysis = workspace.analysis(path)
+            assert analysis is not None
+            at = Lines(text).position(text.index("a, units"))
+            assert len(references(workspace, analysis, at)) == len(highlights(workspace, analysis, at)) == 1
+            assert definition(workspace, analysis, at)
+    gc.collect()
+    assert sum(isinstance(item, Analysis) and item.now.path == path for item in gc.get_objects()) == 1
