@@ -9,8 +9,9 @@ CONSTRAINT ?=
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT:%=--constraint %)
 
 # Two workers for two cores. Each begins with one half of the tests and takes some of the other's when it is done: a module's
-# fixtures are made by one of them, and a test that takes long does not hold up those behind it.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
+# fixtures are made by one of them, and a test that takes long does not hold up those behind it. Compiled tests are kept, so
+# that the second worker and the next run need not compile them again.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 # Programs are compiled without LLVM's optimisations, in three quarters of the time.
 PLAIN = XLA_FLAGS="--xla_backend_optimization_level=0 $(XLA_FLAGS)"
 

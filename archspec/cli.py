@@ -304,7 +304,7 @@ class Parser(argparse.ArgumentParser):
             return
         from archspec.diagnostics import did_you_mean
 
-        known = f"there are {', '.join(map(str, choices))}"
+        known = f"there are {', '.join(str(choice) for choice in choices if choice != '')}"
         if isinstance(action, argparse._SubParsersAction):
             hint = did_you_mean(str(value), choices) or _command_for(str(value)) or known
             raise argparse.ArgumentError(None, f"there is no command {str(value)!r}; {hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -232,4 +233,4 @@ def _told(
         say(f"note: {note}")
     sizes = ((len(graph.nodes), "layer"), (graph.params, "parameter"), (graph.macs, "multiply–add"))
     print(printable(f"{file}: {', '.join(count(number, word) for number, word in sizes)}"))
-    print(printable(f"archspec train {file}"))
+    print(printable(f"archspec train {shlex.quote(str(file))}"))

@@ -54,8 +54,8 @@ def _convolutional(subject: Subject, side: int) -> list[str]:
     kernel = 3 if subject.look.form == "image" else 5
     lines = [
         "blocks:",
-        f"  unit: # a convolution of {kernel}{f'×{kernel}' if kernel == 3 else ''}, and of each "
-        f"{'2×2' if kernel == 3 else 'two'} or so numbers the largest: half the size",
+        f"  unit: # a convolution of {kernel}{f'×{kernel}' if kernel == 3 else ''}, then max pooling of "
+        f"{'3×3' if kernel == 3 else '3'} with stride 2: half the size",
         "    args: {filters: int}",
         "    layers:",
         f"      - conv: {{filters: $(filters), kernel: {kernel}, pad: same, bias: false}}",

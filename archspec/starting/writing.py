@@ -229,7 +229,7 @@ def _dataset(subject: Subject, choice: Choice, file: Path) -> list[str]:
         comments["classes"] = "each different number is a class"
     if "labels" in fields:
         comments["labels"] = "the pixel value of each class"
-        comments["ignore"] = "no value counts for nothing"
+        comments["ignore"] = "every pixel counts: none is ignored"
     lines = ["  dataset:", f"    {found.kind}:"]
     for name, value in fields.items():
         text = f"      {name}: {dump(value, flow=True)}"
