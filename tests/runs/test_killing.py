@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("workers", "kills"), [(0, 3), (2, 2)])
+@pytest.mark.parametrize(("workers", "kills"), [pytest.param(0, 3, marks=pytest.mark.minutes), (2, 2)])
 def test_a_run_that_is_killed_ends_with_the_same_bits_and_order(workers: int, kills: int) -> None:
     command = [sys.executable, "benchmarks/killing.py", str(kills), "--workers", str(workers), "--epochs", "5"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -113,8 +113,8 @@ def test_ctrl_c_leaves_a_checkpoint(stripes: Path, tmp_path: Path) -> None:
     assert "Traceback" not in said and not list((tmp_path / "s" / "claims").iterdir())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.minutes), 2])
+@pytest.mark.minutes
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_trials_that_are_killed_with_their_sweep_end_with_the_same_bits(
     stripes: Path, tmp_path: Path, at_once: int
 ) -> None:
