@@ -119,7 +119,7 @@ def _of_folder(path: Path, target: Target) -> Found:
 
 
 def _is_table(entry: Path) -> bool:
-    return entry.is_file() and entry.name.lower().endswith(TABLES)
+    return entry.name.lower().endswith(TABLES) and entry.is_file()
 
 
 def _not_to_learn_from(table: Path) -> int:
@@ -187,7 +187,7 @@ def _candidates(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "segmentation_folder", {"path": str(place)}
     if folders:
         yield "image_folder", own
-    tables = sorted(filter(_is_table, inside), key=_not_to_learn_from)
+    tables = sorted(filter(_is_table, inside), key=_not_to_learn_from)[:NEAR]
     listing = [entry for entry in tables if _lists_images(entry)]
     for entry in listing or tables[:5]:
         yield "table", {"path": str(entry)}
