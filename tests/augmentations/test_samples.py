@@ -85,7 +85,7 @@ EVERY = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("chain", [EVERY[:2], pytest.param(EVERY, marks=pytest.mark.slow)], ids=["two", "all"])
+@pytest.mark.parametrize("chain", [EVERY[:2], pytest.param(EVERY, marks=pytest.mark.minutes)], ids=["two", "all"])
 def test_a_sample_is_the_same_in_any_batch_of_its_epoch(chain: tuple[Any, ...]) -> None:
     """Of every kind that mixes nothing, to rounding; and another in another epoch, and beside other samples."""
     run = changes(chain_of(*chain), ("label",), channels=3)

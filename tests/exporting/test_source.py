@@ -79,7 +79,7 @@ def test_a_few_networks_are_clean(tmp_path: Path) -> None:
     check(FEW, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_networks_of_every_family_are_clean(tmp_path: Path) -> None:
     check(SAMPLE, tmp_path, typed=True)
 

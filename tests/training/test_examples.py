@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[2] / "specs" / "examples"
         pytest.param("digit_angle", "rotated_digits", 400, [], marks=pytest.mark.slow),
         pytest.param("digit_autoencoder", "rotated_digits", 100, [], marks=pytest.mark.minutes),
         pytest.param("digit_sets", "digit_sets", 60, [], marks=pytest.mark.minutes),
-        pytest.param("unet_digits", "digit_canvas", 24, ["args.width=4"], marks=pytest.mark.slow),
+        pytest.param("unet_digits", "digit_canvas", 24, ["args.width=4"], marks=pytest.mark.minutes),
     ],
 )
 def test_examples_are_drawn_trained_and_evaluated(

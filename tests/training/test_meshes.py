@@ -99,7 +99,7 @@ def test_gradients_that_are_summed_and_divided_in_one_go(tmp_path: Path) -> None
     check(compared(path, 16, 3, [], "data=2,fsdp=2,spatial=2", "fsdp=8", scatters=True), 2)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_classes_with_micro_batches_mixing_and_clipping(tmp_path: Path) -> None:
     recipe = "micro_batches: 2\n  clip: 1.0\n  ema: 0.9\n  optimiser: {adam: 0.0003}"
     path = written(tmp_path, CLASSES, recipe, ", {mixup: 0.4}")
