@@ -44,12 +44,6 @@ def edits(text: str, count: int, seed: int = 0) -> list[str]:
     return texts[:count]
 
 
-def resident(process: int) -> float:
-    """MiB that a process has in memory."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
-
-
 def processor(process: int) -> float:
     """Seconds of the processor that a process has taken."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -91,7 +85,7 @@ def said(network: str, number: int, took: list[tuple[float, float]], client: Cli
     spent = processor(process)
     parts.append(f"{1e3 * (spent - client.spent) / len(took):.0f} ms of the processor each")
     client.spent = spent
-    print(f"{network}, {number:,} edits: {'; '.join(parts)}; {resident(process):.0f} MiB", flush=True)
+    print(f"{network}, {number:,} edits: {'; '.join(parts)}; {client.memory():.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

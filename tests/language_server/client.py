@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -66,6 +67,15 @@ class Client(LanguageClient):
         @self.feature(types.WINDOW_SHOW_MESSAGE)
         def message(params: types.ShowMessageParams) -> None:
             self.messages.append(params.message)
+
+    def memory(self) -> float:
+        """MiB that the server has in memory; 0 where the system does not say so."""
+        assert self._server is not None
+        try:
+            pages = Path(f"/proc/{self._server.pid}/statm").read_text("utf-8").split()[1]
+        except OSError:
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def open(self, path: Path, text: str | None = None, language: str = "archspec") -> str:
         """Opens a file, with another text than the disk's if one is given; returns its URI."""

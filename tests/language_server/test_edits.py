@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -115,15 +114,6 @@ class Session:
             types.CodeActionParams(about, everything, types.CodeActionContext([]))
         )
 
-    def memory(self) -> float:
-        """MiB that the server has in memory; 0 where the system does not say so."""
-        assert self.client._server is not None
-        try:
-            pages = Path(f"/proc/{self.client._server.pid}/statm").read_text("utf-8").split()[1]
-        except OSError:
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
     def stop(self) -> None:
         self.loop.run_until_complete(self.running.__aexit__(None, None, None))
         self.loop.close()
@@ -175,4 +165,4 @@ def test_a_hundred_thousand_random_edits(session: Session) -> None:
     session.edits = 0
     many()
     assert session.edits >= 100_000
-    assert session.memory() < 400
+    assert session.client.memory() < 400
